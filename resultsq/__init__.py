@@ -1,0 +1,1 @@
+"""resultsq: an outage of the master delays results, it never blocks them."""

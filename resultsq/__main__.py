@@ -1,0 +1,5 @@
+"""`python -m resultsq` is the command line."""
+
+from resultsq.cli import main
+
+main()

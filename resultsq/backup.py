@@ -1,0 +1,134 @@
+"""Backup and restore. A backup is one SQLite file with the node's own tables, whichever database it came from.
+
+So one copy, row by row in one snapshot, serves both ways and both databases, and a backup of a laptop can be
+restored on a relay with PostgreSQL. What a restored node cannot know is what its predecessor sent after the backup:
+everything that waits counts as in doubt, so that the master is asked before anything is sent again, and answers
+with the receipt where it has it. Nothing is lost and nothing is there twice.
+"""
+
+import os
+import shutil
+import tempfile
+from datetime import datetime
+from pathlib import Path
+
+from alembic.util.exc import CommandError
+from sqlalchemy import Connection, delete, func, insert, select, text, update
+from sqlalchemy.exc import DBAPIError
+
+from resultsq.clock import Clock
+from resultsq.domain.errors import InputRefused, ResultsqError, StoreUnavailable
+from resultsq.domain.submission import State
+from resultsq.store import migrate, outbox
+from resultsq.store.session import Database, told
+from resultsq.store.tables import Account, Base, Event, Link, Submission, Worker
+
+ROWS_AT_ONCE = 500
+
+
+def backup(database: Database, out: Path) -> int:
+    """Copy the database into the new file `out`, while the node runs; how many submissions are in it. A
+    backup that fails leaves no file.
+
+    :raises InputRefused: there is a file of that name"""
+    if out.exists():
+        raise InputRefused(f"There is a file called {out} already, and nothing was written. Name a new one.")
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".resultsq-backup-") as folder:
+        copy = Path(folder) / "copy.db"
+        target = Database(f"sqlite:///{copy}")
+        try:
+            migrate.upgrade(target)
+            with _snapshot(database) as source:
+                count = target.write(lambda conn: _copy(source, conn))
+        except DBAPIError as error:
+            raise told(error) from error
+        finally:
+            target.close()
+        copy.chmod(0o600)
+        os.link(copy, out)  # never over another file
+    return count
+
+
+def restore(database: Database, file: Path, clock: Clock) -> int:
+    """Fill the empty `database` from a backup; how many submissions it has now.
+
+    :raises InputRefused: the file is no backup of this product, or a newer version's
+    :raises ResultsqError: the database is not empty"""
+    with tempfile.TemporaryDirectory(prefix="resultsq-restore-") as folder:
+        copy = Path(folder) / "copy.db"  # the backup itself is not touched by the migration
+        shutil.copyfile(file, copy)
+        source = Database(f"sqlite:///{copy}")
+        try:
+            _make_current(source)
+            migrate.upgrade(database)
+            with source.read() as conn:
+                return database.write(lambda target: _fill(conn, target, clock.now()))
+        except DBAPIError as error:
+            raise told(error) from error
+        finally:
+            source.close()
+
+
+def _make_current(source: Database) -> None:
+    """Bring a backup of an older version to this version's tables."""
+    try:
+        if migrate.current(source) is None:
+            raise InputRefused("This file is no backup of resultsq, and nothing was restored.")
+        migrate.upgrade(source)
+    except CommandError:
+        raise InputRefused("This backup is a newer version's, and nothing was restored. Upgrade first.") from None
+    except (DBAPIError, StoreUnavailable):
+        raise InputRefused("This file is no backup of resultsq, or is damaged; nothing was restored.") from None
+
+
+def _snapshot(database: Database) -> Connection:
+    """One state of the database, however long it is read."""
+    options = {} if database.is_sqlite else {"isolation_level": "REPEATABLE READ"}
+    return database.engine.connect().execution_options(**options)
+
+
+def _copy(source: Connection, target: Connection) -> int:
+    """Every row of every table; how many submissions."""
+    for table in Base.metadata.sorted_tables:
+        rows = source.execution_options(yield_per=ROWS_AT_ONCE).execute(select(table))
+        for some in rows.mappings().partitions():
+            target.execute(insert(table), [dict(row) for row in some])
+    return int(target.execute(select(func.count()).select_from(Submission)).scalar_one())
+
+
+def _fill(source: Connection, target: Connection, now: datetime) -> int:
+    for table in (Submission, Event, Account):
+        if target.execute(select(table).limit(1)).first() is not None:
+            raise ResultsqError(
+                "The node's database is not empty, and nothing was restored. Restore into an empty one: "
+                "another data folder, or another database_url."
+            )
+    count = _copy(source, target)
+    if target.dialect.name == "postgresql":
+        _continue_numbering(target)
+    _doubt(target, now)
+    return count
+
+
+def _continue_numbering(conn: Connection) -> None:
+    """PostgreSQL numbers rows from a sequence of its own, which knows nothing of the rows that were copied."""
+    for table in Base.metadata.sorted_tables:
+        column = table.autoincrement_column
+        if column is None:
+            continue
+        conn.execute(
+            text("SELECT setval(pg_get_serial_sequence(:table, :column), :last)").bindparams(
+                table=table.name,
+                column=column.name,
+                last=conn.execute(select(func.max(column))).scalar_one() or 1,
+            )
+        )
+
+
+def _doubt(conn: Connection, now: datetime) -> None:
+    """What waits may have been sent since the backup; what was alive then is not alive here."""
+    sending = conn.execute(select(Submission.seq).where(Submission.state == State.SENDING)).scalars().all()
+    outbox.reclaim(conn, now, sending)
+    conn.execute(update(Submission).where(Submission.state == State.QUEUED).values(in_doubt=True, next_attempt_at=None))
+    conn.execute(update(Link).values(prober=None, prober_until=None, next_probe_at=now))
+    conn.execute(delete(Worker))

@@ -1,0 +1,107 @@
+"""The command line: it composes the other rooms and does no work of its own.
+
+Exit status: 0 done; 1 refused, with a sentence on the standard error; 2 the command or a setting makes no sense.
+"""
+
+import atexit
+import gc
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from resultsq.cli.lazy import LazyGroup
+from resultsq.cli.lifeline import follow
+from resultsq.domain.errors import HeadMoved, InputRefused, ResultsqError, SettingsError
+
+COMMANDS = {
+    "up": (
+        "resultsq.cli.up:up",
+        "Run all of a node on this machine.",
+    ),
+    "web": ("resultsq.cli.web:web", "Run a web process: the form, the dashboard and the API."),
+    "worker": (
+        "resultsq.cli.worker:worker",
+        "Run a worker: it publishes what was accepted.",
+    ),
+    "master": (
+        "resultsq.cli.master:master",
+        "Run the reference master, over a database of its own.",
+    ),
+    "drill": (
+        "resultsq.cli.drill:drill",
+        "Rehearse an outage of the master, with real processes.",
+    ),
+    "check": (
+        "resultsq.cli.results:check",
+        "Say what is wrong with the FILES of an event.",
+    ),
+    "submit": (
+        "resultsq.cli.results:submit",
+        "Accept FILES as an event's results, into this node's queue.",
+    ),
+    "status": ("resultsq.cli.health:status", "Say what waits, and how the link to the master is."),
+    "retry": ("resultsq.cli.actions:retry", "Try them at once, in their turn."),
+    "hold": ("resultsq.cli.actions:hold", "Keep them from being sent until they are released. Held means kept."),
+    "release": ("resultsq.cli.actions:release", "End holds; what was held goes in its turn."),
+    "withdraw": (
+        "resultsq.cli.actions:withdraw",
+        "Take back what the master cannot have. It can be undone for 30 days.",
+    ),
+    "undo": ("resultsq.cli.actions:undo", "Put withdrawn ones back in the queue, where nothing has taken their place."),
+    "export": (
+        "resultsq.cli.bundle:export",
+        "Write what waits into the new file OUT, sealed, for a USB stick or a mail.",
+    ),
+    "import": (
+        "resultsq.cli.bundle:import_",
+        "Take in the bundle FILE: into this node's queue, or straight to the master.",
+    ),
+    "reconcile": (
+        "resultsq.cli.bundle:reconcile",
+        "Compare with what the master has, and queue again only what it lacks.",
+    ),
+    "bundle-key": ("resultsq.cli.bundle:bundle_key", "Print a new key for RESULTSQ_BUNDLE_KEYS."),
+    "event": ("resultsq.cli.people:event", "Events that may submit."),
+    "account": ("resultsq.cli.people:account", "People who log in."),
+    "token": ("resultsq.cli.people:token", "Tokens that programs submit with."),
+    "db": ("resultsq.cli.upkeep:db", "The database's schema."),
+    "settings": ("resultsq.cli.upkeep:settings", "Show what is in force, and where from."),
+    "doctor": ("resultsq.cli.health:doctor", "Look at every part of the node and say what to do."),
+    "backup": ("resultsq.cli.upkeep:backup", "Copy the node's database into the new file OUT, while it runs."),
+    "restore": ("resultsq.cli.upkeep:restore", "Put the backup FILE into an empty database."),
+    "prune": ("resultsq.cli.upkeep:prune", "Remove personal data of what was published long ago."),
+}
+
+
+@click.group(cls=LazyGroup, commands_by_path=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="resultsq")
+@click.option("--data-dir", type=click.Path(file_okay=False, path_type=Path), help="Folder of this node's data.")
+@click.option("--lifeline", type=int, hidden=True, help="A pipe of `up`: when its other end closes, end.")
+@click.pass_context
+def commands(ctx: click.Context, data_dir: Path | None, lifeline: int | None) -> None:
+    """Results that no outage can hold up: accepted here at once, published at the master exactly once."""
+    os.umask(0o077)  # what a command writes is about people: for its owner alone
+    if lifeline is not None:
+        follow(lifeline)
+    ctx.obj = {"data_dir": data_dir}
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one command and exit."""
+    # the interpreter's last garbage collection goes through everything ever imported, which takes a second
+    atexit.register(gc.freeze)
+    try:
+        commands.main(arguments, prog_name="resultsq")
+    except ResultsqError as error:
+        click.echo(f"resultsq: {error}", err=True)
+        if isinstance(error, InputRefused):
+            for problem in error.problems:
+                click.echo(f"  {problem.message}", err=True)
+        if isinstance(error, HeadMoved) and error.head is not None:
+            click.echo(f"  The present version is {error.head}; name it with --corrects.", err=True)
+        sys.exit(2 if isinstance(error, SettingsError) else 1)
+    sys.exit(0)

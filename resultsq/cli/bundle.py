@@ -1,0 +1,137 @@
+"""The other road: `export`, `import`, `reconcile`, `bundle-key`."""
+
+import os
+import re
+from datetime import datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import click
+
+from resultsq.cli.actions import many
+from resultsq.cli.node import Node, Overrides, as_json_option, show, show_json
+from resultsq.delivery import bundle
+from resultsq.delivery.masters import open_master
+from resultsq.domain.errors import InputRefused, ResultsqError, SettingsError
+from resultsq.domain.ports import Master
+from resultsq.domain.submission import State
+
+_DAYS = re.compile(r"([0-9]{1,4})d")
+
+
+@click.command("bundle-key")
+def bundle_key() -> None:
+    """Print a new key for RESULTSQ_BUNDLE_KEYS.
+
+    Both sides need it. To change it, put the new one first and leave the old one behind it for a while."""
+    click.echo(bundle.new_key())
+
+
+@click.command("export")
+@click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--state", type=click.Choice([State.QUEUED.value]), default=State.QUEUED.value, show_default=True)
+@click.pass_obj
+def export(overrides: Overrides, out: Path, state: str) -> None:
+    """Write what waits into the new file OUT, sealed, for a USB stick or a mail.
+
+    It goes on waiting here as well: whichever road is first publishes it, and the master has it once."""
+    node = Node(overrides)
+    locks, database, now = bundle.keys(node.settings.bundle_keys.get_secret_value()), node.database, node.clock.now()
+    try:
+        with out.open("xb") as file:  # before anything is marked as exported
+            content, count = bundle.export(database, now, locks, [State(state)])
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except FileExistsError:
+        raise InputRefused(f"{out} is there already and was left alone. Choose another name.") from None
+    except OSError as error:
+        out.unlink(missing_ok=True)
+        raise ResultsqError(
+            f"{out} cannot be written: {error.strerror}. What waits here is safe; try another place."
+        ) from None
+    except ResultsqError:
+        out.unlink(missing_ok=True)
+        raise
+    click.echo(f"Wrote {many(count)} to {out}. They hold personal data: keep the file and its key apart.")
+
+
+@click.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--to-master", is_flag=True, help="Publish them straight at this node's master, past its queue.")
+@as_json_option
+@click.pass_obj
+def import_(overrides: Overrides, file: Path, to_master: bool, as_json: bool) -> None:
+    """Take in the bundle FILE: into this node's queue, or straight to the master.
+
+    What is here or there already is not taken twice."""
+    node = Node(overrides)
+    parted = bundle.unseal(file.read_bytes(), bundle.keys(node.settings.bundle_keys.get_secret_value()))
+    if not to_master:
+        new, known = bundle.take_in(node.database, node.clock.now(), parted, node.settings.time_zone)
+        if as_json:
+            show_json({"new": new, "known": known})
+        else:
+            click.echo(f"Queued {many(new)}; {known} were here before.")
+        return
+    master = _master(node)
+    try:
+        delivered = bundle.give_to_master(master, parted)
+    finally:
+        master.close()
+    show(delivered, ("submission", "event", "date", "word", "detail"), as_json)
+    left = sum(one.word != "published" for one in delivered)
+    if left:
+        raise ResultsqError(
+            f"{left} of {len(delivered)} were not published. They are still in the bundle: import again."
+        )
+
+
+@click.command("reconcile")
+@click.option("--since", default="30d", show_default=True, metavar="TIME", help="A date, a time, or days like 7d.")
+@as_json_option
+@click.pass_obj
+def reconcile(overrides: Overrides, since: str, as_json: bool) -> None:
+    """Compare with what the master has, and queue again only what it lacks.
+
+    What waits here and is there already is settled without being sent."""
+    node = Node(overrides)
+    master = _master(node)
+    now = node.clock.now()
+    try:
+        found = bundle.reconcile(node.database, master, now, _since(node, since, now))
+    finally:
+        master.close()
+    if as_json:
+        show_json(found)
+        return
+    click.echo(
+        f"{found.settled} waited here and are published; {found.lost} were published and are there no more, so they "
+        f"are queued again; {found.different} have other content there under the same id."
+    )
+    if found.different:
+        raise ResultsqError("The last ones are for a person: look at them in the dashboard.")
+
+
+def _since(node: Node, text: str, now: datetime) -> datetime:
+    if (days := _DAYS.fullmatch(text)) is not None:
+        return now - timedelta(days=int(days[1]))
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise InputRefused("--since is a date like 2013-12-07, a time, or a number of days like 7d.") from None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=ZoneInfo(node.settings.time_zone))
+
+
+def _master(node: Node) -> Master:
+    settings = node.settings
+    url = settings.master_url.get_secret_value()
+    if not url:
+        raise SettingsError("This needs to know where the master is: set RESULTSQ_MASTER_URL.")
+    return open_master(
+        url,
+        settings.master_token.get_secret_value(),
+        clock=node.clock,
+        ca_file=None if settings.master_ca_file is None else str(settings.master_ca_file),
+        allow_plain_http=settings.send_my_token_over_plain_http_where_anyone_can_read_it,
+    )

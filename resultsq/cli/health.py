@@ -1,0 +1,76 @@
+"""How the node is: the queue at a glance, and every part of it in sentences."""
+
+import sys
+from dataclasses import asdict
+
+import click
+from rich.console import Console
+
+from resultsq import doctor as examination
+from resultsq.cli.node import Node, Overrides, as_json_option, show_json
+from resultsq.doctor import Level, Patient
+from resultsq.domain.submission import State
+from resultsq.store import queries
+
+_COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.BAD: "bold red"}
+
+
+@click.command()
+@as_json_option
+@click.pass_obj
+def status(overrides: Overrides, as_json: bool) -> None:
+    """Say what waits, and how the link to the master is."""
+    node = Node(overrides)
+    now = node.clock.now()
+    with node.database.read() as conn:
+        found = queries.status(conn, now)
+    link = found.link
+    if as_json:
+        show_json(
+            {
+                "counts": found.counts,
+                "waiting": found.waiting,
+                "oldest_waiting_at": found.oldest_waiting_at,
+                "link": None if link is None else asdict(link),
+                "holds": [asdict(hold) for hold in found.holds],
+            }
+        )
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    if link is None:
+        console.print("The link: no worker has run here yet.")
+    else:
+        console.print(
+            f"The link: {link.state} since {link.since:%Y-%m-%d %H:%M} UTC. {link.detail or ''}", markup=False
+        )
+    if found.oldest_waiting_at is None:
+        console.print("Nothing waits.")
+    else:
+        console.print(f"{found.waiting} wait, the oldest since {found.oldest_waiting_at:%Y-%m-%d %H:%M} UTC.")
+    for hold in found.holds:
+        console.print(f"On hold ({hold.scope} {hold.event or ''}): {hold.reason}", markup=False)
+    for state in State:
+        if found.counts[state]:
+            console.print(f"{found.counts[state]:>8} {state}")
+
+
+@click.command()
+@click.option("--part", "parts", type=click.Choice(list(examination.CHECKS)), multiple=True,
+              help="Look at this part alone; may be given again.")  # fmt: skip
+@as_json_option
+@click.pass_obj
+def doctor(overrides: Overrides, parts: tuple[str, ...], as_json: bool) -> None:
+    """Look at every part of the node and say what to do.
+
+    Exit status 0 where results are taken and published; 1 where something is bad."""
+    node = Node(overrides)
+    patient = Patient(node.settings, node.unchecked_database, node.clock)
+    findings = examination.examine(patient, parts=parts or None)
+    if as_json:
+        show_json([asdict(finding) for finding in findings])
+    else:
+        console = Console(highlight=False, soft_wrap=True)
+        for finding in findings:
+            console.print(f"{finding.level:<5}", style=_COLOURS[finding.level], end="")
+            console.print(f"{finding.part:<8} {finding.text}", markup=False)
+    sys.exit(any(finding.level is Level.BAD for finding in findings))

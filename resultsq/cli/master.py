@@ -1,0 +1,64 @@
+"""The command `master`."""
+
+from pathlib import Path
+
+import click
+
+from resultsq.cli.node import Node, Overrides
+from resultsq.domain.errors import SettingsError
+from resultsq.embedded import make_data_dir
+from resultsq.master.serve import serve
+
+
+@click.command()
+@click.option("--database-url", help="SQLAlchemy URL of its own database. Default: SQLite in the data folder.")
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", type=click.IntRange(0, 65535), default=8470, show_default=True)
+@click.option(
+    "--token",
+    "tokens",
+    multiple=True,
+    help="A node's token; may be given again. TOKEN, NODE:TOKEN or NODE:EVENT,EVENT:TOKEN.",
+)
+@click.option(
+    "--token-file", type=click.Path(dir_okay=False, path_type=Path), help="File with such tokens, a line each."
+)
+@click.option("--event", "events", multiple=True, metavar="SLUG", help="Take only this event; may be given again.")
+@click.option(
+    "--delay-s", type=click.FloatRange(0), default=0.0, help="Rehearsal: seconds that each sheet takes longer."
+)
+@click.option(
+    "--slots", type=click.IntRange(1), help="Rehearsal: sheets taken at once; one more is told to come later."
+)
+@click.pass_obj
+def master(
+    overrides: Overrides,
+    database_url: str | None,
+    host: str,
+    port: int,
+    tokens: tuple[str, ...],
+    token_file: Path | None,
+    events: tuple[str, ...],
+    delay_s: float,
+    slots: int | None,
+) -> None:
+    """Run the reference master, over a database of its own."""
+    node = Node(overrides)
+    node.log()
+    if token_file is not None:
+        try:
+            tokens += tuple(line.strip() for line in token_file.read_text().splitlines() if line.strip())
+        except OSError as error:
+            raise SettingsError(f"The file of tokens cannot be read: {error.strerror}.") from None
+    if database_url is None:
+        make_data_dir(node.settings)
+        database_url = f"sqlite:///{node.settings.data_dir / 'master.db'}"
+    serve(
+        database_url=database_url,
+        tokens=tokens,
+        host=host,
+        port=port,
+        events=events or None,
+        delay_s=delay_s,
+        slots=slots,
+    )

@@ -1,0 +1,157 @@
+"""What every command starts from: the settings, the database, and one way to show an answer."""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, is_dataclass
+from datetime import date, datetime
+from functools import cached_property
+from typing import Any
+
+import click
+from alembic.util.exc import CommandError
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+
+from resultsq import logs
+from resultsq.clock import Clock, SystemClock
+from resultsq.domain.errors import ResultsqError, SettingsError
+from resultsq.embedded import make_data_dir
+from resultsq.settings import Loaded, Settings, load
+from resultsq.store import migrate
+from resultsq.store.session import Database, told
+
+Overrides = Mapping[str, object]
+"""Settings from the command line; None means "not given"."""
+
+PIPE_WIDTH = 500
+SCHEMA_WAIT_S = 60.0
+SCHEMA_LOOK_S = 0.1
+
+as_json_option = click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
+
+
+class Node:
+    """This node, as far as a command needs it: nothing is read or opened before it is asked for."""
+
+    def __init__(self, overrides: Overrides, **more: object) -> None:
+        self._overrides = {**overrides, **{name: value for name, value in more.items() if value is not None}}
+        self.clock: Clock = SystemClock()
+
+    @cached_property
+    def loaded(self) -> Loaded:
+        return load(None, **self._overrides)
+
+    @property
+    def settings(self) -> Settings:
+        return self.loaded.settings
+
+    @cached_property
+    def unchecked_database(self) -> Database:
+        """The database, whatever is in it.
+
+        :raises SettingsError: its URL names nothing that could be opened"""
+        if not self.settings.database_url.get_secret_value():
+            make_data_dir(self.settings)
+        try:
+            return Database(self.settings.store_url)
+        except (ArgumentError, NoSuchModuleError):
+            raise SettingsError(
+                "The setting database_url is no SQLAlchemy URL of SQLite or PostgreSQL. "
+                "It is written like postgresql+psycopg://user@host/name."
+            ) from None
+
+    @cached_property
+    def database(self) -> Database:
+        """The database with the tables that this version needs.
+
+        :raises ResultsqError: it has none, or others"""
+        if (trouble := self._schema_trouble()) is not None:
+            raise ResultsqError(trouble)
+        return self.unchecked_database
+
+    @cached_property
+    def awaited_database(self) -> Database:
+        """The same for a process that stays: where another is just making the tables, wait for it.
+
+        :raises ResultsqError: nobody made them in a minute"""
+        give_up = self.clock.monotonic() + SCHEMA_WAIT_S
+        while (trouble := self._schema_trouble()) is not None:
+            if self.clock.monotonic() > give_up:
+                raise ResultsqError(trouble)
+            time.sleep(SCHEMA_LOOK_S)
+        return self.unchecked_database
+
+    def _schema_trouble(self) -> str | None:
+        found, needed = migrate.current(self.unchecked_database), migrate.newest()
+        if not migrate.is_behind(found):
+            return None
+        state = "has no tables yet" if found is None else f"is at revision {found}, this version needs {needed}"
+        return f"The node's database {state}. Run `resultsq db upgrade`."
+
+    def migrate(self, change: Callable[[Database, str], None], revision: str) -> None:
+        """Change the schema.
+
+        :raises StoreUnavailable: the database does not answer
+        :raises SettingsError: there is no such revision"""
+        try:
+            change(self.unchecked_database, revision)
+        except DBAPIError as error:
+            raise told(error) from error
+        except CommandError as error:
+            raise SettingsError(f"The schema was not changed: {error}.") from None
+
+    def log(self) -> None:
+        """Set up the logs of a process that stays."""
+        logs.configure(self.settings.log_format, self.settings.log_level)
+
+
+def show(rows: Iterable[object], columns: Sequence[str], as_json: bool) -> None:
+    """Rows as a table for people, or as a JSON array."""
+    plain = [{column: _field(row, column) for column in columns} for row in rows]
+    if as_json:
+        show_json(plain)
+        return
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = PIPE_WIDTH  # nothing is broken for whoever reads it with grep
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column.removesuffix("_at").replace("_", " "), overflow="fold")
+    for row in plain:
+        table.add_row(*(_text(row[column]) for column in columns))
+    console.print(table, markup=False)
+
+
+def show_json(value: object) -> None:
+    """One JSON value on the standard output."""
+    click.echo(json.dumps(value, indent=2, default=_plain, ensure_ascii=False))
+
+
+def _field(row: object, column: str) -> Any:
+    return row[column] if isinstance(row, Mapping) else getattr(row, column)
+
+
+def _text(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case datetime():
+            return f"{value:%Y-%m-%d %H:%M:%S} UTC"
+        case str() | int() | float():
+            return str(value)
+        case Iterable():
+            return ", ".join(map(_text, value))
+        case _:
+            return str(value)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    return str(value)

@@ -1,0 +1,249 @@
+"""Who may use this node: events, the accounts of people, the tokens of programs."""
+
+import csv
+import secrets
+import sys
+from io import StringIO
+from pathlib import Path
+
+import click
+from sqlalchemy import Connection
+
+from resultsq.cli.node import Node, Overrides, as_json_option, show
+from resultsq.domain.errors import FileRefused, InputRefused, NotThere
+from resultsq.domain.role import Role
+from resultsq.store import accounts, events, tokens
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_ROLES = click.Choice([role.value for role in Role])
+_password_stdin = click.option(
+    "--password-stdin",
+    is_flag=True,
+    help="Read the password from the standard input. Default: one is made and printed.",
+)
+
+
+@click.group()
+def event() -> None:
+    """Events that may submit."""
+
+
+@event.command("add")
+@click.argument("slug")
+@click.argument("name")
+@click.option("--timezone", help="Like Europe/London. Default: the setting time_zone.")
+@click.option("--country", default="")
+@click.pass_obj
+def event_add(overrides: Overrides, slug: str, name: str, timezone: str | None, country: str) -> None:
+    """Add the event SLUG (its name in addresses), called NAME."""
+    node = Node(overrides)
+    now, zone = node.clock.now(), timezone or node.settings.time_zone
+    node.database.write(lambda conn: events.add(conn, now, slug, name, zone, country))
+    click.echo(f"Added the event {slug}.")
+
+
+@event.command("import")
+@click.argument("file", type=_FILE)
+@click.pass_obj
+def event_import(overrides: Overrides, file: Path) -> None:
+    """Add the events of a CSV FILE: slug,name and, if you like, timezone,country.
+
+    Events that are here already are left as they are. Where a line is wrong, none is added."""
+    node = Node(overrides)
+    now, zone, rows = node.clock.now(), node.settings.time_zone, _rows(file)
+    added, known = node.database.write(lambda conn: events.import_rows(conn, now, rows, zone))
+    click.echo(f"Added {added} {'event' if added == 1 else 'events'}; {known} were here before.")
+
+
+@event.command("list")
+@as_json_option
+@click.pass_obj
+def event_list(overrides: Overrides, as_json: bool) -> None:
+    """All events."""
+    with Node(overrides).database.read() as conn:
+        show(events.every(conn), ("slug", "name", "time_zone", "country", "shows_results"), as_json)
+
+
+@click.group()
+def account() -> None:
+    """People who log in."""
+
+
+@account.command("add")
+@click.argument("name")
+@click.option("--role", type=_ROLES, default=Role.TEAM.value, show_default=True)
+@click.option("--event", "slugs", multiple=True, metavar="SLUG", help="An event of this team; may be given again.")
+@_password_stdin
+@click.pass_obj
+def account_add(overrides: Overrides, name: str, role: str, slugs: tuple[str, ...], password_stdin: bool) -> None:
+    """Add the account NAME."""
+    node = Node(overrides)
+    password, hashed = _new_password(password_stdin)
+    now = node.clock.now()
+    node.database.write(lambda conn: accounts.add(conn, now, name, hashed, Role(role), slugs))
+    _tell_password(name, password, password_stdin)
+
+
+@account.command("import")
+@click.argument("file", type=_FILE)
+@click.pass_obj
+def account_import(overrides: Overrides, file: Path) -> None:
+    """Add the accounts of a CSV FILE: name,role,events (slugs with blanks between them).
+
+    Prints for each a link, good once and for a day, with which its owner chooses a password. Where a line is
+    wrong, none is added."""
+    node = Node(overrides)
+    now, rows = node.clock.now(), _rows(file)
+    if rows and set(rows[0]) != {"name", "role", "events"}:
+        raise FileRefused("The file's first line must be `name,role,events`. No account was added.")
+    nobody_knows = accounts.hash_password(secrets.token_urlsafe())
+
+    def add(conn: Connection) -> list[tuple[str, str]]:
+        made = []
+        for line, row in enumerate(rows, start=2):
+            name, role = (row["name"] or "").strip(), (row["role"] or "").strip()
+            if role not in set(Role):
+                raise InputRefused(f"Line {line}: “{role}” is no role; {', '.join(Role)} are. No account was added.")
+            try:
+                accounts.add(conn, now, name, nobody_knows, Role(role), (row["events"] or "").split())
+            except (InputRefused, NotThere) as refused:
+                raise InputRefused(f"Line {line}: {refused} No account was added.") from None
+            made.append((name, accounts.make_password_link(conn, now, name)))
+        return made
+
+    for name, secret in node.database.write(add):
+        click.echo(f"{name}\t{_password_link(node, secret)}")
+
+
+@account.command("disable")
+@click.argument("name")
+@click.pass_obj
+def account_disable(overrides: Overrides, name: str) -> None:
+    """Let nobody log in as NAME any more. What the account did stays."""
+    node = Node(overrides)
+    now = node.clock.now()
+    node.database.write(lambda conn: accounts.disable(conn, now, name))
+    click.echo(f"Disabled the account {name}; its sessions have ended.")
+
+
+@account.command("passwd")
+@click.argument("name")
+@_password_stdin
+@click.pass_obj
+def account_passwd(overrides: Overrides, name: str, password_stdin: bool) -> None:
+    """Give NAME a new password; its sessions end."""
+    node = Node(overrides)
+    password, hashed = _new_password(password_stdin)
+    node.database.write(lambda conn: accounts.set_password(conn, name, hashed))
+    _tell_password(name, password, password_stdin)
+
+
+@account.command("link")
+@click.argument("name")
+@click.pass_obj
+def account_link(overrides: Overrides, name: str) -> None:
+    """Print a link, good once and for a day, with which NAME chooses a new password."""
+    node = Node(overrides)
+    now = node.clock.now()
+    click.echo(_password_link(node, node.database.write(lambda conn: accounts.make_password_link(conn, now, name))))
+
+
+@account.command("list")
+@as_json_option
+@click.pass_obj
+def account_list(overrides: Overrides, as_json: bool) -> None:
+    """All accounts."""
+    with Node(overrides).database.read() as conn:
+        slugs = {event.id: event.slug for event in events.every(conn)}
+        rows = [
+            {
+                "name": one.name,
+                "role": one.role.value,
+                "events": sorted(slugs[event] for event in one.events),
+                "disabled_at": one.disabled_at,
+            }
+            for one in accounts.every(conn)
+        ]
+    show(rows, ("name", "role", "events", "disabled_at"), as_json)
+
+
+@click.group()
+def token() -> None:
+    """Tokens that programs submit with."""
+
+
+@token.command("issue")
+@click.option("--event", "slug", metavar="SLUG", help="The event that a team's token is good for.")
+@click.option("--role", type=_ROLES, default=Role.TEAM.value, show_default=True)
+@click.option("--label", default="command line", show_default=True, help="To know it by in the list.")
+@click.pass_obj
+def token_issue(overrides: Overrides, slug: str | None, role: str, label: str) -> None:
+    """Print a new token, alone and this once: only its hash is kept."""
+    node = Node(overrides)
+    now = node.clock.now()
+
+    def issue(conn: Connection) -> str:
+        event_id = None
+        if slug is not None:
+            if (found := events.find(conn, slug)) is None:
+                raise NotThere(f"There is no event called {slug} here. `resultsq event add` makes one.")
+            event_id = found.id
+        return tokens.issue(conn, now, label, Role(role), event_id)
+
+    click.echo(node.database.write(issue))
+
+
+@token.command("list")
+@as_json_option
+@click.pass_obj
+def token_list(overrides: Overrides, as_json: bool) -> None:
+    """All tokens ever issued, but not the tokens themselves."""
+    with Node(overrides).database.read() as conn:
+        rows = [
+            {
+                "id": issued.bearer.id,
+                "label": issued.bearer.label,
+                "role": issued.bearer.role.value,
+                "event": issued.bearer.event_slug,
+                "created_at": issued.created_at,
+                "revoked_at": issued.revoked_at,
+            }
+            for issued in tokens.every(conn)
+        ]
+    show(rows, ("id", "label", "role", "event", "created_at", "revoked_at"), as_json)
+
+
+@token.command("revoke")
+@click.argument("number", type=int)
+@click.pass_obj
+def token_revoke(overrides: Overrides, number: int) -> None:
+    """Make the token with this NUMBER in the list good for nothing."""
+    node = Node(overrides)
+    now = node.clock.now()
+    node.database.write(lambda conn: tokens.revoke(conn, now, number))
+    click.echo(f"Token {number} is good no more.")
+
+
+def _rows(file: Path) -> list[dict[str, str]]:
+    """The rows of a CSV file whose first line names its columns."""
+    try:
+        text = file.read_text("utf-8-sig")
+    except UnicodeDecodeError:
+        raise FileRefused("The file is no UTF-8 text. Save it as “CSV UTF-8”; nothing was added.") from None
+    return list(csv.DictReader(StringIO(text)))
+
+
+def _new_password(from_stdin: bool) -> tuple[str, str]:
+    """A password and its hash."""
+    password = sys.stdin.readline().rstrip("\r\n") if from_stdin else secrets.token_urlsafe(12)
+    return password, accounts.hash_password(password)
+
+
+def _tell_password(name: str, password: str, given: bool) -> None:
+    click.echo(f"{name} has the password that you gave." if given else f"{name}\t{password}")
+
+
+def _password_link(node: Node, secret: str) -> str:
+    settings = node.settings
+    address = settings.public_url.rstrip("/") or f"http://{settings.host}:{settings.port}"
+    return f"{address}/password/{secret}"

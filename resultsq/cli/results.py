@@ -1,0 +1,137 @@
+"""Results from files: what is wrong with them, and into this node's queue."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import Connection, select
+
+from resultsq.cli.node import Node, Overrides, as_json_option, show_json
+from resultsq.domain.errors import FileRefused, NotThere, TooLarge
+from resultsq.domain.problem import Problem
+from resultsq.kinds.results.check import Report, report
+from resultsq.kinds.results.kind import ResultsKind
+from resultsq.store import events
+from resultsq.store.tables import Chain
+from resultsq.wakeup import Bell
+from resultsq.web import intake
+from resultsq.web import node as web_node
+
+LATEST = "latest"
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_files = click.argument("files", nargs=-1, required=True, type=_FILE)
+
+
+@click.command()
+@_files
+@as_json_option
+def check(files: tuple[Path, ...], as_json: bool) -> None:
+    """Say what is wrong with the FILES of an event.
+
+    Nothing is stored. Exit status 1 where they could not be published like this."""
+    found = report(_contents(files))
+    if as_json:
+        show_json(found.model_dump(mode="json"))
+    else:
+        _show(found)
+    sys.exit(found.blocked)
+
+
+@click.command()
+@_files
+@click.option("--event", "slug", required=True, metavar="SLUG")
+@click.option("--date", "day", required=True, metavar="YYYY-MM-DD")
+@click.option("--corrects", metavar="ID", help="The version that these correct: its id, or `latest`.")
+@click.option("--volunteers", "volunteers_file", type=_FILE, help="CSV: athlete,role.")
+@click.option("--by", "submitted_by", default="operator", show_default=True, help="Who submits.")
+@as_json_option
+@click.pass_obj
+def submit(
+    overrides: Overrides,
+    files: tuple[Path, ...],
+    slug: str,
+    day: str,
+    corrects: str | None,
+    volunteers_file: Path | None,
+    submitted_by: str,
+    as_json: bool,
+) -> None:
+    """Accept FILES as an event's results, into this node's queue.
+
+    Prints the submission's id. Neither the web process nor the master is needed: when this ends well, the
+    results are safe, and a worker publishes them."""
+    node = Node(overrides)
+    settings, now = node.settings, node.clock.now()
+    contents = _contents(files)
+    if sum(len(content) for _, content in contents) > settings.max_body_bytes:
+        raise TooLarge(
+            f"The files are larger than {settings.max_body_bytes:,} bytes together, and nothing was stored. "
+            "No event's are: is there a wrong file among them?"
+        )
+    volunteers = None if volunteers_file is None else _contents([volunteers_file])[0]
+    sent = intake.from_files(slug, day, contents, volunteers, settings.max_rows, now.date())
+    with node.database.read() as conn:
+        event = events.find(conn, slug)
+        if event is None:
+            raise NotThere(
+                f"There is no event called {slug} here, and nothing was stored. `resultsq event add` makes one."
+            )
+        if corrects == LATEST:
+            corrects = _head(conn, event.id, day)
+    # without a bell: the workers' next sweep comes sooner than this process could ring
+    held = web_node.Node(settings, node.database, node.clock, Bell(""))
+    accepted = intake.submit(held, sent, event_id=event.id, submitted_by=submitted_by, if_match=corrects)
+    if as_json:
+        show_json(
+            {
+                "id": accepted.id,
+                "event": slug,
+                "date": sent.date,
+                "state": accepted.state,
+                "digest": accepted.digest,
+                "problems": [problem.model_dump(mode="json") for problem in sent.problems],
+            }
+        )
+        return
+    for problem in sent.problems:
+        click.echo(_sentence(problem), err=True)
+    if not accepted.created:
+        click.echo("These very results were here before.", err=True)
+    click.echo(accepted.id)
+
+
+def _head(conn: Connection, event_id: int, day: str) -> str | None:
+    """The present version of that event and date."""
+    return conn.execute(
+        select(Chain.head).where(Chain.kind == ResultsKind.name, Chain.event_id == event_id, Chain.date == day)
+    ).scalar_one_or_none()
+
+
+def _contents(files: Sequence[Path]) -> list[tuple[str, bytes]]:
+    try:
+        return [(file.name, file.read_bytes()) for file in files]
+    except OSError as error:
+        raise FileRefused(f"{error.filename} cannot be read: {error.strerror}. Nothing was stored.") from None
+
+
+def _show(found: Report) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("file", "is", "lines", "used", "set aside"):
+        table.add_column(column, justify="left" if column in ("file", "is") else "right", overflow="fold")
+    for file in found.files:
+        table.add_row(file.name, file.kind or "not readable", str(file.lines), str(file.used), str(file.set_aside))
+    console.print(table, markup=False)
+    unknown = sum(finisher.athlete is None for finisher in found.finishers)
+    console.print(f"{len(found.finishers)} finishers, {unknown} of them Unknown.")
+    for problem in found.problems:
+        console.print(_sentence(problem), markup=False)
+    if found.blocked:
+        console.print("They cannot be published like this.")
+
+
+def _sentence(problem: Problem) -> str:
+    return f"{problem.severity}: {problem.message} [{problem.code}]"

@@ -1,0 +1,33 @@
+"""The command `worker`."""
+
+import click
+
+from resultsq.cli.node import Node, Overrides
+from resultsq.delivery.app import run_worker
+from resultsq.delivery.chores import Chore
+from resultsq.store import actions
+from resultsq.watch import exporter, messenger
+
+ADVANCE_S = 1.0
+LOOK_OUT_S = 5.0
+SEND_ALERTS_S = 10.0
+
+
+@click.command()
+@click.option("--name", help="Name for its leases. Default: one of the host and the data folder.")
+@click.pass_obj
+def worker(overrides: Overrides, name: str | None) -> None:
+    """Run a worker: it publishes what was accepted.
+
+    As many as you like may run, on as many machines."""
+    node = Node(overrides, worker_name=name)
+    node.log()
+    settings, database, clock = node.settings, node.awaited_database, node.clock
+    if settings.worker_metrics_port:
+        exporter.expose(settings.host, settings.worker_metrics_port)
+    chores = [
+        Chore("resultsq.advance_actions", ADVANCE_S, lambda: actions.go_on(database, clock)),
+        Chore("resultsq.look_out", LOOK_OUT_S, lambda: messenger.look_out(settings, database, clock)),
+        Chore("resultsq.send_alerts", SEND_ALERTS_S, lambda: messenger.send_waiting(settings, database, clock)),
+    ]
+    run_worker(settings, database, clock, chores)

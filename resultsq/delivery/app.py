@@ -1,0 +1,199 @@
+"""The worker process: a Celery worker whose own timer delivers.
+
+The Celery task that a ring starts only wakes the dispatcher, which the worker's bootstep has started before the
+first connection to the broker was tried. So delivery goes on while the broker is unreachable, and begins in a
+worker that was started without one. What is not delivery is an ordinary Celery task.
+"""
+
+import fcntl
+import hashlib
+import signal
+import socket
+import threading
+import warnings
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, TextIO
+
+from celery import Celery, bootsteps
+from celery.exceptions import SecurityWarning
+from sqlalchemy import Connection
+
+from resultsq import logs
+from resultsq.clock import Clock
+from resultsq.delivery.chores import Chore, Timer, carry_out
+from resultsq.delivery.dispatch import Dispatcher
+from resultsq.delivery.masters import open_master
+from resultsq.delivery.prober import Prober
+from resultsq.domain.errors import SettingsError
+from resultsq.settings import Settings
+from resultsq.store import links, outbox
+from resultsq.store.session import Database
+from resultsq.wakeup import WAKE, Bell, celery_app
+
+CLEAN_UP_S = 3600.0
+CLIENT_KEYS_KEPT = timedelta(days=90)
+
+_log = logs.get("worker")
+
+
+class Delivery:
+    """The dispatcher, the prober and the bell of one worker, started and stopped together."""
+
+    def __init__(
+        self, settings: Settings, database: Database, clock: Clock, worker: str, chores: Sequence[Chore] = ()
+    ) -> None:
+        url = settings.master_url.get_secret_value()
+        if not url:
+            raise SettingsError("A worker needs to know where the master is: set RESULTSQ_MASTER_URL.")
+        token = settings.master_token.get_secret_value()
+        self._database = database
+        self._clock = clock
+        self._ceiling = settings.concurrency_ceiling
+        self._credentials = hashlib.sha256(f"{url}\n{token}".encode()).hexdigest()
+        self._master = open_master(
+            url,
+            token,
+            clock=clock,
+            ca_file=None if settings.master_ca_file is None else str(settings.master_ca_file),
+            allow_plain_http=settings.send_my_token_over_plain_http_where_anyone_can_read_it,
+        )
+        self.bell = Bell(settings.broker_url.get_secret_value())
+        self.dispatcher = Dispatcher(database, self._master, clock, worker, self._ceiling, settings.sweep_s)
+        self._chores = Timer(chores, clock, self.bell.ask)
+        self._prober = Prober(database, self._master, clock, worker, self._ceiling, self._link_changed)
+
+    def start(self) -> None:
+        """Deliver from now on."""
+
+        def prepare(conn: Connection) -> None:
+            links.ensure(conn, self._clock.now(), self._ceiling)
+            links.credentials_changed(conn, self._credentials)
+
+        self._database.write(prepare)
+        self.dispatcher.start()
+        self._prober.start()
+        self._chores.start()
+
+    def stop(self) -> None:
+        """Stop in good order, within a few seconds."""
+        self._chores.stop()
+        self._prober.stop()
+        self.dispatcher.stop()
+        self.bell.close()
+        self._master.close()
+
+    def _link_changed(self, returned: bool) -> None:
+        self.dispatcher.wake()
+        if returned:
+            self.bell.ring()  # for the other workers; they would see it at their next sweep
+
+
+def run_worker(settings: Settings, database: Database, clock: Clock, chores: Sequence[Chore] = ()) -> None:
+    """Deliver, and see to the chores, until told to stop. Returns after SIGTERM or SIGINT.
+
+    :raises SettingsError: there is no master to deliver to"""
+    name, held = worker_name(settings)
+    chores = [_clean_up(database, clock), *chores]
+    delivery = Delivery(settings, database, clock, name, chores)
+    _log.info("worker.starting", worker=name)
+    broker_url = settings.broker_url.get_secret_value()
+    if broker_url:
+        # it warns of root because messages could carry code; ours are JSON and carry nothing
+        warnings.filterwarnings("ignore", category=SecurityWarning)
+        worker_app(broker_url, delivery, chores).Worker(
+            hostname=f"{name}@resultsq",
+            pool_cls="threads",
+            concurrency=2,
+            loglevel="ERROR",
+            quiet=True,
+            without_mingle=True,
+            without_gossip=True,
+            without_heartbeat=True,
+        ).start()
+    else:
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        delivery.start()
+        stop.wait()
+        delivery.stop()
+    held.close()
+    _log.info("worker.stopped", worker=name)
+
+
+def worker_name(settings: Settings) -> tuple[str, TextIO]:
+    """This worker's name and the lock that makes it its own. A name comes back after a crash, so that a
+    worker which starts can void what died with the one before, and never while its holder lives."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    # the lock lies in the data folder, so a name is one folder's: workers of two may share a database
+    folder = hashlib.sha256(str(settings.data_dir.resolve()).encode()).hexdigest()[:4]
+    for number in range(1, 1000):
+        name = settings.worker_name or f"{socket.gethostname()}-{folder}-{number}"
+        held = (settings.data_dir / f"worker-{hashlib.sha256(name.encode()).hexdigest()[:16]}.lock").open("w")
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            held.close()
+            if settings.worker_name:
+                raise SettingsError(
+                    f"A worker called {name} is running here already; give this one another name."
+                ) from None
+            continue
+        return name, held
+    raise SettingsError("A thousand workers run in this data folder already.")
+
+
+def worker_app(broker_url: str, delivery: Delivery, chores: Sequence[Chore]) -> Celery:
+    """The Celery app of a worker, with delivery as a bootstep and the tasks registered."""
+    app = celery_app(broker_url)
+    app.conf.update(
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_connection_timeout=3,
+        accept_content=["json"],
+        # a half-open connection is noticed in seconds; with the defaults the worker never consumes again
+        broker_transport_options={"socket_timeout": 5, "socket_connect_timeout": 3, "health_check_interval": 5},
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+        worker_enable_remote_control=False,
+        worker_send_task_events=False,
+        worker_prefetch_multiplier=64,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+    )
+
+    class Step(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery is untyped
+        """Starts delivery before the consumer, which may wait for its broker for ever."""
+
+        requires = ("celery.worker.components:Pool",)
+
+        def start(self, _worker: Any) -> None:
+            delivery.start()
+
+        def stop(self, _worker: Any) -> None:
+            delivery.stop()
+
+        terminate = stop
+
+    @app.task(name=WAKE)  # type: ignore[untyped-decorator]
+    def wake() -> None:
+        delivery.dispatcher.wake()
+
+    for chore in chores:
+        _register(app, chore)
+    app.steps["worker"].add(Step)
+    return app
+
+
+def _register(app: Celery, chore: Chore) -> None:
+    @app.task(name=chore.name)  # type: ignore[untyped-decorator]
+    def do() -> None:
+        carry_out(chore)
+
+
+def _clean_up(database: Database, clock: Clock) -> Chore:
+    def clean_up() -> None:
+        before = clock.now() - CLIENT_KEYS_KEPT
+        database.write(lambda conn: outbox.forget_client_keys(conn, before))
+
+    return Chore("resultsq.clean_up", CLEAN_UP_S, clean_up)

@@ -1,0 +1,208 @@
+"""The other road: submissions on a USB stick or in a mail, and the comparison with what the master has.
+
+A bundle is JSON, packed and sealed with Fernet (encrypted and authenticated): it carries minors' data. Both
+sides hold the keys; the first one seals, any one opens, so that keys can be changed without a gap.
+"""
+
+import base64
+import gzip
+import io
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from resultsq.domain import sheet
+from resultsq.domain.errors import InputRefused, ResultsqError, SettingsError
+from resultsq.domain.outcome import Accepted, Conflict, Deferred, Outcome, Receipt, Rejected, Unauthorised
+from resultsq.domain.ports import Master, Parcel, ReceiptPage
+from resultsq.domain.submission import State
+from resultsq.store import events, outbox
+from resultsq.store.outbox import Parted, Reconciled
+from resultsq.store.session import Database
+
+SCHEMA = "resultsq.bundle/1"
+LARGEST = 256 * 1024 * 1024
+"""A bundle that unpacks to more bytes is refused."""
+
+
+class _Bundle(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    schema_: str
+    made_at: datetime
+    submissions: list[dict[str, Any]]
+
+
+def keys(text: str) -> MultiFernet:
+    """The keys of the setting BUNDLE_KEYS, separated by commas.
+
+    :raises SettingsError: there is none, or one is none of Fernet's"""
+    given = [key.strip() for key in text.split(",") if key.strip()]
+    if not given:
+        raise SettingsError("A bundle needs a key that both sides hold: set RESULTSQ_BUNDLE_KEYS.")
+    try:
+        return MultiFernet([Fernet(key) for key in given])
+    except ValueError:
+        raise SettingsError("A key in RESULTSQ_BUNDLE_KEYS is not one of Fernet's (32 bytes in base64).") from None
+
+
+def new_key() -> str:
+    """A key for BUNDLE_KEYS."""
+    return Fernet.generate_key().decode()
+
+
+def seal(parted: list[Parted], now: datetime, locks: MultiFernet) -> bytes:
+    """A bundle's bytes."""
+    inside = {
+        "schema_": SCHEMA,
+        "made_at": now.isoformat(),
+        "submissions": [
+            {
+                "id": one.id,
+                "kind": one.kind,
+                "event": one.event,
+                "date": one.date,
+                "base": one.base,
+                "digest": one.digest,
+                "rows_digest": one.rows_digest,
+                "finishers": one.finishers,
+                "submitted_by": one.submitted_by,
+                "accepted_at": one.accepted_at.isoformat(),
+                "body": base64.b64encode(one.body).decode(),
+            }
+            for one in parted
+        ],
+    }
+    return locks.encrypt(gzip.compress(json.dumps(inside).encode(), mtime=0))
+
+
+def unseal(content: bytes, locks: MultiFernet) -> list[Parted]:
+    """What a bundle holds, each body checked against its digest.
+
+    :raises InputRefused: it was sealed with another key, changed on the way, or is no bundle"""
+    try:
+        packed = locks.decrypt(content.strip())
+    except InvalidToken:
+        raise InputRefused(
+            "This bundle cannot be opened: it was sealed with another key, or changed on the way. Nothing was taken "
+            "from it; check RESULTSQ_BUNDLE_KEYS on both sides, or copy the file again."
+        ) from None
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(packed)) as unpacking:
+            inside = unpacking.read(LARGEST + 1)
+        if len(inside) > LARGEST:
+            raise InputRefused("This bundle is larger than any that resultsq writes. Nothing was taken from it.")
+        bundle = _Bundle.model_validate_json(inside)
+        if bundle.schema_ != SCHEMA:
+            raise InputRefused(f"This bundle is written as {bundle.schema_}, which this version cannot read.")
+        parted = [_parted(one) for one in bundle.submissions]
+    except (OSError, EOFError, KeyError, TypeError, ValueError, ValidationError) as error:
+        raise InputRefused(f"This file is no bundle of resultsq ({type(error).__name__}).") from None
+    for one in parted:
+        if sheet.digest(one.body) != one.digest:
+            raise InputRefused(f"The sheet {one.id} in this bundle does not have its digest. Nothing was taken.")
+    return parted
+
+
+def _parted(one: dict[str, Any]) -> Parted:
+    return Parted(
+        **{
+            **one,
+            "accepted_at": datetime.fromisoformat(one["accepted_at"]),
+            "body": base64.b64decode(one["body"], validate=True),
+        }
+    )
+
+
+def export(database: Database, now: datetime, locks: MultiFernet, states: list[State]) -> tuple[bytes, int]:
+    """A bundle of what waits, and how many are in it. They go on waiting here as well."""
+    parted: list[Parted] = []
+    last = 0
+    while True:
+        piece, last = _export_some(database, now, states, last)
+        if not piece:
+            return seal(parted, now, locks), len(parted)
+        parted += piece
+
+
+def _export_some(database: Database, now: datetime, states: list[State], after: int) -> tuple[list[Parted], int]:
+    """One piece, in a transaction of its own: no acceptance waits for a long one."""
+    return database.write(lambda conn: outbox.export(conn, now, states, "bundle", after))
+
+
+def take_in(database: Database, now: datetime, parted: list[Parted], time_zone: str) -> tuple[int, int]:
+    """Queue a bundle's submissions on this node: how many are new, how many were here already."""
+
+    def take(one: Parted) -> bool:
+        def work(conn: Any) -> bool:
+            known = events.find(conn, one.event)
+            event_id = known.id if known else events.add(conn, now, one.event, one.event, time_zone)
+            return outbox.adopt(conn, now, one, event_id)
+
+        return database.write(work)
+
+    new = sum(take(one) for one in parted)
+    return new, len(parted) - new
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What the master said to one submission of a bundle, for people."""
+
+    submission: str
+    event: str
+    date: str
+    word: str
+    detail: str
+
+
+def give_to_master(master: Master, parted: list[Parted]) -> list[Delivered]:
+    """Publish a bundle's submissions in their order, straight at the master. What it does not take stays
+    where it was exported, and in the bundle."""
+
+    def send(one: Parted) -> Delivered:
+        parcel = Parcel(one.id, one.event, one.date, one.body, one.digest, one.base, in_doubt=True)
+        word, detail = _said(master.send(parcel))
+        return Delivered(one.id, one.event, one.date, word, detail)
+
+    return [send(one) for one in parted]
+
+
+def _said(outcome: Outcome) -> tuple[str, str]:
+    match outcome:
+        case Accepted():
+            return "published", f"revision {outcome.receipt.revision}"
+        case Deferred():
+            return "deferred", outcome.detail
+        case Rejected():
+            return "rejected", outcome.detail
+        case Conflict():
+            return "conflict", "another sheet is published there"
+        case Unauthorised():
+            return "refused", outcome.detail
+
+
+def reconcile(database: Database, master: Master, now: datetime, since: datetime) -> Reconciled:
+    """Compare ids and digests with the master's receipts since then; what the master lacks is queued again,
+    and what waits here and is there is published.
+
+    :raises ResultsqError: the master's list could not be had whole; nothing was changed"""
+    receipts: list[Receipt] = []
+    cursor: str | None = None
+    while True:
+        page = master.receipts(since.isoformat(), None, cursor)
+        if not isinstance(page, ReceiptPage):
+            raise ResultsqError(
+                f"The master's list of receipts could not be had: {_said(page)[1]} Nothing was changed."
+            )
+        receipts += page.receipts
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    # the master's clock and ours differ a little: what stands at the edge is not taken for lost
+    edge = since + timedelta(minutes=10)
+    return database.write(lambda conn: outbox.reconcile(conn, now, receipts, edge))

@@ -1,0 +1,58 @@
+"""What is not delivery: cleaning up, alerts, messages. Each chore is an ordinary Celery task that the worker's
+own timer asks for; where the broker does not take the task, the timer does the chore itself."""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from resultsq import logs
+from resultsq.clock import Clock
+
+LOOK_S = 1.0
+_log = logs.get("chores")
+
+
+@dataclass(frozen=True, slots=True)
+class Chore:
+    """`do` may be called by several workers at once and at any time; it must not mind."""
+
+    name: str
+    every_s: float
+    do: Callable[[], None]
+
+
+class Timer:
+    """Asks for each chore when it is due, by the monotonic clock. `ask` hands a chore's name to the broker and
+    says whether it was taken."""
+
+    def __init__(self, chores: Sequence[Chore], clock: Clock, ask: Callable[[str, float], bool]) -> None:
+        self._chores = chores
+        self._clock = clock
+        self._ask = ask
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="chores", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """A chore under way ends by itself."""
+        self._stopped.set()
+
+    def _run(self) -> None:
+        due = {chore.name: self._clock.monotonic() + chore.every_s for chore in self._chores}
+        while not self._stopped.wait(LOOK_S):
+            for chore in self._chores:
+                if self._clock.monotonic() < due[chore.name]:
+                    continue
+                due[chore.name] = self._clock.monotonic() + chore.every_s
+                if not self._ask(chore.name, chore.every_s):
+                    carry_out(chore)
+
+
+def carry_out(chore: Chore) -> None:
+    """Do it; what goes wrong is told in the log, and the next time is tried again."""
+    try:
+        chore.do()
+    except Exception:  # noqa: BLE001 - a chore that fails must not end the timer that the others hang on
+        _log.exception("chore.failed", chore=chore.name)

@@ -1,0 +1,194 @@
+"""The worker's loop: take a turn, hand the leases to couriers, take the next turn with what they bring.
+
+It reads the database and runs the couriers in its own pool, on the monotonic clock: delivery needs no broker,
+no scheduler and no wall clock that behaves. A ring of the bell, a courier that is done and a link that returns
+only shorten the wait for the next turn.
+"""
+
+import queue
+import random
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from resultsq import logs
+from resultsq.clock import Clock
+from resultsq.delivery import courier
+from resultsq.domain.errors import StoreUnavailable
+from resultsq.domain.ports import Master
+from resultsq.store import links, outbox, turn, workers
+from resultsq.store.outbox import Lease, Settlement
+from resultsq.store.session import Database
+
+CHORES_S = 5.0
+"""How often the worker says that it is alive and looks for waits that a stepped clock made too long."""
+
+SILENCE_LOOK_S = 0.2
+"""How often it looks for the probe that tells a silent call from a silent link."""
+
+STORE_REST_S = 1.0
+FAREWELL_S = 3.0
+"""How long a worker that stops waits for the answers to what it has sent."""
+
+_log = logs.get("dispatch")
+
+
+class Dispatcher:
+    """Delivers what waits. `wake` makes the next turn come at once; call it from any thread."""
+
+    def __init__(
+        self, database: Database, master: Master, clock: Clock, worker: str, ceiling: int, sweep_s: float
+    ) -> None:
+        self._database = database
+        self._master = master
+        self._clock = clock
+        self._worker = worker
+        self._ceiling = ceiling
+        self._sweep_s = sweep_s
+        self._pool = ThreadPoolExecutor(ceiling, thread_name_prefix="courier")
+        self._news: queue.SimpleQueue[tuple[Lease, Settlement] | None] = queue.SimpleQueue()
+        self._out = 0
+        self._unsettled: list[tuple[Lease, Settlement]] = []
+        self._returned_at: datetime | None = None
+        self._chores_due = 0.0
+        self._silent_calls: queue.SimpleQueue[float] = queue.SimpleQueue()
+        self._silences: list[tuple[int, float]] = []  # the last probe before it, and when it was heard
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="dispatch", daemon=True)
+        master.on_silent = self._heard_silence
+
+    def start(self) -> None:
+        """Void what this worker's name still holds from before, and begin."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Something may go now."""
+        self._news.put(None)
+
+    def stop(self) -> None:
+        """Claim no more, wait a little for what is under way, settle it. What stays out stays in doubt."""
+        self._stopping.set()
+        self.wake()
+        self._thread.join(FAREWELL_S + 2 * STORE_REST_S)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    # the loop
+
+    def _run(self) -> None:
+        voided = False
+        while not self._stopping.is_set():
+            try:
+                if not voided:
+                    count = self._database.write(self._void)
+                    voided = True
+                    if count:
+                        _log.warning("leases.voided", count=count)
+                self._chores()
+                self._turn(self._ceiling - self._out)
+                self._notice_silences()
+            except StoreUnavailable as error:
+                _log.warning("store.unavailable", error=type(error.__cause__).__name__)
+                self._stopping.wait(STORE_REST_S)
+            except Exception as surprise:  # noqa: BLE001 - see the next line
+                # the loop is what delivery hangs on: it says what it met and goes on
+                _log.exception("dispatch.surprised")
+                self._forget_endings(surprise)
+                self._stopping.wait(STORE_REST_S)
+            self._listen(SILENCE_LOOK_S if self._silences else self._sweep_s)
+        self._say_goodbye()
+
+    def _void(self, conn: Connection) -> int:
+        links.lock(conn)  # as every turn does: another worker may be taking the same leases back
+        return outbox.void_leases(conn, self._clock.now(), self._worker)
+
+    def _listen(self, limit_s: float) -> None:
+        """Wait for news; take all that there are, so that one turn settles them together."""
+        try:
+            news = self._news.get(timeout=limit_s)
+        except queue.Empty:
+            return
+        while True:
+            if news is not None:
+                self._out -= 1
+                self._unsettled.append(news)
+            try:
+                news = self._news.get_nowait()
+            except queue.Empty:
+                return
+
+    def _turn(self, free: int) -> None:
+        ending = self._unsettled
+        settlements = [settlement for _, settlement in ending]
+
+        def take(conn: Connection) -> turn.Turn:
+            # the time is read where the transaction has begun: a lease is not to run while others are waited for
+            return turn.take(conn, self._clock.now(), self._worker, settlements, free, self._ceiling)
+
+        taken = self._database.write(take, "claim")
+        self._unsettled = []
+        if taken.returned_at != self._returned_at:
+            self._master.refresh()
+            self._returned_at = taken.returned_at
+        for lease in taken.leases:
+            self._out += 1
+            self._pool.submit(self._deliver, lease)
+        states = {done.settlement.lease: done.state for done in taken.settled}
+        for lease, settlement in ending:
+            courier.log_line(lease, settlement, states.get(settlement.lease))
+
+    def _forget_endings(self, surprise: Exception) -> None:
+        """An ending that cannot be written down must not keep the rest from being: all are asked about again."""
+        self._unsettled = [
+            (lease, courier.settlement(lease, courier.at_fault(surprise), ending.duration_s, random.random()))
+            for lease, ending in self._unsettled
+        ]
+
+    def _deliver(self, lease: Lease) -> None:
+        self._news.put((lease, courier.deliver(self._master, lease, self._clock, random.random())))
+
+    def _chores(self) -> None:
+        if self._clock.monotonic() < self._chores_due:
+            return
+        now = self._clock.now()
+
+        def chores(conn: Connection) -> int:
+            workers.alive(conn, now, self._worker)
+            return outbox.mend_stepped_clock(conn, now)
+
+        mended = self._database.write(chores)
+        self._chores_due = self._clock.monotonic() + CHORES_S
+        if mended:
+            _log.warning("clock.stepped", waits_ended=mended)
+
+    def _say_goodbye(self) -> None:
+        give_up = self._clock.monotonic() + FAREWELL_S
+        while self._out and self._clock.monotonic() < give_up:
+            self._listen(0.1)
+        try:
+            self._turn(0)
+            self._database.write(lambda conn: workers.gone(conn, self._worker))
+        except StoreUnavailable:
+            _log.warning("dispatch.left_unsettled", count=len(self._unsettled))
+
+    # silence: a call that hears nothing asks the prober, and is given up once a newer probe gets through
+
+    def _heard_silence(self) -> None:
+        self._silent_calls.put(self._clock.monotonic())
+        self.wake()
+
+    def _notice_silences(self) -> None:
+        while not self._silent_calls.empty():
+            probes = self._database.write(lambda conn: links.suspect(conn, self._clock.now()))
+            self._silences.append((probes, self._silent_calls.get()))
+        if not self._out:
+            self._silences = []  # whatever was silent has ended by itself
+        if not self._silences:
+            return
+        with self._database.read() as conn:
+            seen = links.look(conn, self._clock.now(), self._worker)
+        for probes, heard in self._silences:
+            if seen.ok_probe > probes and self._master.give_up_silent(heard):
+                self._master.refresh()  # those that rest are as old
+        self._silences = [one for one in self._silences if seen.ok_probe <= one[0]]

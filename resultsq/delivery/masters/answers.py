@@ -1,0 +1,271 @@
+"""What an answer of the master means: the table of the upload contract as functions without any I/O.
+
+Only what is certainly the master's own word settles anything. A captive portal, a proxy or a parked domain can
+answer with any status, so a 2xx counts with a receipt for this very sheet, and a refusal with problem details.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from resultsq.domain.outcome import (
+    Accepted,
+    Cause,
+    Conflict,
+    Deferred,
+    Exchange,
+    Head,
+    Outcome,
+    Reason,
+    Receipt,
+    Rejected,
+    Scope,
+    Unauthorised,
+    plain,
+)
+from resultsq.domain.ports import Parcel, ReceiptPage
+
+SERVICE = "results-master"
+
+_REFUSALS = {
+    400: "bad-request",
+    404: "not-found",
+    410: "gone",
+    413: "too-large",
+    415: "unsupported-type",
+    422: "invalid-sheet",
+}
+_LATER = frozenset({408, 425, 429})
+_SAYS_WHEN = frozenset({429, 503})
+_MOST_REASONS = 100
+_SECONDS = re.compile(r"[0-9]+", re.ASCII)
+_TAG = re.compile(r'(?:W/)?"([!#-~]{1,36})"')  # a proxy that packs an answer weakens its tag
+_RECEIPTS = TypeAdapter(list[Receipt])
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer. Names of headers are in lower case; `body` is unpacked."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    exchange: Exchange = field(default_factory=Exchange)
+
+    @property
+    def media_type(self) -> str:
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    @property
+    def object(self) -> dict[str, Any] | None:
+        """The body as a JSON object; None where it is none."""
+        try:
+            value = json.loads(self.body)
+        except (ValueError, RecursionError):
+            return None
+        return value if isinstance(value, dict) else None
+
+    @property
+    def date(self) -> datetime | None:
+        """The sender's own clock."""
+        return _http_date(self.headers.get("date", ""))
+
+
+def of_put(answer: Answer, parcel: Parcel, now: datetime) -> Outcome:
+    """What the answer to a PUT means for the parcel. `now` stands in where the answer has no Date of its own.
+
+    A Conflict comes without the sheet that is published there: fetching it is another call."""
+    status = answer.status
+    if status in (200, 201):
+        receipt = _receipt(answer)
+        if receipt is None:
+            return _stranger(answer, "it carries no receipt")
+        if not is_own(receipt, parcel):
+            return _stranger(answer, "its receipt is not for this sheet")
+        return Accepted(receipt, answer.exchange)
+    if status == 412:
+        return _moved(answer)
+    if (later := _later(answer, now)) is not None:
+        return later
+    problem = _problem(answer)
+    if problem is None:
+        return _stranger(answer, "it carries no problem details")
+    if (refused := _credentials(answer, problem)) is not None:
+        return refused
+    if status == 409:
+        return Rejected("id-reused", _said(problem), _reasons(problem), answer.exchange)
+    if status in _REFUSALS:
+        return Rejected(_REFUSALS[status], _said(problem), _reasons(problem), answer.exchange)
+    return _stranger(answer, "the master has no such answer")
+
+
+def of_receipt(answer: Answer, submission: str, now: datetime) -> Receipt | Outcome | None:
+    """What the answer to GET /v1/submissions/{id} says; None: not committed there so far."""
+    if answer.status == 404:
+        return None  # whoever says so, it settles nothing
+    if answer.status != 200:
+        return _no(answer, now)
+    receipt = _receipt(answer)
+    if receipt is None or receipt.submission != submission:
+        return _stranger(answer, "it carries no receipt of this submission")
+    return receipt
+
+
+def of_head(answer: Answer, now: datetime) -> tuple[str, bytes] | Outcome:
+    """Which submission is published for an event and date, and its sheet's bytes."""
+    if answer.status != 200:
+        return _no(answer, now)
+    tag = _TAG.fullmatch(answer.headers.get("etag", ""))
+    if tag is None:
+        return _stranger(answer, "it names no submission")
+    if answer.object is None:
+        return _stranger(answer, "it carries no sheet")
+    return tag[1], answer.body
+
+
+def of_receipts(answer: Answer, now: datetime) -> ReceiptPage | Outcome:
+    """A page of receipts."""
+    if answer.status != 200:
+        return _no(answer, now)
+    page = answer.object or {}
+    try:
+        receipts = _RECEIPTS.validate_python(page.get("receipts"))
+    except ValidationError:
+        return _stranger(answer, "it carries no receipts")
+    following = page.get("next")
+    return ReceiptPage(tuple(receipts), following if isinstance(following, str) and following else None)
+
+
+def of_probe(answer: Answer, now: datetime) -> Deferred | None:
+    """Why the answer to the probe is not that of a master who is up; None: it is."""
+    if answer.status == 200:
+        if answer.media_type == "application/json" and (answer.object or {}).get("service") == SERVICE:
+            return None
+        return _stranger(answer, "it does not say that it is a results master")
+    return _later(answer, now) or _stranger(answer, "the master answers the probe with 200")
+
+
+def is_own(receipt: Receipt, parcel: Parcel) -> bool:
+    """Whether the receipt is for this very sheet, byte by byte."""
+    return (receipt.submission, receipt.event, receipt.date, receipt.digest) == (
+        parcel.submission,
+        parcel.event,
+        parcel.date,
+        parcel.digest,
+    )
+
+
+def _no(answer: Answer, now: datetime) -> Outcome:
+    """An answer to a question (GET) that is not what was asked for."""
+    if (later := _later(answer, now)) is not None:
+        return later
+    problem = _problem(answer)
+    refused = _credentials(answer, problem) if problem is not None else None
+    return refused or _stranger(answer, "it is no answer to this question")
+
+
+def _later(answer: Answer, now: datetime) -> Deferred | None:
+    status = answer.status
+    if status not in _LATER and not 500 <= status <= 599:
+        return None
+    down = status >= 500
+    return Deferred(
+        Cause.MASTER_DOWN if down else Cause.BUSY,
+        f"The master {'is in trouble' if down else 'is busy'} and takes it later (status {status}).",
+        in_doubt=True,
+        retry_after_s=_retry_after_s(answer, now) if status in _SAYS_WHEN else None,
+        exchange=answer.exchange,
+    )
+
+
+def _retry_after_s(answer: Answer, now: datetime) -> float | None:
+    text = answer.headers.get("retry-after", "").strip()
+    if _SECONDS.fullmatch(text):
+        return float(text)
+    moment = _http_date(text)
+    if moment is None:
+        return None
+    return max(0.0, (moment - (answer.date or now)).total_seconds())
+
+
+def _http_date(text: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+
+
+def _moved(answer: Answer) -> Outcome:
+    said = answer.object or {}
+    if said.get("head", "missing") is None:
+        return Conflict(None, None, exchange=answer.exchange)
+    try:
+        head = Head.model_validate(said.get("head"), strict=True)
+    except ValidationError:
+        return _stranger(answer, "it does not say what is published there")
+    return Conflict(head.submission, head.revision, exchange=answer.exchange)
+
+
+def _receipt(answer: Answer) -> Receipt | None:
+    try:
+        return Receipt.model_validate_json(answer.body)
+    except ValidationError:
+        return None
+
+
+def _problem(answer: Answer) -> dict[str, Any] | None:
+    """The problem details of the answer. Plain JSON is taken for them if it has their members."""
+    problem = answer.object
+    if problem is None or answer.media_type == "application/problem+json":
+        return problem
+    if answer.media_type != "application/json":
+        return None
+    named = isinstance(problem.get("title"), str) and problem.get("status") == answer.status
+    return problem if named or _reasons(problem) else None
+
+
+def _reasons(problem: dict[str, Any]) -> tuple[Reason, ...]:
+    errors = problem.get("errors")
+    if not isinstance(errors, list):
+        return ()
+    reasons = []
+    for error in errors[:_MOST_REASONS]:
+        match error:
+            case {"detail": str(detail), "pointer": str(pointer)}:
+                reasons.append(Reason(plain(detail), plain(pointer)))
+            case {"detail": str(detail)}:
+                reasons.append(Reason(plain(detail)))
+            case _:
+                continue
+    return tuple(reasons)
+
+
+def _said(problem: dict[str, Any]) -> str:
+    for member in ("detail", "title"):
+        if isinstance(said := problem.get(member), str) and said:
+            return plain(said)
+    return "The master gave no reason in words."
+
+
+def _credentials(answer: Answer, problem: dict[str, Any]) -> Unauthorised | None:
+    if answer.status == 401:
+        return Unauthorised(Scope.DESTINATION, _said(problem), answer.exchange)
+    if answer.status == 403:
+        return Unauthorised(Scope.EVENT, _said(problem), answer.exchange)
+    return None
+
+
+def _stranger(answer: Answer, why: str) -> Deferred:
+    return Deferred(
+        Cause.NOT_OUR_MASTER,
+        f"This is not our master's answer: {why} (status {answer.status}). A captive portal or a proxy?",
+        in_doubt=True,
+        exchange=answer.exchange,
+    )

@@ -1,0 +1,340 @@
+"""One HTTP call that ends by its deadline, on top of requests.
+
+requests bounds the wait for each piece of an answer and never the answer; it resolves names outside every
+timeout, follows a captive portal's redirect and keeps sockets whose far end is long gone. A `Line` is one
+connection that does none of this; `Lines` keeps the ones that are known to be good.
+"""
+
+import errno
+import http.client
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.response import HTTPResponse
+from urllib3.util.ssl_ import create_urllib3_context
+
+from resultsq.clock import Clock
+from resultsq.delivery.masters.answers import Answer
+from resultsq.delivery.masters.dial import Lookup, Resolver, connect, system_lookup
+from resultsq.delivery.masters.watch import Call, Failed, Wire
+from resultsq.domain.errors import SettingsError
+from resultsq.domain.outcome import Cause, Exchange, plain
+
+BODY_SHOWN = 4096  # bytes of an answer's body that are kept for people
+_PIECE = 65_536
+_IDLE_S = 15.0  # a connection that rested longer may be half-open by now; a new one costs a round trip
+_IDLE_LINES = 16
+_SECRET_HEADERS = frozenset({"authorization", "set-cookie", "set-cookie2"})
+_NO_ROUTE = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN})
+
+_SENTENCES = {
+    Cause.DNS: "The master's name could not be resolved.",
+    Cause.UNREACHABLE: "There is no way to the master's network from here.",
+    Cause.REFUSED: "Nothing listens at the master's address.",
+    Cause.RESET: "The connection to the master was cut.",
+    Cause.TIMEOUT: "The master did not answer in time.",
+    Cause.TLS: "The certificate or the handshake is not the master's.",
+    Cause.NOT_OUR_MASTER: "What answered does not speak like the master: a captive portal or a proxy.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a master is: `https://host:port/prefix`."""
+
+    scheme: str
+    host: str
+    port: int
+    prefix: str
+
+    @classmethod
+    def parse(cls, url: str) -> "Address":
+        """:raises SettingsError: the URL is none of a master"""
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError as error:
+            raise SettingsError(f"The master's URL makes no sense: {error}.") from None
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise SettingsError("The master's URL is http://host or https://host, with a port and a path if need be.")
+        if parts.username or parts.password or parts.query or parts.fragment:
+            raise SettingsError("The master's URL is an address alone; its token has a setting of its own.")
+        default = 443 if parts.scheme == "https" else 80
+        return cls(parts.scheme, parts.hostname, port or default, parts.path.rstrip("/"))
+
+    @property
+    def url(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{self.port}{self.prefix}"
+
+
+def tls_context(ca_file: str | None) -> ssl.SSLContext:
+    """Trusts the authorities of `ca_file` alone, or the usual ones.
+
+    :raises SettingsError: the file cannot be read as certificates"""
+    context = create_urllib3_context()
+    try:
+        context.load_verify_locations(ca_file or DEFAULT_CA_BUNDLE_PATH)
+    except OSError as error:
+        raise SettingsError(f"The master's CA file cannot be used: {error}.") from None
+    return context
+
+
+class _Plain(HTTPConnection):
+    """A connection that its line opens, and that says when a request begins to leave."""
+
+    def __init__(self, *arguments: Any, line: "Line", **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.line = line
+        line.connection = self
+
+    def _new_conn(self) -> socket.socket:
+        return self.line.open()
+
+    def send(self, data: Any) -> None:
+        if self.sock is None:
+            self.connect()
+        self.line.leaving()
+        super().send(data)
+
+    def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3 has it
+        # urllib3 swallows a reset while the request leaves, and then looks for the answer on a socket that is not there
+        if self.sock is None:
+            raise ConnectionResetError("it was cut before the request had left")
+        return super().getresponse()
+
+
+class _Tls(_Plain, HTTPSConnection):
+    pass
+
+
+class _PlainPool(HTTPConnectionPool):
+    ConnectionCls = _Plain
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _Tls
+
+
+class Line(HTTPAdapter):
+    """One connection to the master, for one call at a time.
+
+    It is requests' adapter without a session: no redirects, cookies, proxies or netrc, by construction."""
+
+    def __init__(self, address: Address, tls: ssl.SSLContext | None, resolver: Resolver, generation: int) -> None:
+        super().__init__(pool_connections=1, pool_maxsize=1)
+        self.generation = generation
+        self.rested_since = 0.0
+        self.connection: _Plain | None = None
+        self._resolver = resolver
+        self._call: Call | None = None
+        self._wire: Wire | None = None
+        self._pool: HTTPConnectionPool
+        if tls is None:
+            self._pool = _PlainPool(address.host, address.port, maxsize=1, line=self)
+        else:
+            self._pool = _TlsPool(address.host, address.port, maxsize=1, ssl_context=tls, line=self)
+
+    def get_connection_with_tls_context(self, *_: Any, **__: Any) -> HTTPConnectionPool:
+        return self._pool
+
+    def cert_verify(self, *_: Any) -> None:
+        """Nothing to do: the TLS context was made once, with its authorities, and verifies."""
+
+    def open(self) -> socket.socket:
+        """A new connection within the time of the call; urllib3 asks for it."""
+        call = self._running()
+        sock = connect(self._resolver.addresses(call), call)
+        try:
+            self._drop_wire()
+            self._wire = Wire(sock.fileno())
+            call.attach(self._wire)
+            sock.settimeout(call.left())
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+    def leaving(self) -> None:
+        """From here on nobody can say what the master has."""
+        call = self._running()
+        call.sent = True
+        call.touch()
+
+    def fetch(self, call: Call, request: requests.PreparedRequest, limit: int) -> Answer:
+        """The whole answer, of at most `limit` bytes when unpacked.
+
+        :raises Failed: there is none; the line is of no more use"""
+        self._call = call
+        call.sent = False
+        shown = _head(f"{request.method} {request.path_url} HTTP/1.1", request.headers)
+        try:
+            if self._wire is not None:
+                call.attach(self._wire)
+            response = self.send(request, stream=True, timeout=call.left())
+            try:
+                body = _body(response, call, limit)
+            finally:
+                response.close()
+            if call.over is not None:  # what we cut ourselves can look like a whole answer without a body
+                raise call.ending(call.over)
+        except Failed as failed:
+            failed.exchange = Exchange(request_head=shown)
+            raise
+        except (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError,
+                ValueError) as error:  # fmt: skip
+            meant = _failure(error, call)
+            meant.exchange = Exchange(request_head=shown)
+            raise meant from error
+        finally:
+            self._call = None
+        exchange = Exchange(
+            status=response.status_code,
+            request_head=shown,
+            answer_head=_head(f"HTTP/1.1 {response.status_code} {response.reason or ''}", response.headers),
+            answer_body=plain(body[:BODY_SHOWN].decode(errors="replace")),
+        )
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return Answer(response.status_code, headers, bytes(body), exchange)
+
+    @property
+    def connected(self) -> bool:
+        """Whether the last answer left the connection good for another request."""
+        return self.connection is not None and self.connection.sock is not None
+
+    def close(self) -> None:
+        super().close()
+        if self.connection is not None:
+            self.connection.close()
+        self._pool.close()
+        self._drop_wire()
+
+    def _drop_wire(self) -> None:
+        if self._wire is not None:
+            self._wire.close()
+            self._wire = None
+
+    def _running(self) -> Call:
+        if self._call is None:
+            raise RuntimeError("a line is used outside a call")
+        return self._call
+
+
+def _body(response: requests.Response, call: Call, limit: int) -> bytearray:
+    body = bytearray()
+    for piece in response.iter_content(_PIECE):
+        call.left()
+        call.touch()
+        body += piece
+        if len(body) > limit:
+            raise Failed(Cause.NOT_OUR_MASTER, f"The answer is longer than any of the master's ({limit} bytes).")
+    return body
+
+
+def _head(first: str, headers: Any) -> str:
+    shown = (f"{name}: {value}" for name, value in headers.items() if name.lower() not in _SECRET_HEADERS)
+    return plain("\n".join((first.rstrip(), *shown)))
+
+
+def _failure(error: BaseException, call: Call) -> Failed:
+    """What an exception means; the innermost one knows best, unless we ended the call ourselves."""
+    if call.over is not None:
+        return call.ending(call.over)
+    chain: list[BaseException] = []
+    link: BaseException | None = error
+    while link is not None and link not in chain:
+        chain.append(link)
+        link = link.__cause__ or link.__context__
+    for link in reversed(chain):
+        if (cause := _cause(link, call.sent)) is not None:
+            return Failed(cause, f"{_SENTENCES[cause]} ({str(link)[:200]})")
+    return Failed(Cause.UNREACHABLE, f"{_SENTENCES[Cause.UNREACHABLE]} ({str(error)[:200]})")
+
+
+def _cause(error: BaseException, sent: bool) -> Cause | None:
+    match error:
+        case ssl.SSLEOFError() | ssl.SSLZeroReturnError() | ssl.SSLSyscallError():
+            return Cause.RESET
+        case ssl.SSLError():
+            return Cause.RESET if sent else Cause.TLS
+        case socket.gaierror():
+            return Cause.DNS
+        case TimeoutError() | urllib3.exceptions.TimeoutError():
+            return Cause.TIMEOUT
+        case ConnectionRefusedError():
+            return Cause.REFUSED
+        case ConnectionError():
+            return Cause.RESET
+        case OSError() if error.errno in _NO_ROUTE:
+            return Cause.UNREACHABLE
+        case http.client.HTTPException() | urllib3.exceptions.DecodeError() | urllib3.exceptions.InvalidHeader():
+            return Cause.NOT_OUR_MASTER
+        case ValueError() if not isinstance(error, OSError):
+            return Cause.NOT_OUR_MASTER
+        case _:
+            return None
+
+
+class Lines:
+    """The connections to one address. Thread-safe."""
+
+    def __init__(self, url: str, *, clock: Clock, ca_file: str | None = None, lookup: Lookup = system_lookup) -> None:
+        self.address = Address.parse(url)
+        self._clock = clock
+        self._tls = tls_context(ca_file) if self.address.scheme == "https" else None
+        self._resolver = Resolver(self.address.host, self.address.port, lookup)
+        self._resting: list[Line] = []
+        self._generation = 0
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def line(self, *, fresh: bool = False) -> Iterator[Line]:
+        """A line for one call: the one that rested least, or a new one. `fresh`: new, and not kept."""
+        line = None if fresh else self._rested()
+        if line is None:
+            line = Line(self.address, self._tls, self._resolver, self._generation)
+        try:
+            yield line
+        finally:
+            if fresh or not self._keep(line):
+                line.close()
+
+    def refresh(self) -> None:
+        """Keep no connection that was made before now."""
+        with self._lock:
+            self._generation += 1
+            old, self._resting = self._resting, []
+        for line in old:
+            line.close()
+
+    def _rested(self) -> Line | None:
+        while True:
+            with self._lock:
+                if not self._resting:
+                    return None
+                line = self._resting.pop()
+            if self._clock.monotonic() - line.rested_since < _IDLE_S:
+                return line  # urllib3 sees for itself whether the far side has closed it
+            line.close()
+
+    def _keep(self, line: Line) -> bool:
+        if not line.connected:
+            return False
+        line.rested_since = self._clock.monotonic()
+        with self._lock:
+            if line.generation != self._generation or len(self._resting) >= _IDLE_LINES:
+                return False
+            self._resting.append(line)
+            return True

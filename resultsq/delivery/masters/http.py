@@ -1,0 +1,207 @@
+"""The master over HTTP: the node's side of the upload contract."""
+
+import gzip
+import ipaddress
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Literal
+from urllib.parse import quote, urlencode
+
+import requests
+from requests.structures import CaseInsensitiveDict
+
+from resultsq.clock import Clock
+from resultsq.delivery.masters import answers
+from resultsq.delivery.masters.answers import Answer
+from resultsq.delivery.masters.call import Address, Lines
+from resultsq.delivery.masters.dial import Lookup, system_lookup
+from resultsq.delivery.masters.limits import Limits
+from resultsq.delivery.masters.watch import Call, Failed, Watch
+from resultsq.domain.errors import SettingsError
+from resultsq.domain.outcome import Accepted, Conflict, Deferred, Outcome, Receipt
+from resultsq.domain.ports import Parcel, ProbeAnswer, ReceiptPage
+
+_SMALL = 64 * 1024
+_LARGE = 16 * 1024 * 1024
+_PAGE = 500
+_PACKING = 6
+
+
+class HttpMaster:
+    """`Master` over HTTP, for any number of couriers at once.
+
+    :param url: http(s)://host[:port][/prefix]
+    :param token: bearer token; never sent over plain http except to loopback, or where `allow_plain_http`
+    :param ca_file: authorities to trust instead of the usual ones
+    :param lookup: resolves names; may hang
+    :raises SettingsError: the URL, the CA file or a token over plain http makes no sense"""
+
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        *,
+        clock: Clock,
+        ca_file: str | None = None,
+        allow_plain_http: bool = False,
+        lookup: Lookup = system_lookup,
+        limits: Limits | None = None,
+    ) -> None:
+        self.on_silent: Callable[[], None] = lambda: None
+        self._clock = clock
+        self._limits = limits or Limits()
+        self._lines = Lines(url, clock=clock, ca_file=ca_file, lookup=lookup)
+        if token and not allow_plain_http and not _is_private(self._lines.address):
+            raise SettingsError(
+                "The master's URL is plain http: everyone on the way could read the token. Use https, or a master "
+                "on this machine."
+            )
+        self._authorization = {"Authorization": f"Bearer {token}"} if token else {}
+        self._watch = Watch(clock, lambda: self.on_silent())
+
+    def probe(self) -> ProbeAnswer:
+        began = self._clock.monotonic()
+        asked_at = self._clock.now()
+        offset_s = None
+        try:
+            with self._watch.call(self._limits.probe_s) as call:
+                answer = self._ask(call, "GET", "/v1/health", fresh=True)
+        except Failed as failed:
+            trouble: Deferred | None = _deferred(failed, in_doubt=False)
+        else:
+            trouble = answers.of_probe(answer, self._clock.now())
+            if answer.date is not None:
+                # the header is cut to the second: in the middle, it is half a second later than it says
+                offset_s = (answer.date - asked_at).total_seconds() + 0.5
+        duration_s = self._clock.monotonic() - began
+        if trouble is None:
+            return ProbeAnswer(None, "The master answers.", duration_s, master_time_offset_s=offset_s)
+        return ProbeAnswer(trouble.cause, trouble.detail, duration_s, trouble.retry_after_s, offset_s)
+
+    def send(self, parcel: Parcel, patience_s: float = 2.0) -> Outcome:
+        packed = gzip.compress(parcel.body, _PACKING, mtime=0)
+        with self._watch.call(self._limits.for_sheet_s(len(packed)), patience_s) as call:
+            if parcel.in_doubt and (settled := self._settled(call, parcel)) is not None:
+                return settled
+            try:
+                answer = self._ask(call, "PUT", _sheet_path(parcel), _put_headers(parcel), packed)
+            except Failed as failed:
+                return _deferred(failed, in_doubt=call.sent or parcel.in_doubt)
+            outcome = answers.of_put(answer, parcel, self._clock.now())
+            if isinstance(outcome, Conflict) and outcome.head is not None:
+                return self._with_head(call, parcel, outcome)
+            return outcome
+
+    def receipt(self, submission: str) -> Receipt | Outcome | None:
+        with self._watch.call(self._limits.receipt_s) as call:
+            return self._receipt(call, submission)
+
+    def receipts(self, since: str | None, until: str | None, cursor: str | None) -> ReceiptPage | Outcome:
+        asked = {"since": since, "until": until, "cursor": cursor, "limit": str(_PAGE)}
+        query = urlencode({name: value for name, value in asked.items() if value is not None})
+        try:
+            with self._watch.call(self._limits.page_s) as call:
+                answer = self._ask(call, "GET", f"/v1/receipts?{query}", limit=_LARGE)
+        except Failed as failed:
+            return _deferred(failed, in_doubt=False)
+        return answers.of_receipts(answer, self._clock.now())
+
+    def give_up_silent(self, began_before: float) -> int:
+        return self._watch.give_up_silent(began_before)
+
+    def refresh(self) -> None:
+        self._lines.refresh()
+
+    def close(self) -> None:
+        self._lines.refresh()
+        self._watch.close()
+
+    def _settled(self, call: Call, parcel: Parcel) -> Outcome | None:
+        """The end of an earlier attempt, without sending the sheet again; None: it must be sent again."""
+        match self._receipt(call, parcel.submission):
+            case None:
+                return None
+            case Receipt() as receipt:
+                # a receipt for another sheet under our id is for the PUT to be told of: it gets the 409
+                return Accepted(receipt) if answers.is_own(receipt, parcel) else None
+            case outcome:
+                return outcome
+
+    def _with_head(self, call: Call, parcel: Parcel, conflict: Conflict) -> Outcome:
+        """The conflict with the sheet that is published there, which may settle it without a person."""
+        try:
+            answer = self._ask(call, "GET", _sheet_path(parcel), limit=_LARGE)
+        except Failed as failed:
+            return _deferred(failed, in_doubt=parcel.in_doubt)
+        found = answers.of_head(answer, self._clock.now())
+        if isinstance(found, Deferred):
+            return replace(found, in_doubt=parcel.in_doubt)  # the 412 itself was an answer to the PUT
+        if not isinstance(found, tuple):
+            return found
+        head, sheet = found
+        receipt = self._receipt(call, head)
+        if not isinstance(receipt, Receipt):
+            receipt = None
+        if receipt is not None and answers.is_own(receipt, parcel):
+            return Accepted(receipt, conflict.exchange)  # our own earlier PUT landed in between
+        revision = conflict.revision if head == conflict.head else receipt.revision if receipt else None
+        return Conflict(head, revision, sheet, receipt, conflict.exchange)
+
+    def _receipt(self, call: Call, submission: str) -> Receipt | Outcome | None:
+        try:
+            answer = self._ask(call, "GET", f"/v1/submissions/{quote(submission, safe='')}")
+        except Failed as failed:
+            return _deferred(failed, in_doubt=True)
+        return answers.of_receipt(answer, submission, self._clock.now())
+
+    def _ask(
+        self,
+        call: Call,
+        method: Literal["GET", "PUT"],
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        *,
+        fresh: bool = False,
+        limit: int = _SMALL,
+    ) -> Answer:
+        # Prepared by hand: every part is known to be well-formed, and the usual way costs as much as the call.
+        request = requests.PreparedRequest()
+        request.method = method
+        request.url = self._lines.address.url + path
+        request.headers = CaseInsensitiveDict({"Accept-Encoding": "gzip", "User-Agent": "resultsq", **(headers or {})})
+        if not path.startswith("/v1/health"):
+            request.headers.update(self._authorization)
+        if body is not None:
+            request.headers["Content-Length"] = str(len(body))
+            request.body = body
+        with self._lines.line(fresh=fresh) as line:
+            return line.fetch(call, request, limit)
+
+
+def _is_private(address: Address) -> bool:
+    """Whether nobody else can listen on the way: TLS, or this very machine."""
+    if address.scheme == "https" or address.host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(address.host).is_loopback
+    except ValueError:
+        return False
+
+
+def _sheet_path(parcel: Parcel) -> str:
+    return f"/v1/events/{quote(parcel.event, safe='')}/results/{quote(parcel.date, safe='')}"
+
+
+def _put_headers(parcel: Parcel) -> dict[str, str]:
+    first = parcel.precondition is None
+    return {
+        "Content-Type": "application/json",
+        "Content-Encoding": "gzip",
+        "Idempotency-Key": f'"{parcel.submission}"',
+        "If-None-Match" if first else "If-Match": "*" if first else f'"{parcel.precondition}"',
+    }
+
+
+def _deferred(failed: Failed, *, in_doubt: bool) -> Deferred:
+    return Deferred(failed.cause, failed.detail, in_doubt=in_doubt, exchange=failed.exchange)

@@ -1,0 +1,132 @@
+"""Watches the link: one prober per destination, whatever the number of workers or of waiting submissions.
+
+The worker that holds the prober's lease starts a probe when one is due, each in a thread of its own and bounded
+by 5 s, up to five at once while the link is down; the first good answer opens the link for everybody.
+"""
+
+import random
+import threading
+from collections.abc import Callable
+
+from resultsq import logs
+from resultsq.clock import Clock
+from resultsq.domain.errors import StoreUnavailable
+from resultsq.domain.link import PROBES_AT_ONCE
+from resultsq.domain.outcome import Cause
+from resultsq.domain.ports import Master, ProbeAnswer
+from resultsq.store import links
+from resultsq.store.session import Database
+
+LOOK_S = 0.25
+"""How often a worker looks whether a probe is due."""
+
+RENEW_S = links.PROBER_LEASE_S / 3
+STORE_REST_S = 1.0
+_log = logs.get("prober")
+
+
+class Prober:
+    """Keeps the link's row true. `on_change` is called, from any thread, when the link has returned, was lost,
+    or a suspicion was cleared."""
+
+    def __init__(
+        self,
+        database: Database,
+        master: Master,
+        clock: Clock,
+        worker: str,
+        ceiling: int,
+        on_change: Callable[[bool], None],
+    ) -> None:
+        self._database = database
+        self._master = master
+        self._clock = clock
+        self._worker = worker
+        self._ceiling = ceiling
+        self._on_change = on_change
+        self._running = threading.BoundedSemaphore(PROBES_AT_ONCE)
+        self._renew_due = 0.0
+        self._mine = False
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="prober", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Hand the lease back; probes under way end by themselves."""
+        self._stopping.set()
+        self._thread.join(STORE_REST_S * 2)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            pause = LOOK_S
+            try:
+                if self._is_due():
+                    self._start_probe()
+            except StoreUnavailable as error:
+                _log.warning("store.unavailable", error=type(error.__cause__).__name__)
+                pause = STORE_REST_S
+            except Exception:  # noqa: BLE001 - see the next line
+                # without its prober a link never returns: it says what it met and goes on
+                _log.exception("prober.surprised")
+                pause = STORE_REST_S
+            self._stopping.wait(pause)
+        if self._mine:
+            try:
+                self._database.write(lambda conn: links.drop_prober(conn, self._worker))
+            except StoreUnavailable:
+                _log.info("prober.lease_left", ends_in_s=links.PROBER_LEASE_S)
+
+    def _is_due(self) -> bool:
+        now = self._clock.now()
+        if self._clock.monotonic() >= self._renew_due:
+            seen = self._database.write(lambda conn: links.take_prober(conn, now, self._worker))
+            self._renew_due = self._clock.monotonic() + RENEW_S
+            self._mine = seen.mine
+        elif not self._mine:
+            return False
+        else:
+            with self._database.read() as conn:
+                seen = links.look(conn, now, self._worker)
+            self._mine = seen.mine
+        return seen.mine and seen.probe_due
+
+    def _start_probe(self) -> None:
+        if not self._running.acquire(blocking=False):
+            return
+        try:
+            number = self._database.write(lambda conn: links.start_probe(conn, self._clock.now(), random.random()))
+            threading.Thread(target=self._probe, args=(number,), name=f"probe-{number}", daemon=True).start()
+        except BaseException:
+            self._running.release()
+            raise
+
+    def _probe(self, number: int) -> None:
+        try:
+            answer = self._ask()
+            now = self._clock.now()
+            change = self._database.write(
+                lambda conn: links.probe_answered(conn, now, number, answer, self._ceiling, random.random())
+            )
+        except StoreUnavailable:
+            _log.warning("probe.unrecorded", number=number)
+            return
+        except Exception:  # noqa: BLE001 - it says what it met; the next probe is already due
+            _log.exception("probe.unrecorded", number=number)
+            return
+        finally:
+            self._running.release()
+        if change.returned or change.lost:
+            _log.warning(f"link.{change.state}", cause=answer.cause, probe=number)
+        if answer.cause is None:
+            self._on_change(change.returned)
+
+    def _ask(self) -> ProbeAnswer:
+        began = self._clock.monotonic()
+        try:
+            return self._master.probe()
+        except Exception as surprise:  # noqa: BLE001 - logged; a probe without an answer would leave the link as it is
+            _log.exception("probe.surprised")
+            detail = f"A fault of resultsq itself: {type(surprise).__name__}."
+            return ProbeAnswer(Cause.SURPRISE, detail, self._clock.monotonic() - began)

@@ -1,0 +1,83 @@
+"""The exception tree. Exceptions are for surprises and refusals; the answers of a master are values
+(outcome.py).
+
+    ResultsqError                      anything this product raises on purpose; its text is for people
+    ├── SettingsError                  a setting is misspelt, missing or makes no sense
+    ├── InputRefused                   what came in cannot be taken; nothing of it was stored
+    │   ├── FileRefused                a file, by name and line
+    │   ├── SheetRefused               rows that have blocking problems
+    │   └── TooLarge                   over a limit that is written down
+    ├── NotAllowed                     the caller may not do this, or not see it
+    ├── NotThere                       no such event, submission, account …
+    ├── Conflicting                    what is there now does not allow it
+    │   ├── HeadMoved                  the event and date already have another version
+    │   └── KeyReused                  the same Idempotency-Key with other content
+    └── StoreUnavailable               the node's own database did not answer; try again
+        └── StoreFull                  no room on the disk; nothing was stored
+"""
+
+from __future__ import annotations
+
+from resultsq.domain.problem import Problem
+
+
+class ResultsqError(Exception):
+    """Anything this product raises on purpose. Its text says what happened, what it means for the results,
+    and what to do."""
+
+
+class SettingsError(ResultsqError):
+    """A setting is misspelt, missing or makes no sense."""
+
+
+class InputRefused(ResultsqError):
+    """What came in cannot be taken; nothing of it was stored. `problems` says why, each with its place."""
+
+    def __init__(self, message: str, problems: tuple[Problem, ...] = ()) -> None:
+        super().__init__(message)
+        self.problems = problems
+
+
+class FileRefused(InputRefused):
+    """A file cannot be read as what event teams have in their hands."""
+
+
+class SheetRefused(InputRefused):
+    """The rows have problems that block publication."""
+
+
+class TooLarge(InputRefused):
+    """The input is over a limit that is written down in the README."""
+
+
+class NotAllowed(ResultsqError):
+    """The caller may not do this, or not see it."""
+
+
+class NotThere(ResultsqError):
+    """There is no such thing here."""
+
+
+class Conflicting(ResultsqError):
+    """What is there now does not allow it."""
+
+
+class HeadMoved(Conflicting):
+    """The event and date already have a version that the caller did not name: `head` is its submission id,
+    or None where the caller named one and there is none."""
+
+    def __init__(self, message: str, head: str | None) -> None:
+        super().__init__(message)
+        self.head = head
+
+
+class KeyReused(Conflicting):
+    """The same Idempotency-Key came with other content."""
+
+
+class StoreUnavailable(ResultsqError):
+    """The node's own database did not answer in time. Nothing was stored; trying again is safe."""
+
+
+class StoreFull(StoreUnavailable):
+    """There is no room on the disk. Nothing was stored; it works again when there is room."""

@@ -1,0 +1,152 @@
+"""What came of an attempt, as values. An outcome says what the answer means for the submission, for the
+link and for the predecessor's doubt; nothing here knows HTTP."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+
+class Head(BaseModel):
+    """What is published for an event and date: a submission's id and the revision that it is there."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    # no more than every database can keep, whoever sent it
+    submission: str = Field(pattern=r"^[!#-~]{1,36}\z")
+    revision: int = Field(ge=1, lt=2**31)
+
+
+class Receipt(Head):
+    """The master's word that it has committed a sheet."""
+
+    event: str
+    date: str
+    digest: str
+    received_at: datetime
+
+    @field_validator("received_at")
+    @classmethod
+    def _in_utc(cls, value: datetime) -> datetime:
+        try:
+            return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+        except OverflowError:
+            raise ValueError("outside the calendar") from None
+
+
+def plain(text: str) -> str:
+    """What somebody else said, without what no database or no page can take: NUL and halves of characters."""
+    return text.encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+class Cause(StrEnum):
+    """Why an attempt or a probe did not get through. The value is what the dashboard filters by."""
+
+    DNS = "dns"  # the name could not be resolved
+    UNREACHABLE = "unreachable"  # no route to the host or network
+    REFUSED = "refused"  # the host is there, nothing listens
+    RESET = "reset"  # the connection was cut
+    TIMEOUT = "timeout"  # no connection, or no whole answer, in time
+    SILENT = "silent"  # nothing came for two seconds while a newer connection worked
+    TLS = "tls"  # the certificate or the handshake is not the master's
+    NOT_OUR_MASTER = "not-our-master"  # something answered that is not the master: a captive portal, a proxy
+    MASTER_DOWN = "master-down"  # the master answered 5xx
+    BUSY = "busy"  # the master answered 408, 425 or 429: later
+    DATABASE = "database"  # the master's database did not take it (straight into a database)
+    SURPRISE = "surprise"  # a fault of this product; the log has it
+    WORKER_GONE = "worker-gone"  # the courier died with the submission in hand; its end is unknown
+
+
+LINK_CAUSES = frozenset(
+    {
+        Cause.DNS,
+        Cause.UNREACHABLE,
+        Cause.REFUSED,
+        Cause.RESET,
+        Cause.TIMEOUT,
+        Cause.SILENT,
+        Cause.TLS,
+        Cause.NOT_OUR_MASTER,
+    }
+)
+"""Causes that say something of the link and not of the submission: they ask the prober for its opinion."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One of the master's reasons against a sheet: a JSON pointer into it and a sentence."""
+
+    detail: str
+    pointer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What was seen on the wire, for people: redacted heads, at most 4 kB of body."""
+
+    status: int | None = None
+    request_head: str = ""
+    answer_head: str = ""
+    answer_body: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The master has this very sheet. `receipt` may carry another node's id where the rows were equal."""
+
+    receipt: Receipt
+    exchange: Exchange = field(default_factory=Exchange)
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """Not now. `in_doubt`: the master may have committed it all the same, so the end of this attempt is
+    unknown. `retry_after_s`: the master's own word on when, in seconds, not yet cut."""
+
+    cause: Cause
+    detail: str
+    in_doubt: bool
+    retry_after_s: float | None = None
+    exchange: Exchange = field(default_factory=Exchange)
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The master will never take this sheet."""
+
+    code: str
+    detail: str
+    reasons: tuple[Reason, ...] = ()
+    exchange: Exchange = field(default_factory=Exchange)
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """The sheet published there is not the one that the precondition names. `head` None: nothing is
+    published there although we name a predecessor. `head_sheet` is what is published there."""
+
+    head: str | None
+    revision: int | None
+    head_sheet: bytes | None = None
+    head_receipt: Receipt | None = None
+    exchange: Exchange = field(default_factory=Exchange)
+
+
+class Scope(StrEnum):
+    """What the master's refusal of our credentials covers."""
+
+    DESTINATION = "destination"  # 401
+    EVENT = "event"  # 403
+
+
+@dataclass(frozen=True, slots=True)
+class Unauthorised:
+    """The master refused the credentials; nothing is charged to the sheet."""
+
+    scope: Scope
+    detail: str
+    exchange: Exchange = field(default_factory=Exchange)
+
+
+Outcome = Accepted | Deferred | Rejected | Conflict | Unauthorised

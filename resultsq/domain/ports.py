@@ -1,0 +1,124 @@
+"""The sockets that the other rooms plug into: what may be queued, what reads files, what a master is."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Protocol
+
+from resultsq.domain.event_files import FileKind, ReadFile, Text
+from resultsq.domain.outcome import Cause, Outcome, Receipt
+from resultsq.domain.problem import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One sheet on its way. `body` is sent as it is; `precondition` is the submission id that must be
+    published there now, or None where nothing may be."""
+
+    submission: str
+    event: str
+    date: str
+    body: bytes
+    digest: str
+    precondition: str | None
+    in_doubt: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeAnswer:
+    """What a probe saw. `cause` None: our master answered and is up."""
+
+    cause: Cause | None
+    detail: str
+    duration_s: float
+    retry_after_s: float | None = None
+    master_time_offset_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptPage:
+    receipts: Sequence[Receipt]
+    next_cursor: str | None
+
+
+class Master(Protocol):
+    """The far side. One make for each URL scheme (delivery/masters); all pass one conformance suite.
+
+    Every call is bounded as a whole and returns a value; none raises for anything that a network or a
+    master can do."""
+
+    on_silent: Callable[[], None]
+    """Called, from a thread of the master's own, each time a `send` has run out of patience: nothing moved on
+    its connection for so long. It must neither wait nor raise. Until it is set nobody is told."""
+
+    def give_up_silent(self, began_before: float) -> int:
+        """A probe that began then (monotonic) was answered: end each `send` that has run out of patience and
+        on which nothing has moved since. How many; each is Deferred with the cause SILENT."""
+
+    def probe(self) -> ProbeAnswer:
+        """Is our master there? On a fresh connection, bounded by 5 s with name resolution included."""
+
+    def send(self, parcel: Parcel, patience_s: float = 2.0) -> Outcome:
+        """Publish one sheet, bounded by 20 s and its bytes at 4 kB/s; `patience_s` of silence asks the prober."""
+
+    def receipt(self, submission: str) -> Receipt | Outcome | None:
+        """The receipt of that submission; None for "not committed here so far", which settles nothing."""
+
+    def receipts(self, since: str | None, until: str | None, cursor: str | None) -> ReceiptPage | Outcome:
+        """Receipts of this node's credentials, oldest first, for reconciliation."""
+
+    def refresh(self) -> None:
+        """The link has just returned: keep no old connection."""
+
+    def close(self) -> None:
+        """Let go of every connection."""
+
+
+class Reader(Protocol):
+    """Reads one format. One module each (readers), chosen by the content alone."""
+
+    @property
+    def KIND(self) -> FileKind:  # noqa: N802 - a module's constant
+        """What a file of this format holds."""
+
+    def recognises(self, line: str) -> bool:
+        """Whether a file whose first meaningful line this is has this format. Never raises."""
+
+    def read(self, text: Text) -> ReadFile:
+        """The rows, with every line accounted for.
+
+        :raises FileRefused: with one problem or more, each with the file and the line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What is ready to be accepted: bytes that never change again. `problems` are warnings, none blocks;
+    `rows_digest` is equal where two bodies say the same, whoever sent them and whenever."""
+
+    event: str
+    date: date
+    body: bytes
+    digest: str
+    rows_digest: str
+    problems: tuple[Problem, ...]
+
+
+class Kind(Protocol):
+    """What may be queued. One module each (kinds), named in one registry: the store, the couriers, the API
+    and the dashboard know no kind by name."""
+
+    @property
+    def name(self) -> str:
+        """In URLs and in the store: lower-case letters."""
+
+    @property
+    def schema(self) -> str:
+        """What a body of this kind calls itself."""
+
+    def prepare(self, payload: object, *, submitted_by: str, submitted_at: datetime) -> Prepared:
+        """Check a JSON value from outside and fix its bytes.
+
+        :raises SheetRefused: with problems, each with a JSON pointer, where it cannot be published."""
+
+    def rows_digest(self, body: bytes) -> str:
+        """The digest of what a body says, without who said it and when."""

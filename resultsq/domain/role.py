@@ -1,0 +1,28 @@
+"""Who may do what: four roles, and which of them covers which."""
+
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What an account or a token may do."""
+
+    TEAM = "team"  # submits and sees its own events
+    VIEWER = "viewer"  # reads everything, changes nothing
+    OPERATOR = "operator"  # reads everything, and acts on submissions and on the link
+    ADMIN = "admin"  # an operator who also manages accounts, tokens and events
+
+    def at_least(self, needed: "Role") -> bool:
+        """Whether this role may do what `needed` may. A viewer is not at least a team: it changes nothing."""
+        return needed in _COVERS[self]
+
+    @property
+    def sees_all_events(self) -> bool:
+        return self is not Role.TEAM
+
+
+_COVERS: dict[Role, frozenset[Role]] = {
+    Role.TEAM: frozenset({Role.TEAM}),
+    Role.VIEWER: frozenset({Role.VIEWER}),
+    Role.OPERATOR: frozenset({Role.TEAM, Role.VIEWER, Role.OPERATOR}),
+    Role.ADMIN: frozenset(Role),
+}

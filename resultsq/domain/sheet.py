@@ -1,0 +1,104 @@
+"""The results sheet: its values, its canonical bytes and its digest.
+
+A sheet is turned into bytes once, when it is accepted, and is never serialised again: the digest that the
+team sees, the bytes that travel and the bytes that the master commits are the same (upload contract,
+"Conversation").
+"""
+
+import base64
+import hashlib
+from datetime import UTC, date, datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints, TypeAdapter
+
+SCHEMA: Literal["resultsq.results/1"] = "resultsq.results/1"
+
+EventSlug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$")]
+"""An event's name in URLs: 1 to 63 lower-case letters, digits and inner hyphens."""
+
+# ASCII digits on purpose: \d would take other scripts' digits, which no master expects.
+AthleteId = Annotated[str, StringConstraints(pattern=r"^A[1-9][0-9]{0,30}$")]
+"""An athlete's barcode: `A` and digits without a leading zero, kept as text (ids run past 32 bits)."""
+
+ElapsedTime = Annotated[str, StringConstraints(pattern=r"^[0-9]{2}:[0-5][0-9]:[0-5][0-9]$")]
+"""`HH:MM:SS`."""
+
+
+def _utc_text(value: datetime) -> str:
+    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+UtcSecond = Annotated[datetime, PlainSerializer(_utc_text, return_type=str, when_used="json")]
+"""An aware time, written to the second in UTC."""
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Finisher(_Value):
+    """One line of the results. `athlete` None is an Unknown: normal. `time` None: the position has no time."""
+
+    position: int = Field(ge=1, strict=True)
+    athlete: AthleteId | None = None
+    time: ElapsedTime | None = None
+
+
+class Volunteer(_Value):
+    athlete: AthleteId
+    role: str = Field(min_length=1, max_length=100)
+
+
+class Sheet(_Value):
+    """What is published for one event and date. Positions are consecutive from 1."""
+
+    schema_: Literal["resultsq.results/1"] = Field(default=SCHEMA, alias="schema")
+    event: EventSlug
+    date: date
+    submitted_by: str = Field(min_length=1, max_length=100)
+    submitted_at: UtcSecond
+    finishers: tuple[Finisher, ...]
+    volunteers: tuple[Volunteer, ...] = ()
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_by_alias=True, validate_by_name=True)
+
+
+class _Rows(_Value):
+    finishers: tuple[Finisher, ...]
+    volunteers: tuple[Volunteer, ...]
+
+
+_ROWS = TypeAdapter(_Rows)
+
+
+def canonical_bytes(sheet: Sheet) -> bytes:
+    """The sheet as compact UTF-8 JSON, keys in the order of the contract: the bytes that travel."""
+    return sheet.model_dump_json(by_alias=True).encode()
+
+
+def parse(body: bytes) -> Sheet:
+    """A sheet from its JSON bytes.
+
+    :raises pydantic.ValidationError: where the bytes are no sheet; each error has its place (`loc`)."""
+    return Sheet.model_validate_json(body)
+
+
+def digest(body: bytes) -> str:
+    """`sha-256=:<base64>:` over the uncompressed body, in the syntax of RFC 9530."""
+    return f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode()}:"
+
+
+def rows_digest(finishers: tuple[Finisher, ...], volunteers: tuple[Volunteer, ...]) -> str:
+    """The digest of finishers and volunteers alone: two sheets with equal rows say the same, whoever sent
+    them and whenever."""
+    return digest(_ROWS.dump_json(_Rows.model_construct(finishers=finishers, volunteers=volunteers)))
+
+
+_FIRST_ROW = b',"finishers":'
+
+
+def rows_digest_of(body: bytes) -> str:
+    """The same from a sheet's canonical bytes: the rows are their end, and need not be written a second time.
+    The key stands there only once, for within a text its quotes would be escaped."""
+    return digest(b"{" + body[body.index(_FIRST_ROW) + 1 :])

@@ -1,0 +1,190 @@
+"""Why a submission waits, or does not, in one sentence: pure, so that page, API and tests say the same."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from resultsq.domain.link import LinkState
+from resultsq.domain.outcome import Cause
+from resultsq.domain.submission import State
+
+CAUSES: dict[str, str] = {
+    Cause.DNS: "the master's name could not be resolved",
+    Cause.UNREACHABLE: "there was no route to the master",
+    Cause.REFUSED: "nothing was listening at the master's address",
+    Cause.RESET: "the connection was cut",
+    Cause.TIMEOUT: "no answer came in time",
+    Cause.SILENT: "the connection fell silent while a newer one worked",
+    Cause.TLS: "the certificate was not the master's",
+    Cause.NOT_OUR_MASTER: "something else than the master answered, such as a captive portal or a proxy",
+    Cause.MASTER_DOWN: "the master said that it cannot work at present",
+    Cause.BUSY: "the master was too busy",
+    Cause.DATABASE: "the master's database did not take it",
+    Cause.SURPRISE: "resultsq itself failed; its log says where",
+    Cause.WORKER_GONE: "the worker stopped with it in hand, so its end is not known",
+    "unauthorised": "the master refused this node's credentials",
+    "forbidden": "the master refused this node's credentials for this event",
+    "conflict": "another sheet is published there",
+}
+"""What a cause means, as the second half of a sentence; a rejection's own code is not among them."""
+
+
+def cause_text(cause: str | None) -> str:
+    """The cause for people; a code that has no words stands for itself."""
+    return "" if cause is None else CAUSES.get(cause, cause)
+
+
+def spell(seconds: float) -> str:
+    """A duration as people say it, in its two largest units: `40 s`, `12 min`, `3 h 5 min`, `2 d 4 h`."""
+    whole = max(0, round(seconds))
+    if whole < 120:
+        return f"{whole} s"
+    minutes = whole // 60
+    if minutes < 120:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours} h" if hours else f"{days} d"
+
+
+@dataclass(frozen=True, slots=True)
+class HoldFact:
+    """A hold that concerns the submission. `scope` is destination, event or submission."""
+
+    scope: str
+    reason: str
+    placed_by: str
+    release_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """All that decides whether a submission may go now. `link` None: no worker has ever run here; `ahead` is
+    how many are to be claimed before it."""
+
+    state: State
+    link: LinkState | None
+    worker_alive: bool = True
+    cause: str | None = None
+    blocked: bool = False
+    predecessor: int | None = None
+    hold: HoldFact | None = None
+    credentials_refused: bool = False
+    event_refused: bool = False
+    next_probe_at: datetime | None = None
+    next_attempt_at: datetime | None = None
+    wait_for: str | None = None
+    failures: int = 0
+    ahead: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """`sentence` has named gaps (`%(n)s`), which `values` fill: one text to translate. `until`: when what it waits
+    for is due. `person`: it does not heal by itself."""
+
+    sentence: str
+    values: dict[str, object] = field(default_factory=dict)
+    until: datetime | None = None
+    person: bool = False
+
+    def __str__(self) -> str:
+        return self.sentence % self.values if self.values else self.sentence
+
+
+def why(now: datetime, it: Standing) -> Why:
+    """The first reason that applies, in the order in which a worker asks."""
+    match it.state:
+        case State.PUBLISHED:
+            return Why("It is published: the master gave a receipt for it.")
+        case State.CORRECTED:
+            return Why("It was published, and a later version was published on top of it.")
+        case State.SUPERSEDED:
+            return Why("A newer version took its place before it was published. It is never sent.")
+        case State.WITHDRAWN:
+            return Why("It was taken back before the master had it. It is never sent, unless that is undone.")
+        case State.REJECTED:
+            return Why(
+                "The master will never take it like this (%(code)s). It waits for a correction by the team.",
+                {"code": it.cause or "rejected"},
+                person=True,
+            )
+        case State.CONFLICT:
+            return Why("Another sheet is published there. Somebody decides: publish over it, or withdraw.", person=True)
+        case State.SENDING:
+            return Why("It is on its way to the master now.")
+        case State.QUEUED:
+            return _queued(now, it)
+
+
+def _queued(now: datetime, it: Standing) -> Why:
+    if it.hold is not None:
+        return _held(it.hold)
+    if it.blocked:
+        return Why(
+            "It corrects version %(version)s, whose end is not known yet, and goes as soon as that is settled.",
+            {"version": it.predecessor or "?"},
+        )
+    if not it.worker_alive or it.link is None:
+        return Why(
+            "No worker is running on this node, so nothing is sent. Start one; it is kept meanwhile.", person=True
+        )
+    if it.link is not LinkState.UP:
+        return _cut_off(it.link, it.next_probe_at)
+    if it.credentials_refused:
+        return Why(
+            "The master refuses this node's credentials. One submission is tried each minute until they are mended.",
+            person=True,
+        )
+    if it.event_refused:
+        return Why(
+            "The master refuses this node's credentials for this event. It is tried each minute until they are mended.",
+            person=True,
+        )
+    if it.next_attempt_at is not None and it.next_attempt_at > now:
+        return _put_off(it, it.next_attempt_at)
+    if it.ahead:
+        return Why("It may go now; %(ahead)s are claimed before it.", {"ahead": it.ahead})
+    return Why("It may go now and is claimed next.")
+
+
+def _held(hold: HoldFact) -> Why:
+    text = _HELD[hold.scope, hold.release_at is None]
+    values: dict[str, object] = {"who": hold.placed_by, "reason": hold.reason}
+    return Why(text, values, until=hold.release_at, person=hold.release_at is None)
+
+
+_HELD = {
+    ("destination", True): "%(who)s holds everything (%(reason)s). It is kept until that is released.",
+    ("destination", False): "%(who)s holds everything (%(reason)s). It goes when that ends.",
+    ("event", True): "%(who)s holds this event (%(reason)s). It is kept until that is released.",
+    ("event", False): "%(who)s holds this event (%(reason)s). It goes when that ends.",
+    ("submission", True): "%(who)s holds this submission (%(reason)s). It is kept until that is released.",
+    ("submission", False): "%(who)s holds this submission (%(reason)s). It goes when that ends.",
+}
+
+
+def _cut_off(link: LinkState, next_probe_at: datetime | None) -> Why:
+    return Why(_CUT_OFF[link], until=next_probe_at, person=link is LinkState.NOT_OUR_MASTER)
+
+
+_CUT_OFF = {
+    LinkState.DOWN: "The master cannot be reached. It goes by itself when the link is back.",
+    LinkState.MASTER_DOWN: "The master answers that it cannot work. It goes by itself when the master is back.",
+    LinkState.NOT_OUR_MASTER: "Something else answers in the master's place. "
+    "It goes by itself when the master answers again.",
+}
+
+
+def _put_off(it: Standing, until: datetime) -> Why:
+    values: dict[str, object] = {"cause": cause_text(it.cause), "failures": it.failures}
+    match it.wait_for:
+        case "master":
+            return Why("The master asked for this pause (%(cause)s); that is obeyed.", values, until)
+        case _ if it.cause is None:
+            return Why("Its next attempt is set for later.", until=until)
+        case _:
+            return Why(
+                "The last attempt did not get through: %(cause)s. After %(failures)s in a row it pauses.", values, until
+            )

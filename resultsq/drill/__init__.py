@@ -1,0 +1,1 @@
+"""The rehearsal: real processes, a link with a switch, and a verdict."""

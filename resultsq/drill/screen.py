@@ -1,0 +1,84 @@
+"""What a person sees of a rehearsal: the steps, live figures on a terminal, and the closing table."""
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console, Group, JustifyMethod, RenderableType
+from rich.live import Live
+from rich.padding import Padding
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from resultsq.drill.link import Road
+from resultsq.drill.verdict import Verdict
+
+_LINK = {
+    Road.PASS: Text("● the link carries", style="green"),
+    Road.REFUSE: Text("○ the link is cut: connections are refused", style="red"),
+    Road.HOLE: Text("○ the link is cut: connections fall silent", style="red"),
+}
+_COLUMNS: tuple[JustifyMethod, ...] = ("left", "right", "left")
+_PARTICULARS = 10
+_JUDGEMENT = {True: Text("✔", style="green"), False: Text("✘", style="bold red"), None: Text("")}
+
+
+class Screen:
+    """Writes to `console`; None: to nobody."""
+
+    def __init__(self, console: Console | None, total: int) -> None:
+        self._console = console or Console(quiet=True)
+        self._road: Road | None = None
+        self._total = total
+
+    @contextmanager
+    def live(self, figures: Callable[[], tuple[int, int]]) -> Generator[None]:
+        """While the block runs, a terminal shows the link's state and the bars of `figures` (accepted,
+        published) below the steps."""
+        if not self._console.is_terminal:
+            yield
+            return
+        bars = Progress(TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), auto_refresh=False)
+        accepted = bars.add_task("accepted by this node", total=self._total)
+        published = bars.add_task("published by the master", total=self._total)
+
+        def picture() -> RenderableType:
+            for task, completed in zip((accepted, published), figures(), strict=True):
+                bars.update(task, completed=completed)
+            return Group(Text() if self._road is None else _LINK[self._road], bars.get_renderable())
+
+        with Live(get_renderable=picture, console=self._console, refresh_per_second=8, transient=True):
+            yield
+
+    def step(self, sentence: str) -> None:
+        """Say what happens now."""
+        self._say(f"• {sentence}")
+
+    def link(self, road: Road) -> None:
+        """Show what the link does now."""
+        self._road = road
+
+    def verdict(self, verdict: Verdict, logs: Path | None) -> None:
+        """The closing table and its sentence. `logs`: the folder that was kept."""
+        table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+        for justify in _COLUMNS:
+            table.add_column(justify=justify)
+        for row in verdict.rows():
+            table.add_row(row.what, row.value, _JUDGEMENT[row.good])
+        self._console.print(Padding(table, (1, 0)))
+        self._say(verdict.sentence, "bold green" if verdict.good else "bold red")
+        wrong = verdict.particulars()
+        for line in wrong[:_PARTICULARS]:
+            self._say(f"  {line}")
+        if len(wrong) > _PARTICULARS:
+            self._say(f"  … and {len(wrong) - _PARTICULARS:,} more")
+        if logs is not None:
+            self._say(f"The logs of all processes are in {logs}")
+
+    def failed(self, sentence: str) -> None:
+        """The rehearsal came to no verdict."""
+        self._say(sentence, "red")
+
+    def _say(self, sentence: str, style: str = "") -> None:
+        self._console.print(sentence, style=style, markup=False, highlight=False)

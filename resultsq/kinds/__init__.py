@@ -1,0 +1,1 @@
+"""What may be queued: one package for each kind, named in one registry. Pure."""

@@ -1,0 +1,76 @@
+"""The report on a pile of files: what `resultsq check --json` prints and `POST /api/v1/check` answers."""
+
+from collections.abc import Sequence
+
+from pydantic import BaseModel, ConfigDict
+
+from resultsq.domain.errors import FileRefused
+from resultsq.domain.event_files import FileKind, ReadFile
+from resultsq.domain.problem import Problem
+from resultsq.domain.sheet import Finisher
+from resultsq.kinds.results.checks import by_severity
+from resultsq.kinds.results.join import join
+from resultsq.kinds.results.rules import NO_FINISHERS
+from resultsq.readers import read
+
+
+class FileReport(BaseModel):
+    """One file's count of lines. `kind` None: it could not be read, and nothing of it is in the results."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    kind: FileKind | None
+    lines: int
+    used: int
+    set_aside: int
+
+
+class Report(BaseModel):
+    """What came of the files; `model_dump(mode="json")` is the answer's body."""
+
+    model_config = ConfigDict(frozen=True)
+
+    finishers: tuple[Finisher, ...]
+    problems: tuple[Problem, ...]
+    files: tuple[FileReport, ...]
+
+    @property
+    def blocked(self) -> bool:
+        """Whether something stands in the way of publication."""
+        return any(problem.blocks for problem in self.problems)
+
+
+def report(files: Sequence[tuple[str, bytes]], slots: Sequence[FileKind | None] = ()) -> Report:
+    """Read, join and check files given as name and content. Never raises for what a file holds: one that
+    cannot be read is a blocking problem. `slots` says what each was given as, where that is known."""
+    readable: list[ReadFile] = []
+    unreadable: list[tuple[str, bytes]] = []
+    refusals: list[Problem] = []
+    for index, (name, content) in enumerate(files):
+        try:
+            readable.append(read(name, content, slots[index] if index < len(slots) else None))
+        except FileRefused as refusal:
+            unreadable.append((name, content))
+            refusals.extend(refusal.problems)
+    joined = join(readable)
+    problems = [problem for problem in joined.problems if not (refusals and problem.code == NO_FINISHERS.code)]
+    counts = [
+        FileReport(name=file.name, kind=file.kind, lines=file.lines, used=file.used, set_aside=file.set_aside)
+        for file in joined.files
+    ]
+    counts += [
+        FileReport(name=name, kind=None, lines=_lines(content), used=0, set_aside=0)
+        for name, content in sorted(unreadable)
+    ]
+    refusals.sort(key=lambda problem: (problem.where[0].file or "", problem.where[0].line or 0, problem.code))
+    return Report.model_construct(
+        finishers=joined.finishers,
+        problems=by_severity([*refusals, *problems]),
+        files=tuple(counts),
+    )
+
+
+def _lines(content: bytes) -> int:
+    ends = content.count(b"\n") + content.count(b"\r") - content.count(b"\r\n")
+    return ends + (not content.endswith((b"\n", b"\r")) and content != b"")

@@ -1,0 +1,220 @@
+"""The rules that hold for rows by every road: files, a table, the form, the API.
+
+`check_rows` is for rows that come as they are; rows that were joined from files are checked by the same
+functions, with the findings of the join (findings.py) beside them.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
+from typing import TypeVar
+
+from resultsq.domain.problem import Fix, Problem, Severity, Where
+from resultsq.domain.sheet import Finisher, Volunteer
+from resultsq.kinds.results.rules import (
+    ATHLETE_IN_TWO_POSITIONS,
+    MORE,
+    NO_FINISHERS,
+    OVERLONG_ATHLETE,
+    POSITION_MISSING,
+    POSITION_TWICE,
+    TIMES_OUT_OF_ORDER,
+    TOO_MANY_ROWS,
+)
+from resultsq.readers import MAX_ROWS
+from resultsq.readers.marks import LONGEST_NORMAL
+
+_SINGLY = 100
+"""How many problems of one code are told one by one."""
+
+_CHOICES = 20
+"""How many fixes are offered for one problem, and half as many things named."""
+
+T = TypeVar("T")
+
+Place = Callable[[int, str], Where]
+"""From a finisher's index and the name of a field to the place of a problem."""
+
+
+def check_rows(finishers: Sequence[Finisher], volunteers: Sequence[Volunteer] = ()) -> tuple[Problem, ...]:
+    """What is wrong with these rows, blocking problems first. Each place has the row's position and its JSON
+    pointer in a body with `finishers`."""
+
+    def place(index: int, field: str) -> Where:
+        row = finishers[index]
+        return Where(
+            row=row.position,
+            athlete=row.athlete if field == "athlete" else None,
+            pointer=f"/finishers/{index}/{field}",
+        )
+
+    too_many = [
+        TOO_MANY_ROWS.broken([Where(pointer=pointer)], count=len(rows), limit=MAX_ROWS)
+        for pointer, rows in (("/finishers", finishers), ("/volunteers", volunteers))
+        if len(rows) > MAX_ROWS
+    ]
+    if too_many:
+        return tuple(too_many)
+    if not finishers:
+        return (NO_FINISHERS.broken([Where(pointer="/finishers")]),)
+    if _nothing_to_say(finishers):
+        return ()
+    return by_severity(
+        [
+            *positions(finishers, place),
+            *athletes_twice(finishers, place),
+            *times(finishers, place),
+            *overlong(finishers, place),
+        ]
+    )
+
+
+def _nothing_to_say(finishers: Sequence[Finisher]) -> bool:
+    """Whether the rows are as nearly all are: in order, nobody twice, times that rise, barcodes of usual length.
+    Each acceptance waits for this check, and these few walks take a quarter of the rules' time."""
+    athletes = [row.athlete for row in finishers if row.athlete is not None]
+    rising = [row.time for row in finishers if row.time is not None]
+    return (
+        [row.position for row in finishers] == list(range(1, len(finishers) + 1))
+        and len(set(athletes)) == len(athletes)
+        and rising == sorted(rising)
+        and max(map(len, athletes), default=0) <= LONGEST_NORMAL
+    )
+
+
+def by_severity(problems: Sequence[Problem]) -> tuple[Problem, ...]:
+    """Blocking problems first, each group in the order given."""
+    return tuple(sorted(problems, key=lambda problem: problem.severity is Severity.WARNS))
+
+
+def row_place(finishers: Sequence[Finisher]) -> Place:
+    """Places of rows that were joined from files: by position alone."""
+
+    def place(index: int, field: str) -> Where:
+        row = finishers[index]
+        return Where(row=row.position, athlete=row.athlete if field == "athlete" else None)
+
+    return place
+
+
+def each(items: Sequence[T], tell: Callable[[T], Problem], places: Callable[[T], Iterable[Where]]) -> Iterator[Problem]:
+    """A problem for each item, and one for all that are too many: nobody mends thousands one by one, and a
+    damaged file must not cost what thousands of sentences cost. Every place is in one of them."""
+    yield from map(tell, items[:_SINGLY])
+    if rest := items[_SINGLY:]:
+        first = tell(rest[0])
+        message = MORE.format(count=len(rest), sentence=first.message)
+        where = tuple(where for item in rest for where in places(item))
+        yield Problem(code=first.code, severity=first.severity, message=message, where=where)
+
+
+def positions(finishers: Sequence[Finisher], place: Place) -> Iterator[Problem]:
+    """Holes, and positions that are there twice; the rows may be in any order."""
+    at: dict[int, list[int]] = defaultdict(list)
+    for index, row in enumerate(finishers):
+        at[row.position].append(index)
+
+    def missing(hole: tuple[int, int]) -> Problem:
+        first, last = hole
+        text = f"position {first}" if first == last else f"positions {first} to {last}"
+        fix = Fix(action="insert-finisher", label=f"Add position {first}", arguments={"position": first})
+        return POSITION_MISSING.broken([Where(row=first)], [fix], positions=text)
+
+    def twice(position: int) -> Problem:
+        return POSITION_TWICE.broken(places(position), position=position, count=len(at[position]))
+
+    def places(position: int) -> list[Where]:
+        return [place(index, "position") for index in at[position]]
+
+    holes = [(before + 1, after - 1) for before, after in pairwise([0, *sorted(at)]) if before + 1 < after]
+    yield from each(holes, missing, lambda hole: [Where(row=hole[0])])
+    yield from each([position for position, rows in at.items() if len(rows) > 1], twice, places)
+
+
+def athletes_twice(finishers: Sequence[Finisher], place: Place) -> Iterator[Problem]:
+    at: dict[str, list[int]] = defaultdict(list)
+    for index, row in enumerate(finishers):
+        if row.athlete is not None:
+            at[row.athlete].append(index)
+
+    def twice(athlete: str) -> Problem:
+        taken = [finishers[index].position for index in at[athlete]]
+        fixes = choices_of_token(athlete, taken)
+        return ATHLETE_IN_TWO_POSITIONS.broken(places(athlete), fixes, athlete=athlete, positions=listed(taken))
+
+    def places(athlete: str) -> list[Where]:
+        return [place(index, "athlete") for index in at[athlete]]
+
+    yield from each([athlete for athlete, rows in at.items() if len(rows) > 1], twice, places)
+
+
+def times(finishers: Sequence[Finisher], place: Place) -> Iterator[Problem]:
+    """Times below the last one ahead. `HH:MM:SS` sorts as text; a position that is there twice says more."""
+    given = Counter(row.position for row in finishers)
+    falls: list[tuple[int, str]] = []
+    last: str | None = None
+    for index in sorted(range(len(finishers)), key=lambda index: finishers[index].position):
+        row = finishers[index]
+        if row.time is None or given[row.position] > 1:
+            continue
+        if last is not None and row.time < last:
+            falls.append((index, last))
+        last = row.time
+
+    def falling(fall: tuple[int, str]) -> Problem:
+        index, before = fall
+        row = finishers[index]
+        fix = _edit("time", row.position)
+        return TIMES_OUT_OF_ORDER.broken(
+            [place(index, "time")], [fix], position=row.position, time=row.time, before=before
+        )
+
+    yield from each(falls, falling, lambda fall: [place(fall[0], "time")])
+
+
+def overlong(finishers: Sequence[Finisher], place: Place) -> Iterator[Problem]:
+    def too_long(index: int) -> Problem:
+        row = finishers[index]
+        fix = _edit("athlete", row.position)
+        return OVERLONG_ATHLETE.broken([place(index, "athlete")], [fix], athlete=row.athlete, position=row.position)
+
+    long = [index for index, row in enumerate(finishers) if row.athlete and len(row.athlete) > LONGEST_NORMAL]
+    yield from each(long, too_long, lambda index: [place(index, "athlete")])
+
+
+def choices_of_token(athlete: str, tokens: Sequence[int]) -> list[Fix]:
+    return [
+        Fix(
+            action="choose-token",
+            label=f"{athlete} was in position {token}",
+            arguments={"athlete": athlete, "token": token},
+        )
+        for token in tokens[:_CHOICES]
+    ]
+
+
+def choices_of_athlete(token: int, athletes: Sequence[str]) -> list[Fix]:
+    return [
+        Fix(
+            action="choose-athlete",
+            label=f"Token {token} is {athlete}'s",
+            arguments={"token": token, "athlete": athlete},
+        )
+        for athlete in athletes[:_CHOICES]
+    ]
+
+
+def listed(items: Sequence[object]) -> str:
+    """`1, 2 and 3`; where there are many, the first and how many more."""
+    if len(items) > _CHOICES:
+        items = [*items[: _CHOICES // 2], f"{len(items) - _CHOICES // 2} more"]
+    *most, last = map(str, items)
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def _edit(field: str, position: int) -> Fix:
+    return Fix(
+        action=f"edit-{field}",
+        label=f"Edit the {field} of position {position}",
+        arguments={"position": position},
+    )

@@ -1,0 +1,367 @@
+"""What the join itself finds: between stopwatches, between scans, and between the two.
+
+Where two rules meet, the most specific code stands alone: a scan that one finding explains is in no other.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import groupby
+from typing import NamedTuple
+
+from resultsq.domain.event_files import AsideLine, ReadFile, ScannerFile
+from resultsq.domain.problem import Fix, Problem, Where
+from resultsq.kinds.results.board import Board, Scan
+from resultsq.kinds.results.checks import choices_of_athlete, choices_of_token, each, listed
+from resultsq.kinds.results.merge import offset
+from resultsq.kinds.results.rules import (
+    ATHLETE_IN_TWO_POSITIONS,
+    ATHLETE_WITH_AND_WITHOUT_TOKEN,
+    ATHLETE_WITHOUT_TOKEN,
+    FILES_FROM_DIFFERENT_DAYS,
+    LINE_SET_ASIDE,
+    MISREAD_ATHLETE,
+    POSITION_WITH_TWO_ATHLETES,
+    SAME_STOPWATCH_TWICE,
+    STOPWATCH_OFFSET,
+    TIMES_FROM_TWO_PLACES,
+    TOKEN_BEFORE_ATHLETE,
+    TOKEN_BEYOND_TIMES,
+    TOKEN_WITHOUT_ATHLETE,
+    TOO_MANY_STOPWATCHES,
+    UNUSUAL_COUNT,
+)
+from resultsq.readers import MAX_ROWS, scanner
+from resultsq.readers.marks import LONGEST_NORMAL, Unreadable
+
+_ALIKE = 6
+"""A misread barcode shares its first so many characters with a good one."""
+
+
+def findings(board: Board) -> list[Problem]:
+    """Everything that can be seen only while times and scans still have their lines."""
+    runs = list(_runs(board))
+    lone = _Lone.of(board, explained={id(scan) for run in runs for scan in (run.scans[0], run.scans[-1])})
+    athletes, shared = board.athletes()
+    beyond = _beyond(board)
+    return [
+        *(problem for file in board.in_use() for problem in file.problems),
+        *_stopwatches(board),
+        *_set_aside(board),
+        *_days(board),
+        *each(runs, partial(_wrong_way_round, board), lambda run: [_place(board, scan) for scan in run.scans]),
+        *_two_positions(board, lone),
+        *_two_athletes(board, shared),
+        *_beyond_times(board, beyond),
+        *_lone_athletes(board, lone),
+        *_lone_tokens(board, lone, explained={*athletes, *shared, *(scan.token for scan in beyond)}),
+        *_count(board, lone, beyond),
+    ]
+
+
+class _Lone(NamedTuple):
+    """Scans of one half, by that half; `paired` gives the tokens of every athlete who has any."""
+
+    athletes: dict[str, list[Scan]]
+    tokens: dict[int, list[Scan]]
+    paired: dict[str, dict[int, None]]
+
+    @classmethod
+    def of(cls, board: Board, explained: set[int]) -> "_Lone":
+        athletes: dict[str, list[Scan]] = defaultdict(list)
+        tokens: dict[int, list[Scan]] = defaultdict(list)
+        paired: dict[str, dict[int, None]] = {}
+        for scan in board.scans:
+            athlete, token, _, _ = scan
+            if athlete is not None and token is not None:
+                paired.setdefault(athlete, {})[token] = None
+            elif id(scan) not in explained:
+                if athlete is not None:
+                    athletes[athlete].append(scan)
+                if token is not None:
+                    tokens[token].append(scan)
+        return cls(athletes, tokens, paired)
+
+
+class _Run(NamedTuple):
+    """Consecutive lines of one file that were scanned the wrong way round."""
+
+    file: str
+    first: int
+    last: int
+    scans: list[Scan]
+
+
+def _place(board: Board, scan: Scan) -> Where:
+    file = None if scan.file is None else board.files[scan.file].name
+    return Where(file=file, line=scan.line, row=scan.token, athlete=scan.athlete, token=scan.token)
+
+
+def _leave_out(file: ReadFile) -> Fix:
+    return Fix(action="drop-file", label=f"Leave out {file.name}", arguments={"file": file.digest})
+
+
+# times
+
+
+def _stopwatches(board: Board) -> Iterator[Problem]:
+    watches, tables = board.stopwatches(), board.timing_tables()
+    for watch in watches:
+        if len(copies := board.copies[watch.digest]) > 1:
+            where = [Where(file=name) for name in copies]
+            fix = Fix(action="drop-file", label=f"Leave out {copies[-1]}", arguments={"file": watch.digest})
+            yield SAME_STOPWATCH_TWICE.broken(where, [fix], files=listed(copies))
+    sources: list[ReadFile] = [*watches, *tables]
+    if len(tables) > 1 or (watches and tables):
+        names = listed([file.name for file in sources])
+        where = [Where(file=file.name) for file in sources]
+        yield TIMES_FROM_TWO_PLACES.broken(where, map(_leave_out, sources), files=names)
+    if len(watches) > 2:
+        names = listed([watch.name for watch in watches])
+        where = [Where(file=watch.name) for watch in watches]
+        yield TOO_MANY_STOPWATCHES.broken(where, map(_leave_out, sources), count=len(watches), files=names)
+    if len(watches) == 2:
+        one, other = watches
+        mine, theirs = board.seconds_of(one), board.seconds_of(other)
+        where = [Where(file=one.name), Where(file=other.name)]
+        if mine == theirs:
+            fixes = map(_leave_out, sources)
+            yield SAME_STOPWATCH_TWICE.broken(where, fixes, files=listed([one.name, other.name]))
+        elif not board.offset_left and (seconds := offset(mine, theirs)):
+            ahead, behind = (one, other) if seconds > 0 else (other, one)
+            seconds = abs(seconds)
+            yield STOPWATCH_OFFSET.broken(
+                where,
+                [
+                    Fix(
+                        action="shift-stopwatch",
+                        label=f"Take {seconds} s from {ahead.name}",
+                        arguments={"file": ahead.digest, "seconds": -seconds},
+                    ),
+                    Fix(
+                        action="shift-stopwatch",
+                        label=f"Add {seconds} s to {behind.name}",
+                        arguments={"file": behind.digest, "seconds": seconds},
+                    ),
+                    Fix(action="leave-offset", label="Leave them as they are"),
+                ],
+                ahead=ahead.name,
+                behind=behind.name,
+                seconds=seconds,
+            )
+
+
+def _beyond(board: Board) -> list[Scan]:
+    """Scans whose token no time has. A table whose positions have holes says so itself."""
+    if not board.times or not board.regular():
+        return []
+    count = board.count()
+    return [scan for scan in board.scans if scan.token is not None and scan.token > count]
+
+
+def _beyond_times(board: Board, beyond: Sequence[Scan]) -> Iterator[Problem]:
+    if not beyond:
+        return
+    tokens = {scan.token for scan in beyond}
+    count, highest = board.count(), board.highest()
+    fixes = [
+        Fix(
+            action="drop-tokens-beyond",
+            label=f"Drop the scans with tokens above {count}",
+            arguments={"last": count},
+        )
+    ]
+    if highest <= MAX_ROWS:
+        missing = highest - count
+        fixes.insert(
+            0,
+            Fix(
+                action="insert-time",
+                label=f"Insert {missing} missed time{'s' if missing > 1 else ''}",
+                arguments={"position": count + 1, "count": missing},
+            ),
+        )
+    where = [_place(board, scan) for scan in beyond]
+    yield TOKEN_BEYOND_TIMES.broken(where, fixes, times=count, highest=highest, count=len(tokens))
+
+
+def _count(board: Board, lone: _Lone, beyond: Sequence[Scan]) -> Iterator[Problem]:
+    # An unscanned token is normal, so the tokens that were handed out are counted by the highest. Athletes
+    # without a token and lines set aside have a warning of their own, which explains as many.
+    if beyond or not any(isinstance(file, ScannerFile) for file in board.in_use()):
+        return
+    times, highest = board.count(), board.highest()
+    explained = len(board.aside) + sum(athlete not in lone.paired for athlete in lone.athletes)
+    if highest and times - highest > explained:
+        yield UNUSUAL_COUNT.broken([Where(row=highest)], times=times, highest=highest)
+
+
+# scans
+
+
+def _set_aside(board: Board) -> Iterator[Problem]:
+    by_file: dict[str, list[AsideLine]] = defaultdict(list)
+    for (digest, _), line in board.aside.items():
+        by_file[digest].append(line)
+    for file in board.in_use():
+        yield from each(
+            sorted(by_file[file.digest]),
+            partial(_line_set_aside, file),
+            lambda line, name=file.name: [Where(file=name, line=line.line)],  # type: ignore[misc]
+        )
+
+
+def _line_set_aside(file: ReadFile, line: AsideLine) -> Problem:
+    where = Where(file=file.name, line=line.line)
+    fixes = _line_fixes(file, line)
+    return LINE_SET_ASIDE.broken([where], fixes, file=file.name, line=line.line, reason=line.reason)
+
+
+def _line_fixes(file: ReadFile, line: AsideLine) -> list[Fix]:
+    place = {"file": file.digest, "line": line.line}
+    fixes = [
+        Fix(action="edit-line", label="Edit the line", arguments=place),
+        Fix(action="drop-line", label="Drop the line", arguments=place),
+    ]
+    first, _, rest = line.text.partition(",")
+    second, comma, clock = rest.partition(",")
+    for meant in (line.text.upper(), f"{second},{first}{comma}{clock}"):
+        try:
+            scanner.scan(meant)
+        except Unreadable:
+            continue
+        fix = Fix(action="edit-line", label=f"Read it as {meant}", arguments={**place, "text": meant})
+        fixes.insert(0, fix)
+    return fixes
+
+
+def _days(board: Board) -> Iterator[Problem]:
+    dated = [file for file in board.in_use() if isinstance(file, ScannerFile) and file.scanned_on]
+    days = sorted({file.scanned_on for file in dated if file.scanned_on})
+    if len(days) > 1:
+        where = [Where(file=file.name) for file in dated]
+        yield FILES_FROM_DIFFERENT_DAYS.broken(where, map(_leave_out, dated), days=listed(days))
+
+
+def _runs(board: Board) -> Iterator[_Run]:
+    """Runs of lines that begin with a token alone, go on with pairs, and end with an athlete alone."""
+    for file, scans in groupby(board.scans, key=lambda scan: scan.file):
+        if file is None:
+            continue  # typed by hand, in no order
+        breaks = sorted((line for at, line in board.aside if at == file), reverse=True)
+        first = 0
+        run: list[Scan] = []
+        for scan in scans:
+            at = scan.line or 0
+            while breaks and breaks[-1] < at:
+                breaks.pop()
+                run = []
+            if scan.athlete is None:
+                first, run = at, [scan]
+            elif run and scan.token is not None:
+                # the same token at once in a pair: it was only scanned once more
+                if scan.token == run[0].token:
+                    run = []
+                else:
+                    run.append(scan)
+            elif run:
+                if len(run) > 1:
+                    yield _Run(file, first, at, [*run, scan])
+                run = []
+
+
+def _wrong_way_round(board: Board, run: _Run) -> Problem:
+    fix = Fix(
+        action="move-athletes-up",
+        label="Move the athletes of these lines up by one",
+        arguments={"file": run.file, "first": run.first, "last": run.last},
+    )
+    where = [_place(board, scan) for scan in run.scans]
+    name = board.files[run.file].name
+    return TOKEN_BEFORE_ATHLETE.broken(where, [fix], file=name, first=run.first, last=run.last)
+
+
+def _two_positions(board: Board, lone: _Lone) -> Iterator[Problem]:
+    twice = {athlete: sorted(tokens) for athlete, tokens in lone.paired.items() if len(tokens) > 1}
+    scans: dict[str, list[Scan]] = defaultdict(list)
+    for scan in board.scans:
+        if scan.athlete in twice and scan.token is not None:
+            scans[scan.athlete].append(scan)
+
+    def told(athlete: str) -> Problem:
+        tokens = twice[athlete]
+        fixes = choices_of_token(athlete, tokens)
+        return ATHLETE_IN_TWO_POSITIONS.broken(places(athlete), fixes, athlete=athlete, positions=listed(tokens))
+
+    def places(athlete: str) -> list[Where]:
+        return [_place(board, scan) for scan in scans[athlete]]
+
+    yield from each(list(twice), told, places)
+
+
+def _two_athletes(board: Board, shared: Mapping[int, Collection[str]]) -> Iterator[Problem]:
+    given = board.positions_twice()
+    scans: dict[int, list[Scan]] = defaultdict(list)
+    for scan in board.scans:
+        if scan.token is not None and scan.athlete is not None and scan.token in shared:
+            scans[scan.token].append(scan)
+
+    def told(token: int) -> Problem:
+        names = sorted(shared[token])
+        fixes = choices_of_athlete(token, names)
+        return POSITION_WITH_TWO_ATHLETES.broken(places(token), fixes, token=token, athletes=listed(names))
+
+    def places(token: int) -> list[Where]:
+        return [_place(board, scan) for scan in scans[token]]
+
+    # a table's position that is there twice says more
+    yield from each([token for token in sorted(shared) if token not in given], told, places)
+
+
+def _lone_athletes(board: Board, lone: _Lone) -> Iterator[Problem]:
+    normal = {
+        scan.athlete[:_ALIKE]: scan.athlete
+        for scan in reversed(board.scans)
+        if scan.athlete is not None and len(scan.athlete) <= LONGEST_NORMAL
+    }
+    paired, misread, without = [], [], []
+    for athlete in sorted(lone.athletes):
+        if athlete in lone.paired:
+            # in two positions says more
+            paired.extend([athlete] if len(lone.paired[athlete]) == 1 else [])
+        elif len(athlete) > LONGEST_NORMAL and athlete[:_ALIKE] in normal:
+            misread.append(athlete)
+        else:
+            without.append(athlete)
+
+    def places(athlete: str) -> list[Where]:
+        return [_place(board, scan) for scan in lone.athletes[athlete]]
+
+    def drop(athlete: str) -> Fix:
+        return Fix(action="drop-scans", label=f"Drop {athlete}", arguments={"athlete": athlete})
+
+    def with_and_without(athlete: str) -> Problem:
+        [token] = lone.paired[athlete]
+        return ATHLETE_WITH_AND_WITHOUT_TOKEN.broken(places(athlete), [drop(athlete)], athlete=athlete, token=token)
+
+    def misread_of(athlete: str) -> Problem:
+        like = normal[athlete[:_ALIKE]]
+        return MISREAD_ATHLETE.broken(places(athlete), [drop(athlete)], athlete=athlete, like=like)
+
+    def without_token(athlete: str) -> Problem:
+        fix = Fix(action="edit-token", label=f"Type the token of {athlete}", arguments={"athlete": athlete})
+        return ATHLETE_WITHOUT_TOKEN.broken(places(athlete), [fix, drop(athlete)], athlete=athlete)
+
+    yield from each(paired, with_and_without, places)
+    yield from each(misread, misread_of, places)
+    yield from each(without, without_token, places)
+
+
+def _lone_tokens(board: Board, lone: _Lone, explained: Container[int | None]) -> Iterator[Problem]:
+    def places(token: int) -> list[Where]:
+        return [_place(board, scan) for scan in lone.tokens[token]]
+
+    def told(token: int) -> Problem:
+        return TOKEN_WITHOUT_ATHLETE.broken(places(token), token=token)
+
+    yield from each([token for token in sorted(lone.tokens) if token not in explained], told, places)

@@ -1,0 +1,203 @@
+"""Files into results: the work that a team has in hand, its corrections, and what comes of it.
+
+    work = Work.from_files([read(name, content), ...])
+    work = apply(work, correction, by="bushy")
+    joined = evaluate(work)
+
+Nothing is ever changed unasked, and nothing that was asked is lost: a `Work` is the files as they were read
+and the corrections in their order, played anew each time. It is stored as JSON.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from resultsq.domain.errors import InputRefused
+from resultsq.domain.event_files import (
+    FileKind,
+    ReadFile,
+    ScannerFile,
+    StopwatchFile,
+    TableFile,
+    TableRow,
+)
+from resultsq.domain.problem import Problem, Where
+from resultsq.domain.sheet import Finisher
+from resultsq.kinds.results.board import Board, Scan, Time
+from resultsq.kinds.results.checks import by_severity, overlong, positions, row_place, times
+from resultsq.kinds.results.corrections import Correction
+from resultsq.kinds.results.findings import findings
+from resultsq.kinds.results.rules import NO_FINISHERS, TOO_MANY_ROWS
+from resultsq.readers import MAX_ROWS
+from resultsq.readers.marks import read_time, write_time
+
+_AnyFile = Annotated[StopwatchFile | ScannerFile | TableFile, Field(discriminator="kind")]
+_FINISHERS: TypeAdapter[tuple[Finisher, ...]] = TypeAdapter(tuple[Finisher, ...])
+
+
+class Change(BaseModel):
+    """The record of one correction: what, by whom, and in a sentence."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    correction: Correction
+    by: str
+    said: str
+
+
+class Work(BaseModel):
+    """What a team has in hand."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    files: tuple[_AnyFile, ...] = ()
+    changes: tuple[Change, ...] = ()
+
+    @classmethod
+    def from_files(cls, files: Sequence[ReadFile]) -> "Work":
+        # the readers have checked every row
+        return cls.model_construct(files=tuple(files), changes=())
+
+    @classmethod
+    def from_rows(cls, name: str, finishers: Sequence[Finisher]) -> "Work":
+        """The rows of a sheet as a table that can be corrected."""
+        rows = tuple(
+            TableRow(line, row.position, None if row.time is None else read_time(row.time), row.athlete)
+            for line, row in enumerate(finishers, 2)
+        )
+        return cls(files=(TableFile(name=name, digest="rows", lines=len(rows) + 1, idle=1, rows=rows),))
+
+
+@dataclass(frozen=True, slots=True)
+class FileCount:
+    """How the lines of one file were counted; `lines - used - set_aside` carry nothing."""
+
+    name: str
+    kind: FileKind
+    lines: int
+    used: int
+    set_aside: int
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """The results as they stand. `times` and `scans` say which lines each row came from: `sources` are the
+    digests of the files that a time's `one` and `other` line are in, and a time that does not count was
+    unticked. `athlete` of a finisher is None too while a token has two athletes."""
+
+    finishers: tuple[Finisher, ...]
+    problems: tuple[Problem, ...]
+    files: tuple[FileCount, ...]
+    times: tuple[Time, ...]
+    scans: tuple[Scan, ...]
+    sources: tuple[str, ...]
+
+    @property
+    def blocked(self) -> bool:
+        """Whether something stands in the way of publication."""
+        return any(problem.blocks for problem in self.problems)
+
+
+def join(files: Sequence[ReadFile], choices: Sequence[Correction] = ()) -> Joined:
+    """The results of these files, in whatever order they come, with these choices made.
+
+    :raises InputRefused: where a choice makes no sense."""
+    board = Board(files)
+    for choice in choices:
+        choice.on(board)
+    return _joined(board, files)
+
+
+def evaluate(work: Work) -> Joined:
+    """The results of this work."""
+    return _joined(_replay(work), work.files)
+
+
+def apply(work: Work, correction: Correction, by: str) -> Work:
+    """The work with one correction more, and the record of it.
+
+    :raises InputRefused: in words, where the correction makes no sense; the work is as before."""
+    said = correction.on(_replay(work))
+    change = Change.model_construct(correction=correction, by=by, said=said)
+    return work.model_copy(update={"changes": (*work.changes, change)})
+
+
+def undo(work: Work) -> Work:
+    """The work without its last correction.
+
+    :raises InputRefused: where there is none."""
+    if not work.changes:
+        raise InputRefused("Nothing was changed by hand, so there is nothing to undo.")
+    return work.model_copy(update={"changes": work.changes[:-1]})
+
+
+def add(work: Work, files: Sequence[ReadFile]) -> Work:
+    """The work with more files.
+
+    :raises InputRefused: where times would be joined anew below corrections that were made to them."""
+    if _replay(work).times_by_hand and not all(isinstance(file, ScannerFile) for file in files):
+        raise InputRefused(
+            "Times were edited by hand, and a file with times would be joined below those edits: undo them first."
+        )
+    return work.model_copy(update={"files": (*work.files, *files)})
+
+
+def _replay(work: Work) -> Board:
+    board = Board(work.files)
+    for change in work.changes:
+        change.correction.on(board)
+    return board
+
+
+def _joined(board: Board, files: Sequence[ReadFile]) -> Joined:
+    finishers = _finishers(board)
+    place = row_place(finishers)
+    problems = [
+        *findings(board),
+        *positions(finishers, place),
+        *times(finishers, place),
+        *overlong(finishers, place),
+    ]
+    count = max(len(finishers), board.count())
+    if count > MAX_ROWS:
+        problems.append(TOO_MANY_ROWS.broken([Where(row=count)], count=count, limit=MAX_ROWS))
+    if not finishers and not any(problem.blocks for problem in problems):
+        problems.append(NO_FINISHERS.broken([]))
+    counts = sorted(
+        (FileCount(file.name, file.kind, file.lines, file.used, file.set_aside) for file in files),
+        key=lambda file: (file.name, file.kind, file.lines),
+    )
+    return Joined(
+        finishers=finishers,
+        problems=by_severity(problems),
+        files=tuple(counts),
+        times=tuple(board.times),
+        scans=tuple(board.scans),
+        sources=board.sources,
+    )
+
+
+def _finishers(board: Board) -> tuple[Finisher, ...]:
+    athletes, _ = board.athletes()
+    if not board.times:
+        highest = board.highest()
+        if highest > MAX_ROWS:
+            # one misread token is no reason to build a hundred thousand rows
+            highest = MAX_ROWS + 1
+        return _FINISHERS.validate_python(
+            [{"position": token, "athlete": athletes.get(token)} for token in range(1, highest + 1)]
+        )
+    counting = [time for time in board.times if time.counts]
+    twice = board.positions_twice()
+    own = {scan.line: scan.athlete for scan in board.scans if scan.file in board.sources} if twice else {}
+    # handed over one by one: a list of so many would only wake the garbage collector
+    return _FINISHERS.validate_python(
+        {
+            "position": position,
+            "athlete": own.get(time.one) if position in twice else athletes.get(position),
+            "time": None if time.seconds is None else write_time(time.seconds),
+        }
+        for position, time in ((time.position or place, time) for place, time in enumerate(counting, 1))
+    )

@@ -1,0 +1,144 @@
+"""The kind "results": from rows, or a JSON value from outside, to a sheet whose bytes never change again."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from operator import attrgetter
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+
+from resultsq.domain.errors import SheetRefused
+from resultsq.domain.ports import Prepared
+from resultsq.domain.problem import Problem, Where
+from resultsq.domain.sheet import (
+    SCHEMA,
+    EventSlug,
+    Finisher,
+    Sheet,
+    Volunteer,
+    canonical_bytes,
+    digest,
+    parse,
+    rows_digest,
+    rows_digest_of,
+)
+from resultsq.kinds.results.checks import check_rows
+from resultsq.kinds.results.rules import BAD_VALUE
+
+_SHOWN = 100
+"""How many bad values are named; a body with more is wrong as a whole."""
+
+
+_WORDS = {
+    "event": "an event is its short name in lower-case letters, digits and hyphens",
+    "date": "a date is YYYY-MM-DD",
+    "position": "a position is a whole number from 1",
+    "athlete": "an athlete is A and digits, as in A1234567; a finisher's may be null",
+    "time": "a time is HH:MM:SS, or null",
+    "role": "a role is a text of 1 to 100 characters",
+}
+
+
+def _iso_date(value: object) -> object:
+    # pydantic would also take numbers, and count them as seconds
+    if not isinstance(value, str):
+        raise ValueError("not a text")  # noqa: TRY004 - pydantic asks for it
+    return value
+
+
+class Payload(BaseModel):
+    """What the API takes: the sheet without what the node itself adds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    event: EventSlug
+    date: Annotated[date, BeforeValidator(_iso_date)]
+    finishers: tuple[Finisher, ...]
+    volunteers: tuple[Volunteer, ...] = ()
+
+
+class ResultsKind:
+    """Results of one event and date."""
+
+    name = "results"
+    schema = SCHEMA
+
+    def prepare(self, payload: object, *, submitted_by: str, submitted_at: datetime) -> Prepared:
+        """Check a JSON value from outside and fix its bytes.
+
+        :raises SheetRefused: with problems, each with a JSON pointer, where it cannot be published."""
+        given = payload_of(payload)
+        return self.prepare_rows(
+            given.event,
+            given.date,
+            given.finishers,
+            given.volunteers,
+            problems=check_rows(given.finishers, given.volunteers),
+            submitted_by=submitted_by,
+            submitted_at=submitted_at,
+        )
+
+    def prepare_rows(
+        self,
+        event: str,
+        on: date,
+        finishers: Sequence[Finisher],
+        volunteers: Sequence[Volunteer] = (),
+        *,
+        problems: Sequence[Problem],
+        submitted_by: str,
+        submitted_at: datetime,
+    ) -> Prepared:
+        """Fix the bytes of rows that were checked: `problems` is what their check found.
+
+        :raises SheetRefused: where one of the problems blocks."""
+        if any(problem.blocks for problem in problems):
+            raise SheetRefused("The results cannot be published like this, and nothing was stored.", tuple(problems))
+        sheet = Sheet(
+            event=event,
+            date=on,
+            submitted_by=submitted_by,
+            submitted_at=submitted_at,
+            finishers=tuple(sorted(finishers, key=attrgetter("position"))),
+            volunteers=tuple(volunteers),
+        )
+        body = canonical_bytes(sheet)
+        return Prepared(
+            event=event,
+            date=on,
+            body=body,
+            digest=digest(body),
+            rows_digest=rows_digest_of(body),
+            problems=tuple(problems),
+        )
+
+    def rows_digest(self, body: bytes) -> str:
+        """The digest of finishers and volunteers alone."""
+        sheet = parse(body)
+        return rows_digest(sheet.finishers, sheet.volunteers)
+
+
+def payload_of(value: object) -> Payload:
+    """A JSON value as what the API takes.
+
+    :raises SheetRefused: with a JSON pointer for each value that cannot be taken."""
+    try:
+        return Payload.model_validate(value)
+    except ValidationError as refusal:
+        errors = refusal.errors(include_url=False, include_context=False)
+        problems = tuple(_bad_value(error["loc"], error["type"], error["msg"]) for error in errors[:_SHOWN])
+        raise SheetRefused("The results cannot be read like this, and nothing was stored.", problems) from None
+
+
+def _bad_value(loc: tuple[int | str, ...], kind: str, message: str) -> Problem:
+    # RFC 6901: a pointer's own two signs are written in another way
+    parts = [str(part).replace("~", "~0").replace("/", "~1") for part in loc]
+    pointer = "".join(f"/{part}" for part in parts)
+    match kind:
+        case "missing":
+            reason = "it is missing"
+        case "extra_forbidden":
+            reason = "there is no such field"
+        case _:
+            reason = _WORDS.get(str(loc[-1]) if loc else "", message[:1].lower() + message[1:])
+    return BAD_VALUE.broken([Where(pointer=pointer)], place=pointer or "The body", reason=reason)

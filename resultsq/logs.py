@@ -1,0 +1,67 @@
+"""Structured logging: one line an attempt, no personal data.
+
+Every line that a module writes goes through `get`; the keys below never leave the process whatever a caller
+passes, and whatever other libraries log is reduced to its logger and level where it could carry a request.
+"""
+
+import logging
+import sys
+from collections.abc import MutableMapping
+from typing import Any, Literal
+
+import structlog
+
+NEVER_LOGGED = frozenset(
+    {
+        "athlete",
+        "athletes",
+        "name",
+        "names",
+        "token",
+        "file",
+        "file_name",
+        "authorization",
+        "password",
+        "body",
+    }
+)
+
+
+def _drop_personal(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    for key in NEVER_LOGGED & event.keys():
+        del event[key]
+    return event
+
+
+def configure(log_format: Literal["console", "json"], level: str) -> None:
+    """Set up logging for this process; call it once, from the command line."""
+    renderer = (
+        structlog.processors.JSONRenderer()
+        if log_format == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            _drop_personal,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(
+        level=logging.WARNING, stream=sys.stderr, format="%(name)s %(levelname)s %(message)s", force=True
+    )
+    # a broker that is away is told once, by the bell and by the worker; not with a stack each second
+    for chatty in ("urllib3", "kombu", "celery.worker.consumer", "waitress.queue"):
+        logging.getLogger(chatty).setLevel(logging.ERROR)
+
+
+def get(room: str) -> structlog.stdlib.BoundLogger:
+    """A logger; events are called `room.what_happened`."""
+    logger: structlog.stdlib.BoundLogger = structlog.get_logger(room=room)
+    return logger

@@ -1,0 +1,79 @@
+"""Opens the master's database, SQLite or PostgreSQL: commits are durable and every wait is bounded."""
+
+import importlib
+import importlib.util
+from types import ModuleType
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError
+
+UNAVAILABLE = (OperationalError, InterfaceError, TimeoutError)
+"""What is raised where the database cannot be reached, does not answer in time, is locked or is full."""
+
+READ_ONLY = {"resultsq_read_only": True}
+"""Execution options of an engine that only reads: on SQLite it does not ask for the write lock."""
+
+
+def open_engine(
+    url: str, *, connect_timeout_s: float = 5.0, statement_timeout_s: float = 15.0, pool_size: int = 16
+) -> Engine:
+    """An engine for `Ledger` (a SQLAlchemy URL, `sqlite:///…` or `postgresql://…`).
+
+    Connecting, and each statement's work and waiting for locks, end within the given seconds with one of
+    `UNAVAILABLE`. Nothing is connected yet. Parameters are never shown in errors: they are people's results."""
+    limits: dict[str, Any] = {
+        "pool_size": pool_size,
+        "pool_timeout": statement_timeout_s,
+        "hide_parameters": True,
+    }
+    if make_url(url).get_backend_name() == "sqlite":
+        module = _sqlite()
+        engine = create_engine(url, module=module, connect_args={"timeout": statement_timeout_s}, **limits)
+        _prepare_sqlite(engine, wal=_wal_is_safe(module.sqlite_version_info))
+        return engine
+    milliseconds = int(statement_timeout_s * 1000)
+    return create_engine(
+        url,
+        pool_pre_ping=True,
+        # one snapshot for all that a publication looks at: an id and a head from two moments would be told
+        # to the second sender of an id as somebody else's head
+        isolation_level="REPEATABLE READ",
+        connect_args={
+            "connect_timeout": max(2, int(connect_timeout_s)),
+            "options": f"-c statement_timeout={milliseconds} -c idle_in_transaction_session_timeout={milliseconds}",
+            # a peer that vanished is noticed by the kernel; the server's own timeouts do not reach us then
+            "tcp_user_timeout": milliseconds,
+            "keepalives_idle": 5,
+            "keepalives_interval": 2,
+            "keepalives_count": 3,
+        },
+        **limits,
+    )
+
+
+def _sqlite() -> ModuleType:
+    """The SQLite of the pysqlite3 wheel where it is installed, else Python's own."""
+    return importlib.import_module("pysqlite3" if importlib.util.find_spec("pysqlite3") else "sqlite3")
+
+
+def _wal_is_safe(version: tuple[int, ...]) -> bool:
+    """Whether this SQLite is free of the bug by which colliding checkpointers lose committed rows."""
+    return version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51) or (3, 44, 6) <= version < (3, 45)
+
+
+def _prepare_sqlite(engine: Engine, *, wal: bool) -> None:
+    @event.listens_for(engine, "connect")
+    def _on_connect(connection: Any, _record: object) -> None:
+        # The driver's own transactions begin deferred and lose updates; BEGIN is ours, below.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA journal_mode = {'WAL' if wal else 'DELETE'}")
+        cursor.execute(f"PRAGMA synchronous = {'FULL' if wal else 'EXTRA'}")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _on_begin(connection: Connection) -> None:
+        reads = connection.get_execution_options().get("resultsq_read_only", False)
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")

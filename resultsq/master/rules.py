@@ -1,0 +1,93 @@
+"""What the master asks of a sheet's bytes: pure, and the same whichever road the sheet came by."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from resultsq.domain import sheet as sheets
+from resultsq.domain.outcome import Reason
+from resultsq.domain.sheet import Sheet
+
+MAX_REASONS = 100
+"""A sheet that is wrong on each line is told of its first hundred faults."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invalid:
+    """The master will never take this sheet; `reasons` are 1 to `MAX_REASONS`."""
+
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """The body is not JSON."""
+
+    detail: str
+
+
+# What a team is told of a field that is not as the contract has it; the parser's words are for programmers.
+_SENTENCES = {
+    "schema": f"The schema is {sheets.SCHEMA}.",
+    "event": "An event is 1 to 63 lower-case letters, digits and inner hyphens.",
+    "date": "A date is written YYYY-MM-DD.",
+    "submitted_at": "A moment is written YYYY-MM-DDTHH:MM:SSZ.",
+    "position": "A position is a whole number from 1.",
+    "athlete": "An athlete is A and digits without a leading zero.",
+    "time": "A time is written HH:MM:SS, or is null where the position has none.",
+    "role": "A role is 1 to 100 characters.",
+    "submitted_by": "A name is 1 to 100 characters.",
+    "finishers": "The finishers are a list.",
+    "volunteers": "The volunteers are a list.",
+}
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def read(body: bytes, event: str, date: str) -> Sheet | Invalid | Unreadable:
+    """The sheet, or why it is none that can be published for `event` and `date` (ISO 8601). No reason quotes
+    the sheet: reasons travel and are kept, and a sheet is people's results."""
+    try:
+        sheet = sheets.parse(body)
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_context=False, include_input=False)[:MAX_REASONS]
+        if faults[0]["type"] == "json_invalid":
+            return Unreadable("The body is not JSON in UTF-8.")
+        return Invalid(tuple(_reason(fault["type"], fault["loc"]) for fault in faults))
+    reasons = tuple(_against(sheet, event, date))[:MAX_REASONS]
+    return Invalid(reasons) if reasons else sheet
+
+
+def _reason(fault: str, place: tuple[int | str, ...]) -> Reason:
+    pointer = "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in place)
+    if fault == "missing":
+        return Reason("This field is missing.", pointer)
+    if fault == "extra_forbidden":
+        return Reason("The contract has no such field.", pointer)
+    field = str(place[-1]) if place else ""
+    return Reason(_SENTENCES.get(field, "Here the contract has a JSON object."), pointer)
+
+
+def _against(sheet: Sheet, event: str, date: str) -> Iterator[Reason]:
+    """What speaks against a sheet of the right shape."""
+    if sheet.event != event:
+        yield Reason("The sheet is of another event than its address.", "/event")
+    if sheet.date.isoformat() != date:
+        yield Reason("The sheet is of another date than its address.", "/date")
+    if _CONTROL.search(sheet.submitted_by):
+        yield Reason("A name has no control characters.", "/submitted_by")
+    for index, volunteer in enumerate(sheet.volunteers):
+        if _CONTROL.search(volunteer.role):
+            yield Reason("A role has no control characters.", f"/volunteers/{index}/role")
+    first_at: dict[str, int] = {}
+    in_order = True
+    for index, line in enumerate(sheet.finishers):
+        if in_order and line.position != index + 1:
+            in_order = False  # one hole moves every line below it: it is told once
+            yield Reason(f"Positions are consecutive from 1: here {index + 1} is due.", f"/finishers/{index}/position")
+        if line.athlete is None:
+            continue
+        first = first_at.setdefault(line.athlete, index)
+        if first != index:
+            yield Reason(f"This athlete is on line {first + 1} too.", f"/finishers/{index}/athlete")

@@ -1,0 +1,65 @@
+"""Lines of a table into named cells: a header matched on letters and digits only, whatever the case, and
+commas, semicolons or tabs between cells, as spreadsheets write them."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from resultsq.readers.marks import Unreadable, quoted
+
+Wanted = Mapping[str, Sequence[str]]
+"""What a column is called here → what it may be called in a header, the best name first."""
+
+
+class Columns(NamedTuple):
+    """Where the wanted columns stand. `whole`: the header has no other column."""
+
+    delimiter: str
+    at: Mapping[str, int]
+    width: int
+    whole: bool
+
+    def cells(self, line: str) -> dict[str, str]:
+        """The wanted cells of a line; empty where the line is short.
+
+        :raises Unreadable: where a quoted cell has no end, or a cell stands beyond the header."""
+        cells = _split(line, self.delimiter)
+        if any(cells[self.width :]):
+            raise Unreadable(f"{quoted(line)} has more cells than the header")
+        return {name: cells[at] if at < len(cells) else "" for name, at in self.at.items()}
+
+
+def columns(line: str, wanted: Wanted) -> Columns | None:
+    """The columns of a header, split by whichever delimiter finds most; None where none is wanted.
+
+    :raises Unreadable: where two columns have the same wanted name."""
+    found = [match for delimiter in ",;\t" if (match := _match(line, delimiter, wanted)).at]
+    return max(found, key=lambda match: len(match.at), default=None)
+
+
+def _match(line: str, delimiter: str, wanted: Wanted) -> Columns:
+    try:
+        names = [_plain(cell) for cell in _split(line, delimiter)]
+    except Unreadable:
+        names = []
+    at: dict[str, int] = {}
+    for column, aliases in wanted.items():
+        if alias := next((alias for alias in aliases if alias in names), None):
+            if names.count(alias) > 1:
+                raise Unreadable(f"two columns are called {alias}")
+            at[column] = names.index(alias)
+    known = {alias for aliases in wanted.values() for alias in aliases}
+    return Columns(delimiter, at, len(names), known.issuperset(names))
+
+
+def _split(line: str, delimiter: str) -> list[str]:
+    if '"' not in line:
+        return [cell.strip() for cell in line.split(delimiter)]
+    try:
+        return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter, strict=True))]
+    except csv.Error:
+        raise Unreadable(f"the quotation marks of {quoted(line)} do not match") from None
+
+
+def _plain(cell: str) -> str:
+    return "".join(filter(str.isalnum, cell.casefold()))

@@ -1,0 +1,100 @@
+"""Why a file cannot be read, and what is odd in one that can: codes, severities, sentences."""
+
+from collections.abc import Mapping
+from itertools import islice
+
+from resultsq.domain.errors import FileRefused
+from resultsq.domain.problem import Rule, Severity, Where
+
+EMPTY = Rule(
+    "file-empty",
+    Severity.BLOCKS,
+    "{file} is empty. Nothing was taken from it: export it from the device once more.",
+)
+NO_ROWS = Rule(
+    "file-no-rows",
+    Severity.BLOCKS,
+    "{file} has a beginning but not one result in it. Nothing was taken from it: export it once more, or leave it out.",
+)
+CONTROL_BYTES = Rule(
+    "file-control-bytes",
+    Severity.BLOCKS,
+    "Line {line} of {file} holds bytes that no text has, so the file is damaged or is not a text file. "
+    "Nothing was taken from it: export it once more as CSV (UTF-8).",
+)
+UNKNOWN_SHAPE = Rule(
+    "file-unknown-shape",
+    Severity.BLOCKS,
+    "{file} is not a stopwatch file, not a scanner file and not a table with a header; its line {line} "
+    "is {text}. Nothing was taken from it: a table needs a first line such as position,time,athlete.",
+)
+ARCHIVE = Rule(
+    "file-archive",
+    Severity.BLOCKS,
+    "{file} is {what}, which is never opened here. Nothing was taken from it: send the text files "
+    "themselves, and a spreadsheet as CSV.",
+)
+TOO_LARGE = Rule(
+    "file-too-large",
+    Severity.BLOCKS,
+    "{file} is larger than {limit} MiB. Nothing was taken from it: is it the right file?",
+)
+LINE_TOO_LONG = Rule(
+    "line-too-long",
+    Severity.BLOCKS,
+    "Line {line} of {file} has more than {limit} characters, which no line of such a file has. Nothing was taken "
+    "from it: is it the right file?",
+)
+TOO_MANY_ROWS = Rule(
+    "too-many-rows",
+    Severity.BLOCKS,
+    "{file} goes on after {limit} rows, at line {line}. Nothing was taken from it: is it the right file?",
+)
+WRONG_SLOT = Rule(
+    "wrong-slot",
+    Severity.BLOCKS,
+    "{file} is a {kind} file but was given as a {slot} file. Nothing of it was taken: put it in the place "
+    "for {kind} files.",
+)
+BAD_LINE = Rule(
+    "bad-line",
+    Severity.BLOCKS,
+    "Line {line} of {file}: {reason}. Nothing was taken from this file, because leaving out one line would "
+    "move everybody behind it: mend the line, or export the file once more.",
+)
+NO_END_MARKER = Rule(
+    "no-end-marker",
+    Severity.WARNS,
+    "{file} has no ENDOFEVENT line, so it may be cut off: compare its last time with the last finisher.",
+)
+IRREGULAR_NUMBERING = Rule(
+    "irregular-numbering",
+    Severity.WARNS,
+    "The rows of {file} are not numbered one after the other, first at line {line}. The times stand in the "
+    "order of the file: check that none is missing.",
+)
+DOUBLE_TAP_DROPPED = Rule(
+    "double-tap-dropped",
+    Severity.WARNS,
+    "{file} begins with the time 00:00:00 (line {line}), a second tap at the start. It was left out, and everybody "
+    "behind it moved up.",
+)
+
+
+def refused(rule: Rule, name: str, line: int, **values: object) -> FileRefused:
+    """The refusal of file `name` by `rule`, at `line`."""
+    problem = rule.broken([Where(file=name, line=line)], file=name, line=line, **values)
+    return FileRefused(problem.message, (problem,))
+
+
+_NAMED = 100
+"""How many bad lines of one file are named; one is enough to refuse it."""
+
+
+def bad_lines(name: str, reasons: Mapping[int, str]) -> FileRefused:
+    """The refusal of a file with bad lines: one problem for each, by line."""
+    problems = tuple(
+        BAD_LINE.broken([Where(file=name, line=line)], file=name, line=line, reason=reason)
+        for line, reason in islice(reasons.items(), _NAMED)
+    )
+    return FileRefused(problems[0].message, problems)

@@ -1,0 +1,242 @@
+"""One typed settings class. Each field has a default, a sentence and, where it must stay hidden, a mark.
+
+Values come from the defaults, then a TOML file (`RESULTSQ_CONFIG`, else config/resultsq.toml where it
+exists), then `RESULTSQ_<NAME>` in the environment, then `RESULTSQ_<NAME>_FILE`, whose content is the value (for
+secrets that are mounted as files). A key that is not below is an error that names it and its likeliest neighbour.
+"""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr, ValidationError, field_validator
+
+from resultsq.domain.errors import SettingsError
+
+PREFIX = "RESULTSQ_"
+CONFIG_KEY = f"{PREFIX}CONFIG"
+DEFAULT_CONFIG = Path("config/resultsq.toml")
+
+_HIDDEN: dict[str, JsonValue] = {"hidden": True}
+Hidden = Annotated[SecretStr, Field(json_schema_extra=_HIDDEN)]
+
+
+class Settings(BaseModel):
+    """What a node runs with. See `load` for where the values come from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    # where things are
+    data_dir: Path = Field(
+        Path("resultsq-data"), description="Folder of the SQLite database, the bundled broker and locks."
+    )
+    database_url: SecretStr = Field(
+        SecretStr(""),
+        description="SQLAlchemy URL of the node's own database. Empty: SQLite in the data folder.",
+        json_schema_extra=_HIDDEN,
+    )
+    broker_url: SecretStr = Field(
+        SecretStr(""),
+        description="Redis or Valkey URL of the doorbell. Empty: `up` starts one; a lone `worker` sweeps.",
+        json_schema_extra=_HIDDEN,
+    )
+
+    # the master
+    master_url: SecretStr = Field(
+        SecretStr(""),
+        description="The master: http(s)://… by the upload contract, or a SQLAlchemy URL of its database. "
+        "Several addresses of one master: separated by commas, the preferred one first.",
+        json_schema_extra=_HIDDEN,
+    )
+    master_token: Hidden = Field(SecretStr(""), description="Bearer token of this node at the master.")
+    master_ca_file: Path | None = Field(
+        None, description="CA bundle that the master's certificate is checked against. Empty: the usual ones."
+    )
+    send_my_token_over_plain_http_where_anyone_can_read_it: bool = Field(
+        False, description="Allow a token over http:// to an address that is not loopback."
+    )
+
+    # serving
+    host: str = Field("127.0.0.1", description="Address that the web process listens on.")
+    port: int = Field(8080, ge=0, le=65535, description="Port that the web process listens on; 0 takes a free one.")
+    public_url: str = Field("", description="Address that people use to reach this node, for links in messages.")
+    web_threads: int = Field(8, ge=1, le=64, description="Requests that are worked on at once in one web process.")
+    trusted_proxies: int = Field(
+        0, ge=0, le=5, description="Reverse proxies in front whose X-Forwarded headers are believed."
+    )
+    secure_cookies: bool = Field(
+        False, description="Send the session cookie over https only. Set it wherever TLS is in front."
+    )
+    secret_key: Hidden = Field(
+        SecretStr(""), description="Signs sessions. Empty: made once and kept in the data folder."
+    )
+    read_only: bool = Field(False, description="The dashboard shows everything and changes nothing.")
+
+    # limits
+    max_body_bytes: int = Field(8 * 1024 * 1024, ge=1024, description="Largest request body, all files together.")
+    max_rows: int = Field(20_000, ge=1, le=20_000, description="Most rows in one sheet or file.")
+    disk_low_bytes: int = Field(
+        200 * 1024 * 1024, ge=0, description="Less room than this on the data folder's disk raises an alert."
+    )
+
+    # delivery
+    worker_name: str = Field(
+        "", description="Name of this worker, for its leases. Empty: one of the host and the data folder."
+    )
+    concurrency_ceiling: int = Field(
+        8, ge=1, le=64, description="Most sheets on their way to the master at once, all workers together."
+    )
+    sweep_s: float = Field(
+        1.0,
+        gt=0,
+        le=10,
+        description="How often a worker looks into the database when nothing rings, in seconds.",
+    )
+    worker_metrics_port: int = Field(
+        0, ge=0, le=65535, description="Port on which a worker shows its own figures to Prometheus; 0 shows none."
+    )
+
+    # telling people
+    log_format: Literal["console", "json"] = Field("console", description="How log lines look.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least important line that is logged."
+    )
+    time_zone: str = Field("Europe/London", description="Time zone of events that name none.")
+    alert_oldest_waiting_min: int = Field(
+        30, ge=1, description="Alert when a submission has waited longer, in minutes."
+    )
+    alert_link_down_min: int = Field(5, ge=1, description="Alert when the link has been down longer, in minutes.")
+    alert_webhook_url: SecretStr = Field(
+        SecretStr(""), description="Where alerts are POSTed as JSON.", json_schema_extra=_HIDDEN
+    )
+    alert_mail_to: str = Field("", description="Where alerts are mailed to.")
+    alert_mail_from: str = Field("resultsq@localhost", description="Sender of those mails.")
+    smtp_url: SecretStr = Field(
+        SecretStr(""),
+        description="smtp://user:password@host:port of the mail server.",
+        json_schema_extra=_HIDDEN,
+    )
+
+    # other roads
+    bundle_keys: Hidden = Field(
+        SecretStr(""),
+        description="Fernet keys that both sides of a bundle hold, separated by commas; the first one seals.",
+    )
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @property
+    def store_url(self) -> str:
+        """The URL of the node's own database."""
+        return self.database_url.get_secret_value() or f"sqlite:///{self.data_dir / 'resultsq.db'}"
+
+
+class Loaded(BaseModel):
+    """Settings and, for each field, where its value came from."""
+
+    settings: Settings
+    origin: dict[str, str]
+
+
+def load(environ: Mapping[str, str] | None = None, **overrides: object) -> Loaded:
+    """The settings in force. `overrides` are the command line's; None means "not given".
+
+    :raises SettingsError: for an unknown key, a value that makes no sense, or a file that cannot be read."""
+    environ = os.environ if environ is None else environ
+    values: dict[str, Any] = {}
+    origin: dict[str, str] = {}
+
+    def take(found: Mapping[str, Any], where: str) -> None:
+        for name, value in found.items():
+            _known(name, where)
+            values[name] = value
+            origin[name] = where
+
+    path = Path(environ[CONFIG_KEY]) if environ.get(CONFIG_KEY) else DEFAULT_CONFIG
+    if environ.get(CONFIG_KEY) or path.exists():
+        take(_toml(path), str(path))
+    inline = {key: value for key, value in environ.items() if key.startswith(PREFIX) and key != CONFIG_KEY}
+    for key, value in inline.items():
+        name = key.removeprefix(PREFIX).lower()
+        if name.endswith("_file") and name not in Settings.model_fields:
+            take({name.removesuffix("_file"): _content(Path(value), key)}, key)
+        else:
+            take({name: value}, key)
+    take({name: value for name, value in overrides.items() if value is not None}, "command line")
+    try:
+        return Loaded(settings=Settings.model_validate(values), origin=origin)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0])
+        raise SettingsError(
+            f"The setting {name} (from {origin.get(name, 'its default')}) makes no sense: {first['msg']}."
+        ) from None
+
+
+def shown(loaded: Loaded) -> list[tuple[str, str, str, str]]:
+    """Name, value, origin and sentence of each setting, in order; what must stay hidden is masked."""
+    rows = []
+    for name, field in Settings.model_fields.items():
+        value = getattr(loaded.settings, name)
+        extra = field.json_schema_extra
+        if isinstance(value, SecretStr) or (isinstance(extra, dict) and extra.get("hidden")):
+            secret = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+            value = "(hidden)" if secret else ""
+        rows.append(
+            (
+                name,
+                "" if value is None else str(value),
+                loaded.origin.get(name, "default"),
+                field.description or "",
+            )
+        )
+    return rows
+
+
+def page() -> str:
+    """Every setting as a page of Markdown: config/settings.md."""
+    lines = [
+        "# Settings",
+        "",
+        "Each is read from the environment, or in lower case and without the prefix from a TOML file",
+        "([an example](resultsq.example.toml)) that `RESULTSQ_CONFIG` names. `RESULTSQ_<NAME>_FILE` names a file whose",
+        "content is the value. `resultsq settings` shows what is in force and where it came from; this page is made by",
+        "`resultsq settings --page`.",
+        "",
+        "| setting | default | meaning |",
+        "|---|---|---|",
+    ]
+    for name, field in Settings.model_fields.items():
+        default = field.default.get_secret_value() if isinstance(field.default, SecretStr) else field.default
+        shown = "" if default in ("", None) else f"`{str(default).lower() if isinstance(default, bool) else default}`"
+        lines.append(f"| `{PREFIX}{name.upper()}` | {shown} | {field.description} |")
+    return "\n".join(lines) + "\n"
+
+
+def _known(name: str, where: str) -> None:
+    if name not in Settings.model_fields:
+        close = difflib.get_close_matches(name, Settings.model_fields, n=1)
+        hint = f" Did you mean {close[0]}?" if close else ""
+        raise SettingsError(f"There is no setting called {name} ({where}).{hint} `resultsq settings` lists them all.")
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise SettingsError(f"The settings file {path} cannot be read: {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"The settings file {path} is no TOML: {error}.") from None
+
+
+def _content(path: Path, key: str) -> str:
+    try:
+        return path.read_text("utf-8").strip()
+    except OSError as error:
+        raise SettingsError(f"{key} names the file {path}, which cannot be read: {error.strerror}.") from None

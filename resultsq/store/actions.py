@@ -1,0 +1,396 @@
+"""What an operator does to many submissions at once, and what is held: in pieces, and each written in the audit.
+
+An action names its submissions by a filter or by their ids. `start` counts them and notes the last seq, so that
+what is accepted later is not touched; `advance` does one piece in one transaction. Its condition stands in the
+WHERE of each piece: what moved on meanwhile is skipped and counted. An action outlives its process: whoever calls
+`go_on` next continues where it stopped.
+"""
+
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import partial
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, case, func, insert, null, or_, select, update
+
+from resultsq.clock import Clock
+from resultsq.domain.errors import HeadMoved, InputRefused, NotThere
+from resultsq.domain.filter import Filter
+from resultsq.domain.submission import State
+from resultsq.store import listing, outbox
+from resultsq.store.session import Database
+from resultsq.store.tables import Action, Audit, Event, Hold, Submission
+
+PIECE = 500
+"""Most submissions in one transaction."""
+
+PIECE_S = 0.03
+"""How long a piece should take: `run` makes the next one smaller where the last took longer."""
+
+REACH = 5_000
+"""Most rows that a piece looks through for what its filter fits: a bound on how long others wait for it."""
+
+PAUSE_S = 0.01
+"""Between two pieces, for whoever else wants to write."""
+
+MOST_IDS = 1_000
+UNDO = timedelta(days=30)
+"""For how long a withdrawal can be undone."""
+
+BY_ITSELF = "resultsq"
+"""Who ends a hold whose time has come."""
+
+
+class Verb(StrEnum):
+    """What is done; each says to which submissions it can be done at all."""
+
+    RETRY = "retry"  # queued, but where the master's Retry-After runs; rejected: sent again as it is
+    HOLD = "hold"  # queued
+    RELEASE = "release"  # held
+    WITHDRAW = "withdraw"  # what the master cannot have
+    UNDO = "undo"  # withdrawn, for 30 days, while nothing has taken its place
+
+
+Target = Filter | Sequence[str]
+"""Which submissions: by a filter, or by their ids."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """An action as it stands. `total` were there at its start; `skipped` of them had moved on, or could not be done.
+    `target` is {"filter": …}, {"ids": […]}, {"hold": id} or, of an undo, {"action": id}."""
+
+    id: str
+    verb: str
+    target: dict[str, Any]
+    reason: str
+    who: str
+    started_at: datetime
+    ended_at: datetime | None
+    cancelled: bool
+    total: int
+    done: int
+    skipped: int
+
+
+def count(conn: Connection, target: Target) -> int:
+    """How many submissions these are, whole."""
+    return _count(conn, _named(_written(target)))
+
+
+def able(conn: Connection, now: datetime, verb: str, target: Target) -> int:
+    """To how many of them it can be done now."""
+    return _count(conn, [*_named(_written(target)), *_may(_verb(verb), now)])
+
+
+def start(
+    conn: Connection,
+    now: datetime,
+    who: str,
+    verb: str,
+    target: Target,
+    reason: str,
+    release_at: datetime | None = None,
+) -> str:
+    """Begin an action; nothing is done before `advance`. `release_at` is when a hold ends by itself.
+
+    :raises InputRefused: there is no such verb, or there are too many ids."""
+    chosen, written = _verb(verb), _written(target)
+    if chosen is Verb.HOLD:
+        hold = {"scope": "submission", "reason": reason, "placed_by": who, "placed_at": now, "release_at": release_at}
+        written["hold"] = conn.execute(insert(Hold).values(**hold).returning(Hold.id)).scalar_one()
+    return _start(conn, now, who, chosen, written, reason)
+
+
+def start_undo(conn: Connection, now: datetime, who: str, action: str, reason: str) -> str:
+    """Begin to put back what this action withdrew.
+
+    :raises NotThere: no such action withdrew anything."""
+    if conn.execute(select(Action.id).where(Action.id == action, Action.verb == Verb.WITHDRAW)).first() is None:
+        raise NotThere("There is no such withdrawal here.")
+    return _start(conn, now, who, Verb.UNDO, {"action": action}, reason)
+
+
+def advance(conn: Connection, now: datetime, action: str, most: int = PIECE) -> bool:
+    """Do the next piece of an action, to `most` submissions; whether there is more to do."""
+    row = conn.execute(select(Action).where(Action.id == action).with_for_update()).first()
+    if row is None or row.ended_at is not None:
+        return False
+    seqs, last = _piece(conn, now, row, most)
+    done = row.done + (_WORK[Verb(row.verb)](conn, now, row, seqs) if seqs else 0)
+    skipped = row.skipped + row.done + len(seqs) - done
+    # what came to fit the filter since it was counted is done too
+    total = max(row.total, done + skipped)
+    facts: dict[str, Any] = {"last_seq": last, "total": total, "done": done, "skipped": skipped}
+    over = last >= row.until_seq
+    if over:
+        facts |= {"ended_at": now, "skipped": total - done}
+        if total > done:
+            _note(conn, now, row.who, f"{row.verb} skipped", {"action": action}, total - done, "")
+    conn.execute(update(Action).where(Action.id == action).values(**facts))
+    return not over
+
+
+def _piece(conn: Connection, now: datetime, row: Any, most: int) -> tuple[list[int], int]:
+    """What the next piece is done to, in order, and how far it reaches."""
+    verb, seq, until = Verb(row.verb), Submission.seq, row.until_seq
+    these: list[ColumnElement[bool]]
+    if "ids" in row.target:
+        named = conn.execute(select(seq).where(Submission.id.in_(row.target["ids"]))).scalars()
+        left = sorted(one for one in named if one > row.last_seq)
+        until = left[most - 1] if len(left) > most else until
+        these = [seq.in_(left[:most])]
+    else:
+        if "hold" not in row.target:  # which has an index of its own
+            until = min(until, row.last_seq + REACH)
+        these = [seq > row.last_seq, seq <= until, *_named(row.target)]
+    found = select(seq).where(*these, *_may(verb, now)).order_by(seq).limit(most)
+    # a chain is locked before its versions: what goes chain by chain locks for itself
+    seqs = list(conn.execute(found.with_for_update() if verb in _AT_ONCE else found).scalars())
+    return seqs, seqs[-1] if len(seqs) == most else until
+
+
+def cancel(conn: Connection, now: datetime, action: str, who: str) -> None:
+    """Leave the rest as it is.
+
+    :raises NotThere: there is no such action."""
+    row = conn.execute(select(Action).where(Action.id == action).with_for_update()).first()
+    if row is None:
+        raise NotThere("There is no such action here.")
+    if row.ended_at is None:
+        conn.execute(update(Action).where(Action.id == action).values(cancelled=True, ended_at=now))
+        _note(conn, now, who, "cancel", {"action": action}, row.total - row.done - row.skipped, "")
+
+
+def progress(conn: Connection, action: str) -> Progress | None:
+    """The action of that id."""
+    row = conn.execute(_PROGRESS.where(Action.id == action)).first()
+    return None if row is None else Progress(*row)
+
+
+def latest(conn: Connection, most: int = 20) -> list[Progress]:
+    """The last actions, newest first."""
+    return [Progress(*row) for row in conn.execute(_PROGRESS.order_by(Action.started_at.desc()).limit(most))]
+
+
+_PROGRESS = select(*(getattr(Action, name) for name in Progress.__slots__))
+
+
+def publish_over(conn: Connection, now: datetime, who: str, submission: str, reason: str) -> outbox.Accepted:
+    """`outbox.publish_over`, with its line in the audit."""
+    decided = outbox.publish_over(conn, now, submission)
+    _note(conn, now, who, "publish over", {"ids": [submission]}, 1, reason)
+    return decided
+
+
+# holds
+
+
+def place_hold(
+    conn: Connection, now: datetime, who: str, event_id: int | None, reason: str, release_at: datetime | None = None
+) -> int:
+    """Hold an event, or the destination (`event_id` None), until somebody releases it or until `release_at`.
+    It takes the place of the hold that was there. The hold's id."""
+    scope, target = _scope(conn, event_id)
+    same = (Hold.scope == scope, Hold.event_id == event_id if event_id is not None else Hold.event_id.is_(None))
+    conn.execute(update(Hold).where(Hold.released_at.is_(None), *same).values(released_at=now, released_by=who))
+    values = {"scope": scope, "event_id": event_id, "reason": reason, "placed_by": who, "placed_at": now}
+    hold = conn.execute(insert(Hold).values(**values, release_at=release_at).returning(Hold.id)).scalar_one()
+    _note(conn, now, who, Verb.HOLD, target, 1, reason)
+    return hold
+
+
+def release_hold(conn: Connection, now: datetime, who: str, hold: int, reason: str = "") -> str | None:
+    """End a hold. Where it held single submissions, an action releases them: its id.
+
+    :raises NotThere: there is no such hold in force."""
+    row = conn.execute(
+        update(Hold)
+        .where(Hold.id == hold, Hold.released_at.is_(None))
+        .values(released_at=now, released_by=who)
+        .returning(Hold.scope, Hold.event_id)
+    ).first()
+    if row is None:
+        raise NotThere("There is no such hold in force.")
+    if row.scope == "submission":
+        return _start(conn, now, who, Verb.RELEASE, {"hold": hold}, reason)
+    _, target = _scope(conn, row.event_id)
+    _note(conn, now, who, Verb.RELEASE, target, 1, reason)
+    return None
+
+
+def release_due(conn: Connection, now: datetime) -> None:
+    """End the holds whose time has come. Those of events and of the destination have ended by then: each claim
+    reads their time."""
+    due = select(Hold.id).where(Hold.released_at.is_(None), Hold.release_at <= now).with_for_update(skip_locked=True)
+    for hold in conn.execute(due).scalars().all():
+        release_hold(conn, now, BY_ITSELF, hold, "its time has come")
+
+
+# whoever does the pieces
+
+
+def run(database: Database, clock: Clock, action: str, for_s: float = float("inf")) -> bool:
+    """Do an action piece by piece, for so many seconds; whether it is over."""
+    began = clock.monotonic()
+    most = 10  # where each chain is looked at by itself, more may take too long
+    while True:
+        before = clock.monotonic()
+        if not database.write(partial(advance, now=clock.now(), action=action, most=most)):
+            return True
+        after = clock.monotonic()
+        if after - began >= for_s:
+            return False
+        most = max(1, min(PIECE, 4 * most, int(most * PIECE_S / max(after - before, 0.001))))
+        time.sleep(PAUSE_S)
+
+
+def go_on(database: Database, clock: Clock) -> None:
+    """Release what is due, and finish the actions that were left unfinished. May be called by several at once."""
+    with database.read() as conn:
+        due = conn.execute(select(Hold.id).where(Hold.released_at.is_(None), Hold.release_at <= clock.now())).first()
+    if due is not None:
+        database.write(lambda conn: release_due(conn, clock.now()))
+    with database.read() as conn:
+        unfinished = list(conn.execute(_UNFINISHED).scalars())
+    for action in unfinished:
+        run(database, clock, action)
+
+
+_UNFINISHED = select(Action.id).where(Action.ended_at.is_(None)).order_by(Action.started_at)
+
+
+# what they are about
+
+
+def _written(target: Target) -> dict[str, Any]:
+    if isinstance(target, Filter):
+        return {"filter": target.model_dump(mode="json", exclude_defaults=True)}
+    if len(target) > MOST_IDS:
+        raise InputRefused(f"More than {MOST_IDS} submissions are named by a filter, not one by one.")
+    return {"ids": sorted(set(target))}
+
+
+def _named(target: dict[str, Any]) -> list[ColumnElement[bool]]:
+    match target:
+        case {"filter": fields}:
+            return listing.where(Filter.model_validate(fields))
+        case {"ids": ids}:
+            return [Submission.id.in_(ids)]
+        case {"action": action}:
+            return [Submission.withdrawn_in == action]
+        case {"hold": hold}:
+            return [Submission.hold_id == hold]
+        case _:
+            raise AssertionError("an action that names nothing")
+
+
+def _may(verb: Verb, now: datetime) -> list[ColumnElement[bool]]:
+    match verb:
+        case Verb.RETRY:
+            put_off = Submission.next_attempt_at
+            free = or_(
+                Submission.wait_for.is_(None), Submission.wait_for != "master", put_off.is_(None), put_off <= now
+            )
+            waits = and_(Submission.state == State.QUEUED, Submission.hold_id.is_(None), free)
+            return [or_(Submission.state == State.REJECTED, waits)]
+        case Verb.HOLD:
+            return [Submission.state == State.QUEUED, Submission.hold_id.is_(None)]
+        case Verb.RELEASE:
+            return [Submission.hold_id.is_not(None)]
+        case Verb.WITHDRAW:
+            states = (State.QUEUED, State.REJECTED, State.CONFLICT)
+            return [Submission.state.in_(states), Submission.in_doubt.is_(False)]
+        case Verb.UNDO:
+            return [Submission.state == State.WITHDRAWN, Submission.state_at > now - UNDO]
+
+
+def _verb(text: str) -> Verb:
+    try:
+        return Verb(text)
+    except ValueError:
+        raise InputRefused(f"There is no such action; there are {', '.join(Verb)}. Nothing was changed.") from None
+
+
+def _count(conn: Connection, where: Sequence[ColumnElement[bool]]) -> int:
+    return conn.execute(select(func.count()).select_from(Submission).where(*where)).scalar_one()
+
+
+def _start(conn: Connection, now: datetime, who: str, verb: Verb, target: dict[str, Any], reason: str) -> str:
+    action, seq = str(uuid.uuid4()), Submission.seq
+    total, first, last = conn.execute(select(func.count(), func.min(seq), func.max(seq)).where(*_named(target))).one()
+    values = {"id": action, "verb": verb, "target": target, "reason": reason, "who": who, "total": total}
+    conn.execute(insert(Action), {**values, "started_at": now, "last_seq": (first or 1) - 1, "until_seq": last or 0})
+    _note(conn, now, who, verb, {**target, "of": action}, total, reason)
+    return action
+
+
+def _scope(conn: Connection, event_id: int | None) -> tuple[str, dict[str, Any]]:
+    if event_id is None:
+        return "destination", {"scope": "destination"}
+    slug = conn.execute(select(Event.slug).where(Event.id == event_id)).scalar_one()
+    return "event", {"scope": "event", "event": slug}
+
+
+def _note(conn: Connection, now: datetime, who: str, action: str, target: dict[str, Any], many: int, why: str) -> None:
+    values = {"at": now, "who": who, "action": action, "target": target, "count": many, "reason": why}
+    conn.execute(insert(Audit), values)
+
+
+# how a piece is done: to how many it was
+
+
+def _retry(conn: Connection, now: datetime, row: Any, seqs: Sequence[int]) -> int:
+    waiting = and_(Submission.seq.in_(seqs), Submission.state == State.QUEUED, *_may(Verb.RETRY, now))
+    done = conn.execute(update(Submission).where(waiting).values(next_attempt_at=None, wait_for=None)).rowcount
+    rejected = and_(Submission.seq.in_(seqs), Submission.state == State.REJECTED)
+    return done + _chain_by_chain(conn, rejected, lambda one: outbox.publish_over(conn, now, one))
+
+
+def _hold(conn: Connection, now: datetime, row: Any, seqs: Sequence[int]) -> int:
+    hold = row.target["hold"]
+    if conn.execute(select(Hold.id).where(Hold.id == hold, Hold.released_at.is_(None))).first() is None:
+        return 0  # its time has come before it was all placed
+    return conn.execute(update(Submission).where(Submission.seq.in_(seqs)).values(hold_id=hold)).rowcount
+
+
+def _release(conn: Connection, now: datetime, row: Any, seqs: Sequence[int]) -> int:
+    """Due at once, but where the master's Retry-After runs."""
+    master_waits = and_(Submission.wait_for == "master", Submission.next_attempt_at > now)
+    due = case((master_waits, Submission.next_attempt_at), else_=null())
+    these = update(Submission).where(Submission.seq.in_(seqs))
+    return conn.execute(these.values(hold_id=None, next_attempt_at=due)).rowcount
+
+
+def _withdraw(conn: Connection, now: datetime, row: Any, seqs: Sequence[int]) -> int:
+    return _chain_by_chain(conn, Submission.seq.in_(seqs), lambda one: outbox.withdraw(conn, now, one, row.id))
+
+
+def _undo(conn: Connection, now: datetime, row: Any, seqs: Sequence[int]) -> int:
+    return _chain_by_chain(conn, Submission.seq.in_(seqs), lambda one: outbox.undo_withdrawal(conn, now, one))
+
+
+def _chain_by_chain(conn: Connection, these: ColumnElement[bool], do: Callable[[str], object]) -> int:
+    done = 0
+    # the latest first: a withdrawn version uncovers the one below it
+    for one in conn.execute(select(Submission.id).where(these).order_by(Submission.seq.desc())).scalars().all():
+        try:
+            do(one)
+        except HeadMoved:  # raised before anything is written
+            continue
+        done += 1
+    return done
+
+
+_WORK: dict[Verb, Callable[[Connection, datetime, Any, Sequence[int]], int]] = {
+    Verb.RETRY: _retry,
+    Verb.HOLD: _hold,
+    Verb.RELEASE: _release,
+    Verb.WITHDRAW: _withdraw,
+    Verb.UNDO: _undo,
+}
+_AT_ONCE = {Verb.HOLD, Verb.RELEASE}

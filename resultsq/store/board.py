@@ -1,0 +1,442 @@
+"""The figures of the operators' overview. Read only; what counts many rows reads one index and no row.
+
+`pulse` is what must be fresh each second or two; the other figures may be as old as they are dear.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    DateTime,
+    Integer,
+    Interval,
+    String,
+    and_,
+    case,
+    cast,
+    extract,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    type_coerce,
+)
+
+from resultsq.domain.link import LinkState
+from resultsq.domain.submission import GONE, NEEDS_A_PERSON, WAITING, State
+from resultsq.store import queries, workers
+from resultsq.store.queries import HoldView
+from resultsq.store.tables import MASTER, Attempt, Event, Link, Outage, Submission
+
+RATE_S = 60.0
+"""The present rate is what was published in as many seconds, or since the link's return."""
+
+COUNTED = 10_000
+OUTAGES_SHOWN = 10
+EVENTS_SHOWN = 15
+AGE_BANDS_MIN = (5, 10, 20, 40, 80, 160, 320, 640)
+"""Upper ends of the age columns in minutes, each twice the one before, as in Postfix's qshape."""
+
+
+class Span(Enum):
+    """What the chart shows up to now, and the step of its points. Steps are whole parts of a UTC day."""
+
+    HOUR = "1h", timedelta(hours=1), timedelta(minutes=1)
+    DAY = "24h", timedelta(hours=24), timedelta(minutes=10)
+    MONTH = "30d", timedelta(days=30), timedelta(hours=6)
+
+    def __init__(self, label: str, length: timedelta, step: timedelta) -> None:
+        self.label, self.length, self.step = label, length, step
+
+
+@dataclass(frozen=True, slots=True)
+class LinkFacts:
+    """The link's row, as far as people ask about it."""
+
+    state: LinkState
+    since: datetime
+    cause: str | None
+    detail: str | None
+    suspect: bool
+    next_probe_at: datetime | None
+    probed_at: datetime | None
+    probe_s: float | None
+    clock_offset_s: float | None
+    refused_at: datetime | None
+    refused_next_at: datetime | None
+    returned_at: datetime | None
+    return_seq: int
+    outage_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class OutageView:
+    """An absence of the link or the master. `delayed`: waiting when it ended; `remaining`: of those, now;
+    `caught_up_at`: when the last of them was published."""
+
+    id: int
+    began_at: datetime
+    ended_at: datetime | None
+    cause: str
+    detail: str | None
+    probes: int
+    delayed: int
+    remaining: int = 0
+    caught_up_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """The state of things now. `link` None: no worker has ever run here. `rate` is published per second."""
+
+    at: datetime
+    counts: Mapping[State, int]
+    oldest_waiting_at: datetime | None
+    link: LinkFacts | None
+    holds: Sequence[HoldView]
+    workers_alive: int
+    refused_events: Sequence[str]
+    rate: float
+    last: OutageView | None
+    groups: Sequence["NeedsPerson"]
+
+    @property
+    def waiting(self) -> int:
+        return sum(self.counts[state] for state in WAITING)
+
+    @property
+    def needs_person(self) -> int:
+        return sum(self.counts[state] for state in NEEDS_A_PERSON)
+
+    @property
+    def drain_s(self) -> float | None:
+        """Seconds until nothing waits at the present rate; None: nothing moves."""
+        return None if self.rate <= 0 else self.waiting / self.rate
+
+    @property
+    def destination_hold(self) -> HoldView | None:
+        return next((hold for hold in self.holds if hold.scope == "destination"), None)
+
+
+@dataclass(frozen=True, slots=True)
+class NeedsPerson:
+    """So many in one state for one reason, the latest of them since `last_at`."""
+
+    state: State
+    fingerprint: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One step of the chart: what came and went in it, and how many waited at its end."""
+
+    at: datetime
+    accepted: int
+    published: int
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class Delays:
+    """Accepted → published in seconds, over `count` publications."""
+
+    count: int
+    p50: float
+    p95: float
+    p99: float
+    most: float
+
+
+@dataclass(frozen=True, slots=True)
+class AgeRow:
+    """How many of an event wait, by age: one figure for each band of AGE_BANDS_MIN and one for older."""
+
+    event: str
+    bands: tuple[int, ...]
+
+    @property
+    def total(self) -> int:
+        return sum(self.bands)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Who waits how long. `rows` are the events with most waiting; `others` is how many events are left out."""
+
+    total: AgeRow
+    rows: Sequence[AgeRow]
+    others: int
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorGroup:
+    """Attempts that failed in the same way, counted up to one more than COUNTED. `now`: the submissions whose last
+    attempt did, by state."""
+
+    fingerprint: str
+    attempts: int
+    first_at: datetime
+    last_at: datetime
+    cause: str | None
+    status: int | None
+    detail: str | None
+    now: Sequence["Carrier"]
+
+
+@dataclass(frozen=True, slots=True)
+class Carrier:
+    """Submissions in one state whose last attempt failed like that. Their own fingerprint is what a filter takes."""
+
+    state: State
+    fingerprint: str
+    count: int
+
+
+def pulse(conn: Connection, now: datetime) -> Pulse:
+    """What the banner and the figures beside it say."""
+    link = _link(conn)
+    seen = workers.every(conn)
+    refused = select(Event.slug).where(Event.refused_at.is_not(None)).order_by(Event.slug)
+    return Pulse(
+        at=now,
+        counts=queries.counts(conn),
+        oldest_waiting_at=queries.oldest_waiting_at(conn),
+        link=link,
+        holds=queries.holds(conn, now),
+        workers_alive=sum((now - at).total_seconds() < workers.ALIVE_S for _, _, at in seen),
+        refused_events=list(conn.execute(refused).scalars()),
+        rate=_rate(conn, now, link),
+        last=_last_outage(conn, link),
+        groups=needs_person(conn),
+    )
+
+
+def needs_person(conn: Connection) -> list[NeedsPerson]:
+    """What no amount of waiting heals, the largest group first."""
+    number = func.count()
+    query = (
+        select(Submission.state, Submission.fingerprint, number)
+        .where(Submission.state.in_(sorted(NEEDS_A_PERSON)))
+        .group_by(Submission.state, Submission.fingerprint)
+        .order_by(number.desc())
+    )
+    return [NeedsPerson(State(state), fingerprint or "", count) for state, fingerprint, count in conn.execute(query)]
+
+
+def outages(conn: Connection, since: datetime) -> list[OutageView]:
+    """Outages that were going on at `since` or later, newest first."""
+    over = Outage.ended_at.is_(None) | (Outage.ended_at >= since)
+    rows = conn.execute(select(Outage).where(over).order_by(Outage.began_at.desc()).limit(200))
+    return [_outage(row) for row in rows]
+
+
+def latest_outages(conn: Connection) -> list[OutageView]:
+    """The last few, newest first."""
+    rows = conn.execute(select(Outage).order_by(Outage.began_at.desc()).limit(OUTAGES_SHOWN))
+    return [_outage(row) for row in rows]
+
+
+def series(conn: Connection, until: datetime, span: Span, waiting: int) -> list[Point]:
+    """The points of the chart up to `until`, oldest first; the last step may not be over yet. How many waited is
+    reckoned backwards from `waiting`, how many did at the end, by what came and went since."""
+    last = _floor(until, span.step)
+    start = last - span.length + span.step
+    left_for_good = Submission.state.in_(sorted(GONE | NEEDS_A_PERSON))
+    accepted = _by_step(conn, Submission.accepted_at, start, until, span)
+    published = _by_step(conn, Submission.published_at, start, until, span)
+    left = _by_step(conn, Submission.state_at, start, until, span, left_for_good)
+    points: list[Point] = []
+    at = last
+    while at >= start:
+        came, went = accepted.get(at, 0), published.get(at, 0)
+        points.append(Point(at, came, went, max(0, waiting)))
+        waiting += went + left.get(at, 0) - came
+        at -= span.step
+    return points[::-1]
+
+
+def waiting_at(conn: Connection, at: datetime) -> int:
+    """How many waited then."""
+    later = select(func.count()).where(Submission.published_at > at, Submission.accepted_at <= at)
+    left_later = and_(Submission.state.in_(sorted(GONE | NEEDS_A_PERSON)), Submission.state_at > at)
+    not_yet = select(func.count()).where(
+        Submission.published_at.is_(None),
+        Submission.accepted_at <= at,
+        or_(Submission.state.in_(sorted(WAITING)), left_later),
+    )
+    return conn.execute(later).scalar_one() + conn.execute(not_yet).scalar_one()
+
+
+def delays(conn: Connection, since: datetime) -> Delays | None:
+    """From accepted to published, of what was published since then; None where nothing was."""
+    delay = _whole_seconds(conn, Submission.published_at) - _whole_seconds(conn, Submission.accepted_at)
+    query = (
+        select(delay.label("delay"), func.count())
+        .where(Submission.published_at >= since)
+        .group_by(literal_column("delay"))
+    )
+    found = sorted((max(0, int(seconds)), count) for seconds, count in conn.execute(query))
+    total = sum(count for _, count in found)
+    if not total:
+        return None
+
+    def below(part: float) -> float:
+        wanted, seen = part * total, 0
+        for seconds, count in found:
+            seen += count
+            if seen >= wanted:
+                return float(seconds)
+        return float(found[-1][0])
+
+    return Delays(total, below(0.5), below(0.95), below(0.99), float(found[-1][0]))
+
+
+def shape(conn: Connection, now: datetime) -> Shape:
+    """Age × event of what waits."""
+    edges = [now - timedelta(minutes=minutes) for minutes in AGE_BANDS_MIN]
+    band = case(
+        *[(Submission.accepted_at > edge, literal_column(str(n))) for n, edge in enumerate(edges)],
+        else_=literal_column(str(len(edges))),
+    ).label("band")
+    query = (
+        select(Submission.event_id, band, func.count())
+        # the first condition is the index's own (ix_submissions_open)
+        .where(Submission.published_at.is_(None), Submission.state.in_(sorted(WAITING)))
+        .group_by(Submission.event_id, literal_column("band"))
+    )
+    found: dict[int, list[int]] = {}
+    for event_id, n, count in conn.execute(query):
+        found.setdefault(event_id, [0] * (len(edges) + 1))[int(n)] = count
+    most = sorted(found, key=lambda event_id: (-sum(found[event_id]), event_id))[:EVENTS_SHOWN]
+    slugs = {row.id: row.slug for row in conn.execute(select(Event.id, Event.slug).where(Event.id.in_(most)))}
+    total = tuple(sum(column) for column in zip(*found.values(), strict=True)) or (0,) * (len(edges) + 1)
+    return Shape(
+        AgeRow("", total),
+        [AgeRow(slugs[event_id], tuple(found[event_id])) for event_id in most],
+        len(found) - len(most),
+    )
+
+
+def errors(conn: Connection) -> list[ErrorGroup]:
+    """Failures by fingerprint, the latest first."""
+    carriers: dict[str, list[Carrier]] = {}
+    same = (Submission.cause, Submission.status, Submission.fingerprint, Submission.state)
+    query = select(*same, func.count()).where(Submission.fingerprint.is_not(None)).group_by(*same)
+    for cause, status, fingerprint, state, count in conn.execute(query):
+        # written as an attempt writes its own
+        key = f"{cause} {status or ''}".strip()
+        carriers.setdefault(key, []).append(Carrier(State(state), str(fingerprint), count))
+    groups = [_group(conn, one, carriers.get(one, ())) for one in _fingerprints(conn)]
+    return sorted(groups, key=lambda group: group.last_at, reverse=True)
+
+
+def _fingerprints(conn: Connection) -> Iterable[str]:
+    """Each fingerprint once: a step in the index for each, however many attempts carry it."""
+    found: str | None = conn.execute(select(func.min(Attempt.fingerprint))).scalar_one()
+    while found is not None:
+        yield found
+        found = conn.execute(select(func.min(Attempt.fingerprint)).where(Attempt.fingerprint > found)).scalar_one()
+
+
+def _group(conn: Connection, fingerprint: str, now: Sequence[Carrier]) -> ErrorGroup:
+    same = Attempt.fingerprint == fingerprint
+    # one end of the index each: asked for both at once, SQLite would read all between
+    first, last = (conn.execute(select(end(Attempt.ended_at)).where(same)).scalar_one() for end in (func.min, func.max))
+    some = select(Attempt.fingerprint).where(same).limit(COUNTED + 1).subquery()
+    count = conn.execute(select(func.count()).select_from(some)).scalar_one()
+    assert first is not None and last is not None  # noqa: S101, PT018 - it was found in the index just now
+    sample = conn.execute(
+        select(Attempt.cause, Attempt.status, Attempt.detail).where(same).order_by(Attempt.ended_at.desc()).limit(1)
+    ).one()
+    return ErrorGroup(fingerprint, count, first, last, sample.cause, sample.status, sample.detail, now)
+
+
+def _link(conn: Connection) -> LinkFacts | None:
+    columns = [getattr(Link, name) for name in LinkFacts.__slots__]
+    row = conn.execute(select(*columns).where(Link.name == MASTER)).first()
+    return None if row is None else LinkFacts(LinkState(row[0]), *row[1:])
+
+
+def _rate(conn: Connection, now: datetime, link: LinkFacts | None) -> float:
+    since = now - timedelta(seconds=RATE_S)
+    if link is not None and link.returned_at is not None and since < link.returned_at <= now:
+        since = link.returned_at
+    count = conn.execute(select(func.count()).where(Submission.published_at > since)).scalar_one()
+    return count / max(1.0, (now - since).total_seconds())
+
+
+def _outage(row: Any) -> OutageView:
+    return OutageView(
+        row.id, row.began_at, row.ended_at, row.cause, row.detail, row.probes, row.delayed
+    )  # fmt: skip
+
+
+def _last_outage(conn: Connection, link: LinkFacts | None) -> OutageView | None:
+    """The present outage, or the last one with how far its backlog has gone out."""
+    row = conn.execute(select(Outage).order_by(Outage.began_at.desc()).limit(1)).first()
+    if row is None or row.ended_at is None or link is None:
+        return None if row is None else _outage(row)
+    before = Submission.seq <= row.last_seq
+    remaining = conn.execute(
+        select(func.count()).where(Submission.state.in_(sorted(WAITING)), before)
+    ).scalar_one()  # fmt: skip
+    caught_up_at = None
+    if not remaining and row.delayed:
+        # backwards from the newest: passes over what was accepted since
+        caught_up_at = conn.execute(
+            select(Submission.published_at)
+            .where(Submission.published_at >= row.ended_at, before)
+            .order_by(Submission.published_at.desc())
+            .limit(1)
+        ).scalar_one_or_none()
+    return OutageView(
+        row.id, row.began_at, row.ended_at, row.cause, row.detail, row.probes, row.delayed, remaining, caught_up_at
+    )  # fmt: skip
+
+
+# steps and seconds in both databases
+
+
+def _floor(moment: datetime, step: timedelta) -> datetime:
+    midnight = moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight + (moment - midnight) // step * step
+
+
+_TEXT = "0000-00-00 00:00:00"
+
+
+def _by_step(
+    conn: Connection, column: Any, start: datetime, until: datetime, span: Span, *where: ColumnElement[bool]
+) -> dict[datetime, int]:
+    """How many rows have a time in each step from `start` to `until`."""
+    key: ColumnElement[Any]
+    if conn.dialect.name == "sqlite":
+        # the text YYYY-MM-DD HH:MM cut after the minute, its first digit, or the hour
+        length = {1: 16, 10: 15, 360: 13}[int(span.step.total_seconds() // 60)]
+        key = func.substr(type_coerce(column, String), 1, length)
+    else:
+        key = func.date_bin(cast(literal(span.step), Interval), column, cast(literal("1970-01-01Z"), DateTime(True)))
+    query = (
+        select(key.label("step"), func.count())
+        .where(column >= start, column <= until, *where)
+        .group_by(literal_column("step"))
+    )
+    found: dict[datetime, int] = {}
+    for text, count in conn.execute(query):
+        at = text if isinstance(text, datetime) else datetime.fromisoformat(text + _TEXT[len(text) :])
+        at = _floor(at.replace(tzinfo=UTC) if at.tzinfo is None else at, span.step)
+        found[at] = found.get(at, 0) + count
+    return found
+
+
+def _whole_seconds(conn: Connection, column: Any) -> ColumnElement[int]:
+    if conn.dialect.name == "sqlite":
+        return cast(func.strftime("%s", column), Integer)
+    return cast(func.floor(extract("epoch", column)), Integer)

@@ -1,0 +1,185 @@
+"""Everything that is known about one submission, for the operators' page. Read only."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, String, and_, cast, func, or_, select
+
+from resultsq.domain.link import LinkState
+from resultsq.domain.submission import State
+from resultsq.domain.why import HoldFact, Standing
+from resultsq.store import queries, versions, workers
+from resultsq.store.queries import SubmissionView
+from resultsq.store.tables import MASTER, Attempt, Audit, Event, Hold, Link, Submission
+from resultsq.store.versions import Clash, FileName, Version
+
+ATTEMPTS_SHOWN = 200
+"""The latest; a submission that waits out an outage has a handful, one that is put off for weeks has more."""
+
+AUDIT_SHOWN = 100
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptView:
+    """One try. `outcome` None: under way. Heads are redacted and the body is cut where they are stored."""
+
+    number: int
+    worker: str
+    started_at: datetime
+    ended_at: datetime | None
+    duration_s: float | None
+    outcome: str | None
+    cause: str | None
+    status: int | None
+    detail: str | None
+    request_head: str | None
+    answer_head: str | None
+    answer_body: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditView:
+    """Who did what, when, on what, how many, why."""
+
+    id: int
+    at: datetime
+    who: str
+    action: str
+    target: dict[str, Any]
+    count: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBy:
+    """A hold that concerns the submission; its `id` is what a release names."""
+
+    id: int
+    fact: HoldFact
+
+
+@dataclass(frozen=True, slots=True)
+class Dossier:
+    """`standing` is what `domain.why` decides by; `body` None: the sheet is kept no more."""
+
+    view: SubmissionView
+    in_doubt: bool
+    base: str | None
+    standing: Standing
+    holds: Sequence[HeldBy]
+    attempts: Sequence[AttemptView]
+    versions: Sequence[Version]
+    files: Sequence[FileName]
+    body: bytes | None
+    clash: Clash | None
+    audit: Sequence[AuditView]
+
+
+def open_(conn: Connection, now: datetime, submission: str) -> Dossier | None:
+    """The dossier of the submission of that id."""
+    view = queries.submission(conn, submission)
+    if view is None:
+        return None
+    more: Any = conn.execute(
+        select(
+            Submission.in_doubt, Submission.base, Submission.blocked, Submission.wait_for, Submission.failures
+        ).where(Submission.seq == view.seq)
+    ).one()  # fmt: skip
+    held = _holds(conn, now, view)
+    return Dossier(
+        view=view,
+        in_doubt=more.in_doubt,
+        base=more.base,
+        standing=_standing(conn, now, view, more, held),
+        holds=held,
+        attempts=_attempts(conn, view.seq),
+        versions=versions.of_date(conn, view.event_id, view.date),
+        files=versions.file_names(conn, [view.seq]).get(view.seq, []),
+        body=queries.body(conn, view.seq),
+        clash=versions.clash(conn, view.seq) if view.state is State.CONFLICT else None,
+        audit=audit_of(conn, view),
+    )
+
+
+def audit(
+    conn: Connection, size: int, before: int | None = None, who: str = "", action: str = ""
+) -> list[AuditView]:  # fmt: skip
+    """The audit, latest first; `before` is an id to go on from."""
+    query = select(Audit).order_by(Audit.id.desc()).limit(size)
+    if before is not None:
+        query = query.where(Audit.id < before)
+    if who:
+        query = query.where(Audit.who == who)
+    if action:
+        query = query.where(Audit.action == action)
+    return [_audit(row) for row in conn.execute(query)]
+
+
+def audit_of(conn: Connection, view: SubmissionView) -> list[AuditView]:
+    """What was done to this submission by name; what was done by a filter names no submission."""
+    query = (
+        select(Audit)
+        .where(Audit.at >= view.accepted_at, cast(Audit.target, String).contains(view.id))
+        .order_by(Audit.at.desc())
+        .limit(AUDIT_SHOWN)
+    )
+    return [_audit(row) for row in conn.execute(query)]
+
+
+def _audit(row: Any) -> AuditView:
+    return AuditView(row.id, row.at, row.who, row.action, row.target, row.count, row.reason)
+
+
+def _attempts(conn: Connection, seq: int) -> list[AttemptView]:
+    columns = [getattr(Attempt, name) for name in AttemptView.__slots__]
+    query = select(*columns).where(Attempt.seq == seq).order_by(Attempt.number.desc()).limit(ATTEMPTS_SHOWN)
+    return [AttemptView(*row) for row in conn.execute(query)]
+
+
+def _holds(conn: Connection, now: datetime, view: SubmissionView) -> list[HeldBy]:
+    query = (
+        select(Hold.id, Hold.scope, Hold.reason, Hold.placed_by, Hold.release_at)
+        .where(
+            Hold.released_at.is_(None),
+            or_(Hold.release_at.is_(None), Hold.release_at > now),
+            or_(
+                Hold.scope == "destination",
+                and_(Hold.scope == "event", Hold.event_id == view.event_id),
+                Hold.id == select(Submission.hold_id).where(Submission.seq == view.seq).scalar_subquery(),
+            ),
+        )
+        .order_by(Hold.id)
+    )
+    return [HeldBy(row[0], HoldFact(*row[1:])) for row in conn.execute(query)]
+
+
+def _standing(conn: Connection, now: datetime, view: SubmissionView, more: Any, held: Sequence[HeldBy]) -> Standing:
+    link = conn.execute(
+        select(Link.state, Link.next_probe_at, Link.refused_at).where(Link.name == MASTER)
+    ).first()  # fmt: skip
+    alive = any((now - seen_at).total_seconds() < workers.ALIVE_S for _, _, seen_at in workers.every(conn))
+    refused_at = conn.execute(select(Event.refused_at).where(Event.id == view.event_id)).scalar_one()
+    predecessor = None
+    if more.blocked:
+        own = or_(Submission.id == more.base, Submission.published_as == more.base)
+        predecessor = conn.execute(
+            select(func.max(Submission.version)).where(own, Submission.event_id == view.event_id)
+        ).scalar_one()  # fmt: skip
+    return Standing(
+        state=view.state,
+        link=None if link is None else LinkState(link.state),
+        worker_alive=alive,
+        cause=view.cause,
+        blocked=more.blocked,
+        predecessor=predecessor,
+        hold=held[0].fact if held else None,
+        credentials_refused=link is not None and link.refused_at is not None,
+        event_refused=refused_at is not None,
+        next_probe_at=None if link is None else link.next_probe_at,
+        next_attempt_at=view.next_attempt_at,
+        wait_for=more.wait_for,
+        failures=more.failures,
+        ahead=versions.place(conn, view.seq).ahead if view.state is State.QUEUED else None,
+    )

@@ -1,0 +1,124 @@
+"""The events that may submit here."""
+
+import re
+import zoneinfo
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from resultsq.domain.errors import InputRefused, NotThere
+from resultsq.store.tables import Event
+
+SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_NAME_MAX = 200
+_COLUMNS = frozenset({"slug", "name", "timezone", "country"})
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """An event. `slug` is its name in URLs, `time_zone` an IANA name; `shows_results`: its provisional
+    results are public."""
+
+    id: int
+    slug: str
+    name: str
+    time_zone: str
+    country: str
+    shows_results: bool
+
+
+def add(conn: Connection, now: datetime, slug: str, name: str, time_zone: str, country: str = "") -> int:
+    """A new event; its id.
+
+    :raises InputRefused: the slug, the name or the time zone is none, or the slug is taken."""
+    _check(slug, name, time_zone, country)
+    if find(conn, slug) is not None:
+        raise InputRefused(f"There is already an event called {slug}. Nothing was changed.")
+    return _insert(conn, now, slug, name, time_zone, country)
+
+
+def import_rows(
+    conn: Connection, now: datetime, rows: Iterable[Mapping[str, str]], default_zone: str = "Europe/London"
+) -> tuple[int, int]:
+    """Add the events of a CSV file, as `csv.DictReader` gives its rows: `slug`, `name`, and optionally
+    `timezone` and `country`. How many were added, and how many were known and left as they are.
+
+    :raises InputRefused: a row cannot be taken; the message names its line. Then none is added."""
+    known = set(conn.execute(select(Event.slug)).scalars())
+    added = skipped = 0
+    for line, row in enumerate(rows, start=2):
+        strange = {str(key) for key in row} - _COLUMNS
+        if strange or not {"slug", "name"} <= row.keys():
+            raise InputRefused("The file's first line must be `slug,name`, with `timezone` and `country` if you like.")
+        slug, name = (row["slug"] or "").strip(), (row["name"] or "").strip()
+        zone, country = (row.get("timezone") or "").strip() or default_zone, (row.get("country") or "").strip()
+        if slug in known:
+            skipped += 1
+            continue
+        try:
+            _check(slug, name, zone, country)
+        except InputRefused as refused:
+            raise InputRefused(f"Line {line}: {refused} No event was added.") from None
+        _insert(conn, now, slug, name, zone, country)
+        known.add(slug)
+        added += 1
+    return added, skipped
+
+
+def find(conn: Connection, slug: str) -> EventRow | None:
+    """The event of that slug."""
+    row = conn.execute(_SELECT.where(Event.slug == slug)).first()
+    return None if row is None else _event(row)
+
+
+def every(conn: Connection) -> list[EventRow]:
+    """All events, by slug."""
+    return [_event(row) for row in conn.execute(_SELECT.order_by(Event.slug))]
+
+
+def show_results(conn: Connection, event_id: int, shown: bool) -> None:
+    """Make the event's provisional results public, or not.
+
+    :raises NotThere: there is no such event."""
+    if not conn.execute(update(Event).where(Event.id == event_id).values(shows_results=shown)).rowcount:
+        raise NotThere("There is no such event here.")
+
+
+_SELECT = select(Event.id, Event.slug, Event.name, Event.time_zone, Event.country, Event.shows_results)
+
+
+def _event(row: Any) -> EventRow:
+    return EventRow(**row._asdict())
+
+
+def _insert(conn: Connection, now: datetime, slug: str, name: str, time_zone: str, country: str) -> int:
+    values = {
+        "slug": slug,
+        "name": name,
+        "time_zone": time_zone,
+        "country": country,
+        "shows_results": True,
+        "created_at": now,
+    }
+    return conn.execute(insert(Event).returning(Event.id), values).scalar_one()
+
+
+def _check(slug: str, name: str, time_zone: str, country: str) -> None:
+    if not SLUG.fullmatch(slug):
+        raise InputRefused(
+            f"“{slug[:80]}” cannot be an event's name in addresses: "
+            "1 to 63 lower-case letters, digits and inner hyphens."
+        )
+    if not 0 < len(name) <= _NAME_MAX:
+        raise InputRefused(f"The event {slug} needs a name of 1 to {_NAME_MAX} characters.")
+    if len(country) > 64:
+        raise InputRefused(f"The country of {slug} is longer than 64 characters.")
+    try:
+        zoneinfo.ZoneInfo(time_zone)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        raise InputRefused(
+            f"“{time_zone[:80]}” is no time zone. It is written like Europe/London or Australia/Perth."
+        ) from None

@@ -1,0 +1,70 @@
+"""Figures that only grow, counted from the store: how attempts ended, and how long publications took.
+
+What ended a while ago is counted once and kept; each look then counts only what is newer. Every process that
+looks counts the same rows, so all show the same figures, and a restart forgets nothing.
+"""
+
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, Connection, Integer, cast, extract, func, literal_column, select
+
+from resultsq.store.tables import Attempt, Submission
+
+SETTLED = timedelta(minutes=10)
+"""Longer ago than any transaction lasts: what bears such a time is all there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grown:
+    """`attempts`: how many ended with each outcome. `delays`: how many were published after so many seconds."""
+
+    attempts: Counter[str] = field(default_factory=Counter)
+    delays: Counter[int] = field(default_factory=Counter)
+
+    def __add__(self, other: "Grown") -> "Grown":
+        return Grown(self.attempts + other.attempts, self.delays + other.delays)
+
+
+class Growing:
+    """The figures from the node's beginning until now."""
+
+    def __init__(self) -> None:
+        self._kept = Grown()
+        self._until: datetime | None = None
+        self._lock = threading.Lock()
+
+    def count(self, conn: Connection, now: datetime) -> Grown:
+        """Everything until now. The first look reads all that there ever was, the others the last minutes."""
+        with self._lock:
+            since, until = self._until, now - SETTLED
+            if since is None or until - since > SETTLED:
+                self._kept += _between(conn, since, until)
+                self._until = since = until
+            return self._kept + _between(conn, since, None)
+
+
+def _between(conn: Connection, since: datetime | None, until: datetime | None) -> Grown:
+    """What ended in that time, `until` not counted; None is no bound."""
+    ended, published = Attempt.ended_at, Submission.published_at
+    delay = _delay_s(conn).label("delay")
+    attempts = select(Attempt.outcome, func.count()).where(ended.is_not(None)).group_by(Attempt.outcome)
+    delays = select(delay, func.count()).where(published.is_not(None)).group_by(literal_column("delay"))
+    if since is not None:
+        attempts, delays = attempts.where(ended >= since), delays.where(published >= since)
+    if until is not None:
+        attempts, delays = attempts.where(ended < until), delays.where(published < until)
+    return Grown(
+        Counter({str(outcome): count for outcome, count in conn.execute(attempts)}),
+        Counter({max(0, int(seconds)): count for seconds, count in conn.execute(delays)}),
+    )
+
+
+def _delay_s(conn: Connection) -> ColumnElement[int]:
+    """From acceptance to publication, in whole seconds; its columns are those of one index."""
+    published, accepted = Submission.published_at, Submission.accepted_at
+    if conn.dialect.name == "sqlite":
+        return cast(func.strftime("%s", published), Integer) - cast(func.strftime("%s", accepted), Integer)
+    return cast(func.floor(extract("epoch", published - accepted)), Integer)

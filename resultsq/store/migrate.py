@@ -1,0 +1,71 @@
+"""The schema's migrations: they ship in the wheel and run on both databases.
+
+Rules that keep workers of the version before alive while a migration runs: add columns with defaults or NULL,
+add tables and indexes, never rename or drop in the release that stops using something."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import text
+
+from resultsq.store.session import Database
+
+_FOLDER = Path(__file__).parent / "migrations"
+_LOCK = 7_122_013
+"""Key of the PostgreSQL advisory lock that lets one migration run at a time."""
+
+
+def _config(database: Database) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_FOLDER))
+    config.attributes["database"] = database
+    return config
+
+
+def upgrade(database: Database, revision: str = "head") -> None:
+    """Bring the schema to `revision`; two processes that start together take turns."""
+    config = _config(database)
+    if database.is_sqlite:
+        with database.engine.connect().execution_options(resultsq_writes=True) as conn, conn.begin():
+            config.attributes["connection"] = conn
+            command.upgrade(config, revision)
+    else:
+        with database.engine.begin() as conn:
+            conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+            config.attributes["connection"] = conn
+            command.upgrade(config, revision)
+
+
+def downgrade(database: Database, revision: str) -> None:
+    """Bring the schema back to `revision`."""
+    config = _config(database)
+    with database.engine.connect().execution_options(resultsq_writes=True) as conn, conn.begin():
+        config.attributes["connection"] = conn
+        command.downgrade(config, revision)
+
+
+def current(database: Database) -> str | None:
+    """The revision that the database is at; None before the first."""
+    with database.read() as conn:
+        return MigrationContext.configure(conn).get_current_revision()
+
+
+def newest() -> str | None:
+    """The revision that this version of the product needs."""
+    return _scripts().get_current_head()
+
+
+def is_behind(found: str | None) -> bool:
+    """Whether a database at that revision lacks what this version needs. One that a newer version has brought
+    further does not: it has all that there was, so that old processes go on while new ones are put in their place."""
+    known = {script.revision for script in _scripts().walk_revisions()}
+    return found is None or (found in known and found != newest())
+
+
+def _scripts() -> ScriptDirectory:
+    config = Config()
+    config.set_main_option("script_location", str(_FOLDER))
+    return ScriptDirectory.from_config(config)

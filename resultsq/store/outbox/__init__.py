@@ -1,0 +1,73 @@
+"""The queue: the sole writer of a submission's state.
+
+The story: `accept` stores a version at the end of its chain: the promise. A worker's turn (turn.py) settles
+what its couriers brought back and claims what may go next, in one transaction; a claim writes the lease and
+the attempt's row before anything is sent. A settle names its lease: one whose lease was taken over changes
+nothing. Between the two stands only the network, and whatever it does, the submission is in this table.
+
+Within a chain (one kind, event and date) at most one version is ever on its way. A later one is `blocked`
+until its predecessor is settled, or steps over it where the master cannot have it (upload contract,
+"Corrections").
+
+    team.py     what a team or an operator does: accept, withdraw and its undo, publish over
+    leases.py   what a worker takes: claim, reclaim, void
+    endings.py  what a worker brings back: settle
+    roads.py    what leaves and comes in bundles, and the comparison with the master's own list
+    states.py   the one place where a state changes, and the chain's lock
+"""
+
+from resultsq.store.outbox.endings import Clash, Published, PutBack, Refused, Settled, Settlement, settle
+from resultsq.store.outbox.leases import (
+    REFUSED_WAIT_S,
+    Lease,
+    claim,
+    in_flight,
+    lease_s,
+    mend_stepped_clock,
+    reclaim,
+    release_from_link,
+    void_leases,
+)
+from resultsq.store.outbox.roads import Parted, Reconciled, adopt, export, reconcile
+from resultsq.store.outbox.team import (
+    Accepted,
+    Entry,
+    File,
+    accept,
+    forget_client_keys,
+    publish_over,
+    undo_withdrawal,
+    withdraw,
+)
+
+__all__ = [
+    "REFUSED_WAIT_S",
+    "Accepted",
+    "Clash",
+    "Entry",
+    "File",
+    "Lease",
+    "Parted",
+    "Published",
+    "PutBack",
+    "Reconciled",
+    "Refused",
+    "Settled",
+    "Settlement",
+    "accept",
+    "adopt",
+    "claim",
+    "export",
+    "forget_client_keys",
+    "in_flight",
+    "lease_s",
+    "mend_stepped_clock",
+    "publish_over",
+    "reclaim",
+    "reconcile",
+    "release_from_link",
+    "settle",
+    "undo_withdrawal",
+    "void_leases",
+    "withdraw",
+]

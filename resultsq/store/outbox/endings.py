@@ -1,0 +1,368 @@
+"""What a worker brings back: settlements, and what follows from each for its submission and its chain."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, Update, and_, bindparam, func, select, update
+
+from resultsq.domain.outcome import Cause, Exchange, Receipt
+from resultsq.domain.submission import State
+from resultsq.store.outbox.leases import REFUSED_WAIT_S
+from resultsq.store.outbox.states import find, move
+from resultsq.store.tables import Attempt, Chain, Event, Payload, Submission
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """How an attempt ended, for its row."""
+
+    lease: str
+    duration_s: float
+    exchange: Exchange
+
+
+@dataclass(frozen=True, slots=True)
+class Published(_End):
+    receipt: Receipt
+
+
+@dataclass(frozen=True, slots=True)
+class PutBack(_End):
+    """Deferred: back to the queue. `wait_s` None keeps its place in the order (credentials refused)."""
+
+    outcome: str
+    cause: str
+    detail: str
+    in_doubt: bool
+    wait_s: float | None
+    wait_for: str | None
+    charged: bool
+    refused_event: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refused(_End):
+    """Rejected for good."""
+
+    code: str
+    detail: str
+    reasons: tuple[dict[str, str | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Clash(_End):
+    """The master has another sheet there: `head`, with its rows where they could be fetched."""
+
+    head: str | None
+    revision: int | None
+    sheet: bytes | None
+    rows_digest: str | None
+    receipt: Receipt | None
+
+
+Settlement = Published | PutBack | Refused | Clash
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What a settlement did, for the log and the metrics. `state` None: the lease was no longer its own."""
+
+    settlement: Settlement
+    submission: str
+    state: State | None
+    waited_s: float
+    repeat: bool = False
+
+
+def settle(conn: Connection, now: datetime, settlements: Sequence[Settlement]) -> list[Settled]:
+    """Write down how attempts ended and what follows for their submissions and their chains."""
+    if not settlements:
+        return []
+    by_lease = {one.lease: one for one in settlements}
+    asked = {"leases": list(by_lease)}
+    if conn.dialect.name == "postgresql":  # SQLite's writers take turns anyway
+        conn.execute(_LOCK_CHAINS, asked).all()
+    rows: Sequence[Any] = conn.execute(_IN_HAND, asked).all()
+    published = [(row, one) for row in rows if isinstance(one := by_lease[row.lease], Published)]
+    _publish(conn, now, [(row, one.receipt, one.exchange.status) for row, one in published])
+    done = [Settled(one, row.id, State.PUBLISHED, (now - row.accepted_at).total_seconds()) for row, one in published]
+    done += [_settle_one(conn, now, row, one) for row in rows if not isinstance(one := by_lease[row.lease], Published)]
+    welcome = {row.event_id for row in rows if not isinstance(by_lease[row.lease], PutBack)}
+    if welcome:
+        conn.execute(_WELCOME, {"events": list(welcome)})
+    _close_attempts(conn, now, settlements)
+    taken_over = by_lease.keys() - {row.lease for row in rows}
+    return done + [Settled(by_lease[lease], "", None, 0.0) for lease in taken_over]
+
+
+_LEASES = Submission.lease.in_(bindparam("leases", expanding=True))
+_LOCK_CHAINS = (
+    select(Chain.id)
+    .where(Chain.id.in_(select(Submission.chain_id).where(_LEASES, Submission.state == State.SENDING)))
+    .order_by(Chain.id)
+    .with_for_update()
+)
+_IN_HAND = (
+    select(
+        Submission.seq,
+        Submission.id,
+        Submission.chain_id,
+        Submission.event_id,
+        Submission.date,
+        Submission.version,
+        Submission.digest,
+        Submission.rows_digest,
+        Submission.base,
+        Submission.blocked,
+        Submission.in_doubt,
+        Submission.failures,
+        Submission.silences,
+        Submission.accepted_at,
+        Submission.lease,
+    )
+    .where(_LEASES, Submission.state == State.SENDING)
+    .with_for_update()
+)
+_WELCOME = (
+    update(Event)
+    .where(Event.id.in_(bindparam("events", expanding=True)), Event.refused_at.is_not(None))
+    .values(refused_at=None, refused_next_at=None)
+)
+
+
+def _settle_one(conn: Connection, now: datetime, row: Row[Any], settlement: PutBack | Refused | Clash) -> Settled:
+    waited_s = (now - row.accepted_at).total_seconds()
+
+    def told(state: State, repeat: bool = False) -> Settled:
+        return Settled(settlement, row.id, state, waited_s, repeat)
+
+    match settlement:
+        case PutBack():
+            _put_back(conn, now, row, settlement)
+            return told(State.QUEUED)
+        case Refused():
+            move(
+                conn,
+                now,
+                [row.seq],
+                State.REJECTED,
+                in_doubt=False,
+                cause=settlement.code,
+                status=settlement.exchange.status,
+                detail=settlement.detail,
+                reasons=list(settlement.reasons),
+                fingerprint=f"rejected {settlement.code}",
+            )
+            _step_over(conn, now, row)
+            return told(State.REJECTED)
+        case Clash():
+            return told(*_clash(conn, now, row, settlement))
+
+
+def publish_by_receipt(conn: Connection, now: datetime, receipts: Sequence[tuple[Row[Any], Receipt]]) -> None:
+    """The master's own list says that it has these, which wait here."""
+    _publish(conn, now, [(row, receipt, None) for row, receipt in receipts])
+
+
+def _publish(conn: Connection, now: datetime, receipts: Sequence[tuple[Row[Any], Receipt, int | None]]) -> None:
+    """The master has these. Their corrections may go, and what they corrected is corrected."""
+    if not receipts:
+        return
+    conn.execute(
+        _RECEIVED,
+        [
+            {
+                "_seq": row.seq,
+                "_now": now,
+                "_as": receipt.submission,
+                "_revision": receipt.revision,
+                "_received_at": receipt.received_at,
+                "_status": status,
+            }
+            for row, receipt, status in receipts
+        ],
+    )
+    corrected = [
+        {"_chain": row.chain_id, "_version": row.version, "_now": now} for row, _, _ in receipts if row.version > 1
+    ]
+    if corrected:
+        conn.execute(_CORRECTED, corrected)
+    waited_for = set(conn.execute(_WAITED_FOR, {"chains": [row.chain_id for row, _, _ in receipts]}).scalars())
+    for row, receipt, _ in receipts:
+        if row.id in waited_for:
+            conn.execute(_successors(row).values(base=receipt.submission, blocked=False))
+
+
+_RECEIVED = (
+    update(Submission)
+    .where(
+        Submission.seq == bindparam("_seq"),
+        # whatever became of it here meanwhile: the master has it (an IN cannot be run many at once)
+        and_(Submission.state != State.PUBLISHED, Submission.state != State.CORRECTED),
+    )
+    .values(
+        state=State.PUBLISHED,
+        state_at=bindparam("_now"),
+        lease=None,
+        lease_owner=None,
+        lease_until=None,
+        hold_id=None,
+        in_doubt=False,
+        failures=0,
+        cause=None,
+        detail=None,
+        fingerprint=None,
+        status=bindparam("_status"),
+        published_as=bindparam("_as"),
+        revision=bindparam("_revision"),
+        received_at=bindparam("_received_at"),
+        published_at=bindparam("_now"),
+    )
+)
+_CORRECTED = (
+    update(Submission)
+    .where(
+        Submission.chain_id == bindparam("_chain"),
+        # not by its base alone: what a stranger published in between is corrected too, and so is what it corrected
+        Submission.version < bindparam("_version"),
+        Submission.state == State.PUBLISHED,
+    )
+    .values(state=State.CORRECTED, state_at=bindparam("_now"))
+)
+_WAITED_FOR = select(Submission.base).where(
+    Submission.chain_id.in_(bindparam("chains", expanding=True)),
+    Submission.blocked.is_(True),
+    Submission.state == State.QUEUED,
+)
+
+
+def _put_back(conn: Connection, now: datetime, row: Row[Any], settlement: PutBack) -> None:
+    in_doubt = row.in_doubt or settlement.in_doubt
+    move(
+        conn,
+        now,
+        [row.seq],
+        State.QUEUED,
+        in_doubt=in_doubt,
+        cause=settlement.cause,
+        status=settlement.exchange.status,
+        detail=settlement.detail,
+        fingerprint=f"{settlement.cause} {settlement.exchange.status or ''}".strip(),
+        failures=row.failures + settlement.charged,
+        silences=row.silences + (settlement.cause == Cause.SILENT),
+        next_attempt_at=None if settlement.wait_s is None else now + timedelta(seconds=settlement.wait_s),
+        wait_s=settlement.wait_s or 0.0,
+        wait_for=settlement.wait_for,
+    )
+    if settlement.refused_event:
+        conn.execute(
+            update(Event)
+            .where(Event.id == row.event_id)
+            .values(
+                refused_at=func.coalesce(Event.refused_at, now),
+                refused_next_at=now + timedelta(seconds=REFUSED_WAIT_S),
+            )
+        )
+    if not in_doubt:
+        _step_over(conn, now, row)
+
+
+def _step_over(conn: Connection, now: datetime, row: Row[Any]) -> None:
+    """The master cannot have `row`: where a correction waits behind it, the correction takes its place."""
+    if conn.execute(_successors(row).values(base=row.base, blocked=row.blocked)).rowcount:
+        move(conn, now, [row.seq], State.SUPERSEDED)
+
+
+def _clash(conn: Connection, now: datetime, row: Row[Any], clash: Clash) -> tuple[State, bool]:
+    """The 412 of the contract's table. Our own earlier version: that one is published, and this one is
+    repeated on top of it. Equal rows: published, by the other id. Else a person decides."""
+    if clash.head is not None:
+        own = find(conn, and_(Submission.id == clash.head, Submission.chain_id == row.chain_id))
+        # a master that names what we named contradicts itself: asking it again would go round in a circle
+        if own is not None and own.seq < row.seq and own.id != row.base:
+            if own.published_as is None:
+                _publish(conn, now, [(own, clash.receipt or _assumed(own, clash, now), None)])
+            move(conn, now, [row.seq], State.QUEUED, base=own.id, next_attempt_at=None, in_doubt=False)
+            return State.QUEUED, True
+        if clash.rows_digest == row.rows_digest:
+            receipt = clash.receipt or _assumed(row, clash, now)
+            _publish(conn, now, [(row, receipt, clash.exchange.status)])
+            return State.PUBLISHED, False
+    move(
+        conn,
+        now,
+        [row.seq],
+        State.CONFLICT,
+        in_doubt=False,
+        cause="conflict",
+        status=clash.exchange.status,
+        detail="Another sheet is published there."
+        if clash.head
+        else "The version that this corrects is not published there.",
+        fingerprint="conflict",
+        conflict_head=clash.head,
+        conflict_revision=clash.revision,
+    )
+    conn.execute(update(Payload).where(Payload.seq == row.seq).values(other_body=clash.sheet))
+    _step_over(conn, now, row)
+    return State.CONFLICT, False
+
+
+def _assumed(row: Row[Any], clash: Clash, now: datetime) -> Receipt:
+    """What the 412 itself says of the head, where its receipt could not be had: it may be another node's."""
+    return Receipt(
+        submission=clash.head or row.id,
+        event="",
+        date=row.date,
+        revision=clash.revision or 1,
+        digest=row.digest,
+        received_at=now,
+    )
+
+
+def _close_attempts(conn: Connection, now: datetime, ends: Iterable[Settlement]) -> None:
+    rows = []
+    for settlement in ends:
+        outcome: str
+        cause: str | None
+        detail: str | None
+        match settlement:
+            case Published():
+                outcome, cause, detail = "accepted", None, None
+            case PutBack():
+                outcome, cause, detail = settlement.outcome, settlement.cause, settlement.detail
+            case Refused():
+                outcome, cause, detail = "rejected", settlement.code, settlement.detail
+            case Clash():
+                outcome, cause, detail = "conflict", "conflict", None
+        exchange = settlement.exchange
+        rows.append(
+            {
+                "_lease": settlement.lease,
+                "ended_at": now,
+                "duration_s": settlement.duration_s,
+                "outcome": outcome,
+                "cause": cause,
+                "status": exchange.status,
+                "detail": detail,
+                "fingerprint": None if cause is None else f"{cause} {exchange.status or ''}".strip(),
+                "request_head": exchange.request_head,
+                "answer_head": exchange.answer_head,
+                "answer_body": exchange.answer_body,
+            }
+        )
+    conn.execute(_CLOSE_ATTEMPT, rows)
+
+
+_CLOSE_ATTEMPT = update(Attempt).where(Attempt.lease == bindparam("_lease"), Attempt.ended_at.is_(None))
+
+
+def _successors(row: Row[Any]) -> Update:
+    return update(Submission).where(
+        Submission.chain_id == row.chain_id,
+        Submission.base == row.id,
+        Submission.blocked.is_(True),
+        Submission.state == State.QUEUED,
+    )

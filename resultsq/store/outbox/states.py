@@ -1,0 +1,57 @@
+"""The one place where a submission's state changes, and the lock of its chain."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from resultsq.domain.submission import State, may_move
+from resultsq.store.tables import Chain, Submission
+
+
+def move(conn: Connection, now: datetime, seqs: Sequence[int], to: State, **values: Any) -> None:
+    """Change the state of rows that the caller holds; no lease and no hold outlives a move.
+
+    :raises AssertionError: the table of moves does not allow it: a fault of ours, and nothing is committed"""
+    came_from = [state for state in State if may_move(state, to)]
+    moved = conn.execute(
+        update(Submission)
+        .where(Submission.seq.in_(seqs), Submission.state.in_(came_from))
+        .values(state=to, state_at=now, lease=None, lease_owner=None, lease_until=None, hold_id=None, **values)
+    ).rowcount
+    if moved != len(seqs):
+        raise AssertionError(f"{len(seqs) - moved} submissions cannot become {to}")
+
+
+def find(conn: Connection, where: Any, lock: bool = False) -> Row[Any] | None:
+    """The submission's whole row; with `lock`, as it is when no worker is claiming or settling it any more."""
+    query = select(Submission).where(where)
+    return conn.execute(query.with_for_update() if lock else query).first()
+
+
+def lock_chain(conn: Connection, kind: str, event_id: int, date: str) -> Any:
+    """The chain's row (id, head, versions), made where it is missing, locked until the transaction ends."""
+    key = {"kind": kind, "event_id": event_id, "date": date, "versions": 0}
+    return conn.execute(_CHAIN[conn.dialect.name], key).one()
+
+
+def _made_or_locked(insert: Any) -> Any:
+    # an update of nothing locks the row that is there, and returns it where DO NOTHING would return nothing
+    return (
+        insert(Chain)
+        .on_conflict_do_update(index_elements=["kind", "event_id", "date"], set_={"versions": Chain.versions})
+        .returning(Chain.id, Chain.head, Chain.versions)
+    )
+
+
+_CHAIN = {"postgresql": _made_or_locked(postgresql.insert), "sqlite": _made_or_locked(sqlite.insert)}
+
+
+def lock_chain_of(conn: Connection, submission: str) -> Any:
+    """The same row of the chain that the submission belongs to; None where there is no such submission."""
+    chain_id = select(Submission.chain_id).where(Submission.id == submission).scalar_subquery()
+    return conn.execute(
+        select(Chain.id, Chain.head, Chain.versions).where(Chain.id == chain_id).with_for_update()
+    ).first()

@@ -1,0 +1,207 @@
+"""What pages, the API and the metrics ask of the queue. Read only; each question is answered from an index."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, false, func, or_, select, update
+
+from resultsq.domain.link import LinkState
+from resultsq.domain.submission import WAITING, State
+from resultsq.store.tables import MASTER, Event, Hold, Link, Original, Payload, Submission
+
+
+@dataclass(frozen=True, slots=True)
+class SubmissionView:
+    """A submission as it stands. `seq` orders and never leaves the node."""
+
+    seq: int
+    id: str
+    kind: str
+    event_id: int
+    event: str
+    date: str
+    version: int
+    state: State
+    state_at: datetime
+    digest: str
+    finishers: int
+    submitted_by: str
+    accepted_at: datetime
+    attempts: int
+    next_attempt_at: datetime | None
+    cause: str | None
+    status: int | None
+    detail: str | None
+    reasons: Sequence[Mapping[str, str | None]]
+    published_as: str | None
+    revision: int | None
+    received_at: datetime | None
+    published_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class FileView:
+    """A file as the team gave it. `name` is for that team's eyes and operators'."""
+
+    id: int
+    name: str
+    kind: str
+    digest: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LinkView:
+    """The way to the master as its prober last saw it. `refused_at`: since when the credentials are refused."""
+
+    state: LinkState
+    since: datetime
+    cause: str | None
+    detail: str | None
+    suspect: bool
+    next_probe_at: datetime | None
+    refused_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class HoldView:
+    """Somebody's word that something waits. `scope` is destination, event or submission."""
+
+    id: int
+    scope: str
+    event: str | None
+    reason: str
+    placed_by: str
+    placed_at: datetime
+    release_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The queue at a glance. `link` None: no worker has ever run here. `counts` has every state."""
+
+    counts: Mapping[State, int]
+    oldest_waiting_at: datetime | None
+    link: LinkView | None
+    holds: Sequence[HoldView]
+
+    @property
+    def waiting(self) -> int:
+        return sum(self.counts[state] for state in WAITING)
+
+
+def submission(conn: Connection, submission_id: str) -> SubmissionView | None:
+    """The submission of that id."""
+    row = conn.execute(
+        select(
+            Submission.seq,
+            Submission.id,
+            Submission.kind,
+            Submission.event_id,
+            Event.slug,
+            Submission.date,
+            Submission.version,
+            Submission.state,
+            Submission.state_at,
+            Submission.digest,
+            Submission.finishers,
+            Submission.submitted_by,
+            Submission.accepted_at,
+            Submission.attempts,
+            Submission.next_attempt_at,
+            Submission.cause,
+            Submission.status,
+            Submission.detail,
+            Submission.reasons,
+            Submission.published_as,
+            Submission.revision,
+            Submission.received_at,
+            Submission.published_at,
+        )
+        .join(Event, Event.id == Submission.event_id)
+        .where(Submission.id == submission_id)
+    ).first()
+    if row is None:
+        return None
+    values = row._asdict()
+    event, state, reasons = values.pop("slug"), State(values.pop("state")), values.pop("reasons")
+    return SubmissionView(event=event, state=state, reasons=tuple(reasons or ()), **values)
+
+
+def body(conn: Connection, seq: int) -> bytes | None:
+    """The bytes of a submission, as they travel; None where they are kept no more."""
+    return conn.execute(select(Payload.body).where(Payload.seq == seq)).scalar_one_or_none()
+
+
+def files(conn: Connection, seq: int) -> list[FileView]:
+    """The files that a submission came as, in the order in which they came."""
+    query = select(Original.id, Original.name, Original.kind, Original.digest, Original.content)
+    return [FileView(*row) for row in conn.execute(query.where(Original.seq == seq).order_by(Original.id))]
+
+
+def status(conn: Connection, now: datetime, event_id: int | None = None) -> Status:
+    """The queue of this node, or of one event of it."""
+    return Status(
+        counts=counts(conn, event_id),
+        oldest_waiting_at=oldest_waiting_at(conn, event_id),
+        link=link(conn),
+        holds=holds(conn, now, event_id),
+    )
+
+
+def counts(conn: Connection, event_id: int | None = None) -> dict[State, int]:
+    """How many submissions there are in each state."""
+    query = select(Submission.state, func.count()).group_by(Submission.state)
+    if event_id is not None:
+        query = query.where(Submission.event_id == event_id)
+    found = {State(state): number for state, number in conn.execute(query)}
+    return {state: found.get(state, 0) for state in State}
+
+
+def touch(conn: Connection) -> None:
+    """Changes nothing, and fails where nothing could be changed: to be run in `Database.write`."""
+    conn.execute(update(Event).where(false()).values(name=Event.name))
+
+
+def oldest_waiting_at(conn: Connection, event_id: int | None = None) -> datetime | None:
+    """When the submission was accepted that waits longest."""
+    oldest = []
+    for state in sorted(WAITING):
+        query = select(Submission.accepted_at).where(Submission.state == state)
+        if event_id is not None:
+            query = query.where(Submission.event_id == event_id)
+        if (found := conn.execute(query.order_by(Submission.seq).limit(1)).scalar_one_or_none()) is not None:
+            oldest.append(found)
+    return min(oldest, default=None)
+
+
+def link(conn: Connection) -> LinkView | None:
+    """The link as it is; None where no worker has ever run."""
+    row = conn.execute(
+        select(
+            Link.state, Link.since, Link.cause, Link.detail, Link.suspect, Link.next_probe_at, Link.refused_at
+        ).where(Link.name == MASTER)
+    ).first()
+    return None if row is None else LinkView(LinkState(row[0]), *row[1:])
+
+
+def probe_s(conn: Connection) -> float | None:
+    """How long the last probe's answer took."""
+    return conn.execute(select(Link.probe_s).where(Link.name == MASTER)).scalar_one_or_none()
+
+
+def holds(conn: Connection, now: datetime, event_id: int | None = None) -> list[HoldView]:
+    """The holds in force, oldest first; for one event those that concern it."""
+    held = select(Submission.seq).where(Submission.hold_id == Hold.id)
+    query = (
+        select(Hold.id, Hold.scope, Event.slug, Hold.reason, Hold.placed_by, Hold.placed_at, Hold.release_at)
+        .join(Event, Event.id == Hold.event_id, isouter=True)
+        .where(Hold.released_at.is_(None), or_(Hold.release_at.is_(None), Hold.release_at > now))
+        .where(or_(Hold.scope != "submission", held.exists()))
+        .order_by(Hold.id)
+    )
+    if event_id is not None:
+        own = held.where(Submission.event_id == event_id).exists()
+        query = query.where(or_(Hold.scope == "destination", Hold.event_id == event_id, own))
+    return [HoldView(*row) for row in conn.execute(query)]

@@ -1,0 +1,249 @@
+"""Transactions on the node's own database, SQLite or PostgreSQL. The only place that opens one.
+
+SQLite: WAL with synchronous=FULL, so that what was committed survives a power cut. SQLite 3.7.0 to 3.51.2
+can lose committed rows in WAL mode when two checkpoints collide (fixed in 3.51.3, 3.50.7 and 3.44.6); with such
+a library the rollback journal with synchronous=EXTRA is used instead. Writers begin with BEGIN IMMEDIATE:
+a transaction that reads first and writes later would lose updates or end in "database is locked".
+
+Writers of one process share commits: whoever comes while another commits is put into the next transaction,
+each in a savepoint of its own, and all of them are answered after its one COMMIT.
+"""
+
+import random
+import sqlite3
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.pool import QueuePool
+
+from resultsq.domain.errors import StoreFull, StoreUnavailable
+from resultsq.store.timings import WRITE_S, Work
+
+try:
+    from pysqlite3 import dbapi2 as sqlite_module
+except ImportError:  # not Linux: Python's own
+    sqlite_module = sqlite3
+
+T = TypeVar("T")
+
+BUSY_S = 5.0
+"""How long a writer waits for another one before it says that the store does not answer."""
+
+BATCH = 64
+"""Most writers that share a commit: a bound on how long the first of them waits."""
+
+_FIXED_WAL = ((3, 44, 6), (3, 50, 7))
+
+
+def wal_is_safe(version: tuple[int, ...]) -> bool:
+    """Whether this SQLite is free of the WAL-reset bug."""
+    return (
+        version >= (3, 51, 3)
+        or version < (3, 7, 0)
+        or any(version[:2] == fixed[:2] and version >= fixed for fixed in _FIXED_WAL)
+    )
+
+
+class _Write(Generic[T]):
+    """One caller's piece of a shared transaction."""
+
+    __slots__ = ("done", "error", "value", "work")
+
+    def __init__(self, work: Callable[[Connection], T]) -> None:
+        self.work = work
+        self.done = False
+        self.value: T | None = None
+        self.error: BaseException | None = None
+
+    def result(self) -> T:
+        if self.error is not None:
+            raise self.error
+        return self.value  # type: ignore[return-value]  # set whenever there is no error
+
+
+class Database:
+    """The node's database. `read` for looking, `write` for one transaction; both turn the driver's failures
+    into StoreUnavailable and StoreFull."""
+
+    def __init__(self, url: str) -> None:
+        self.url = make_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.engine = _sqlite_engine(url) if self.is_sqlite else _postgres_engine(url)
+        self._waiting: deque[_Write[Any]] = deque()
+        self._leader = threading.Lock()
+
+    @contextmanager
+    def read(self) -> Generator[Connection]:
+        """A transaction that only looks; one state of the database throughout on SQLite."""
+        try:
+            with self.engine.connect() as conn:
+                yield conn
+        except DBAPIError as error:
+            raise told(error) from error
+
+    def write(self, work: Callable[[Connection], T], what: Work = "other") -> T:
+        """Run `work` in one transaction and commit it; when this returns, what it wrote is on the disk.
+        `what` it is for is counted with the time that it took.
+
+        :raises StoreUnavailable: nothing was written; trying again is safe.
+        Whatever `work` raises undoes what `work` wrote and is raised here."""
+        with WRITE_S.labels(what).time():
+            return self._write_postgres(work) if not self.is_sqlite else self._write_sqlite(work)
+
+    def _write_sqlite(self, work: Callable[[Connection], T]) -> T:
+        mine = _Write(work)
+        self._waiting.append(mine)
+        with self._leader:
+            while not mine.done:  # a leader that came before may have left it to this one
+                self._commit_together([self._waiting.popleft() for _ in range(min(len(self._waiting), BATCH))])
+        return mine.result()
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+    def _commit_together(self, batch: list[_Write[Any]]) -> None:
+        try:
+            self._transaction(batch)
+        except DBAPIError as error:
+            # a full disk or a failing one can undo the whole transaction: then each writer learns for itself;
+            # behind another process's lock none would fare better, and each would wait for it anew
+            if len(batch) == 1 or "locked" in str(error.orig):
+                for write in batch:
+                    write.error = told(error)
+            else:
+                for write in batch:
+                    write.error, write.value = None, None
+                    self._commit_together([write])
+        except BaseException as error:  # noqa: BLE001 - carried to each waiting caller, who raises it
+            for write in batch:
+                write.error = error
+        finally:
+            for write in batch:
+                write.done = True
+
+    def _transaction(self, batch: list[_Write[Any]]) -> None:
+        with self.engine.connect().execution_options(resultsq_writes=True) as conn, conn.begin():
+            if len(batch) == 1:  # alone, it needs no savepoint: whatever it raises undoes everything
+                batch[0].value = batch[0].work(conn)
+                return
+            for write in batch:
+                try:
+                    with conn.begin_nested():
+                        write.value = write.work(conn)
+                except DBAPIError:
+                    raise
+                except Exception as error:  # noqa: BLE001 - the caller's own; raised to that caller alone
+                    write.error = error
+
+    def _write_postgres(self, work: Callable[[Connection], T]) -> T:
+        for last in (False, False, True):
+            try:
+                with self.engine.begin() as conn:
+                    return work(conn)
+            except DBAPIError as error:
+                if last or not _may_pass(error):
+                    raise told(error) from error
+        raise AssertionError("unreachable")
+
+
+def _may_pass(error: DBAPIError) -> bool:
+    """Deadlock, serialisation failure, or two that made the same chain: the second try sees the first's."""
+    return getattr(error.orig, "sqlstate", None) in {"40001", "40P01", "23505"}
+
+
+def told(error: DBAPIError) -> Exception:
+    """The driver's error as one for people; one that is no fault of the database stays what it is."""
+    text = str(error.orig).lower()
+    if "disk is full" in text or "no space left" in text or getattr(error.orig, "sqlstate", None) == "53100":
+        return StoreFull(
+            "This node's disk is full, so nothing was stored. Free some room and send it again; "
+            "nothing accepted before is lost."
+        )
+    if isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
+        return StoreUnavailable(
+            "This node's database does not answer, so nothing was stored. Send it again in a few seconds."
+        )
+    return error
+
+
+def _postgres_engine(url: str) -> Engine:
+    return create_engine(
+        url,
+        hide_parameters=True,  # an error's text reaches the log, and parameters are people's results
+        pool_pre_ping=True,
+        pool_size=10,
+        max_overflow=20,
+        pool_timeout=BUSY_S,
+        connect_args={
+            "connect_timeout": 3,
+            # a server that is black-holed is given up by the kernel: its own timeouts end with it
+            "tcp_user_timeout": 10_000,
+            "keepalives_idle": 5,
+            "keepalives_interval": 2,
+            "keepalives_count": 3,
+            "options": "-c statement_timeout=15000 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=30000",
+        },
+    )
+
+
+def _sqlite_engine(url: str) -> Engine:
+    engine = create_engine(
+        url,
+        hide_parameters=True,
+        module=sqlite_module,
+        poolclass=QueuePool,
+        pool_size=16,
+        max_overflow=32,
+        pool_timeout=BUSY_S,
+        connect_args={"timeout": BUSY_S, "check_same_thread": False, "isolation_level": None},
+    )
+    safe = wal_is_safe(sqlite_module.sqlite_version_info)
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: object) -> None:
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA journal_mode={'WAL' if safe else 'DELETE'}")
+        cursor.execute(f"PRAGMA synchronous={'FULL' if safe else 'EXTRA'}")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute("PRAGMA cache_size=-16000")
+        cursor.execute("PRAGMA temp_store=MEMORY")
+        cursor.execute("PRAGMA journal_size_limit=67108864")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        if connection.get_execution_options().get("resultsq_writes"):
+            _begin_immediate(connection)
+        else:
+            connection.exec_driver_sql("BEGIN")
+
+    return engine
+
+
+def _begin_immediate(connection: Connection) -> None:
+    """BEGIN IMMEDIATE, asked again every millisecond or two. SQLite's own busy handler sleeps longer and
+    longer, so that under load one of many writers waits for seconds while others pass it."""
+    raw = connection.connection.driver_connection
+    assert raw is not None  # noqa: S101 - a connection that begins has a driver
+    give_up = time.monotonic() + BUSY_S
+    raw.execute("PRAGMA busy_timeout=0")
+    try:
+        while True:
+            try:
+                raw.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite_module.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > give_up:
+                    # through SQLAlchemy once more, so that the error comes as its own
+                    connection.exec_driver_sql("BEGIN IMMEDIATE")
+                    return
+                time.sleep(random.uniform(0.0005, 0.002))
+    finally:
+        raw.execute(f"PRAGMA busy_timeout={int(BUSY_S * 1000)}")

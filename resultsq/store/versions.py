@@ -1,0 +1,131 @@
+"""What a team asks of its own results: an event's versions, a sheet, its place in the queue. Read only."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from resultsq.domain.submission import WAITING, State
+from resultsq.store.tables import Chain, Original, Payload, Submission
+
+KIND = "results"
+
+
+@dataclass(frozen=True, slots=True)
+class FileName:
+    """A file as the team gave it, without its content. `name` is for that team's eyes and operators'."""
+
+    id: int
+    name: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One submission of an event, for a list."""
+
+    seq: int
+    id: str
+    date: str
+    version: int
+    state: State
+    finishers: int
+    submitted_by: str
+    accepted_at: datetime
+    published_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Clash:
+    """What stands in the way of a version. `other` None: the master's sheet could not be fetched, or there is none."""
+
+    head: str | None
+    revision: int | None
+    other: bytes | None
+
+
+_VERSION = (
+    Submission.seq,
+    Submission.id,
+    Submission.date,
+    Submission.version,
+    Submission.state,
+    Submission.finishers,
+    Submission.submitted_by,
+    Submission.accepted_at,
+    Submission.published_at,
+)
+
+
+def of_event(conn: Connection, event_id: int, limit: int, before_seq: int | None = None) -> list[Version]:
+    """The event's submissions, newest first; `before_seq`: older than that one."""
+    query = select(*_VERSION).where(Submission.event_id == event_id, Submission.kind == KIND)
+    if before_seq is not None:
+        query = query.where(Submission.seq < before_seq)
+    return [_version(row) for row in conn.execute(query.order_by(Submission.seq.desc()).limit(limit))]
+
+
+def of_date(conn: Connection, event_id: int, date: str) -> list[Version]:
+    """All versions of one event and date, newest first."""
+    query = select(*_VERSION).join(Chain, Chain.id == Submission.chain_id)
+    query = query.where(Chain.kind == KIND, Chain.event_id == event_id, Chain.date == date)
+    return [_version(row) for row in conn.execute(query.order_by(Submission.version.desc()))]
+
+
+def head(conn: Connection, event_id: int, date: str) -> str | None:
+    """The id that a correction for this event and date has to name; None where there is nothing to correct."""
+    query = select(Chain.head).where(Chain.kind == KIND, Chain.event_id == event_id, Chain.date == date)
+    return conn.execute(query).scalar_one_or_none()
+
+
+def clash(conn: Connection, seq: int) -> Clash:
+    """What the master said that it has instead."""
+    row = conn.execute(
+        select(Submission.conflict_head, Submission.conflict_revision, Payload.other_body)
+        .join(Payload, Payload.seq == Submission.seq, isouter=True)
+        .where(Submission.seq == seq)
+    ).one()
+    return Clash(*row)
+
+
+def file_names(conn: Connection, seqs: Sequence[int]) -> dict[int, list[FileName]]:
+    """The files of these submissions, in the order they came."""
+    found: dict[int, list[FileName]] = {}
+    query = select(Original.seq, Original.id, Original.name, Original.kind).where(Original.seq.in_(seqs))
+    for row in conn.execute(query.order_by(Original.id)):
+        found.setdefault(row.seq, []).append(FileName(row.id, row.name, row.kind))
+    return found
+
+
+def file(conn: Connection, seq: int, file_id: int) -> tuple[str, bytes] | None:
+    """A file's name and content, if it is that submission's."""
+    query = select(Original.name, Original.content).where(Original.seq == seq, Original.id == file_id)
+    row = conn.execute(query).first()
+    return None if row is None else (row.name, row.content)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """`ahead` wait longer; `blocked`: an earlier version of the same results has to be settled first."""
+
+    ahead: int
+    blocked: bool
+
+
+def place(conn: Connection, seq: int) -> Place:
+    """Where a waiting submission stands."""
+    ahead = sum(
+        conn.execute(
+            select(func.count()).select_from(Submission).where(Submission.state == state, Submission.seq < seq)
+        ).scalar_one()
+        for state in sorted(WAITING)
+    )
+    blocked = conn.execute(select(Submission.blocked).where(Submission.seq == seq)).scalar_one()
+    return Place(ahead, blocked)
+
+
+def _version(row: Any) -> Version:
+    values = row._asdict()
+    return Version(**{**values, "state": State(values["state"])})

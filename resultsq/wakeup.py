@@ -1,0 +1,97 @@
+"""The bell: ring it; a lost ring loses nothing.
+
+A ring tells the workers that something may go now, so that nothing waits for their next sweep. It is a Celery
+message without content. Whoever rings never waits: one thread does, rings that come meanwhile are one ring,
+and after a failure the bell rests, for a broker that is black-holed takes 0.2 s to say nothing.
+"""
+
+import threading
+import time
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from resultsq import logs
+
+WAKE = "resultsq.wake"
+"""The task that a ring is."""
+
+QUEUE = "resultsq"
+RING_TIMEOUT_S = 0.2
+REST_S = 5.0
+RING_EXPIRES_S = 60
+"""A ring that nobody heard for a minute is of no use: the sweep has been there."""
+
+_log = logs.get("bell")
+
+
+def celery_app(broker_url: str) -> Celery:
+    """A Celery app whose publishing fails at once when the broker is refused, frozen or black-holed."""
+    app = Celery("resultsq", broker=broker_url or "memory://", set_as_current=False)
+    app.conf.update(
+        task_default_queue=QUEUE,
+        task_ignore_result=True,
+        task_publish_retry=False,
+        task_publish_retry_policy={"max_retries": 0, "interval_start": 0, "interval_step": 0, "interval_max": 0},
+        broker_connection_timeout=RING_TIMEOUT_S,
+        broker_transport_options={
+            "max_retries": 0,
+            "interval_start": 0,
+            "interval_step": 0,
+            "interval_max": 0,
+            "socket_timeout": RING_TIMEOUT_S,
+            "socket_connect_timeout": RING_TIMEOUT_S,
+        },
+    )
+    return app
+
+
+class Bell:
+    """Rings the workers of one broker. An empty URL is a bell without a clapper: everything waits for the sweep."""
+
+    def __init__(self, broker_url: str) -> None:
+        self._app = celery_app(broker_url) if broker_url else None
+        self._rung = threading.Event()
+        self._stopping = False
+        self._thread: threading.Thread | None = None
+        self._start = threading.Lock()
+
+    def ring(self) -> None:
+        """Something may go now. Returns at once and never raises."""
+        if self._app is None:
+            return
+        if self._thread is None:
+            with self._start:
+                if self._thread is None:
+                    self._thread = threading.Thread(target=self._run, name="bell", daemon=True)
+                    self._thread.start()
+        self._rung.set()
+
+    def close(self) -> None:
+        """Ring no more. A ring that is under way has 0.2 s."""
+        self._stopping = True
+        self._rung.set()
+        if self._thread is not None:
+            self._thread.join(timeout=2 * RING_TIMEOUT_S)
+        if self._app is not None:
+            self._app.close()
+
+    def _run(self) -> None:
+        while not self._stopping:
+            self._rung.wait()
+            self._rung.clear()
+            if self._stopping:
+                return
+            if not self.ask(WAKE, RING_EXPIRES_S):
+                time.sleep(REST_S)
+
+    def ask(self, task: str, expires_s: float) -> bool:
+        """Ask the workers for an ordinary task; False: the broker did not take it. Waits 0.2 s at most."""
+        if self._app is None:
+            return False
+        try:
+            self._app.send_task(task, queue=QUEUE, expires=expires_s)
+        except (OperationalError, OSError) as error:
+            _log.warning("bell.lost", error=type(error).__name__)
+            return False
+        return True

@@ -1,0 +1,19 @@
+"""A worker's own figures for Prometheus; those of the node are the web process's."""
+
+from prometheus_client import start_http_server
+
+from resultsq.domain.errors import SettingsError
+from resultsq.store import timings
+
+
+def expose(host: str, port: int) -> None:
+    """Show this process's figures on an address of its own, in a thread that ends with the process.
+
+    :raises SettingsError: it cannot be listened on"""
+    try:
+        start_http_server(port, host, registry=timings.registry)
+    except OSError as error:
+        raise SettingsError(
+            f"This worker's figures cannot be shown on port {port} of {host}: {error.strerror}. "
+            "Set another worker_metrics_port; each worker of a machine has its own."
+        ) from None

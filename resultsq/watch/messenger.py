@@ -1,0 +1,130 @@
+"""Carries alerts to people: a webhook and mail. What cannot be sent waits in the store and is tried again."""
+
+import random
+import shutil
+import smtplib
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from email.message import EmailMessage
+from urllib.parse import unquote, urlsplit
+
+import requests
+
+from resultsq import logs
+from resultsq.clock import Clock
+from resultsq.domain.errors import SettingsError
+from resultsq.settings import Settings
+from resultsq.store import alerts, links
+from resultsq.store.alerts import Drained, Message
+from resultsq.store.session import Database
+from resultsq.watch import rules
+from resultsq.watch.rules import Facts, Limits, Rule
+
+TIMEOUT_S = 10.0
+MOST_AT_ONCE = 20
+_log = logs.get("watch")
+
+
+def roads(settings: Settings) -> dict[str, Callable[[Message], None]]:
+    """The roads that are set up, each as a function that sends one message or raises OSError."""
+    found: dict[str, Callable[[Message], None]] = {}
+    webhook = settings.alert_webhook_url.get_secret_value()
+    if webhook:
+        found["webhook"] = lambda message: _post(webhook, message)
+    smtp = settings.smtp_url.get_secret_value()
+    if smtp and settings.alert_mail_to:
+        found["mail"] = lambda message: _mail(smtp, settings.alert_mail_from, settings.alert_mail_to, message)
+    return found
+
+
+def look_out(settings: Settings, database: Database, clock: Clock) -> None:
+    """Bring the alerts up to date with what is known now."""
+    now = clock.now()
+    limits = Limits(
+        timedelta(minutes=settings.alert_oldest_waiting_min),
+        timedelta(minutes=settings.alert_link_down_min),
+        settings.disk_low_bytes,
+    )
+    try:
+        free = shutil.disk_usage(settings.data_dir).free
+    except OSError:
+        free = None
+    with database.read() as conn:
+        link, seen = links.facts(conn), alerts.counts(conn)
+        drained = alerts.drained_outages(conn, now)
+    if link is None:
+        return  # no worker has ever run here
+    facts = Facts(
+        link.state,
+        link.since,
+        seen.oldest_waiting_at,
+        seen.waiting,
+        seen.rejected,
+        seen.conflicts,
+        link.refused_at,
+        seen.refused_events,
+        free,
+    )
+    holding = rules.raised(facts, limits, now)
+    names = list(roads(settings))
+    database.write(lambda conn: alerts.bring_up_to_date(conn, now, holding, names))
+    for one in drained:
+        _tell_recovery(database, now, one, names)
+
+
+def _tell_recovery(database: Database, now: datetime, drained: Drained, names: list[str]) -> None:
+    text, about = rules.recovered(drained.published, drained.seconds), f"outage {drained.outage}"
+    database.write(lambda conn: alerts.tell_once(conn, now, Rule.RECOVERED, about, text, names))
+
+
+def send_waiting(settings: Settings, database: Database, clock: Clock) -> None:
+    """Send the messages that are due; one that fails waits and the next is tried."""
+    ways = roads(settings)
+    for _ in range(MOST_AT_ONCE):
+        message = database.write(lambda conn: alerts.take_message(conn, clock.now()))
+        if message is None:
+            return
+        _send(message, ways, database, clock)
+
+
+def _send(message: Message, ways: Mapping[str, Callable[[Message], None]], database: Database, clock: Clock) -> None:
+    try:
+        ways.get(message.road, _no_road)(message)
+    except OSError as error:
+        said = type(error).__name__
+        _log.warning("alert.unsent", road=message.road, error=said)
+        database.write(lambda conn: alerts.message_failed(conn, clock.now(), message.id, said, random.random()))
+    else:
+        database.write(lambda conn: alerts.message_sent(conn, clock.now(), message.id))
+
+
+def _no_road(_message: Message) -> None:
+    raise OSError("this road is no longer set up")
+
+
+def _post(url: str, message: Message) -> None:
+    response = requests.post(
+        url,
+        json={"subject": message.subject, "text": message.text, "at": message.created_at.isoformat()},
+        timeout=TIMEOUT_S,
+        allow_redirects=False,
+    )
+    if not response.ok or response.is_redirect:
+        raise OSError(f"the webhook answered {response.status_code}")
+
+
+def _mail(url: str, sender: str, to: str, message: Message) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+        raise SettingsError("SMTP_URL is smtp://user:password@host:port, or smtps://… for TLS from the start.")
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = sender, to, message.subject
+    mail["Date"] = message.created_at
+    mail.set_content(f"{message.text}\n\n{message.created_at:%d %B %Y %H:%M UTC}")
+    make = smtplib.SMTP_SSL if parts.scheme == "smtps" else smtplib.SMTP
+    with make(parts.hostname, parts.port or 0, timeout=TIMEOUT_S) as server:
+        if parts.scheme == "smtp" and server.has_extn("starttls"):
+            server.starttls()
+        if parts.username:
+            server.login(unquote(parts.username), unquote(parts.password or ""))
+        server.send_message(mail)

@@ -1,0 +1,103 @@
+"""When somebody must be told: pure rules over what is known, and the sentences."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from resultsq.domain.link import LinkState
+
+
+class Rule(StrEnum):
+    """What an alert is about. The value is part of `/alerts` and of the messages."""
+
+    OLDEST_WAITING = "oldest-waiting"
+    LINK_DOWN = "link-down"
+    REJECTED = "rejected"
+    CONFLICT = "conflict"
+    CREDENTIALS_REFUSED = "credentials-refused"
+    DISK_LOW = "disk-low"
+    RECOVERED = "recovered"  # good news, told once an outage
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """From the settings."""
+
+    oldest_waiting: timedelta
+    link_down: timedelta
+    disk_low_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known at a moment. `disk_free_bytes` None: it could not be asked."""
+
+    link: LinkState
+    link_since: datetime
+    oldest_waiting_at: datetime | None
+    waiting: int
+    rejected: int
+    conflicts: int
+    refused_since: datetime | None
+    refused_events: int
+    disk_free_bytes: int | None
+
+
+_LINK = {
+    LinkState.UP: "The link to the master is up",
+    LinkState.DOWN: "The master cannot be reached",
+    LinkState.MASTER_DOWN: "The master answers that it is out of order",
+    LinkState.NOT_OUR_MASTER: "What answers at the master's address is not the master (a captive portal, a proxy)",
+}
+
+
+def raised(facts: Facts, limits: Limits, now: datetime) -> dict[str, str]:
+    """The alerts that hold now, each with its sentence. Never a name: a sentence may leave by mail."""
+    found: dict[str, str] = {}
+    if facts.link is not LinkState.UP and now - facts.link_since >= limits.link_down:
+        found[Rule.LINK_DOWN] = (
+            f"{_LINK[facts.link]}, since {_clock(facts.link_since)}. {_many(facts.waiting)} waiting; they publish by "
+            "themselves when it is back, and teams can go on submitting."
+        )
+    if facts.oldest_waiting_at is not None and now - facts.oldest_waiting_at >= limits.oldest_waiting:
+        found[Rule.OLDEST_WAITING] = (
+            f"The oldest of {_many(facts.waiting)} waiting was accepted at {_clock(facts.oldest_waiting_at)}. "
+            "The dashboard says what it waits for."
+        )
+    if facts.rejected:
+        found[Rule.REJECTED] = (
+            f"The master refused {_many(facts.rejected)} for good; each needs a correction by its team."
+        )
+    if facts.conflicts:
+        found[Rule.CONFLICT] = (
+            f"{_many(facts.conflicts)} met another sheet at the master; somebody must decide which one stands."
+        )
+    if facts.refused_since is not None:
+        found[Rule.CREDENTIALS_REFUSED] = (
+            f"The master has refused this node's credentials since {_clock(facts.refused_since)}. Everything waits; "
+            "set a valid RESULTSQ_MASTER_TOKEN and restart the workers."
+        )
+    elif facts.refused_events:
+        found[Rule.CREDENTIALS_REFUSED] = (
+            f"The master does not let this node publish for {facts.refused_events} of its events. Those wait, the "
+            "others go on; ask the master's operators to allow them."
+        )
+    if facts.disk_free_bytes is not None and facts.disk_free_bytes < limits.disk_low_bytes:
+        found[Rule.DISK_LOW] = (
+            f"Only {facts.disk_free_bytes // 1_000_000} MB are free on this node's disk. When it is full no results "
+            "can be accepted; free some room."
+        )
+    return found
+
+
+def recovered(published: int, seconds: float) -> str:
+    """The good news after an outage."""
+    return f"The link is back: {published} published in {seconds:.0f} s. Nothing waits any more from the outage."
+
+
+def _many(count: int) -> str:
+    return "1 submission" if count == 1 else f"{count} submissions"
+
+
+def _clock(at: datetime) -> str:
+    return at.strftime("%d %B %H:%M UTC")

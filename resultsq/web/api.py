@@ -1,0 +1,257 @@
+"""The JSON API, version 1: submit, look, withdraw, check. Every error is a problem detail (RFC 9457)."""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Literal, cast
+
+from flask import Blueprint, Response, current_app, g, json, request
+
+from resultsq.domain.errors import NotThere
+from resultsq.domain.problem import Problem
+from resultsq.domain.role import Role
+from resultsq.domain.submission import State
+from resultsq.kinds.results.check import report
+from resultsq.kinds.results.volunteers import read_volunteers
+from resultsq.store import events, outbox, queries
+from resultsq.store.queries import LinkView, SubmissionView
+from resultsq.store.tokens import Bearer
+from resultsq.web import intake
+from resultsq.web.auth import bearer, rule
+from resultsq.web.cache import ShortMemory
+from resultsq.web.errors import ApiProblem, problems_json
+from resultsq.web.node import node
+
+blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
+
+_VALUE = re.compile(r'"([\x21\x23-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255})')
+"""A header's one value, in quotes (as the standards write it) or plain."""
+
+
+@blueprint.post("/submissions")
+@rule.bearer(Role.TEAM)
+def submit() -> Response:
+    """Accept results: 201 when they are committed here, 200 when these very ones were here before."""
+    who = bearer()
+    client_key, if_match = _one_value("Idempotency-Key"), _one_value("If-Match")
+    sent = _sent()
+    accepted = intake.submit(
+        node(),
+        sent,
+        event_id=_event_id(who, sent.event),
+        submitted_by=who.label,
+        if_match=if_match,
+        client_key=client_key,
+        request_id=g.request_id,
+    )
+    answer = _submission(accepted.id, sent.event, sent.date.isoformat(), accepted.state, accepted.digest, sent.problems)
+    answer.status_code = 201 if accepted.created else 200
+    answer.headers["Location"] = f"{blueprint.url_prefix}/submissions/{accepted.id}"
+    return answer
+
+
+@blueprint.get("/submissions/<submission>")
+@rule.bearer(Role.TEAM, Role.VIEWER)
+def look(submission: str) -> Response:
+    """A submission with its live state. Another event's is not there."""
+    found = _mine(submission)
+    return _view(found, found.state)
+
+
+@blueprint.delete("/submissions/<submission>")
+@rule.bearer(Role.TEAM)
+def withdraw(submission: str) -> Response:
+    """Take back what the master cannot have; a published one can only be corrected."""
+    held = node()
+    found = _mine(submission)
+    now = held.clock.now()
+    withdrawn = held.database.write(lambda conn: outbox.withdraw(conn, now, found.id))
+    held.bell.ring()  # an older version may be the one to go now
+    return _view(found, withdrawn.state)
+
+
+@blueprint.post("/check")
+@rule.bearer(Role.TEAM, Role.VIEWER)
+def check() -> Response:
+    """What would come of these files. Stores nothing, and reads no event and no date."""
+    if _media_type() != "multipart/form-data":
+        raise ApiProblem(415, "Files to be checked are sent as multipart/form-data.")
+    files, volunteers = _files()
+    if isinstance(volunteers, tuple):
+        read_volunteers(*volunteers)
+    return Response(report(files).model_dump_json(), mimetype="application/json")
+
+
+@blueprint.get("/status")
+@rule.bearer(Role.TEAM, Role.VIEWER)
+def status() -> Response:
+    """The queue at a glance; a team's token sees its own event's."""
+    held = node()
+    who = bearer()
+    now = held.clock.now()
+    with held.database.read() as conn:
+        seen = queries.status(conn, now, who.event_id)
+    return _json(
+        {
+            "event": who.event_slug,
+            "counts": seen.counts,
+            "waiting": seen.waiting,
+            "oldest_waiting_at": _time(seen.oldest_waiting_at),
+            "link": _link(seen.link),
+            "holds": [
+                {
+                    "scope": hold.scope,
+                    "event": hold.event,
+                    "reason": hold.reason,
+                    "since": _time(hold.placed_at),
+                    "until": _time(hold.release_at),
+                }
+                for hold in seen.holds
+            ],
+        }
+    )
+
+
+def _link(link: LinkView | None) -> dict[str, object]:
+    if link is None:
+        return {"state": "unknown"}  # no worker has ever run here
+    return {
+        "state": link.state,
+        "since": _time(link.since),
+        "cause": link.cause,
+        "suspect": link.suspect,
+        "next_probe_at": _time(link.next_probe_at),
+        "credentials_refused_since": _time(link.refused_at),
+    }
+
+
+def _sent() -> intake.Sent:
+    """The results in the request's body."""
+    held = node()
+    most, today = held.settings.max_rows, held.clock.now().date()
+    match _media_type():
+        case "application/json":
+            return intake.from_json(request.get_data(cache=False), most, today)
+        case _:
+            files, volunteers = _files()
+            return intake.from_files(_field("event"), _field("date"), files, volunteers, most, today)
+
+
+def _media_type() -> Literal["application/json", "multipart/form-data"]:
+    if request.headers.get("Content-Encoding", "identity") == "identity":
+        match request.mimetype:
+            case "application/json" | "multipart/form-data" as known:
+                return known
+            case _:
+                pass
+    raise ApiProblem(
+        415,
+        "Results are sent as application/json, or as multipart/form-data with the files themselves, without a "
+        "Content-Encoding. Nothing was stored.",
+        headers={"Accept-Post": "application/json, multipart/form-data"},
+    )
+
+
+def _field(name: str) -> str:
+    values = request.form.getlist(name)
+    if len(values) != 1:
+        detail = "This is needed once." if values else "This is missing."
+        raise ApiProblem(422, f"{detail} Nothing was stored.", [{"detail": detail, "pointer": f"/{name}"}])
+    return values[0]
+
+
+def _files() -> tuple[list[tuple[str, bytes]], str | tuple[str, bytes] | None]:
+    """The files of a multipart body, as name and content, and the volunteers apart."""
+    for name in request.form:
+        if name not in ("event", "date", intake.VOLUNTEERS):
+            detail = "There is no field of this name. A file is a part with a file name."
+            raise ApiProblem(422, f"{detail} Nothing was stored.", [{"detail": detail, "pointer": f"/{name}"}])
+    volunteers: str | tuple[str, bytes] | None = request.form.get(intake.VOLUNTEERS)
+    files: list[tuple[str, bytes]] = []
+    for field, part in request.files.items(multi=True):
+        content = part.stream.read()
+        if not part.filename and not content:
+            continue  # a browser's empty file field
+        named = (part.filename or f"file {len(files) + 1}", content)
+        if field == intake.VOLUNTEERS:
+            volunteers = named
+        else:
+            files.append(named)
+    return files, volunteers
+
+
+def _event_id(who: Bearer, slug: str) -> int:
+    """The event that `who` may submit for, whether there are others or not."""
+    if who.event_id is not None:
+        if slug == who.event_slug:
+            return who.event_id
+        raise _at_event(403, "This token is good for another event, so nothing was stored. Use that event's own.")
+    with node().database.read() as conn:
+        found = events.find(conn, slug)
+    if found is None:
+        raise _at_event(422, "There is no such event on this node, so nothing was stored.")
+    return found.id
+
+
+def _at_event(status: int, detail: str) -> ApiProblem:
+    return ApiProblem(status, detail, [{"detail": detail, "pointer": "/event"}])
+
+
+def _mine(submission: str) -> SubmissionView:
+    """The submission, if there is one and the caller may see it: a stranger cannot tell the difference."""
+    event_id = bearer().event_id
+    with node().database.read() as conn:
+        found = queries.submission(conn, submission)
+    if found is None or event_id not in (None, found.event_id):
+        raise NotThere("There is no such submission here.")
+    return found
+
+
+def _one_value(header: str) -> str | None:
+    text = request.headers.get(header)
+    if text is None:
+        return None
+    fits = _VALUE.fullmatch(text.strip())
+    if fits is None or text.strip() == "*":
+        raise ApiProblem(400, f'The header {header} has one value, best in quotes: "…". Nothing was stored.')
+    return fits[1] or fits[2]
+
+
+def _view(found: SubmissionView, state: State) -> Response:
+    said = _said().get(found.id, lambda: _said_of(found))
+    problems = (*intake.masters_reasons(found), *said)
+    return _submission(found.id, found.event, found.date, state, found.digest, problems)
+
+
+def _said_of(found: SubmissionView) -> tuple[Problem, ...]:
+    with node().database.read() as conn:
+        return intake.problems_of(conn, found)
+
+
+def _said() -> ShortMemory[str, tuple[Problem, ...]]:
+    """What was said at acceptance never changes, and clients ask for it every second or two."""
+    memory = ShortMemory[str, tuple[Problem, ...]](node().clock, life_s=600)
+    return cast(ShortMemory[str, tuple[Problem, ...]], current_app.extensions.setdefault("resultsq.said", memory))
+
+
+def _submission(
+    submission: str, event: str, day: str, state: State, digest: str, problems: Sequence[Problem]
+) -> Response:
+    return _json(
+        {
+            "id": submission,
+            "event": event,
+            "date": day,
+            "state": state,
+            "digest": digest,
+            "problems": problems_json(problems),
+        }
+    )
+
+
+def _json(content: object) -> Response:
+    return Response(json.dumps(content), mimetype="application/json")
+
+
+def _time(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

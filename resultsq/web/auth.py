@@ -1,0 +1,277 @@
+"""Who may call a route. Each route says so with one decorator, and one hook holds everybody to it.
+
+    @rule.public                          anybody
+    @rule(Role.TEAM, Role.VIEWER)         a person who is logged in and is at least one of these
+    @rule.bearer(Role.TEAM)               a program with a token of at least that role; cookies count for nothing
+    @rule.loopback(Role.VIEWER)           this machine itself, else a program with such a token
+
+A route without a rule is an error when the app is made. Mutating calls of people carry a CSRF token; programs'
+need none, because nothing that a browser sends by itself lets them in.
+"""
+
+import hmac
+import ipaddress
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, TypeVar, cast
+
+from flask import Flask, Response, abort, current_app, g, redirect, request, session, url_for
+from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
+from flask_wtf.csrf import CSRFProtect
+from werkzeug.exceptions import BadRequest, TooManyRequests
+
+from resultsq.domain.errors import NotAllowed
+from resultsq.domain.role import Role
+from resultsq.store import accounts, tokens
+from resultsq.store.accounts import Account
+from resultsq.store.tokens import Bearer
+from resultsq.web.cache import ShortMemory
+from resultsq.web.errors import ApiProblem
+from resultsq.web.limits import Tries, network
+from resultsq.web.node import node
+
+TOKEN_CACHE_S = 3.0
+"""How long a token is believed without asking the store: a revoked one is good for at most this long."""
+
+LOGIN_VIEW = "form.login"
+"""The endpoint of the login page."""
+
+V = TypeVar("V", bound=Callable[..., Any])
+
+_ATTRIBUTE = "resultsq_rule"
+_csrf = CSRFProtect()
+
+
+class Who(Enum):
+    """Which kind of caller a rule is about."""
+
+    ANYBODY = "anybody"
+    PERSON = "person"
+    PROGRAM = "program"
+    MACHINE = "machine"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Who may call a route; any one of `roles` will do."""
+
+    who: Who
+    roles: tuple[Role, ...] = ()
+
+    def __call__(self, view: V) -> V:
+        if hasattr(view, _ATTRIBUTE):
+            raise TypeError(f"{view.__name__} has two rules.")
+        setattr(view, _ATTRIBUTE, self)
+        return view
+
+
+class _Rules:
+    def __call__(self, *roles: Role) -> Rule:
+        return Rule(Who.PERSON, roles)
+
+    def bearer(self, *roles: Role) -> Rule:
+        return Rule(Who.PROGRAM, roles)
+
+    def loopback(self, *roles: Role) -> Rule:
+        return Rule(Who.MACHINE, roles)
+
+    public = Rule(Who.ANYBODY)
+
+
+rule = _Rules()
+
+
+class _User(UserMixin):  # type: ignore[misc]  # Flask-Login has no types
+    def __init__(self, account: Account) -> None:
+        self.account = account
+
+    def get_id(self) -> str:
+        return f"{self.account.id}:{self.account.salt}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Doors:
+    """What the process remembers of callers."""
+
+    bearers: ShortMemory[str, Bearer | None]
+    by_name: Tries
+    by_address: Tries
+
+
+def install(app: Flask) -> None:
+    """Hold every request to its route's rule. Call it before any blueprint adds hooks of its own."""
+    clock = app.extensions["resultsq"].clock
+    app.extensions["resultsq.doors"] = _Doors(
+        bearers=ShortMemory(clock, TOKEN_CACHE_S),
+        by_name=Tries(clock, most=10, within_s=300),
+        by_address=Tries(clock, most=100, within_s=300),
+    )
+    manager = LoginManager()
+    manager.init_app(app, add_context_processor=False)  # a page that tells of a store that is gone must not ask it
+    manager.session_protection = None  # a phone changes its address all the time
+    manager.user_loader(_load_user)
+    app.config["WTF_CSRF_CHECK_DEFAULT"] = False  # checked below, by rule
+    _csrf.init_app(app)
+    app.before_request(_enforce)
+
+
+def rules(app: Flask) -> dict[str, Rule]:
+    """The rule of each endpoint.
+
+    :raises RuntimeError: a route has none."""
+    found: dict[str, Rule] = {}
+    for route in app.url_map.iter_rules():
+        declared: Rule | None = getattr(app.view_functions[route.endpoint], _ATTRIBUTE, None)
+        if declared is None and route.endpoint.rpartition(".")[2] == "static":
+            declared = rule.public
+        if declared is None:
+            raise RuntimeError(f"The route {route.rule} does not say who may call it: give {route.endpoint} a rule.")
+        found[route.endpoint] = declared
+    return found
+
+
+def close_the_list(app: Flask) -> None:
+    """All routes are there: note their rules. A route that comes later is refused."""
+    app.extensions["resultsq.rules"] = rules(app)
+
+
+# in a request
+
+
+def bearer() -> Bearer:
+    """Whose token this request came with, on a route for programs."""
+    return cast(Bearer, g.bearer)
+
+
+def account() -> Account | None:
+    """Who is logged in."""
+    return cast(Account, current_user.account) if current_user.is_authenticated else None
+
+
+def me() -> Account:
+    """Who is logged in, on a route for people."""
+    found = account()
+    if found is None:
+        raise NotAllowed("Log in first.")
+    return found
+
+
+def log_in(name: str, password: str) -> Account | None:
+    """Log in with a password; None where name and password do not fit.
+
+    :raises TooManyRequests: too many tries of this name from this address, or of this address."""
+    doors = _doors()
+    caller = network(request.remote_addr)
+    by_name = f"{caller} {name.strip()}"
+    wait_s = doors.by_address.take(caller) or doors.by_name.take(by_name)
+    if wait_s > 0:
+        raise TooManyRequests("Too many tries. Wait a few minutes and try again.", retry_after=int(wait_s) + 1)
+    with node().database.read() as conn:
+        found = accounts.verify(conn, name.strip(), password)
+    if found is None:
+        return None
+    doors.by_name.forget(by_name)
+    start_session(found)
+    return found
+
+
+def start_session(who: Account) -> None:
+    """This browser is `who` from here on; nothing of an earlier session stays."""
+    session.clear()
+    login_user(_User(who))
+    session.permanent = True
+
+
+def log_out() -> None:
+    """End this browser's session."""
+    logout_user()
+    session.clear()
+
+
+# the hook
+
+
+def _enforce() -> Response | None:
+    if request.endpoint is None:
+        return None  # no such address: the router's own refusal follows
+    declared: Rule | None = current_app.extensions["resultsq.rules"].get(request.endpoint)
+    if declared is None or "\0" in request.path:  # no text in a database has that character
+        abort(404)
+    match declared.who:
+        case Who.ANYBODY:
+            _csrf.protect()
+            _demand_text()
+        case Who.PERSON:
+            if (who := account()) is None:
+                return _to_login()
+            g.personal = True
+            _need(who.role, declared)
+            _csrf.protect()
+            _demand_text()
+        case Who.PROGRAM:
+            g.bearer = _bearer()
+            _need(g.bearer.role, declared)
+        case Who.MACHINE:
+            if not _is_this_machine():
+                _need(_bearer().role, declared)
+    return None
+
+
+def _demand_text() -> None:
+    if any("\0" in text for text in request.form.values()):
+        raise BadRequest("A field holds a character that no text has. Nothing was changed.")
+
+
+def _need(role: Role, declared: Rule) -> None:
+    if not any(role.at_least(needed) for needed in declared.roles):
+        raise NotAllowed("This needs rights that you do not have here. Ask an operator of this node.")
+
+
+def _to_login() -> Response:
+    target = url_for(LOGIN_VIEW, next=request.full_path if request.method == "GET" else None)
+    if "HX-Request" in request.headers:
+        return Response(status=204, headers={"HX-Redirect": target})
+    return cast(Response, redirect(target, 303))
+
+
+def _bearer() -> Bearer:
+    header = request.headers.get("Authorization", "")
+    scheme, _, token = header.partition(" ")
+    token = token.strip()
+    if scheme.lower() != "bearer" or not token:
+        raise _unknown("This needs a token: send it as `Authorization: Bearer <token>`.", "")
+    found = _doors().bearers.get(tokens.digest(token), lambda: _look_up(token))
+    if found is None:
+        raise _unknown("This node does not know this token, or it was revoked.", ', error="invalid_token"')
+    return found
+
+
+def _unknown(detail: str, more: str) -> ApiProblem:
+    return ApiProblem(401, detail, headers={"WWW-Authenticate": f'Bearer realm="resultsq"{more}'})
+
+
+def _look_up(token: str) -> Bearer | None:
+    with node().database.read() as conn:
+        return tokens.verify(conn, token)
+
+
+def _load_user(user_id: str) -> _User | None:
+    number, _, salt = user_id.partition(":")
+    with node().database.read() as conn:
+        found = accounts.load(conn, int(number)) if number.isdecimal() else None
+    return _User(found) if found is not None and hmac.compare_digest(found.salt, salt) else None
+
+
+def _is_this_machine() -> bool:
+    # a request that a proxy on this machine passed on comes from somewhere else
+    if "X-Forwarded-For" in request.headers or "Forwarded" in request.headers:
+        return False
+    try:
+        return ipaddress.ip_address(request.remote_addr or "").is_loopback
+    except ValueError:
+        return False
+
+
+def _doors() -> _Doors:
+    return cast(_Doors, current_app.extensions["resultsq.doors"])

@@ -1,0 +1,221 @@
+"""The operators' part of the API: lists, actions, holds, outages. Filters are those of the pages and the commands."""
+
+import re
+from typing import TypeVar
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, Response, request
+from pydantic import BaseModel, ValidationError
+
+from resultsq.domain import incident
+from resultsq.domain.errors import InputRefused, NotThere
+from resultsq.domain.filter import Filter
+from resultsq.domain.role import Role
+from resultsq.store import actions, board, events, listing, outages, queries
+from resultsq.store.actions import Target
+from resultsq.store.listing import Order
+from resultsq.store.tokens import Bearer
+from resultsq.web import shapes
+from resultsq.web.auth import bearer, rule
+from resultsq.web.errors import ApiProblem
+from resultsq.web.node import node
+
+PAGE = 100
+PAGE_MOST = 500
+DONE_AT_ONCE_S = 0.5
+"""How long a request works on the action that it starts; a worker does the rest."""
+
+blueprint = Blueprint("control", __name__, url_prefix="/api/v1")
+
+M = TypeVar("M", bound=BaseModel)
+
+_KEY = re.compile(r"(?:[0-9]{1,9}~|[12][0-9]{3}-[0-9T:.+-]{6,40}~)?[0-9]{1,18}")
+
+
+@blueprint.get("/submissions")
+@rule.bearer(Role.TEAM, Role.VIEWER)
+def submissions() -> Response:
+    """Submissions by filter, a page at a time; a team's token sees its own event's."""
+    filter_, order, size, after = _listed(bearer())
+    with node().database.read() as conn:
+        page = listing.page(conn, filter_, order, size, after)
+    return _json(shapes.Lines.model_validate({"submissions": page.lines, "next": page.after}))
+
+
+@blueprint.post("/actions")
+@rule.bearer(Role.OPERATOR)
+def act() -> Response:
+    """Retry, hold, release, withdraw or undo, on a selection or on exactly a filter."""
+    held, who, now = node(), _name(bearer()), node().clock.now()
+    asked = _body(shapes.ActionAsked)
+    if asked.release_at is not None and asked.release_at <= now:
+        raise InputRefused("The time of release is over already. Nothing was changed.")
+    if asked.action is not None:
+        undone, reason = asked.action, asked.reason
+        action = held.database.write(lambda conn: actions.start_undo(conn, now, who, undone, reason))
+    else:
+        target: Target = asked.filter if asked.filter is not None else asked.ids or ()
+        if asked.dry_run:
+            with held.database.read() as conn:
+                counted = {"total": actions.count(conn, target), "able": actions.able(conn, now, asked.verb, target)}
+            return _json(shapes.ActionCounted.model_validate(counted))
+        action = held.database.write(
+            lambda conn: actions.start(conn, now, who, asked.verb, target, asked.reason, asked.release_at)
+        )
+    actions.run(held.database, held.clock, action, DONE_AT_ONCE_S)
+    held.bell.ring()
+    answer = _action(action)
+    answer.status_code = 201
+    answer.headers["Location"] = f"{blueprint.url_prefix}/actions/{action}"
+    return answer
+
+
+@blueprint.get("/actions/<uuid:action>")
+@rule.bearer(Role.VIEWER)
+def look(action: UUID) -> Response:
+    """How far an action is."""
+    return _action(str(action))
+
+
+@blueprint.delete("/actions/<uuid:action>")
+@rule.bearer(Role.OPERATOR)
+def cancel(action: UUID) -> Response:
+    """Leave the rest of an action as it is."""
+    held, who = node(), _name(bearer())
+    now = held.clock.now()
+    held.database.write(lambda conn: actions.cancel(conn, now, str(action), who))
+    return _action(str(action))
+
+
+@blueprint.get("/holds")
+@rule.bearer(Role.VIEWER)
+def holds() -> Response:
+    """The holds in force."""
+    held = node()
+    with held.database.read() as conn:
+        found = queries.holds(conn, held.clock.now())
+    return _json(shapes.Holds.model_validate({"holds": found}))
+
+
+@blueprint.post("/holds")
+@rule.bearer(Role.OPERATOR)
+def hold() -> Response:
+    """Hold an event, or everything that goes to the master. Held means kept."""
+    held, who = node(), _name(bearer())
+    asked, now = _body(shapes.HoldAsked), held.clock.now()
+    if asked.release_at is not None and asked.release_at <= now:
+        raise InputRefused("The time of release is over already. Nothing was changed.")
+    event_id = None
+    if asked.event is not None:
+        with held.database.read() as conn:
+            event = events.find(conn, asked.event)
+        if event is None:
+            raise NotThere("There is no such event on this node.")
+        event_id = event.id
+    placed = held.database.write(
+        lambda conn: actions.place_hold(conn, now, who, event_id, asked.reason, asked.release_at)
+    )
+    with held.database.read() as conn:
+        found = next(one for one in queries.holds(conn, now) if one.id == placed)
+    return _json(shapes.HoldTold.model_validate(found), 201)
+
+
+@blueprint.delete("/holds/<int:hold>")
+@rule.bearer(Role.OPERATOR)
+def release(hold: int) -> Response:
+    """End a hold; what it held goes in its turn."""
+    held, who = node(), _name(bearer())
+    now = held.clock.now()
+    if hold >= 2**31:
+        raise NotThere("There is no such hold in force.")
+    action = held.database.write(lambda conn: actions.release_hold(conn, now, who, hold))
+    if action is not None:
+        actions.run(held.database, held.clock, action, DONE_AT_ONCE_S)
+    held.bell.ring()
+    return _json(shapes.HoldReleased.model_validate({"action": action}))
+
+
+@blueprint.get("/outages")
+@rule.bearer(Role.VIEWER)
+def all_outages() -> Response:
+    """The last outages of the link or of the master."""
+    with node().database.read() as conn:
+        found = board.latest_outages(conn)
+    return _json(shapes.Outages.model_validate({"outages": found}))
+
+
+@blueprint.get("/outages/<int:outage>")
+@rule.bearer(Role.VIEWER)
+def outage(outage: int) -> Response:
+    """The report of an outage: its figures, and the post that they make."""
+    if outage >= 2**63:
+        raise NotThere("There is no outage with that number.")
+    with node().database.read() as conn:
+        found = outages.report(conn, outage)
+    values = {name: getattr(found, name, None) for name in shapes.IncidentTold.model_fields}
+    values |= {
+        "published": len(found.delays_s),
+        "delays": {
+            "half_s": found.percentile_s(0.5),
+            "most_of_them_s": found.percentile_s(0.95),
+            "longest_s": found.percentile_s(1.0),
+        },
+        "markdown": incident.markdown(found, _zone()),
+    }
+    return _json(shapes.IncidentTold.model_validate(values))
+
+
+def _listed(who: Bearer) -> tuple[Filter, Order, int, str | None]:
+    """What a list is asked for in the address."""
+    args = request.args
+    unknown = sorted(set(args) - {*Filter.model_fields, "sort", "size", "after"})
+    if unknown:
+        raise InputRefused(f"There is no parameter {unknown[0]!r}. A list without it would show more than you think.")
+    filter_ = Filter.parse(args.items(multi=True), _zone())
+    if who.event_slug is not None:
+        filter_ = filter_.model_copy(update={"events": (who.event_slug,)})
+    size, after = args.get("size", str(PAGE)), args.get("after")
+    if not size.isdecimal() or not 1 <= int(size[:9]) <= PAGE_MOST:
+        raise InputRefused(f"A page's size is a number from 1 to {PAGE_MOST}.")
+    if after is not None and _KEY.fullmatch(after) is None:
+        raise InputRefused("`after` is the `next` of the page before, as it was given.")
+    return filter_, Order.parse(args.get("sort", "")), int(size), after
+
+
+def _body(shape: type[M]) -> M:
+    """The request's JSON body.
+
+    :raises ApiProblem: it is none, or not of that shape."""
+    if request.mimetype != "application/json":
+        raise ApiProblem(415, "This is sent as application/json. Nothing was changed.")
+    body = request.get_data(cache=False)
+    try:
+        return shape.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)
+        if first[0]["type"] == "json_invalid":
+            raise ApiProblem(400, "This is no JSON. Nothing was changed.") from None
+        places = [{"detail": one["msg"], "pointer": "".join(f"/{part}" for part in one["loc"])} for one in first[:100]]
+        raise ApiProblem(422, f"This cannot be taken: {first[0]['msg']}. Nothing was changed.", places) from None
+
+
+def _action(action: str) -> Response:
+    with node().database.read() as conn:
+        found = actions.progress(conn, action)
+    if found is None:
+        raise NotThere("There is no such action here.")
+    return _json(shapes.ActionTold.model_validate(found))
+
+
+def _zone() -> ZoneInfo:
+    return ZoneInfo(node().settings.time_zone)
+
+
+def _name(who: Bearer) -> str:
+    """For the audit; no person's account is called that."""
+    return f"token {who.label}"[:100]
+
+
+def _json(told: BaseModel, status: int = 200) -> Response:
+    return Response(told.model_dump_json(), status, mimetype="application/json")

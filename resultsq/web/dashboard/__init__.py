@@ -1,0 +1,18 @@
+"""The operators' pages under /admin: overview, list, one submission, errors, audit, actions. One module a purpose.
+
+frame.py     the blueprint, and what all pages share: times, words, who may act
+shared.py    one computation that serves every open dashboard
+banner.py    the state of things as one headline: pure
+chart.py     the chart, drawn on the server: pure
+overview.py  the overview and the live part of every page
+browse.py    the list with its filters and its CSV, and one submission
+records.py   errors in groups, and the audit
+act.py       what changes something: actions, holds, a conflict's end
+reports.py   the report of an outage
+people.py    accounts
+"""
+
+from resultsq.web.dashboard import act, browse, overview, people, records, reports
+from resultsq.web.dashboard.frame import blueprint
+
+__all__ = ["act", "blueprint", "browse", "overview", "people", "records", "reports"]

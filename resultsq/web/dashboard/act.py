@@ -1,0 +1,232 @@
+"""What changes something: actions on a selection or on exactly a filter, holds, a conflict's end."""
+
+import threading
+from collections.abc import Sequence
+from datetime import datetime
+
+from flask import flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from flask_babel import ngettext
+from sqlalchemy import Connection
+from werkzeug.wrappers import Response as Answer
+
+from resultsq import logs
+from resultsq.domain.errors import InputRefused, NotThere, StoreUnavailable
+from resultsq.domain.filter import Filter
+from resultsq.domain.role import Role
+from resultsq.store import actions, events, queries
+from resultsq.web.auth import me, rule
+from resultsq.web.dashboard.browse import asked, query
+from resultsq.web.dashboard.frame import blueprint, must_be_writable, now, page, zone
+from resultsq.web.dashboard.words import PUBLISH_OVER, VERBS, Words
+from resultsq.web.node import Node, node
+
+REASON_MAX = 500
+DONE_AT_ONCE_S = 0.5
+"""So long a request works on the action that it starts: most are over before their page is shown."""
+
+log = logs.get("dashboard")
+
+
+@blueprint.post("/ask")
+@rule(Role.OPERATOR)
+def ask() -> str:
+    """The dialog before an action: what it means, how many it is about, and to how many it can be done."""
+    must_be_writable()
+    form = request.form
+    if "resolve" in form:
+        return _dialog(PUBLISH_OVER, 1, 1, [("ids", form.get("ids", ""))], "dashboard.publish_over")
+    verb = form.get("chosen") or form.get("filtered") or ""
+    words = _words_of(verb)
+    if (undone := form.get("action")) is not None:
+        found = _progress(undone)
+        return _dialog(words, found.done, found.done, [("action", undone), ("verb", verb)], "dashboard.start")
+    target = form.getlist("ids") if "chosen" in form else asked(form)
+    with node().database.read() as conn:
+        fit, able = actions.count(conn, target), actions.able(conn, now(), verb, target)
+    if isinstance(target, Filter):
+        fields, parts = [*target.pairs(), ("filtered", "yes")], target.pairs() or [("", _("everything"))]
+    else:
+        fields, parts = [("ids", one) for one in target], []
+    return _dialog(words, fit, able, [*fields, ("verb", verb)], "dashboard.start", parts)
+
+
+@blueprint.post("/actions")
+@rule(Role.OPERATOR)
+def start() -> Answer:
+    """Begin an action. Its condition decides again when it is done, so what moved on meanwhile is skipped."""
+    must_be_writable()
+    held, who, at, form = node(), me().name, now(), request.form
+    verb = form.get("verb", "")
+    reason, release_at = _reason(_words_of(verb)), _release_at(at) if verb == "hold" else None
+
+    def begin(conn: Connection) -> str:
+        if (undone := form.get("action")) is not None:
+            return actions.start_undo(conn, at, who, undone, reason)
+        target = asked(form) if "filtered" in form else form.getlist("ids")
+        return actions.start(conn, at, who, verb, target, reason, release_at)
+
+    return _on_its_way(held.database.write(begin))
+
+
+@blueprint.get("/actions/<action>")
+@rule(Role.VIEWER)
+def action(action: str) -> str:
+    """How far an action is."""
+    return page("action.html", it=_progress(action))
+
+
+@blueprint.get("/actions/<action>/progress")
+@rule(Role.VIEWER)
+def progress(action: str) -> Answer | tuple[str, int]:
+    """The part of that page that moves; 286 tells htmx that it was the last."""
+    found = _progress(action)
+    return page("_action.html", it=found), 286 if found.ended_at else 200
+
+
+@blueprint.post("/actions/<action>/cancel")
+@rule(Role.OPERATOR)
+def cancel(action: str) -> Answer:
+    """Leave the rest as it is."""
+    must_be_writable()
+    at, who = now(), me().name
+    node().database.write(lambda conn: actions.cancel(conn, at, action, who))
+    return redirect(url_for("dashboard.action", action=action), 303)
+
+
+@blueprint.post("/publish-over")
+@rule(Role.OPERATOR)
+def publish_over() -> Answer:
+    """A person has decided about a conflict or a rejection."""
+    must_be_writable()
+    held, at, who, reason = node(), now(), me().name, _reason(PUBLISH_OVER)
+    submission = request.form.get("ids", "")
+    held.database.write(lambda conn: actions.publish_over(conn, at, who, submission, reason))
+    held.bell.ring()
+    flash(_("It is on its way again, to stand on top of what is published there."), "success")
+    return redirect(url_for("dashboard.submission", submission=submission), 303)
+
+
+@blueprint.get("/holds")
+@rule(Role.VIEWER)
+def holds() -> str:
+    """What somebody holds, and why."""
+    with node().database.read() as conn:
+        found = queries.holds(conn, now())
+    return page("holds.html", found=found)
+
+
+@blueprint.post("/holds")
+@rule(Role.OPERATOR)
+def hold() -> Answer:
+    """Hold everything, or one event."""
+    must_be_writable()
+    held, at, who, slug = node(), now(), me().name, request.form.get("event", "").strip()
+    reason, release_at = _reason(VERBS["hold"]), _release_at(at)
+    event_id = None
+    if slug:
+        with held.database.read() as conn:
+            event = events.find(conn, slug)
+        if event is None:
+            raise NotThere(_("There is no event called %(slug)s here.", slug=slug))
+        event_id = event.id
+    held.database.write(lambda conn: actions.place_hold(conn, at, who, event_id, reason, release_at))
+    flash(_("%(what)s is held.", what=slug or _("Everything")), "warning")
+    return redirect(url_for("dashboard.holds"), 303)
+
+
+@blueprint.post("/holds/<int:hold>/release")
+@rule(Role.OPERATOR)
+def release(hold: int) -> Answer:
+    """End a hold; what it held goes in its turn."""
+    must_be_writable()
+    held, at, who = node(), now(), me().name
+    releasing = held.database.write(lambda conn: actions.release_hold(conn, at, who, hold))
+    if releasing is not None:
+        return _on_its_way(releasing)
+    held.bell.ring()
+    flash(_("Released: what was held goes in its turn."), "success")
+    return redirect(url_for("dashboard.holds"), 303)
+
+
+@blueprint.context_processor
+def _words() -> dict[str, object]:
+    return {"VERBS": VERBS}
+
+
+def _on_its_way(action: str) -> Answer:
+    """Do the action now if it is short; else a thread goes on with it, and a worker if this process dies."""
+    held = node()
+    if not actions.run(held.database, held.clock, action, DONE_AT_ONCE_S):
+        threading.Thread(target=_finish, args=(held, action), name=f"action-{action}", daemon=True).start()
+    held.bell.ring()
+    return redirect(url_for("dashboard.action", action=action), 303)
+
+
+def _finish(held: Node, action: str) -> None:
+    try:
+        actions.run(held.database, held.clock, action)
+    except StoreUnavailable as error:
+        log.warning("action.left_unfinished", action=action, error=type(error.__cause__).__name__)
+    held.bell.ring()
+
+
+def _dialog(
+    words: Words,
+    fit: int,
+    able: int,
+    fields: Sequence[tuple[str, str]],
+    onward: str,
+    parts: Sequence[tuple[str, str]] = (),
+) -> str:
+    title = ngettext(
+        "%(verb)s: %(n)s submission", "%(verb)s: %(n)s submissions", able, verb=words.button, n=f"{able:,}"
+    )
+    values = {
+        "title": title,
+        "words": words,
+        "able": able,
+        "skipped": fit - able,
+        "fields": fields,
+        "parts": parts,
+        "action": url_for(onward),
+        "back": url_for("dashboard.submissions", **query(asked(request.form))),  # type: ignore[arg-type]
+    }
+    if "HX-Request" in request.headers:
+        return render_template("admin/_ask.html", **values)
+    return page("ask.html", **values)
+
+
+def _words_of(verb: str) -> Words:
+    if verb not in VERBS:
+        raise InputRefused(_("There is no such action. Nothing was changed."))
+    return VERBS[verb]
+
+
+def _reason(words: Words) -> str:
+    reason = request.form.get("reason", "").strip()[:REASON_MAX]
+    if words.needs_reason and not reason:
+        raise InputRefused(_("Say why: whoever looks at this later wants to know. Nothing was changed."))
+    return reason
+
+
+def _release_at(at: datetime) -> datetime | None:
+    text = request.form.get("release_at", "").strip()
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise InputRefused(_("The time of release cannot be read. Nothing was changed.")) from None
+    moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=zone())
+    if moment <= at:
+        raise InputRefused(_("The time of release is over already. Nothing was changed."))
+    return moment
+
+
+def _progress(action: str) -> actions.Progress:
+    with node().database.read() as conn:
+        found = actions.progress(conn, action)
+    if found is None:
+        raise NotThere(_("There is no such action here."))
+    return found

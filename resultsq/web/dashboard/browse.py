@@ -1,0 +1,245 @@
+"""The list with its filters, all in the URL, its CSV, and one submission."""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any
+
+from flask import Response, request, url_for
+from flask_babel import gettext as _
+from werkzeug.datastructures import MultiDict
+
+from resultsq.domain import sheet
+from resultsq.domain.errors import NotThere
+from resultsq.domain.filter import Filter
+from resultsq.domain.role import Role
+from resultsq.domain.sheet import Sheet
+from resultsq.domain.why import why
+from resultsq.store import dossier, listing
+from resultsq.store.listing import Line, Order, Sort
+from resultsq.web.auth import rule
+from resultsq.web.dashboard.frame import blueprint, now, page, zone
+from resultsq.web.node import node
+
+SIZES = (25, 50, 100, 200)
+USUAL_SIZE = 50
+SHEET_ROWS = 1000
+"""Rows of a sheet that a page shows; the whole of it is in the download."""
+
+
+@blueprint.get("/submissions")
+@rule(Role.VIEWER)
+def submissions() -> str:
+    """The list."""
+    filter_, order = asked(), Order.parse(request.args.get("sort", ""))
+    size = request.args.get("size", USUAL_SIZE, type=int)
+    size = size if size in SIZES else USUAL_SIZE
+    after, before = request.args.get("after"), request.args.get("before")
+    with node().database.read() as conn:
+        found = listing.page(conn, filter_, order, size, after, before)
+        # a page that holds everything has counted it
+        alone = found.before is None and found.after is None and not before
+        total, more = (len(found.lines), False) if alone else listing.count(conn, filter_)
+
+    def address(**changed: object) -> str:
+        """This list with another order, size or page; a change of order begins anew."""
+        kept: dict[str, object] = {"sort": str(order) if order != Order() else None}
+        kept["size"] = size if size != USUAL_SIZE else None
+        return url_for("dashboard.submissions", **query(filter_), **{**kept, **changed})  # type: ignore[arg-type]
+
+    return page(
+        "submissions.html",
+        filter=filter_,
+        order=order,
+        size=size,
+        SIZES=SIZES,
+        SORTS=Sort,
+        found=found,
+        total=total,
+        more=more,
+        parts=_parts(filter_),
+        address=address,
+        csv=url_for("dashboard.submissions_csv", **query(filter_), sort=str(order)),  # type: ignore[arg-type]
+        pairs=filter_.pairs(),
+        local=_local,
+    )
+
+
+@blueprint.get("/submissions.csv")
+@rule(Role.VIEWER)
+def submissions_csv() -> Response:
+    """The whole list in its order. A cell that a spreadsheet would run is made text."""
+    filter_, order = asked(), Order.parse(request.args.get("sort", ""))
+    database = node().database
+
+    def lines() -> Iterator[Sequence[object]]:
+        yield _COLUMNS
+        with database.read() as conn:
+            for piece in listing.every(conn, filter_, order):
+                for line in piece:
+                    yield _cells(line)
+
+    return as_csv(lines(), "submissions.csv")
+
+
+@blueprint.get("/submissions/<submission>")
+@rule(Role.VIEWER)
+def submission(submission: str) -> str:
+    """Why it waits, and everything else about it."""
+    at = now()
+    with node().database.read() as conn:
+        found = dossier.open_(conn, at, submission)
+    if found is None:
+        raise NotThere(_("There is no such submission here."))
+    mine = _sheet(found.body)
+    other = _sheet(found.clash.other) if found.clash is not None else None
+    return page(
+        "submission.html",
+        it=found.view,
+        dossier=found,
+        why=why(at, found.standing),
+        sheet=mine,
+        other=other,
+        rows=_beside(mine, other),
+        SHEET_ROWS=SHEET_ROWS,
+    )
+
+
+@blueprint.get("/submissions/<submission>/sheet.json")
+@rule(Role.VIEWER)
+def sheet_bytes(submission: str) -> Response:
+    """The very bytes that travel."""
+    with node().database.read() as conn:
+        found = dossier.open_(conn, now(), submission)
+    if found is None or found.body is None:
+        raise NotThere(_("This sheet is not kept here."))
+    headers = {"Content-Disposition": f'attachment; filename="{found.view.event}-{found.view.date}.json"'}
+    return Response(found.body, mimetype="application/json", headers=headers)
+
+
+# filters and addresses
+
+
+def asked(values: MultiDict[str, str] | None = None) -> Filter:
+    """The filter in this request's address, or in `values`; several events in one field are parted by blanks.
+
+    :raises InputRefused: it makes no sense."""
+    given = request.args if values is None else values
+    pairs = [
+        (name, one)
+        for name, value in given.items(multi=True)
+        for one in (value.replace(",", " ").split() if name == "events" else [value])
+    ]
+    return Filter.parse(pairs, zone())
+
+
+def query(filter_: Filter) -> dict[str, list[str]]:
+    """The filter for `url_for`."""
+    found: dict[str, list[str]] = {}
+    for name, value in filter_.pairs():
+        found.setdefault(name, []).append(value)
+    return found
+
+
+def _parts(filter_: Filter) -> list[tuple[str, str, str]]:
+    """Each part of the filter: its name, its value, and the list's address without it."""
+    pairs = filter_.pairs()
+    found = []
+    for n, (name, value) in enumerate(pairs):
+        rest: dict[str, Any] = {}
+        for other, kept in pairs[:n] + pairs[n + 1 :]:
+            rest.setdefault(other, []).append(kept)
+        found.append((name, value, url_for("dashboard.submissions", **rest)))
+    return found
+
+
+def _local(moment: Any) -> str:
+    """For a field of the type datetime-local."""
+    return "" if moment is None else moment.astimezone(zone()).strftime("%Y-%m-%dT%H:%M")
+
+
+# CSV
+
+_COLUMNS = (
+    "event",
+    "date",
+    "version",
+    "state",
+    "finishers",
+    "submitted_by",
+    "accepted_at",
+    "published_at",
+    "attempts",
+    "next_attempt_at",
+    "cause",
+    "status",
+    "detail",
+    "id",
+)
+
+
+def _cells(line: Line) -> list[object]:
+    return [
+        value.isoformat() if hasattr(value, "isoformat") else value
+        for value in (getattr(line, name) for name in _COLUMNS)
+    ]
+
+
+def as_csv(lines: Iterator[Sequence[object]], name: str) -> Response:
+    """A download that is written as it is read."""
+
+    def text() -> Iterator[str]:
+        buffer = io.StringIO()
+        writer = csv.writer(buffer)
+        for line in lines:
+            writer.writerow([harmless(cell) for cell in line])
+            if buffer.tell() > 64_000:
+                yield buffer.getvalue()
+                buffer.seek(0)
+                buffer.truncate()
+        yield buffer.getvalue()
+
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+    return Response(text(), content_type="text/csv; charset=utf-8", headers=headers)
+
+
+def harmless(cell: object) -> object:
+    """A text that a spreadsheet would take for a formula gets an apostrophe, which it takes for "text"."""
+    if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n")):
+        return f"'{cell}"
+    return "" if cell is None else cell
+
+
+# sheets
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A position in both sheets, athlete and time each."""
+
+    position: int
+    mine: tuple[str, str] | None
+    other: tuple[str, str] | None
+
+    @property
+    def differs(self) -> bool:
+        return self.mine != self.other
+
+
+def _sheet(body: bytes | None) -> Sheet | None:
+    if body is None:
+        return None
+    try:
+        return sheet.parse(body)
+    except ValueError:  # another node may publish what this version cannot read; a pruned one is gone
+        return None
+
+
+def _beside(mine: Sheet | None, other: Sheet | None) -> list[Beside]:
+    def lines(one: Sheet | None) -> list[tuple[str, str]]:
+        return [] if one is None else [(row.athlete or "", row.time or "") for row in one.finishers]
+
+    both = zip_longest(lines(mine), lines(other))
+    return [Beside(n, left, right) for n, (left, right) in enumerate(both, start=1)]

@@ -1,0 +1,137 @@
+"""What all pages of the dashboard share: the blueprint, times in the node's zone, words, and who may act."""
+
+from datetime import datetime, timedelta
+from typing import cast
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date, format_datetime
+from flask import Blueprint, current_app, render_template
+from flask.blueprints import BlueprintSetupState
+from flask_babel import get_locale
+from flask_babel import gettext as _
+from markupsafe import Markup
+
+from resultsq.domain.errors import NotAllowed
+from resultsq.domain.role import Role
+from resultsq.domain.submission import State
+from resultsq.domain.why import CAUSES, Why, cause_text, spell
+from resultsq.web.auth import me
+from resultsq.web.dashboard.banner import Headline
+from resultsq.web.dashboard.shared import Shared
+from resultsq.web.node import node
+
+blueprint = Blueprint("dashboard", __name__, url_prefix="/admin")
+
+STATE_TONES = {
+    State.QUEUED: "info",
+    State.SENDING: "primary",
+    State.PUBLISHED: "success",
+    State.CORRECTED: "success",
+    State.REJECTED: "danger",
+    State.CONFLICT: "danger",
+    State.SUPERSEDED: "secondary",
+    State.WITHDRAWN: "secondary",
+}
+
+
+@blueprint.record_once
+def _equip(state: BlueprintSetupState) -> None:
+    app = state.app
+    app.extensions["resultsq.shared"] = Shared(app.extensions["resultsq"].clock)
+    app.jinja_env.filters.update(moment=moment, ago=ago, until=until, cause=_cause, said=said, spell=spell)
+
+
+def shared() -> Shared:
+    """What every open dashboard is served from."""
+    return cast(Shared, current_app.extensions["resultsq.shared"])
+
+
+def zone() -> ZoneInfo:
+    """The node's time zone: an operator looks after many events."""
+    return ZoneInfo(node().settings.time_zone)
+
+
+def now() -> datetime:
+    """The time of this request."""
+    return node().clock.now()
+
+
+def may_act() -> bool:
+    """Whether this person may change something here."""
+    return me().role.at_least(Role.OPERATOR) and not node().settings.read_only
+
+
+def may_manage() -> bool:
+    """Whether this person may manage accounts."""
+    return me().role.at_least(Role.ADMIN) and not node().settings.read_only
+
+
+def must_be_writable() -> None:
+    """:raises NotAllowed: the dashboard only shows (setting read_only)."""
+    if node().settings.read_only:
+        raise NotAllowed(_("This dashboard shows everything and changes nothing (setting read_only)."))
+
+
+def page(template: str, **values: object) -> str:
+    """A page of the dashboard."""
+    return render_template(
+        f"admin/{template}",
+        now=now(),
+        may_act=may_act(),
+        may_manage=may_manage(),
+        read_only=node().settings.read_only,
+        STATES=State,
+        known_causes=CAUSES,
+        TONES=STATE_TONES,
+        **values,
+    )
+
+
+# as people read it
+
+
+def moment(at: datetime | None) -> Markup:
+    """A time in the node's zone, with UTC behind it: the time alone where it is today, else day and time."""
+    if at is None:
+        return Markup("–")
+    local = at.astimezone(zone())
+    clock = format_datetime(local, "HH:mm:ss", locale=get_locale())
+    today = now().astimezone(zone()).date()
+    if local.date() != today:
+        form = "d MMM" if local.year == today.year else "d MMM y"
+        clock = f"{format_date(local.date(), form, locale=get_locale())}, {clock}"
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(_iso(at), _utc(at), clock)
+
+
+def ago(at: datetime | None) -> Markup:
+    """How long ago: counted on by admin.js."""
+    if at is None:
+        return Markup("–")
+    text = spell((now() - at).total_seconds())
+    return Markup('<time datetime="{0}" title="{1}" data-since="{0}">{2}</time>').format(_iso(at), _utc(at), text)
+
+
+def until(at: datetime | None) -> Markup:
+    """How long to go: counted down by admin.js, never below zero."""
+    if at is None:
+        return Markup("–")
+    text = spell(max(timedelta(), at - now()).total_seconds())
+    return Markup('<time datetime="{0}" title="{1}" data-until="{0}">{2}</time>').format(_iso(at), _utc(at), text)
+
+
+def said(sentence: Why | Headline, part: str = "text") -> str:
+    """A sentence with its gaps filled, in the reader's language."""
+    text = sentence.sentence if isinstance(sentence, Why) else getattr(sentence, part)
+    return str(_(text, **sentence.values))
+
+
+def _cause(name: str | None) -> str:
+    return str(_(cause_text(name))) if name else ""
+
+
+def _iso(at: datetime) -> str:
+    return at.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _utc(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"

@@ -1,0 +1,151 @@
+"""The overview, and the live part of every page: rendered once for all who look, and only when it changed."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from flask import Response, request
+from flask_babel import get_locale
+from markupsafe import Markup
+
+from resultsq.domain.role import Role
+from resultsq.store import alerts, board
+from resultsq.store.alerts import AlertView
+from resultsq.store.board import Delays, OutageView, Point, Pulse, Shape, Span
+from resultsq.web.auth import rule
+from resultsq.web.dashboard import banner, chart
+from resultsq.web.dashboard.frame import blueprint, now, page, shared, zone
+from resultsq.web.node import node
+
+PULSE_S = 1.5
+"""How old the banner's figures may be by their own fault; pages ask each 2 s and call 5 s stale."""
+
+RENDERED_S = 10.0
+"""Durations are counted on by the page itself; this often they are written anew all the same."""
+
+ALERTS_SHOWN = 10
+
+_LIFE_S = {Span.HOUR: 2.0, Span.DAY: 15.0, Span.MONTH: 60.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that the overview shows."""
+
+    pulse: Pulse
+    points: list[Point]
+    outages: list[OutageView]
+    latest: list[OutageView]
+    delays: Delays | None
+    shape: Shape
+    alerts: list[AlertView]
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A part of a page as bytes, with what it was made from."""
+
+    facts: object
+    at: datetime
+    html: str
+    tag: str
+
+
+@blueprint.get("")
+@rule(Role.VIEWER)
+def overview() -> str:
+    """Does anything need a human?"""
+    span = _span()
+    return page("overview.html", span=span, spans=Span, live=Markup(live_part("overview", span)[0].html))  # noqa: S704 - a template made it
+
+
+@blueprint.context_processor
+def _banner() -> dict[str, Callable[[], Markup]]:
+    return {"banner": lambda: Markup(live_part("banner")[0].html)}  # noqa: S704 - a template made it
+
+
+@blueprint.get("/live")
+@rule(Role.VIEWER)
+def live() -> Response:
+    """The part of a page that changes by itself. Its age travels in a header, so that a 304 carries it too."""
+    view = "overview" if request.args.get("view") == "overview" else "banner"
+    part, age_s = live_part(view, _span())
+    answer = Response(part.html, mimetype="text/html")
+    answer.set_etag(part.tag, weak=True)
+    answer.headers["X-Figures-Age"] = f"{age_s:.1f}"
+    answer.make_conditional(request)
+    return answer
+
+
+def live_part(view: str, span: Span = Span.HOUR) -> tuple[Rendered, float]:
+    """The live part and the age of its figures in seconds."""
+    pulse, age_s = shared().get("pulse", PULSE_S, _pulse)
+    seen = _facts(pulse, span) if view == "overview" else None
+    facts = (_timeless(pulse), seen and replace(seen, pulse=_timeless(pulse)))
+    key = ("rendered", view, span, str(get_locale()))
+    before: Rendered | None = shared().peek(key)
+    if before is not None and before.facts == facts and (now() - before.at).total_seconds() < RENDERED_S:
+        return before, age_s
+    at = now()
+    values: dict[str, object] = {}
+    if seen is not None:
+        drawn = chart.draw(seen.points, seen.outages, span, zone())
+        values = {"facts": seen, "chart": drawn, "span": span, "bands": board.AGE_BANDS_MIN}
+    html = page(f"_{view}.html", pulse=pulse, headline=banner.headline(at, pulse), **values)
+    rendered = Rendered(facts, at, html, hashlib.sha256(html.encode()).hexdigest()[:20])
+    shared().keep(key, rendered)
+    return rendered, age_s
+
+
+def _span() -> Span:
+    return next((span for span in Span if span.label == request.args.get("span")), Span.HOUR)
+
+
+def _pulse() -> Pulse:
+    with node().database.read() as conn:
+        return board.pulse(conn, now())
+
+
+def _newest(pulse: Pulse, outage: OutageView) -> OutageView:
+    """The pulse is fresher than the list: the two say the same of an outage."""
+    return pulse.last if pulse.last is not None and pulse.last.id == outage.id else outage
+
+
+def _timeless(pulse: Pulse) -> Pulse:
+    """The same whenever it was taken, so that a quiet page stays the same bytes."""
+    return replace(pulse, at=datetime.min.replace(tzinfo=UTC), rate=round(pulse.rate, 1))
+
+
+def _facts(pulse: Pulse, span: Span) -> Facts:
+    database = node().database
+
+    def history() -> tuple[list[Point], list[OutageView], Delays | None]:
+        at = now()
+        with database.read() as conn:
+            points = board.series(conn, at, span, pulse.waiting)
+            bands = [_newest(pulse, one) for one in board.outages(conn, points[0].at)]
+            return points, bands, board.delays(conn, at - span.length)
+
+    def latest() -> list[OutageView]:
+        with database.read() as conn:
+            return board.latest_outages(conn)
+
+    def shape() -> Shape:
+        with database.read() as conn:
+            return board.shape(conn, now())
+
+    def standing() -> list[AlertView]:
+        with database.read() as conn:
+            return [one for one in alerts.standing(conn, ALERTS_SHOWN) if one.ended_at is None]
+
+    (points, outages, delays), _ = shared().get(("history", span), _LIFE_S[span], history)
+    return Facts(
+        pulse,
+        points,
+        outages,
+        [_newest(pulse, one) for one in shared().get("outages", 5.0, latest)[0]],
+        delays,
+        shared().get("shape", 3.0, shape)[0],
+        shared().get("alerts", 2.0, standing)[0],
+    )

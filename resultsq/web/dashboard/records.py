@@ -1,0 +1,81 @@
+"""Errors in groups, and the audit with its export."""
+
+import json
+from collections.abc import Iterator, Sequence
+
+from flask import Response, request, url_for
+from flask_babel import gettext as _
+
+from resultsq.domain.role import Role
+from resultsq.store import board, dossier
+from resultsq.store.board import ErrorGroup
+from resultsq.store.dossier import AuditView
+from resultsq.web.auth import rule
+from resultsq.web.dashboard.browse import as_csv
+from resultsq.web.dashboard.frame import blueprint, page, shared
+from resultsq.web.node import node
+
+AT_ONCE = 100
+EXPORT_PIECE = 1000
+
+
+@blueprint.get("/errors")
+@rule(Role.VIEWER)
+def errors() -> str:
+    """What fails, in groups, and what of it still waits."""
+
+    def look() -> list[ErrorGroup]:
+        with node().database.read() as conn:
+            return board.errors(conn)
+
+    groups, _age_s = shared().get("errors", 2.0, look)
+    return page("errors.html", groups=groups, COUNTED=board.COUNTED)
+
+
+@blueprint.get("/audit")
+@rule(Role.VIEWER)
+def audit() -> str:
+    """Who did what, when, on what, how many, why."""
+    who, action = request.args.get("who", "").strip(), request.args.get("action", "").strip()
+    with node().database.read() as conn:
+        found = dossier.audit(conn, AT_ONCE + 1, request.args.get("before", type=int), who, action)
+    more = None
+    if len(found) > AT_ONCE:
+        more = url_for("dashboard.audit", who=who or None, action=action or None, before=found[AT_ONCE - 1].id)
+    return page("audit.html", found=found[:AT_ONCE], who=who, action=action, more=more, target=target)
+
+
+@blueprint.get("/audit.csv")
+@rule(Role.VIEWER)
+def audit_csv() -> Response:
+    """All of it, latest first."""
+    who, action = request.args.get("who", "").strip(), request.args.get("action", "").strip()
+    database = node().database
+
+    def lines() -> Iterator[Sequence[object]]:
+        yield ("at", "who", "action", "count", "target", "reason")
+        before: int | None = None
+        while True:
+            with database.read() as conn:
+                found = dossier.audit(conn, EXPORT_PIECE, before, who, action)
+            for one in found:
+                yield (one.at.isoformat(), one.who, one.action, one.count, json.dumps(one.target), one.reason)
+            if len(found) < EXPORT_PIECE:
+                return
+            before = found[-1].id
+
+    return as_csv(lines(), "audit.csv")
+
+
+def target(entry: AuditView) -> str:
+    """What it was done to, in a line."""
+    named = {**entry.target.get("filter", {}), **entry.target}
+    parts = [
+        f"{name.replace('_', ' ')}: {', '.join(map(str, value)) if isinstance(value, list) else value}"
+        for name, value in named.items()
+        if name not in ("filter", "of") and value not in (None, [], "")
+    ]
+    if entry.target.get("filter") == {}:
+        parts.insert(0, _("everything"))
+    text = "; ".join(parts)
+    return text if len(text) <= 200 else f"{text[:199]}…"

@@ -1,0 +1,195 @@
+"""Puts the web application together: one function, from settings and a database to a WSGI app."""
+
+import importlib.util
+import os
+import re
+import secrets
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+
+import structlog
+from flask import Blueprint, Flask, Request, Response, g, request
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
+from flask_babel import Babel
+from flask_bootstrap import Bootstrap5
+from werkzeug.exceptions import BadRequest
+from werkzeug.formparser import FormDataParser
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from resultsq import logs
+from resultsq.clock import Clock
+from resultsq.domain.errors import SettingsError
+from resultsq.settings import Settings
+from resultsq.store.session import Database
+from resultsq.wakeup import Bell
+from resultsq.web import api, auth, control, dashboard, errors, form, openapi, ops
+from resultsq.web.node import Node, node, put
+
+BLUEPRINTS: tuple[Blueprint, ...] = (
+    api.blueprint,
+    control.blueprint,
+    openapi.blueprint,
+    ops.blueprint,
+    form.blueprint,
+    dashboard.blueprint,
+)
+"""Every group of routes, a line each."""
+
+SESSION_LIFE = timedelta(hours=18)
+"""A working day from the login on: nobody is logged out between the first finisher and the last correction."""
+
+MAX_FORM_PARTS = 100_000
+"""A typed table of 20,000 rows is that many fields; the body's limit bounds their size."""
+
+# nothing is fetched from elsewhere, and nothing inline runs or paints
+CONTENT_SECURITY_POLICY = (
+    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'"
+)
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+log = logs.get("web")
+
+
+class _Request(Request):
+    """A broken multipart body is an error, not an empty form."""
+
+    def make_form_data_parser(self) -> FormDataParser:
+        parser = super().make_form_data_parser()
+        parser.silent = False
+        return parser
+
+    def _load_form_data(self) -> None:
+        try:
+            super()._load_form_data()
+        except ValueError:
+            raise BadRequest("This upload is broken or was cut off. Nothing was stored; send it again.") from None
+
+
+class _Sessions(SecureCookieSessionInterface):
+    """Programs have no session: a cookie is neither read nor sent below the API."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        return None if request.path.startswith("/api/") else super().open_session(app, request)
+
+
+class _App(Flask):
+    request_class = _Request
+    session_interface = _Sessions()
+
+
+def create_app(settings: Settings, database: Database, *, clock: Clock, bell: Bell) -> Flask:
+    """The WSGI application of a node whose database has been migrated.
+
+    :raises RuntimeError: a route has no rule.
+    :raises SettingsError: the key that signs sessions can be neither read nor made."""
+    app = _App(__name__)
+    app.config.update(
+        SECRET_KEY=settings.secret_key.get_secret_value() or kept_secret(settings.data_dir),
+        MAX_CONTENT_LENGTH=settings.max_body_bytes,
+        MAX_FORM_MEMORY_SIZE=settings.max_body_bytes,
+        MAX_FORM_PARTS=MAX_FORM_PARTS,
+        SESSION_COOKIE_NAME="resultsq",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=settings.secure_cookies,
+        PERMANENT_SESSION_LIFETIME=SESSION_LIFE,
+        SESSION_REFRESH_EACH_REQUEST=False,  # or what anybody may cache would carry a person's cookie
+        WTF_CSRF_TIME_LIMIT=None,  # a token lives as long as its session, not for an hour
+        BOOTSTRAP_SERVE_LOCAL=True,
+        BABEL_DEFAULT_LOCALE="en",
+        BABEL_DEFAULT_TIMEZONE=settings.time_zone,
+        SEND_FILE_MAX_AGE_DEFAULT=3600,
+    )
+    app.url_map.merge_slashes = False  # or a doubled slash would be answered with an HTML redirect
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # of Flask's own provider
+    put(app, Node(settings, database, clock, bell))
+    app.before_request(_begin)
+    app.after_request(_finish)
+    auth.install(app)
+    errors.install(app)
+    Babel(app)
+    Bootstrap5(app)
+    app.register_blueprint(_vendor())
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    auth.close_the_list(app)
+    if settings.trusted_proxies:
+        n = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n, x_prefix=n)  # type: ignore[method-assign]
+    return app
+
+
+def kept_secret(data_dir: Path) -> str:
+    """The key in the data folder; made at the first start, readable by this user only.
+
+    :raises SettingsError: the folder can be neither read nor written."""
+    path = data_dir / "secret.key"
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            # written whole under another name (which is private from the start), so that of two processes that
+            # start together one wins and neither reads half a key
+            descriptor, draft = tempfile.mkstemp(dir=data_dir, prefix=".secret-")
+            with os.fdopen(descriptor, "w") as file:
+                file.write(secrets.token_urlsafe(48))
+            try:
+                os.link(draft, path)
+            except FileExistsError:
+                pass
+            finally:
+                os.unlink(draft)
+        return path.read_text("ascii").strip()
+    except OSError as error:
+        raise SettingsError(
+            f"The key that signs sessions cannot be kept in {data_dir}: {error.strerror}. "
+            "Make the folder writable, or set secret_key."
+        ) from None
+
+
+def _vendor() -> Blueprint:
+    """htmx, from the wheel that carries it; its package needs Django, its files do not."""
+    found = importlib.util.find_spec("js_lib_htmx")
+    if found is None or not found.submodule_search_locations:
+        raise SettingsError("The package django-js-lib-htmx is not installed, so the pages would not work.")
+    folder = Path(found.submodule_search_locations[0]) / "static" / "htmx"
+    return Blueprint("vendor", __name__, static_folder=folder, static_url_path="/static/vendor/htmx")
+
+
+def _begin() -> None:
+    given = request.headers.get("X-Request-ID", "")
+    g.request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+    g.began = node().clock.monotonic()
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+
+def _finish(response: Response) -> Response:
+    headers = response.headers
+    headers["X-Request-ID"] = g.request_id
+    headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers["Referrer-Policy"] = "same-origin"
+    headers["X-Frame-Options"] = "DENY"
+    if "Cache-Control" not in headers:
+        # what one person sees stays off the disk of a laptop that the next one borrows; figures that a page asks
+        # for every few seconds carry a tag, to be asked for in vain
+        personal = g.get("personal", False) and "ETag" not in headers
+        headers["Cache-Control"] = "no-store" if personal or request.path.startswith("/api") else "private, no-cache"
+    # the route's pattern, not the path: a path may hold a secret, a query a name
+    said = log.debug if _is_file() else log.info
+    said(
+        "web.request",
+        method=request.method,
+        route=request.url_rule.rule if request.url_rule is not None else None,
+        status=response.status_code,
+        ms=round((node().clock.monotonic() - g.began) * 1000, 1),
+    )
+    return response
+
+
+def _is_file() -> bool:
+    """A stylesheet, a script or an icon: of interest to nobody who reads the log."""
+    return request.endpoint is not None and request.endpoint.rpartition(".")[2] == "static"

@@ -1,0 +1,237 @@
+"""The receipt: what is safe, where it stands, and what the team may decide about it."""
+
+import secrets
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+
+from flask import Response, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import Connection
+from werkzeug.wrappers import Response as Answer
+
+from resultsq.domain.errors import Conflicting
+from resultsq.domain.link import LinkState
+from resultsq.domain.role import Role
+from resultsq.domain.sheet import Finisher, Sheet, parse
+from resultsq.domain.submission import WAITING, State
+from resultsq.kinds.results.join import Work
+from resultsq.store import outbox, queries, versions
+from resultsq.store.drafts import DraftMoved
+from resultsq.store.queries import SubmissionView
+from resultsq.web.auth import me, rule
+from resultsq.web.form import desk as desks
+from resultsq.web.form.desk import Hand
+from resultsq.web.form.frame import blueprint, day, my_submission
+from resultsq.web.node import node
+
+MOST_ROWS_COMPARED = 2000
+"""A comparison is for people; beyond so many different rows the two sheets have nothing in common."""
+
+
+WORDS = {
+    State.QUEUED: _l("safe here, publishes by itself"),
+    State.SENDING: _l("on its way to the master"),
+    State.PUBLISHED: _l("published"),
+    State.CORRECTED: _l("published, and corrected since"),
+    State.REJECTED: _l("refused by the master: it needs a correction"),
+    State.CONFLICT: _l("another sheet is there: it needs your decision"),
+    State.SUPERSEDED: _l("replaced by a newer version"),
+    State.WITHDRAWN: _l("withdrawn"),
+}
+"""A state in a team's words."""
+
+blueprint.add_app_template_filter(WORDS.__getitem__, "state")
+
+
+@blueprint.get("/submissions/<submission>")
+@rule(Role.TEAM, Role.VIEWER)
+def receipt(submission: str) -> str:
+    """The page to bookmark, to print and to show."""
+    with node().database.read() as conn:
+        found, event = my_submission(conn, submission)
+        sheet = _sheet(conn, found)
+        others = [one for one in versions.of_date(conn, found.event_id, found.date) if one.id != found.id]
+        compared = _compared(conn, found, sheet) if found.state is State.CONFLICT else None
+        live = _live(conn, found)
+        files = versions.file_names(conn, [found.seq]).get(found.seq, [])
+        head = versions.head(conn, found.event_id, found.date)
+    said = _reasons_by_row(found) if found.state is State.REJECTED else {}
+    return render_template(
+        "receipt.html",
+        found=found,
+        event=event,
+        sheet=sheet,
+        others=others,
+        newer=next((one for one in others if one.id == head), None),
+        compared=compared,
+        files=files,
+        said=said,
+        may_change=me().role.at_least(Role.TEAM),
+        **live,
+    )
+
+
+@blueprint.get("/submissions/<submission>/live")
+@rule(Role.TEAM, Role.VIEWER)
+def live(submission: str) -> Answer | str:
+    """The part of the receipt that changes; nothing where it still says what was `seen`."""
+    with node().database.read() as conn:
+        found, event = my_submission(conn, submission)
+        shown = _live(conn, found)
+    if request.args.get("seen") == shown["seen"]:
+        return Response(status=204)
+    if found.state not in WAITING:
+        # there is more to see than this part, and other things to do
+        return Response(status=200, headers={"HX-Refresh": "true"})
+    return render_template("_live.html", found=found, event=event, **shown)
+
+
+def _live(conn: Connection, found: SubmissionView) -> dict[str, object]:
+    place = versions.place(conn, found.seq) if found.state in WAITING else None
+    link = queries.link(conn)
+    waits = ""
+    if found.state is State.QUEUED and place is not None:
+        held = queries.holds(conn, node().clock.now(), found.event_id)
+        waits = _why_it_waits(place, link, bool(held))
+    seen = "-".join(map(str, (found.state, place.ahead if place else "", len(waits))))
+    return {"place": place, "waits": waits, "seen": seen, "waiting": found.state in WAITING}
+
+
+def _why_it_waits(place: versions.Place, link: queries.LinkView | None, held: bool) -> str:
+    if held:
+        return str(_("The operators hold publication for the moment, and know of it. It goes on when they release it."))
+    if place.blocked:
+        return str(_("It corrects an earlier version whose end is awaited, and goes as soon as that is settled."))
+    if link is not None and link.state is not LinkState.UP:
+        return str(
+            _("The master cannot be reached at present. They publish by themselves when the connection is back.")
+        )
+    return str(_("They publish by themselves: at once, or as soon as the connection to the master is back."))
+
+
+def _sheet(conn: Connection, found: SubmissionView) -> Sheet | None:
+    body = queries.body(conn, found.seq)
+    return None if body is None else parse(body)
+
+
+def _reasons_by_row(found: SubmissionView) -> dict[int, list[str]]:
+    """The master's reasons by the row they point to, counted from 0; -1: of the sheet as a whole."""
+    said: dict[int, list[str]] = {}
+    for reason in found.reasons:
+        parts = (reason.get("pointer") or "").strip("/").split("/")
+        row = int(parts[1]) if len(parts) > 1 and parts[0] == "finishers" and parts[1].isdecimal() else -1
+        detail = reason.get("detail") or ""
+        said.setdefault(row, []).append(detail if row >= 0 or not any(parts) else f"{detail} ({'/'.join(parts)})")
+    return said
+
+
+# a conflict
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """The same position in two sheets; None: that sheet ends before it."""
+
+    position: int
+    ours: Finisher | None
+    theirs: Finisher | None
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Two sheets beside each other. `theirs` None: the other one could not be fetched, or there is none
+    (`head` None)."""
+
+    head: str | None
+    revision: int | None
+    theirs: Sheet | None
+    pairs: Sequence[Pair]
+    equal: int
+    volunteers_differ: bool
+
+
+def _compared(conn: Connection, found: SubmissionView, ours: Sheet | None) -> Compared:
+    clash = versions.clash(conn, found.seq)
+    if ours is None or clash.other is None:
+        return Compared(clash.head, clash.revision, None, (), 0, volunteers_differ=False)
+    theirs = parse(clash.other)
+    pairs = list(_different(ours.finishers, theirs.finishers))
+    both = max(len(ours.finishers), len(theirs.finishers))
+    return Compared(
+        clash.head,
+        clash.revision,
+        theirs,
+        pairs[:MOST_ROWS_COMPARED],
+        both - len(pairs),
+        volunteers_differ=set(ours.volunteers) != set(theirs.volunteers),
+    )
+
+
+def _different(ours: Iterable[Finisher], theirs: Iterable[Finisher]) -> Iterable[Pair]:
+    for position, (mine, other) in enumerate(zip_longest(ours, theirs), 1):
+        if mine != other:
+            yield Pair(position, mine, other)
+
+
+# what a team does
+
+
+@blueprint.post("/submissions/<submission>/publish-over")
+@rule(Role.TEAM)
+def publish_over(submission: str) -> Answer:
+    """The team has looked at both sheets, and its own is the right one."""
+    return _decide(submission, outbox.publish_over, _("Your results are published over the other sheet."))
+
+
+@blueprint.post("/submissions/<submission>/withdraw")
+@rule(Role.TEAM)
+def withdraw(submission: str) -> Answer:
+    """Take back what the master cannot have."""
+    return _decide(submission, outbox.withdraw, _("These results are withdrawn. They will not be published."))
+
+
+@blueprint.post("/submissions/<submission>/restore")
+@rule(Role.TEAM)
+def restore(submission: str) -> Answer:
+    """Take a withdrawal back."""
+    return _decide(submission, outbox.undo_withdrawal, _("The withdrawal is undone: these results publish again."))
+
+
+def _decide(submission: str, act: Callable[..., outbox.Accepted], said: str) -> Answer:
+    held = node()
+    with held.database.read() as conn:
+        found, _event = my_submission(conn, submission)
+    now = held.clock.now()
+    try:
+        held.database.write(lambda conn: act(conn, now, found.id))
+    except Conflicting as refusal:
+        flash(str(refusal), "danger")
+    else:
+        held.bell.ring()
+        flash(said, "success")
+    return redirect(url_for("form.receipt", submission=found.id), 303)
+
+
+@blueprint.post("/submissions/<submission>/correct")
+@rule(Role.TEAM)
+def correct(submission: str) -> Answer | str:
+    """Begin a correction of this version; work that is in progress is only replaced when somebody says so."""
+    with node().database.read() as conn:
+        found, event = my_submission(conn, submission)
+        sheet = _sheet(conn, found)
+        desk = desks.take(conn, event)
+        newest = versions.head(conn, found.event_id, found.date)
+    if sheet is None or newest != found.id:
+        flash(_("This version cannot be corrected any more: correct the newest one."), "danger")
+        return redirect(url_for("form.receipt", submission=found.id), 303)
+    if not desk.hand.empty and request.form.get("revision", type=int) != desk.draft.revision:
+        return render_template("replace.html", found=found, event=event, desk=desk)
+    name = _("version %(version)s of %(day)s", version=found.version, day=day(found.date))
+    hand = Hand(key=secrets.token_hex(16), work=Work.from_rows(name, sheet.finishers), volunteers=sheet.volunteers)
+    try:
+        desks.clear(desk, date=found.date, base=found.id, hand=hand)
+    except DraftMoved as refusal:
+        flash(str(refusal), "danger")
+    return redirect(url_for("form.work", slug=event.slug), 303)

@@ -1,0 +1,258 @@
+"""From what came in to a submission that is safe: the way of the API and of the form alike.
+
+The COMMIT is the last thing that is waited for; the bell is rung after it.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from hashlib import sha256
+from typing import Annotated
+
+from pydantic import Field, TypeAdapter, ValidationError
+from sqlalchemy import Connection
+
+from resultsq.domain.errors import SheetRefused
+from resultsq.domain.problem import Problem, Severity, Where
+from resultsq.domain.sheet import Finisher, Volunteer, parse
+from resultsq.domain.submission import State
+from resultsq.kinds.results.check import Report, report
+from resultsq.kinds.results.checks import check_rows
+from resultsq.kinds.results.kind import Payload, ResultsKind, payload_of
+from resultsq.kinds.results.rules import BAD_VALUE, TOO_MANY_ROWS
+from resultsq.kinds.results.volunteers import read_volunteers
+from resultsq.readers import MAX_ROWS
+from resultsq.store import outbox, queries
+from resultsq.store.queries import SubmissionView
+from resultsq.web.errors import ApiProblem
+from resultsq.web.node import Node
+
+VOLUNTEERS = "volunteers"
+"""The name of a multipart body's part that is no file of times or scans; the kind of such a file in the store."""
+
+MOST_COMMAS = 8 * MAX_ROWS
+"""In a body with more there are more values than the largest sheet has; it is refused before any is made, for
+millions of them would fill the memory."""
+
+_KIND = ResultsKind()
+_VOLUNTEERS: TypeAdapter[tuple[Volunteer, ...]] = TypeAdapter(
+    Annotated[tuple[Volunteer, ...], Field(max_length=MAX_ROWS)]
+)
+_LINE_AND_COLUMN = re.compile(r"line (\d+) column (\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Rows for an event and a date, with all that is wrong with them, and the files they came in."""
+
+    event: str
+    date: date
+    finishers: tuple[Finisher, ...]
+    volunteers: tuple[Volunteer, ...]
+    problems: tuple[Problem, ...]
+    files: tuple[outbox.File, ...] = ()
+
+
+def from_json(body: bytes, max_rows: int, today: date) -> Sent:
+    """A submission's JSON body.
+
+    :raises ApiProblem: it is none.
+    :raises SheetRefused: with a JSON pointer for each value that cannot be taken."""
+    if body.count(b",") > MOST_COMMAS:
+        raise _refused(TOO_MANY_ROWS.broken([Where(pointer="")], count="far too many", limit=MAX_ROWS))
+    try:
+        # straight from the bytes: half the time of going through Python's own objects
+        given = Payload.model_validate_json(body)
+    except ValidationError as error:
+        value = _values(body, error, "")
+        if not isinstance(value, dict):
+            raise _bad("", "The body", "it must be one JSON object") from None
+        given = payload_of(value)
+    _few(given.finishers, given.volunteers, max_rows)
+    return Sent(
+        event=given.event,
+        date=past(given.date, today),
+        finishers=given.finishers,
+        volunteers=given.volunteers,
+        problems=check_rows(given.finishers, given.volunteers),
+    )
+
+
+def from_files(
+    event: str,
+    day: str,
+    files: Sequence[tuple[str, bytes]],
+    volunteers: str | tuple[str, bytes] | None,
+    max_rows: int,
+    today: date,
+) -> Sent:
+    """A team's own files, each as name and content; `volunteers` as JSON rows or as a file.
+
+    :raises InputRefused: as `from_json`; blocking problems in the files are in `problems`."""
+    on = past(iso_date(day), today)
+    if not files:
+        raise _bad("", "The body", "there is no file in it")
+    helpers: tuple[Volunteer, ...] = ()
+    if isinstance(volunteers, str):
+        helpers = _volunteers(volunteers)
+    elif volunteers is not None:
+        helpers = read_volunteers(*volunteers)
+    found = report(files)
+    _few(found.finishers, helpers, max_rows)
+    kept = _originals(files, found)
+    if isinstance(volunteers, tuple):
+        kept = (*kept, _original(*volunteers, VOLUNTEERS))
+    return Sent(event, on, found.finishers, helpers, found.problems, kept)
+
+
+def submit(
+    held: Node,
+    sent: Sent,
+    *,
+    event_id: int,
+    submitted_by: str,
+    if_match: str | None = None,
+    client_key: str | None = None,
+    request_id: str = "",
+) -> outbox.Accepted:
+    """Make it safe: when this returns it is committed, and publishes by itself.
+
+    :raises SheetRefused: it has problems that block publication; nothing was stored.
+    :raises KeyReused, HeadMoved: as `outbox.accept`.
+    :raises StoreUnavailable: nothing was stored."""
+    now = held.clock.now()
+    prepared = _KIND.prepare_rows(
+        sent.event,
+        sent.date,
+        sent.finishers,
+        sent.volunteers,
+        problems=sent.problems,
+        submitted_by=submitted_by,
+        submitted_at=now.replace(microsecond=0),
+    )
+    entry = outbox.Entry(
+        kind=_KIND.name,
+        event_id=event_id,
+        date=sent.date.isoformat(),
+        body=prepared.body,
+        digest=prepared.digest,
+        rows_digest=prepared.rows_digest,
+        finishers=len(sent.finishers),
+        submitted_by=submitted_by,
+        if_match=if_match,
+        client_key=client_key,
+        files=sent.files,
+        request_id=request_id,
+    )
+    accepted = held.database.write(lambda conn: outbox.accept(conn, now, entry), "accept")
+    if accepted.created:
+        held.bell.ring()
+    return accepted
+
+
+_PRUNED = Problem(
+    code="pruned",
+    severity=Severity.WARNS,
+    message="The rows and files of these results were removed from this node after their time; the receipt is kept.",
+)
+
+
+def problems_of(conn: Connection, found: SubmissionView) -> tuple[Problem, ...]:
+    """What was said about a submission when it was accepted."""
+    body = queries.body(conn, found.seq)
+    if body is None:
+        return (_PRUNED,)
+    sheet = parse(body)
+    files = [(file.name, file.content) for file in queries.files(conn, found.seq) if file.kind != VOLUNTEERS]
+    if files and (again := report(files)).finishers == sheet.finishers:
+        return again.problems
+    return check_rows(sheet.finishers, sheet.volunteers)  # sent as rows, or mended by hand since
+
+
+def masters_reasons(found: SubmissionView) -> tuple[Problem, ...]:
+    """What the master said against a submission that it rejected."""
+    if found.state is not State.REJECTED:
+        return ()
+    where = [Where(pointer=reason["pointer"]) for reason in found.reasons if reason.get("pointer")]
+    said = "; ".join(str(reason["detail"]) for reason in found.reasons if reason.get("detail")) or found.detail
+    return (
+        Problem(
+            code="rejected-by-master",
+            severity=Severity.BLOCKS,
+            message=f"The master will not publish this: {said}",
+            where=tuple(where),
+        ),
+    )
+
+
+def iso_date(text: str) -> date:
+    """:raises SheetRefused: the text is no date."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        day = None
+    if day is None or day.isoformat() != text:
+        raise _bad("/date", "The date", "it is written YYYY-MM-DD")
+    return day
+
+
+def past(day: date, today: date) -> date:
+    """The date of an event that has been; tomorrow's is somebody's today.
+
+    :raises SheetRefused: it is still to come."""
+    if day > today + timedelta(days=1):
+        raise _bad("/date", "The date", "it is still to come, so there can be no results for it")
+    return day
+
+
+def _values(text: bytes | str, error: ValidationError, pointer: str) -> object:
+    """The JSON as Python's own values, for whoever explains what is wrong with them."""
+    first = error.errors(include_url=False, include_input=False)[0] if error.error_count() == 1 else None
+    place = _LINE_AND_COLUMN.search(first["msg"]) if first is not None and first["type"] == "json_invalid" else None
+    if place is None:
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError):
+            place = None
+    where = {"line": int(place[1]), "column": int(place[2])} if place else {}
+    raise ApiProblem(
+        400,
+        "This is no JSON, so nothing was stored. It may have been cut off on its way.",
+        [{"detail": "Up to here it is JSON.", "pointer": pointer, **where}],
+    )
+
+
+def _volunteers(text: str) -> tuple[Volunteer, ...]:
+    try:
+        return _VOLUNTEERS.validate_json(text)
+    except ValidationError as error:
+        _values(text, error, f"/{VOLUNTEERS}")
+        first = error.errors(include_url=False, include_input=False)[0]
+        pointer = "".join(f"/{part}" for part in (VOLUNTEERS, *first["loc"]))
+        reason = "volunteers are a JSON list of objects with an athlete, like A1234567, and a role"
+        raise _bad(pointer, pointer, reason) from None
+
+
+def _few(finishers: Sequence[Finisher], volunteers: Sequence[Volunteer], most: int) -> None:
+    for name, rows in (("finishers", finishers), ("volunteers", volunteers)):
+        if len(rows) > most:
+            raise _refused(TOO_MANY_ROWS.broken([Where(pointer=f"/{name}")], count=len(rows), limit=most))
+
+
+def _originals(files: Sequence[tuple[str, bytes]], found: Report) -> tuple[outbox.File, ...]:
+    kinds = {one.name: one.kind or "" for one in found.files}
+    return tuple(_original(name, content, kinds.get(name, "")) for name, content in files)
+
+
+def _original(name: str, content: bytes, kind: str) -> outbox.File:
+    return outbox.File(name=name[:255], kind=kind, digest=sha256(content).hexdigest(), content=content)
+
+
+def _bad(pointer: str, place: str, reason: str) -> SheetRefused:
+    return _refused(BAD_VALUE.broken([Where(pointer=pointer)], place=place, reason=reason))
+
+
+def _refused(problem: Problem) -> SheetRefused:
+    return SheetRefused("This cannot be taken like this, and nothing was stored.", (problem,))

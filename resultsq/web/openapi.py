@@ -1,0 +1,209 @@
+"""The API described for programs, /api/openapi.json, and for people, /api/docs. Made of the shapes and the routes.
+
+What an operation says of itself is its view's own docstring; what it takes and answers is the table here, which a
+test holds against the routes.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+from flask import Blueprint, Flask, Response, current_app, json, render_template
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from resultsq.domain.filter import Filter
+from resultsq.kinds.results.check import Report
+from resultsq.kinds.results.kind import Payload
+from resultsq.web import auth, shapes
+from resultsq.web.auth import Rule, Who, rule
+
+blueprint = Blueprint("openapi", __name__, url_prefix="/api")
+
+_SCHEMA = "#/components/schemas/{model}"
+_CONVERTERS = {"int": {"type": "integer", "minimum": 0}, "uuid": {"type": "string", "format": "uuid"}}
+_FILES = {
+    "type": "object",
+    "description": "The team's own files, each a part with a file name; `volunteers` are JSON rows, or a CSV file.",
+}
+_RESULTS = _FILES | {
+    "properties": {"event": {"type": "string"}, "date": {"type": "string", "format": "date"}},
+    "required": ["event", "date"],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """`answers` are the good ones, by status; `refusals` are problem details."""
+
+    answers: Mapping[int, type[BaseModel] | str]
+    refusals: tuple[int, ...] = ()
+    body: type[BaseModel] | None = None
+    files: Mapping[str, Any] | None = None
+    query: Mapping[str, Any] | None = None
+    headers: tuple[str, ...] = ()
+
+
+def _parameters_of_filter() -> dict[str, Any]:
+    found: dict[str, Any] = Filter.model_json_schema(ref_template=_SCHEMA)["properties"]
+    return found | {
+        "sort": {"type": "string", "description": "accepted, published or attempts, with a - for the other way."},
+        "size": {"type": "integer", "minimum": 1, "maximum": 500, "default": 100},
+        "after": {"type": "string", "description": "The `next` of the page before."},
+    }
+
+
+OPERATIONS: dict[tuple[str, str], Operation] = {
+    ("GET", "/api/v1/submissions"): Operation({200: shapes.Lines}, (422,), query=_parameters_of_filter()),
+    ("POST", "/api/v1/submissions"): Operation(
+        {200: shapes.SubmissionTold, 201: shapes.SubmissionTold},
+        (400, 403, 409, 413, 415, 422),
+        body=Payload,
+        files=_RESULTS,
+        headers=("Idempotency-Key", "If-Match"),
+    ),
+    ("GET", "/api/v1/submissions/{submission}"): Operation({200: shapes.SubmissionTold}, (404,)),
+    ("DELETE", "/api/v1/submissions/{submission}"): Operation({200: shapes.SubmissionTold}, (404, 409)),
+    ("POST", "/api/v1/check"): Operation({200: Report}, (400, 413, 415, 422), files=_FILES),
+    ("GET", "/api/v1/status"): Operation({200: shapes.Status}),
+    ("POST", "/api/v1/actions"): Operation(
+        {200: shapes.ActionCounted, 201: shapes.ActionTold}, (400, 404, 413, 415, 422), body=shapes.ActionAsked
+    ),
+    ("GET", "/api/v1/actions/{action}"): Operation({200: shapes.ActionTold}, (404,)),
+    ("DELETE", "/api/v1/actions/{action}"): Operation({200: shapes.ActionTold}, (404,)),
+    ("GET", "/api/v1/holds"): Operation({200: shapes.Holds}),
+    ("POST", "/api/v1/holds"): Operation({201: shapes.HoldTold}, (400, 404, 413, 415, 422), body=shapes.HoldAsked),
+    ("DELETE", "/api/v1/holds/{hold}"): Operation({200: shapes.HoldReleased}, (404,)),
+    ("GET", "/api/v1/outages"): Operation({200: shapes.Outages}),
+    ("GET", "/api/v1/outages/{outage}"): Operation({200: shapes.IncidentTold}, (404,)),
+    ("GET", "/alerts"): Operation(
+        {200: shapes.Alerts, 503: shapes.Alerts},
+        (422,),
+        query={"fail": {"type": "string", "enum": ["0", "1"], "description": "1: answer 503 while any stands."}},
+    ),
+    ("GET", "/healthz"): Operation({200: shapes.Alive}),
+    ("GET", "/readyz"): Operation({200: shapes.Ready, 503: shapes.Ready}),
+    ("GET", "/metrics"): Operation({200: "text/plain"}),
+}
+
+
+@blueprint.get("/openapi.json")
+@rule.public
+def document() -> Response:
+    """This document."""
+    return Response(json.dumps(_kept()), mimetype="application/json")
+
+
+@blueprint.get("/docs")
+@rule.public
+def page() -> str:
+    """The same for people."""
+    return render_template("api.html", api=_kept())
+
+
+def describe(app: Flask) -> dict[str, Any]:
+    """The OpenAPI 3.1 document of `app`.
+
+    :raises KeyError: a route of the API is not in the table."""
+    paths: dict[str, dict[str, Any]] = {}
+    rules = auth.rules(app)
+    for method, path, endpoint, parameters in routes(app):
+        operation, view = OPERATIONS[method, path], app.view_functions[endpoint]
+        paths.setdefault(path, {})[method.lower()] = _operation(
+            operation, endpoint, view.__doc__ or "", rules[endpoint], parameters
+        )
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "resultsq",
+            "version": version("resultsq"),
+            "description": "Submit results, see what became of them, and act on what waits.",
+        },
+        "paths": paths,
+        "components": {
+            "schemas": _schemas(),
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def routes(app: Flask) -> Iterator[tuple[str, str, str, list[dict[str, Any]]]]:
+    """Method, path, endpoint and path parameters of each route that programs use."""
+    for route in app.url_map.iter_rules():
+        if route.endpoint.partition(".")[0] not in ("api", "control", "ops"):
+            continue
+        names = re.findall(r"<(?:(\w+):)?(\w+)>", route.rule)
+        path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", route.rule)
+        parameters = [
+            {"name": name, "in": "path", "required": True, "schema": _CONVERTERS.get(kind, {"type": "string"})}
+            for kind, name in names
+        ]
+        for method in sorted((route.methods or set()) - {"HEAD", "OPTIONS"}):
+            yield method, path, route.endpoint, parameters
+
+
+def _operation(
+    operation: Operation, endpoint: str, says: str, who: Rule, parameters: list[dict[str, Any]]
+) -> dict[str, Any]:
+    answers = {str(status): _answer(status, shape) for status, shape in operation.answers.items()}
+    guarded = who.who in (Who.PROGRAM, Who.MACHINE)
+    refusals = {*operation.refusals, 503, *((401, 403) if guarded else ())} - set(operation.answers)
+    refused = _content(shapes.ProblemDetails, "application/problem+json")
+    answers |= {str(status): {"description": "Refused.", "content": refused} for status in sorted(refusals)}
+    asked = [{"name": name, "in": "query", **_in_query(schema)} for name, schema in (operation.query or {}).items()]
+    asked += [{"name": name, "in": "header", "schema": {"type": "string"}} for name in operation.headers]
+    found: dict[str, Any] = {
+        "operationId": endpoint.replace(".", "_"),
+        "tags": [endpoint.partition(".")[0]],
+        "summary": says.partition("\n")[0],
+        "parameters": [*parameters, *asked],
+        "responses": answers,
+    }
+    if operation.body is not None or operation.files is not None:
+        content = {} if operation.body is None else _content(operation.body)
+        if operation.files is not None:
+            content["multipart/form-data"] = {"schema": operation.files}
+        found["requestBody"] = {"required": True, "content": content}
+    if guarded:
+        found["security"] = [{"token": []}]
+        found["description"] = "Roles: " + ", ".join(who.roles) + "."
+    return found
+
+
+def _in_query(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """A parameter; what a query can leave out needs no null."""
+    kept = {key: value for key, value in schema.items() if key not in ("default", "title", "description")}
+    if "anyOf" in kept:
+        kept = next(one for one in kept["anyOf"] if one.get("type") != "null")
+    return {"schema": kept, **({"description": schema["description"]} if "description" in schema else {})}
+
+
+def _answer(status: int, shape: type[BaseModel] | str) -> dict[str, Any]:
+    content = {shape: {"schema": {"type": "string"}}} if isinstance(shape, str) else _content(shape)
+    return {
+        "description": "Created." if status == 201 else "Done." if status == 200 else "Not now.",
+        "content": content,
+    }
+
+
+def _content(shape: Any, media_type: str = "application/json") -> dict[str, Any]:
+    return {media_type: {"schema": {"$ref": _SCHEMA.format(model=shape.__name__)}}}
+
+
+def _schemas() -> dict[str, Any]:
+    asked = {one.body for one in OPERATIONS.values() if one.body is not None} | {Filter}
+    told = {shape for one in OPERATIONS.values() for shape in one.answers.values() if isinstance(shape, type)}
+    wanted: list[tuple[type[BaseModel], Any]] = [(one, "validation") for one in asked]
+    wanted += [(one, "serialization") for one in told | {shapes.ProblemDetails}]
+    found = models_json_schema(sorted(wanted, key=lambda one: one[0].__name__), ref_template=_SCHEMA)[1]
+    defined: dict[str, Any] = found["$defs"]
+    return defined
+
+
+def _kept() -> dict[str, Any]:
+    kept: dict[str, Any] | None = current_app.extensions.get("resultsq.openapi")
+    if kept is None:
+        kept = current_app.extensions["resultsq.openapi"] = describe(current_app)
+    return kept

@@ -1,0 +1,72 @@
+"""For the machines that watch this one: alive, ready, what is wrong, and figures for Prometheus."""
+
+import shutil
+from collections.abc import Iterator
+
+from flask import Blueprint, Response, json, request
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from resultsq.domain.errors import StoreUnavailable
+from resultsq.domain.role import Role
+from resultsq.store import alerts, migrate, queries
+from resultsq.web import figures, shapes
+from resultsq.web.auth import rule
+from resultsq.web.errors import ApiProblem
+from resultsq.web.node import Node, node
+
+blueprint = Blueprint("ops", __name__)
+
+
+@blueprint.get("/healthz")
+@rule.public
+def alive() -> Response:
+    """The process answers. Nothing else is asked, so that a slow disk does not get it restarted."""
+    return _json(200, {"status": "alive"})
+
+
+@blueprint.get("/readyz")
+@rule.public
+def ready() -> Response:
+    """Whether results would be accepted now. The master and the broker have no say in that."""
+    checks = dict(_checks(node()))
+    fit = all(verdict == "ok" for verdict in checks.values())
+    return _json(200 if fit else 503, {"status": "ready" if fit else "not ready", "checks": checks})
+
+
+@blueprint.get("/metrics")
+@rule.loopback(Role.VIEWER)
+def metrics() -> Response:
+    """The figures of the queue and of the link, in Prometheus' text format."""
+    return Response(figures.of(node()).text(), content_type=CONTENT_TYPE_LATEST)
+
+
+@blueprint.get("/alerts")
+@rule.loopback(Role.VIEWER)
+def standing_alerts() -> Response:
+    """The alerts that stand, for monitors; with `?fail=1` the answer is a 503 while any does."""
+    if (fail := request.args.get("fail", "0")) not in ("0", "1"):
+        raise ApiProblem(422, "`fail` is 0 or 1.")
+    with node().database.read() as conn:
+        found = [one for one in alerts.standing(conn) if one.ended_at is None]
+    told = shapes.Alerts.model_validate({"alerts": found})
+    return Response(told.model_dump_json(), 503 if found and fail == "1" else 200, mimetype="application/json")
+
+
+def _checks(held: Node) -> Iterator[tuple[str, str]]:
+    try:
+        held.database.write(queries.touch)
+        yield "store", "ok"
+        behind = migrate.is_behind(migrate.current(held.database))
+        yield (
+            "schema",
+            "Its schema is older than this version: run `resultsq db upgrade`." if behind else "ok",
+        )
+    except StoreUnavailable as error:
+        yield "store", str(error)
+    room = shutil.disk_usage(held.settings.data_dir).free
+    # the largest body once in the store and once in its journal
+    yield "disk", "ok" if room > 2 * held.settings.max_body_bytes else "There is hardly any room on the disk."
+
+
+def _json(status: int, content: object) -> Response:
+    return Response(json.dumps(content), status, mimetype="application/json")

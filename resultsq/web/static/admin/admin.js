@@ -1,0 +1,93 @@
+// Counts durations on, says when the figures are stale, shows dialogs. Every page works without this file.
+(() => {
+  const STALE_S = 5;
+  const live = document.getElementById("live");
+  const headline = document.getElementById("headline");
+  const dialog = document.getElementById("dialog");
+  let figuresOf = performance.now(); // when the figures shown were taken, by this machine's steady clock
+  let ahead = 0; // how far the server's clock is ahead of this machine's, in milliseconds
+  let shown = "";
+  let said = live?.querySelector("[data-headline]")?.textContent;
+
+  const spell = (seconds) => {
+    const s = Math.max(0, Math.round(seconds));
+    if (s < 120) return `${s} s`;
+    const m = Math.floor(s / 60);
+    if (m < 120) return `${m} min`;
+    const h = Math.floor(m / 60);
+    if (h < 48) return m % 60 ? `${h} h ${m % 60} min` : `${h} h`;
+    return h % 24 ? `${Math.floor(h / 24)} d ${h % 24} h` : `${h / 24} d`;
+  };
+
+  const count = () => {
+    const now = Date.now() + ahead;
+    document.querySelectorAll("[data-since]").forEach((at) => {
+      at.textContent = spell((now - Date.parse(at.dataset.since)) / 1000);
+    });
+    document.querySelectorAll("[data-until]").forEach((at) => {
+      at.textContent = spell((Date.parse(at.dataset.until) - now) / 1000);
+    });
+    const age = (performance.now() - figuresOf) / 1000;
+    live?.classList.toggle("is-stale", age > STALE_S);
+    const mark = document.getElementById("stale");
+    if (mark) {
+      mark.hidden = age <= STALE_S;
+      mark.dataset.word ??= mark.textContent;
+      mark.textContent = `${mark.dataset.word}: ${spell(age)}`;
+    }
+  };
+
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.detail.target !== live) return;
+    if (event.detail.xhr.status !== 200) return;
+    const sent = Date.parse(event.detail.xhr.getResponseHeader("Date"));
+    if (sent) ahead = sent + 500 - Date.now();
+    const age = Number(event.detail.xhr.getResponseHeader("X-Figures-Age")) || 0;
+    figuresOf = performance.now() - age * 1000;
+    // the same bytes as before: what is focused or selected stays
+    if (event.detail.serverResponse === shown) event.detail.shouldSwap = false;
+    shown = event.detail.serverResponse;
+  });
+
+  document.addEventListener("htmx:afterSwap", (event) => {
+    if (event.detail.target === live) {
+      const words = live.querySelector("[data-headline]")?.textContent;
+      if (words !== said) headline.textContent = said = words;
+      count();
+    }
+    if (event.detail.target === dialog && dialog.innerHTML.trim()) dialog.showModal();
+  });
+
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-close]")) {
+      event.preventDefault();
+      dialog.close();
+    }
+  });
+
+  // choosing lines: all on the page, and with shift all between two
+  let before = null;
+  const boxes = () => [...document.querySelectorAll("input[name=ids]")];
+  const tell = () => {
+    const chosen = boxes().filter((box) => box.checked).length;
+    document.querySelectorAll("[data-chosen]").forEach((place) => (place.textContent = chosen));
+    document.querySelectorAll("[data-needs-chosen]").forEach((button) => (button.disabled = !chosen));
+  };
+  document.addEventListener("click", (event) => {
+    const box = event.target;
+    if (box.matches?.("[data-all]")) boxes().forEach((one) => (one.checked = box.checked));
+    if (box.matches?.("input[name=ids]")) {
+      const all = boxes();
+      if (event.shiftKey && before && all.includes(before)) {
+        const [from, to] = [all.indexOf(before), all.indexOf(box)].sort((a, b) => a - b);
+        all.slice(from, to + 1).forEach((one) => (one.checked = box.checked));
+      }
+      before = box;
+    }
+    tell();
+  });
+
+  tell();
+  count();
+  setInterval(count, 1000);
+})();

@@ -1,0 +1,59 @@
+"""resultsq and what people would use instead, side by side: `python -m tests.bench [--short] [--json OUT] [SCENARIO…]`.
+
+Same sheets, same master, same link, same machine, one run. Prints one Markdown table; writes one JSON file and, beside
+it, charts as SVG. The exit status is 1 only where something of resultsq's was lost or doubled.
+"""
+
+import argparse
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from tests.bench import accept, drain, machine, outage, pages, rest, startup, waiting
+from tests.bench.report import Report, Result, said
+
+Scenario = Callable[[bool], Iterator[Result]]
+
+SCENARIOS: dict[str, Scenario] = {
+    "after-outage": outage.after_outage,
+    "lost-answers": outage.lost_answers,
+    "crash": outage.crash,
+    "accept": accept.run,
+    "drain": drain.run,
+    "cost-at-rest": rest.run,
+    "pages": pages.run,
+    "readers": pages.read,
+    "start-up": startup.run,
+    "waiting": waiting.run,
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__.partition("\n")[0])
+    parser.add_argument("--short", action="store_true", help="all of it in under five minutes, with less of everything")
+    parser.add_argument("--json", type=Path, metavar="OUT", help="also write the figures here, and charts beside it")
+    parser.add_argument("scenario", nargs="*", metavar="SCENARIO", help=f"of {', '.join(SCENARIOS)}; none: all")
+    chosen = parser.parse_args()
+    for name in chosen.scenario:
+        if name not in SCENARIOS:
+            parser.error(f"there is no scenario {name}: choose from {', '.join(SCENARIOS)}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that every process that was started ends with this one
+    report = Report(machine.described(), chosen.short)
+    for name in chosen.scenario or SCENARIOS:
+        began = time.monotonic()
+        for result in SCENARIOS[name](chosen.short):
+            report.results.append(result)
+            print(f"{result.scenario}: {result.case}: {result.who}: {said(result)}", file=sys.stderr, flush=True)
+        print(f"{name} took {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+    print(report.markdown())
+    if chosen.json:
+        report.write(chosen.json)
+    for result in report.harmed:
+        print(f"Lost or doubled: {result.scenario}, {result.case}.", file=sys.stderr)
+    return 1 if report.harmed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,235 @@
+"""Accept: durable accepts per second against a bare Flask route, and what a drain and a bad broker do to them.
+
+Both are served by the same waitress with the same threads, each in a process of its own, one after the other,
+to the same clients: threads in another process, with raw keep-alive connections. The bare route inserts the
+same bytes and commits them as durably, and does nothing else.
+"""
+
+import http.client
+import json
+import multiprocessing
+import os
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Any
+
+from flask import Flask, request
+from waitress.server import create_server
+
+from resultsq import logs
+from resultsq.clock import SystemClock
+from resultsq.domain.role import Role
+from resultsq.settings import Settings
+from resultsq.store import events, migrate, tokens
+from resultsq.store.session import Database
+from resultsq.wakeup import Bell
+from resultsq.web.factory import create_app
+from tests.bench import work
+from tests.bench.machine import cpu_s
+from tests.bench.ours import Ours
+from tests.bench.report import OURS, Result
+from tests.support.processes import OtherMaster, Process
+from tests.support.services import Valkey, free_port
+
+THREADS = 8
+FINISHERS = 250
+
+
+def sheet(event: str, number: int, finishers: int) -> bytes:
+    """A results body; each number is another date."""
+    day = f"{1900 + number // 336:04}-{number // 28 % 12 + 1:02}-{number % 28 + 1:02}"
+    rows = [
+        {
+            "position": place,
+            "athlete": f"A{1000000 + place}" if place % 12 else None,
+            "time": f"00:{15 + place // 20:02}:{place % 20 * 3:02}",
+        }
+        for place in range(1, finishers + 1)
+    ]
+    return json.dumps({"event": event, "date": day, "finishers": rows}).encode()
+
+
+def bare(folder: Path) -> Any:
+    """The least that a route can do to insert and commit the body."""
+    engine = Database(f"sqlite:///{folder / 'bare.db'}").engine  # the same SQLite with the same pragmas
+    local = threading.local()
+
+    def connection() -> Any:
+        if not hasattr(local, "connection"):
+            local.connection = engine.raw_connection()
+        return local.connection
+
+    connection().execute("CREATE TABLE bodies (id INTEGER PRIMARY KEY, body BLOB)")
+    app = Flask("bare")
+
+    @app.post("/api/v1/submissions")
+    def insert() -> tuple[dict[str, int], int]:
+        used = connection()
+        used.execute("BEGIN IMMEDIATE")
+        row = used.execute("INSERT INTO bodies (body) VALUES (?)", (request.get_data(),)).lastrowid
+        used.execute("COMMIT")
+        return {"id": row}, 201
+
+    return app
+
+
+def product(folder: Path, broker_url: str = "") -> Any:
+    """The node's own application, with one event and the token in `folder`."""
+    settings = Settings(data_dir=folder)
+    database = Database(settings.store_url)
+    migrate.upgrade(database)
+    now = datetime.now(UTC)
+    event = database.write(lambda conn: events.add(conn, now, "bushy", "Bushy", "Europe/London"))
+    (folder / "token").write_text(database.write(lambda conn: tokens.issue(conn, now, "bench", Role.TEAM, event)))
+    return create_app(settings, database, clock=SystemClock(), bell=Bell(broker_url))
+
+
+def serve(make: Callable[..., Any], arguments: tuple[Any, ...], port: "multiprocessing.Queue[int]") -> None:
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)  # log lines are made and written, and not looked at
+    logs.configure("json", "info")
+    server = create_server(make(*arguments), host="127.0.0.1", port=0, threads=THREADS)
+    port.put(server.effective_port)
+    server.run()
+
+
+def post(port: int, token: str, bodies: list[bytes], took: list[float]) -> None:
+    """Post `bodies` one after the other; append the seconds of each."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
+    for body in bodies:
+        began = time.perf_counter()
+        connection.request("POST", "/api/v1/submissions", body, headers)
+        answer = connection.getresponse()
+        answer.read()
+        took.append(time.perf_counter() - began)
+        assert answer.status == 201, answer.status
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    per_second: float
+    p50_ms: float
+    p99_ms: float
+    cpu_ms: float  # of the server, for one post
+
+
+def measure(folder: Path, make: Callable[..., Any], arguments: tuple[Any, ...], posts: int, clients: int) -> Rate:
+    """So many posts, shared out among the clients, after a warm-up of a tenth."""
+    context = multiprocessing.get_context("spawn")
+    ports: multiprocessing.Queue[int] = context.Queue()
+    process = context.Process(target=serve, args=(make, arguments, ports), daemon=True)
+    process.start()
+    try:
+        port = ports.get(timeout=30)
+        file = folder / "token"
+        token = file.read_text() if file.exists() else ""
+        bodies = [sheet("bushy", number, FINISHERS) for number in range(posts + posts // 10)]
+        post(port, token, bodies[posts:], [])
+        took: list[list[float]] = [[] for _ in range(clients)]
+        threads = [
+            threading.Thread(target=post, args=(port, token, bodies[:posts][start::clients], took[start]))
+            for start in range(clients)
+        ]
+        assert process.pid is not None
+        burnt, began = cpu_s([process.pid]), time.perf_counter()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        elapsed = time.perf_counter() - began
+        burnt = cpu_s([process.pid]) - burnt
+    finally:
+        process.terminate()
+        process.join()
+    answers = [seconds for one in took for seconds in one]
+    assert len(answers) == posts, f"{posts - len(answers)} posts were not accepted"
+    cuts = quantiles(answers, n=100)
+    return Rate(posts / elapsed, cuts[49] * 1000, cuts[98] * 1000, burnt * 1000 / posts)
+
+
+def bare_rate(posts: int, clients: int) -> Rate:
+    with tempfile.TemporaryDirectory() as folder:
+        return measure(Path(folder), bare, (Path(folder),), posts, clients)
+
+
+def our_rate(posts: int, clients: int, broker_url: str = "") -> Rate:
+    with tempfile.TemporaryDirectory() as folder:
+        return measure(Path(folder), product, (Path(folder), broker_url), posts, clients)
+
+
+def during_a_drain(posts: int, clients: int) -> Rate:
+    """A worker publishes a backlog from the same database to a master of 50 ms meanwhile."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        master = stack.enter_context(OtherMaster("--delay", "0.05"))
+        ours = stack.enter_context(Ours(folder, master.url))
+        ours.submit(work.jobs(500 if posts < 1_000 else 3_000))
+        ours.start_workers()
+        return measure(folder, product, (folder,), posts, clients)
+
+
+def run(short: bool) -> Iterator[Result]:
+    rounds, posts = (1, 300) if short else (3, 1_000)
+    yield from _floors(posts)
+    for clients in (8,) if short else (1, 8, 32):
+        pairs = [(bare_rate(posts, clients), our_rate(posts, clients)) for _ in range(rounds)]
+        ratios = [ours.per_second / least.per_second for least, ours in pairs]
+        case = f"{FINISHERS} finishers, {clients} client{'s' * (clients > 1)}"
+        yield _told(case, "bare Flask route", [least for least, _ in pairs])
+        rates = [ours for _, ours in pairs]
+        met = (median(ratios) >= 0.5 and median(one.p99_ms for one in rates) < 50) if clients == 8 else None
+        yield _told(case, OURS, rates, ratios, "≥ 0.5, p99 < 50 ms" if clients == 8 else "", met)
+    rates = [during_a_drain(posts, 8) for _ in range(rounds)]
+    met = median(one.p99_ms for one in rates) < 150
+    yield _told("8 clients, during a drain", OURS, rates, target="p99 < 150 ms", met=met)
+    yield from _brokers(rounds, posts)
+
+
+def _told(
+    case: str,
+    who: str,
+    rates: list[Rate],
+    ratios: list[float] | None = None,
+    target: str = "",
+    met: bool | None = None,
+) -> Result:
+    figures: dict[str, float | None] = {}
+    if ratios:
+        figures = {"ratio": median(ratios), "least": min(ratios), "most": max(ratios)}
+    for name in ("per_second", "p50_ms", "p99_ms", "cpu_ms"):
+        figures[name] = median(getattr(one, name) for one in rates)
+    return Result("accept", case, who, figures, target, met)
+
+
+def _brokers(rounds: int, posts: int) -> Iterator[Result]:
+    """With the broker up, refused and frozen, in turn."""
+    with Valkey() as up, Valkey() as frozen:
+        frozen.freeze()
+        urls = {"up": up.url, "down": f"redis://127.0.0.1:{free_port()}/0", "frozen": frozen.url}
+        turns = [{name: our_rate(posts, 8, url) for name, url in urls.items()} for _ in range(rounds)]
+    for name in urls:
+        beside = [turn[name].p99_ms / turn["up"].p99_ms for turn in turns]
+        target, met = ("", None) if name == "up" else ("p99 ≤ 1.5 × of broker up", median(beside) <= 1.5)
+        yield _told(f"8 clients, broker {name}", OURS, [turn[name] for turn in turns], None, target, met)
+
+
+def _floors(posts: int) -> Iterator[Result]:
+    """What this disk and this driver can do at all."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "jobs"
+        work.write(file, work.jobs(posts, finishers=FINISHERS))
+        wheres = {"inserts": f"sqlite:///{folder}/floor.db", "fdatasync": folder}
+        for name, words in (("inserts", "bare SQLAlchemy insert and commit"), ("fdatasync", "write and fdatasync")):
+            with Process(name, wheres[name], str(file), program=(sys.executable, "-m", "tests.bench.floors")) as floor:
+                assert floor.wait(120) == 0, floor
+                per_second = posts / float(floor.stdout.split()[0])
+            yield Result("accept", f"{FINISHERS} finishers, one after the other", words, {"per_second": per_second})

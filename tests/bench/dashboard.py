@@ -1,0 +1,295 @@
+"""The dashboard with 100,000 submissions and 400,000 attempts: `python -m tests.bench.dashboard [--url …]`.
+
+Seeds a database in bulk (one that was seeded before is taken as it is), asks every page and filter through the
+application itself and prints p50 and p95 of each. The promise is 150 ms p95. The last line is what 50 open
+dashboards cost the process.
+"""
+
+import argparse
+import random
+import re
+import tempfile
+import time
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import quantiles
+from typing import Any
+
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import Connection, event, insert, select, text
+
+from resultsq import logs
+from resultsq.clock import SystemClock
+from resultsq.domain.link import LinkState
+from resultsq.domain.role import Role
+from resultsq.domain.submission import State
+from resultsq.settings import Settings
+from resultsq.store import accounts, migrate
+from resultsq.store.session import Database
+from resultsq.store.tables import Attempt, Audit, Chain, Event, Link, Outage, Payload, Submission, Worker
+from resultsq.wakeup import Bell
+from resultsq.web.factory import create_app
+
+EVENTS = 500
+BODY = b'{"schema":"resultsq.results/1","event":"e","date":"2013-12-07","finishers":[]}'
+FAILURES = (("timeout", None), ("refused", None), ("master-down", 503), ("busy", 429), ("not-our-master", 200))
+
+
+def seed(database: Database, now: datetime, submissions: int, attempts_each: int = 4) -> None:
+    """A month of work: most published, one in fifty waiting, a few for a person, with their attempts."""
+    rng = random.Random(7)
+    made = [
+        {"slug": f"event-{n:04}", "name": f"Event {n}", "time_zone": "Europe/London", "created_at": now}
+        for n in range(EVENTS)
+    ]
+    with database.engine.begin() as conn:
+        conn.execute(insert(Event), made)
+    with database.read() as conn:
+        events = list(conn.execute(select(Event.id).order_by(Event.id)).scalars())
+    link = {
+        "name": "master",
+        "state": LinkState.UP,
+        "since": now - timedelta(minutes=5),
+        "window": 8,
+        "returned_at": now - timedelta(minutes=5),
+        "return_seq": submissions - 50,
+        "probed_at": now,
+        "next_probe_at": now + timedelta(seconds=20),
+    }
+    outages = [
+        {
+            "link": "master",
+            "began_at": now - timedelta(days=day, minutes=45),
+            "ended_at": now - timedelta(days=day, minutes=5),
+            "cause": "timeout",
+            "delayed": submissions // 40,
+            "last_seq": submissions - 50,
+        }
+        for day in range(0, 28, 3)
+    ]
+    worker = {"name": "w1", "started_at": now, "seen_at": now + timedelta(days=1), "version": "0"}
+    with database.engine.begin() as conn:
+        conn.execute(insert(Link), link)
+        conn.execute(insert(Outage), outages)
+        conn.execute(insert(Worker), worker)
+    for start in range(1, submissions + 1, 5000):
+        seqs = range(start, min(start + 5000, submissions + 1))
+        with database.engine.begin() as conn:
+            _some(conn, now, rng, seqs, submissions, events, attempts_each)
+    if not database.is_sqlite:
+        with database.engine.begin() as conn:
+            for table, column in (("submissions", "seq"), ("attempts", "id"), ("chains", "id")):
+                conn.execute(
+                    text(f"SELECT setval(pg_get_serial_sequence('{table}', '{column}'), max({column})) FROM {table}")
+                )
+        with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
+            conn.execute(text("VACUUM ANALYZE"))
+
+
+def _some(
+    conn: Connection,
+    now: datetime,
+    rng: random.Random,
+    seqs: Iterable[int],
+    total: int,
+    events: Sequence[int],
+    attempts_each: int,
+) -> None:
+    rows, chains, attempts = [], [], []
+    for seq in seqs:
+        accepted_at = now - timedelta(days=30) * (total - seq) / total
+        drawn = rng.random()
+        recent = seq > total * 0.98
+        state = State.QUEUED if recent else State.REJECTED if drawn < 0.002 else State.CONFLICT if drawn < 0.003 else (
+            State.WITHDRAWN if drawn < 0.008 else State.SUPERSEDED if drawn < 0.02 else State.PUBLISHED
+        )  # fmt: skip
+        published = state is State.PUBLISHED
+        settled_at = accepted_at + timedelta(seconds=min(rng.expovariate(0.01), (now - accepted_at).total_seconds()))
+        cause, status = rng.choice(FAILURES)
+        if state is State.REJECTED:
+            cause, status, fingerprint = "invalid-sheet", 422, "rejected invalid-sheet"
+        elif state is State.CONFLICT:
+            cause, status, fingerprint = "conflict", 412, "conflict"
+        else:
+            fingerprint = f"{cause} {status or ''}".strip()
+        failed = not published and state is not State.WITHDRAWN
+        event_id = rng.choice(events)
+        chains.append({"id": seq, "kind": "results", "event_id": event_id, "date": f"d{seq}", "versions": 1})
+        rows.append({
+            "seq": seq, "id": str(uuid.UUID(int=rng.getrandbits(128), version=4)), "kind": "results", "chain_id": seq,
+            "event_id": event_id, "date": accepted_at.date().isoformat(), "version": 1, "state": state,
+            "state_at": settled_at, "digest": "sha-256=:" + "x" * 43 + "=:", "rows_digest": "y" * 64,
+            "size": 15000, "finishers": rng.randint(4, 900), "submitted_by": f"team-{event_id}",
+            "accepted_at": accepted_at, "blocked": False, "attempts": attempts_each + rng.randint(-3, 3),
+            "failures": 2 if failed else 0, "cause": cause if failed else None, "status": status if failed else 201,
+            "detail": "It did not get through." if failed else None, "fingerprint": fingerprint if failed else None,
+            "published_as": None, "revision": 1 if published else None,
+            "received_at": settled_at if published else None, "published_at": settled_at if published else None,
+            "in_doubt": False, "silences": 0, "wait_s": 0.0, "lease_s": 0.0, "request_id": "r" * 16,
+        })  # fmt: skip
+        for number in range(1, attempts_each + 1):
+            won = published and number == attempts_each
+            cause, status = rng.choice(FAILURES)
+            attempts.append({
+                "seq": seq, "number": number, "lease": str(uuid.UUID(int=rng.getrandbits(128), version=4)),
+                "worker": "w1", "started_at": accepted_at + timedelta(seconds=number),
+                "ended_at": accepted_at + timedelta(seconds=number + 1), "duration_s": 1.0,
+                "outcome": "accepted" if won else "deferred", "cause": None if won else cause,
+                "status": 201 if won else status, "fingerprint": None if won else f"{cause} {status or ''}".strip(),
+                "request_head": "PUT /v1/events/e/results/d HTTP/1.1\nAuthorization: (hidden)",
+                "answer_head": "HTTP/1.1 201 Created", "answer_body": "{}",
+            })  # fmt: skip
+    conn.execute(insert(Chain), chains)
+    conn.execute(insert(Submission), rows)
+    conn.execute(insert(Payload), [{"seq": row["seq"], "body": BODY} for row in rows])
+    conn.execute(insert(Attempt), attempts)
+    if rows[0]["seq"] == 1:
+        acts = [
+            {
+                "at": now - timedelta(minutes=n),
+                "who": "op",
+                "action": "retry",
+                "target": {"states": ["queued"]},
+                "count": n,
+            }
+            for n in range(2000)
+        ]
+        conn.execute(insert(Audit), acts)
+
+
+# what is asked
+
+
+def addresses(conn: Connection) -> list[str]:
+    """Every page, and filters of each kind: what fits much, little and nothing, by index and without one."""
+    some = [
+        conn.execute(
+            select(Submission.id).where(Submission.state == state).order_by(Submission.seq.desc()).limit(1)
+        ).scalar()
+        for state in (State.QUEUED, State.PUBLISHED, State.CONFLICT, State.REJECTED)
+    ]
+    since = (datetime.now(UTC) - timedelta(days=3)).strftime("%Y-%m-%dT%H:%M")
+    filters = (
+        "", "states=queued", "states=rejected&states=conflict", "waiting_only=true&sort=accepted", "text=event-0042",
+        "text=nobody", "text=team-7", f"text={(some[1] or '')[:8]}", "cause=timeout", "cause=timeout&sort=-attempts",
+        "status=412", "fingerprint=busy+429", "attempts_min=7", "attempts_min=70", "sort=-attempts", "sort=-published",
+        f"accepted_from={since}", "events=event-0007&states=published", "text=event&sort=-published",
+    )  # fmt: skip
+    return [
+        *("/admin", "/admin?span=24h", "/admin?span=30d", "/admin/live?view=overview", "/admin/errors", "/admin/audit"),
+        *("/admin/holds", "/admin/outages/1"),
+        *(f"/admin/submissions/{one}" for one in some if one is not None),
+        *(f"/admin/submissions?{one}" for one in filters),
+    ]
+
+
+def person(app: Flask) -> FlaskClient:
+    """A viewer's browser."""
+    client = app.test_client()
+    found = re.search(r'name="csrf_token" value="([^"]+)"', client.get("/login").text)
+    assert found is not None
+    fields = {"csrf_token": found[1], "name": NAME, "password": PASSWORD}
+    assert client.post("/login", data=fields).status_code == 303
+    return client
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Of one address, in milliseconds; `cpu_ms` is the processor's p50."""
+
+    p50_ms: float
+    p95_ms: float
+    cpu_ms: float
+
+
+def measure(client: FlaskClient, address: str, times: int) -> Timing:
+    wall, worked = [], []
+    for _ in range(times):
+        began, busy = time.perf_counter(), time.thread_time()
+        answer = client.get(address)
+        assert answer.status_code == 200, (address, answer.status_code)
+        wall.append((time.perf_counter() - began) * 1000)
+        worked.append((time.thread_time() - busy) * 1000)
+    cuts = quantiles(wall, n=20)
+    return Timing(cuts[9], cuts[18], quantiles(worked, n=2)[0])
+
+
+def plans(database: Database, client: FlaskClient, address: str) -> Iterable[str]:
+    """The plans of the queries that a page asks."""
+    asked: list[tuple[str, Any]] = []
+
+    @event.listens_for(database.engine, "before_cursor_execute")
+    def note(_conn: object, _cursor: object, statement: str, parameters: Any, *_rest: object) -> None:
+        if statement.startswith("SELECT") and " submissions" in statement:
+            asked.append((statement, parameters))
+
+    client.get(address)
+    event.remove(database.engine, "before_cursor_execute", note)
+    explain = "EXPLAIN QUERY PLAN " if database.is_sqlite else "EXPLAIN "
+    with database.read() as conn:
+        for statement, parameters in asked:
+            yield f"  {' '.join(statement.split())[:110]}"
+            for row in conn.exec_driver_sql(explain + statement, parameters):
+                yield f"      {row[-1]}"
+
+
+def cost_of_polling(client: FlaskClient, open_dashboards: int = 50, every_s: float = 2.0) -> float:
+    """The part of a core that so many open overviews take."""
+    address, tag, polls = "/admin/live?view=overview", "", 300
+    began, busy = time.perf_counter(), time.process_time()
+    for n in range(polls):
+        answer = client.get(address, headers={"If-None-Match": tag, "Accept-Encoding": "gzip"})
+        tag = answer.headers["ETag"]
+        # as they come: evenly
+        time.sleep(max(0.0, began + (n + 1) * every_s / open_dashboards - time.perf_counter()))
+    return (time.process_time() - busy) / (time.perf_counter() - began)
+
+
+NAME, PASSWORD = "bench", "wet hands"
+
+
+def prepared(folder: Path, url: str, submissions: int) -> tuple[Database, FlaskClient, list[str]]:
+    """The seeded database, a viewer's browser and what it will ask."""
+    settings = Settings(data_dir=folder, database_url=url)
+    database = Database(settings.store_url)
+    migrate.upgrade(database)
+    now = datetime.now(UTC)
+    with database.read() as conn:
+        seeded = conn.execute(select(Submission.seq).limit(1)).first() is not None
+    if not seeded:
+        seed(database, now, submissions)
+        hashed = accounts.hash_password(PASSWORD)
+        database.write(lambda conn: accounts.add(conn, now, NAME, hashed, Role.VIEWER))
+    client = person(create_app(settings, database, clock=SystemClock(), bell=Bell("")))
+    with database.read() as conn:
+        return database, client, addresses(conn)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument(
+        "--url", default="", help="of an empty database, or of one that was kept; else SQLite in a temporary folder"
+    )
+    parser.add_argument("--submissions", type=int, default=100_000)
+    parser.add_argument("--times", type=int, default=20)
+    parser.add_argument("--plans", action="store_true", help="print the plans of the list's queries")
+    chosen = parser.parse_args()
+    logs.configure("json", "error")
+    with tempfile.TemporaryDirectory() as folder:
+        database, client, asked = prepared(Path(folder), chosen.url, chosen.submissions)
+        print(f"{database.engine.dialect.name}\n     p50      p95      cpu  (ms)")
+        for address in asked:
+            took = measure(client, address, chosen.times)
+            print(f"{took.p50_ms:8.1f} {took.p95_ms:8.1f} {took.cpu_ms:8.1f}  {address}", flush=True)
+        if chosen.plans:
+            for address in asked:
+                print(address, *plans(database, client, address), sep="\n", flush=True)
+        print(f"50 open dashboards: {cost_of_polling(client):.1%} of a core")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,182 @@
+"""The form under twenty teams: `python -m tests.bench.form [--rounds 3]`.
+
+A web process of its own on SQLite, files of 250-finisher events, and as many teams as the promise names: first spread
+as over a Saturday's minute, then all at the same moment. A check is from the drop of the files to the last byte of
+what is shown; a submit from the button to the last byte of the receipt. Prints p50, p95 and the longest of each, the
+processor time that one costs (which a busy machine does not change) and what pages weigh. The promise is 300 ms p95.
+"""
+
+import argparse
+import os
+import random
+import re
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+from statistics import median, quantiles
+from threading import Barrier
+from typing import Any
+
+import requests
+
+from resultsq.clock import SystemClock
+from resultsq.domain.role import Role
+from resultsq.drill.files import upload
+from resultsq.store import accounts, events, migrate
+from resultsq.store.session import Database
+from tests.bench.machine import cpu_s
+from tests.support.processes import Process
+
+TEAMS, FINISHERS, MINUTE_S = 20, 250, 60.0
+PASSWORD = "wet hands"
+HTMX = {"HX-Request": "true", "Accept": "*/*"}
+
+_HIDDEN = re.compile(r'name="(csrf_token|revision|key)" value="([^"]*)"')
+
+
+@dataclass
+class Team:
+    """A browser that is logged in, at its event's page; seconds of what it did."""
+
+    address: str
+    slug: str
+    rng: random.Random
+    checks: list[float] = field(default_factory=list)
+    submits: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.session = requests.Session()
+        self._post("/login", self._get("/login"), name=self.slug, password=PASSWORD)
+
+    def prepare(self, day: date, submits: bool = True) -> Callable[[], None]:
+        """Choose the day; what is left to do is the check and, if wanted, the submit."""
+        page = f"/submit/{self.slug}"
+        shown = self._post(f"{page}/date", self._get(page), date=day.isoformat())
+        files = [("files", file) for file in upload(self.rng, self.slug, day, FINISHERS).files]
+
+        def go() -> None:
+            checked = self._timed(self.checks, lambda: self._post(f"{page}/files", shown, files))
+            if not submits:
+                return
+            fields = _hidden(checked)
+            assert 'id="send" disabled' not in checked, f"the files of {self.slug} need mending"
+            told = self._timed(self.submits, lambda: self._post(f"{page}/send", checked, key=fields["key"], whole=True))
+            assert "Saved here at" in told
+
+        return go
+
+    def _timed(self, into: list[float], act: Callable[[], str]) -> str:
+        began = time.perf_counter()
+        answer = act()
+        into.append(time.perf_counter() - began)
+        return answer
+
+    def _get(self, path: str) -> str:
+        answer = self.session.get(self.address + path, timeout=30)
+        answer.raise_for_status()
+        return answer.text
+
+    def _post(self, path: str, page: str, files: Any = None, whole: bool = False, **fields: str) -> str:
+        data = {**{name: text for name, text in _hidden(page).items() if name != "key"}, **fields}
+        headers = {} if whole or path == "/login" else HTMX
+        answer = self.session.post(self.address + path, data, files=files, headers=headers, timeout=30)
+        answer.raise_for_status()
+        return answer.text
+
+
+def _hidden(page: str) -> dict[str, str]:
+    return dict(_HIDDEN.findall(page))
+
+
+@contextmanager
+def web(folder: Path) -> Iterator[tuple[str, Process]]:
+    """A web process with its teams."""
+    database = Database(f"sqlite:///{folder / 'resultsq.db'}")
+    migrate.upgrade(database)
+    now, hashed = SystemClock().now(), accounts.hash_password(PASSWORD)
+
+    def people(conn: Any) -> None:
+        for number in range(TEAMS):
+            events.add(conn, now, f"event-{number}", f"Event {number}", "Europe/London")
+            accounts.add(conn, now, f"event-{number}", hashed, Role.TEAM, [f"event-{number}"])
+
+    database.write(people)
+    database.close()
+    with Process("web", "--port", "0", env={"RESULTSQ_DATA_DIR": str(folder), "RESULTSQ_LOG_LEVEL": "info"}) as process:
+        process.wait_for("web.ready", 60)
+        found = re.search(r"http://127\.0\.0\.1:\d+", process.stdout + process.stderr)
+        assert found is not None
+        yield found[0], process
+
+
+def told(name: str, seconds: Sequence[float]) -> str:
+    """One line of figures, in milliseconds."""
+    p95 = quantiles(seconds, n=20, method="inclusive")[-1]
+    figures = (median(seconds), p95, max(seconds))
+    return f"{name:<28} n={len(seconds):<4}" + "".join(
+        f" {label} {one * 1000:7.1f} ms" for label, one in zip(("p50", "p95", "max"), figures, strict=True)
+    )
+
+
+def run(teams: Sequence[Team], rounds: int, spread_s: float, first: date, pid: int) -> None:
+    """Rounds of all teams: each begins at its own moment of `spread_s`, or all at once where that is 0."""
+    spent = 0.0
+    for team in teams:
+        team.checks.clear()
+        team.submits.clear()
+    for number in range(rounds):
+        ready = [team.prepare(first - timedelta(days=7 * number)) for team in teams]
+        together = Barrier(len(teams))
+
+        def one(at: int, go: Callable[[], None], together: Barrier = together) -> None:
+            together.wait()
+            time.sleep(at * spread_s / len(teams))
+            go()
+
+        before = cpu_s([pid])
+        with ThreadPoolExecutor(len(teams)) as pool:
+            for done in [pool.submit(one, at, go) for at, go in enumerate(ready)]:
+                done.result()
+        spent += cpu_s([pid]) - before
+    how = f"spread over {spread_s:g} s" if spread_s else "all at once"
+    print(told(f"check, {how}", [one for team in teams for one in team.checks]))
+    print(told(f"submit, {how}", [one for team in teams for one in team.submits]))
+    print(f"processor, check and submit  {spent / rounds / len(teams) * 1000:.1f} ms of the web process a team")
+
+
+def weights(address: str, team: Team) -> None:
+    """Bytes of bodies on the wire, compressed as for a browser; of the page with a whole sheet in it."""
+
+    def weight(path: str) -> int:
+        with team.session.get(address + path, headers={"Accept-Encoding": "gzip"}, stream=True, timeout=30) as answer:
+            return len(answer.raw.read(decode_content=False))
+
+    page = team.session.get(f"{address}/submit/{team.slug}", timeout=30).text
+    assets = [found for found in re.findall(r'(?:href|src)="([^"#]+\?v=\w+)', page) if "static" in found]
+    team.prepare(date(2026, 1, 10), submits=False)()
+    first = weight(f"/submit/{team.slug}")
+    files = sum(weight(path) for path in dict.fromkeys([*assets, *re.findall(r'use href="([^"#]+)', page)]))
+    print(f"page weight                  first visit {(first + files) / 1000:.1f} kB, later {first / 1000:.1f} kB")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.form", description=__doc__.partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--spread-s", type=float, default=MINUTE_S)
+    chosen = parser.parse_args()
+    saturday = date(2026, 1, 3)
+    with tempfile.TemporaryDirectory() as folder, web(Path(folder)) as (address, process):
+        teams = [Team(address, f"event-{number}", random.Random(number)) for number in range(TEAMS)]
+        print(f"{TEAMS} teams, {FINISHERS} finishers each; load of the machine {os.getloadavg()[0]:.1f}")
+        run(teams, 1, chosen.spread_s, saturday, process.pid)
+        run(teams, chosen.rounds, 0.0, saturday - timedelta(days=700), process.pid)
+        weights(address, teams[0])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""Start-up and footprint of `resultsq up`: seconds to the first accepted submission, memory of all its processes."""
+
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+from urllib.parse import urljoin
+
+import requests
+
+from tests.bench.machine import cpu_s, memory_mb, tree
+from tests.bench.report import OURS, Result
+from tests.support.processes import Process
+from tests.support.services import free_port
+from tests.support.teams import as_json, morning
+from tests.support.waiting import wait_until
+
+_REST_S = 5.0
+
+
+def run(short: bool) -> Iterator[Result]:
+    runs = [_once() for _ in range(1 if short else 5)]
+    yield Result(
+        "start-up",
+        "a new folder: database, broker, master, web, worker",
+        OURS,
+        {name: median(one[name] for one in runs) for name in runs[0]},
+    )
+
+
+def _once() -> dict[str, float]:
+    with tempfile.TemporaryDirectory() as folder:
+        port, env = free_port(), {"RESULTSQ_DATA_DIR": str(Path(folder) / "node")}
+        address = f"http://127.0.0.1:{port}"
+        began = time.monotonic()
+        with Process("up", "--port", str(port), env=env, cwd=Path(folder)) as node:
+            wait_until(lambda: requests.get(f"{address}/healthz", timeout=2).ok, 30, "an answer of /healthz")
+            healthy_s = time.monotonic() - began
+            _said("event", "add", "bushy", "Bushy", env=env)
+            token = _said("token", "issue", "--event", "bushy", env=env)
+            asked = time.monotonic()
+            sent = requests.post(
+                f"{address}/api/v1/submissions",
+                json=as_json(morning(7, finishers=137)),
+                headers={"Authorization": f"Bearer {token}"},
+                timeout=10,
+            )
+            assert sent.status_code == 201, sent.text
+            accepted_s = healthy_s + time.monotonic() - asked
+            status = urljoin(address, sent.headers["Location"])
+            wait_until(lambda: _state(status, token) == "published", 30, "publication")
+            published_s = healthy_s + time.monotonic() - asked
+            burnt, pids = cpu_s([node.pid]), tree(node.pid)
+            time.sleep(_REST_S)
+            return {
+                "healthy_s": healthy_s,
+                "first_accepted_s": accepted_s,
+                "published_s": published_s,
+                "memory_mb": memory_mb([node.pid]),
+                "processes": len(pids),
+                "idle_cpu_percent": 100 * (cpu_s([node.pid]) - burnt) / _REST_S,
+            }
+
+
+def _said(*arguments: str, env: dict[str, str]) -> str:
+    with Process(*arguments, env=env) as command:
+        assert command.wait(30) == 0, command
+        return command.stdout.strip()
+
+
+def _state(address: str, token: str) -> str:
+    return str(requests.get(address, headers={"Authorization": f"Bearer {token}"}, timeout=5).json()["state"])

@@ -1,0 +1,185 @@
+"""A real Chromium, and a node of real processes whose link to its master can be cut."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+
+from resultsq.clock import SystemClock
+from resultsq.domain.role import Role
+from resultsq.store import accounts, events, migrate
+from resultsq.store.session import Database
+from tests.conftest import give_up
+from tests.support.processes import ROOT, OtherMaster, Process
+from tests.support.proxy import Proxy
+from tests.support.services import Missing
+
+ARTEFACTS = ROOT / ".artefacts"
+PHONE, DESK = (360, 740), (1280, 900)
+PASSWORD = "wet hands"
+AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+# nothing that Chromium does by itself may reach for the network
+QUIET = (
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-default-apps",
+    "--disable-domain-reliability",
+    "--disable-sync",
+    "--no-first-run",
+    "--no-pings",
+)
+
+FAILED_CALLS = ("Failed to load resource", "htmx:sendError", "htmx:afterRequest")
+"""Chromium and htmx log every call that could not be made, and every answer of 4xx."""
+
+NewPage = Callable[..., Page]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """One Chromium for the run."""
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
+        give_up(Missing("There is no Chromium on the PATH, so the pages cannot be tried: apt-get install chromium."))
+    arguments = [*QUIET, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=arguments)
+        yield browser
+        browser.close()
+
+
+@dataclass
+class RunningNode:
+    """Web process and worker at `address`; `link` is their way to the master."""
+
+    address: str
+    link: Proxy
+    master: OtherMaster
+    database: Database
+    password_hash: str
+
+    def team(self, slug: str) -> str:
+        """An event and its team's account, both called `slug`."""
+        now = SystemClock().now()
+
+        def make(conn: Any) -> None:
+            events.add(conn, now, slug, f"{slug.title()} parkrun", "Europe/London")
+            accounts.add(conn, now, slug, self.password_hash, Role.TEAM, [slug])
+
+        self.database.write(make)
+        return slug
+
+    def person(self, name: str, role: Role) -> str:
+        """An account that sees all events."""
+        now = SystemClock().now()
+        self.database.write(lambda conn: accounts.add(conn, now, name, self.password_hash, role))
+        return name
+
+
+@pytest.fixture(scope="session")
+def running_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningNode]:
+    """One node for the run: each test brings an event of its own."""
+    folder = tmp_path_factory.mktemp("node")
+    with ExitStack() as stack:
+        master = stack.enter_context(OtherMaster())
+        link = stack.enter_context(Proxy(int(master.url.rpartition(":")[2])))
+        database = Database(f"sqlite:///{folder / 'resultsq.db'}")
+        stack.callback(database.close)
+        migrate.upgrade(database)
+        env = {
+            "RESULTSQ_DATA_DIR": str(folder),
+            "RESULTSQ_MASTER_URL": f"http://127.0.0.1:{link.port}",
+            "RESULTSQ_MASTER_TOKEN": "node-1",
+        }
+        web = stack.enter_context(Process("web", "--port", "0", env=env))
+        stack.enter_context(Process("worker", env=env))
+        web.wait_for("web.ready", 30)
+        address = "http://127.0.0.1:" + (web.stdout + web.stderr).partition("http://127.0.0.1:")[2].split()[0]
+        yield RunningNode(address.strip("\"',"), link, master, database, accounts.hash_password(PASSWORD))
+
+
+@pytest.fixture
+def new_page(chromium: Browser, running_node: RunningNode) -> Iterator[NewPage]:
+    """Opens pages, each with its own cookies. A request to elsewhere, or anything that the policy or the console
+    complains of, fails the test."""
+    contexts = []
+    complaints: list[str] = []
+
+    def heard(message: ConsoleMessage) -> None:
+        if message.type == "error" and not message.text.startswith(FAILED_CALLS):
+            complaints.append(message.text)
+
+    def asked(request: Request) -> None:
+        if not request.url.startswith((running_node.address, "data:")):
+            complaints.append(f"A request left the host: {request.url}")
+
+    def open_page(*, size: tuple[int, int] = DESK, dark: bool = False, scripts: bool = True) -> Page:
+        context = chromium.new_context(
+            base_url=running_node.address,
+            viewport={"width": size[0], "height": size[1]},
+            color_scheme="dark" if dark else "light",
+            reduced_motion="reduce",  # or a colour is measured on its way to another
+            java_script_enabled=scripts,
+            locale="en-GB",
+        )
+        context.set_default_timeout(10_000)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", heard)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", asked)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not complaints
+
+
+@pytest.fixture
+def log_in() -> Callable[[Page, str], Page]:
+    """Logs a person in by the login page."""
+
+    def log_in(page: Page, name: str) -> Page:
+        page.goto("/login")
+        page.get_by_label("Name").fill(name)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Log in").click()
+        page.wait_for_url(lambda url: "/login" not in url)
+        return page
+
+    return log_in
+
+
+@pytest.fixture
+def shoot() -> Callable[[Page, str], Path]:
+    """Keeps a picture of the whole page among the run's artefacts."""
+
+    def shoot(page: Page, name: str) -> Path:
+        ARTEFACTS.mkdir(exist_ok=True)
+        path = ARTEFACTS / f"{name}.png"
+        page.screenshot(path=path, full_page=True, caret="initial")  # hiding it takes a style that the policy refuses
+        return path
+
+    return shoot
+
+
+@pytest.fixture
+def find_nothing() -> Callable[[Page], None]:
+    """Fails with what axe finds on a page, and where the page is wider than its window."""
+
+    def find_nothing(page: Page) -> None:
+        results = Axe().run(page, options=AXE)
+        assert results.violations_count == 0, results.generate_report()
+        wider = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert wider <= 0, f"{page.url} is {wider} px wider than its window"
+
+    return find_nothing

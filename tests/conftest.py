@@ -1,0 +1,135 @@
+"""Folder → marker, the order of running, and the services that tests ask for by name.
+
+A missing service skips its tests on a developer's machine and fails them where the environment says CI=true.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from tests.support import netns, services
+from tests.support.processes import OtherMaster, Process
+
+HERE = Path(__file__).parent
+MARKERS = ("unit", "integration", "faults", "browser")
+"""The folders that hold tests, in the order of running: what is cheap tells first."""
+
+collect_ignore = ["bench", "support", "samples"]
+
+
+def _folder(item: pytest.Item) -> str:
+    return item.path.relative_to(HERE).parts[0]
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m looks at the markers
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if _folder(item) not in MARKERS:
+            raise pytest.UsageError(f"{item.path} is in none of the folders {', '.join(MARKERS)}")
+        item.add_marker(_folder(item))
+    items.sort(key=lambda item: MARKERS.index(_folder(item)))
+
+
+def give_up(missing: services.Missing) -> NoReturn:
+    """Skip for want of a service, or fail where nothing may be wanting."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(str(missing), pytrace=False)
+    pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[services.PostgreSQL]:
+    """A PostgreSQL server for the whole run."""
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(services.PostgreSQL())
+        except services.Missing as missing:
+            give_up(missing)
+        yield server
+
+
+@pytest.fixture
+def postgres_url_factory(postgresql: services.PostgreSQL) -> Iterator[Callable[[], str]]:
+    """Makes empty databases, each gone with the test: `postgresql+psycopg://…` URLs."""
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(postgresql.database())
+
+
+@pytest.fixture
+def postgres_url(postgres_url_factory: Callable[[], str]) -> str:
+    """An empty database of the test's own."""
+    return postgres_url_factory()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of each make in turn, as a SQLAlchemy URL."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'store.db'}"
+    return str(request.getfixturevalue("postgres_url"))
+
+
+def _valkey() -> Iterator[services.Valkey]:
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(services.Valkey())
+        except services.Missing as missing:
+            give_up(missing)
+        yield server
+
+
+@pytest.fixture
+def valkey() -> Iterator[services.Valkey]:
+    """A Valkey of the test's own, which may be killed, frozen and flushed."""
+    yield from _valkey()
+
+
+@pytest.fixture(scope="session")
+def shared_valkey() -> Iterator[services.Valkey]:
+    """A Valkey for the whole run: for tests that treat it well."""
+    yield from _valkey()
+
+
+@pytest.fixture
+def cable() -> Iterator[netns.Cable]:
+    """Two namespaces and a cable between them; the master's port is 8080."""
+    with ExitStack() as stack:
+        try:
+            laid = stack.enter_context(netns.Cable(8080))
+        except services.Missing as missing:
+            give_up(missing)
+        except netns.Forbidden as forbidden:
+            pytest.skip(str(forbidden))
+        yield laid
+
+
+@pytest.fixture
+def other_master() -> Iterator[OtherMaster]:
+    """A master that shares no code with the product."""
+    with OtherMaster() as master:
+        yield master
+
+
+@pytest.fixture
+def start_process() -> Iterator[Callable[..., Process]]:
+    """Starts processes as `Process(…)` would; they end with the test, whose failure shows their output."""
+    with ExitStack() as stack:
+        started: list[Process] = []
+
+        def start(*arguments: str | Path, **options: Any) -> Process:
+            started.append(stack.enter_context(Process(*arguments, **options)))
+            return started[-1]
+
+        yield start
+        for process in started:
+            print(process)  # pytest shows it where the test failed
+
+
+@pytest.fixture
+def free_port() -> Callable[[], int]:
+    """Names a port on loopback that nothing listens on."""
+    return services.free_port

@@ -1,0 +1,59 @@
+"""Actions on a node's store of each make; nothing is sent anywhere."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from resultsq.clock import ManualClock
+from resultsq.store import actions
+from resultsq.store.actions import Progress, Target
+from tests.support.nodes import NOW, Node, migrated
+
+
+class Operator:
+    """An operator at a node."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+
+    def start(self, verb: str, target: Target, **more: Any) -> str:
+        return self.node.database.write(
+            lambda conn: actions.start(conn, self.node.now, "op", verb, target, "a reason", **more)
+        )
+
+    def advance(self, action: str, most: int = 500) -> bool:
+        return self.node.database.write(lambda conn: actions.advance(conn, self.node.now, action, most))
+
+    def finish(self, action: str) -> Progress:
+        while self.advance(action):
+            pass
+        return self.progress(action)
+
+    def act(self, verb: str, target: Target, **more: Any) -> Progress:
+        """All of an action at once."""
+        return self.finish(self.start(verb, target, **more))
+
+    def progress(self, action: str) -> Progress:
+        with self.node.database.read() as conn:
+            found = actions.progress(conn, action)
+        assert found is not None
+        return found
+
+    def write(self, work: Callable[..., Any], *arguments: Any) -> Any:
+        """A function of `actions` in a transaction of its own."""
+        return self.node.database.write(lambda conn: work(conn, self.node.now, "op", *arguments))
+
+    def go_on(self) -> None:
+        """As the worker's chore does."""
+        actions.go_on(self.node.database, ManualClock(self.node.now))
+
+
+@pytest.fixture
+def op(store_url: str) -> Iterator[Operator]:
+    database = migrated(store_url)
+    node = Node(database)
+    node.now = NOW
+    node.probe()
+    yield Operator(node)
+    database.close()

@@ -1,0 +1,91 @@
+"""Two nodes, a master with its real ledger, and bundles between them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from cryptography.fernet import MultiFernet
+
+from resultsq.clock import ManualClock
+from resultsq.delivery import bundle, courier
+from resultsq.delivery.masters import open_master
+from resultsq.domain.ports import Master, ReceiptPage
+from resultsq.domain.submission import State
+from tests.support.nodes import NOW, Node, migrated
+
+
+class Far:
+    """The master, straight in its database."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.clock = ManualClock(NOW)
+        self.master: Master = open_master(url, "a token", clock=self.clock)
+        assert self.master.probe().cause is None, "it makes its tables"
+
+    def has(self) -> dict[str, int]:
+        """Submission → revision, each once."""
+        page = self.master.receipts(None, None, None)
+        assert isinstance(page, ReceiptPage)
+        found = {one.submission: one.revision for one in page.receipts}
+        assert len(found) == len(page.receipts)
+        return found
+
+    def loses(self, submission: str) -> None:
+        """As after a restore from an older backup."""
+        engine = sa.create_engine(self.url)
+        number = "(SELECT number FROM master_sheets WHERE submission = :id)"
+        with engine.begin() as conn:
+            for table in ("master_finishers", "master_volunteers"):
+                conn.execute(sa.text(f"DELETE FROM {table} WHERE sheet = {number}"), {"id": submission})
+            conn.execute(sa.text("DELETE FROM master_sheets WHERE submission = :id"), {"id": submission})
+        engine.dispose()
+
+
+def deliver_all(node: Node, far: Far) -> None:
+    """Turns until nothing goes any more."""
+    while leases := node.claim():
+        ends = [courier.deliver(far.master, lease, far.clock, 0.5) for lease in leases]
+        node.turn(*ends, free=0)
+
+
+def export(node: Node, locks: MultiFernet) -> bytes:
+    content, _ = bundle.export(node.database, node.now, locks, [State.QUEUED])
+    return content
+
+
+def take_in(node: Node, content: bytes, locks: MultiFernet) -> tuple[int, int]:
+    return bundle.take_in(node.database, node.now, bundle.unseal(content, locks), "Europe/London")
+
+
+@pytest.fixture
+def far(tmp_path: Path) -> Iterator[Far]:
+    found = Far(f"sqlite:///{tmp_path / 'master.db'}")
+    yield found
+    found.master.close()
+
+
+@pytest.fixture
+def here(store_url: str) -> Iterator[Node]:
+    """The node whose link is gone, on each make of database."""
+    database = migrated(store_url)
+    node = Node(database)
+    node.probe()
+    yield node
+    database.close()
+
+
+@pytest.fixture
+def there(tmp_path: Path) -> Iterator[Node]:
+    """Another node, which has never heard of the events."""
+    database = migrated(f"sqlite:///{tmp_path / 'there.db'}")
+    node = Node(database, events=("elsewhere",))
+    node.probe()
+    yield node
+    database.close()
+
+
+@pytest.fixture
+def locks() -> MultiFernet:
+    return bundle.keys(bundle.new_key())

@@ -1,0 +1,144 @@
+"""By either road or by both: once at the master, and each node learns of it."""
+
+from dataclasses import replace
+
+import pytest
+from cryptography.fernet import MultiFernet
+
+from resultsq.delivery import bundle
+from resultsq.domain.errors import HeadMoved, InputRefused, SettingsError
+from resultsq.domain.submission import State
+from tests.integration.bundle.conftest import Far, deliver_all, export, take_in
+from tests.support.nodes import Node, lost
+
+
+def test_it_is_there_once_when_the_bundle_and_then_the_network_bring_it(
+    here: Node, far: Far, locks: MultiFernet
+) -> None:
+    made = here.accept().id
+    said = bundle.give_to_master(far.master, bundle.unseal(export(here, locks), locks))
+    assert [(one.submission, one.word) for one in said] == [(made, "published")]
+    deliver_all(here, far)
+    assert far.has() == {made: 1}
+    assert here.state(made) is State.PUBLISHED
+
+
+def test_it_is_there_once_when_the_network_and_then_the_bundle_bring_it(
+    here: Node, far: Far, locks: MultiFernet
+) -> None:
+    made = here.accept().id
+    content = export(here, locks)
+    deliver_all(here, far)
+    assert [one.word for one in bundle.give_to_master(far.master, bundle.unseal(content, locks))] == ["published"]
+    assert far.has() == {made: 1}
+
+
+def test_both_nodes_know_and_it_is_there_once_when_another_node_takes_it_in(
+    here: Node, there: Node, far: Far, locks: MultiFernet
+) -> None:
+    made = [here.accept(event).id for event in ("bushy", "richmond")]
+    content = export(here, locks)
+    assert take_in(there, content, locks) == (2, 0)
+    assert take_in(there, content, locks) == (0, 2)
+    deliver_all(there, far)
+    deliver_all(here, far)
+    assert far.has() == dict.fromkeys(made, 1)
+    for node in (here, there):
+        assert [node.state(one) for one in made] == [State.PUBLISHED] * 2
+
+
+def test_a_correction_lands_on_top_when_its_predecessor_went_by_the_other_road(
+    here: Node, there: Node, far: Far, locks: MultiFernet
+) -> None:
+    first = here.accept().id
+    take_in(there, export(here, locks), locks)
+    second = here.accept(rows=4, corrects=first).id
+    deliver_all(there, far)
+    deliver_all(here, far)
+    assert far.has() == {first: 1, second: 2}
+    assert (here.state(first), here.state(second)) == (State.CORRECTED, State.PUBLISHED)
+
+
+def test_a_whole_chain_lands_in_its_order_when_it_travels_in_a_bundle(
+    here: Node, there: Node, far: Far, locks: MultiFernet
+) -> None:
+    first = here.accept().id
+    here.try_one(lost())  # so that the second cannot step over it
+    here.probe()
+    second = here.accept(rows=4, corrects=first).id
+    assert take_in(there, export(here, locks), locks) == (2, 0)
+    deliver_all(there, far)
+    assert far.has() == {first: 1, second: 2}
+
+
+def test_nobody_can_say_what_the_master_has_when_it_was_exported(here: Node, locks: MultiFernet) -> None:
+    made = here.accept().id
+    export(here, locks)
+    (attempt,) = here.attempts(made)
+    assert (attempt.outcome, attempt.cause, here.row(made).attempts) == ("unknown", "exported", 1)
+    with pytest.raises(HeadMoved):
+        here.withdraw(made)
+    assert here.state(made) is State.QUEUED
+
+
+# what cannot be opened
+
+
+def test_nothing_is_taken_when_the_key_is_another(here: Node, there: Node, locks: MultiFernet) -> None:
+    here.accept()
+    with pytest.raises(InputRefused, match="another key"):
+        take_in(there, export(here, locks), bundle.keys(bundle.new_key()))
+    assert there.count() == 0
+
+
+def test_nothing_is_taken_when_one_byte_was_changed_or_cut_off(here: Node, there: Node, locks: MultiFernet) -> None:
+    here.accept()
+    content = export(here, locks)
+    middle = len(content) // 2
+    changed = content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+    for spoilt in (changed, content[:-10], content[:middle], b"", b"PK\x03\x04 a zip"):
+        with pytest.raises(InputRefused):
+            take_in(there, spoilt, locks)
+    assert there.count() == 0
+
+
+def test_nothing_is_taken_when_a_sheet_is_not_what_its_digest_says(here: Node, locks: MultiFernet) -> None:
+    here.accept()
+    (one,) = bundle.unseal(export(here, locks), locks)
+    other = replace(one, body=one.body.replace(b"00:17:01", b"00:16:01"))
+    assert other != one
+    with pytest.raises(InputRefused, match="digest"):
+        bundle.unseal(bundle.seal([other], here.now, locks), locks)
+
+
+def test_the_other_node_cannot_say_either_what_the_master_has(here: Node, there: Node, locks: MultiFernet) -> None:
+    made = here.accept().id
+    take_in(there, export(here, locks), locks)
+    with pytest.raises(HeadMoved):
+        there.withdraw(made)
+
+
+@pytest.mark.parametrize("inside", [b"", b"{}", b"[]", b"not packed", b"\x1f\x8b\x08\x00"])
+def test_it_is_no_bundle_when_the_key_fits_and_the_content_does_not(inside: bytes, locks: MultiFernet) -> None:
+    with pytest.raises(InputRefused, match="no bundle"):
+        bundle.unseal(locks.encrypt(inside), locks)
+
+
+def test_an_old_bundle_opens_when_a_new_key_was_put_before_the_old_one(here: Node, there: Node) -> None:
+    here.accept()
+    old, new = bundle.new_key(), bundle.new_key()
+    content = export(here, bundle.keys(old))
+    assert take_in(there, content, bundle.keys(f"{new},{old}")) == (1, 0)
+
+
+def test_nothing_can_be_read_in_it_without_the_key(here: Node, locks: MultiFernet) -> None:
+    made = here.accept()
+    content = export(here, locks)
+    for secret in (made.id, "bushy", "A1007919"):
+        assert secret.encode() not in content
+
+
+@pytest.mark.parametrize("text", ["", " , ", "short"])
+def test_no_bundle_is_made_when_the_keys_are_none(text: str) -> None:
+    with pytest.raises(SettingsError, match="BUNDLE_KEYS"):
+        bundle.keys(text)

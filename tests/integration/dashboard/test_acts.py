@@ -1,0 +1,141 @@
+"""What operators change: exactly what they chose, said beforehand, written down, and undone where it can be."""
+
+import json
+
+from sqlalchemy import select
+
+from resultsq.domain.outcome import Cause
+from resultsq.domain.submission import State
+from resultsq.store import queries
+from resultsq.store.tables import Audit
+from tests.integration.dashboard.conftest import Person
+from tests.support.nodes import Node, accepted, finishers, moved, unsent
+
+
+def audit(node: Node) -> list[tuple[str, int, str]]:
+    with node.database.read() as conn:
+        rows = conn.execute(select(Audit.action, Audit.count, Audit.reason).order_by(Audit.id))
+        return [(action, count, reason) for action, count, reason in rows]
+
+
+def test_nothing_else_is_touched_when_an_action_has_a_filter(sqlite_node: Node, operator: Person) -> None:
+    node = sqlite_node
+    mine = [node.accept("bushy", date=f"2013-11-0{n}").id for n in range(1, 4)]
+    others = [node.accept("richmond", date=f"2013-11-0{n}").id for n in range(1, 4)]
+    dialog = operator.post("/admin/ask", filtered="withdraw", events="bushy", states="queued")
+    assert "Withdraw: 3 submissions" in dialog.text
+    assert operator.confirm(dialog, reason="").status_code == 422, "it stops something: why is asked"
+    done = operator.confirm(dialog, reason="sent twice")
+    assert "3 of 3 done" in operator.page(done.location)
+    assert {node.state(one) for one in mine} == {State.WITHDRAWN}
+    assert {node.state(one) for one in others} == {State.QUEUED}
+    assert audit(node) == [("withdraw", 3, "sent twice")]
+    assert "sent twice" in operator.page("/admin/audit")
+
+
+def test_a_row_that_moved_on_is_skipped_and_said_when_the_dialog_was_open(sqlite_node: Node, operator: Person) -> None:
+    node = sqlite_node
+    first, second = node.accept("bushy").id, node.accept("richmond").id
+    dialog = operator.post("/admin/ask", chosen="withdraw", ids=[first, second])
+    assert "Withdraw: 2 submissions" in dialog.text
+    lease = node.claim_one()
+    node.settle(lease, accepted(lease))
+    done = operator.confirm(dialog, reason="by mistake")
+    page = operator.page(done.location)
+    assert "1 of 2 done" in page
+    assert "1 was skipped: it had moved on meanwhile" in page
+    assert [node.state(one) for one in (first, second)] == [State.PUBLISHED, State.WITHDRAWN]
+
+
+def test_what_cannot_be_done_is_said_beforehand_when_it_fits_the_filter(sqlite_node: Node, operator: Person) -> None:
+    sqlite_node.accept("bushy")
+    sqlite_node.accept("richmond")
+    sqlite_node.publish_one()
+    text = operator.post("/admin/ask", filtered="retry").text
+    assert "Retry now: 1 submission" in text
+    assert "1 more fits, but this cannot be done to it" in text
+    assert "disabled" in operator.post("/admin/ask", filtered="release").text
+
+
+def test_a_withdrawal_is_undone_when_it_was_a_mistake(sqlite_node: Node, operator: Person) -> None:
+    ids = [sqlite_node.accept(event).id for event in ("bushy", "richmond")]
+    done = operator.confirm(operator.post("/admin/ask", filtered="withdraw"), reason="oops")
+    action = done.location.rpartition("/")[2]
+    assert "Undo this withdrawal" in operator.page(done.location)
+    undone = operator.confirm(operator.post("/admin/ask", filtered="undo", action=action))
+    assert "2 of 2 done" in operator.page(undone.location)
+    assert {sqlite_node.state(one) for one in ids} == {State.QUEUED}
+
+
+def test_a_retry_is_due_at_once_and_costs_nothing_when_it_was_put_off(sqlite_node: Node, operator: Person) -> None:
+    one = sqlite_node.accept("bushy").id
+    sqlite_node.try_one(unsent(Cause.MASTER_DOWN))
+    before = sqlite_node.row(one)
+    assert before.next_attempt_at is not None
+    operator.confirm(operator.post("/admin/ask", chosen="retry", ids=[one]))
+    after = sqlite_node.row(one)
+    assert (after.next_attempt_at, after.attempts, after.failures) == (None, before.attempts, before.failures)
+
+
+def test_a_conflict_is_resolved_when_somebody_has_seen_both_sheets(sqlite_node: Node, operator: Person) -> None:
+    node = sqlite_node
+    one = node.accept("bushy", 3).id
+    theirs = {
+        "schema": "resultsq.results/1", "event": "bushy", "date": "2013-12-07", "submitted_by": "other",
+        "submitted_at": "2013-12-07T10:00:00Z", "volunteers": [],
+        "finishers": [row.model_dump(mode="json") for row in finishers(2)],
+    }  # fmt: skip
+    head = "00000000-0000-4000-8000-000000000001"
+    node.try_one(moved(head, 4, json.dumps(theirs).encode()))
+    page = operator.page(f"/admin/submissions/{one}")
+    assert "Published there: 00000000-0000-4000-8000-000000000001, revision 4" in page
+    assert page.count('class="differs"') == 1, "the third line is ours alone"
+    dialog = operator.post("/admin/ask", resolve="publish-over", ids=one)
+    assert operator.confirm(dialog, reason="ours has all three").status_code == 303
+    row = node.row(one)
+    assert (row.state, row.base) == (State.QUEUED, head)
+    assert ("publish over", 1, "ours has all three") in audit(node)
+    assert "ours has all three" in operator.page(f"/admin/submissions/{one}")
+
+
+def test_an_event_waits_when_it_is_held_and_goes_when_released(sqlite_node: Node, operator: Person) -> None:
+    node = sqlite_node
+    held, free = node.accept("bushy").id, node.accept("richmond").id
+    assert operator.post("/admin/holds", event="nowhere", reason="x").status_code == 404
+    assert operator.post("/admin/holds", event="bushy", reason="").status_code == 422
+    assert operator.post("/admin/holds", event="bushy", reason="wrong course").status_code == 303
+    assert "wrong course" in operator.page("/admin/holds")
+    why = operator.page(f"/admin/submissions/{held}")
+    assert "holds this event (wrong course)" in why
+    assert [lease.submission for lease in node.claim()] == [free]
+    with node.database.read() as conn:
+        (hold,) = queries.holds(conn, node.now)
+    assert operator.post(f"/admin/holds/{hold.id}/release").status_code == 303
+    assert [lease.submission for lease in node.claim()] == [held]
+    assert [action for action, _, _ in audit(node)] == ["hold", "release"]
+
+
+def test_everything_waits_until_its_time_when_the_destination_is_held(sqlite_node: Node, operator: Person) -> None:
+    node = sqlite_node
+    node.accept("bushy")
+    assert operator.post("/admin/holds", reason="x", release_at="2013-12-07T12:00").status_code == 422, "over already"
+    assert operator.post("/admin/holds", reason="a drill", release_at="2013-12-07T12:10").status_code == 303
+    node.pass_time(2)
+    page = operator.page("/admin")
+    assert "Held" in page
+    assert "a drill" in page
+    assert node.claim() == []
+    node.pass_time(400)
+    assert len(node.claim()) == 1
+
+
+def test_a_held_submission_is_released_by_its_own_page_when_an_operator_says_so(
+    sqlite_node: Node, operator: Person
+) -> None:
+    one = sqlite_node.accept("bushy").id
+    operator.confirm(operator.post("/admin/ask", chosen="hold", ids=[one]), reason="to be looked at")
+    assert sqlite_node.claim() == []
+    page = operator.page(f"/admin/submissions/{one}")
+    assert "holds this submission (to be looked at)" in page
+    operator.confirm(operator.post("/admin/ask", chosen="release", ids=[one]))
+    assert len(sqlite_node.claim()) == 1

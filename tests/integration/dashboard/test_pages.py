@@ -1,0 +1,200 @@
+"""The pages: who sees what, what is in the URL, what a quiet poll costs, and what a spreadsheet gets."""
+
+import csv
+import io
+import re
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import Connection
+
+from resultsq.domain.outcome import Cause
+from resultsq.domain.role import Role
+from resultsq.store import actions, board
+from tests.integration.dashboard.conftest import LogIn, Person
+from tests.support.nodes import Node, lost, moved, rejected
+
+PAGES = ("", "?span=24h", "?span=30d", "/live", "/submissions", "/errors", "/holds", "/audit", "/submissions.csv")
+ADMIN_PAGES = ("/people",)
+
+
+@pytest.fixture
+def one_of_each(sqlite_node: Node) -> list[str]:
+    """The ids of a rejected one, one in conflict, one put off and one in its turn."""
+    node = sqlite_node
+    ids = []
+    for event, outcome in (("bushy", rejected()), ("richmond", moved(None)), ("wimbledon", lost(Cause.TIMEOUT))):
+        ids.append(node.accept(event).id)
+        node.try_one(outcome)
+        node.probe()
+    ids.append(node.accept("bushy", date="2013-11-30").id)
+    return ids
+
+
+def test_every_page_answers_when_a_viewer_asks(one_of_each: list[str], viewer: Person) -> None:
+    for path in (*PAGES, *(f"/submissions/{one}" for one in one_of_each)):
+        assert viewer.get(f"/admin{path}").status_code == 200, path
+    assert all(viewer.get(f"/admin{path}").status_code == 403 for path in ADMIN_PAGES)
+
+
+def test_nothing_is_offered_and_nothing_is_taken_when_a_viewer_tries(one_of_each: list[str], viewer: Person) -> None:
+    for path in (*PAGES[:-1], *(f"/submissions/{one}" for one in one_of_each)):
+        forms = re.findall(r'<form[^>]*method="post"[^>]*action="([^"]+)"', viewer.page(f"/admin{path}"))
+        assert set(forms) <= {"/logout"}, path
+    for path in ("/ask", "/actions", "/holds", "/publish-over", "/people/disable"):
+        assert viewer.post(f"/admin{path}", verb="retry", ids=one_of_each).status_code in (400, 403)
+
+
+def test_only_the_login_is_shown_when_nobody_is_logged_in_or_a_team_is(log_in: LogIn) -> None:
+    team = log_in(Role.TEAM)
+    assert team.get("/admin").status_code == 403
+    team.client.delete_cookie("resultsq")
+    assert team.get("/admin").location.startswith("/login")
+    assert team.get("/admin/live", **{"HX-Request": "true"}).headers["HX-Redirect"].startswith("/login")
+
+
+def test_an_operator_changes_nothing_when_the_node_only_shows(one_of_each: list[str], log_in: LogIn) -> None:
+    operator = log_in(Role.ADMIN, read_only=True)
+    token = re.search(r'name="csrf_token" value="([^"]+)"', operator.page("/admin"))
+    assert token is not None
+    for path in ("/ask", "/actions", "/holds", "/publish-over", "/people/link", "/people/disable"):
+        answer = operator.client.post(f"/admin{path}", data={"csrf_token": token[1], "verb": "retry", "reason": "x"})
+        assert answer.status_code == 403, path
+        assert "changes nothing" in answer.text
+    assert "dashboard.ask" not in operator.page("/admin/submissions")
+
+
+def test_a_form_without_its_token_is_refused_when_it_comes_from_elsewhere(operator: Person) -> None:
+    assert operator.client.post("/admin/holds", data={"reason": "x"}).status_code == 400
+
+
+def test_a_poll_is_nothing_new_when_nothing_changed_and_time_passed(sqlite_node: Node, viewer: Person) -> None:
+    sqlite_node.accept()
+    first = viewer.get("/admin/live?view=overview")
+    sqlite_node.pass_time(4)
+    again = viewer.get("/admin/live?view=overview", **{"If-None-Match": first.headers["ETag"]})
+    assert (again.status_code, again.data, again.headers["X-Figures-Age"]) == (304, b"", "0.0")
+    sqlite_node.accept("richmond")
+    sqlite_node.pass_time(4)
+    changed = viewer.get("/admin/live?view=overview", **{"If-None-Match": again.headers["ETag"]})
+    assert changed.status_code == 200
+
+
+def test_the_store_is_asked_once_when_many_look_at_the_same_time(
+    sqlite_node: Node, viewer: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    real = board.pulse
+
+    def pulse(conn: Connection, now: datetime) -> board.Pulse:
+        asked.append(now)
+        return real(conn, now)
+
+    monkeypatch.setattr(board, "pulse", pulse)
+    for _ in range(20):
+        assert viewer.get("/admin/live").status_code == 200
+    assert len(asked) == 1
+    sqlite_node.pass_time(2)
+    viewer.get("/admin/live")
+    assert len(asked) == 2
+
+
+def test_the_banner_says_what_is_the_matter_when_an_outage_begins_and_ends(sqlite_node: Node, viewer: Person) -> None:
+    node = sqlite_node
+    assert "All is well" in viewer.page("/admin")
+    node.probe(Cause.TIMEOUT)
+    node.accept_many(3)
+    node.pass_time(4)
+    page = viewer.page("/admin")
+    assert "The link is down" in page
+    assert "no answer came in time" in page
+    assert "Next probe" in page
+    node.probe(Cause.NOT_OUR_MASTER)
+    node.pass_time(2)
+    assert "Not our master" in viewer.page("/admin")
+    node.probe()
+    node.pass_time(2)
+    assert "Catching up" in viewer.page("/admin")
+    for _ in range(3):
+        node.publish_one()
+    node.pass_time(3)
+    assert re.search(r"3 that waited were published in \d+ s", viewer.page("/admin"))
+
+
+def test_the_csv_is_the_list_when_it_is_filtered_and_sorted(one_of_each: list[str], viewer: Person) -> None:
+    for query in ("", "?states=rejected&states=conflict", "?sort=accepted", "?text=bushy&sort=-attempts"):
+        shown = re.findall(r"/admin/submissions/([0-9a-f-]{36})", viewer.page(f"/admin/submissions{query}"))
+        rows = list(csv.DictReader(io.StringIO(viewer.page(f"/admin/submissions.csv{query}"))))
+        assert [row["id"] for row in rows] == shown
+        assert shown
+
+
+def test_a_formula_is_text_when_it_comes_in_a_csv(sqlite_node: Node, viewer: Person) -> None:
+    sqlite_node.accept(by="=HYPERLINK(1)")
+    (row,) = csv.DictReader(io.StringIO(viewer.page("/admin/submissions.csv")))
+    assert row["submitted_by"] == "'=HYPERLINK(1)"
+    assert not re.search(r"(^|,)[=+@-]", viewer.page("/admin/submissions.csv"), re.MULTILINE)
+
+
+def test_a_filter_is_kept_when_pages_are_turned_and_sorted(sqlite_node: Node, viewer: Person) -> None:
+    sqlite_node.accept_many(60)
+    sqlite_node.accept("richmond")
+    page = viewer.page("/admin/submissions?events=bushy&size=25&sort=-attempts")
+    links = [one.replace("&amp;", "&") for one in re.findall(r'href="(/admin/submissions\?[^"]+)"', page)]
+    onward = next(one for one in links if "after=" in one)
+    assert {"events=bushy", "size=25", "sort=-attempts"} <= set(onward.partition("?")[2].split("&"))
+    assert any("sort=-published" in one and "events=bushy" in one and "after=" not in one for one in links)
+    assert "60 submissions" in page
+    assert "richmond" not in viewer.page(onward)
+
+
+def test_what_makes_no_sense_is_said_when_an_address_is_mistyped(viewer: Person) -> None:
+    for query in ("states=lost", "status=x", "sort=colour", "after=zzz", "accepted_from=soon"):
+        answer = viewer.get(f"/admin/submissions?{query}", Accept="text/html")
+        assert answer.status_code == 422, query
+    assert viewer.get("/admin/submissions/none").status_code == 404
+
+
+def test_times_are_the_nodes_own_with_utc_behind_them_when_it_is_summer(sqlite_node: Node, viewer: Person) -> None:
+    sqlite_node.now = sqlite_node.now.replace(month=7) + timedelta(days=365)
+    sqlite_node.accept()
+    page = viewer.page("/admin/submissions")
+    assert re.search(r'title="2014-07-07 12:05:00 UTC">13:05:00<', page)
+
+
+def test_markup_is_text_when_it_is_in_a_name_or_a_reason(sqlite_node: Node, viewer: Person) -> None:
+    evil = "<script>alert(1)</script>"
+    sqlite_node.accept(by=evil)
+    sqlite_node.database.write(lambda conn: actions.place_hold(conn, sqlite_node.now, evil, None, evil))
+    for path in ("/admin", "/admin/submissions", "/admin/holds", "/admin/audit"):
+        assert evil not in viewer.page(path)
+
+
+def test_an_account_is_managed_when_an_admin_does_it(sqlite_node: Node, log_in: LogIn) -> None:
+    admin, viewer = log_in(Role.ADMIN), log_in(Role.VIEWER)
+    name = f"viewer {sqlite_node.now:%H%M%S} False"
+    assert name in admin.page("/admin/people")
+    assert re.search(r"http://localhost/password/[\w-]{40,}", admin.post("/admin/people/link", name=name).text)
+    assert viewer.get("/admin").status_code == 200
+    assert admin.post("/admin/people/disable", name=name).status_code == 303
+    assert viewer.get("/admin").location.startswith("/login")
+    own = f"admin {sqlite_node.now:%H%M%S} False"
+    assert admin.post("/admin/people/disable", name=own).status_code == 409
+
+
+def test_the_report_writes_itself_when_an_outage_is_over(sqlite_node: Node, viewer: Person) -> None:
+    node = sqlite_node
+    node.probe(Cause.TIMEOUT)
+    node.accept_many(3)
+    node.pass_time(1200)
+    node.probe()
+    for _ in range(3):
+        node.publish_one()
+    node.pass_time(3600 * 24)
+    (number,) = re.findall(r"/admin/outages/(\d+)", viewer.page("/admin"))
+    page = viewer.page(f"/admin/outages/{number}")
+    assert "3 submissions" in page
+    assert "because no answer came in time" in page
+    assert 'class="outage"' in page
+    assert "| submissions affected | 3 |" in viewer.page(f"/admin/outages/{number}.md")
+    assert viewer.get("/admin/outages/99").status_code == 404

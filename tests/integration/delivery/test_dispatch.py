@@ -1,0 +1,363 @@
+"""Delivery over a real link that goes and returns: at once, gently, once, and in order."""
+
+import itertools
+import time
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from resultsq.clock import SystemClock
+from resultsq.delivery.app import worker_name
+from resultsq.domain.link import LinkState
+from resultsq.domain.outcome import Cause
+from resultsq.domain.submission import State
+from resultsq.store.tables import Submission
+from tests.support.proxy import Proxy
+from tests.support.relays import Relay
+from tests.support.waiting import wait_until
+
+CUTS: dict[str, Callable[[Proxy], None]] = {
+    "refused": Proxy.refuse,
+    "silent": Proxy.hole,
+    "swallowed": Proxy.hang,
+    "reset": Proxy.reset,
+    "a stranger's": Proxy.portal,
+}
+PROMISE_S = 2.0
+PATIENCE_S = 2.0
+"""What is left to a busy machine on top of each bound."""
+
+
+def test_what_waits_is_published_once_with_its_bytes_when_the_link_is_up(relay: Relay) -> None:
+    ids = relay.accept(30)
+    with relay.worker():
+        relay.wait_until_published(30)
+        relay.assert_all_there_once(ids)
+        assert len(relay.puts()) == 30
+        late = relay.accept()
+        assert relay.wait_until_published(31) < PATIENCE_S + 1, "without a bell the next sweep finds it"
+    relay.assert_all_there_once([*ids, *late])
+
+
+@pytest.mark.parametrize("cut", CUTS)
+def test_the_first_is_published_within_two_seconds_of_the_links_return(sqlite_relay: Relay, cut: str) -> None:
+    relay = sqlite_relay
+    ids = relay.accept(3)
+    with relay.worker():
+        relay.wait_until_published(3)
+        CUTS[cut](relay.proxy)
+        ids += relay.accept(20)
+        relay.wait_for_link("not-our-master" if cut == "a stranger's" else "down", 15)
+        before, connections, began = len(relay.puts()), relay.proxy.connections, time.monotonic()
+        time.sleep(2.5)
+        ids += relay.accept(20, "richmond")
+        if cut != "refused":  # that one takes no connections
+            pace = (relay.proxy.connections - connections) / (time.monotonic() - began)
+            assert 0.4 <= pace <= 1.7, "one probe a second, however many wait"
+        assert len(relay.puts()) == before, "no sheet is sent into a link that is down"
+        relay.proxy.restore()
+        assert relay.wait_until_published(4) < PROMISE_S + PATIENCE_S
+        relay.wait_until_published(43)
+    relay.assert_all_there_once(ids)
+    (outage,) = relay.node.outages()
+    assert outage.ended_at > outage.began_at
+    assert outage.delayed >= 38, "what was on its way may have landed at the very moment"
+
+
+def test_old_sockets_that_stay_dead_do_not_keep_their_sheets_after_a_short_silence(sqlite_relay: Relay) -> None:
+    relay = sqlite_relay
+    relay.master.settings(delay=0.3)
+    ids = relay.accept(10)
+    with relay.worker():
+        wait_until(lambda: len(relay.puts()) >= 2)
+        relay.proxy.half_open()  # what is on its way is dead for ever, and what comes now gets through
+        assert relay.wait_until_published(10) < PATIENCE_S + PROMISE_S + 3
+    relay.assert_all_there_once(ids)
+    assert not relay.node.outages()
+
+
+def test_connections_that_rested_are_not_tried_one_by_one_when_one_of_them_was_dead(sqlite_relay: Relay) -> None:
+    relay = sqlite_relay
+    relay.master.settings(delay=0.2)
+    with relay.worker():
+        relay.accept(50)
+        relay.wait_until_published(50)  # eight at once in the end, each on a connection of its own
+        relay.proxy.half_open()
+        ids = relay.accept()
+        assert relay.wait_until_published(51, 40) < PATIENCE_S + PROMISE_S
+    assert [attempt.cause for attempt in relay.node.attempts(ids[0])] == ["silent", None]
+
+
+def test_old_connections_are_let_go_when_the_link_returns_between_two_sweeps(sqlite_relay: Relay) -> None:
+    relay = sqlite_relay
+    with relay.worker(SWEEP_S="10") as worker:
+        relay.wait_for_link("up")
+        relay.accept()
+        worker.dispatcher.wake()
+        relay.wait_until_published(1)
+        wait_until(lambda: relay.proxy.open_connections == 1)
+        relay.node.now = SystemClock().now()
+        relay.node.probe(Cause.REFUSED)
+        relay.node.probe()
+        worker.dispatcher.wake()
+        wait_until(lambda: relay.proxy.open_connections == 0, 3)
+
+
+def test_a_slow_master_is_not_taken_for_a_silent_link(sqlite_relay: Relay) -> None:
+    relay = sqlite_relay
+    relay.master.settings(delay=5.0)
+    ids = relay.accept(1)
+    with relay.worker():
+        wait_until(lambda: relay.puts())
+        relay.wait_until_published(1, 20)
+    relay.assert_all_there_once(ids)
+    assert len(relay.puts()) <= 3
+
+
+WORK_S = 0.05
+
+
+def at_once(puts: Iterable[dict[str, Any]], until: float = float("inf")) -> int:
+    """The most PUTs, of those begun until then, that the master worked on together. It notices the end of one
+    some time after its answer has left, so each counts for its work alone."""
+    begun = [put["began"] for put in puts if put["began"] < until]
+    changes = [(began, 1) for began in begun] + [(began + WORK_S, -1) for began in begun]
+    return max(itertools.accumulate(change for _, change in sorted(changes)))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_return_begins_gently_across_all_workers(postgres_relay: Relay, workers: int) -> None:
+    relay = postgres_relay
+    relay.master.settings(delay=WORK_S)
+    relay.proxy.refuse()
+    with ExitStack() as stack:
+        running = [stack.enter_context(relay.worker(f"w{number}")) for number in range(workers)]
+        relay.wait_for_link("down")
+        ids = relay.accept(150)
+        time.sleep(1.5)
+        relay.proxy.restore()
+        most = 0
+        while relay.published() < 150:
+            for worker in running:  # rung by somebody all the time, each takes what room there is
+                worker.dispatcher.wake()
+            time.sleep(0.005)
+            most = max(most, relay.node.count(state=State.SENDING))
+    relay.assert_all_there_once(ids)
+    puts = relay.puts()
+    first = min(put["began"] for put in puts)
+    assert at_once(puts, until=first + 1.0) <= 2
+    assert 5 <= at_once(puts) <= 8
+    assert most <= 8
+    assert relay.node.link().window > 5
+
+
+def test_no_two_workers_have_one_name_when_they_share_a_database(sqlite_relay: Relay, tmp_path: Path) -> None:
+    here, there = (sqlite_relay.settings(DATA_DIR=str(tmp_path / name)) for name in ("here", "there"))
+    workers = [worker_name(settings) for settings in (here, here, there)]
+    assert len({name for name, _ in workers}) == 3
+    first, held = workers[0]
+    held.close()  # as the end of its process would
+    workers.append(worker_name(here))
+    assert workers[-1][0] == first
+    for _, lock in workers:
+        lock.close()
+
+
+def test_one_worker_probes_and_another_takes_over_when_it_stops(postgres_relay: Relay) -> None:
+    relay = postgres_relay
+    relay.proxy.portal()
+    with ExitStack() as stack:
+        first = stack.enter_context(ExitStack())
+        first.enter_context(relay.worker("w1"))
+        relay.wait_for_link("not-our-master")
+        stack.enter_context(relay.worker("w2"))
+        assert relay.node.link().prober == "w1"
+        probes, began = relay.proxy.connections, time.monotonic()
+        time.sleep(3)
+        assert (relay.proxy.connections - probes) / (time.monotonic() - began) <= 1.5
+        first.close()
+        wait_until(lambda: relay.node.link().prober == "w2", 4)
+        ids = relay.accept(2)
+        relay.proxy.restore()
+        assert relay.wait_until_published(1) < PROMISE_S + PATIENCE_S
+        relay.wait_until_published(2)
+    relay.assert_all_there_once(ids)
+
+
+def test_a_busy_master_is_asked_by_eight_at_most_and_refuses_few(sqlite_relay: Relay) -> None:
+    """It has five slots; whoever comes beyond them is told 503 with Retry-After."""
+    relay = sqlite_relay
+    relay.master.settings(delay=WORK_S)
+    ids = relay.accept(120)
+    with relay.worker():
+        relay.wait_until_published(60, 30)
+        before = relay.node.link().window
+        relay.master.script({"status": 503, "headers": {"Retry-After": "1"}, "times": 1})
+        wait_until(lambda: relay.node.link().window <= before / 2 + 1)
+        relay.wait_until_published(120, 30)
+    relay.assert_all_there_once(ids)
+    assert at_once(relay.puts()) <= 8
+
+
+def test_the_masters_retry_after_is_obeyed(sqlite_relay: Relay) -> None:
+    relay = sqlite_relay
+    relay.master.script({"status": 429, "headers": {"Retry-After": "3"}, "body": {"title": "busy", "status": 429}})
+    ids = relay.accept(1)
+    with relay.worker() as worker:
+        wait_until(lambda: relay.node.row(ids[0]).wait_for == "master")
+        for _ in range(10):
+            worker.dispatcher.wake()
+            time.sleep(0.1)
+        relay.wait_until_published(1)
+    first, second = relay.puts()
+    assert second["began"] - first["ended"] >= 2.9
+
+
+def test_a_sheet_is_at_the_master_once_when_the_answer_to_its_commit_was_lost(relay: Relay) -> None:
+    with relay.worker():
+        relay.wait_for_link("up")
+        relay.proxy.drop_answer(times=1)
+        (first,) = relay.accept()
+        relay.wait_until_published(1)
+    relay.assert_all_there_once([first])
+    tries = relay.node.attempts(first)
+    assert (tries[0].outcome, tries[-1].outcome) == ("deferred", "accepted")
+    assert relay.master.report()["lookups"] >= 1, "its receipt settled it"
+    assert len(relay.puts()) == 1
+
+
+def test_a_correction_lands_on_top_when_the_answer_to_its_predecessor_was_lost(relay: Relay) -> None:
+    relay.master.script({"commit": True, "cut": True, "delay": 0.5})
+    with relay.worker():
+        first = relay.node.accept(rows=1).id
+        wait_until(lambda: relay.node.state(first) is State.SENDING)
+        second = relay.node.accept(rows=2, corrects=first).id
+        relay.wait_until_published(2)
+    relay.assert_all_there_once([first, second])
+    assert [receipt["revision"] for receipt in relay.master.receipts().values()] == [1, 2]
+    assert relay.node.state(first) is State.CORRECTED
+
+
+def test_every_chain_lands_in_order_when_the_answers_are_lost_again_and_again(relay: Relay) -> None:
+    relay.master.settings(delay=0.02)
+    heads = dict.fromkeys(relay.node.events, "")
+    with relay.worker("w1"):
+        for rows in range(1, 9):
+            if rows % 3 == 0:
+                relay.proxy.drop_answer(times=2)
+            for event, head in heads.items():
+                heads[event] = relay.node.accept(event, rows, corrects=head or None).id
+            time.sleep(0.15)
+        wait_until(lambda: {relay.node.state(head) for head in heads.values()} == {State.PUBLISHED}, 30)
+    by_event: dict[str, list[dict[str, Any]]] = {}
+    for receipt in relay.master.receipts().values():
+        by_event.setdefault(receipt["event"], []).append(receipt)
+    for event, receipts in by_event.items():
+        assert [one["revision"] for one in receipts] == list(range(1, len(receipts) + 1))
+        assert receipts[-1]["submission"] == heads[event]
+        versions = [relay.node.row(one["submission"]).version for one in receipts]
+        assert versions == sorted(versions)
+
+
+def test_a_stranger_in_between_is_a_conflict_and_a_person_publishes_over_it(sqlite_relay: Relay) -> None:
+    relay = sqlite_relay
+    first = relay.node.accept(rows=3).id
+    with relay.worker(MASTER_TOKEN="another-node"):
+        relay.wait_until_published(1)
+    relay.node.database.write(lambda conn: conn.execute(update(Submission).values(state="superseded")))
+    relay.node.database.write(lambda conn: conn.exec_driver_sql("UPDATE chains SET head = NULL"))
+    relay.node.database.write(
+        lambda conn: conn.exec_driver_sql(f"UPDATE submissions SET id = 'elsewhere' WHERE id = '{first}'")
+    )
+    second = relay.node.accept(rows=4).id
+    with relay.worker():
+        wait_until(lambda: relay.node.state(second) is State.CONFLICT)
+        assert relay.node.row(second).conflict_head == first
+        relay.node.publish_over(second)
+        wait_until(lambda: relay.node.state(second) is State.PUBLISHED)
+    assert relay.master.receipts()[second]["revision"] == 2
+
+
+def test_nothing_is_charged_and_all_goes_at_once_when_wrong_credentials_were_mended(sqlite_relay: Relay) -> None:
+    relay = sqlite_relay
+    relay.master.script({"status": 401, "body": {"title": "who?", "status": 401}, "times": None})
+    ids = relay.accept(10)
+    with relay.worker():
+        wait_until(lambda: relay.node.link().refused_at)
+        time.sleep(1.5)
+        assert len(relay.puts()) <= 2, "the two of the opening window"
+        assert {relay.node.row(one).failures for one in ids} == {0}
+    relay.master.restart()
+    with relay.worker(MASTER_TOKEN="mended"):
+        assert relay.wait_until_published(10) < 5
+    relay.assert_all_there_once(ids)
+
+
+def test_the_others_go_on_when_one_submission_has_another_digest_than_its_body(relay: Relay) -> None:
+    ids = relay.accept(6)
+    relay.database.write(
+        lambda conn: conn.execute(update(Submission).where(Submission.id == ids[0]).values(digest="sha-256=:not:"))
+    )
+    with relay.worker():
+        relay.wait_until_published(5)
+        assert relay.node.row(ids[0]).cause == "not-our-master"
+    assert relay.node.link().state == LinkState.UP
+
+
+def test_the_others_go_on_when_the_end_of_one_cannot_be_written_down(sqlite_relay: Relay) -> None:
+    relay = sqlite_relay
+    ids = relay.accept(6)
+    relay.database.write(
+        lambda conn: conn.exec_driver_sql(
+            "CREATE TRIGGER a_fault_of_ours BEFORE UPDATE OF published_at ON submissions "
+            f"WHEN NEW.published_at IS NOT NULL AND OLD.id = '{ids[0]}' BEGIN SELECT RAISE(ABORT, 'no'); END"
+        )
+    )
+    with relay.worker():
+        relay.wait_until_published(5, 30)
+        wait_until(lambda: relay.node.row(ids[0]).cause == "surprise")
+        relay.database.write(lambda conn: conn.exec_driver_sql("DROP TRIGGER a_fault_of_ours"))
+        relay.wait_until_published(6)
+    relay.assert_all_there_once(ids)
+    assert len(relay.puts()) == 6, "their receipts settled them"
+
+
+def test_a_strangers_bytes_are_told_when_no_database_takes_them_as_text(relay: Relay) -> None:
+    relay.master.script({"status": 200, "headers": {"Content-Type": "text/html"}, "body": "\0\x15 not text"})
+    relay.master.script({"status": 422, "body": {"title": "half a \ud83d, and \0", "status": 422}})
+    (submission,) = relay.accept()
+    with relay.worker():
+        wait_until(lambda: relay.node.state(submission) is State.REJECTED)
+    first, _ = relay.node.attempts(submission)
+    assert (first.cause, first.answer_body) == ("not-our-master", "\N{REPLACEMENT CHARACTER}\x15 not text")
+    assert relay.node.row(submission).detail == "half a ?, and \N{REPLACEMENT CHARACTER}"
+
+
+def test_delivery_goes_on_by_itself_when_the_database_was_away_for_a_while(sqlite_relay: Relay) -> None:
+    relay = sqlite_relay
+    with relay.worker():
+        relay.wait_for_link("up")
+        ids = relay.accept(5)
+        other: Any = relay.database.engine.raw_connection()
+        other.driver_connection.execute("BEGIN IMMEDIATE")
+        time.sleep(7)
+        other.driver_connection.execute("COMMIT")
+        other.close()
+        ids += relay.accept(5)
+        relay.wait_until_published(10)
+    relay.assert_all_there_once(ids)
+
+
+def test_a_worker_that_stops_settles_what_it_has_sent(sqlite_relay: Relay) -> None:
+    relay = sqlite_relay
+    relay.master.settings(delay=1.0)
+    ids = relay.accept(2)
+    with relay.worker():
+        wait_until(lambda: len(relay.puts()) == 2)
+    assert relay.published() == 2
+    relay.assert_all_there_once(ids)
+    assert len(relay.puts()) == 2

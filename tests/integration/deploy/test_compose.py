@@ -1,0 +1,271 @@
+"""docker-compose.yml: what an engine would start is started here, as processes on the engines of the wheels.
+
+Each service runs its own command in its own environment; only the names that an engine gives (hosts, ports,
+mounted secrets and volumes) are put in the test's terms. Images of others are not run: their part is taken by
+PostgreSQL and Valkey."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import redis
+
+from tests.conftest import give_up
+from tests.integration.deploy import compose
+from tests.support.processes import ROOT, Process, environment
+from tests.support.services import HOST, Missing, PostgreSQL, Valkey, free_port
+from tests.support.waiting import wait_until
+
+DEMO = compose.environment_file("demo.env")
+REPLICAS = {"web": 2, "worker": 2}
+SECRETS = {"database_password": "pa55word", "master_token": "m4ster-token"}
+OURS = {"migrate", "web", "worker", "master"}
+
+
+@dataclass
+class Container:
+    """One process in a container's place. `words` says what each name of the file is here."""
+
+    service: Mapping[str, Any]
+    words: Mapping[str, str]
+    process: Process | None = None
+
+    @property
+    def environ(self) -> dict[str, str]:
+        return {name: self.put(str(value)) for name, value in self.service.get("environment", {}).items()}
+
+    @property
+    def command(self) -> list[str]:
+        return [self.put(word) for word in self.service["command"]]
+
+    @property
+    def port(self) -> int:
+        return int(self.command[self.command.index("--port") + 1])
+
+    def put(self, text: str) -> str:
+        """`text` in the test's terms."""
+        return re.sub("|".join(map(re.escape, self.words)), lambda found: self.words[found[0]], text)
+
+
+@dataclass
+class Stack:
+    """All that compose would have started."""
+
+    file: Mapping[str, Any]
+    containers: dict[str, list[Container]] = field(default_factory=dict)
+
+    def one(self, service: str, number: int = 0) -> Container:
+        return self.containers[service][number]
+
+    def run(self, *words: str) -> str:
+        """`docker compose run web …`: what the command answers."""
+        with Process(*words, env=self.one("web").environ) as command:
+            assert command.wait(60) == 0, command
+            return command.stdout
+
+    def call(self, container: Container, path: str, token: str, body: object = None) -> tuple[int, Any]:
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        request = urllib.request.Request(f"http://{HOST}:{container.port}{path}", data, headers)
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status, json.load(answer)
+
+
+@pytest.fixture(scope="module")
+def stack(postgresql: PostgreSQL, shared_valkey: Valkey, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """`docker compose --env-file config/demo.env --profile demo up --scale web=2 --scale worker=2`."""
+    folder = tmp_path_factory.mktemp("compose")
+    raised = Stack(compose.read({**DEMO, "SECRETS_DIR": str(folder / "secrets")}))
+    services = raised.file["services"]
+    _database(postgresql, services["postgres"], SECRETS["database_password"])
+    words = {
+        "@postgres/": f"@{HOST}:{postgresql.port}/",
+        "redis:6379": f"{HOST}:{shared_valkey.port}",
+        "master:8470": f"{HOST}:{(master_port := free_port())}",
+        "8470": str(master_port),
+        "0.0.0.0": HOST,
+        "/run/secrets": str(folder / "secrets"),
+        "/var/lib/resultsq": str(folder / "data"),
+        "/var/lib/results-master": str(folder / "master"),
+    }
+    (folder / "secrets").mkdir()
+    url = _told_url(SECRETS["database_password"]).replace("@postgres/", words["@postgres/"])
+    for name, content in {**SECRETS, "database_url": url}.items():
+        (folder / "secrets" / name).write_text(f"{content}\n")
+    (folder / "root").mkdir()  # read-only in a container: nothing may be written there
+    with ExitStack() as running:
+        for name in ("migrate", "web", "worker", "master"):
+            for _ in range(REPLICAS.get(name, 1)):
+                container = Container(
+                    services[name], {**words, **{port: str(free_port()) for port in ("8080", "9100")}}
+                )
+                raised.containers.setdefault(name, []).append(container)
+                started = Process(*container.command, env=container.environ, cwd=folder / "root")
+                container.process = running.enter_context(started)
+                if name == "migrate":  # service_completed_successfully
+                    assert started.wait(60) == 0, started
+        for name, text in (("web", "web.ready"), ("worker", "worker.starting"), ("master", "master.ready")):
+            for container in raised.containers[name]:
+                assert container.process is not None
+                container.process.wait_for(text, 60)
+        yield raised
+        assert list((folder / "root").iterdir()) == []
+        for container in (one for several in raised.containers.values() for one in several):
+            print(container.process)
+
+
+def _database(server: PostgreSQL, service: Mapping[str, Any], password: str) -> None:
+    """What the image does at its first start."""
+    told = service["environment"]
+    assert told["POSTGRES_PASSWORD_FILE"] == "/run/secrets/database_password"
+    with psycopg.connect(host=HOST, port=server.port, user="postgres", dbname="postgres", autocommit=True) as admin:
+        admin.execute(f"CREATE ROLE {told['POSTGRES_USER']} LOGIN PASSWORD '{password}'".encode())
+        admin.execute(f"CREATE DATABASE {told['POSTGRES_DB']} OWNER {told['POSTGRES_USER']}".encode())
+
+
+def _told_url(password: str) -> str:
+    """The database's URL as the head of the file tells to write it."""
+    found = re.search(r'echo "(postgresql[^"]+)" >database_url', compose.FILE.read_text())
+    assert found is not None
+    return found[1].replace("$(cat database_password)", password)
+
+
+def _checks(stack: Stack) -> Iterator[tuple[str, Container]]:
+    """The last of each service that has one."""
+    for name, containers in stack.containers.items():
+        if "healthcheck" in containers[-1].service:
+            yield name, containers[-1]
+
+
+def _here(words: Sequence[str]) -> list[str]:
+    """A command as this machine has it."""
+    assert words[0] == "CMD"
+    match words[1]:
+        case "python":
+            return [sys.executable, *words[2:]]
+        case "resultsq":
+            return [sys.executable, "-m", "resultsq", *words[2:]]
+        case other:
+            raise AssertionError(f"{other} is in none of our images")
+
+
+def test_a_submission_reaches_the_master_when_everything_runs_as_the_file_says(stack: Stack) -> None:
+    stack.run("event", "add", "bushy", "Bushy Park")
+    token = stack.run("token", "issue", "--event", "bushy").strip()
+    rows = [{"position": 1, "athlete": "A1234567", "time": "00:17:31"}]
+    results = {"event": "bushy", "date": "2013-12-07", "finishers": rows}
+    status, sent = stack.call(stack.one("web", 0), "/api/v1/submissions", token, results)
+    assert status == 201
+
+    def published() -> bool:
+        _, seen = stack.call(stack.one("web", 1), f"/api/v1/submissions/{sent['id']}", token)
+        return bool(seen["state"] == "published")
+
+    wait_until(published, 30, "the publication", every_s=0.2)
+    master = stack.one("master")
+    receipt = stack.call(master, f"/v1/submissions/{sent['id']}", SECRETS["master_token"])[1]
+    assert (receipt["event"], receipt["revision"]) == ("bushy", 1)
+
+
+def test_each_worker_shows_its_own_figures_when_prometheus_comes(stack: Stack) -> None:
+    jobs = compose.parse((ROOT / "config" / "watch" / "prometheus.yml").read_text())["scrape_configs"]
+    found = {(job["names"][0], job["port"]) for one in jobs for job in one["dns_sd_configs"]}
+    assert found == {("web", 8080), ("worker", 9100)}
+    for worker in stack.containers["worker"]:
+        port = worker.environ["RESULTSQ_WORKER_METRICS_PORT"]
+        with urllib.request.urlopen(f"http://{HOST}:{port}/metrics", timeout=10) as answer:
+            counted = re.search(r'_write_seconds_count\{work="claim"\} (\S+)', answer.read().decode())
+        assert counted is not None
+        assert float(counted[1]) > 0
+
+
+def test_every_health_check_passes_when_everything_runs(stack: Stack) -> None:
+    def passes(container: Container) -> bool:
+        command = _here([container.put(word) for word in container.service["healthcheck"]["test"]])
+        done = subprocess.run(command, env=environment(container.environ), capture_output=True, timeout=60)
+        return done.returncode == 0
+
+    checked = dict(_checks(stack))
+    assert set(checked) == OURS - {"migrate"}
+    for name, container in checked.items():
+        wait_until(partial(passes, container), 60, f"the health of {name}", every_s=1)
+
+
+def test_a_health_check_fails_when_its_process_is_gone(stack: Stack) -> None:
+    web = stack.one("web")
+    nowhere = Container(web.service, {**web.words, "8080": str(free_port())})
+    command = _here([nowhere.put(word) for word in nowhere.service["healthcheck"]["test"]])
+    assert subprocess.run(command, capture_output=True, timeout=60).returncode != 0
+
+
+def test_the_engines_answer_their_health_checks_when_they_run(
+    stack: Stack, postgresql: PostgreSQL, shared_valkey: Valkey
+) -> None:
+    command = stack.file["services"]["postgres"]["healthcheck"]["test"][1:]
+    program = shutil.which(command[0]) or str(Path(postgresql._binaries) / command[0])
+    where = {"PGHOST": HOST, "PGPORT": str(postgresql.port)}
+    assert subprocess.run([program, *command[1:]], env={**os.environ, **where}, timeout=30).returncode == 0
+    service = stack.file["services"]["redis"]
+    assert service["healthcheck"]["test"] == ["CMD", "redis-cli", "ping"]
+    with redis.Redis(port=shared_valkey.port) as client:
+        assert client.ping()
+        assert client.config_get("appendonly") == {"appendonly": "yes"}
+    assert service["command"] == ["redis-server", "--appendonly", "yes"]
+
+
+def test_no_secret_is_in_the_environment_when_a_service_starts(stack: Stack) -> None:
+    for name, several in stack.containers.items():
+        for container in several:
+            shown = json.dumps([container.environ, container.command])
+            assert not [secret for secret in SECRETS.values() if secret in shown], name
+
+
+def test_every_service_is_hardened_and_comes_back_when_it_dies() -> None:
+    file = compose.read(DEMO)
+    for name, service in file["services"].items():
+        assert service["read_only"] is True, name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["restart"] == ("on-failure" if name == "migrate" else "unless-stopped"), name
+        assert name == "migrate" or "healthcheck" in service, name
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", ())), name
+        if name in OURS:
+            assert (service["user"], service["cap_drop"], service["tmpfs"]) == ("10001:10001", ["ALL"], ["/tmp"]), name
+        mounted = {volume.partition(":")[0] for volume in service.get("volumes", ())}
+        assert {volume for volume in mounted if not volume.startswith("./")} <= set(file["volumes"]), name
+        assert all((ROOT / volume).exists() for volume in mounted if volume.startswith("./")), name
+        assert set(service.get("secrets", ())) <= set(file["secrets"]), name
+
+
+def test_the_master_has_to_be_named_when_it_is_not_the_demo() -> None:
+    with pytest.raises(KeyError, match="RESULTSQ_MASTER_URL"):
+        compose.read({})
+
+
+def test_an_engine_reads_the_file_as_the_tests_do_when_it_is_asked() -> None:
+    program = shutil.which("docker-compose")
+    if program is None:
+        give_up(Missing("No docker-compose here: install Debian's package of that name; it needs no engine."))
+    with_profiles = [program, "-f", str(compose.FILE), "--profile", "demo", "--profile", "watch", "config"]
+    done = subprocess.run(with_profiles, env={**os.environ, **DEMO}, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    theirs, ours = compose.parse(done.stdout)["services"], compose.read(DEMO)["services"]
+    assert set(theirs) == set(ours)
+    for name, service in ours.items():
+        told = theirs[name]
+        assert told.get("command") == service.get("command"), name
+        assert told.get("healthcheck", {}).get("test") == service.get("healthcheck", {}).get("test"), name
+        assert {key: str(value) for key, value in (told.get("environment") or {}).items()} == {
+            key: str(value) for key, value in service.get("environment", {}).items()
+        }, name

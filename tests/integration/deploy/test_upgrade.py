@@ -1,0 +1,124 @@
+"""From one version's schema to the next and back, on both databases, with results in it and processes at work."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+from resultsq.store import migrate, queries
+from resultsq.store.session import Database
+from resultsq.store.tables import Base
+from tests.integration.deploy import site as sites
+from tests.integration.deploy.test_logs import FILES
+from tests.support.nodes import Node
+from tests.support.processes import OtherMaster, Process
+from tests.support.waiting import wait_until
+
+BESIDE = 4
+"""Processes that find an empty database at once: a node's first start on several hosts."""
+
+
+@pytest.fixture
+def database(store_url: str) -> Iterator[Database]:
+    opened = Database(store_url)
+    yield opened
+    opened.close()
+
+
+def _revisions() -> list[str]:
+    """From the newest down to none at all."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrate.__file__).parent / "migrations"))
+    return [*(script.revision for script in ScriptDirectory.from_config(config).walk_revisions()), "base"]
+
+
+def _differences(database: Database) -> list[Any]:
+    with database.read() as conn:
+        context = MigrationContext.configure(conn, opts={"compare_type": True})
+        return list(compare_metadata(context, Base.metadata))
+
+
+def test_the_tables_are_those_of_the_code_when_every_migration_has_run(database: Database) -> None:
+    migrate.upgrade(database)
+    assert _differences(database) == []
+
+
+def test_a_node_works_when_each_migration_was_undone_and_done_again_over_its_results(database: Database) -> None:
+    migrate.upgrade(database)
+    node = Node(database)
+    node.probe()
+    node.accept()
+    node.publish_one()
+    node.accept("richmond")
+    for revision in _revisions()[1:]:
+        migrate.downgrade(database, revision)
+        assert migrate.current(database) == (None if revision == "base" else revision)
+        assert migrate.is_behind(migrate.current(database))
+        migrate.upgrade(database)
+        assert migrate.current(database) == migrate.newest()
+        assert _differences(database) == []
+        with database.read() as conn:
+            counts = queries.counts(conn)
+        assert sum(counts.values()) == (0 if revision == "base" else 2)
+    again = Node(database)
+    again.probe()
+    again.accept()
+    assert again.publish_one().event == "bushy"
+
+
+def test_all_end_well_when_several_processes_upgrade_at_once(
+    database: Database, store_url: str, start_process: Callable[..., Process], tmp_path: Path
+) -> None:
+    env = {"RESULTSQ_DATABASE_URL": store_url, "RESULTSQ_DATA_DIR": str(tmp_path)}
+    upgrades = [start_process("db", "upgrade", env=env) for _ in range(BESIDE)]
+    assert [upgrade.wait(60) for upgrade in upgrades] == [0] * BESIDE
+    assert migrate.current(database) == migrate.newest()
+    assert _differences(database) == []
+
+
+def _as_a_next_version_would(conn: Connection) -> None:
+    """By the rules of store/migrate.py: columns with a default or NULL, tables and indexes."""
+    conn.execute(text("ALTER TABLE submissions ADD COLUMN weather VARCHAR(20) DEFAULT 'fair'"))
+    conn.execute(text("ALTER TABLE attempts ADD COLUMN mood INTEGER"))
+    conn.execute(text("CREATE TABLE moods (id INTEGER PRIMARY KEY)"))
+    conn.execute(text("CREATE INDEX ix_submissions_weather ON submissions (weather)"))
+    conn.execute(text("UPDATE alembic_version SET version_num = 'of-tomorrow'"))
+
+
+def test_old_processes_take_and_publish_results_when_a_newer_version_has_migrated(
+    tmp_path: Path, other_master: OtherMaster, start_process: Callable[..., Process]
+) -> None:
+    env = {"RESULTSQ_DATA_DIR": str(tmp_path), "RESULTSQ_MASTER_URL": other_master.url, "RESULTSQ_MASTER_TOKEN": "any"}
+    with sites.raised(tmp_path) as site:
+        worker = start_process("worker", env=env)
+        worker.wait_for("worker.starting", 60)
+        team = site.browser("bushy")
+        ids = {team.submit("bushy", FILES)}
+        wait_until(lambda: set(other_master.receipts()) == ids, 30, "the first publication")
+        site.database.write(_as_a_next_version_would)
+        assert requests.get(f"{site.url}/readyz", timeout=10).status_code == 200
+        ids.add(site.browser("richmond").submit("richmond", FILES))
+        wait_until(lambda: set(other_master.receipts()) == ids, 30, "the publication after the migration")
+        worker.kill()  # and one of the old version that is started only now
+        start_process("worker", env=env).wait_for("worker.starting", 60)
+        sheet = {"event": "bushy", "date": "2013-12-14", "finishers": [{"position": 1, "athlete": None, "time": None}]}
+        bearer = {"Authorization": f"Bearer {site.tokens['bushy']}"}
+        ids.add(requests.post(f"{site.url}/api/v1/submissions", json=sheet, headers=bearer, timeout=10).json()["id"])
+        wait_until(lambda: set(other_master.receipts()) == ids, 60, "what the late one published")
+
+
+def test_a_web_process_is_not_ready_when_its_schema_is_behind(tmp_path: Path) -> None:
+    with sites.raised(tmp_path) as site:
+        assert requests.get(f"{site.url}/readyz", timeout=10).status_code == 200
+        migrate.downgrade(site.database, "base")
+        assert requests.get(f"{site.url}/readyz", timeout=10).status_code == 503
+        assert requests.get(f"{site.url}/healthz", timeout=10).status_code == 200
+        migrate.upgrade(site.database)
+        assert requests.get(f"{site.url}/readyz", timeout=10).status_code == 200

@@ -1,0 +1,62 @@
+"""The wheel as it is handed out: installed where there is nothing else, it rehearses an outage."""
+
+import json
+import subprocess
+import sys
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.integration.deploy.closure import runtime
+from tests.support.processes import ROOT, Process
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-index", "--no-build-isolation"]
+    subprocess.run([*build, "-w", str(folder), str(ROOT)], check=True, timeout=120)
+    [built] = folder.glob("*.whl")
+    return built
+
+
+def _empty_environment(folder: Path, wheel: Path) -> Path:
+    """An environment with the wheel, what it declares to need, and nothing else; its folder of programs.
+
+    Nothing is fetched: the dependencies are those of this environment, each laid in by itself."""
+    venv.create(folder, with_pip=False, symlinks=True)
+    [site] = folder.glob("lib/python*/site-packages")
+    for one in runtime().values():
+        for top in {Path(file).parts[0] for file in one.files or () if Path(file).parts[0] != ".."}:
+            if not (site / top).exists() and top != "__pycache__":
+                (site / top).symlink_to(str(one.locate_file(top)))
+    python = folder / "bin" / "python"
+    install = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-deps", "--no-index"]
+    subprocess.run([*install, str(wheel)], check=True, timeout=120)
+    return folder / "bin"
+
+
+def test_the_wheel_holds_all_that_is_no_code_and_no_tests_when_it_is_built(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+    packed = {path.relative_to(ROOT).as_posix() for path in (ROOT / "resultsq").rglob("*") if path.is_file()}
+    assert {name for name in packed if "__pycache__" not in name} <= names
+    assert "resultsq/py.typed" in names
+    assert not [name for name in names if not name.startswith("resultsq")]
+
+
+def test_a_rehearsal_is_good_when_nothing_but_the_wheel_is_installed(wheel: Path, tmp_path: Path) -> None:
+    programs = _empty_environment(tmp_path / "environment", wheel)
+    nowhere = tmp_path / "nowhere"
+    nowhere.mkdir()
+    env = {"PYTHONPATH": "", "HOME": str(nowhere)}
+    words = ["drill", "--backlog", "10", "--outage", "3", "--json"]
+    with Process(*words, program=[str(programs / "resultsq")], env=env, cwd=nowhere) as drill:
+        assert drill.wait(180) == 0, drill
+        assert json.loads(drill.stdout)["ok"] is True
+    with Process("-c", "import resultsq; print(resultsq.__file__)", program=[str(programs / "python")], env=env,
+                 cwd=nowhere) as where:  # fmt: skip
+        assert where.wait(30) == 0
+        assert where.stdout.startswith(str(tmp_path))
+    assert list(nowhere.iterdir()) == []

@@ -1,0 +1,241 @@
+"""Straight into a PostgreSQL that is behind a bad network: bounded, exactly once, and truly told."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from resultsq.clock import SystemClock
+from resultsq.delivery.masters import open_master
+from resultsq.delivery.masters.database import DatabaseMaster
+from resultsq.delivery.masters.dial import Address
+from resultsq.delivery.masters.limits import Limits
+from resultsq.domain.errors import SettingsError
+from resultsq.domain.outcome import Accepted, Cause, Deferred, Outcome, Scope, Unauthorised
+from tests.integration.masters.far import parcel, through
+from tests.support.proxy import Proxy
+from tests.support.waiting import wait_until
+
+QUICK = Limits(probe_s=1.0, receipt_s=1.0, send_s=1.5, slowest_bytes_per_s=1e6)
+LATE_S = 0.7
+COMMIT_S = 0.8
+
+
+@pytest.fixture
+def link(postgres_url: str) -> Iterator[Proxy]:
+    with Proxy(sa.make_url(postgres_url).port or 0) as link:
+        yield link
+
+
+Opened = Callable[..., DatabaseMaster]
+
+
+@pytest.fixture
+def opened(link: Proxy, postgres_url: str) -> Iterator[Opened]:
+    """Opens the master behind the switch; it is closed with the test."""
+    masters: list[DatabaseMaster] = []
+
+    def at(url: str | None = None, **options: Any) -> DatabaseMaster:
+        master = DatabaseMaster(url or through(link, postgres_url), "token", **{"clock": SystemClock(), **options})
+        masters.append(master)
+        return master
+
+    yield at
+    link.restore()
+    for master in masters:
+        master.close()
+
+
+@pytest.fixture
+def slow_commit(opened: Opened, postgres_url: str) -> None:
+    """Each commit of a sheet takes a while, so that a test can strike in its middle."""
+    assert opened().probe().cause is None  # which makes the tables
+    engine = sa.create_engine(postgres_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            f"CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS "
+            f"$$ BEGIN PERFORM pg_sleep({COMMIT_S}); RETURN NULL; END $$"
+        )
+        connection.exec_driver_sql(
+            "CREATE CONSTRAINT TRIGGER wait AFTER INSERT ON master_sheets "
+            "DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION wait()"
+        )
+    engine.dispose()
+
+
+def committed(url: str) -> list[str]:
+    """What is in the database, whoever says what."""
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        found = list(connection.exec_driver_sql("SELECT submission FROM master_sheets").scalars())
+    engine.dispose()
+    return found
+
+
+def during(act: Callable[[], Outcome], strike: Callable[[], object], after_s: float) -> tuple[Outcome, float]:
+    """Strike while the act goes on; its outcome and how long it took."""
+    began = time.monotonic()
+    timer = threading.Timer(after_s, strike)
+    timer.start()
+    outcome = act()
+    timer.join()
+    return outcome, time.monotonic() - began
+
+
+@pytest.mark.usefixtures("slow_commit")
+def test_a_sheet_is_published_when_the_answer_to_its_commit_was_lost(
+    opened: Opened, link: Proxy, postgres_url: str
+) -> None:
+    master, sent = opened(), parcel()
+    outcome, _ = during(lambda: master.send(sent), lambda: link.drop_answer(times=1), COMMIT_S / 2)
+    assert isinstance(outcome, Accepted), outcome
+    assert outcome.receipt.submission == sent.submission
+    assert committed(postgres_url) == [sent.submission]
+
+
+@pytest.mark.usefixtures("slow_commit")
+def test_a_sheet_is_there_once_when_its_commit_was_still_at_work(
+    opened: Opened, link: Proxy, postgres_url: str
+) -> None:
+    master, sent = opened(), parcel()
+    outcome, _ = during(lambda: master.send(sent), link.refuse, COMMIT_S / 2)
+    assert isinstance(outcome, Deferred)
+    assert outcome.in_doubt
+    link.restore()
+    wait_until(lambda: committed(postgres_url), 5, "the commit")
+    again = master.send(replace(sent, in_doubt=True))
+    assert isinstance(again, Accepted)
+    assert committed(postgres_url) == [sent.submission]
+
+
+def test_nothing_is_in_doubt_when_no_connection_was_made(
+    opened: Opened, free_port: Callable[[], int], postgres_url: str
+) -> None:
+    gone = sa.make_url(postgres_url).set(port=free_port()).render_as_string(hide_password=False)
+    master = opened(gone)
+    outcome = master.send(parcel())
+    assert isinstance(outcome, Deferred)
+    assert (outcome.cause, outcome.in_doubt) == (Cause.REFUSED, False)
+    assert master.probe().cause is Cause.REFUSED
+
+
+def test_a_call_ends_in_time_when_an_old_connection_is_silent(opened: Opened, link: Proxy) -> None:
+    told: list[float] = []
+    master = opened(limits=QUICK)
+    assert isinstance(master.send(parcel("richmond")), Accepted)
+    master.on_silent = lambda: told.append(time.monotonic())
+    link.half_open()
+    began, connections = time.monotonic(), link.connections
+    outcome = master.send(parcel(), patience_s=0.5)
+    assert isinstance(outcome, Deferred)
+    assert (outcome.cause, outcome.in_doubt) == (Cause.TIMEOUT, False)
+    assert time.monotonic() - began < QUICK.send_s + LATE_S
+    assert told
+    assert link.connections == connections, "a call that is over connects to nobody"
+    assert isinstance(master.send(parcel()), Accepted)
+
+
+def test_a_silent_call_is_given_up_when_a_newer_connection_works(opened: Opened, link: Proxy) -> None:
+    master = opened()
+    assert isinstance(master.send(parcel("richmond")), Accepted)
+    link.half_open()
+
+    def give_up() -> None:
+        began = time.monotonic()
+        assert master.probe().cause is None
+        master.give_up_silent(began)
+
+    outcome, took_s = during(lambda: master.send(parcel(), patience_s=0.3), give_up, 0.6)
+    assert isinstance(outcome, Deferred)
+    assert outcome.cause is Cause.SILENT
+    assert took_s < 0.6 + LATE_S
+    assert isinstance(master.send(parcel()), Accepted)
+
+
+def test_calls_end_in_time_when_the_link_is_a_black_hole(opened: Opened, link: Proxy) -> None:
+    master = opened(limits=QUICK)
+    assert isinstance(master.send(parcel("richmond")), Accepted)
+    link.hole()
+    began = time.monotonic()
+    assert isinstance(master.receipt("x"), Deferred)
+    assert time.monotonic() - began < QUICK.receipt_s + LATE_S
+    answer = master.probe()
+    assert answer.cause is Cause.TIMEOUT
+    assert answer.duration_s < 2.0 + LATE_S, "two seconds is the driver's shortest wait for a connection"
+    link.restore()
+    master.refresh()
+    assert isinstance(master.send(parcel()), Accepted)
+
+
+def test_a_call_ends_in_time_when_the_nameserver_is_a_black_hole(opened: Opened, postgres_url: str) -> None:
+    answered = threading.Event()
+
+    def hangs(_host: str, _port: int) -> Sequence[Address]:
+        answered.wait(20)
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    named = sa.make_url(postgres_url).set(host="master.test").render_as_string(hide_password=False)
+    master = opened(named, lookup=hangs, limits=QUICK)
+    answer = master.probe()
+    answered.set()
+    assert answer.cause is Cause.DNS
+    assert answer.duration_s < QUICK.probe_s + LATE_S
+
+
+def test_a_named_database_is_reached_when_one_of_its_addresses_is_dead(
+    opened: Opened, link: Proxy, postgres_url: str
+) -> None:
+    def two(_host: str, _port: int) -> Sequence[Address]:
+        return [(socket.AF_INET, ("127.0.0.2", link.port)), (socket.AF_INET, ("127.0.0.1", link.port))]
+
+    named = sa.make_url(postgres_url).set(host="master.test", port=link.port)
+    master = opened(named.render_as_string(hide_password=False), lookup=two)
+    assert isinstance(master.send(parcel()), Accepted)
+
+
+def test_the_destination_waits_when_the_database_does_not_let_us_write(opened: Opened, postgres_url: str) -> None:
+    assert opened().probe().cause is None
+    engine = sa.create_engine(postgres_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DROP ROLE IF EXISTS reader")
+        connection.exec_driver_sql("CREATE ROLE reader LOGIN")
+        connection.exec_driver_sql("GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader")
+    as_reader = sa.make_url(postgres_url).set(username="reader").render_as_string(hide_password=False)
+    outcome = opened(as_reader).send(parcel())
+    assert isinstance(outcome, Unauthorised)
+    assert outcome.scope is Scope.DESTINATION
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DROP OWNED BY reader")
+        connection.exec_driver_sql("DROP ROLE reader")
+    engine.dispose()
+
+
+def test_the_cause_is_the_database_when_it_is_not_there(opened: Opened, postgres_url: str) -> None:
+    other = sa.make_url(postgres_url).set(database="nowhere").render_as_string(hide_password=False)
+    assert opened(other).probe().cause is Cause.DATABASE
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "nonsense",
+        "ftp://master",
+        "https://",
+        "http://a:b@host",
+        "http://host:99999",
+        "http://host/?token=x",
+        "postgresql+asyncpg://host/db",
+        "postgresql+pg8000://host/db",
+        "postgresql://host:port/db",
+        "sqlite+aiosqlite:///x",
+    ],
+)
+def test_a_url_is_refused_when_no_make_takes_it(url: str) -> None:
+    with pytest.raises(SettingsError):
+        open_master(url, "token", clock=SystemClock())

@@ -1,0 +1,231 @@
+"""The link's bookkeeping: what a probe changes, who probes, and the row that each outage is."""
+
+from datetime import timedelta
+
+import pytest
+
+from resultsq.domain.link import LinkState
+from resultsq.domain.outcome import Cause, Deferred
+from resultsq.store import links
+from resultsq.store.links import PROBER_LEASE_S
+from tests.support.nodes import Node, accepted, lost
+
+
+def look(node: Node, worker: str = "w1") -> links.Seen:
+    with node.database.read() as conn:
+        return links.look(conn, node.now, worker)
+
+
+def take_prober(node: Node, worker: str) -> bool:
+    return node.database.write(lambda conn: links.take_prober(conn, node.now, worker)).mine
+
+
+def test_a_probe_is_due_at_once_when_the_node_is_new(node: Node) -> None:
+    seen = look(node)
+    assert (seen.state, seen.suspect, seen.probe_due, seen.probes, seen.ok_probe) == (LinkState.UP, True, True, 0, 0)
+    node.database.write(lambda conn: links.ensure(conn, node.now, 3))
+    assert node.link().window == 2, "a worker that starts later changes nothing"
+
+
+def test_the_first_good_probe_clears_the_way_and_is_no_outage(node: Node) -> None:
+    change = node.probe()
+    assert change == links.Change(LinkState.UP)
+    assert not node.link().suspect
+    assert not node.outages()
+
+
+def test_an_outage_is_a_row_from_its_first_sign_to_its_end(up: Node) -> None:
+    up.accept_many(3)
+    up.try_one(lost())
+    began = up.now
+    up.pass_time(3)
+    assert up.probe(Cause.REFUSED).lost
+    for _ in range(9):
+        up.pass_time(1)
+        assert up.probe(Cause.REFUSED) == links.Change(LinkState.DOWN)
+    up.accept_many(2, "richmond")
+    up.pass_time(1)
+    assert up.probe() == links.Change(LinkState.UP, returned=True)
+    (outage,) = up.outages()
+    assert (outage.began_at, outage.ended_at, outage.cause) == (began, up.now, Cause.REFUSED)
+    assert (outage.probes, outage.delayed, outage.last_seq) == (11, 5, up.link().return_seq)
+
+
+def test_an_outage_that_only_a_probe_noticed_begins_with_it(up: Node) -> None:
+    up.probe(Cause.DNS)
+    (outage,) = up.outages()
+    assert (outage.began_at, outage.ended_at, outage.cause, outage.probes) == (up.now, None, Cause.DNS, 1)
+
+
+def test_a_second_outage_is_a_second_row(up: Node) -> None:
+    for cause in (Cause.REFUSED, Cause.MASTER_DOWN):
+        up.probe(cause)
+        up.pass_time(5)
+        up.probe()
+    assert [one.cause for one in up.outages()] == [Cause.REFUSED, Cause.MASTER_DOWN]
+    assert all(one.ended_at is not None for one in up.outages())
+
+
+def test_one_outage_goes_on_when_its_cause_changes(up: Node) -> None:
+    up.probe(Cause.REFUSED)
+    up.pass_time(1)
+    change = up.probe(Cause.NOT_OUR_MASTER)
+    assert change == links.Change(LinkState.NOT_OUR_MASTER)
+    assert (up.link().since, up.link().cause) == (up.now, Cause.NOT_OUR_MASTER)
+    assert len(up.outages()) == 1
+
+
+def test_one_dropped_connection_is_no_outage(up: Node) -> None:
+    up.accept()
+    up.try_one(lost(Cause.RESET))
+    assert look(up).probe_due
+    up.probe()
+    assert up.link().state == LinkState.UP
+    assert not up.outages()
+
+
+@pytest.mark.parametrize(
+    ("cause", "waits"), [(None, 30.0), (Cause.REFUSED, 1.0), (Cause.NOT_OUR_MASTER, 1.0), (Cause.MASTER_DOWN, 8.0)]
+)
+def test_the_next_probe_is_due_at_the_pace_of_the_state(up: Node, cause: Cause | None, waits: float) -> None:
+    up.probe(cause)
+    up.pass_time(waits - 0.1)
+    assert not look(up).probe_due
+    up.pass_time(0.2)
+    assert look(up).probe_due
+
+
+def test_a_probe_is_started_each_second_while_the_ones_before_are_still_out(up: Node) -> None:
+    up.probe(Cause.TIMEOUT)
+    started = 0
+    for _ in range(50):
+        up.pass_time(0.1)
+        if look(up).probe_due:
+            started += 1
+            up.start_probe()
+    assert started == 5
+
+
+@pytest.mark.parametrize(("said", "waits"), [(120.0, 120.0), (86_400.0, 3_600.0), (0.0, 1.0)])
+def test_the_masters_retry_after_on_the_probe_binds_the_destination(up: Node, said: float, waits: float) -> None:
+    up.probe(Cause.MASTER_DOWN, retry_after_s=said)
+    up.pass_time(waits - 0.5)
+    assert not look(up).probe_due
+    up.pass_time(0.6)
+    assert look(up).probe_due
+
+
+def test_the_first_good_answer_wins_whatever_older_probes_say_later(up: Node) -> None:
+    up.probe(Cause.TIMEOUT)
+    older, newer = up.start_probe(), up.start_probe()
+    assert up.probe_answered(newer).returned
+    assert up.probe_answered(older, Cause.TIMEOUT) == links.Change(LinkState.UP)
+    assert up.link().state == LinkState.UP
+
+
+def test_an_older_probes_good_answer_opens_the_link_too(up: Node) -> None:
+    up.probe(Cause.TIMEOUT)
+    older = up.start_probe()
+    up.probe(Cause.TIMEOUT)
+    assert up.probe_answered(older).returned
+
+
+def test_a_good_answer_clears_no_suspicion_that_is_younger_than_its_probe(up: Node) -> None:
+    up.accept_many(2)
+    number = up.start_probe()
+    up.pass_time(0.5)
+    up.try_one(lost())
+    up.pass_time(0.5)
+    up.probe_answered(number, duration_s=1.0)
+    assert look(up).suspect
+    assert look(up).probe_due
+    assert not up.claim()
+    up.probe()
+    assert up.claim()
+
+
+def test_a_worker_can_tell_that_a_probe_was_started_after_it_asked(up: Node) -> None:
+    before = up.start_probe()
+    noted = up.database.write(lambda conn: links.suspect(conn, up.now))
+    up.probe_answered(before)
+    assert not look(up).ok_probe > noted
+    up.probe()
+    assert look(up).ok_probe > noted
+
+
+def test_what_waits_for_the_link_or_its_back_off_goes_at_its_return_and_the_masters_word_is_kept(up: Node) -> None:
+    up.accept_many(3)
+    by_link, by_trouble, by_word = up.claim(free=1)[0], up.claim(free=1)[0], None
+    up.settle(by_link, lost(), jitter=0.9)
+    up.settle(by_trouble, Deferred(Cause.MASTER_DOWN, "500", True), jitter=0.9)
+    up.probe()
+    by_word = up.claim_one()
+    up.settle(by_word, Deferred(Cause.BUSY, "429", True, retry_after_s=600))
+    up.probe(Cause.MASTER_DOWN)
+    up.probe()
+    taken = {lease.submission for lease in up.claim()}
+    assert taken == {by_link.submission, by_trouble.submission}
+    assert up.row(by_word.submission).next_attempt_at is not None
+
+
+def test_a_return_opens_the_window_at_two_again(up: Node) -> None:
+    up.accept_many(60)
+    for _ in range(8):
+        up.pass_time(2)
+        for lease in up.claim():
+            up.settle(lease, accepted(lease))
+    assert up.link().window > 4
+    up.probe(Cause.REFUSED)
+    up.pass_time(100)
+    up.probe()
+    assert len(up.claim()) == 2
+    assert len(up.claim()) == 0
+
+
+def test_the_masters_clock_is_noted_when_the_probe_tells_it(up: Node) -> None:
+    up.probe(master_time_offset_s=-12.5)
+    assert up.link().clock_offset_s == -12.5
+    up.probe()
+    assert up.link().clock_offset_s == -12.5
+
+
+# who probes
+
+
+def test_one_worker_probes_and_stays_it_while_it_says_so(up: Node) -> None:
+    assert take_prober(up, "w1")
+    for _ in range(20):
+        up.pass_time(PROBER_LEASE_S / 3)
+        assert not take_prober(up, "w2")
+        assert take_prober(up, "w1")
+    assert look(up, "w1").mine
+    assert not look(up, "w2").mine
+
+
+def test_another_worker_probes_when_the_prober_says_nothing_any_more(up: Node) -> None:
+    take_prober(up, "w1")
+    up.pass_time(PROBER_LEASE_S + 0.1)
+    assert take_prober(up, "w2")
+    assert not take_prober(up, "w1")
+
+
+def test_another_worker_probes_at_once_when_the_prober_has_stopped(up: Node) -> None:
+    take_prober(up, "w1")
+    up.database.write(lambda conn: links.drop_prober(conn, "w2"))
+    assert not take_prober(up, "w2"), "only its own is handed back"
+    up.database.write(lambda conn: links.drop_prober(conn, "w1"))
+    assert take_prober(up, "w2")
+
+
+def test_an_outage_of_a_week_ends_as_one_of_two_minutes(up: Node) -> None:
+    for length in (timedelta(minutes=2), timedelta(days=7)):
+        up.accept_many(5, first=up.count())
+        up.probe(Cause.UNREACHABLE)
+        up.pass_time(length.total_seconds())
+        assert look(up).probe_due
+        up.probe()
+        taken = up.claim()
+        assert len(taken) == 2
+        for lease in taken:
+            up.settle(lease, accepted(lease))
+    assert [one.ended_at - one.began_at >= timedelta(minutes=2) for one in up.outages()] == [True, True]

@@ -1,0 +1,379 @@
+"""Many writers at once, and a database that cannot: nothing is lost, mixed up or half-stored."""
+
+import shutil
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from sqlalchemy import func, insert, select, text
+
+from resultsq.domain.errors import Conflicting, HeadMoved, StoreFull, StoreUnavailable
+from resultsq.domain.submission import State
+from resultsq.store import links, outbox, session
+from resultsq.store.session import Database, wal_is_safe
+from resultsq.store.tables import Attempt, Audit, Chain, Payload, Submission
+from tests.conftest import give_up
+from tests.support.nodes import NOW, Node, accepted, migrated, unsent
+from tests.support.services import Missing
+
+T = TypeVar("T")
+THREADS = 8
+
+
+def together(work: Callable[[int], T], threads: int = THREADS) -> list[T | Exception]:
+    """What each of so many threads got, or what it met."""
+    start = threading.Barrier(threads)
+
+    def run(number: int) -> T | Exception:
+        start.wait(10)
+        try:
+            return work(number)
+        except Exception as error:
+            return error
+
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(run, range(threads)))
+
+
+def note(number: int) -> Callable[[Any], int]:
+    """A piece of work that leaves one row."""
+
+    def work(conn: Any) -> int:
+        values = {"at": NOW, "who": f"{number}", "action": "test", "target": {}, "count": number}
+        conn.execute(insert(Audit).values(**values))
+        return number
+
+    return work
+
+
+def driver(database: Database) -> Any:
+    """The product's own SQLite: two libraries in one process do not see each other's locks."""
+    return database.engine.dialect.loaded_dbapi
+
+
+def noted(database: Database) -> list[int]:
+    with database.read() as conn:
+        return sorted(conn.execute(select(Audit.count)).scalars())
+
+
+# accepting
+
+
+def test_everybodys_version_is_stored_once_when_eight_submit_at_once(node: Node) -> None:
+    def submit(number: int) -> list[str]:
+        return [node.accept(date=f"2{number:03}-01-{day:02}").id for day in range(1, 11)]
+
+    told = together(submit)
+    ids = [one for some in told if not isinstance(some, Exception) for one in some]
+    assert len(set(ids)) == 80 == node.count()
+    with node.database.read() as conn:
+        assert conn.execute(select(func.count()).select_from(Payload)).scalar_one() == 80
+        assert set(conn.execute(select(Chain.versions)).scalars()) == {1}
+
+
+def test_one_submission_is_stored_when_eight_come_with_the_same_key(node: Node) -> None:
+    told = together(lambda _: node.accept(client_key="k"))
+    assert {one.id for one in told if isinstance(one, outbox.Accepted)} == {node_head(node)}
+    assert sorted(one.created for one in told if isinstance(one, outbox.Accepted)) == [False] * 7 + [True]
+
+
+def node_head(node: Node) -> str:
+    with node.database.read() as conn:
+        return str(conn.execute(select(Submission.id)).scalar_one())
+
+
+def test_one_submission_is_stored_when_eight_come_with_the_same_rows(node: Node) -> None:
+    told = together(lambda number: node.accept(client_key=f"k{number}"))
+    assert {one.id for one in told if isinstance(one, outbox.Accepted)} == {node_head(node)}
+    assert len(told) == 8
+    assert not any(isinstance(one, Exception) for one in told)
+
+
+def test_one_correction_is_stored_when_eight_correct_the_same_version(node: Node) -> None:
+    first = node.accept(rows=20)
+    told = together(lambda number: node.accept(rows=number + 1, corrects=first.id))
+    stored = [one for one in told if isinstance(one, outbox.Accepted)]
+    assert len(stored) == 1
+    assert all(one.head == stored[0].id for one in told if isinstance(one, HeadMoved))
+    assert sum(isinstance(one, HeadMoved) for one in told) == 7
+    assert node.count() == 2
+
+
+def test_corrections_and_claims_do_not_cross_when_they_come_at_the_same_moment(up: Node) -> None:
+    """Each correction finds its predecessor never sent or on its way; neither of them ever breaks."""
+    over = threading.Event()
+    surprises: list[Exception] = []
+
+    def work() -> None:
+        try:
+            while not over.is_set():
+                for lease in up.claim():
+                    up.settle(lease, unsent())
+                up.probe()
+        except Exception as error:
+            surprises.append(error)
+
+    worker = threading.Thread(target=work)
+    worker.start()
+
+    def correct(number: int) -> str:
+        event = list(up.events)[number]
+        head = up.accept(event, rows=1).id
+        for rows in range(2, 30):
+            head = up.accept(event, rows=rows, corrects=head).id
+        return head
+
+    told = together(correct, threads=3)
+    over.set()
+    worker.join(10)
+    assert not surprises
+    assert not [one for one in told if isinstance(one, Exception)]
+    for _ in range(9):
+        up.pass_time(61)
+        up.probe()
+        for lease in up.claim():
+            up.settle(lease, accepted(lease))
+    assert {up.state(str(head)) for head in told} == {State.PUBLISHED}
+    assert up.count(state=State.SUPERSEDED) == 3 * 28
+
+
+def test_withdrawals_and_claims_do_not_cross_when_they_come_at_the_same_moment(up: Node) -> None:
+    up.pass_time(5)
+    up.accept_many(30)
+    with up.database.read() as conn:
+        ids = list(conn.execute(select(Submission.id)).scalars())
+    claimed: list[str] = []
+
+    def act(number: int) -> None:
+        if number == 0:
+            while leases := up.claim():
+                for lease in leases:
+                    claimed.append(lease.submission)
+                    up.settle(lease, accepted(lease))
+        else:
+            for submission in reversed(ids):
+                try:
+                    up.withdraw(submission)
+                except Conflicting:
+                    continue
+
+    assert not [one for one in together(act, 2) if one is not None]
+    assert up.count(state=State.PUBLISHED) == len(claimed) == len(set(claimed))
+    assert up.count(state=State.WITHDRAWN) == 30 - len(claimed)
+
+
+def test_each_is_taken_once_when_four_workers_claim_at_once(up: Node) -> None:
+    up.accept_many(60)
+    up.database.write(lambda conn: conn.execute(text("UPDATE links SET \"window\" = 8, opened_at = '2000-01-01'")))
+
+    def work(number: int) -> list[str]:
+        taken = []
+        while leases := up.claim(f"w{number}"):
+            for lease in leases:
+                taken.append(lease.submission)
+                up.settle(lease, accepted(lease))
+        return taken
+
+    told = together(work, 4)
+    taken = [one for some in told if not isinstance(some, Exception) for one in some]
+    assert len(taken) == len(set(taken))
+    for _ in range(60):  # a worker that found the window full left: somebody has to finish
+        for lease in up.claim():
+            up.settle(lease, accepted(lease))
+    with up.database.read() as conn:
+        assert set(conn.execute(select(Submission.state)).scalars()) == {State.PUBLISHED}
+        assert conn.execute(select(func.count()).select_from(Attempt)).scalar_one() == 60
+
+
+# sharing a commit
+
+
+def test_the_others_are_stored_when_one_callers_work_fails(store: Database) -> None:
+    def act(number: int) -> int:
+        def work(conn: Any) -> int:
+            value = note(number)(conn)
+            if number % 3 == 0:
+                raise KeyError(number)
+            return value
+
+        return store.write(work)
+
+    told = together(act)
+    assert [isinstance(one, KeyError) for one in told] == [number % 3 == 0 for number in range(THREADS)]
+    assert noted(store) == [1, 2, 4, 5, 7]
+
+
+def test_the_others_are_stored_when_one_callers_statement_fails(store: Database) -> None:
+    def act(number: int) -> int:
+        def work(conn: Any) -> int:
+            value = note(number)(conn)
+            if number % 3 == 0:
+                conn.execute(text("INSERT INTO nowhere VALUES (1)"))
+            return value
+
+        return store.write(work)
+
+    told = together(act)
+    assert [isinstance(one, Exception) for one in told] == [number % 3 == 0 for number in range(THREADS)]
+    assert noted(store) == [1, 2, 4, 5, 7]
+
+
+def test_a_writer_gets_its_own_answer_when_a_whole_batch_waits_before_it(sqlite_store: Database) -> None:
+    before = [session._Write(note(number)) for number in range(session.BATCH)]
+    sqlite_store._waiting.extend(before)
+    assert sqlite_store.write(note(999)) == 999
+    assert [one.result() for one in before] == list(range(session.BATCH))
+    assert noted(sqlite_store) == [*range(session.BATCH), 999]
+
+
+def test_what_was_written_is_seen_by_another_process_when_write_returns(store: Database) -> None:
+    other = Database(store.url.render_as_string(hide_password=False))
+    for number in range(5):
+        store.write(note(number))
+        assert noted(other)[-1] == number
+    other.close()
+
+
+def test_sqlite_commits_are_flushed_in_a_mode_that_loses_nothing(sqlite_store: Database) -> None:
+    with sqlite_store.read() as conn:
+        mode = conn.execute(text("PRAGMA journal_mode")).scalar_one()
+        level = conn.execute(text("PRAGMA synchronous")).scalar_one()
+        keys = conn.execute(text("PRAGMA foreign_keys")).scalar_one()
+    safe = wal_is_safe(driver(sqlite_store).sqlite_version_info)
+    assert (mode, level, keys) == (("wal", 2, 1) if safe else ("delete", 3, 1))
+
+
+@pytest.mark.parametrize(
+    ("version", "safe"),
+    [
+        ((3, 6, 23), True),
+        ((3, 7, 0), False),
+        ((3, 40, 1), False),
+        ((3, 44, 5), False),
+        ((3, 44, 6), True),
+        ((3, 45, 9), False),
+        ((3, 50, 6), False),
+        ((3, 50, 7), True),
+        ((3, 51, 2), False),
+        ((3, 51, 3), True),
+        ((4, 0, 0), True),
+    ],
+)
+def test_the_versions_of_sqlite_that_can_lose_rows_are_known(version: tuple[int, ...], safe: bool) -> None:
+    assert wal_is_safe(version) is safe
+
+
+# a database that cannot
+
+
+@pytest.fixture
+def locked(sqlite_store: Database) -> Iterator[Callable[[], None]]:
+    """Another process holds the write lock until the test calls this."""
+    other = driver(sqlite_store).connect(str(sqlite_store.url.database), isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    yield lambda: other.execute("COMMIT")
+    other.close()
+
+
+def test_everybody_is_told_in_time_and_nothing_is_stored_when_another_process_holds_the_lock(
+    sqlite_store: Database, locked: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "BUSY_S", 0.3)
+    told: list[int | Exception] = []
+    asked = threading.Thread(target=lambda: told.extend(together(lambda n: sqlite_store.write(note(n)))))
+    asked.start()
+    asked.join(4 * 0.3)
+    assert not asked.is_alive(), "they wait together, and not one after the other"
+    assert [type(one) for one in told] == [StoreUnavailable] * THREADS
+    locked()
+    assert noted(sqlite_store) == []
+    assert sqlite_store.write(note(1)) == 1
+
+
+def test_reading_goes_on_when_another_process_holds_the_lock(
+    sqlite_store: Database, locked: Callable[[], None]
+) -> None:
+    assert noted(sqlite_store) == []
+
+
+def test_a_writer_waits_for_another_process_and_then_writes(sqlite_store: Database, locked: Callable[[], None]) -> None:
+    told: list[int] = []
+    writer = threading.Thread(target=lambda: told.append(sqlite_store.write(note(7))))
+    writer.start()
+    writer.join(0.3)
+    assert writer.is_alive()
+    locked()
+    writer.join(5)
+    assert told == [7]
+
+
+def test_the_store_is_unavailable_when_its_server_is_not_there(free_port: Callable[[], int]) -> None:
+    gone = Database(f"postgresql+psycopg://nobody@127.0.0.1:{free_port()}/nothing")
+    with pytest.raises(StoreUnavailable):
+        gone.write(note(1))
+    with pytest.raises(StoreUnavailable), gone.read() as conn:
+        conn.execute(text("SELECT 1"))
+    gone.close()
+
+
+def test_the_store_comes_back_by_itself_when_its_connections_were_cut(postgres_store: Database) -> None:
+    postgres_store.write(note(1))
+    cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = "
+    postgres_store.engine.dispose()
+    other = Database(postgres_store.url.render_as_string(hide_password=False))
+    other.write(note(2))
+    postgres_store.write(lambda conn: conn.execute(text(f"{cut} current_database()")))
+    assert other.write(note(3)) == 3
+    other.close()
+    assert noted(postgres_store) == [1, 2, 3]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 2 MB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)], capture_output=True, text=True
+    )
+    if done.returncode != 0:
+        give_up(Missing("A disk of 2 MB can only be mounted by root."))
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_nothing_is_half_stored_when_the_disk_is_full_and_all_goes_on_when_there_is_room(small_disk: Path) -> None:
+    database = migrated(f"sqlite:///{small_disk / 'store.db'}")
+    node = Node(database)
+    stored: list[str] = []
+    with suppress(StoreFull):
+        for number in range(1_000):
+            stored.append(node.accept(rows=900, date=f"2{number:03}-01-01").id)
+    assert 0 < len(stored) < 1_000
+    refused = together(lambda number: node.accept(rows=900, date=f"3{number:03}-01-01"))
+    assert {type(one) for one in refused} == {StoreFull}
+    assert node.count() == len(stored)
+    with database.read() as conn:
+        assert conn.execute(text("PRAGMA integrity_check")).scalar_one() == "ok"
+        assert conn.execute(select(func.count()).select_from(Payload)).scalar_one() == len(stored)
+        assert conn.execute(select(func.count()).select_from(Chain)).scalar_one() == len(stored)
+    subprocess.run(["mount", "-o", "remount,size=8m", str(small_disk)], check=True)
+    assert node.accept(rows=900, date="2013-12-07").created
+    node.probe()
+    assert node.publish_one().submission == stored[0]
+    database.close()
+    assert shutil.disk_usage(small_disk).free > 0
+
+
+def test_the_link_row_is_made_once_when_workers_start_together(store: Database) -> None:
+    def start(_: int) -> None:
+        store.write(lambda conn: links.ensure(conn, NOW, 8))
+
+    assert together(start) == [None] * THREADS
+    with store.read() as conn:
+        assert links.look(conn, NOW, "w").probe_due

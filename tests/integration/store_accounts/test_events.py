@@ -1,0 +1,95 @@
+"""Events are added one by one and by file, and refused in words."""
+
+from dataclasses import asdict
+
+import pytest
+
+from resultsq.domain.errors import InputRefused, NotThere
+from resultsq.store import events
+from resultsq.store.session import Database
+from tests.support.nodes import NOW
+
+
+def add(database: Database, slug: str = "bushy", name: str = "Bushy", zone: str = "Europe/London") -> int:
+    return database.write(lambda conn: events.add(conn, NOW, slug, name, zone, "UK"))
+
+
+def test_an_event_is_found_with_all_that_was_said_when_it_was_added(database: Database) -> None:
+    number = add(database)
+    with database.read() as conn:
+        found = events.find(conn, "bushy")
+        assert found is not None
+        assert asdict(found) == {
+            "id": number,
+            "slug": "bushy",
+            "name": "Bushy",
+            "time_zone": "Europe/London",
+            "country": "UK",
+            "shows_results": True,
+        }
+        assert events.find(conn, "busy") is None
+
+
+@pytest.mark.parametrize(
+    ("slug", "name", "zone", "says"),
+    [
+        ("Bushy", "Bushy", "Europe/London", "lower-case"),
+        ("-bushy", "Bushy", "Europe/London", "inner hyphens"),
+        ("b" * 64, "Bushy", "Europe/London", "1 to 63"),
+        ("bushy/..", "Bushy", "Europe/London", "addresses"),
+        ("bushy", "", "Europe/London", "a name"),
+        ("bushy", "Bushy", "Europe/Lundon", "is no time zone"),
+        ("bushy", "Bushy", "../../etc/passwd", "is no time zone"),
+        ("taken", "Taken", "Europe/London", "already an event"),
+    ],
+)
+def test_an_event_is_refused_in_words_when_something_is_wrong_with_it(
+    database: Database, slug: str, name: str, zone: str, says: str
+) -> None:
+    add(database, "taken", "Taken")
+    with pytest.raises(InputRefused, match=says):
+        add(database, slug, name, zone)
+    with database.read() as conn:
+        assert [event.slug for event in events.every(conn)] == ["taken"]
+
+
+def test_a_file_of_events_adds_the_new_ones_when_some_are_known(database: Database) -> None:
+    add(database)
+    rows = [
+        {"slug": "bushy", "name": "Another name"},
+        {"slug": "albert", "name": "Albert", "timezone": "Australia/Melbourne", "country": "Australia"},
+        {"slug": "richmond", "name": "Richmond", "timezone": "", "country": ""},
+    ]
+    assert database.write(lambda conn: events.import_rows(conn, NOW, rows)) == (2, 1)
+    with database.read() as conn:
+        assert [(event.slug, event.name, event.time_zone) for event in events.every(conn)] == [
+            ("albert", "Albert", "Australia/Melbourne"),
+            ("bushy", "Bushy", "Europe/London"),
+            ("richmond", "Richmond", "Europe/London"),
+        ]
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ({"slug": "Not a slug", "name": "x"}, "Line 3: .*No event was added"),
+        ({"slug": "x", "name": "x", "timezone": "Mars"}, "Line 3: .*time zone"),
+        ({"slug": "x", "title": "x"}, "first line"),
+        ({"slug": "x"}, "first line"),
+        ({"slug": "x", "name": None}, "Line 3: .*a name"),
+    ],
+)
+def test_a_file_of_events_adds_none_when_one_row_is_bad(database: Database, row: dict[str, str], says: str) -> None:
+    with pytest.raises(InputRefused, match=says):
+        database.write(lambda conn: events.import_rows(conn, NOW, [{"slug": "a", "name": "A"}, row]))
+    with database.read() as conn:
+        assert events.every(conn) == []
+
+
+def test_results_are_hidden_when_somebody_says_so(database: Database) -> None:
+    number = add(database)
+    database.write(lambda conn: events.show_results(conn, number, False))
+    with database.read() as conn:
+        assert [event.shows_results for event in events.every(conn)] == [False]
+    with pytest.raises(NotThere):
+        database.write(lambda conn: events.show_results(conn, number + 1, False))

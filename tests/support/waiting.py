@@ -1,0 +1,30 @@
+"""Waiting for something to become true, with an end and a reason."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def wait_until(
+    predicate: Callable[[], T],
+    timeout_s: float = 10.0,
+    what: str = "what was waited for",
+    every_s: float = 0.02,
+) -> T:
+    """The first true value of `predicate`.
+
+    An exception of it means "not yet"; the last one is told when the time is up.
+    :raises AssertionError: after `timeout_s` seconds."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        trouble: Exception | None = None
+        try:
+            if value := predicate():
+                return value
+        except Exception as exception:
+            trouble = exception
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what} did not come within {timeout_s:g} s") from trouble
+        time.sleep(every_s)

@@ -1,0 +1,61 @@
+"""The post that an outage's figures make."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from resultsq.domain.incident import Incident, markdown
+
+BEGAN = datetime(2013, 12, 7, 7, 15, tzinfo=UTC)
+ENDED = BEGAN + timedelta(hours=4, minutes=50)
+LONDON, SYDNEY = ZoneInfo("Europe/London"), ZoneInfo("Australia/Sydney")
+SATURDAY = Incident(
+    id=1,
+    began_at=BEGAN,
+    ended_at=ENDED,
+    cause="refused",
+    probes=17_400,
+    accepted=300,
+    events=280,
+    delays_s=tuple(float(n) for n in range(1, 313)),
+    still_waiting=0,
+    not_published=3,
+    last_published_at=ENDED + timedelta(seconds=41),
+)
+
+
+def test_the_post_says_when_how_long_why_and_how_many() -> None:
+    post = markdown(SATURDAY, LONDON)
+    assert post.startswith("# Results were delayed on Saturday 07 December 2013\n")
+    assert "From 07:15:00 on Saturday 07 December 2013 to 12:05:00 on Saturday 07 December 2013, for 4 h 50 min" in post
+    assert "because nothing was listening at the master's address." in post
+    for line in (
+        "| submissions affected | 315 |",
+        "| published since | 312 |",
+        "| delay, half of them | 2 min |",
+        "| longest delay | 5 min |",
+        "| last of them published | 12:05:41 on Saturday 07 December 2013, 41 s after the end |",
+    ):
+        assert line in post.splitlines()
+
+
+def test_times_are_those_of_the_zone_when_it_is_another() -> None:
+    assert "From 18:15:00 on Saturday 07 December 2013" in markdown(SATURDAY, SYDNEY)
+
+
+def test_it_goes_on_when_it_has_not_ended() -> None:
+    post = markdown(replace(SATURDAY, ended_at=None, last_published_at=None), LONDON)
+    assert "Since 07:15:00" in post
+    assert "It goes on." in post
+    assert "after the end" not in post
+
+
+@pytest.mark.parametrize(("share", "delay"), [(0.5, 2.0), (0.75, 3.0), (0.76, 4.0), (1.0, 4.0), (0.0, 1.0)])
+def test_a_share_is_the_delay_that_so_many_did_not_exceed(share: float, delay: float) -> None:
+    assert replace(SATURDAY, delays_s=(1.0, 2.0, 3.0, 4.0)).percentile_s(share) == delay
+
+
+def test_nothing_was_delayed_when_nothing_was_sent() -> None:
+    assert replace(SATURDAY, delays_s=()).percentile_s(0.95) == 0.0

@@ -1,0 +1,24 @@
+"""The roads of an outage."""
+
+import random
+
+import pytest
+
+from resultsq.drill.link import Outage, Road, schedule
+
+
+@pytest.mark.parametrize("outage", ["hole", "refuse"])
+def test_the_link_is_away_throughout_when_it_does_not_flap(outage: Outage) -> None:
+    assert list(schedule(outage, 20.0, random.Random(1))) == [(Road(outage), 20.0)]
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_the_link_comes_and_goes_and_is_away_at_the_end_when_it_flaps(seed: int) -> None:
+    spells = list(schedule("flap", 20.0, random.Random(seed)))
+    roads = [road for road, _ in spells]
+
+    assert sum(seconds for _, seconds in spells) == pytest.approx(20.0)
+    assert set(roads) == set(Road)
+    assert roads[0] is not Road.PASS
+    assert roads[-1] is not Road.PASS
+    assert spells[-1][1] == 5.0

@@ -1,0 +1,157 @@
+"""The verdict: each way in which results can come to harm flips it."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from resultsq.domain.outcome import Receipt
+from resultsq.drill.verdict import Facts, Phase, Place, Published, Refused, Taken, Verdict, judge
+
+DAY = "2013-12-07"
+BUSHY, LEEDS = ("bushy", DAY), ("leeds", DAY)
+RETURNED_S = 120.0
+
+
+def taken(place: Place, phase: Phase = Phase.DURING, took_s: float = 0.01, **changes: Any) -> Taken:
+    sheet = Taken(place, phase, frozenset({f"id-{place[0]}"}), f"digest-{place[0]}", f"rows-{place[0]}", took_s)
+    return replace(sheet, **changes)
+
+
+def receipt(place: Place, **changes: Any) -> Receipt:
+    values = {
+        "submission": f"id-{place[0]}",
+        "event": place[0],
+        "date": place[1],
+        "revision": 1,
+        "digest": f"digest-{place[0]}",
+        "received_at": datetime(2013, 12, 7, 12, tzinfo=UTC),
+    }
+    return Receipt.model_validate({**values, **changes})
+
+
+def published(place: Place, **changes: Any) -> Published:
+    return replace(Published(f"id-{place[0]}", f"digest-{place[0]}", f"rows-{place[0]}"), **changes)
+
+
+def facts(**changes: Any) -> Facts:
+    """A healthy sheet and one that waited, both as they should be."""
+    well = Facts(
+        taken=[taken(BUSHY, Phase.BEFORE), taken(LEEDS)],
+        refused=[],
+        receipts=[receipt(BUSHY), receipt(LEEDS)],
+        published={BUSHY: published(BUSHY), LEEDS: published(LEEDS)},
+        unsettled=frozenset(),
+        seen_s={"id-bushy": 90.0, "id-leeds": RETURNED_S + 1.25},
+        outage_s=20.0,
+        returned_s=RETURNED_S,
+    )
+    return replace(well, **changes)
+
+
+def marked(verdict: Verdict) -> set[str]:
+    return {row.what.strip() for row in verdict.rows() if row.good is False}
+
+
+def test_the_verdict_is_good_when_all_is_there_once_and_unchanged() -> None:
+    verdict = judge(facts())
+
+    assert verdict.good
+    assert (verdict.accepted, verdict.published_once) == (2, 2)
+    assert (verdict.first_s, verdict.last_s) == (1.25, 1.25)
+    assert marked(verdict) == set()
+    assert verdict.as_dict()["ok"] is True
+
+
+def test_the_verdict_names_the_sheet_when_one_is_lost() -> None:
+    verdict = judge(facts(receipts=[receipt(LEEDS)], published={LEEDS: published(LEEDS)}))
+
+    assert verdict.lost == (BUSHY,)
+    assert not verdict.good
+    assert "Lost" in marked(verdict)
+    assert verdict.published_once == 1
+
+
+@pytest.mark.parametrize("second", ["id-leeds", "another-id"])
+def test_the_verdict_names_the_sheet_when_one_is_there_twice(second: str) -> None:
+    again = receipt(LEEDS, submission=second, revision=2)
+
+    verdict = judge(facts(receipts=[receipt(BUSHY), receipt(LEEDS), again]))
+
+    assert verdict.doubled == (LEEDS,)
+    assert not verdict.good
+    assert "Published twice" in marked(verdict)
+    assert verdict.published_once == 1
+
+
+def test_the_verdict_is_bad_when_a_team_that_sent_twice_got_two_ids_and_one_is_missing() -> None:
+    sheet = taken(LEEDS, ids=frozenset({"id-leeds", "another-id"}))
+
+    assert judge(facts(taken=[taken(BUSHY), sheet])).lost == (LEEDS,)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"receipts": [receipt(BUSHY), receipt(LEEDS, digest="other")]}, id="the receipt's digest"),
+        pytest.param({"published": {BUSHY: published(BUSHY), LEEDS: published(LEEDS, digest="other")}}, id="the bytes"),
+        pytest.param({"published": {BUSHY: published(BUSHY), LEEDS: published(LEEDS, rows="other")}}, id="the rows"),
+        pytest.param({"published": {BUSHY: published(BUSHY), LEEDS: published(LEEDS, submission="x")}}, id="the head"),
+        pytest.param({"published": {BUSHY: published(BUSHY)}}, id="nothing is shown"),
+    ],
+)
+def test_the_verdict_names_the_sheet_when_one_was_changed(changes: dict[str, Any]) -> None:
+    verdict = judge(facts(**changes))
+
+    assert verdict.changed == (LEEDS,)
+    assert not verdict.good
+    assert "Changed on the way" in marked(verdict)
+    assert verdict.published_once == 1
+
+
+def test_the_verdict_is_bad_when_a_sheet_was_refused() -> None:
+    verdict = judge(facts(refused=[Refused(("york", DAY), Phase.DURING, "answered 503")]))
+
+    assert not verdict.good
+    assert {"Refused", "Accepted during the outage"} <= marked(verdict)
+    assert verdict.particulars() == [f"york of {DAY} was refused: answered 503"]
+
+
+def test_the_verdict_is_bad_when_the_node_does_not_know_what_is_published() -> None:
+    verdict = judge(facts(unsettled=frozenset({"id-leeds"})))
+
+    assert verdict.unsettled == (LEEDS,)
+    assert not verdict.good
+
+
+def test_the_verdict_is_bad_when_nothing_waited_for_the_return() -> None:
+    verdict = judge(facts(seen_s={"id-bushy": 90.0, "id-leeds": RETURNED_S - 3}))
+
+    assert verdict.first_s is None
+    assert not verdict.good
+    assert "First publication after the return" in marked(verdict)
+
+
+def test_a_slow_first_publication_is_marked_when_all_else_is_well() -> None:
+    verdict = judge(facts(seen_s={"id-leeds": RETURNED_S + 2.5}))
+
+    assert verdict.good
+    assert marked(verdict) == {"First publication after the return"}
+
+
+def test_the_time_after_the_return_is_of_those_that_waited_when_later_ones_came_first() -> None:
+    sheets = [taken(BUSHY, Phase.AFTER), taken(LEEDS)]
+
+    verdict = judge(facts(taken=sheets, seen_s={"id-bushy": RETURNED_S + 0.1, "id-leeds": RETURNED_S + 0.7}))
+
+    assert verdict.first_s == verdict.last_s == pytest.approx(0.7)
+
+
+def test_the_times_of_accepting_are_ones_that_occurred_when_there_are_few() -> None:
+    sheets = [taken((f"event-{n}", DAY), took_s=n / 100) for n in range(1, 21)]
+
+    verdict = judge(facts(taken=[taken(BUSHY, Phase.BEFORE, took_s=0.5), *sheets]))
+
+    assert verdict.during_s == (0.10, 0.19)
+    assert verdict.at_rest_s == (0.5, 0.5)

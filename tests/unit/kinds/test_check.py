@@ -1,0 +1,125 @@
+"""The report on a pile of files, as the command line prints it and the API answers it."""
+
+import itertools
+import json
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from resultsq.domain.event_files import FileKind
+from resultsq.kinds.results.check import report
+from tests.unit.kinds.builders import pairs, scans, watch
+
+WATCH = watch([1000, 1010])
+
+
+def test_the_answer_has_exactly_its_fields() -> None:
+    found = report([("watch", WATCH), ("scanner", scans("A1,P1", "A2,P2", "bad"))])
+    answer = json.loads(found.model_dump_json())
+
+    assert answer == found.model_dump(mode="json")
+    assert list(answer) == ["finishers", "problems", "files"]
+    assert answer["finishers"][0] == {"position": 1, "athlete": "A1", "time": "00:16:40"}
+    assert answer["files"] == [
+        {"name": "scanner", "kind": "scanner", "lines": 3, "used": 2, "set_aside": 1},
+        {"name": "watch", "kind": "stopwatch", "lines": 5, "used": 2, "set_aside": 0},
+    ]
+    [problem] = answer["problems"]
+    assert list(problem) == ["code", "severity", "message", "where", "fixes"]
+    assert (problem["code"], problem["severity"], problem["where"][0]["line"]) == ("line-set-aside", "warns", 3)
+
+
+def test_an_unreadable_file_blocks_and_the_others_are_shown() -> None:
+    found = report([("watch", WATCH), ("photo.jpg", b"\xff\xd8\xff\xe0\n\r\n"), ("cut", WATCH[:100])])
+
+    assert found.blocked
+    assert len(found.finishers) == 2
+    assert [(problem.code, problem.where[0].file) for problem in found.problems] == [
+        ("bad-line", "cut"),
+        ("file-archive", "photo.jpg"),
+    ]
+    assert [(file.name, file.kind, file.lines, file.used) for file in found.files] == [
+        ("watch", FileKind.STOPWATCH, 5, 2),
+        ("cut", None, 3, 0),
+        ("photo.jpg", None, 2, 0),
+    ]
+
+
+def test_the_reason_stands_alone_when_no_file_could_be_read() -> None:
+    assert [problem.code for problem in report([("empty", b"")]).problems] == ["file-empty"]
+    assert report([("empty", b"")]).files[0].lines == 0
+
+
+def test_a_scanner_file_in_the_stopwatch_slot_gives_no_times() -> None:
+    found = report([("scans", pairs([1, 2])), ("more", pairs([3]))], slots=[FileKind.STOPWATCH])
+
+    assert [(problem.code, problem.where[0].file) for problem in found.problems] == [("wrong-slot", "scans")]
+    assert "scans is a scanner file" in found.problems[0].message
+    assert all(row.time is None for row in found.finishers)
+    assert [row.athlete for row in found.finishers] == [None, None, "A1003"]
+
+
+def test_the_report_is_the_same_when_the_files_come_in_any_order() -> None:
+    files = [
+        ("one", watch([1000, 1100, 1300, 1290])),
+        ("other", watch([1000, 1120, 1300, 1400])),
+        ("third", watch([1000])),
+        ("scanner", scans("A1,P1", "A2,P2", "bad", "A2,P3")),
+        ("same name", scans("A9,P1", ",P4", "A123456789,")),
+        ("same name", scans("A9,P1", ",P4", clock="")),
+        ("photo", b"GIF89a"),
+        ("copy of scanner", scans("A1,P1", "A2,P2", "bad", "A2,P3")),
+    ]
+    expected = report(files)
+
+    assert len(expected.problems) == 8
+    for order in itertools.islice(itertools.permutations(files), 0, None, 733):
+        assert report(order) == expected
+
+
+LINES = st.lists(
+    st.builds("{},{}".format, st.sampled_from(["", "A1", "A2", "A3", "A4"]), st.sampled_from(["", "P1", "P2", "P3"])),
+    min_size=1,
+    max_size=6,
+)
+CONTENTS = st.one_of(
+    st.lists(st.integers(100, 130), min_size=1, max_size=6).map(watch),
+    LINES.map(lambda lines: scans("A5,P1", *lines)),
+    st.lists(st.integers(1, 4), min_size=1, max_size=4).map(
+        lambda positions: "\n".join(["position,athlete", *(f"{place},A{place}" for place in positions)]).encode()
+    ),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data(), st.lists(CONTENTS, max_size=5))
+def test_the_report_is_the_same_when_any_files_come_in_any_order(data: st.DataObject, contents: list[bytes]) -> None:
+    files = [(f"file{number}", content) for number, content in enumerate(contents)]
+
+    assert report(data.draw(st.permutations(files))) == report(files)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data(), st.lists(CONTENTS, max_size=4))
+def test_the_sheet_is_the_same_when_the_files_have_other_names(data: st.DataObject, contents: list[bytes]) -> None:
+    names = data.draw(st.permutations([f"file{number}" for number in range(len(contents))]))
+    found = report(list(zip(names, contents, strict=True)))
+
+    if not found.blocked:
+        assert found.finishers == report([("x", content) for content in contents]).finishers
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(CONTENTS, max_size=5))
+def test_every_line_is_in_the_sheet_a_problem_or_a_count(contents: list[bytes]) -> None:
+    found = report([(f"file{number}", content) for number, content in enumerate(contents)])
+
+    assert sum(file.lines for file in found.files) == sum(len(content.splitlines()) for content in contents)
+    aside = {
+        (where.file, where.line)
+        for problem in found.problems
+        if problem.code == "line-set-aside"
+        for where in problem.where
+    }
+    # the same content under another name is reported once
+    assert len(aside) <= sum(file.set_aside for file in found.files)

@@ -1,0 +1,87 @@
+"""What holds for any file: no line is lost, and any bytes end in a result or in a refusal."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from resultsq.domain.errors import FileRefused
+from resultsq.domain.event_files import ReadFile
+from resultsq.domain.problem import Severity
+from resultsq.readers import read
+
+WITHIN_MS = 1000
+LINE_ENDS = st.sampled_from(["\n", "\r\n", "\r"])
+CELLS = st.one_of(
+    st.sampled_from(["A1234567", "P0001", "P0000", "null", "", "0", "1", "2", "x", "a1", '"', "62:10", "0:0:0"]),
+    st.sampled_from(["00:18:11", "18:11", "0:19:8", "00:18:11.000", "01/01/2001 00:00:00", "position", "time", "T"]),
+    st.text(alphabet=st.characters(blacklist_categories=["Cc", "Cs"]), max_size=6),
+)
+LINES = st.one_of(
+    st.sampled_from(
+        [
+            "",
+            " ",
+            "STARTOFEVENT,01/01/2001 00:00:00,x",
+            "ENDOFEVENT,01/01/2001 00:00:00",
+            "0,01/01/2001 00:00:00",
+            "I, CP765, 47",
+            "S, 001, SPLIT",
+            "Start of File,x,y",
+            "position;time;athlete",
+        ]
+    ),
+    st.lists(CELLS, min_size=1, max_size=5).map(",".join),
+    st.builds("{},01/01/2001 00:00:00,{}".format, st.integers(0, 5), CELLS),
+    st.builds("A{},P{},14/03/2026 09:20:00".format, st.integers(0, 50), st.integers(0, 50)),
+)
+
+
+@st.composite
+def files(draw: st.DrawFn) -> bytes:
+    """Files that are nearly of a real format: a real beginning, lines of any kind, any line ends."""
+    start = draw(LINES)
+    lines = [start, *draw(st.lists(LINES, max_size=12))]
+    end = draw(LINE_ENDS)
+    text = end.join(lines) + draw(st.sampled_from(["", end]))
+    return draw(st.sampled_from([b"", b"\xef\xbb\xbf"])) + text.encode()
+
+
+def counted(content: bytes) -> int:
+    """The lines of a file, counted by somebody else."""
+    return len(content.splitlines())
+
+
+def read_or_refused(content: bytes) -> None:
+    try:
+        outcome: ReadFile | FileRefused = read("any", content)
+    except FileRefused as refused:
+        outcome = refused
+    if isinstance(outcome, FileRefused):
+        assert outcome.problems
+        for problem in outcome.problems:
+            assert problem.severity is Severity.BLOCKS
+            assert problem.where[0].file == "any"
+            assert 1 <= (problem.where[0].line or 0) <= max(counted(content), 1)
+        return
+    assert outcome.lines == counted(content) == outcome.used + outcome.set_aside + outcome.idle
+    assert outcome.used + outcome.set_aside
+    used = {row.line for row in outcome.rows}
+    assert len(used) == outcome.used
+    assert used.isdisjoint(line.line for line in outcome.aside)
+
+
+@settings(max_examples=200, deadline=WITHIN_MS)
+@given(files())
+def test_every_line_is_accounted_for_when_a_file_is_nearly_real(content: bytes) -> None:
+    read_or_refused(content)
+
+
+@settings(max_examples=100, deadline=WITHIN_MS)
+@given(st.binary(max_size=2000))
+def test_a_result_or_a_refusal_comes_when_bytes_are_raw(content: bytes) -> None:
+    read_or_refused(content)
+
+
+@settings(max_examples=100, deadline=WITHIN_MS)
+@given(files(), st.integers(0, 400), st.binary(min_size=1, max_size=3))
+def test_a_result_or_a_refusal_comes_when_a_file_is_damaged(content: bytes, at: int, damage: bytes) -> None:
+    read_or_refused(content[:at] + damage + content[at:])

@@ -1,0 +1,110 @@
+"""Finished tables: headers, delimiters, quotes and bad cells."""
+
+import pytest
+
+from resultsq.domain.errors import FileRefused
+from resultsq.domain.event_files import TableFile
+from resultsq.readers import read
+from resultsq.readers.columns import columns
+
+
+def table(text: str, bom: bytes = b"") -> TableFile:
+    file = read("table.csv", bom + text.encode())
+    assert isinstance(file, TableFile)
+    assert file.lines == file.used + file.set_aside + file.idle
+    return file
+
+
+def rows(text: str, bom: bytes = b"") -> list[tuple[int, int | None, str | None]]:
+    return [row[1:] for row in table(text, bom).rows]
+
+
+def refusal(text: str) -> FileRefused:
+    with pytest.raises(FileRefused) as refused:
+        table(text)
+    return refused.value
+
+
+WHOLE = [(1, 1091, "A12"), (2, 1148, None)]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"], ids=["comma", "semicolon", "tab"])
+@pytest.mark.parametrize("position", ["position", "Place", "Finish Position", "FINISH_POSITION"])
+@pytest.mark.parametrize("time", ["time", "Finish-Time", "finishtime"])
+@pytest.mark.parametrize("athlete", ["Athlete", "athlete id", "BARCODE", "bib"])
+def test_a_table_is_read_when_its_header_is_written_in_any_way(
+    delimiter: str, position: str, time: str, athlete: str
+) -> None:
+    text = delimiter.join([position, time, athlete]) + "\n"
+    text += delimiter.join(["1", "00:18:11", "A12"]) + "\n"
+    text += delimiter.join(["2", "19:08", ""]) + "\n"
+
+    assert rows(text, b"\xef\xbb\xbf") == WHOLE
+
+
+def test_other_columns_and_orders_do_not_matter_when_the_header_names_them() -> None:
+    assert rows("Club;Athlete;Pos.;Athlete ID;Time;Place\nX;Ann;9;A12;18:11;1\n;Bob;9;;19:08;2\n") == WHOLE
+
+
+def test_the_order_is_the_position_when_no_column_says_it() -> None:
+    assert rows("time,athlete\n18:11,A12\n\n19:08,unknown\n") == WHOLE
+    assert rows("time\n18:11\n19:08.9\n") == [(1, 1091, None), (2, 1148, None)]
+
+
+def test_cells_may_be_empty_short_or_null_when_something_is_missing() -> None:
+    assert rows("position,time,athlete\n1\n2,18:11\n3,,NULL\n4,,A5\n") == [
+        (1, None, None),
+        (2, 1091, None),
+        (3, None, None),
+        (4, None, "A5"),
+    ]
+
+
+def test_lines_of_empty_cells_carry_nothing_when_a_spreadsheet_adds_them() -> None:
+    file = table("position;time;athlete\n1;18:11;A12\n;;\n\n;;;\n")
+
+    assert (file.lines, file.used, file.idle) == (5, 1, 4)
+
+
+def test_quoted_cells_are_read_when_they_hold_delimiters() -> None:
+    assert rows('"Name","Position","Time","Barcode"\n"Bloggs, Joe","1","18:11","A12"\n') == [(1, 1091, "A12")]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("0,18:11,A12", "not a position"),
+        ("x,18:11,A12", "not a position"),
+        (",18:11,A12", "not a position"),
+        ("1.5,18:11,A12", "not a position"),
+        ("1,62:10,A12", "62 minutes"),
+        ("1,18:11,12", "not an athlete's barcode"),
+        ("1,18:11,a12", "not an athlete's barcode"),
+        ("1,18:11,A12,more", "more cells than the header"),
+        ('1,18:11,"A12', "quotation marks"),
+    ],
+)
+def test_the_line_is_named_when_a_cell_is_bad(line: str, reason: str) -> None:
+    refused = refusal(f"position,time,athlete\n1,18:11,A12\n{line}\n")
+
+    assert [(problem.code, problem.where[0].line) for problem in refused.problems] == [("bad-line", 3)]
+    assert reason in str(refused)
+
+
+def test_the_header_is_named_when_two_columns_have_one_name() -> None:
+    refused = refusal("position,time,Time\n1,18:11,18:12\n")
+
+    assert refused.problems[0].where[0].line == 1
+    assert "two columns are called time" in str(refused)
+
+
+def test_the_file_is_refused_when_it_has_only_a_header() -> None:
+    assert refusal("position,time,athlete\n").problems[0].code == "file-no-rows"
+
+
+def test_a_header_needs_more_than_one_wanted_column_when_it_has_others() -> None:
+    assert refusal("time,weather\n18:11,rain\n").problems[0].code == "file-unknown-shape"
+
+
+def test_no_columns_are_found_when_a_line_cannot_be_split() -> None:
+    assert columns('"position,time', {"position": ["position"]}) is None

@@ -1,0 +1,126 @@
+"""The habits of this code base, held by tools and by reading the tree: the floor plan is in resultsq/README.md."""
+
+import ast
+import re
+import subprocess
+import sys
+import tokenize
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+MODULES = sorted(path for room in ("resultsq", "tests") for path in (ROOT / room).rglob("*.py"))
+
+TOOLS = {
+    "ruff": ["-m", "ruff", "check", "--quiet", "."],
+    "format": ["-m", "ruff", "format", "--check", "--quiet", "--diff", "."],
+    "mypy": ["-m", "mypy", "--no-error-summary"],
+    "imports": ["-c", "from importlinter.cli import lint_imports_command as lint; lint()", "--no-cache"],
+}
+TOP_LEVEL = {"pyproject.toml", "resultsq", "tests", "docker-compose.yml", "config", "README.md"}
+NAMES_THAT_SAY_NOTHING = {"util", "utils", "helper", "helpers", "common", "misc"}
+LEFT_TO_DO = re.compile(r"\b(TODO|FIXME|XXX)\b")
+CLOCKS = {
+    ("datetime", "now"), ("datetime", "utcnow"), ("datetime", "today"), ("date", "today"),
+    ("time", "time"), ("time", "time_ns"),
+}  # fmt: skip
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_bytes(), path)
+
+
+def _none(found: Iterable[str]) -> None:
+    """Fail with all that was found, a line each."""
+    if lines := "\n".join(found):
+        pytest.fail(lines, pytrace=False)
+
+
+def _tracked() -> list[str]:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True, text=True)
+    return listed.stdout.rstrip("\0").split("\0")
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_a_tool_finds_nothing_when_it_reads_the_whole_tree(tool: str) -> None:
+    done = subprocess.run([sys.executable, *TOOLS[tool]], cwd=ROOT, capture_output=True, text=True)
+    if done.returncode != 0:
+        pytest.fail(f"{tool}:\n{done.stdout}{done.stderr}", pytrace=False)
+
+
+def test_a_module_says_what_it_is_for_when_its_first_line_is_read() -> None:
+    def says_it(module: ast.Module) -> bool:
+        return bool(ast.get_docstring(module)) and module.body[0].lineno == 1
+
+    _none(_name(path) for path in MODULES if not says_it(_tree(path)))
+
+
+def test_a_module_is_called_for_what_it_holds_when_it_is_looked_for() -> None:
+    _none(_name(path) for path in MODULES if path.stem in NAMES_THAT_SAY_NOTHING)
+
+
+def _clock_readings(path: Path) -> Iterator[int]:
+    for node in ast.walk(_tree(path)):
+        match node:
+            case ast.Attribute(value=ast.Name(id=owner) | ast.Attribute(attr=owner), attr=name):
+                if (owner, name) in CLOCKS:
+                    yield node.lineno
+            case ast.ImportFrom(module="time", names=names):
+                if any(("time", alias.name) in CLOCKS for alias in names):
+                    yield node.lineno
+            case _:
+                pass
+
+
+def test_nobody_else_reads_the_wall_clock_when_there_is_a_clock() -> None:
+    readers = [path for path in MODULES if path.is_relative_to(ROOT / "resultsq") and any(_clock_readings(path))]
+    assert [_name(path) for path in readers] == ["resultsq/clock.py"]
+
+
+def _shortcuts(path: Path) -> Iterator[str]:
+    for node in ast.walk(_tree(path)):
+        match node:
+            case ast.Attribute(value=ast.Attribute(attr="mark"), attr="skip" | "skipif" | "xfail" as mark):
+                yield f"{_name(path)}:{node.lineno}: a test that is marked {mark}"
+            case ast.Name(id="NotImplementedError"):
+                yield f"{_name(path)}:{node.lineno}: something that is not implemented"
+            case ast.Assert(test=ast.Constant()):
+                yield f"{_name(path)}:{node.lineno}: an assertion that cannot fail"
+            case ast.ExceptHandler(type=None | ast.Name(id="Exception" | "BaseException"), body=[ast.Pass()]):
+                yield f"{_name(path)}:{node.lineno}: every exception is swallowed"
+            case _:
+                pass
+    with tokenize.open(path) as source:
+        for token in tokenize.generate_tokens(source.readline):
+            if token.type == tokenize.COMMENT and LEFT_TO_DO.search(token.string):
+                yield f"{_name(path)}:{token.start[0]}: something is left to do"
+
+
+def test_nothing_is_left_undone_when_it_is_handed_on() -> None:
+    _none(shortcut for path in MODULES for shortcut in _shortcuts(path))
+
+
+def test_the_other_master_shares_no_code_when_it_stands_for_somebody_elses() -> None:
+    imported = {
+        name.partition(".")[0]
+        for node in ast.walk(_tree(ROOT / "tests/support/masters.py"))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names])
+    }
+    assert imported <= sys.stdlib_module_names
+
+
+def test_the_top_level_is_small_when_the_repository_is_opened() -> None:
+    top = {path.partition("/")[0] for path in _tracked()}
+    _none(name for name in sorted(top - TOP_LEVEL) if not name.startswith("."))
+
+
+def test_no_tracked_file_is_large_when_the_repository_is_cloned() -> None:
+    there = (ROOT / name for name in _tracked() if (ROOT / name).exists())
+    _none(_name(path) for path in there if path.stat().st_size > 400_000)

@@ -1,0 +1,115 @@
+"""Settings: where values come from, what is told of a wrong one, and that the examples in config/ are true."""
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from resultsq.domain.errors import SettingsError
+from resultsq.settings import CONFIG_KEY, PREFIX, Settings, load, page, shown
+
+CONFIG = Path(__file__).parents[2] / "config"
+
+
+def _file(tmp_path: Path, text: str) -> dict[str, str]:
+    path = tmp_path / "resultsq.toml"
+    path.write_text(text)
+    return {CONFIG_KEY: str(path)}
+
+
+def test_a_later_source_wins_when_several_name_a_setting(tmp_path: Path) -> None:
+    environ = {**_file(tmp_path, 'port = 1001\nhost = "a"\ntime_zone = "Asia/Tokyo"'), "RESULTSQ_PORT": "1002"}
+    environ["RESULTSQ_HOST"] = "b"
+    loaded = load(environ, port=1003, host=None)
+    assert (loaded.settings.port, loaded.settings.host, loaded.settings.time_zone) == (1003, "b", "Asia/Tokyo")
+    assert loaded.origin == {
+        "port": "command line",
+        "host": "RESULTSQ_HOST",
+        "time_zone": environ[CONFIG_KEY],
+    }
+
+
+@pytest.mark.parametrize("environ", [{"RESULTSQ_MASTR_URL": "http://x"}, {"RESULTSQ_MASTR_URL_FILE": "/dev/null"}])
+def test_a_misspelt_setting_is_named_with_its_neighbour_when_it_is_read(environ: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match=r"no setting called mastr_url.*Did you mean master_url\?"):
+        load(environ)
+
+
+def test_a_misspelt_setting_is_named_when_it_is_in_the_file(tmp_path: Path) -> None:
+    environ = _file(tmp_path, "prot = 80")
+    with pytest.raises(SettingsError, match=rf"prot \({re.escape(environ[CONFIG_KEY])}\).*port"):
+        load(environ)
+
+
+def test_the_setting_and_where_it_came_from_are_told_when_its_value_makes_no_sense() -> None:
+    with pytest.raises(SettingsError, match=r"port \(from RESULTSQ_PORT\) makes no sense"):
+        load({"RESULTSQ_PORT": "eighty"})
+
+
+@pytest.mark.parametrize("text", ["port = ", "\x00"])
+def test_the_file_is_named_when_it_is_no_toml(tmp_path: Path, text: str) -> None:
+    with pytest.raises(SettingsError, match=r"resultsq\.toml is no TOML"):
+        load(_file(tmp_path, text))
+
+
+def test_the_file_is_named_when_it_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"nowhere\.toml cannot be read"):
+        load({CONFIG_KEY: str(tmp_path / "nowhere.toml")})
+
+
+def test_a_secret_is_read_when_a_file_holds_it(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("s3cret\n")
+    loaded = load({"RESULTSQ_MASTER_TOKEN_FILE": str(secret)})
+    assert loaded.settings.master_token.get_secret_value() == "s3cret"
+    assert loaded.origin["master_token"] == "RESULTSQ_MASTER_TOKEN_FILE"
+    with pytest.raises(SettingsError, match="cannot be read"):
+        load({"RESULTSQ_MASTER_TOKEN_FILE": str(tmp_path / "gone")})
+
+
+def test_no_secret_is_shown_when_settings_are_listed() -> None:
+    secret = {
+        name: "postgresql://u:pa55@h/d"
+        for name, field in Settings.model_fields.items()
+        if field.annotation is SecretStr
+    }
+    assert {"master_token", "database_url", "broker_url", "master_url", "secret_key", "bundle_keys"} <= set(secret)
+    loaded = load({f"{PREFIX}{name.upper()}": value for name, value in secret.items()})
+    rows = {name: value for name, value, _, _ in shown(loaded)}
+    assert list(rows) == list(Settings.model_fields)
+    assert {rows[name] for name in secret} == {"(hidden)"}
+    assert "pa55" not in repr(loaded)
+
+
+def test_the_data_folder_is_absolute_when_nobody_names_one() -> None:
+    assert Settings().data_dir == Path("resultsq-data").absolute()
+
+
+def test_every_setting_says_what_it_is_when_it_is_listed() -> None:
+    assert [name for name, _, _, sentence in shown(load({})) if not sentence.endswith(".")] == []
+
+
+def test_the_example_environment_is_the_class_when_it_is_compared() -> None:
+    text = (CONFIG / "example.env").read_text()
+    listed = re.findall(r"^# (.+)\n#RESULTSQ_([A-Z_]+)=(.*)$", text, re.MULTILINE)
+    assert [(sentence, name.lower()) for sentence, name, _ in listed] == [
+        (field.description, name) for name, field in Settings.model_fields.items()
+    ]
+    assert len(listed) == text.count("RESULTSQ_") - text.count("RESULTSQ_<NAME>")
+    defaults = {f"{PREFIX}{name}": value for _, name, value in listed if value}
+    assert load(defaults).settings == Settings()
+    empty = {name.lower() for _, name, value in listed if not value}
+    assert {str(getattr(Settings(), name)) for name in empty} == {"", "None"}
+
+
+def test_the_page_of_settings_is_the_class_when_it_is_compared() -> None:
+    assert (CONFIG / "settings.md").read_text() == page()  # `resultsq settings --page >config/settings.md`
+    rows = re.findall(r"^\| `RESULTSQ_(\w+)` \|", page(), re.MULTILINE)
+    assert [name.lower() for name in rows] == list(Settings.model_fields)
+
+
+def test_the_example_file_is_taken_when_it_is_loaded() -> None:
+    loaded = load({CONFIG_KEY: str(CONFIG / "resultsq.example.toml")})
+    assert loaded.settings.store_url.startswith("postgresql+psycopg://")
+    assert loaded.settings.port == 8080

@@ -1,0 +1,84 @@
+"""When somebody is told, and in which words."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from resultsq.domain.link import LinkState
+from resultsq.watch import rules
+from resultsq.watch.rules import Facts, Limits, Rule
+
+NOW = datetime(2013, 12, 7, 12, 0, tzinfo=UTC)
+LIMITS = Limits(oldest_waiting=timedelta(minutes=30), link_down=timedelta(minutes=5), disk_low_bytes=1_000_000_000)
+QUIET = Facts(
+    link=LinkState.UP,
+    link_since=NOW - timedelta(days=3),
+    oldest_waiting_at=None,
+    waiting=0,
+    rejected=0,
+    conflicts=0,
+    refused_since=None,
+    refused_events=0,
+    disk_free_bytes=50_000_000_000,
+)
+MINUTE = timedelta(minutes=1)
+
+
+def test_nobody_is_told_anything_when_all_is_well() -> None:
+    assert rules.raised(QUIET, LIMITS, NOW) == {}
+
+
+@pytest.mark.parametrize(
+    ("rule", "just_so", "not_yet"),
+    [
+        (
+            Rule.LINK_DOWN,
+            {"link": LinkState.DOWN, "link_since": NOW - 5 * MINUTE},
+            {"link": LinkState.DOWN, "link_since": NOW - 4.9 * MINUTE},
+        ),
+        (
+            Rule.OLDEST_WAITING,
+            {"oldest_waiting_at": NOW - 30 * MINUTE, "waiting": 1},
+            {"oldest_waiting_at": NOW - 29.9 * MINUTE, "waiting": 1},
+        ),
+        (Rule.REJECTED, {"rejected": 1}, {"rejected": 0}),
+        (Rule.CONFLICT, {"conflicts": 1}, {"conflicts": 0}),
+        (Rule.CREDENTIALS_REFUSED, {"refused_since": NOW}, {"refused_since": None}),
+        (Rule.CREDENTIALS_REFUSED, {"refused_events": 2}, {"refused_events": 0}),
+        (Rule.DISK_LOW, {"disk_free_bytes": 999_999_999}, {"disk_free_bytes": 1_000_000_000}),
+        (Rule.DISK_LOW, {"disk_free_bytes": 0}, {"disk_free_bytes": None}),
+    ],
+)
+def test_one_rule_alone_holds_from_its_limit_on(
+    rule: Rule, just_so: dict[str, object], not_yet: dict[str, object]
+) -> None:
+    assert list(rules.raised(replace(QUIET, **just_so), LIMITS, NOW)) == [rule]  # type: ignore[arg-type]
+    assert not rules.raised(replace(QUIET, **not_yet), LIMITS, NOW)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (LinkState.DOWN, "cannot be reached"),
+        (LinkState.MASTER_DOWN, "out of order"),
+        (LinkState.NOT_OUR_MASTER, "captive portal"),
+    ],
+)
+def test_it_says_whether_it_is_the_link_or_the_master_and_that_nothing_need_be_done(
+    state: LinkState, words: str
+) -> None:
+    facts = replace(QUIET, link=state, link_since=NOW - 10 * MINUTE, waiting=312)
+    text = rules.raised(facts, LIMITS, NOW)[Rule.LINK_DOWN]
+    assert words in text
+    assert "since 07 December 11:50 UTC" in text
+    assert "312 submissions waiting; they publish by themselves" in text
+
+
+def test_all_of_them_are_told_when_everything_is_wrong() -> None:
+    facts = Facts(LinkState.DOWN, NOW - 60 * MINUTE, NOW - 60 * MINUTE, 5, 1, 1, NOW, 1, 0)
+    assert set(rules.raised(facts, LIMITS, NOW)) == set(Rule) - {Rule.RECOVERED}
+
+
+def test_the_good_news_says_how_many_and_how_fast() -> None:
+    assert rules.recovered(312, 41.2).startswith("The link is back: 312 published in 41 s.")
