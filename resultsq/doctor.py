@@ -24,8 +24,9 @@ from resultsq.domain.outcome import Cause, Unauthorised
 from resultsq.domain.ports import ProbeAnswer, ReceiptPage
 from resultsq.domain.submission import State
 from resultsq.settings import Settings
+from resultsq.sqlite import wal_is_safe
 from resultsq.store import migrate, queries, workers
-from resultsq.store.session import Database, wal_is_safe
+from resultsq.store.session import Database
 
 PATIENCE_S = 12.0
 """Longer than the probe of a master, the slowest thing that is asked, may take."""

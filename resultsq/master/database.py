@@ -1,12 +1,11 @@
 """Opens the master's database, SQLite or PostgreSQL: commits are durable and every wait is bounded."""
 
-import importlib
-import importlib.util
-from types import ModuleType
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError
+
+from resultsq import sqlite
 
 UNAVAILABLE = (OperationalError, InterfaceError, TimeoutError)
 """What is raised where the database cannot be reached, does not answer in time, is locked or is full."""
@@ -28,9 +27,8 @@ def open_engine(
         "hide_parameters": True,
     }
     if make_url(url).get_backend_name() == "sqlite":
-        module = _sqlite()
-        engine = create_engine(url, module=module, connect_args={"timeout": statement_timeout_s}, **limits)
-        _prepare_sqlite(engine, wal=_wal_is_safe(module.sqlite_version_info))
+        engine = create_engine(url, module=sqlite.driver, connect_args={"timeout": statement_timeout_s}, **limits)
+        _prepare_sqlite(engine, statement_timeout_s)
         return engine
     milliseconds = int(statement_timeout_s * 1000)
     return create_engine(
@@ -52,26 +50,12 @@ def open_engine(
     )
 
 
-def _sqlite() -> ModuleType:
-    """The SQLite of the pysqlite3 wheel where it is installed, else Python's own."""
-    return importlib.import_module("pysqlite3" if importlib.util.find_spec("pysqlite3") else "sqlite3")
-
-
-def _wal_is_safe(version: tuple[int, ...]) -> bool:
-    """Whether this SQLite is free of the bug by which colliding checkpointers lose committed rows."""
-    return version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51) or (3, 44, 6) <= version < (3, 45)
-
-
-def _prepare_sqlite(engine: Engine, *, wal: bool) -> None:
+def _prepare_sqlite(engine: Engine, patience_s: float) -> None:
     @event.listens_for(engine, "connect")
     def _on_connect(connection: Any, _record: object) -> None:
         # The driver's own transactions begin deferred and lose updates; BEGIN is ours, below.
         connection.isolation_level = None
-        cursor = connection.cursor()
-        cursor.execute(f"PRAGMA journal_mode = {'WAL' if wal else 'DELETE'}")
-        cursor.execute(f"PRAGMA synchronous = {'FULL' if wal else 'EXTRA'}")
-        cursor.execute("PRAGMA foreign_keys = ON")
-        cursor.close()
+        sqlite.make_durable(connection, patience_s)
 
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Connection) -> None:

@@ -1,16 +1,13 @@
 """Transactions on the node's own database, SQLite or PostgreSQL. The only place that opens one.
 
-SQLite: WAL with synchronous=FULL, so that what was committed survives a power cut. SQLite 3.7.0 to 3.51.2
-can lose committed rows in WAL mode when two checkpoints collide (fixed in 3.51.3, 3.50.7 and 3.44.6); with such
-a library the rollback journal with synchronous=EXTRA is used instead. Writers begin with BEGIN IMMEDIATE:
-a transaction that reads first and writes later would lose updates or end in "database is locked".
+SQLite's writers begin with BEGIN IMMEDIATE: a transaction that reads first and writes later would lose updates
+or end in "database is locked".
 
 Writers of one process share commits: whoever comes while another commits is put into the next transaction,
 each in a savepoint of its own, and all of them are answered after its one COMMIT.
 """
 
 import random
-import sqlite3
 import threading
 import time
 from collections import deque
@@ -23,13 +20,9 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.pool import QueuePool
 
+from resultsq import sqlite
 from resultsq.domain.errors import StoreFull, StoreUnavailable
 from resultsq.store.timings import WRITE_S, Work
-
-try:
-    from pysqlite3 import dbapi2 as sqlite_module
-except ImportError:  # not Linux: Python's own
-    sqlite_module = sqlite3
 
 T = TypeVar("T")
 
@@ -38,17 +31,6 @@ BUSY_S = 5.0
 
 BATCH = 64
 """Most writers that share a commit: a bound on how long the first of them waits."""
-
-_FIXED_WAL = ((3, 44, 6), (3, 50, 7))
-
-
-def wal_is_safe(version: tuple[int, ...]) -> bool:
-    """Whether this SQLite is free of the WAL-reset bug."""
-    return (
-        version >= (3, 51, 3)
-        or version < (3, 7, 0)
-        or any(version[:2] == fixed[:2] and version >= fixed for fixed in _FIXED_WAL)
-    )
 
 
 class _Write(Generic[T]):
@@ -197,25 +179,20 @@ def _sqlite_engine(url: str) -> Engine:
     engine = create_engine(
         url,
         hide_parameters=True,
-        module=sqlite_module,
+        module=sqlite.driver,
         poolclass=QueuePool,
         pool_size=16,
         max_overflow=32,
         pool_timeout=BUSY_S,
         connect_args={"timeout": BUSY_S, "check_same_thread": False, "isolation_level": None},
     )
-    safe = wal_is_safe(sqlite_module.sqlite_version_info)
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: object) -> None:
-        cursor = connection.cursor()
-        cursor.execute(f"PRAGMA journal_mode={'WAL' if safe else 'DELETE'}")
-        cursor.execute(f"PRAGMA synchronous={'FULL' if safe else 'EXTRA'}")
-        cursor.execute("PRAGMA foreign_keys=ON")
-        cursor.execute("PRAGMA cache_size=-16000")
-        cursor.execute("PRAGMA temp_store=MEMORY")
-        cursor.execute("PRAGMA journal_size_limit=67108864")
-        cursor.close()
+        sqlite.make_durable(connection, BUSY_S)
+        connection.execute("PRAGMA cache_size=-16000")
+        connection.execute("PRAGMA temp_store=MEMORY")
+        connection.execute("PRAGMA journal_size_limit=67108864")
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -239,7 +216,7 @@ def _begin_immediate(connection: Connection) -> None:
             try:
                 raw.execute("BEGIN IMMEDIATE")
                 return
-            except sqlite_module.OperationalError as error:
+            except sqlite.driver.OperationalError as error:
                 if "locked" not in str(error) or time.monotonic() > give_up:
                     # through SQLAlchemy once more, so that the error comes as its own
                     connection.exec_driver_sql("BEGIN IMMEDIATE")

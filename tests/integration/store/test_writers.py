@@ -14,8 +14,9 @@ from sqlalchemy import func, insert, select, text
 
 from resultsq.domain.errors import Conflicting, HeadMoved, StoreFull, StoreUnavailable
 from resultsq.domain.submission import State
+from resultsq.sqlite import wal_is_safe
 from resultsq.store import links, outbox, session
-from resultsq.store.session import Database, wal_is_safe
+from resultsq.store.session import Database
 from resultsq.store.tables import Attempt, Audit, Chain, Payload, Submission
 from tests.conftest import give_up
 from tests.support.nodes import NOW, Node, accepted, migrated, unsent
@@ -240,12 +241,26 @@ def test_what_was_written_is_seen_by_another_process_when_write_returns(store: D
 
 
 def test_sqlite_commits_are_flushed_in_a_mode_that_loses_nothing(sqlite_store: Database) -> None:
+    mode = journal_mode(sqlite_store)
     with sqlite_store.read() as conn:
-        mode = conn.execute(text("PRAGMA journal_mode")).scalar_one()
         level = conn.execute(text("PRAGMA synchronous")).scalar_one()
         keys = conn.execute(text("PRAGMA foreign_keys")).scalar_one()
     safe = wal_is_safe(driver(sqlite_store).sqlite_version_info)
     assert (mode, level, keys) == (("wal", 2, 1) if safe else ("delete", 3, 1))
+
+
+def test_all_are_let_in_when_a_new_file_is_opened_by_many_at_once(tmp_path: Path) -> None:
+    for number in range(40):
+        stores = [Database(f"sqlite:///{tmp_path}/{number}.db") for _ in range(THREADS)]
+        modes = together(lambda mine, stores=stores: journal_mode(stores[mine]))  # type: ignore[misc]
+        for store in stores:
+            store.close()
+        assert set(modes) <= {"wal", "delete"}, modes
+
+
+def journal_mode(database: Database) -> str:
+    with database.read() as conn:
+        return str(conn.execute(text("PRAGMA journal_mode")).scalar_one())
 
 
 @pytest.mark.parametrize(
