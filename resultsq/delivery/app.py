@@ -104,7 +104,7 @@ def run_worker(settings: Settings, database: Database, clock: Clock, chores: Seq
         worker_app(broker_url, delivery, chores).Worker(
             hostname=f"{name}@resultsq",
             pool_cls="threads",
-            concurrency=2,
+            concurrency=len(chores) + 1,  # chores that take long leave room for a ring
             loglevel="ERROR",
             quiet=True,
             without_mingle=True,

@@ -18,12 +18,16 @@ from resultsq.clock import Clock
 from resultsq.delivery import courier
 from resultsq.domain.errors import StoreUnavailable
 from resultsq.domain.ports import Master
-from resultsq.store import links, outbox, turn, workers
+from resultsq.store import links, outbox, stepped, turn, workers
 from resultsq.store.outbox import Lease, Settlement
 from resultsq.store.session import Database
 
 CHORES_S = 5.0
-"""How often the worker says that it is alive and looks for waits that a stepped clock made too long."""
+"""How often the worker says that it is alive and looks whether its clock was set back."""
+
+MEND_S = 60.0
+"""How often it looks, all the same, for waits that another machine's stepped clock made too long: it reads all
+that were put off."""
 
 SILENCE_LOOK_S = 0.2
 """How often it looks for the probe that tells a silent call from a silent link."""
@@ -53,6 +57,8 @@ class Dispatcher:
         self._unsettled: list[tuple[Lease, Settlement]] = []
         self._returned_at: datetime | None = None
         self._chores_due = 0.0
+        self._mend_due = 0.0
+        self._wall_lead_s = 0.0
         self._silent_calls: queue.SimpleQueue[float] = queue.SimpleQueue()
         self._silences: list[tuple[int, float]] = []  # the last probe before it, and when it was heard
         self._stopping = threading.Event()
@@ -151,14 +157,19 @@ class Dispatcher:
     def _chores(self) -> None:
         if self._clock.monotonic() < self._chores_due:
             return
-        now = self._clock.now()
+        now, monotonic = self._clock.now(), self._clock.monotonic()
+        lead_s = now.timestamp() - monotonic
+        mend = lead_s < self._wall_lead_s - stepped.SLACK_S or monotonic >= self._mend_due
 
         def chores(conn: Connection) -> int:
             workers.alive(conn, now, self._worker)
-            return outbox.mend_stepped_clock(conn, now)
+            return outbox.mend_stepped_clock(conn, now) if mend else 0
 
         mended = self._database.write(chores)
-        self._chores_due = self._clock.monotonic() + CHORES_S
+        self._chores_due = monotonic + CHORES_S
+        if mend:
+            self._mend_due = monotonic + MEND_S
+        self._wall_lead_s = lead_s
         if mended:
             _log.warning("clock.stepped", waits_ended=mended)
 

@@ -26,8 +26,8 @@ _log = logs.get("prober")
 
 
 class Prober:
-    """Keeps the link's row true. `on_change` is called, from any thread, when the link has returned, was lost,
-    or a suspicion was cleared."""
+    """Keeps the link's row true. `on_change` is called, from any thread, after each good probe, and told whether
+    it brought the link back: the link has returned, or a suspicion was cleared."""
 
     def __init__(
         self,

@@ -3,9 +3,8 @@
 from datetime import datetime, timedelta
 
 SLACK_S = 2.0
-"""How far the clocks of a node's processes may lie apart. `now` is read before a lock is waited for, and
-another machine's clock is another clock: a time that is a little further ahead than it is long is no sign of a
-step."""
+"""How far the clocks of a node's processes may lie apart: a time that is a little further ahead than it is long
+was written by another machine, and is no sign of a step."""
 
 LEASE_SLACK_S = 30.0
 """The same for leases: to take one from a courier that lives costs a second sending."""

@@ -41,6 +41,7 @@ _REFUSALS = {
     415: "unsupported-type",
     422: "invalid-sheet",
 }
+_KNOWS_NOTHING = frozenset({400, 404, 405, 410, 501})
 _LATER = frozenset({408, 425, 429})
 _SAYS_WHEN = frozenset({429, 503})
 _MOST_REASONS = 100
@@ -107,8 +108,8 @@ def of_put(answer: Answer, parcel: Parcel, now: datetime) -> Outcome:
 
 def of_receipt(answer: Answer, submission: str, now: datetime) -> Receipt | Outcome | None:
     """What the answer to GET /v1/submissions/{id} says; None: not committed there so far."""
-    if answer.status == 404:
-        return None  # whoever says so, it settles nothing
+    if answer.status in _KNOWS_NOTHING:
+        return None  # whoever says so, it settles nothing: the sheet is sent again
     if answer.status != 200:
         return _no(answer, now)
     receipt = _receipt(answer)

@@ -77,6 +77,15 @@ def test_a_sheet_is_sent_again_when_the_master_knows_of_none(server: OtherMaster
     assert len(puts(server, sent)) == 1
 
 
+@pytest.mark.parametrize("status", [400, 405, 410, 501])
+def test_a_sheet_is_sent_again_when_the_master_does_not_know_the_question(
+    status: int, server: OtherMaster, master: HttpMaster
+) -> None:
+    sent = fresh(in_doubt=True)
+    server.script({"on": "receipt", "submission": sent.submission, "status": status})
+    assert isinstance(master.send(sent), Accepted)
+
+
 @pytest.mark.parametrize(
     ("step", "cause"),
     [

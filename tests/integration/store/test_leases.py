@@ -4,6 +4,8 @@ worker's submissions go on, once."""
 import pytest
 
 from resultsq.delivery import courier
+from resultsq.delivery.masters import database
+from resultsq.delivery.masters.limits import Limits
 from resultsq.domain.outcome import Cause, Outcome
 from resultsq.domain.submission import State
 from resultsq.store import outbox
@@ -33,9 +35,10 @@ def test_the_attempt_is_closed_with_what_was_seen_when_it_is_settled(up: Node) -
 
 
 @pytest.mark.parametrize("size", [0, 12_000, 8 * 1024 * 1024])
-def test_a_lease_outlives_the_longest_call_of_its_sheet(size: int) -> None:
-    compressed = size / 3
-    assert lease_s(size) >= 20 + compressed / 4_000 + 1
+def test_a_lease_outlives_the_longest_call_of_its_sheet_by_either_road(size: int) -> None:
+    compressed = size // 3
+    assert lease_s(size) >= Limits().for_sheet_s(compressed) + 1
+    assert lease_s(size) >= database.LIMITS.for_sheet_s(size) + 1
     assert lease_s(12_000) < 33, "a dead worker's sheet of ordinary size goes on within 35 s, sweep included"
 
 
