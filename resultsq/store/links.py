@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from resultsq.domain.backoff import RETRY_AFTER_CAP_S
@@ -15,7 +15,7 @@ from resultsq.domain.ports import ProbeAnswer
 from resultsq.domain.submission import WAITING
 from resultsq.store import outbox
 from resultsq.store.stepped import passed
-from resultsq.store.tables import MASTER, Event, Hold, Link, Outage, Submission, UtcDateTime
+from resultsq.store.tables import MASTER, Event, Link, Outage, Submission
 
 PROBER_LEASE_S = 5.0
 """How long a prober may be silent before another worker takes over; it says so three times in that."""
@@ -249,18 +249,6 @@ _KEEP = (
         opened_at=bindparam("_opened_at"),
         turns=Link.turns + bindparam("_claimed"),  # not each turn: old and new alternate by what was claimed
     )
-)
-
-
-def destination_held(conn: Connection, now: datetime) -> bool:
-    """Whether somebody holds the destination."""
-    return conn.execute(_HELD, {"now": now}).first() is not None
-
-
-_HELD = select(Hold.id).where(
-    Hold.scope == "destination",
-    Hold.released_at.is_(None),
-    or_(Hold.release_at.is_(None), Hold.release_at > bindparam("now", type_=UtcDateTime())),
 )
 
 

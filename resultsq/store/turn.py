@@ -64,14 +64,14 @@ def take(
                 if refused_at is not None:
                     refused_at = refused_next_at = None
                     facts |= {"refused_at": None, "refused_next_at": None}
-    running, ended = outbox.in_flight(conn, now)
-    outbox.reclaim(conn, now, ended)
-    room = min(free, window.room(running, ceiling))
-    if LinkState(row.state) is not LinkState.UP or suspect or links.destination_held(conn, now):
+    queue = outbox.look(conn, now, row.return_seq)
+    outbox.reclaim(conn, now, queue.ended)
+    room = min(free, window.room(queue.running, ceiling))
+    if LinkState(row.state) is not LinkState.UP or suspect or queue.held:
         room = 0
     if refused_at is not None:
         room = min(room, 1) if passed(refused_next_at, outbox.REFUSED_WAIT_S, now) else 0
-    leases = outbox.claim(conn, now, worker, room, row.return_seq, row.turns)
+    leases = outbox.claim(conn, now, worker, room, row.return_seq, row.turns, queue)
     if leases and refused_at is not None:
         facts |= {"refused_next_at": now + timedelta(seconds=outbox.REFUSED_WAIT_S)}
     if leases or settled or facts:

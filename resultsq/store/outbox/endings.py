@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, Update, and_, bindparam, func, select, update
+from sqlalchemy.orm import aliased
 
 from resultsq.domain.outcome import Cause, Exchange, Receipt
 from resultsq.domain.submission import State
@@ -86,10 +87,12 @@ def settle(conn: Connection, now: datetime, settlements: Sequence[Settlement]) -
         conn.execute(_LOCK_CHAINS, asked).all()
     rows: Sequence[Any] = conn.execute(_IN_HAND, asked).all()
     published = [(row, one) for row in rows if isinstance(one := by_lease[row.lease], Published)]
-    _publish(conn, now, [(row, one.receipt, one.exchange.status) for row, one in published])
+    _publish(conn, now, [_Receipt(row, one.receipt, one.exchange.status, row.followed) for row, one in published])
     done = [Settled(one, row.id, State.PUBLISHED, (now - row.accepted_at).total_seconds()) for row, one in published]
     done += [_settle_one(conn, now, row, one) for row in rows if not isinstance(one := by_lease[row.lease], Published)]
-    welcome = {row.event_id for row in rows if not isinstance(by_lease[row.lease], PutBack)}
+    welcome = {
+        row.event_id for row in rows if row.refused_at is not None and not isinstance(by_lease[row.lease], PutBack)
+    }
     if welcome:
         conn.execute(_WELCOME, {"events": list(welcome)})
     _close_attempts(conn, now, settlements)
@@ -104,6 +107,7 @@ _LOCK_CHAINS = (
     .order_by(Chain.id)
     .with_for_update()
 )
+_Later = aliased(Submission)
 _IN_HAND = (
     select(
         Submission.seq,
@@ -121,14 +125,23 @@ _IN_HAND = (
         Submission.silences,
         Submission.accepted_at,
         Submission.lease,
+        Event.refused_at,
+        select(_Later.seq)
+        .where(
+            _Later.chain_id == Submission.chain_id,
+            _Later.base == Submission.id,
+            _Later.blocked.is_(True),
+            _Later.state == State.QUEUED,
+        )
+        .exists()
+        .label("followed"),
     )
+    .join(Event, Event.id == Submission.event_id)
     .where(_LEASES, Submission.state == State.SENDING)
-    .with_for_update()
+    .with_for_update(of=Submission)
 )
 _WELCOME = (
-    update(Event)
-    .where(Event.id.in_(bindparam("events", expanding=True)), Event.refused_at.is_not(None))
-    .values(refused_at=None, refused_next_at=None)
+    update(Event).where(Event.id.in_(bindparam("events", expanding=True))).values(refused_at=None, refused_next_at=None)
 )
 
 
@@ -163,10 +176,21 @@ def _settle_one(conn: Connection, now: datetime, row: Row[Any], settlement: PutB
 
 def publish_by_receipt(conn: Connection, now: datetime, receipts: Sequence[tuple[Row[Any], Receipt]]) -> None:
     """The master's own list says that it has these, which wait here."""
-    _publish(conn, now, [(row, receipt, None) for row, receipt in receipts])
+    _publish(conn, now, [_Receipt(row, receipt) for row, receipt in receipts])
 
 
-def _publish(conn: Connection, now: datetime, receipts: Sequence[tuple[Row[Any], Receipt, int | None]]) -> None:
+@dataclass(frozen=True, slots=True)
+class _Receipt:
+    """A submission that the master has: its row, the receipt, and the status that it came with where it came
+    by an attempt. `followed`: a correction may wait for it."""
+
+    row: Row[Any]
+    receipt: Receipt
+    status: int | None = None
+    followed: bool = True
+
+
+def _publish(conn: Connection, now: datetime, receipts: Sequence[_Receipt]) -> None:
     """The master has these. Their corrections may go, and what they corrected is corrected."""
     if not receipts:
         return
@@ -174,25 +198,26 @@ def _publish(conn: Connection, now: datetime, receipts: Sequence[tuple[Row[Any],
         _RECEIVED,
         [
             {
-                "_seq": row.seq,
+                "_seq": one.row.seq,
                 "_now": now,
-                "_as": receipt.submission,
-                "_revision": receipt.revision,
-                "_received_at": receipt.received_at,
-                "_status": status,
+                "_as": one.receipt.submission,
+                "_revision": one.receipt.revision,
+                "_received_at": one.receipt.received_at,
+                "_status": one.status,
             }
-            for row, receipt, status in receipts
+            for one in receipts
         ],
     )
     corrected = [
-        {"_chain": row.chain_id, "_version": row.version, "_now": now} for row, _, _ in receipts if row.version > 1
+        {"_chain": one.row.chain_id, "_version": one.row.version, "_now": now}
+        for one in receipts
+        if one.row.version > 1
     ]
     if corrected:
         conn.execute(_CORRECTED, corrected)
-    waited_for = set(conn.execute(_WAITED_FOR, {"chains": [row.chain_id for row, _, _ in receipts]}).scalars())
-    for row, receipt, _ in receipts:
-        if row.id in waited_for:
-            conn.execute(_successors(row).values(base=receipt.submission, blocked=False))
+    for one in receipts:
+        if one.followed:
+            conn.execute(_successors(one.row).values(base=one.receipt.submission, blocked=False))
 
 
 _RECEIVED = (
@@ -230,11 +255,6 @@ _CORRECTED = (
         Submission.state == State.PUBLISHED,
     )
     .values(state=State.CORRECTED, state_at=bindparam("_now"))
-)
-_WAITED_FOR = select(Submission.base).where(
-    Submission.chain_id.in_(bindparam("chains", expanding=True)),
-    Submission.blocked.is_(True),
-    Submission.state == State.QUEUED,
 )
 
 
@@ -283,12 +303,12 @@ def _clash(conn: Connection, now: datetime, row: Row[Any], clash: Clash) -> tupl
         # a master that names what we named contradicts itself: asking it again would go round in a circle
         if own is not None and own.seq < row.seq and own.id != row.base:
             if own.published_as is None:
-                _publish(conn, now, [(own, clash.receipt or _assumed(own, clash, now), None)])
+                _publish(conn, now, [_Receipt(own, clash.receipt or _assumed(own, clash, now))])
             move(conn, now, [row.seq], State.QUEUED, base=own.id, next_attempt_at=None, in_doubt=False)
             return State.QUEUED, True
         if clash.rows_digest == row.rows_digest:
             receipt = clash.receipt or _assumed(row, clash, now)
-            _publish(conn, now, [(row, receipt, clash.exchange.status)])
+            _publish(conn, now, [_Receipt(row, receipt, clash.exchange.status)])
             return State.PUBLISHED, False
     move(
         conn,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, insert, literal, or_, select, update
 
 from resultsq.domain.outcome import Cause
 from resultsq.domain.submission import State
@@ -44,22 +44,33 @@ def lease_s(size: int) -> float:
     return 25.0 + size / 12_000
 
 
-def in_flight(conn: Connection, now: datetime) -> tuple[int, list[int]]:
-    """How many leases run, and the seqs of those that have run out. A lease that ends further ahead than
-    it is long was written before the clock was set back: it counts as run out."""
-    running, ended = 0, []
-    for row in conn.execute(_OUT):
-        if passed(row.lease_until, row.lease_s, now, LEASE_SLACK_S):
-            ended.append(row.seq)
-        else:
-            running += 1
-    return running, ended
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """The queue as a turn finds it: how many leases run, the seqs of those that have run out, whether somebody
+    holds the destination, and whether there may be any to claim that were accepted after the link's return,
+    and any that were put off and are due again."""
+
+    running: int
+    ended: Sequence[int]
+    held: bool
+    fresh: bool
+    again: bool
 
 
-_OUT = select(Submission.seq, Submission.lease_until, Submission.lease_s).where(Submission.state == State.SENDING)
+def look(conn: Connection, now: datetime, return_seq: int) -> Queue:
+    """One statement, for a turn is taken for every few sheets. A lease that ends further ahead than it is long
+    was written before the clock was set back: it counts as run out."""
+    rows = conn.execute(_LOOK, {"now": now, "return_seq": return_seq}).all()
+    out = [row for row in rows if row.seq is not None]
+    ended = [row.seq for row in out if passed(row.lease_until, row.lease_s, now, LEASE_SLACK_S)]
+    first = rows[0]
+    # one that is taken back now may be among the fresh by the time of the claim
+    return Queue(len(out) - len(ended), ended, first.held, first.fresh or bool(ended), first.again)
 
 
-def claim(conn: Connection, now: datetime, worker: str, room: int, return_seq: int, turns: int) -> list[Lease]:
+def claim(
+    conn: Connection, now: datetime, worker: str, room: int, return_seq: int, turns: int, queue: Queue
+) -> list[Lease]:
     """Lease up to `room` submissions: one that was accepted after the link's last return (`return_seq`) for
     one from before, so that neither waits for the other; within each, in order."""
     if room <= 0:
@@ -70,7 +81,9 @@ def claim(conn: Connection, now: datetime, worker: str, room: int, return_seq: i
         "return_seq": return_seq,
         "room": room,
     }
-    old, fresh, again = (conn.execute(query, asked).all() for query in (_OLD, _FRESH, _AGAIN))
+    old = conn.execute(_OLD, asked).all()
+    fresh = conn.execute(_FRESH, asked).all() if queue.fresh else []
+    again = conn.execute(_AGAIN, asked).all() if queue.again else []
     backlog = list(_in_turn(again, old))
     chosen: list[Row[Any]] = []
     refused: set[int] = set()
@@ -88,15 +101,40 @@ def claim(conn: Connection, now: datetime, worker: str, room: int, return_seq: i
     return _lease(conn, now, worker, chosen) if chosen else []
 
 
+_NOW = bindparam("now", type_=UtcDateTime())
+_WAITS = and_(Submission.state == State.QUEUED, Submission.blocked.is_(False), Submission.hold_id.is_(None))
+_NEVER_PUT_OFF = Submission.next_attempt_at.is_(None)
+_FROM_BEFORE = and_(_NEVER_PUT_OFF, Submission.seq <= bindparam("return_seq"))
+_FROM_AFTER = and_(_NEVER_PUT_OFF, Submission.seq > bindparam("return_seq"))
+_DUE_AGAIN = Submission.next_attempt_at <= _NOW
+_IN_FORCE = and_(Hold.released_at.is_(None), or_(Hold.release_at.is_(None), Hold.release_at > _NOW))
+
+
+# by all of ix_submissions_due: PostgreSQL does not see that what is NULL everywhere needs no order, and for a
+# bare EXISTS it would read the table from its start
+_IN_ORDER = (Submission.hold_id, Submission.next_attempt_at, Submission.seq)
+
+
+def _any(*where: Any) -> Any:
+    one = select(Submission.seq).where(_WAITS, *where).correlate(None).order_by(*_IN_ORDER).limit(1)
+    return one.scalar_subquery().is_not(None)
+
+
+_HERE = select(literal(1).label("one")).subquery()
+_LOOK = select(
+    Submission.seq,
+    Submission.lease_until,
+    Submission.lease_s,
+    select(Hold.id).where(Hold.scope == "destination", _IN_FORCE).exists().label("held"),
+    _any(_FROM_AFTER).label("fresh"),
+    _any(_DUE_AGAIN).label("again"),
+).select_from(_HERE.outerjoin(Submission, Submission.state == State.SENDING))
+
+
 def _candidates(*where: Any) -> Any:
     """Claimable rows by one range of ix_submissions_due. Built once: a claim is made for every few sheets."""
-    now, refused_until = bindparam("now", type_=UtcDateTime()), bindparam("refused_until", type_=UtcDateTime())
-    held = select(Hold.id).where(
-        Hold.released_at.is_(None),
-        or_(Hold.release_at.is_(None), Hold.release_at > now),
-        Hold.scope == "event",
-        Hold.event_id == Submission.event_id,
-    )
+    refused_until = bindparam("refused_until", type_=UtcDateTime())
+    held = select(Hold.id).where(_IN_FORCE, Hold.scope == "event", Hold.event_id == Submission.event_id)
     return (
         select(
             Submission.seq,
@@ -116,25 +154,19 @@ def _candidates(*where: Any) -> Any:
         )
         .join(Event, Event.id == Submission.event_id)
         .where(
-            Submission.state == State.QUEUED,
-            Submission.blocked.is_(False),
-            Submission.hold_id.is_(None),
+            _WAITS,
             *where,
             # one a minute; a time further ahead than that was written before the clock was set back
-            or_(Event.refused_at.is_(None), Event.refused_next_at <= now, Event.refused_next_at > refused_until),
+            or_(Event.refused_at.is_(None), Event.refused_next_at <= _NOW, Event.refused_next_at > refused_until),
             ~held.exists(),
         )
-        # by all of the index: PostgreSQL does not see that what is NULL everywhere needs no order
-        .order_by(Submission.hold_id, Submission.next_attempt_at, Submission.seq)
+        .order_by(*_IN_ORDER)
         .limit(bindparam("room"))
         .with_for_update(skip_locked=True, of=Submission)
     )
 
 
-_NEVER_PUT_OFF = Submission.next_attempt_at.is_(None)
-_OLD = _candidates(_NEVER_PUT_OFF, Submission.seq <= bindparam("return_seq"))
-_FRESH = _candidates(_NEVER_PUT_OFF, Submission.seq > bindparam("return_seq"))
-_AGAIN = _candidates(Submission.next_attempt_at <= bindparam("now", type_=UtcDateTime()))
+_OLD, _FRESH, _AGAIN = _candidates(_FROM_BEFORE), _candidates(_FROM_AFTER), _candidates(_DUE_AGAIN)
 
 
 def _in_turn(one: Sequence[Row[Any]], other: Sequence[Row[Any]]) -> Iterable[Row[Any]]:

@@ -27,17 +27,22 @@ _FILL = (
     " next_attempt_at)"
     " SELECT i, 'id-' || i, 'results', i, {event}, CAST(i AS text), 1, 'queued', :now, 'd', 'r', 2, 1,"
     " 't', :now, '', false, 60.0, 0, 0, 0, false, 0.0,"
-    " CASE WHEN i % 50 = 0 THEN :soon END FROM n",
+    " CASE WHEN i % 100 = 0 THEN :due WHEN i % 50 = 0 THEN :soon END FROM n",
     "payloads (seq, body) SELECT i, :body FROM n",
 )
 
 
 def fill(node: Node, last: int, first: int = 1) -> None:
-    """So many that wait, one in fifty put off for half a minute, without the long way through accept."""
+    """So many that wait, one in a hundred put off and due again, one for half a minute: not the long way, by accept."""
     numbers = {"first": first, "last": last, "event": node.events["bushy"]}
-    asked: dict[str, Any] = {"now": NOW.replace(tzinfo=None), "soon": NOW + timedelta(seconds=30), "body": b"{}"}
+    asked: dict[str, Any] = {
+        "now": NOW.replace(tzinfo=None),
+        "due": NOW - timedelta(seconds=1),
+        "soon": NOW + timedelta(seconds=30),
+        "body": b"{}",
+    }
     if node.database.is_sqlite:
-        asked |= {name: f"{asked[name]:%Y-%m-%d %H:%M:%S.%f}" for name in ("now", "soon")}
+        asked |= {name: f"{asked[name]:%Y-%m-%d %H:%M:%S.%f}" for name in ("now", "due", "soon")}
 
     def work(conn: Connection) -> None:
         for table in _FILL:
