@@ -288,6 +288,14 @@ def test_other_master_works_on_no_more_at_once_when_its_slots_are_set(other_mast
     assert other_master.report()["max_in_flight"] == 3
 
 
+def test_other_master_sends_others_away_when_it_is_not_patient(other_master: OtherMaster) -> None:
+    other_master.settings(delay=0.3, slots=1, patient=False)
+    with ThreadPoolExecutor(3) as pool:
+        answers = list(pool.map(lambda _: _put(other_master, _id()), range(3)))
+    assert sorted(answer.status_code for answer in answers) == [201, 503, 503]
+    assert {answer.headers.get("Retry-After") for answer in answers} == {None, "1"}
+
+
 def test_other_master_answers_in_one_packet_when_connections_are_kept(other_master: OtherMaster) -> None:
     def seconds(session: requests.Session) -> float:
         started = time.monotonic()

@@ -8,7 +8,8 @@ every PUT and can be told what to answer:
     GET  /__report            {"puts": [...], "receipts": [...], "max_in_flight", "probes", "lookups": n}
     GET  /__report?puts=no    the same without the list of PUTs
     POST /__script            a list of steps, put behind those that still wait
-    POST /__settings          {"delay": seconds, "slots": n}: how long a PUT takes, how many are worked on
+    POST /__settings          {"delay": seconds, "slots": n, "patient": bool}: how long a PUT takes, how many are
+                              worked on, and whether the others wait for their turn or are sent away with a 503
 
 A step answers the next call that it fits, instead of the master:
     on           "put" (default), "probe", "sheet", "receipt" or "receipts"
@@ -212,12 +213,13 @@ class Script:
 
 
 class Slots:
-    """At most so many at work at once; the others wait for their turn."""
+    """At most so many at work at once; the others wait for their turn, or are sent away."""
 
     def __init__(self, number: int) -> None:
         self._changed = threading.Condition()
         self._number = number
         self._busy = 0
+        self.patient = True
 
     def set(self, number: int) -> None:
         with self._changed:
@@ -226,7 +228,12 @@ class Slots:
 
     @contextmanager
     def one(self) -> Iterator[None]:
+        """
+        :raises Refused: when there is none and nobody is to wait"""
         with self._changed:
+            if not self.patient and self._busy >= self._number:
+                busy = {"title": "All slots are taken.", "status": 503}
+                raise Refused(as_json(503, busy, **{"Retry-After": "1"}))
             self._changed.wait_for(lambda: self._busy < self._number)
             self._busy += 1
         try:
@@ -310,6 +317,7 @@ class Conversation(BaseHTTPRequestHandler):
                 self.server.delay_s = value.get("delay", self.server.delay_s)
                 if "slots" in value:
                     self.server.slots.set(value["slots"])
+                self.server.slots.patient = value.get("patient", self.server.slots.patient)
             case _:
                 self._send(problem(404, "There is nothing here."))
                 return
@@ -321,10 +329,15 @@ class Conversation(BaseHTTPRequestHandler):
             case ["v1", "events", event, "results", day]:
                 submission = unquoted(self.headers.get("Idempotency-Key"))
                 seen = self._put_seen(raw, submission, event, day)
-                with self._counted(seen), self.server.slots.one():
-                    time.sleep(self.server.delay_s)
-                    asked = partial(self._put, raw, submission, event, day)
-                    seen.status = self._act("put", asked, submission, event)
+                asked = partial(self._put, raw, submission, event, day)
+                with self._counted(seen):
+                    try:
+                        with self.server.slots.one():  # for the work alone: who has the answer may ask again
+                            time.sleep(self.server.delay_s)
+                    except Refused as refused:
+                        seen.status = self._send(refused.answer)
+                    else:
+                        seen.status = self._act("put", asked, submission, event)
             case _:
                 self._send(problem(404, "There is nothing here."))
 

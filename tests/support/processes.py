@@ -207,5 +207,5 @@ class OtherMaster(Server):
         self._call("/__script", steps)
 
     def settings(self, **settings: float) -> None:
-        """`delay`: seconds of work on a PUT. `slots`: how many it works on at once."""
+        """`delay`: seconds of work on a PUT. `slots`: how many at once. `patient` False: others are sent away."""
         self._call("/__settings", settings)

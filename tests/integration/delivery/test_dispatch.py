@@ -188,21 +188,6 @@ def test_one_worker_probes_and_another_takes_over_when_it_stops(postgres_relay: 
     relay.assert_all_there_once(ids)
 
 
-def test_a_busy_master_is_asked_by_eight_at_most_and_refuses_few(sqlite_relay: Relay) -> None:
-    """It has five slots; whoever comes beyond them is told 503 with Retry-After."""
-    relay = sqlite_relay
-    relay.master.settings(delay=WORK_S)
-    ids = relay.accept(120)
-    with relay.worker():
-        relay.wait_until_published(60, 30)
-        before = relay.node.link().window
-        relay.master.script({"status": 503, "headers": {"Retry-After": "1"}, "times": 1})
-        wait_until(lambda: relay.node.link().window <= before / 2 + 1)
-        relay.wait_until_published(120, 30)
-    relay.assert_all_there_once(ids)
-    assert at_once(relay.puts()) <= 8
-
-
 def test_the_masters_retry_after_is_obeyed(sqlite_relay: Relay) -> None:
     relay = sqlite_relay
     relay.master.script({"status": 429, "headers": {"Retry-After": "3"}, "body": {"title": "busy", "status": 429}})

@@ -1,0 +1,72 @@
+"""Four worker processes, one window: a backlog goes at the master's pace, and new work does not wait behind it."""
+
+import itertools
+import time
+from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from resultsq.store.tables import Attempt, Submission
+from tests.support.processes import OtherMaster, Process
+from tests.support.relays import Relay
+from tests.support.waiting import wait_until
+
+Start = Callable[..., Process]
+
+WORKERS = 4
+SLOTS, WORK_S = 5, 0.05
+BACKLOG = 1_200
+"""Twelve seconds' work for the master, so that one behind it all waits as long."""
+
+
+@pytest.fixture
+def relay(other_master: OtherMaster, postgres_url: str) -> Iterator[Relay]:
+    with Relay(postgres_url, other_master) as made:
+        yield made
+
+
+def at_once(puts: Iterable[dict[str, Any]]) -> int:
+    """The most PUTs that were with the master together. One that it sent away took no time."""
+    spans = [(put["began"], put["ended"]) for put in puts if put["status"] != 503]
+    changes = [(began, 1) for began, _ in spans] + [(ended, -1) for _, ended in spans]
+    return max(itertools.accumulate(change for _, change in sorted(changes)))
+
+
+def test_four_workers_keep_to_one_window_and_new_work_goes_beside_the_backlog(
+    relay: Relay, start_process: Start, tmp_path: Path
+) -> None:
+    relay.master.settings(delay=WORK_S, slots=SLOTS, patient=False)
+    for number in range(WORKERS):
+        start_process("worker", "--name", f"w{number}", env=relay.environment(DATA_DIR=tmp_path))
+    relay.wait_for_link("up", 60)
+    relay.proxy.refuse()
+    ids = relay.accept()  # finds the link down
+    relay.wait_for_link("down", 15)
+    ids += relay.accept(BACKLOG)
+    relay.proxy.restore()
+    wait_until(lambda: relay.published() > 0, 20, "the first publication")
+    fresh = []
+    while relay.published() < BACKLOG * 0.9:
+        fresh += relay.accept(event="richmond")
+        time.sleep(0.2)
+    ids += fresh
+    relay.wait_until_published(len(ids), 60)
+    relay.assert_all_there_once(ids)
+
+    puts = relay.puts()
+    assert at_once(puts) <= 8, "the ceiling is that of all workers together"
+    first_refusal = min(put["ended"] for put in puts if put["status"] == 503)
+    later = [put["status"] for put in puts if put["began"] > first_refusal + 1]
+    assert later.count(503) < 0.1 * len(later), f"{later.count(503)} of {len(later)} were sent away"
+    with relay.database.read() as conn:
+        assert len(set(conn.execute(select(Attempt.worker)).scalars())) > 1, "one alone would show nothing"
+        rows = conn.execute(
+            select(Submission.published_at, Submission.accepted_at).where(Submission.id.in_(fresh))
+        ).all()
+    waits = sorted(row.published_at - row.accepted_at for row in rows)
+    assert len(waits) >= 20
+    assert waits[int(len(waits) * 0.95)] < timedelta(seconds=6), "half of what the backlog takes"
