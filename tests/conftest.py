@@ -4,6 +4,8 @@ A missing service skips its tests on a developer's machine and fails them where 
 """
 
 import os
+import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -105,6 +107,22 @@ def cable() -> Iterator[netns.Cable]:
         except netns.Forbidden as forbidden:
             pytest.skip(str(forbidden))
         yield laid
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """Mounts disks of a size, as "2m"; the folders. They can be filled, and made larger by a remount."""
+    with ExitStack() as stack:
+
+        def mount(size: str) -> Path:
+            folder = Path(tempfile.mkdtemp(prefix="disk-", dir=tmp_path))
+            command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+            if subprocess.run(command, capture_output=True).returncode != 0:
+                give_up(services.Missing("A disk of a size can only be mounted by root."))
+            stack.callback(subprocess.run, ["umount", "-l", str(folder)], check=True)
+            return folder
+
+        yield mount
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from resultsq.delivery.masters.limits import Limits
 from resultsq.domain import sheet
 from resultsq.domain.outcome import Accepted, Cause, Deferred, Outcome
 from resultsq.domain.ports import Parcel
-from tests.integration.masters.certificates import write as write_certificates
+from tests.support.certificates import write as write_certificates
 from tests.support.waiting import wait_until
 
 HOST = "127.0.0.1"

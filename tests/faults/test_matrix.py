@@ -7,25 +7,39 @@ whole run that was started with WRITE_FAULT_MATRIX=1.
 
 import json
 import os
+import socket
+import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
 from resultsq.clock import SystemClock
+from resultsq.domain.errors import StoreUnavailable
+from resultsq.domain.submission import State
+from resultsq.sqlite import driver
+from resultsq.store.session import Database
 from resultsq.store.tables import Submission
+from tests.support.certificates import write as write_certificates
+from tests.support.machines import Machine
 from tests.support.netns import Cable
 from tests.support.nodes import Node, migrated
 from tests.support.processes import ROOT, OtherMaster, Process
 from tests.support.proxy import Proxy
 from tests.support.relays import DAYS, Relay
+from tests.support.services import PostgreSQL, Valkey
 from tests.support.waiting import wait_until
 
+Start = Callable[..., Process]
 Break = Callable[[Proxy, OtherMaster], None]
+Mend = Callable[[], object]
 
 README = ROOT / "resultsq" / "README.md"
 BEGIN, END = "<!-- fault matrix -->", "<!-- end of the fault matrix -->"
@@ -33,14 +47,6 @@ LASTS_S = 4.0
 EACH = 6
 BOUND_S = 30.0
 """Wide, for a busy machine: what it took is in the matrix, and the promise is a benchmark's."""
-
-
-@dataclass(frozen=True)
-class Fault:
-    """How it is made, and whether its end is that of the link (then a probe notices it) or of the sheets' own wait."""
-
-    strike: Break
-    of_link: bool = True
 
 
 def restart(_proxy: Proxy, master: OtherMaster) -> None:
@@ -52,21 +58,25 @@ def answer_always(**answer: object) -> Break:
     return lambda _proxy, master: master.script({"times": EACH, **answer})
 
 
-FAULTS: dict[str, Fault] = {
-    "connection refused": Fault(lambda proxy, _: proxy.refuse()),
-    "connection reset": Fault(lambda proxy, _: proxy.reset()),
-    "silent after accept": Fault(lambda proxy, _: proxy.hang()),
-    "everything swallowed": Fault(lambda proxy, _: proxy.hole()),
-    "old connections half-open, new ones work": Fault(lambda proxy, _: proxy.half_open()),
-    "1 byte a second": Fault(lambda proxy, _: proxy.rate(1)),
-    "answers lost after the commit": Fault(lambda proxy, _: proxy.drop_answer()),
-    "answers truncated": Fault(lambda proxy, _: proxy.cut_at(40)),
-    "captive portal, 200 with HTML": Fault(lambda proxy, _: proxy.portal(200)),
-    "captive portal, 302": Fault(lambda proxy, _: proxy.portal(302)),
-    "429 storm": Fault(answer_always(status=429), of_link=False),
-    "503 with Retry-After: 3": Fault(answer_always(status=503, headers={"Retry-After": "3"}), of_link=False),
-    "master killed and restarted": Fault(restart),
+FAULTS: dict[str, Break] = {
+    "connection refused": lambda proxy, _: proxy.refuse(),
+    "connection reset": lambda proxy, _: proxy.reset(),
+    "silent after accept": lambda proxy, _: proxy.hang(),
+    "everything swallowed": lambda proxy, _: proxy.hole(),
+    "old connections half-open, new ones work": lambda proxy, _: proxy.half_open(),
+    "1 byte a second": lambda proxy, _: proxy.rate(1),
+    "answers lost after the commit": lambda proxy, _: proxy.drop_answer(),
+    "answers truncated": lambda proxy, _: proxy.cut_at(40),
+    "captive portal, 200 with HTML": lambda proxy, _: proxy.portal(200),
+    "captive portal, 302": lambda proxy, _: proxy.portal(302),
+    "429 storm": answer_always(status=429),
+    "503 with Retry-After: 3": answer_always(status=503, headers={"Retry-After": "3"}),
+    "master killed and restarted": restart,
 }
+
+STRANGERS = {"a certificate of another name": "other.pem", "a certificate that has expired": "expired.pem"}
+
+NAMESERVER = "a nameserver that does not answer"
 
 CABLE_FAULTS: dict[str, Callable[[Cable], None]] = {
     "packets dropped (no SYN gets through)": Cable.drop,
@@ -77,16 +87,95 @@ CABLE_FAULTS: dict[str, Callable[[Cable], None]] = {
 }
 
 
+@dataclass(frozen=True)
+class Place:
+    """A node of processes and what it stands on."""
+
+    machine: Machine
+    broker: Valkey
+    folder: Path
+    postgresql: PostgreSQL | None
+
+
+def kill_broker(place: Place) -> Mend:
+    place.broker.kill()
+    return place.broker.start
+
+
+def freeze_broker(place: Place) -> Mend:
+    place.broker.freeze()
+    return place.broker.thaw
+
+
+def flush_broker(place: Place) -> Mend:
+    place.broker.flush()
+    return lambda: None
+
+
+def lock_store(place: Place) -> Mend:
+    """As another program does that writes and does not come to an end."""
+    other = driver.connect(str(place.folder / "store.db"), check_same_thread=False, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    return lambda: other.close()
+
+
+def fill_disk(place: Place) -> Mend:
+    filling = place.folder / "filling"
+    with filling.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+    return filling.unlink
+
+
+def stop_postgresql(place: Place) -> Mend:
+    assert place.postgresql
+    place.postgresql.stop()
+    return place.postgresql.start
+
+
+def kill_worker(place: Place) -> Mend:
+    place.machine.workers[0].kill()
+    return place.machine.start_worker
+
+
+def kill_web(place: Place) -> Mend:
+    place.machine.web.kill()
+    return place.machine.start_web
+
+
+def kill_node(place: Place) -> Mend:
+    mends = [kill(place) for kill in (kill_web, kill_worker, kill_broker)]
+    return lambda: [mend() for mend in mends]
+
+
+ON_SQLITE: dict[str, Callable[[Place], Mend]] = {
+    "broker killed": kill_broker,
+    "broker frozen": freeze_broker,
+    "broker flushed": flush_broker,
+    "worker killed (kill -9)": kill_worker,
+    "web process killed (kill -9)": kill_web,
+    "web, worker and broker killed at once": kill_node,
+    "SQLite locked by another program": lock_store,
+    "no room on the disk": fill_disk,
+}
+ON_POSTGRESQL: dict[str, Callable[[Place], Mend]] = {
+    "PostgreSQL restarted, four workers": stop_postgresql,
+}
+
+
 class Matrix:
     """The rows, in the order in which the faults were met."""
 
     def __init__(self) -> None:
         self.rows: list[str] = []
 
-    def add(self, fault: str, sent: int, found: int, puts: int | None, first_s: float, all_s: float) -> None:
-        again = "–" if puts is None else f"{puts - found}"
+    def add(
+        self, fault: str, accepted: int, found: int, doubled: int, again: int | None, first_s: float, all_s: float
+    ) -> None:
+        repeated = "–" if again is None else f"{again}"
         self.rows.append(
-            f"| {fault} | {sent} | {found} | {sent - found} | 0 | {again} | {first_s:.1f} s | {all_s:.1f} s |"
+            f"| {fault} | {accepted} | {found} | {accepted - found} | {doubled} | {repeated} "
+            f"| {first_s:.1f} s | {all_s:.1f} s |"
         )
 
     def write(self) -> None:
@@ -103,10 +192,65 @@ class Matrix:
             README.write_text(f"{before}{BEGIN}\n{table}{END}{rest.partition(END)[2]}")
 
 
+@dataclass(frozen=True)
+class Scene:
+    """Where a fault strikes. `accept`: so many new submissions by a team; their ids. `database`: the node's.
+    `at_the_master`: (id, digest) of each sheet that it ever committed. `sent`: of each PUT that it saw, whose."""
+
+    accept: Callable[[int], list[str]]
+    database: Database
+    at_the_master: Callable[[], Sequence[tuple[str, str]]]
+    sent: Callable[[], Sequence[str | None]] | None = None
+
+    def published(self) -> int:
+        with suppress(StoreUnavailable), self.database.read() as conn:
+            return len(conn.execute(select(Submission.id).where(Submission.state == State.PUBLISHED)).all())
+        return 0
+
+    def wait_for(self, published: int) -> float:
+        """Seconds that it took."""
+        began = time.monotonic()
+        wait_until(lambda: self.published() >= published, BOUND_S, f"publication of {published}")
+        return time.monotonic() - began
+
+    def meet(self, fault: str, strike: Callable[[], Mend], matrix: Matrix) -> None:
+        before = self.published() + 2
+        self.accept(2)
+        self.wait_for(before)
+        mend = strike()
+        with ThreadPoolExecutor(1) as team:
+            accepting = team.submit(self.accept, EACH)
+            time.sleep(LASTS_S)
+            mend()
+            # what got through before it was mended, as an answer that was lost does, is published by now or soon
+            first_s = self.wait_for(before + 1)
+            all_s = first_s + self.wait_for(before + EACH)
+        accepted = accepting.result()
+        committed = self.at_the_master()
+        there = dict(committed)
+        doubled = len(committed) - len({digest for _, digest in committed})
+        with self.database.read() as conn:
+            here = {row.id: row.digest for row in conn.execute(select(Submission.id, Submission.digest))}
+        assert set(accepted) <= here.keys()
+        assert there == here, "nothing lost, nothing changed"
+        assert doubled == 0
+        again = None if self.sent is None else len([one for one in self.sent() if one in accepted]) - EACH
+        matrix.add(fault, EACH, len(there.keys() & set(accepted)), doubled, again, first_s, all_s)
+
+
+def scene_of(relay: Relay, accept: Callable[[int], list[str]] | None = None) -> Scene:
+    return Scene(
+        accept or relay.accept,
+        relay.database,
+        lambda: [(receipt["submission"], receipt["digest"]) for receipt in relay.master.report()["receipts"]],
+        lambda: [put["submission"] for put in relay.puts()],
+    )
+
+
 def test_every_fault_has_its_row_in_the_readme_when_one_is_added() -> None:
     table = README.read_text().partition(BEGIN)[2].partition(END)[0]
     rows = [line.split("|")[1].strip() for line in table.strip().splitlines()[2:]]
-    assert rows == [*FAULTS, *CABLE_FAULTS]
+    assert rows == [*FAULTS, *STRANGERS, NAMESERVER, *CABLE_FAULTS, *ON_SQLITE, *ON_POSTGRESQL]
 
 
 @pytest.fixture(scope="module")
@@ -131,44 +275,86 @@ def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Relay]:
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_nothing_is_lost_or_doubled_when_the_link_fails_like_this(name: str, relay: Relay, matrix: Matrix) -> None:
-    fault = FAULTS[name]
-    before = relay.published()
-    puts_before = len(relay.puts())
-    accepted = relay.accept(2)
-    relay.wait_until_published(before + len(accepted), BOUND_S)
-    puts_before += len(accepted)
-    fault.strike(relay.proxy, relay.master)
-    if name == "master killed and restarted":
-        puts_before = 0
-    accepted = relay.accept(EACH)
-    time.sleep(LASTS_S)
-    relay.proxy.restore()
-    mended = time.monotonic()
-    published = before + 2
-    # what got through before it was mended, as an answer that was lost does, is published by now or soon
-    wait_until(lambda: relay.published() > published, BOUND_S, "the first publication")
-    first_s = time.monotonic() - mended
-    relay.wait_until_published(published + EACH, BOUND_S)
-    all_s = time.monotonic() - mended
-    receipts = relay.master.receipts()
-    assert set(accepted) <= set(receipts)
-    with relay.database.read() as conn:
-        digests = {row.id: row.digest for row in conn.execute(select(Submission.id, Submission.digest))}
-    assert {one: receipts[one]["digest"] for one in accepted} == {one: digests[one] for one in accepted}
-    assert len(receipts) == len(digests)
-    matrix.add(name, EACH, EACH, len(relay.puts()) - puts_before, first_s, all_s)
+    def strike() -> Mend:
+        FAULTS[name](relay.proxy, relay.master)
+        return relay.proxy.restore
+
+    scene_of(relay).meet(name, strike, matrix)
+
+
+@pytest.mark.parametrize("name", STRANGERS)
+def test_nothing_is_lost_or_doubled_when_the_way_leads_to_a_stranger(
+    name: str, matrix: Matrix, tmp_path: Path, start_process: Start
+) -> None:
+    papers = write_certificates(tmp_path)
+    with (
+        OtherMaster(certificate=papers / "good.pem") as master,
+        OtherMaster(certificate=papers / STRANGERS[name]) as stranger,
+        Relay(f"sqlite:///{tmp_path / 'store.db'}", master) as relay,
+    ):
+        environment = relay.environment(
+            MASTER_URL=f"https://127.0.0.1:{relay.proxy.port}",
+            MASTER_CA_FILE=papers / "authority.pem",
+            DATA_DIR=tmp_path,
+        )
+        start_process("worker", env=environment)
+        relay.wait_for_link("up", 60)
+
+        def strike() -> Mend:
+            relay.proxy.lead_to(stranger.port)
+            return relay.proxy.restore
+
+        scene_of(relay).meet(name, strike, matrix)
+        assert not stranger.report()["puts"]
+
+
+MOUNT = 'mount --bind "$1" /etc/hosts && mount --bind "$2" /etc/resolv.conf && shift 2 && exec "$@"'
+OWN_NAMES = ("unshare", "-m", "sh", "-c", MOUNT, "sh")
+"""A program that follows sees these files instead of the machine's."""
+
+
+def test_nothing_is_lost_or_doubled_when_the_nameserver_is_silent(
+    matrix: Matrix, tmp_path: Path, start_process: Start
+) -> None:
+    hosts, resolver = tmp_path / "hosts", tmp_path / "resolv.conf"
+    hosts.write_text("127.0.0.1 localhost master.test\n")
+    resolver.write_text("nameserver 127.0.99.53\n")
+    program = [*OWN_NAMES, str(hosts), str(resolver)]
+    if subprocess.run([*program, "true"], capture_output=True).returncode != 0:
+        pytest.skip("A program with names of its own can only be started by root.")
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent,
+        OtherMaster() as master,
+        Relay(f"sqlite:///{tmp_path / 'store.db'}", master) as relay,
+    ):
+        silent.bind(("127.0.99.53", 53))
+        openly = {"SEND_MY_TOKEN_OVER_PLAIN_HTTP_WHERE_ANYONE_CAN_READ_IT": "true"}
+        named = relay.environment(MASTER_URL=f"http://master.test:{relay.proxy.port}", DATA_DIR=tmp_path, **openly)
+        start_process("worker", env=named, program=[*program, sys.executable, "-m", "resultsq"])
+        relay.wait_for_link("up", 60)
+
+        def strike() -> Mend:
+            hosts.write_text("127.0.0.1 localhost\n")
+            relay.proxy.reset()  # or the old connections would not need a name
+
+            def mend() -> None:
+                relay.proxy.restore()
+                hosts.write_text("127.0.0.1 localhost master.test\n")
+
+            return mend
+
+        scene_of(relay).meet(NAMESERVER, strike, matrix)
 
 
 @pytest.mark.parametrize("name", CABLE_FAULTS)
 def test_nothing_is_lost_or_doubled_when_the_cable_fails_like_this(
-    name: str, cable: Cable, matrix: Matrix, tmp_path: Path, start_process: Callable[..., Process]
+    name: str, cable: Cable, matrix: Matrix, tmp_path: Path, start_process: Start
 ) -> None:
     journal = tmp_path / "journal.jsonl"
     where = ["--host", "0.0.0.0", "--port", str(cable.port), "--state", journal]
     start_process("-m", "tests.support.masters", *where, program=[*cable.on_master, sys.executable])
     url = f"sqlite:///{tmp_path / 'store.db'}"
     node = Node(migrated(url))
-    node.now = SystemClock().now()
     days = iter(DAYS)
     environment = {
         "RESULTSQ_DATABASE_URL": url,
@@ -178,18 +364,46 @@ def test_nothing_is_lost_or_doubled_when_the_cable_fails_like_this(
         "RESULTSQ_SEND_MY_TOKEN_OVER_PLAIN_HTTP_WHERE_ANYONE_CAN_READ_IT": "true",
     }
     start_process("worker", env=environment, program=[*cable.on_node, sys.executable, "-m", "resultsq"])
-    ids = [node.accept(rows=50, date=next(days)).id for _ in range(2)]
-    wait_until(lambda: node.count(state="published") == 2, 60, "the first two")
-    CABLE_FAULTS[name](cable)
-    ids += [node.accept(rows=50, date=next(days)).id for _ in range(EACH)]
-    time.sleep(LASTS_S)
-    cable.restore()
-    mended = time.monotonic()
-    wait_until(lambda: node.count(state="published") > 2, BOUND_S, "the first publication")
-    first_s = time.monotonic() - mended
-    wait_until(lambda: node.count(state="published") == 2 + EACH, BOUND_S, "the last publication")
-    all_s = time.monotonic() - mended
-    committed = [json.loads(line)["submission"] for line in journal.read_text().splitlines()]
-    assert sorted(committed) == sorted(ids)
+
+    def accept(count: int) -> list[str]:
+        node.now = SystemClock().now()
+        return [node.accept(rows=50, date=next(days)).id for _ in range(count)]
+
+    def committed() -> Sequence[tuple[str, str]]:
+        lines = [json.loads(line) for line in journal.read_text().splitlines()]
+        return [(line["submission"], line["digest"]) for line in lines]
+
+    def strike() -> Mend:
+        CABLE_FAULTS[name](cable)
+        return cable.restore
+
+    Scene(accept, node.database, committed).meet(name, strike, matrix)
     node.database.close()
-    matrix.add(name, EACH, EACH, None, first_s, all_s)
+
+
+@pytest.mark.parametrize("name", ON_SQLITE)
+def test_nothing_is_lost_or_doubled_when_a_node_on_sqlite_fails_like_this(
+    name: str, valkey: Valkey, disk: Callable[[str], Path], matrix: Matrix, free_port: Callable[[], int]
+) -> None:
+    folder = disk("64m")
+    with (
+        OtherMaster() as master,
+        Relay(f"sqlite:///{folder / 'store.db'}", master) as relay,
+        Machine(relay, folder, free_port(), valkey.url) as machine,
+    ):
+        strike = partial(ON_SQLITE[name], Place(machine, valkey, folder, None))
+        scene_of(relay, machine.accept).meet(name, strike, matrix)
+
+
+@pytest.mark.parametrize("name", ON_POSTGRESQL)
+def test_nothing_is_lost_or_doubled_when_a_node_on_postgresql_fails_like_this(
+    name: str, postgresql: PostgreSQL, valkey: Valkey, matrix: Matrix, tmp_path: Path, free_port: Callable[[], int]
+) -> None:
+    with (
+        PostgreSQL() as own,  # the run's own server, which `postgresql` has found to be possible, is for all
+        OtherMaster() as master,
+        Relay(own.create_database(), master) as relay,
+        Machine(relay, tmp_path, free_port(), valkey.url, workers=4) as machine,
+    ):
+        strike = partial(ON_POSTGRESQL[name], Place(machine, valkey, tmp_path, own))
+        scene_of(relay, machine.accept).meet(name, strike, matrix)

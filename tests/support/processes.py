@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -169,13 +170,15 @@ class OtherMaster(Server):
 
     name = "master"
 
-    def __init__(self, *arguments: str, port: int | None = None) -> None:
-        self._arguments = arguments
+    def __init__(self, *arguments: str, port: int | None = None, certificate: Path | None = None) -> None:
+        """`certificate`: it speaks TLS, with this chain and its key in one file."""
+        self._arguments = [*arguments, *(["--certificate", str(certificate)] if certificate else [])]
+        self._tls = ssl._create_unverified_context() if certificate else None  # it is asked for what it saw
         super().__init__(port)
 
     @property
     def url(self) -> str:
-        return f"http://{HOST}:{self.port}"
+        return f"{'https' if self._tls else 'http'}://{HOST}:{self.port}"
 
     def _command(self) -> Sequence[str | Path]:
         where = ["--port", str(self.port), "--state", str(self.folder / "journal.jsonl")]
@@ -190,7 +193,7 @@ class OtherMaster(Server):
 
     def _call(self, path: str, value: Any = None) -> Any:
         body = None if value is None else json.dumps(value).encode()
-        with urllib.request.urlopen(f"{self.url}{path}", body, timeout=10) as answer:
+        with urllib.request.urlopen(f"{self.url}{path}", body, timeout=10, context=self._tls) as answer:
             return json.load(answer)
 
     def report(self) -> dict[str, Any]:

@@ -30,12 +30,13 @@ class _Kind(Enum):
     HANG = auto()
     CUT = auto()
     PORTAL = auto()
+    ASTRAY = auto()
 
 
 @dataclass
 class _Mode:
     kind: _Kind
-    amount: float = 0.0  # seconds, bytes a second, bytes or a status
+    amount: float = 0.0  # seconds, bytes a second, bytes, a status or a port
     times: int | None = None  # None: until it is switched again
 
 
@@ -136,6 +137,10 @@ class Proxy:
         """Every request is answered by a captive portal: its page (200), or the way to it (302)."""
         self._switch(_Mode(_Kind.PORTAL, status))
 
+    def lead_to(self, port: int) -> None:
+        """The way leads to another host, as an answer of a lying nameserver would have it."""
+        self._switch(_Mode(_Kind.ASTRAY, port))
+
     @property
     def open_connections(self) -> int:
         return len(self._open)
@@ -165,7 +170,7 @@ class Proxy:
                 self._through.clear()
             else:
                 self._through.set()
-            if mode.kind in {_Kind.REFUSE, _Kind.RESET}:
+            if mode.kind in {_Kind.REFUSE, _Kind.RESET, _Kind.ASTRAY}:
                 for connection in self._open.values():
                     connection.reset()
             if mode.kind is _Kind.REFUSE:
@@ -219,7 +224,10 @@ class Proxy:
         if self._mode.kind in {_Kind.HANG, _Kind.PORTAL}:  # neither needs a target
             await self._carry(connection, reader, None)
             return
-        target_reader, target = await asyncio.open_connection(*self._target, limit=_CHUNK)
+        host, port = self._target
+        if self._mode.kind is _Kind.ASTRAY:
+            port = int(self._mode.amount)
+        target_reader, target = await asyncio.open_connection(host, port, limit=_CHUNK)
         connection.writers.append(target)
         async with asyncio.TaskGroup() as both:
             both.create_task(self._carry(connection, reader, target))

@@ -22,8 +22,7 @@ from resultsq.domain.sheet import Finisher, Sheet
 from resultsq.master.app import TokenRule, create_app
 from resultsq.master.database import open_engine
 from resultsq.master.ledger import Ledger
-from tests.integration.masters import certificates
-from tests.support import processes, proxy, services
+from tests.support import certificates, processes, proxy, services
 
 DATE = "2026-03-14"
 TOKENS = ("token-of-one-node", "token-of-another")

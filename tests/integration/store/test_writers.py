@@ -18,9 +18,7 @@ from resultsq.sqlite import wal_is_safe
 from resultsq.store import links, outbox, session
 from resultsq.store.session import Database
 from resultsq.store.tables import Attempt, Audit, Chain, Payload, Submission
-from tests.conftest import give_up
 from tests.support.nodes import NOW, Node, accepted, migrated, unsent
-from tests.support.services import Missing
 
 T = TypeVar("T")
 THREADS = 8
@@ -348,21 +346,10 @@ def test_the_store_comes_back_by_itself_when_its_connections_were_cut(postgres_s
     assert noted(postgres_store) == [1, 2, 3]
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 2 MB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)], capture_output=True, text=True
-    )
-    if done.returncode != 0:
-        give_up(Missing("A disk of 2 MB can only be mounted by root."))
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
-def test_nothing_is_half_stored_when_the_disk_is_full_and_all_goes_on_when_there_is_room(small_disk: Path) -> None:
+def test_nothing_is_half_stored_when_the_disk_is_full_and_all_goes_on_when_there_is_room(
+    disk: Callable[[str], Path],
+) -> None:
+    small_disk = disk("2m")
     database = migrated(f"sqlite:///{small_disk / 'store.db'}")
     node = Node(database)
     stored: list[str] = []
