@@ -152,8 +152,9 @@ def worker_app(broker_url: str, delivery: Delivery, chores: Sequence[Chore]) -> 
         broker_connection_max_retries=None,
         broker_connection_timeout=3,
         accept_content=["json"],
-        # a half-open connection is noticed in seconds; with the defaults the worker never consumes again
-        broker_transport_options={"socket_timeout": 5, "socket_connect_timeout": 3, "health_check_interval": 5},
+        # a half-open connection is noticed in seconds; with the defaults the worker never consumes again. At its
+        # end a worker waits for one answer of its broker: less than the five seconds in which it has to be gone
+        broker_transport_options={"socket_timeout": 3, "socket_connect_timeout": 3, "health_check_interval": 5},
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
         worker_enable_remote_control=False,
