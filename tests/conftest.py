@@ -15,6 +15,7 @@ import pytest
 
 from tests.support import netns, services
 from tests.support.processes import OtherMaster, Process
+from tests.support.relays import Relay
 
 HERE = Path(__file__).parent
 MARKERS = ("unit", "integration", "faults", "browser")
@@ -130,6 +131,27 @@ def other_master() -> Iterator[OtherMaster]:
     """A master that shares no code with the product."""
     with OtherMaster() as master:
         yield master
+
+
+@pytest.fixture
+def relay(other_master: OtherMaster, store_url: str) -> Iterator[Relay]:
+    """A relay on each make of database in turn."""
+    with Relay(store_url, other_master) as made:
+        yield made
+
+
+@pytest.fixture
+def sqlite_relay(other_master: OtherMaster, tmp_path: Path) -> Iterator[Relay]:
+    """A relay on SQLite: for what does not depend on the database."""
+    with Relay(f"sqlite:///{tmp_path / 'store.db'}", other_master) as made:
+        yield made
+
+
+@pytest.fixture
+def postgres_relay(other_master: OtherMaster, postgres_url_factory: Callable[[], str]) -> Iterator[Relay]:
+    """A relay on PostgreSQL."""
+    with Relay(postgres_url_factory(), other_master) as made:
+        yield made
 
 
 @pytest.fixture

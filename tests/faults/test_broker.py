@@ -11,18 +11,12 @@ import redis
 import requests
 
 from tests.support.nodes import finishers
-from tests.support.processes import OtherMaster, Process
+from tests.support.processes import Process
 from tests.support.relays import DAYS, Relay
 from tests.support.services import Valkey
 from tests.support.waiting import wait_until
 
 Start = Callable[..., Process]
-
-
-@pytest.fixture
-def relay(other_master: OtherMaster, tmp_path: Path) -> Iterator[Relay]:
-    with Relay(f"sqlite:///{tmp_path / 'store.db'}", other_master) as made:
-        yield made
 
 
 class Team:
@@ -54,9 +48,10 @@ class Team:
 
 @pytest.fixture
 def node(
-    relay: Relay, valkey: Valkey, start_process: Start, tmp_path: Path, free_port: Callable[[], int]
+    sqlite_relay: Relay, valkey: Valkey, start_process: Start, tmp_path: Path, free_port: Callable[[], int]
 ) -> Iterator[Team]:
     """Web and worker of a node with a broker; sweeps are so rare that one can tell them from rings."""
+    relay = sqlite_relay
     port = free_port()
     environment = relay.environment(DATA_DIR=tmp_path, BROKER_URL=valkey.url, SWEEP_S="5")
     start_process("worker", env=environment)
@@ -83,8 +78,9 @@ def mend(valkey: Valkey, trouble: str) -> None:
 
 @pytest.mark.parametrize("trouble", TROUBLES)
 def test_posts_are_taken_and_published_when_the_broker_is_in_trouble_during_an_outage_and_the_drain(
-    relay: Relay, valkey: Valkey, node: Team, trouble: str
+    sqlite_relay: Relay, valkey: Valkey, node: Team, trouble: str
 ) -> None:
+    relay = sqlite_relay
     healthy = node.post(20)
     relay.wait_until_published(20, 30)
     assert node.post(1)
@@ -118,8 +114,9 @@ def test_posts_are_taken_and_published_when_the_broker_is_in_trouble_during_an_o
 
 
 def test_a_worker_delivers_that_was_started_without_its_broker_and_hears_it_when_it_comes(
-    relay: Relay, valkey: Valkey, start_process: Start, tmp_path: Path
+    sqlite_relay: Relay, valkey: Valkey, start_process: Start, tmp_path: Path
 ) -> None:
+    relay = sqlite_relay
     valkey.kill()
     ids = relay.accept(3)
     worker = start_process("worker", env=relay.environment(DATA_DIR=tmp_path, BROKER_URL=valkey.url))
@@ -135,8 +132,9 @@ def test_a_worker_delivers_that_was_started_without_its_broker_and_hears_it_when
 
 @pytest.mark.parametrize("trouble", ["none", "killed", "frozen"])
 def test_a_worker_stops_in_good_order_within_five_seconds(
-    relay: Relay, valkey: Valkey, start_process: Start, tmp_path: Path, trouble: str
+    sqlite_relay: Relay, valkey: Valkey, start_process: Start, tmp_path: Path, trouble: str
 ) -> None:
+    relay = sqlite_relay
     worker = start_process("worker", env=relay.environment(DATA_DIR=tmp_path, BROKER_URL=valkey.url))
     relay.wait_for_link("up", 60)
     if trouble != "none":

@@ -6,12 +6,11 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
 import requests
 from sqlalchemy import func, select, text, update
 
@@ -19,7 +18,7 @@ from resultsq.domain.outcome import Cause
 from resultsq.domain.submission import State
 from resultsq.store.tables import Payload, Submission
 from tests.support.nodes import finishers
-from tests.support.processes import OtherMaster, Process
+from tests.support.processes import Process
 from tests.support.relays import DAYS, Relay
 from tests.support.waiting import wait_until
 
@@ -73,18 +72,6 @@ Start = Callable[..., Process]
 def start_bomb(start_process: Start, step: str, environment: dict[str, str]) -> Process:
     program = (sys.executable, "-c", BOMB, step)
     return start_process("worker", "--name", "w1", env=environment, program=program)
-
-
-@pytest.fixture
-def relay(other_master: OtherMaster, store_url: str) -> Iterator[Relay]:
-    with Relay(store_url, other_master) as made:
-        yield made
-
-
-@pytest.fixture
-def sqlite_relay(other_master: OtherMaster, tmp_path: Path) -> Iterator[Relay]:
-    with Relay(f"sqlite:///{tmp_path / 'store.db'}", other_master) as made:
-        yield made
 
 
 def test_a_sheet_is_at_the_master_once_when_five_workers_died_on_it_each_at_another_step(

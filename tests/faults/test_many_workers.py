@@ -2,16 +2,15 @@
 
 import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
 from sqlalchemy import select
 
 from resultsq.store.tables import Attempt, Submission
-from tests.support.processes import OtherMaster, Process
+from tests.support.processes import Process
 from tests.support.relays import Relay
 from tests.support.waiting import wait_until
 
@@ -23,12 +22,6 @@ BACKLOG = 1_200
 """Twelve seconds' work for the master, so that one behind it all waits as long."""
 
 
-@pytest.fixture
-def relay(other_master: OtherMaster, postgres_url: str) -> Iterator[Relay]:
-    with Relay(postgres_url, other_master) as made:
-        yield made
-
-
 def at_once(puts: Iterable[dict[str, Any]]) -> int:
     """The most PUTs that were with the master together. One that it sent away took no time."""
     spans = [(put["began"], put["ended"]) for put in puts if put["status"] != 503]
@@ -37,8 +30,9 @@ def at_once(puts: Iterable[dict[str, Any]]) -> int:
 
 
 def test_four_workers_keep_to_one_window_and_new_work_goes_beside_the_backlog(
-    relay: Relay, start_process: Start, tmp_path: Path
+    postgres_relay: Relay, start_process: Start, tmp_path: Path
 ) -> None:
+    relay = postgres_relay
     relay.master.settings(delay=WORK_S, slots=SLOTS, patient=False)
     for number in range(WORKERS):
         start_process("worker", "--name", f"w{number}", env=relay.environment(DATA_DIR=tmp_path))

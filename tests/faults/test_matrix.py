@@ -261,7 +261,7 @@ def matrix() -> Iterator[Matrix]:
 
 
 @pytest.fixture(scope="module")
-def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Relay]:
+def lasting_relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Relay]:
     """One relay for all faults of the proxy: what one fault leaves behind the next one meets."""
     folder = tmp_path_factory.mktemp("matrix")
     with OtherMaster() as master, Relay(f"sqlite:///{folder / 'store.db'}", master) as made:
@@ -274,7 +274,11 @@ def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Relay]:
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_nothing_is_lost_or_doubled_when_the_link_fails_like_this(name: str, relay: Relay, matrix: Matrix) -> None:
+def test_nothing_is_lost_or_doubled_when_the_link_fails_like_this(
+    name: str, lasting_relay: Relay, matrix: Matrix
+) -> None:
+    relay = lasting_relay
+
     def strike() -> Mend:
         FAULTS[name](relay.proxy, relay.master)
         return relay.proxy.restore
