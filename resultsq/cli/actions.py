@@ -139,9 +139,7 @@ def _act(node: Node, verb: Verb, given: dict[str, Any], release_at: datetime | N
         else:
             click.echo(f"{many(total)}; {verb} can be done to {able} of them now. Nothing was changed.")
         return
-    action = node.database.write(
-        lambda conn: actions.start(conn, now, _who(), verb, target, given["reason"], release_at)
-    )
+    action = actions.start(node.database, now, _who(), verb, target, given["reason"], release_at)
     actions.run(node.database, node.clock, action)
     with node.database.read() as conn:
         done = actions.progress(conn, action)

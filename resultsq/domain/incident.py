@@ -1,17 +1,16 @@
 """The report of an outage: what a club posts on Monday. Pure; resultsq/store/outages.py reads its figures."""
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
+from resultsq.domain.delays import Delays
 from resultsq.domain.why import cause_text, spell
 
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """An outage and what it did. `ended_at` None: it goes on. `delays_s` are those from acceptance to publication,
-    in order, of the submissions that it delayed; `not_published` were superseded, withdrawn, or wait for a person."""
+    """An outage and what it did. `ended_at` None: it goes on. `delays` are those from acceptance to publication
+    of the submissions that it delayed; `not_published` were superseded, withdrawn, or wait for a person."""
 
     id: int
     began_at: datetime
@@ -20,20 +19,14 @@ class Incident:
     probes: int
     accepted: int
     events: int
-    delays_s: Sequence[float]
+    delays: Delays
     still_waiting: int
     not_published: int
     last_published_at: datetime | None
 
     @property
     def affected(self) -> int:
-        return len(self.delays_s) + self.still_waiting + self.not_published
-
-    def percentile_s(self, share: float) -> float:
-        """The delay that `share` (0 to 1) of them did not exceed; 0.0 where nothing was delayed."""
-        if not self.delays_s:
-            return 0.0
-        return self.delays_s[max(0, math.ceil(share * len(self.delays_s)) - 1)]
+        return self.delays.count + self.still_waiting + self.not_published
 
 
 def markdown(incident: Incident, zone: tzinfo) -> str:
@@ -63,12 +56,12 @@ def markdown(incident: Incident, zone: tzinfo) -> str:
         "|---|---|",
         f"| submissions affected | {incident.affected} |",
         f"| events affected | {incident.events} |",
-        f"| published since | {len(incident.delays_s)} |",
+        f"| published since | {incident.delays.count} |",
         f"| still waiting | {incident.still_waiting} |",
         f"| superseded, withdrawn or waiting for a person | {incident.not_published} |",
-        f"| delay, half of them | {spell(incident.percentile_s(0.5))} |",
-        f"| delay, 95 % of them | {spell(incident.percentile_s(0.95))} |",
-        f"| longest delay | {spell(incident.percentile_s(1.0))} |",
+        f"| delay, half of them | {spell(incident.delays.p50)} |",
+        f"| delay, 95 % of them | {spell(incident.delays.p95)} |",
+        f"| longest delay | {spell(incident.delays.most)} |",
     ]
     if incident.last_published_at is not None and ended_at is not None:
         after = spell((incident.last_published_at - ended_at).total_seconds())

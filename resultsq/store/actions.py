@@ -31,8 +31,9 @@ PIECE = 500
 PIECE_S = 0.03
 """How long a piece should take: `run` makes the next one smaller where the last took longer."""
 
-REACH = 5_000
-"""Most rows that a piece looks through for what its filter fits: a bound on how long others wait for it."""
+REACH = 10
+"""For each submission that a piece may take it looks through so many rows for what its filter fits: so both, and how
+long others wait for it, shrink where a piece took long."""
 
 PAUSE_S = 0.01
 """Between two pieces, for whoever else wants to write."""
@@ -88,7 +89,7 @@ def able(conn: Connection, now: datetime, verb: str, target: Target) -> int:
 
 
 def start(
-    conn: Connection,
+    database: Database,
     now: datetime,
     who: str,
     verb: str,
@@ -100,19 +101,29 @@ def start(
 
     :raises InputRefused: there is no such verb, or there are too many ids."""
     chosen, written = _verb(verb), _written(target)
-    if chosen is Verb.HOLD:
-        hold = {"scope": "submission", "reason": reason, "placed_by": who, "placed_at": now, "release_at": release_at}
-        written["hold"] = conn.execute(insert(Hold).values(**hold).returning(Hold.id)).scalar_one()
-    return _start(conn, now, who, chosen, written, reason)
+    with database.read() as conn:  # to count may take a while, for which nobody else has to wait
+        extent = _extent(conn, written)
+
+    def begin(conn: Connection) -> str:
+        if chosen is Verb.HOLD:
+            hold = {"scope": "submission", "reason": reason, "placed_by": who, "placed_at": now}
+            placed = insert(Hold).values(**hold, release_at=release_at).returning(Hold.id)
+            written["hold"] = conn.execute(placed).scalar_one()
+        return _start(conn, now, who, chosen, written, reason, extent)
+
+    return database.write(begin)
 
 
-def start_undo(conn: Connection, now: datetime, who: str, action: str, reason: str) -> str:
+def start_undo(database: Database, now: datetime, who: str, action: str, reason: str) -> str:
     """Begin to put back what this action withdrew.
 
     :raises NotThere: no such action withdrew anything."""
-    if conn.execute(select(Action.id).where(Action.id == action, Action.verb == Verb.WITHDRAW)).first() is None:
-        raise NotThere("There is no such withdrawal here.")
-    return _start(conn, now, who, Verb.UNDO, {"action": action}, reason)
+    target = {"action": action}
+    with database.read() as conn:
+        if conn.execute(select(Action.id).where(Action.id == action, Action.verb == Verb.WITHDRAW)).first() is None:
+            raise NotThere("There is no such withdrawal here.")
+        extent = _extent(conn, target)
+    return database.write(lambda conn: _start(conn, now, who, Verb.UNDO, target, reason, extent))
 
 
 def advance(conn: Connection, now: datetime, action: str, most: int = PIECE) -> bool:
@@ -146,7 +157,7 @@ def _piece(conn: Connection, now: datetime, row: Any, most: int) -> tuple[list[i
         these = [seq.in_(left[:most])]
     else:
         if "hold" not in row.target:  # which has an index of its own
-            until = min(until, row.last_seq + REACH)
+            until = min(until, row.last_seq + REACH * most)
         these = [seq > row.last_seq, seq <= until, *_named(row.target)]
     found = select(seq).where(*these, *_may(verb, now)).order_by(seq).limit(most)
     # a chain is locked before its versions: what goes chain by chain locks for itself
@@ -217,9 +228,9 @@ def release_hold(conn: Connection, now: datetime, who: str, hold: int, reason: s
     if row is None:
         raise NotThere("There is no such hold in force.")
     if row.scope == "submission":
-        return _start(conn, now, who, Verb.RELEASE, {"hold": hold}, reason)
-    _, target = _scope(conn, row.event_id)
-    _note(conn, now, who, Verb.RELEASE, target, 1, reason)
+        target = {"hold": hold}
+        return _start(conn, now, who, Verb.RELEASE, target, reason, _extent(conn, target))
+    _note(conn, now, who, Verb.RELEASE, _scope(conn, row.event_id)[1], 1, reason)
     return None
 
 
@@ -320,11 +331,25 @@ def _count(conn: Connection, where: Sequence[ColumnElement[bool]]) -> int:
     return conn.execute(select(func.count()).select_from(Submission).where(*where)).scalar_one()
 
 
-def _start(conn: Connection, now: datetime, who: str, verb: Verb, target: dict[str, Any], reason: str) -> str:
-    action, seq = str(uuid.uuid4()), Submission.seq
-    total, first, last = conn.execute(select(func.count(), func.min(seq), func.max(seq)).where(*_named(target))).one()
+def _extent(conn: Connection, target: dict[str, Any]) -> tuple[int, int, int]:
+    """How many these are, and the first and the last seq."""
+    query = select(func.count(), func.min(Submission.seq), func.max(Submission.seq)).where(*_named(target))
+    total, first, last = conn.execute(query).one()
+    return total, first or 1, last or 0
+
+
+def _start(
+    conn: Connection,
+    now: datetime,
+    who: str,
+    verb: Verb,
+    target: dict[str, Any],
+    reason: str,
+    extent: tuple[int, int, int],
+) -> str:
+    action, (total, first, last) = str(uuid.uuid4()), extent
     values = {"id": action, "verb": verb, "target": target, "reason": reason, "who": who, "total": total}
-    conn.execute(insert(Action), {**values, "started_at": now, "last_seq": (first or 1) - 1, "until_seq": last or 0})
+    conn.execute(insert(Action), {**values, "started_at": now, "last_seq": first - 1, "until_seq": last})
     _note(conn, now, who, verb, {**target, "of": action}, total, reason)
     return action
 

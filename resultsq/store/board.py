@@ -9,28 +9,12 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    DateTime,
-    Integer,
-    Interval,
-    String,
-    and_,
-    case,
-    cast,
-    extract,
-    func,
-    literal,
-    literal_column,
-    or_,
-    select,
-    type_coerce,
-)
+from sqlalchemy import BigInteger, Connection, and_, case, func, literal, literal_column, or_, select
 
+from resultsq.domain.delays import Delays
 from resultsq.domain.link import LinkState
 from resultsq.domain.submission import GONE, NEEDS_A_PERSON, WAITING, State
-from resultsq.store import queries, workers
+from resultsq.store import queries, seconds, workers
 from resultsq.store.queries import HoldView
 from resultsq.store.tables import MASTER, Attempt, Event, Link, Outage, Submission
 
@@ -144,17 +128,6 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
-class Delays:
-    """Accepted → published in seconds, over `count` publications."""
-
-    count: int
-    p50: float
-    p95: float
-    p99: float
-    most: float
-
-
-@dataclass(frozen=True, slots=True)
 class AgeRow:
     """How many of an event wait, by age: one figure for each band of AGE_BANDS_MIN and one for older."""
 
@@ -248,10 +221,9 @@ def series(conn: Connection, until: datetime, span: Span, waiting: int) -> list[
     reckoned backwards from `waiting`, how many did at the end, by what came and went since."""
     last = _floor(until, span.step)
     start = last - span.length + span.step
-    left_for_good = Submission.state.in_(sorted(GONE | NEEDS_A_PERSON))
-    accepted = _by_step(conn, Submission.accepted_at, start, until, span)
-    published = _by_step(conn, Submission.published_at, start, until, span)
-    left = _by_step(conn, Submission.state_at, start, until, span, left_for_good)
+    accepted = _in_steps(conn, Submission.accepted_at, start, until, span)
+    published = _in_steps(conn, Submission.published_at, start, until, span)
+    left = _gone_in_steps(conn, start, until, span)
     points: list[Point] = []
     at = last
     while at >= start:
@@ -274,28 +246,12 @@ def waiting_at(conn: Connection, at: datetime) -> int:
     return conn.execute(later).scalar_one() + conn.execute(not_yet).scalar_one()
 
 
-def delays(conn: Connection, since: datetime) -> Delays | None:
-    """From accepted to published, of what was published since then; None where nothing was."""
-    delay = _whole_seconds(conn, Submission.published_at) - _whole_seconds(conn, Submission.accepted_at)
-    query = (
-        select(delay.label("delay"), func.count())
-        .where(Submission.published_at >= since)
-        .group_by(literal_column("delay"))
-    )
-    found = sorted((max(0, int(seconds)), count) for seconds, count in conn.execute(query))
-    total = sum(count for _, count in found)
-    if not total:
-        return None
-
-    def below(part: float) -> float:
-        wanted, seen = part * total, 0
-        for seconds, count in found:
-            seen += count
-            if seen >= wanted:
-                return float(seconds)
-        return float(found[-1][0])
-
-    return Delays(total, below(0.5), below(0.95), below(0.99), float(found[-1][0]))
+def delays(conn: Connection, since: datetime, until: datetime | None = None) -> Delays:
+    """From accepted to published, of what was published since then, and before `until`."""
+    within = [Submission.published_at >= since]
+    if until is not None:
+        within.append(Submission.published_at < until)
+    return seconds.delays(conn, *within)
 
 
 def shape(conn: Connection, now: datetime) -> Shape:
@@ -327,9 +283,10 @@ def shape(conn: Connection, now: datetime) -> Shape:
 def errors(conn: Connection) -> list[ErrorGroup]:
     """Failures by fingerprint, the latest first."""
     carriers: dict[str, list[Carrier]] = {}
-    same = (Submission.cause, Submission.status, Submission.fingerprint, Submission.state)
+    # in the order of ix_submissions_failed, which holds them all
+    same = (Submission.fingerprint, Submission.cause, Submission.status, Submission.state)
     query = select(*same, func.count()).where(Submission.fingerprint.is_not(None)).group_by(*same)
-    for cause, status, fingerprint, state, count in conn.execute(query):
+    for fingerprint, cause, status, state, count in conn.execute(query):
         # written as an attempt writes its own
         key = f"{cause} {status or ''}".strip()
         carriers.setdefault(key, []).append(Carrier(State(state), str(fingerprint), count))
@@ -339,10 +296,12 @@ def errors(conn: Connection) -> list[ErrorGroup]:
 
 def _fingerprints(conn: Connection) -> Iterable[str]:
     """Each fingerprint once: a step in the index for each, however many attempts carry it."""
-    found: str | None = conn.execute(select(func.min(Attempt.fingerprint))).scalar_one()
-    while found is not None:
-        yield found
-        found = conn.execute(select(func.min(Attempt.fingerprint)).where(Attempt.fingerprint > found)).scalar_one()
+    found = ""
+    while (
+        following := conn.execute(select(func.min(Attempt.fingerprint)).where(Attempt.fingerprint > found)).scalar_one()
+    ) is not None:
+        yield following
+        found = following
 
 
 def _group(conn: Connection, fingerprint: str, now: Sequence[Carrier]) -> ErrorGroup:
@@ -352,8 +311,9 @@ def _group(conn: Connection, fingerprint: str, now: Sequence[Carrier]) -> ErrorG
     some = select(Attempt.fingerprint).where(same).limit(COUNTED + 1).subquery()
     count = conn.execute(select(func.count()).select_from(some)).scalar_one()
     assert first is not None and last is not None  # noqa: S101, PT018 - it was found in the index just now
+    # at its time, not the last in order: PostgreSQL would look for it among all attempts, the newest first
     sample = conn.execute(
-        select(Attempt.cause, Attempt.status, Attempt.detail).where(same).order_by(Attempt.ended_at.desc()).limit(1)
+        select(Attempt.cause, Attempt.status, Attempt.detail).where(same, Attempt.ended_at == last).limit(1)
     ).one()
     return ErrorGroup(fingerprint, count, first, last, sample.cause, sample.status, sample.detail, now)
 
@@ -401,7 +361,7 @@ def _last_outage(conn: Connection, link: LinkFacts | None) -> OutageView | None:
     )  # fmt: skip
 
 
-# steps and seconds in both databases
+# steps
 
 
 def _floor(moment: datetime, step: timedelta) -> datetime:
@@ -409,34 +369,27 @@ def _floor(moment: datetime, step: timedelta) -> datetime:
     return midnight + (moment - midnight) // step * step
 
 
-_TEXT = "0000-00-00 00:00:00"
+def _in_steps(conn: Connection, column: Any, start: datetime, until: datetime, span: Span) -> dict[datetime, int]:
+    """How many rows have a time in each step from `start` to `until`, counted in the column's own index: a month of
+    rows is not sorted into steps one by one."""
+    step_s, first = int(span.step.total_seconds()), int(start.timestamp())
+    steps = select(literal(first, BigInteger).label("at")).cte("steps", recursive=True)
+    steps = steps.union_all(select(steps.c.at + step_s).where(steps.c.at + step_s <= int(until.timestamp())))
+    ends = steps.c.at + step_s  # one upper bound: SQLite would compare each row with a second one
+    to = case((ends > int(until.timestamp()), literal(until + _INSTANT)), else_=seconds.moment(conn, ends))
+    counted = select(func.count()).where(column >= seconds.moment(conn, steps.c.at), column < to).correlate(steps)
+    found = conn.execute(select(steps.c.at, counted.scalar_subquery()))
+    return {datetime.fromtimestamp(at, UTC): count for at, count in found if count}
 
 
-def _by_step(
-    conn: Connection, column: Any, start: datetime, until: datetime, span: Span, *where: ColumnElement[bool]
-) -> dict[datetime, int]:
-    """How many rows have a time in each step from `start` to `until`."""
-    key: ColumnElement[Any]
-    if conn.dialect.name == "sqlite":
-        # the text YYYY-MM-DD HH:MM cut after the minute, its first digit, or the hour
-        length = {1: 16, 10: 15, 360: 13}[int(span.step.total_seconds() // 60)]
-        key = func.substr(type_coerce(column, String), 1, length)
-    else:
-        key = func.date_bin(cast(literal(span.step), Interval), column, cast(literal("1970-01-01Z"), DateTime(True)))
-    query = (
-        select(key.label("step"), func.count())
-        .where(column >= start, column <= until, *where)
-        .group_by(literal_column("step"))
-    )
-    found: dict[datetime, int] = {}
-    for text, count in conn.execute(query):
-        at = text if isinstance(text, datetime) else datetime.fromisoformat(text + _TEXT[len(text) :])
-        at = _floor(at.replace(tzinfo=UTC) if at.tzinfo is None else at, span.step)
-        found[at] = found.get(at, 0) + count
-    return found
+_INSTANT = timedelta(microseconds=1)
 
 
-def _whole_seconds(conn: Connection, column: Any) -> ColumnElement[int]:
-    if conn.dialect.name == "sqlite":
-        return cast(func.strftime("%s", column), Integer)
-    return cast(func.floor(extract("epoch", column)), Integer)
+def _gone_in_steps(conn: Connection, start: datetime, until: datetime, span: Span) -> dict[datetime, int]:
+    """How many ceased to wait in each step without being published."""
+    length = int(span.step.total_seconds())
+    step = (seconds.since_1970(conn, Submission.state_at) // length).label("step")
+    gone = Submission.state.in_(sorted(GONE | NEEDS_A_PERSON))
+    query = select(step, func.count()).where(gone, Submission.state_at >= start, Submission.state_at <= until)
+    found = conn.execute(query.group_by(literal_column("step")))
+    return {datetime.fromtimestamp(int(n) * length, UTC): count for n, count in found}

@@ -9,8 +9,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, Integer, cast, extract, func, literal_column, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
+from resultsq.store import seconds
 from resultsq.store.tables import Attempt, Submission
 
 SETTLED = timedelta(minutes=10)
@@ -49,22 +50,15 @@ class Growing:
 def _between(conn: Connection, since: datetime | None, until: datetime | None) -> Grown:
     """What ended in that time, `until` not counted; None is no bound."""
     ended, published = Attempt.ended_at, Submission.published_at
-    delay = _delay_s(conn).label("delay")
     attempts = select(Attempt.outcome, func.count()).where(ended.is_not(None)).group_by(Attempt.outcome)
-    delays = select(delay, func.count()).where(published.is_not(None)).group_by(literal_column("delay"))
+    within: list[ColumnElement[bool]] = []
     if since is not None:
-        attempts, delays = attempts.where(ended >= since), delays.where(published >= since)
+        attempts = attempts.where(ended >= since)
+        within.append(published >= since)
     if until is not None:
-        attempts, delays = attempts.where(ended < until), delays.where(published < until)
+        attempts = attempts.where(ended < until)
+        within.append(published < until)
     return Grown(
         Counter({str(outcome): count for outcome, count in conn.execute(attempts)}),
-        Counter({max(0, int(seconds)): count for seconds, count in conn.execute(delays)}),
+        Counter(dict(seconds.delays(conn, *within).counts)),
     )
-
-
-def _delay_s(conn: Connection) -> ColumnElement[int]:
-    """From acceptance to publication, in whole seconds; its columns are those of one index."""
-    published, accepted = Submission.published_at, Submission.accepted_at
-    if conn.dialect.name == "sqlite":
-        return cast(func.strftime("%s", published), Integer) - cast(func.strftime("%s", accepted), Integer)
-    return cast(func.floor(extract("epoch", published - accepted)), Integer)

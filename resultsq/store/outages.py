@@ -1,12 +1,11 @@
 """What a past outage did, for its report. Read only."""
 
-from collections import Counter
-
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, and_, case, func, or_, select, true
 
 from resultsq.domain.errors import NotThere
 from resultsq.domain.incident import Incident
 from resultsq.domain.submission import WAITING, State
+from resultsq.store import seconds
 from resultsq.store.tables import Outage, Submission
 
 
@@ -18,30 +17,28 @@ def report(conn: Connection, outage_id: int) -> Incident:
     if outage is None:
         raise NotThere("There is no outage with that number.")
     began_at = outage.began_at
-    query = select(Submission.accepted_at, Submission.published_at, Submission.state, Submission.event_id).where(
-        Submission.published_at.is_(None) | (Submission.published_at >= began_at)
-    )
-    if outage.last_seq is not None:
-        query = query.where(Submission.seq <= outage.last_seq)
+    # + 0: SQLite is to find them by their time, and not by event or seq among all that there ever was
+    before = Submission.seq + 0 <= outage.last_seq if outage.last_seq is not None else true()
+    event = Submission.event_id + 0
+    published = and_(Submission.published_at >= began_at, before)
     # what was given up or refused before the outage has nothing to do with it
-    rows = [
-        row
-        for row in conn.execute(query)
-        if row.published_at is not None or row.accepted_at >= began_at or State(row.state) in WAITING
-    ]
-    published = [row for row in rows if row.published_at is not None]
-    states = Counter(State(row.state) for row in rows if row.published_at is None)
-    waiting = sum(states[state] for state in WAITING)
+    concerned = or_(Submission.accepted_at >= began_at, Submission.state.in_(sorted(WAITING)))
+    open_ = and_(Submission.published_at.is_(None), before, concerned)
+    during = func.count(case((Submission.accepted_at >= began_at, 1)))
+    last = func.max(Submission.published_at).label("last")
+    facts = select(event, Submission.state, func.count(), during, last).group_by(event, Submission.state)
+    out, left = conn.execute(facts.where(published)).all(), conn.execute(facts.where(open_)).all()
+    waiting = sum(count for _, state, count, _, _ in left if State(state) in WAITING)
     return Incident(
         id=outage.id,
         began_at=began_at,
         ended_at=outage.ended_at,
         cause=outage.cause,
         probes=outage.probes,
-        accepted=sum(row.accepted_at >= began_at for row in rows),
-        events=len({row.event_id for row in rows}),
-        delays_s=sorted((row.published_at - row.accepted_at).total_seconds() for row in published),
+        accepted=sum(accepted for _, _, _, accepted, _ in [*out, *left]),
+        events=len({event for event, *_ in [*out, *left]}),
+        delays=seconds.delays(conn, published),
         still_waiting=waiting,
-        not_published=sum(states.values()) - waiting,
-        last_published_at=max((row.published_at for row in published), default=None),
+        not_published=sum(count for _, _, count, _, _ in left) - waiting,
+        last_published_at=max((row.last for row in out), default=None),
     )

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, false, func, or_, select, update
+from sqlalchemy import Connection, and_, false, func, or_, select, update
 
 from resultsq.domain.link import LinkState
 from resultsq.domain.submission import WAITING, State
@@ -166,12 +166,16 @@ def touch(conn: Connection) -> None:
 
 def oldest_waiting_at(conn: Connection, event_id: int | None = None) -> datetime | None:
     """When the submission was accepted that waits longest."""
+    if event_id is not None:
+        waits = and_(Submission.published_at.is_(None), Submission.state.in_(sorted(WAITING)))
+        query = select(func.min(Submission.accepted_at)).where(waits, Submission.event_id == event_id)
+        return conn.execute(query).scalar_one()
     oldest = []
     for state in sorted(WAITING):
-        query = select(Submission.accepted_at).where(Submission.state == state)
-        if event_id is not None:
-            query = query.where(Submission.event_id == event_id)
-        if (found := conn.execute(query.order_by(Submission.seq).limit(1)).scalar_one_or_none()) is not None:
+        # between, not equal: else PostgreSQL looks for it from the first submission ever, in order of seq
+        query = select(Submission.accepted_at).where(Submission.state.between(state, state))
+        query = query.order_by(Submission.state, Submission.seq).limit(1)
+        if (found := conn.execute(query).scalar_one_or_none()) is not None:
             oldest.append(found)
     return min(oldest, default=None)
 

@@ -131,6 +131,16 @@ class Submission(Base):
             postgresql_where=text("published_at IS NULL"),
         ),
         Index("ix_submissions_fingerprint_seq", "fingerprint", "seq"),
+        # how many failed in which way, counted from the index alone; what has not failed is not in it
+        Index(
+            "ix_submissions_failed",
+            "fingerprint",
+            "cause",
+            "status",
+            "state",
+            sqlite_where=text("fingerprint IS NOT NULL"),
+            postgresql_where=text("fingerprint IS NOT NULL"),
+        ),
         Index("ix_submissions_attempts_seq", "attempts", "seq"),
         {"sqlite_autoincrement": True},  # a seq is never given twice
     )

@@ -52,17 +52,14 @@ def act() -> Response:
     if asked.release_at is not None and asked.release_at <= now:
         raise InputRefused("The time of release is over already. Nothing was changed.")
     if asked.action is not None:
-        undone, reason = asked.action, asked.reason
-        action = held.database.write(lambda conn: actions.start_undo(conn, now, who, undone, reason))
+        action = actions.start_undo(held.database, now, who, asked.action, asked.reason)
     else:
         target: Target = asked.filter if asked.filter is not None else asked.ids or ()
         if asked.dry_run:
             with held.database.read() as conn:
                 counted = {"total": actions.count(conn, target), "able": actions.able(conn, now, asked.verb, target)}
             return _json(shapes.ActionCounted.model_validate(counted))
-        action = held.database.write(
-            lambda conn: actions.start(conn, now, who, asked.verb, target, asked.reason, asked.release_at)
-        )
+        action = actions.start(held.database, now, who, asked.verb, target, asked.reason, asked.release_at)
     actions.run(held.database, held.clock, action, DONE_AT_ONCE_S)
     held.bell.ring()
     answer = _action(action)
@@ -155,11 +152,11 @@ def outage(outage: int) -> Response:
         found = outages.report(conn, outage)
     values = {name: getattr(found, name, None) for name in shapes.IncidentTold.model_fields}
     values |= {
-        "published": len(found.delays_s),
+        "published": found.delays.count,
         "delays": {
-            "half_s": found.percentile_s(0.5),
-            "most_of_them_s": found.percentile_s(0.95),
-            "longest_s": found.percentile_s(1.0),
+            "half_s": found.delays.p50,
+            "most_of_them_s": found.delays.p95,
+            "longest_s": found.delays.most,
         },
         "markdown": incident.markdown(found, _zone()),
     }

@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -101,11 +101,13 @@ def serve(make: Callable[..., Any], arguments: tuple[Any, ...], port: "multiproc
     server.run()
 
 
-def post(port: int, token: str, bodies: list[bytes], took: list[float]) -> None:
-    """Post `bodies` one after the other; append the seconds of each."""
+def post(port: int, token: str, bodies: list[bytes], took: list[float], every_s: float = 0.0) -> None:
+    """Post `bodies` one after the other, no sooner than `every_s` seconds apart; append the seconds of each."""
+    first = time.perf_counter()
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
-    for body in bodies:
+    for number, body in enumerate(bodies):
+        time.sleep(max(0.0, first + number * every_s - time.perf_counter()))
         began = time.perf_counter()
         connection.request("POST", "/api/v1/submissions", body, headers)
         answer = connection.getresponse()
@@ -122,14 +124,24 @@ class Rate:
     cpu_ms: float  # of the server, for one post
 
 
-def measure(folder: Path, make: Callable[..., Any], arguments: tuple[Any, ...], posts: int, clients: int) -> Rate:
-    """So many posts, shared out among the clients, after a warm-up of a tenth."""
+@contextmanager
+def served(make: Callable[..., Any], arguments: tuple[Any, ...]) -> Iterator[tuple[int, int]]:
+    """The application that `make` makes, in a process of its own: its port and its pid."""
     context = multiprocessing.get_context("spawn")
     ports: multiprocessing.Queue[int] = context.Queue()
     process = context.Process(target=serve, args=(make, arguments, ports), daemon=True)
     process.start()
     try:
-        port = ports.get(timeout=30)
+        assert process.pid is not None
+        yield ports.get(timeout=30), process.pid
+    finally:
+        process.terminate()
+        process.join()
+
+
+def measure(folder: Path, make: Callable[..., Any], arguments: tuple[Any, ...], posts: int, clients: int) -> Rate:
+    """So many posts, shared out among the clients, after a warm-up of a tenth."""
+    with served(make, arguments) as (port, pid):
         file = folder / "token"
         token = file.read_text() if file.exists() else ""
         bodies = [sheet("bushy", number, FINISHERS) for number in range(posts + posts // 10)]
@@ -139,17 +151,13 @@ def measure(folder: Path, make: Callable[..., Any], arguments: tuple[Any, ...], 
             threading.Thread(target=post, args=(port, token, bodies[:posts][start::clients], took[start]))
             for start in range(clients)
         ]
-        assert process.pid is not None
-        burnt, began = cpu_s([process.pid]), time.perf_counter()
+        burnt, began = cpu_s([pid]), time.perf_counter()
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
         elapsed = time.perf_counter() - began
-        burnt = cpu_s([process.pid]) - burnt
-    finally:
-        process.terminate()
-        process.join()
+        burnt = cpu_s([pid]) - burnt
     answers = [seconds for one in took for seconds in one]
     assert len(answers) == posts, f"{posts - len(answers)} posts were not accepted"
     cuts = quantiles(answers, n=100)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, func, insert, select, text
+from sqlalchemy import Row, Table, func, insert, select, text
 
 from resultsq.delivery import courier
 from resultsq.domain import sheet
@@ -118,13 +118,9 @@ class Node:
 
     def act(self, verb: str, *submissions: str, release_at: datetime | None = None) -> None:
         """What an operator does to submissions: retry, hold, release, withdraw."""
-
-        def work(conn: Connection) -> None:
-            action = actions.start(conn, self.now, "op", verb, submissions, "a test", release_at)
-            while actions.advance(conn, self.now, action):
-                continue
-
-        self.database.write(work)
+        action = actions.start(self.database, self.now, "op", verb, submissions, "a test", release_at)
+        while self.database.write(lambda conn: actions.advance(conn, self.now, action)):
+            continue
 
     def hold(self, event: str | None = None, release_at: datetime | None = None) -> int:
         """Hold an event, or the destination."""

@@ -7,7 +7,6 @@ from datetime import datetime
 from flask import flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import ngettext
-from sqlalchemy import Connection
 from werkzeug.wrappers import Response as Answer
 
 from resultsq import logs
@@ -59,14 +58,10 @@ def start() -> Answer:
     held, who, at, form = node(), me().name, now(), request.form
     verb = form.get("verb", "")
     reason, release_at = _reason(_words_of(verb)), _release_at(at) if verb == "hold" else None
-
-    def begin(conn: Connection) -> str:
-        if (undone := form.get("action")) is not None:
-            return actions.start_undo(conn, at, who, undone, reason)
-        target = asked(form) if "filtered" in form else form.getlist("ids")
-        return actions.start(conn, at, who, verb, target, reason, release_at)
-
-    return _on_its_way(held.database.write(begin))
+    if (undone := form.get("action")) is not None:
+        return _on_its_way(actions.start_undo(held.database, at, who, undone, reason))
+    target = asked(form) if "filtered" in form else form.getlist("ids")
+    return _on_its_way(actions.start(held.database, at, who, verb, target, reason, release_at))
 
 
 @blueprint.get("/actions/<action>")

@@ -1,18 +1,24 @@
 """The overview, and the live part of every page: rendered once for all who look, and only when it changed."""
 
 import hashlib
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
+from itertools import pairwise
 
 from flask import Response, request
 from flask_babel import get_locale
 from markupsafe import Markup
+from sqlalchemy import Connection
 
+from resultsq.domain.delays import Delays
 from resultsq.domain.role import Role
 from resultsq.store import alerts, board
 from resultsq.store.alerts import AlertView
-from resultsq.store.board import Delays, OutageView, Point, Pulse, Shape, Span
+from resultsq.store.board import OutageView, Point, Pulse, Shape, Span
+from resultsq.store.figures import SETTLED
 from resultsq.web.auth import rule
 from resultsq.web.dashboard import banner, chart
 from resultsq.web.dashboard.frame import blueprint, now, page, shared, zone
@@ -26,6 +32,9 @@ RENDERED_S = 10.0
 
 ALERTS_SHOWN = 10
 
+DAYS = 30
+"""In the longest chart."""
+
 _LIFE_S = {Span.HOUR: 2.0, Span.DAY: 15.0, Span.MONTH: 60.0}
 
 
@@ -37,7 +46,7 @@ class Facts:
     points: list[Point]
     outages: list[OutageView]
     latest: list[OutageView]
-    delays: Delays | None
+    delays: Delays
     shape: Shape
     alerts: list[AlertView]
 
@@ -117,15 +126,24 @@ def _timeless(pulse: Pulse) -> Pulse:
     return replace(pulse, at=datetime.min.replace(tzinfo=UTC), rate=round(pulse.rate, 1))
 
 
+def _delays(conn: Connection, points: Sequence[Point], at: datetime, span: Span) -> Delays:
+    """Of all that was published in the chart's time. Of a month, each day that is long over is counted once."""
+    starts = [point.at for point in points[:: len(points) // DAYS]] if span is Span.MONTH else []
+    days = [(start, end) for start, end in pairwise(starts) if at - end > SETTLED]
+    kept = [shared().get(("delays", *day), math.inf, partial(board.delays, conn, *day))[0] for day in days]
+    rest = board.delays(conn, days[-1][1] if days else points[0].at)
+    return Delays.together([*kept, rest])
+
+
 def _facts(pulse: Pulse, span: Span) -> Facts:
     database = node().database
 
-    def history() -> tuple[list[Point], list[OutageView], Delays | None]:
+    def history() -> tuple[list[Point], list[OutageView], Delays]:
         at = now()
         with database.read() as conn:
             points = board.series(conn, at, span, pulse.waiting)
             bands = [_newest(pulse, one) for one in board.outages(conn, points[0].at)]
-            return points, bands, board.delays(conn, at - span.length)
+            return points, bands, _delays(conn, points, at, span)
 
     def latest() -> list[OutageView]:
         with database.read() as conn:

@@ -18,9 +18,7 @@ class Operator:
         self.node = node
 
     def start(self, verb: str, target: Target, **more: Any) -> str:
-        return self.node.database.write(
-            lambda conn: actions.start(conn, self.node.now, "op", verb, target, "a reason", **more)
-        )
+        return actions.start(self.node.database, self.node.now, "op", verb, target, "a reason", **more)
 
     def advance(self, action: str, most: int = 500) -> bool:
         return self.node.database.write(lambda conn: actions.advance(conn, self.node.now, action, most))

@@ -7,9 +7,9 @@ from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import Connection, event, func, select
 
-from resultsq.clock import SystemClock
+from resultsq.clock import ManualClock, SystemClock
 from resultsq.domain.errors import InputRefused, NotThere
 from resultsq.domain.filter import Filter
 from resultsq.domain.outcome import Cause, Deferred
@@ -279,12 +279,12 @@ def test_what_an_action_withdrew_is_back_and_nothing_else_when_it_is_undone(op: 
     before = op.node.accept("richmond").id
     op.node.withdraw(before)
     action = op.act("withdraw", BUSHY).id
-    done = op.finish(op.write(actions.start_undo, action, "by mistake"))
+    done = op.finish(actions.start_undo(op.node.database, op.node.now, "op", action, "by mistake"))
     assert (done.done, done.skipped) == (3, 0)
     assert op.node.count(state=State.QUEUED) == 3
     assert op.node.state(before) is State.WITHDRAWN
     with pytest.raises(NotThere):
-        op.write(actions.start_undo, done.id, "an undo cannot be undone")
+        actions.start_undo(op.node.database, op.node.now, "op", done.id, "an undo cannot be undone")
 
 
 def test_a_withdrawal_stays_when_another_version_came_or_thirty_days_are_over(op: Operator) -> None:
@@ -319,6 +319,45 @@ def test_no_accept_waits_100_ms_when_ten_thousand_are_acted_on(op: Operator) -> 
     assert op.progress(action).done == 10_000
     assert len(waits) > 10
     assert sorted(waits)[int(0.95 * len(waits))] < 0.1, f"worst {max(waits):.3f} s"
+
+
+class Slow(ManualClock):
+    """So long every look at it takes."""
+
+    def __init__(self, node: Node, look_s: float) -> None:
+        super().__init__(node.now)
+        self._look_s = look_s
+
+    def monotonic(self) -> float:
+        self.advance(self._look_s)
+        return super().monotonic()
+
+
+@pytest.mark.parametrize(("piece_s", "pieces"), [(0.0001, 2), (0.5, 21)])
+def test_pieces_are_as_large_as_their_time_allows(op: Operator, piece_s: float, pieces: int) -> None:
+    op.node.accept_many(30)
+    action = op.start("hold", QUEUED)
+    with heard(op.node.database, "actions") as statements:
+        assert actions.run(op.node.database, Slow(op.node, piece_s), action)
+    assert op.progress(action).done == 30
+    assert sum(one[0].startswith("UPDATE") for one in statements) == pieces, "ten first, then as many as it took well"
+
+
+def test_nobody_waits_for_the_lock_when_an_action_is_counted(op: Operator) -> None:
+    op.node.accept_many(3)
+    counted: list[bool] = []
+
+    def hear(conn: Connection, _cursor: object, statement: str, *_: object) -> None:
+        if "count(*)" in statement:
+            counted.append(bool(conn.get_execution_options().get("resultsq_writes")))
+
+    event.listen(op.node.database.engine, "before_cursor_execute", hear)
+    try:
+        undone = op.act("withdraw", QUEUED).id
+        actions.start_undo(op.node.database, op.node.now, "op", undone, "")
+    finally:
+        event.remove(op.node.database.engine, "before_cursor_execute", hear)
+    assert counted == [False, False]
 
 
 def test_a_claim_reads_none_of_the_held_when_ten_thousand_are_held_before_it(op: Operator) -> None:

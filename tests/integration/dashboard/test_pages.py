@@ -12,7 +12,7 @@ from resultsq.domain.outcome import Cause
 from resultsq.domain.role import Role
 from resultsq.store import actions, board
 from tests.integration.dashboard.conftest import LogIn, Person
-from tests.support.nodes import Node, lost, moved, rejected
+from tests.support.nodes import NOW, Node, lost, moved, rejected
 
 PAGES = ("", "?span=24h", "?span=30d", "/live", "/submissions", "/errors", "/holds", "/audit", "/submissions.csv")
 ADMIN_PAGES = ("/people",)
@@ -198,3 +198,30 @@ def test_the_report_writes_itself_when_an_outage_is_over(sqlite_node: Node, view
     assert 'class="outage"' in page
     assert "| submissions affected | 3 |" in viewer.page(f"/admin/outages/{number}.md")
     assert viewer.get("/admin/outages/99").status_code == 404
+
+
+def test_a_months_delays_are_those_of_all_its_days_when_old_days_are_counted_once(
+    sqlite_node: Node, viewer: Person
+) -> None:
+    node = sqlite_node
+
+    def published(days: int, count: int) -> None:
+        node.now = NOW + timedelta(days=days)
+        for n in range(count):
+            node.accept(date=f"19{days:02}-01-{n + 1:02}")
+            node.pass_time(60)
+            node.publish_one()
+
+    def counted() -> str:
+        found = re.search(r"published</th><td[^>]*>([\d,]+)<", viewer.page("/admin?span=30d"))
+        return found[1] if found else "none"
+
+    assert counted() == "none"
+    published(1, 3)
+    published(5, 2)
+    assert counted() == "5"
+    published(6, 1)
+    node.pass_time(3600)
+    assert counted() == "6"
+    node.now = NOW + timedelta(days=33)
+    assert counted() == "3", "the first three are no part of the last month"

@@ -1,19 +1,24 @@
-"""A turn costs the same however many wait: it reads a few rows of one index, and never the table."""
+"""A turn costs the same however many wait: it reads a few rows of one index, and never the table. And the dashboard
+reads what it shows by an index, however much there is."""
 
 import json
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection, event, text, update
 
+from resultsq.domain.filter import Filter
 from resultsq.domain.submission import State
-from resultsq.store import links, outbox, turn
+from resultsq.store import board, dossier, links, listing, outages, outbox, queries, turn
+from resultsq.store.board import Span
+from resultsq.store.listing import Order
 from resultsq.store.session import Database
 from resultsq.store.tables import Link
+from tests.bench import dashboard
 from tests.support.nodes import CEILING, NOW, Node, migrated
 
 Statement = tuple[str, Any]
@@ -70,12 +75,12 @@ def up(store_url: str) -> Iterator[Node]:
 
 
 @contextmanager
-def heard(database: Database) -> Iterator[list[Statement]]:
-    """The statements on submissions that run within the block."""
+def heard(database: Database, tables: str = "submissions") -> Iterator[list[Statement]]:
+    """The statements on submissions, or on these `tables` (parted by |), that run within the block."""
     found: list[Statement] = []
 
     def hear(_conn: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
-        if re.search(r"\b(FROM|UPDATE) submissions", statement):
+        if re.search(rf"\b(FROM|UPDATE) ({tables})\b", statement):
             found.append((statement, parameters[0] if isinstance(parameters, list) else parameters))
 
     event.listen(database.engine, "before_cursor_execute", hear)
@@ -92,6 +97,12 @@ def explain(database: Database, statement: Statement, how: str) -> list[Any]:
             return [row[-1] for row in conn.exec_driver_sql(f"{how} {statement[0]}", statement[1])]
         finally:
             begun.rollback()
+
+
+WHOLE = re.compile(r"SCAN submissions\b(?! USING)|Seq Scan on submissions\b")
+"""The table is read from end to end."""
+ALL_ATTEMPTS = re.compile(r"SCAN attempts\b|Seq Scan on attempts\b")
+"""The other table, or an index of all of it, is."""
 
 
 def a_turn(node: Node) -> Callable[[Connection], object]:
@@ -122,8 +133,7 @@ def test_every_statement_of_a_worker_and_of_accept_goes_by_an_index_when_50_000_
             up.database.write(work(up))
         for statement in statements:
             plan = "\n".join(explain(up.database, statement, "EXPLAIN QUERY PLAN" if sqlite else "EXPLAIN"))
-            whole = "SCAN submissions" if sqlite else "Seq Scan on submissions"
-            assert whole not in plan, f"{name}: {statement[0]}\n{plan}"
+            assert not WHOLE.search(plan), f"{name}: {statement[0]}\n{plan}"
             if "events" in statement[0] and "LIMIT" in statement[0]:
                 questions.append(statement)
                 assert "ix_submissions_due" in plan, plan
@@ -182,3 +192,78 @@ def test_the_others_go_on_when_ten_thousand_of_one_event_are_held_before_them(up
     up.hold("bushy")
     other = up.accept("richmond").id
     assert [lease.submission for lease in up.claim()] == [other]
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def month(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """A month's work, an eighth of it waiting, on each make."""
+    with ExitStack() as stack:
+        url = f"sqlite:///{tmp_path_factory.mktemp('month') / 'store.db'}"
+        if request.param == "postgresql":
+            url = stack.enter_context(request.getfixturevalue("postgresql").database())
+        database = migrated(url)
+        stack.callback(database.close)
+        dashboard.seed(database, NOW, 20_000)
+        yield database
+
+
+def a_page(sort: str = "", **filter_: Any) -> Callable[[Connection], object]:
+    return lambda conn: listing.page(conn, Filter(**filter_), Order.parse(sort), 50)
+
+
+def the_last_dossier(conn: Connection) -> object:
+    line = listing.page(conn, Filter(), Order(), 1).lines[0]
+    return dossier.open_(conn, NOW, line.id)
+
+
+LOOKS: dict[str, tuple[Callable[[Connection], object], set[str]]] = {
+    # a look, and the indexes of which each of its statements takes one; none: whichever
+    "the oldest": (queries.oldest_waiting_at, {"ix_submissions_state_seq"}),
+    "whom to call": (board.needs_person, set()),
+    "the pulse": (lambda conn: board.pulse(conn, NOW), set()),
+    "an hour": (
+        lambda conn: board.series(conn, NOW, Span.HOUR, 9),
+        {"ix_submissions_accepted_at", "ix_submissions_published_at", "ix_submissions_state_seq"},
+    ),
+    "a month": (
+        lambda conn: board.series(conn, NOW, Span.MONTH, 9),
+        {"ix_submissions_accepted_at", "ix_submissions_published_at", "ix_submissions_state_seq"},
+    ),
+    "the delays of days": (lambda conn: board.delays(conn, NOW - timedelta(days=9)), {"ix_submissions_published_at"}),
+    "the errors": (board.errors, {"ix_submissions_failed", "ix_attempts_failures", "ix_attempts_ended_at"}),
+    "an outage's report": (
+        lambda conn: outages.report(conn, 1),
+        {"ix_submissions_published_at", "ix_submissions_open"},
+    ),
+    "a dossier": (the_last_dossier, set()),
+    "a page": (a_page(), set()),
+    "a page of a day": (a_page(accepted_from=NOW - timedelta(days=1)), set()),
+    "a page of one failure": (a_page(fingerprint="conflict"), {"ix_submissions_fingerprint_seq"}),
+    "a page of one state": (a_page(states=(State.CONFLICT,)), {"ix_submissions_state_seq"}),
+    "a page by attempts": (a_page("-attempts"), {"ix_submissions_attempts_seq"}),
+    "a page by publication": (a_page("-published"), {"ix_submissions_published_at"}),
+    "a page of an event": (a_page(events=("event-0042",)), {"ix_submissions_event_seq"}),
+}
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_what_the_dashboard_shows_is_found_by_an_index_after_a_months_work(month: Database, name: str) -> None:
+    look, indexes = LOOKS[name]
+    with heard(month, "submissions|attempts") as statements, month.read() as conn:
+        assert look(conn) is not None
+    for statement in statements:
+        plan = "\n".join(explain(month, statement, "EXPLAIN QUERY PLAN" if month.is_sqlite else "EXPLAIN"))
+        assert WALKS.search(statement[0]) or not WHOLE.search(plan), f"{statement[0]}\n{plan}"
+        assert not ALL_ATTEMPTS.search(plan), f"{statement[0]}\n{plan}"
+        one_by_one = name.startswith("a page") and re.search(r"INTEGER PRIMARY KEY|pk_submissions", plan)
+        by_one_of_them = any(index in plan for index in indexes)
+        assert by_one_of_them or one_by_one or not indexes, f"{statement[0]}\n{plan}"
+
+
+WALKS = re.compile(
+    r"^SELECT submissions.state, count\(\*\) AS count_1\s+FROM submissions GROUP BY"
+    r"|FROM submissions\s.*ORDER BY submissions.seq DESC\s+LIMIT",
+    re.DOTALL,
+)
+"""How many there are in each state: from one index in SQLite; PostgreSQL may like the table better. And a page by
+acceptance, which goes through the table from its end until it is full."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from resultsq.domain.delays import Delays
 from resultsq.domain.errors import NotThere
 from resultsq.domain.outcome import Cause
 from resultsq.store import outages
@@ -33,7 +34,7 @@ def test_an_outage_is_told_with_whom_it_delayed_and_by_how_much(up: Node) -> Non
     up.pass_time(600)
     with up.database.read() as conn:
         going_on = outages.report(conn, up.outages()[0].id)
-    assert (going_on.ended_at, going_on.still_waiting, going_on.delays_s) == (None, 2, [])
+    assert (going_on.ended_at, going_on.still_waiting, going_on.delays) == (None, 2, Delays())
     up.probe()
     up.pass_time(5)
     for _ in range(2):
@@ -45,7 +46,7 @@ def test_an_outage_is_told_with_whom_it_delayed_and_by_how_much(up: Node) -> Non
     assert told.began_at == began
     assert (told.accepted, told.events, told.affected) == (2, 2, 3)
     assert (told.still_waiting, told.not_published) == (0, 1)
-    assert [round(delay) for delay in told.delays_s] == [605, 1215]
+    assert told.delays == Delays(((605, 1), (1215, 1)))
     assert told.last_published_at == up.row(during).published_at == up.row(early).published_at
 
 

@@ -4,8 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-import pytest
-
+from resultsq.domain.delays import Delays
 from resultsq.domain.incident import Incident, markdown
 
 BEGAN = datetime(2013, 12, 7, 7, 15, tzinfo=UTC)
@@ -19,7 +18,7 @@ SATURDAY = Incident(
     probes=17_400,
     accepted=300,
     events=280,
-    delays_s=tuple(float(n) for n in range(1, 313)),
+    delays=Delays.of(dict.fromkeys(range(1, 313), 1)),
     still_waiting=0,
     not_published=3,
     last_published_at=ENDED + timedelta(seconds=41),
@@ -50,12 +49,3 @@ def test_it_goes_on_when_it_has_not_ended() -> None:
     assert "Since 07:15:00" in post
     assert "It goes on." in post
     assert "after the end" not in post
-
-
-@pytest.mark.parametrize(("share", "delay"), [(0.5, 2.0), (0.75, 3.0), (0.76, 4.0), (1.0, 4.0), (0.0, 1.0)])
-def test_a_share_is_the_delay_that_so_many_did_not_exceed(share: float, delay: float) -> None:
-    assert replace(SATURDAY, delays_s=(1.0, 2.0, 3.0, 4.0)).percentile_s(share) == delay
-
-
-def test_nothing_was_delayed_when_nothing_was_sent() -> None:
-    assert replace(SATURDAY, delays_s=()).percentile_s(0.95) == 0.0
