@@ -15,7 +15,7 @@ from enum import StrEnum
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, insert, null, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, func, insert, literal, null, or_, select, update
 
 from resultsq.clock import Clock
 from resultsq.domain.errors import HeadMoved, InputRefused, NotThere
@@ -23,12 +23,12 @@ from resultsq.domain.filter import Filter
 from resultsq.domain.submission import State
 from resultsq.store import listing, outbox
 from resultsq.store.session import Database
-from resultsq.store.tables import Action, Audit, Event, Hold, Submission
+from resultsq.store.tables import Action, Audit, AuditSubmission, Event, Hold, Submission
 
 PIECE = 500
 """Most submissions in one transaction."""
 
-PIECE_S = 0.03
+PIECE_S = 0.02
 """How long a piece should take: `run` makes the next one smaller where the last took longer."""
 
 REACH = 10
@@ -132,7 +132,10 @@ def advance(conn: Connection, now: datetime, action: str, most: int = PIECE) -> 
     if row is None or row.ended_at is not None:
         return False
     seqs, last = _piece(conn, now, row, most)
-    done = row.done + (_WORK[Verb(row.verb)](conn, now, row, seqs) if seqs else 0)
+    changed = _WORK[Verb(row.verb)](conn, now, row, seqs) if seqs else []
+    if row.audit_id is not None:
+        _name(conn, row.audit_id, changed)
+    done = row.done + len(changed)
     skipped = row.skipped + row.done + len(seqs) - done
     # what came to fit the filter since it was counted is done too
     total = max(row.total, done + skipped)
@@ -194,7 +197,8 @@ _PROGRESS = select(*(getattr(Action, name) for name in Progress.__slots__))
 def publish_over(conn: Connection, now: datetime, who: str, submission: str, reason: str) -> outbox.Accepted:
     """`outbox.publish_over`, with its line in the audit."""
     decided = outbox.publish_over(conn, now, submission)
-    _note(conn, now, who, "publish over", {"ids": [submission]}, 1, reason)
+    line = _note(conn, now, who, "publish over", {"ids": [submission]}, 1, reason)
+    _name(conn, line, conn.execute(select(Submission.seq).where(Submission.id == submission)).scalars().all())
     return decided
 
 
@@ -348,9 +352,10 @@ def _start(
     extent: tuple[int, int, int],
 ) -> str:
     action, (total, first, last) = str(uuid.uuid4()), extent
+    line = _note(conn, now, who, verb, {**target, "of": action}, total, reason)
     values = {"id": action, "verb": verb, "target": target, "reason": reason, "who": who, "total": total}
-    conn.execute(insert(Action), {**values, "started_at": now, "last_seq": first - 1, "until_seq": last})
-    _note(conn, now, who, verb, {**target, "of": action}, total, reason)
+    values |= {"started_at": now, "last_seq": first - 1, "until_seq": last, "audit_id": line}
+    conn.execute(insert(Action), values)
     return action
 
 
@@ -361,57 +366,67 @@ def _scope(conn: Connection, event_id: int | None) -> tuple[str, dict[str, Any]]
     return "event", {"scope": "event", "event": slug}
 
 
-def _note(conn: Connection, now: datetime, who: str, action: str, target: dict[str, Any], many: int, why: str) -> None:
+def _note(conn: Connection, now: datetime, who: str, action: str, target: dict[str, Any], many: int, why: str) -> int:
     values = {"at": now, "who": who, "action": action, "target": target, "count": many, "reason": why}
-    conn.execute(insert(Audit), values)
+    return conn.execute(insert(Audit).values(**values).returning(Audit.id)).scalar_one()
 
 
-# how a piece is done: to how many it was
+def _name(conn: Connection, line: int, seqs: Sequence[int]) -> None:
+    """Say to which submissions this line of the audit was done, so that each can tell it without a search."""
+    these = select(literal(line), Submission.seq).where(Submission.seq.in_(seqs))
+    conn.execute(insert(AuditSubmission).from_select(["audit_id", "seq"], these))
 
 
-def _retry(conn: Connection, now: datetime, row: Any, seqs: Sequence[int]) -> int:
+# how a piece is done, and to which it was
+
+
+def _retry(conn: Connection, now: datetime, row: Any, seqs: Sequence[int]) -> list[int]:
     waiting = and_(Submission.seq.in_(seqs), Submission.state == State.QUEUED, *_may(Verb.RETRY, now))
-    done = conn.execute(update(Submission).where(waiting).values(next_attempt_at=None, wait_for=None)).rowcount
+    done = _change(conn, waiting, next_attempt_at=None, wait_for=None)
     rejected = and_(Submission.seq.in_(seqs), Submission.state == State.REJECTED)
     return done + _chain_by_chain(conn, rejected, lambda one: outbox.publish_over(conn, now, one))
 
 
-def _hold(conn: Connection, now: datetime, row: Any, seqs: Sequence[int]) -> int:
+def _hold(conn: Connection, now: datetime, row: Any, seqs: Sequence[int]) -> list[int]:
     hold = row.target["hold"]
     if conn.execute(select(Hold.id).where(Hold.id == hold, Hold.released_at.is_(None))).first() is None:
-        return 0  # its time has come before it was all placed
-    return conn.execute(update(Submission).where(Submission.seq.in_(seqs)).values(hold_id=hold)).rowcount
+        return []  # its time has come before it was all placed
+    return _change(conn, Submission.seq.in_(seqs), hold_id=hold)
 
 
-def _release(conn: Connection, now: datetime, row: Any, seqs: Sequence[int]) -> int:
+def _release(conn: Connection, now: datetime, row: Any, seqs: Sequence[int]) -> list[int]:
     """Due at once, but where the master's Retry-After runs."""
     master_waits = and_(Submission.wait_for == "master", Submission.next_attempt_at > now)
     due = case((master_waits, Submission.next_attempt_at), else_=null())
-    these = update(Submission).where(Submission.seq.in_(seqs))
-    return conn.execute(these.values(hold_id=None, next_attempt_at=due)).rowcount
+    return _change(conn, Submission.seq.in_(seqs), hold_id=None, next_attempt_at=due)
 
 
-def _withdraw(conn: Connection, now: datetime, row: Any, seqs: Sequence[int]) -> int:
+def _withdraw(conn: Connection, now: datetime, row: Any, seqs: Sequence[int]) -> list[int]:
     return _chain_by_chain(conn, Submission.seq.in_(seqs), lambda one: outbox.withdraw(conn, now, one, row.id))
 
 
-def _undo(conn: Connection, now: datetime, row: Any, seqs: Sequence[int]) -> int:
+def _undo(conn: Connection, now: datetime, row: Any, seqs: Sequence[int]) -> list[int]:
     return _chain_by_chain(conn, Submission.seq.in_(seqs), lambda one: outbox.undo_withdrawal(conn, now, one))
 
 
-def _chain_by_chain(conn: Connection, these: ColumnElement[bool], do: Callable[[str], object]) -> int:
-    done = 0
+def _change(conn: Connection, these: ColumnElement[bool], **values: Any) -> list[int]:
+    return list(conn.execute(update(Submission).where(these).values(**values).returning(Submission.seq)).scalars())
+
+
+def _chain_by_chain(conn: Connection, these: ColumnElement[bool], do: Callable[[str], object]) -> list[int]:
+    done = []
     # the latest first: a withdrawn version uncovers the one below it
-    for one in conn.execute(select(Submission.id).where(these).order_by(Submission.seq.desc())).scalars().all():
+    latest_first = select(Submission.seq, Submission.id).where(these).order_by(Submission.seq.desc())
+    for seq, one in conn.execute(latest_first).all():
         try:
             do(one)
         except HeadMoved:  # raised before anything is written
             continue
-        done += 1
+        done.append(seq)
     return done
 
 
-_WORK: dict[Verb, Callable[[Connection, datetime, Any, Sequence[int]], int]] = {
+_WORK: dict[Verb, Callable[[Connection, datetime, Any, Sequence[int]], list[int]]] = {
     Verb.RETRY: _retry,
     Verb.HOLD: _hold,
     Verb.RELEASE: _release,

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, String, and_, cast, func, or_, select
+from sqlalchemy import Connection, and_, func, or_, select
 
 from resultsq.domain.link import LinkState
 from resultsq.domain.submission import State
 from resultsq.domain.why import HoldFact, Standing
 from resultsq.store import queries, versions, workers
 from resultsq.store.queries import SubmissionView
-from resultsq.store.tables import MASTER, Attempt, Audit, Event, Hold, Link, Submission
+from resultsq.store.tables import MASTER, Attempt, Audit, AuditSubmission, Event, Hold, Link, Submission
 from resultsq.store.versions import Clash, FileName, Version
 
 ATTEMPTS_SHOWN = 200
@@ -118,11 +118,12 @@ def audit(
 
 
 def audit_of(conn: Connection, view: SubmissionView) -> list[AuditView]:
-    """What was done to this submission by name; what was done by a filter names no submission."""
+    """What was done to this submission, by name or by a filter, the latest first."""
     query = (
         select(Audit)
-        .where(Audit.at >= view.accepted_at, cast(Audit.target, String).contains(view.id))
-        .order_by(Audit.at.desc())
+        .join(AuditSubmission, AuditSubmission.audit_id == Audit.id)
+        .where(AuditSubmission.seq == view.seq)
+        .order_by(AuditSubmission.audit_id.desc())
         .limit(AUDIT_SHOWN)
     )
     return [_audit(row) for row in conn.execute(query)]

@@ -426,7 +426,8 @@ class DraftFile(Base):
 
 
 class Audit(Base):
-    """Who did what, on which filter, how many, why. Rows are only ever added."""
+    """Who did what, on which filter, how many, why. Rows are only ever added: the database refuses anything else
+    (migration 0003)."""
 
     __tablename__ = "audit"
 
@@ -437,6 +438,16 @@ class Audit(Base):
     target: Mapped[dict[str, Any]]
     count: Mapped[int]
     reason: Mapped[str] = mapped_column(Text, default="")
+
+
+class AuditSubmission(Base):
+    """One submission that a line of the audit was done to, written with the deed itself. Only ever added, too."""
+
+    __tablename__ = "audit_submissions"
+    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012 - SQLAlchemy reads it from the class
+
+    seq: Mapped[int] = mapped_column(ForeignKey("submissions.seq"), primary_key=True, autoincrement=False)
+    audit_id: Mapped[int] = mapped_column(ForeignKey("audit.id"), primary_key=True, autoincrement=False)
 
 
 class Action(Base):
@@ -457,6 +468,7 @@ class Action(Base):
     total: Mapped[int] = mapped_column(default=0)
     done: Mapped[int] = mapped_column(default=0)
     skipped: Mapped[int] = mapped_column(default=0)
+    audit_id: Mapped[int | None] = mapped_column(_Seq)  # its line; None: begun by the version before that column
 
 
 class Worker(Base):

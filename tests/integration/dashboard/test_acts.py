@@ -1,6 +1,7 @@
 """What operators change: exactly what they chose, said beforehand, written down, and undone where it can be."""
 
 import json
+import re
 
 from sqlalchemy import select
 
@@ -31,6 +32,9 @@ def test_nothing_else_is_touched_when_an_action_has_a_filter(sqlite_node: Node, 
     assert {node.state(one) for one in others} == {State.QUEUED}
     assert audit(node) == [("withdraw", 3, "sent twice")]
     assert "sent twice" in operator.page("/admin/audit")
+    told = operator.page(f"/admin/submissions/{mine[0]}")
+    assert re.search(rf'withdraw: sent twice <a href="{re.escape(done.location)}">\(3 submissions\)</a>', told)
+    assert "Nobody has acted on it." in operator.page(f"/admin/submissions/{others[0]}")
 
 
 def test_a_row_that_moved_on_is_skipped_and_said_when_the_dialog_was_open(sqlite_node: Node, operator: Person) -> None:

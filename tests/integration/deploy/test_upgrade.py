@@ -12,7 +12,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
-from resultsq.store import migrate, queries
+from resultsq.store import dossier, migrate, queries
 from resultsq.store.session import Database
 from resultsq.store.tables import Base
 from tests.integration.deploy import site as sites
@@ -122,3 +122,18 @@ def test_a_web_process_is_not_ready_when_its_schema_is_behind(tmp_path: Path) ->
         assert requests.get(f"{site.url}/healthz", timeout=10).status_code == 200
         migrate.upgrade(site.database)
         assert requests.get(f"{site.url}/readyz", timeout=10).status_code == 200
+
+
+def test_what_was_done_by_name_before_is_told_by_the_submission_when_the_audit_learns_to_name_them(
+    database: Database,
+) -> None:
+    migrate.upgrade(database)
+    node = Node(database)
+    made = node.accept().id
+    node.act("hold", made)
+    migrate.downgrade(database, "0002")
+    migrate.upgrade(database)
+    with database.read() as conn:
+        view = queries.submission(conn, made)
+        assert view is not None
+        assert [(one.who, one.action) for one in dossier.audit_of(conn, view)] == [("op", "hold")]
