@@ -59,10 +59,13 @@ def markdown(incident: Incident, zone: tzinfo) -> str:
         f"| published since | {incident.delays.count} |",
         f"| still waiting | {incident.still_waiting} |",
         f"| superseded, withdrawn or waiting for a person | {incident.not_published} |",
-        f"| delay, half of them | {spell(incident.delays.p50)} |",
-        f"| delay, 95 % of them | {spell(incident.delays.p95)} |",
-        f"| longest delay | {spell(incident.delays.most)} |",
     ]
+    if incident.delays.count:
+        lines += [
+            f"| delay, half of them | {spell(incident.delays.p50)} |",
+            f"| delay, 95 % of them | {spell(incident.delays.p95)} |",
+            f"| longest delay | {spell(incident.delays.most)} |",
+        ]
     if incident.last_published_at is not None and ended_at is not None:
         after = spell((incident.last_published_at - ended_at).total_seconds())
         lines.append(f"| last of them published | {at(incident.last_published_at)}, {after} after the end |")

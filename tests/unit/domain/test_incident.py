@@ -45,7 +45,8 @@ def test_times_are_those_of_the_zone_when_it_is_another() -> None:
 
 
 def test_it_goes_on_when_it_has_not_ended() -> None:
-    post = markdown(replace(SATURDAY, ended_at=None, last_published_at=None), LONDON)
+    post = markdown(replace(SATURDAY, ended_at=None, delays=Delays(), last_published_at=None), LONDON)
     assert "Since 07:15:00" in post
     assert "It goes on." in post
     assert "after the end" not in post
+    assert "delay, half" not in post, "nothing was published yet, which is no delay of 0 s"
