@@ -7,15 +7,17 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import pytest
 
 from tests.support import netns, services
 from tests.support.processes import OtherMaster, Process
 from tests.support.relays import Relay
+
+S = TypeVar("S", bound=services.Server)
 
 HERE = Path(__file__).parent
 MARKERS = ("unit", "integration", "faults", "browser")
@@ -44,14 +46,21 @@ def give_up(missing: services.Missing) -> NoReturn:
     pytest.skip(str(missing))
 
 
+@contextmanager
+def _started(make: Callable[[], S]) -> Iterator[S]:
+    with ExitStack() as stack:
+        try:
+            server = make()
+            stack.enter_context(server)
+        except services.Missing as missing:
+            give_up(missing)
+        yield server
+
+
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[services.PostgreSQL]:
     """A PostgreSQL server for the whole run."""
-    with ExitStack() as stack:
-        try:
-            server = stack.enter_context(services.PostgreSQL())
-        except services.Missing as missing:
-            give_up(missing)
+    with _started(services.PostgreSQL) as server:
         yield server
 
 
@@ -76,25 +85,18 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return str(request.getfixturevalue("postgres_url"))
 
 
-def _valkey() -> Iterator[services.Valkey]:
-    with ExitStack() as stack:
-        try:
-            server = stack.enter_context(services.Valkey())
-        except services.Missing as missing:
-            give_up(missing)
-        yield server
-
-
 @pytest.fixture
 def valkey() -> Iterator[services.Valkey]:
     """A Valkey of the test's own, which may be killed, frozen and flushed."""
-    yield from _valkey()
+    with _started(services.Valkey) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
 def shared_valkey() -> Iterator[services.Valkey]:
     """A Valkey for the whole run: for tests that treat it well."""
-    yield from _valkey()
+    with _started(services.Valkey) as server:
+        yield server
 
 
 @pytest.fixture

@@ -12,11 +12,10 @@ from typing import Any
 from sqlalchemy import BigInteger, Connection, and_, case, func, literal, literal_column, or_, select
 
 from resultsq.domain.delays import Delays
-from resultsq.domain.link import LinkState
 from resultsq.domain.submission import GONE, NEEDS_A_PERSON, WAITING, State
 from resultsq.store import queries, seconds, workers
-from resultsq.store.queries import HoldView
-from resultsq.store.tables import MASTER, Attempt, Event, Link, Outage, Submission
+from resultsq.store.queries import HoldView, LinkView
+from resultsq.store.tables import Attempt, Event, Outage, Submission
 
 RATE_S = 60.0
 """The present rate is what was published in as many seconds, or since the link's return."""
@@ -37,26 +36,6 @@ class Span(Enum):
 
     def __init__(self, label: str, length: timedelta, step: timedelta) -> None:
         self.label, self.length, self.step = label, length, step
-
-
-@dataclass(frozen=True, slots=True)
-class LinkFacts:
-    """The link's row, as far as people ask about it."""
-
-    state: LinkState
-    since: datetime
-    cause: str | None
-    detail: str | None
-    suspect: bool
-    next_probe_at: datetime | None
-    probed_at: datetime | None
-    probe_s: float | None
-    clock_offset_s: float | None
-    refused_at: datetime | None
-    refused_next_at: datetime | None
-    returned_at: datetime | None
-    return_seq: int
-    outage_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +61,7 @@ class Pulse:
     at: datetime
     counts: Mapping[State, int]
     oldest_waiting_at: datetime | None
-    link: LinkFacts | None
+    link: LinkView | None
     holds: Sequence[HoldView]
     workers_alive: int
     refused_events: Sequence[str]
@@ -174,7 +153,7 @@ class Carrier:
 
 def pulse(conn: Connection, now: datetime) -> Pulse:
     """What the banner and the figures beside it say."""
-    link = _link(conn)
+    link = queries.link(conn)
     seen = workers.every(conn)
     refused = select(Event.slug).where(Event.refused_at.is_not(None)).order_by(Event.slug)
     return Pulse(
@@ -318,13 +297,7 @@ def _group(conn: Connection, fingerprint: str, now: Sequence[Carrier]) -> ErrorG
     return ErrorGroup(fingerprint, count, first, last, sample.cause, sample.status, sample.detail, now)
 
 
-def _link(conn: Connection) -> LinkFacts | None:
-    columns = [getattr(Link, name) for name in LinkFacts.__slots__]
-    row = conn.execute(select(*columns).where(Link.name == MASTER)).first()
-    return None if row is None else LinkFacts(LinkState(row[0]), *row[1:])
-
-
-def _rate(conn: Connection, now: datetime, link: LinkFacts | None) -> float:
+def _rate(conn: Connection, now: datetime, link: LinkView | None) -> float:
     since = now - timedelta(seconds=RATE_S)
     if link is not None and link.returned_at is not None and since < link.returned_at <= now:
         since = link.returned_at
@@ -338,7 +311,7 @@ def _outage(row: Any) -> OutageView:
     )  # fmt: skip
 
 
-def _last_outage(conn: Connection, link: LinkFacts | None) -> OutageView | None:
+def _last_outage(conn: Connection, link: LinkView | None) -> OutageView | None:
     """The present outage, or the last one with how far its backlog has gone out."""
     row = conn.execute(select(Outage).order_by(Outage.began_at.desc()).limit(1)).first()
     if row is None or row.ended_at is None or link is None:

@@ -61,7 +61,14 @@ class LinkView:
     detail: str | None
     suspect: bool
     next_probe_at: datetime | None
+    probed_at: datetime | None
+    probe_s: float | None
+    clock_offset_s: float | None
     refused_at: datetime | None
+    refused_next_at: datetime | None
+    returned_at: datetime | None
+    return_seq: int
+    outage_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,17 +189,9 @@ def oldest_waiting_at(conn: Connection, event_id: int | None = None) -> datetime
 
 def link(conn: Connection) -> LinkView | None:
     """The link as it is; None where no worker has ever run."""
-    row = conn.execute(
-        select(
-            Link.state, Link.since, Link.cause, Link.detail, Link.suspect, Link.next_probe_at, Link.refused_at
-        ).where(Link.name == MASTER)
-    ).first()
+    columns = [getattr(Link, name) for name in LinkView.__slots__]
+    row = conn.execute(select(*columns).where(Link.name == MASTER)).first()
     return None if row is None else LinkView(LinkState(row[0]), *row[1:])
-
-
-def probe_s(conn: Connection) -> float | None:
-    """How long the last probe's answer took."""
-    return conn.execute(select(Link.probe_s).where(Link.name == MASTER)).scalar_one_or_none()
 
 
 def holds(conn: Connection, now: datetime, event_id: int | None = None) -> list[HoldView]:

@@ -55,7 +55,6 @@ class Figures(Collector):
         with self._held.database.read() as conn:
             status = queries.status(conn, now)
             grown = self._growing.count(conn, now)
-            probe_s = queries.probe_s(conn)
             standing = sum(alert.ended_at is None for alert in alerts.standing(conn))
             alive = [(now - seen_at).total_seconds() for _, _, seen_at in workers.every(conn)]
         states = GaugeMetricFamily("resultsq_submissions", "Submissions in each state.", labels=["state"])
@@ -81,7 +80,7 @@ class Figures(Collector):
             attempts.add_metric([outcome], grown.attempts[outcome])
         yield attempts
         yield _histogram(grown.delays)
-        yield from _link(status.link, probe_s)
+        yield from _link(status.link)
         yield GaugeMetricFamily("resultsq_holds", "Holds in force.", value=len(status.holds))
         yield GaugeMetricFamily("resultsq_alerts", "Alerts that stand.", value=standing)
         yield GaugeMetricFamily(
@@ -103,7 +102,7 @@ def of(held: Node) -> Figures:
     return kept
 
 
-def _link(link: LinkView | None, probe_s: float | None) -> Iterator[Metric]:
+def _link(link: LinkView | None) -> Iterator[Metric]:
     states = GaugeMetricFamily("resultsq_link", "1 for the state that the link is in.", labels=["state"])
     for state in LinkState:
         states.add_metric([state], link is not None and link.state is state)
@@ -119,8 +118,9 @@ def _link(link: LinkView | None, probe_s: float | None) -> Iterator[Metric]:
             "1 while the master refuses this node's credentials.",
             value=link.refused_at is not None,
         )
-    if probe_s is not None:
-        yield GaugeMetricFamily("resultsq_probe_seconds", "How long the last answer to a probe took.", value=probe_s)
+    if link is not None and link.probe_s is not None:
+        text = "How long the last answer to a probe took."
+        yield GaugeMetricFamily("resultsq_probe_seconds", text, value=link.probe_s)
 
 
 def _histogram(delays: Counter[int]) -> Metric:

@@ -1,7 +1,6 @@
 """A node of either make, and the dashboard over it for people of each role, on a clock that is moved by hand."""
 
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from html import unescape
@@ -34,19 +33,10 @@ def node(store_url: str) -> Iterator[Node]:
     made.database.close()
 
 
-@pytest.fixture(scope="session")
-def _template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("template") / "resultsq.db"
-    migrated(f"sqlite:///{path}").close()
-    return path
-
-
 @pytest.fixture
-def sqlite_node(tmp_path: Path, _template: Path) -> Iterator[Node]:
+def sqlite_node(sqlite_store: Database) -> Node:
     """A node on SQLite, whose link is up."""
-    made = _node(Database(f"sqlite:///{shutil.copy(_template, tmp_path / 'resultsq.db')}"))
-    yield made
-    made.database.close()
+    return _node(sqlite_store)
 
 
 def _node(database: Database) -> Node:

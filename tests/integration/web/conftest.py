@@ -14,7 +14,7 @@ from resultsq.store.session import Database
 from resultsq.wakeup import Bell
 from resultsq.web.factory import create_app
 from tests.integration.web.site import Sheet, Site
-from tests.support.nodes import NOW, Node, migrated
+from tests.support.nodes import NOW, Node
 
 
 @pytest.fixture
@@ -31,15 +31,8 @@ def sheet() -> Callable[..., Sheet]:
     return make
 
 
-@pytest.fixture(scope="session")
-def store_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("template") / "store.db"
-    migrated(f"sqlite:///{path}").close()
-    return path
-
-
 @pytest.fixture
-def make_site(store_template: Path, tmp_path: Path) -> Iterator[Callable[..., Site]]:
+def make_site(sqlite_template: Path, tmp_path: Path) -> Iterator[Callable[..., Site]]:
     """Makes sites with settings of their own."""
     opened: list[Database] = []
 
@@ -47,7 +40,7 @@ def make_site(store_template: Path, tmp_path: Path) -> Iterator[Callable[..., Si
         folder = tmp_path / f"node {len(opened)}"
         folder.mkdir()
         chosen = Settings(data_dir=folder, **settings)
-        shutil.copy(store_template, folder / "resultsq.db")
+        shutil.copy(sqlite_template, folder / "resultsq.db")
         node = Node(Database(chosen.store_url))
         opened.append(node.database)
         clock = ManualClock(NOW)

@@ -7,17 +7,17 @@ import pytest
 
 from resultsq.domain.link import LinkState
 from resultsq.domain.submission import State
-from resultsq.store.board import LinkFacts, OutageView, Pulse
-from resultsq.store.queries import HoldView
+from resultsq.store.board import OutageView, Pulse
+from resultsq.store.queries import HoldView, LinkView
 from resultsq.web.dashboard.banner import RECOVERED_SHOWN, Tone, headline
 from tests.support.nodes import NOW
 
-UP = LinkFacts(LinkState.UP, NOW, None, None, False, None, None, None, None, None, None, None, 0, None)
+UP = LinkView(LinkState.UP, NOW, None, None, False, None, None, None, None, None, None, None, 0, None)
 HELD = HoldView(1, "destination", None, "a drill", "ann", NOW, None)
 OVER = OutageView(1, NOW - timedelta(minutes=9), NOW - timedelta(seconds=50), "timeout", None, 3, 312)
 
 
-def pulse(link: LinkFacts | None = UP, workers: int = 1, last: OutageView | None = None, **counts: int) -> Pulse:
+def pulse(link: LinkView | None = UP, workers: int = 1, last: OutageView | None = None, **counts: int) -> Pulse:
     return Pulse(
         at=NOW,
         counts={state: counts.get(state, 0) for state in State},
