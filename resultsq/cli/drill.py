@@ -6,7 +6,11 @@ from typing import get_args
 import click
 
 from resultsq.drill.link import Outage
-from resultsq.drill.rehearse import rehearse
+from resultsq.drill.outage import rehearse_outage
+from resultsq.drill.saturday import rehearse_saturday
+
+_OF_AN_OUTAGE = ("backlog", "outage_s", "mode")
+_OF_A_SATURDAY = ("events", "compressed")
 
 
 @click.command()
@@ -17,11 +21,49 @@ from resultsq.drill.rehearse import rehearse
 @click.option(
     "--mode", type=click.Choice(get_args(Outage)), default="hole", show_default=True, help="What the link does."
 )
-@click.option("--workers", type=click.IntRange(1, 16), default=1, show_default=True, help="Workers that publish.")
+@click.option("--saturday", is_flag=True, help="A whole Saturday instead: thousands of events, on PostgreSQL.")
+@click.option(
+    "--events", type=click.IntRange(20, 20_000), default=2_500, show_default=True, help="Events of the Saturday."
+)
+@click.option(
+    "--compress",
+    "compressed",
+    type=click.FloatRange(1, 5_000),
+    default=60.0,
+    show_default=True,
+    help="How many times faster its morning passes.",
+)
+@click.option("--workers", type=click.IntRange(1, 16), help="Workers that publish. Default: 1, of a Saturday 4.")
 @click.option("--json", "as_json", is_flag=True, help="The figures as one JSON object.")
-def drill(backlog: int, outage_s: float, mode: Outage, workers: int, as_json: bool) -> None:
+@click.pass_context
+def drill(
+    ctx: click.Context,
+    backlog: int,
+    outage_s: float,
+    mode: Outage,
+    saturday: bool,
+    events: int,
+    compressed: float,
+    workers: int | None,
+    as_json: bool,
+) -> None:
     """Rehearse an outage of the master, with real processes.
 
     They run in a temporary folder. Exit status 0 only if every result was accepted, and published once and
-    unchanged."""
-    sys.exit(rehearse(backlog=backlog, outage_s=outage_s, mode=mode, workers=workers, as_json=as_json))
+    unchanged; with --saturday only if all was answered and published in time as well, and no process grew."""
+    _refuse_others(ctx, _OF_AN_OUTAGE if saturday else _OF_A_SATURDAY, saturday)
+    if saturday:
+        status = rehearse_saturday(events=events, compressed=compressed, workers=workers or 4, as_json=as_json)
+    else:
+        status = rehearse_outage(backlog=backlog, outage_s=outage_s, mode=mode, workers=workers or 1, as_json=as_json)
+    sys.exit(status)
+
+
+def _refuse_others(ctx: click.Context, names: tuple[str, ...], saturday: bool) -> None:
+    """An option that would do nothing is a mistake of whoever gave it."""
+    for option in ctx.command.params:
+        given = option.name and ctx.get_parameter_source(option.name) is not click.core.ParameterSource.DEFAULT
+        if given and option.name in names:
+            raise click.UsageError(
+                f"{option.opts[0]} is {'not for a Saturday' if saturday else 'for --saturday alone'}."
+            )

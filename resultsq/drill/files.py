@@ -29,15 +29,26 @@ class Upload:
 def upload(rng: random.Random, event: str, day: date, finishers: int | None = None) -> Upload:
     """The files of one event on one day. `finishers` None: as many as an event has, 4 to 1,000."""
     count = finishers or field_size(rng)
-    elapsed = _elapsed(rng, count)
-    athletes = _athletes(rng, count)
+    return _written_down(rng, event, day, _elapsed(rng, count), _athletes(rng, count))
+
+
+def correction(rng: random.Random, first: Upload) -> Upload:
+    """What the same team sends when it has found out who one of its finishers was: all its files anew."""
+    elapsed = [_seconds(row.time or "") for row in first.finishers]
+    athletes = [row.athlete for row in first.finishers]
+    unknown = [place for place, athlete in enumerate(athletes) if athlete is None]
+    found = f"A{rng.randrange(10_000_000, 99_999_999)}"  # longer than all others, so that nobody has it already
+    athletes[rng.choice(unknown or range(len(athletes)))] = found
+    return _written_down(rng, first.event, first.date, elapsed, athletes)
+
+
+def _written_down(rng: random.Random, event: str, day: date, elapsed: list[int], athletes: list[str | None]) -> Upload:
     stopwatch = rng.choice(STOPWATCHES)
     rows = tuple(
         Finisher(position=position, athlete=athlete, time=_clock(seconds))
         for position, (seconds, athlete) in enumerate(zip(elapsed, athletes, strict=True), start=1)
     )
-    files = (stopwatch(rng, day, elapsed), *_scanners(rng, day, elapsed, athletes))
-    return Upload(event, day, files, rows)
+    return Upload(event, day, (stopwatch(rng, day, elapsed), *_scanners(rng, day, elapsed, athletes)), rows)
 
 
 def field_size(rng: random.Random) -> int:
@@ -59,6 +70,11 @@ def _athletes(rng: random.Random, count: int) -> list[str | None]:
 
 def _clock(seconds: int) -> str:
     return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+
+
+def _seconds(clock: str) -> int:
+    hours, minutes, seconds = clock.split(":")
+    return int(hours) * 3600 + int(minutes) * 60 + int(seconds)
 
 
 def _unpadded(seconds: int) -> str:

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Generator, Iterable
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import requests
@@ -15,16 +16,16 @@ from resultsq.domain.role import Role
 from resultsq.domain.submission import State
 from resultsq.drill.link import HOST, Link, free_port
 from resultsq.drill.stage import Stage
-from resultsq.store import events, migrate, queries, tokens
+from resultsq.store import events, migrate, queries, tokens, workers
 from resultsq.store.session import Database
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """What runs. Teams send to `address`; the witness asks `master` with `master_token`; `has_broker` False:
+    """What runs. Teams send to `addresses`; the witness asks `master` with `master_token`; `has_broker` False:
     the workers' own sweep delivers. `team_tokens` are by event."""
 
-    address: str
+    addresses: tuple[str, ...]
     master: str
     master_token: str
     link: Link
@@ -32,26 +33,34 @@ class Node:
     team_tokens: dict[str, str]
     database: Database
 
-    def settled(self, submissions: Iterable[str]) -> frozenset[str]:
-        """Those that the node itself calls published."""
+    def states(self, submissions: Iterable[str]) -> dict[str, State]:
+        """What the node itself says of these."""
         with self.database.read() as conn:
             views = [queries.submission(conn, each) for each in submissions]
-        return frozenset(view.id for view in views if view is not None and view.state is State.PUBLISHED)
+        return {view.id: view.state for view in views if view is not None}
+
+    def workers(self) -> int:
+        """How many workers have said that they live."""
+        with self.database.read() as conn:
+            return len(workers.every(conn))
 
 
 @contextmanager
-def raised(stage: Stage, slugs: Iterable[str], workers: int) -> Generator[Node]:
-    """A node with these events on `stage`. The processes end with the stage, the rest with this block.
+def raised(stage: Stage, slugs: Iterable[str], workers: int, webs: int = 1, store_url: str = "") -> Generator[Node]:
+    """A node with these events on `stage`. The processes end with the stage, the rest with this block. `store_url`: of
+    an empty database; without it the node has SQLite in its folder.
 
     :raises RehearsalFailed: a process ended, or did not answer in time"""
     folder = stage.folder / "node"
     folder.mkdir(mode=0o700)
+    store_url = store_url or f"sqlite:///{folder / 'resultsq.db'}"
     with ExitStack() as stack:
-        database = Database(f"sqlite:///{folder / 'resultsq.db'}")
+        database = Database(store_url)
         stack.callback(database.close)
         team_tokens = _populate(database, stage.clock, slugs)
-        web_port, master_port, link_port = free_port(), free_port(), free_port()
-        address, master = f"http://{HOST}:{web_port}", f"http://{HOST}:{master_port}"
+        master_port, link_port, *web_ports = _free_ports(2 + webs)
+        addresses = tuple(f"http://{HOST}:{port}" for port in web_ports)
+        master = f"http://{HOST}:{master_port}"
 
         master_token = secrets.token_urlsafe(24)
         token_file = stage.folder / "master-token"
@@ -60,16 +69,26 @@ def raised(stage: Stage, slugs: Iterable[str], workers: int) -> Generator[Node]:
         stage.start("master", "master", *master_options, data_dir=stage.folder / "master")
 
         broker = _start_broker(stage, stack)
-        common = {"data_dir": folder, "broker_url": broker}
-        stage.start("web", "web", **common, host=HOST, port=web_port)
+        common = {"data_dir": folder, "database_url": store_url, "broker_url": broker}
+        for number, port in enumerate(web_ports, start=1):
+            stage.start(f"web-{number}", "web", **common, host=HOST, port=port)
         far_side = {"master_url": f"http://{HOST}:{link_port}", "master_token": master_token}
         for number in range(1, workers + 1):
             stage.start(f"worker-{number}", "worker", **common, **far_side)
 
         stage.wait_for("An answer of the master", lambda: _answers(f"{master}/v1/health"))
-        stage.wait_for("An answer of the web process", lambda: _answers(f"{address}/healthz"))
+        for address in addresses:
+            stage.wait_for("An answer of the web process", partial(_answers, f"{address}/healthz"))
         link = stack.enter_context(Link(link_port, master_port))
-        yield Node(address, master, master_token, link, bool(broker), team_tokens, database)
+        yield Node(addresses, master, master_token, link, bool(broker), team_tokens, database)
+
+
+def _free_ports(count: int) -> list[int]:
+    """So many, each another: nothing listens on them yet."""
+    found: list[int] = []
+    while len(found) < count:
+        found.append(free_port(frozenset(found)))
+    return found
 
 
 def _populate(database: Database, clock: Clock, slugs: Iterable[str]) -> dict[str, str]:

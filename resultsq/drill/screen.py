@@ -3,6 +3,7 @@
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 from rich.console import Console, Group, JustifyMethod, RenderableType
 from rich.live import Live
@@ -11,8 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
+from resultsq.drill.compare import Row
 from resultsq.drill.link import Road
-from resultsq.drill.verdict import Verdict
 
 _LINK = {
     Road.PASS: Text("● the link carries", style="green"),
@@ -24,24 +25,44 @@ _PARTICULARS = 10
 _JUDGEMENT = {True: Text("✔", style="green"), False: Text("✘", style="bold red"), None: Text("")}
 
 
+class Verdict(Protocol):
+    """What a rehearsal comes to."""
+
+    @property
+    def good(self) -> bool:
+        """Whether all that was promised holds."""
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in a sentence."""
+
+    def rows(self) -> list[Row]:
+        """The closing table, top to bottom."""
+
+    def particulars(self) -> list[str]:
+        """What is wrong with which sheet, a line each."""
+
+    def as_dict(self) -> dict[str, object]:
+        """The same for a program."""
+
+
 class Screen:
     """Writes to `console`; None: to nobody."""
 
-    def __init__(self, console: Console | None, total: int) -> None:
+    def __init__(self, console: Console | None) -> None:
         self._console = console or Console(quiet=True)
         self._road: Road | None = None
-        self._total = total
 
     @contextmanager
-    def live(self, figures: Callable[[], tuple[int, int]]) -> Generator[None]:
-        """While the block runs, a terminal shows the link's state and the bars of `figures` (accepted,
-        published) below the steps."""
+    def live(self, total: int, figures: Callable[[], tuple[int, int]]) -> Generator[None]:
+        """While the block runs, a terminal shows the link's state and the bars of `figures` (accepted, published:
+        each of `total`) below the steps."""
         if not self._console.is_terminal:
             yield
             return
         bars = Progress(TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), auto_refresh=False)
-        accepted = bars.add_task("accepted by this node", total=self._total)
-        published = bars.add_task("published by the master", total=self._total)
+        accepted = bars.add_task("accepted by this node", total=total)
+        published = bars.add_task("published by the master", total=total)
 
         def picture() -> RenderableType:
             for task, completed in zip((accepted, published), figures(), strict=True):

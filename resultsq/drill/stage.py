@@ -18,11 +18,12 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn, Self
+from typing import NoReturn, Self, Unpack
 
 import resultsq
 from resultsq.clock import Clock
 from resultsq.domain.errors import ResultsqError
+from resultsq.drill.postgres import Identity
 from resultsq.settings import PREFIX
 
 END_S = 5.0
@@ -81,11 +82,22 @@ class Stage:
         command = [sys.executable, "-m", "resultsq", "--lifeline", str(self._lifeline), *arguments]
         self._start(name, command, {**_clean_environ(), **environ}, subprocess.DEVNULL)
 
-    def start_foreign(self, name: str, command: Sequence[str]) -> None:
-        """Start a program that knows nothing of lifelines."""
-        self._start(name, ["sh", "-c", _LEASH, "sh", *command], _clean_environ(), self._lifeline)
+    def start_foreign(self, name: str, command: Sequence[str], **as_whom: Unpack[Identity]) -> None:
+        """Start a program that knows nothing of lifelines, as ourselves or `as_whom`."""
+        self._start(name, ["sh", "-c", _LEASH, "sh", *command], _clean_environ(), self._lifeline, as_whom)
 
-    def _start(self, name: str, command: Sequence[str | Path], environ: Mapping[str, str], stdin: int) -> None:
+    def pids(self) -> dict[str, int]:
+        """The processes by name."""
+        return {name: process.pid for name, process in self._processes.items()}
+
+    def _start(
+        self,
+        name: str,
+        command: Sequence[str | Path],
+        environ: Mapping[str, str],
+        stdin: int,
+        as_whom: Identity | None = None,
+    ) -> None:
         with (self.folder / f"{name}.log").open("ab") as log:
             self._processes[name] = subprocess.Popen(  # noqa: S603 - a command of our own
                 command,
@@ -96,6 +108,7 @@ class Stage:
                 stderr=subprocess.STDOUT,
                 pass_fds=[self._lifeline],
                 start_new_session=True,  # Ctrl-C is for the rehearsal, which then ends the others in order
+                **(as_whom or {}),
             )
 
     def wait(self, seconds: float) -> None:

@@ -1,9 +1,11 @@
-"""The event teams: they send their files over HTTP, each at its time, and some of them twice."""
+"""The event teams: they send their files over HTTP, each at its time, some twice, and some correct them."""
 
+import heapq
+import itertools
+import random
 import threading
 import uuid
-from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -11,8 +13,8 @@ import requests
 
 from resultsq.clock import Clock
 from resultsq.domain.sheet import rows_digest
+from resultsq.drill.compare import Phase, Place, Refused, Taken
 from resultsq.drill.files import Upload
-from resultsq.drill.verdict import Phase, Refused, Taken
 
 CLIENTS = 6
 _PATIENCE_S = (5.0, 60.0)
@@ -24,24 +26,50 @@ _SAID = 300
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """One team's files and its token. `twice`: it does not trust the first answer and sends them again."""
+    """One team's files and its token, as they will travel, so that nothing is made while the clock runs. `rows` is the
+    digest of what they say; `twice`: it does not trust the first answer and sends them again; `then`: its next version,
+    so many seconds after the answer (None: after the link's return)."""
 
-    upload: Upload
+    place: Place
     token: str
+    body: bytes
+    content_type: str
+    rows: str
     twice: bool
+    version: int = 1
+    then: "Errand | None" = None
+    then_after_s: float | None = None
+
+
+def errand(upload: Upload, token: str, twice: bool, **more: Any) -> Errand:
+    """What the team of `upload` does; `more` are the errand's further fields."""
+    place = upload.event, upload.date.isoformat()
+    form = requests.Request(
+        "POST",
+        "http://node/",
+        data={"event": place[0], "date": place[1]},
+        files=[("files", (name, content, "text/csv")) for name, content in upload.files],
+    ).prepare()
+    assert isinstance(form.body, bytes)  # noqa: S101 - files in memory are
+    kind = form.headers["Content-Type"]
+    return Errand(place, token, form.body, kind, rows_digest(upload.finishers, ()), twice, **more)
 
 
 class Teams:
-    """Sends in threads and remembers the answers; a context manager. `taken` and `refused` only ever grow."""
+    """Sends in threads, to one address after the other, and remembers the answers; a context manager. `taken` and
+    `refused` only ever grow. `phase` is the one of what is sent from now on."""
 
-    def __init__(self, address: str, clock: Clock, clients: int = CLIENTS) -> None:
-        self._url = f"{address}/api/v1/submissions"
+    def __init__(self, addresses: Sequence[str], clock: Clock, clients: int = CLIENTS) -> None:
+        self._urls = itertools.cycle([f"{address}/api/v1/submissions" for address in addresses])
         self._clock = clock
-        self._due: deque[tuple[float, Phase, Errand]] = deque()
+        self._due: list[tuple[float, int, Errand, str | None]] = []
+        self._later: list[tuple[Errand, str]] = []
+        self._numbers = itertools.count()
         self._work = threading.Condition()
         self._busy = 0
-        self._leaving = threading.Event()
+        self._leaving = False
         self._threads = [threading.Thread(target=self._run, name=f"team-{n}", daemon=True) for n in range(clients)]
+        self.phase = Phase.BEFORE
         self.taken: list[Taken] = []
         self.refused: list[Refused] = []
 
@@ -51,8 +79,8 @@ class Teams:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._leaving.set()
         with self._work:
+            self._leaving = True
             self._work.notify_all()
         for thread in self._threads:
             thread.join(1.0)  # one that waits for an answer ends with the node
@@ -64,62 +92,92 @@ class Teams:
 
     @property
     def done(self) -> bool:
-        """Whether every errand was answered."""
+        """Whether every errand was answered, but for those that wait for the return."""
         with self._work:
             return not self._due and not self._busy
 
-    def send(self, errands: Iterable[Errand], phase: Phase, over_s: float = 0.0) -> None:
+    def send(self, errands: Iterable[Errand], over_s: float = 0.0) -> None:
         """Send these, evenly spread over the next `over_s` seconds; returns at once."""
-        errands, start = list(errands), self._clock.monotonic()
+        errands = list(errands)
+        self.send_at((over_s * number / len(errands), each) for number, each in enumerate(errands))
+
+    def send_at(self, timetable: Iterable[tuple[float, Errand]]) -> None:
+        """Send each so many seconds from now; returns at once."""
+        start = self._clock.monotonic()
         with self._work:
-            for number, errand in enumerate(errands):
-                self._due.append((start + over_s * number / len(errands), phase, errand))
-            self._work.notify_all()
+            for after_s, each in timetable:
+                self._put(start + after_s, each, None)
+
+    def send_the_rest(self, over_s: float, rng: random.Random) -> None:
+        """The link is back: send what waits for that, spread over the next `over_s` seconds."""
+        start = self._clock.monotonic()
+        with self._work:
+            for each, corrects in self._later:
+                self._put(start + rng.uniform(0, over_s), each, corrects)
+            self._later = []
+
+    def _put(self, at_s: float, what: Errand, corrects: str | None) -> None:
+        heapq.heappush(self._due, (at_s, next(self._numbers), what, corrects))
+        self._work.notify()
 
     def _run(self) -> None:
         with requests.Session() as session:
             session.trust_env = False  # no proxy and no .netrc between the teams and a node on loopback
-            while True:
-                with self._work:
-                    self._work.wait_for(lambda: self._due or self._leaving.is_set())
-                    if self._leaving.is_set():
-                        return
-                    at, phase, errand = self._due.popleft()
-                    self._busy += 1
+            while (next_one := self._next()) is not None:
                 try:
-                    if self._leaving.wait(max(0.0, at - self._clock.monotonic())):
-                        return
-                    self._carry_out(session, phase, errand)
+                    self._carry_out(session, *next_one)
                 finally:
                     with self._work:
                         self._busy -= 1
 
-    def _carry_out(self, session: requests.Session, phase: Phase, errand: Errand) -> None:
-        upload, key = errand.upload, str(uuid.uuid4())
-        place = upload.event, upload.date.isoformat()
+    def _next(self) -> tuple[float, Errand, str | None] | None:
+        """The next errand whose time has come; None: it is time to leave."""
+        with self._work:
+            while not self._leaving:
+                wait_s = self._due[0][0] - self._clock.monotonic() if self._due else None
+                if wait_s is None or wait_s > 0:
+                    self._work.wait(wait_s)
+                    continue
+                self._busy += 1
+                at_s, _, what, corrects = heapq.heappop(self._due)
+                if self._due:
+                    self._work.notify()  # somebody has to wait for the one that is next now
+                return at_s, what, corrects
+        return None
+
+    def _carry_out(self, session: requests.Session, at_s: float, what: Errand, corrects: str | None) -> None:
+        key, phase = str(uuid.uuid4()), self.phase
         try:
             began = self._clock.monotonic()
-            answer = self._post(session, errand, key)
-            took_s = self._clock.monotonic() - began
-            answers = [answer, self._post(session, errand, key)] if errand.twice else [answer]
+            answer = self._post(session, what, key, corrects)
+            answered = self._clock.monotonic()
+            answers = [answer, self._post(session, what, key, corrects)] if what.twice else [answer]
         except _NotTaken as refusal:
-            self.refused.append(Refused(place, phase, str(refusal)))
+            self.refused.append(Refused(what.place, phase, str(refusal)))
             return
         ids = frozenset(str(each["id"]) for each in answers)
-        self.taken.append(Taken(place, phase, ids, answer["digest"], rows_digest(upload.finishers, ()), took_s))
+        took_s, late_s = answered - began, began - at_s
+        self.taken.append(Taken(what.place, phase, ids, answer["digest"], what.rows, took_s, what.version, late_s))
+        if what.then is not None:
+            with self._work:
+                if what.then_after_s is None:
+                    self._later.append((what.then, answer["id"]))
+                else:
+                    self._put(answered + what.then_after_s, what.then, answer["id"])
 
-    def _post(self, session: requests.Session, errand: Errand, key: str) -> dict[str, Any]:
+    def _post(self, session: requests.Session, what: Errand, key: str, corrects: str | None) -> dict[str, Any]:
         """The node's answer to one POST.
 
         :raises _NotTaken: it is not a 201 (or 200 for a repeat)"""
+        headers = {
+            "Authorization": f"Bearer {what.token}",
+            "Idempotency-Key": f'"{key}"',
+            "Content-Type": what.content_type,
+        }
+        if corrects is not None:
+            headers["If-Match"] = f'"{corrects}"'
         try:
-            response = session.post(
-                self._url,
-                data={"event": errand.upload.event, "date": errand.upload.date.isoformat()},
-                files=[("files", (name, content, "text/csv")) for name, content in errand.upload.files],
-                headers={"Authorization": f"Bearer {errand.token}", "Idempotency-Key": f'"{key}"'},
-                timeout=_PATIENCE_S,
-            )
+            response = session.post(next(self._urls), data=what.body, headers=headers, timeout=_PATIENCE_S)
             if response.status_code not in (200, 201):
                 raise _NotTaken(f"answered {response.status_code}: {response.text[:_SAID]}")
             answer: dict[str, Any] = response.json()

@@ -10,7 +10,7 @@ import requests
 from resultsq.clock import Clock
 from resultsq.domain import sheet as sheets
 from resultsq.domain.outcome import Receipt
-from resultsq.drill.verdict import Place, Published
+from resultsq.drill.compare import Place, Published
 
 LOOK_EVERY_S = 0.05
 _TIMEOUT_S = 10.0
@@ -19,12 +19,13 @@ _OVERLAP = timedelta(seconds=10)
 
 
 class Witness:
-    """Looks each 50 ms; a context manager. `seen_s`: when (monotonic) each receipt's id was first seen."""
+    """Looks every `look_every_s`; a context manager. `seen_s`: when (monotonic) each receipt's id was first seen."""
 
-    def __init__(self, address: str, token: str, clock: Clock) -> None:
+    def __init__(self, address: str, token: str, clock: Clock, look_every_s: float = LOOK_EVERY_S) -> None:
         self._address = address
         self._headers = {"Authorization": f"Bearer {token}"}
         self._clock = clock
+        self._look_every_s = look_every_s
         self._leaving = threading.Event()
         self._thread = threading.Thread(target=self._run, name="witness", daemon=True)
         self.seen_s: dict[str, float] = {}
@@ -60,7 +61,7 @@ class Witness:
     def _run(self) -> None:
         since: datetime | None = None
         with self._session() as session:
-            while not self._leaving.wait(LOOK_EVERY_S):
+            while not self._leaving.wait(self._look_every_s):
                 try:
                     receipts = list(self._receipts(session, since))
                 except requests.RequestException:

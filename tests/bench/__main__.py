@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.bench import accept, drain, machine, outage, pages, rest, startup, waiting
+from tests.bench import accept, drain, machine, outage, pages, rest, saturday, startup, waiting
 from tests.bench.report import Report, Result, said
 
 Scenario = Callable[[bool], Iterator[Result]]
@@ -27,6 +27,7 @@ SCENARIOS: dict[str, Scenario] = {
     "readers": pages.read,
     "start-up": startup.run,
     "waiting": waiting.run,
+    "saturday": saturday.run,
 }
 
 

@@ -7,49 +7,27 @@ from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
+from resultsq.drill.memory import memory_mb as memory_mb
+from resultsq.drill.memory import stat
+from resultsq.drill.memory import tree as tree
 from resultsq.store.session import Database
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _NAMED = ("resultsq", "flask", "sqlalchemy", "celery", "requests", "dramatiq", "huey", "rq", "procrastinate", "redis")
 
 
-def tree(pid: int) -> list[int]:
-    """A process and all its living descendants."""
-    children: dict[int, list[int]] = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):  # it ended meanwhile
-            children.setdefault(int(_stat(int(folder.name))[1]), []).append(int(folder.name))
-    found, line = [pid], [pid]
-    while line:
-        more = children.get(line.pop(), [])
-        found += more
-        line += more
-    return found
+def trees(pids: Iterable[int]) -> set[int]:
+    """These processes and all their living descendants."""
+    return {one for root in pids for one in tree(root)}
 
 
 def cpu_s(pids: Iterable[int]) -> float:
     """Processor seconds of these processes, their descendants, and whatever of theirs has ended and was waited for."""
     spent = 0
-    for pid in {one for root in pids for one in tree(root)}:
+    for pid in trees(pids):
         with suppress(OSError):
-            spent += sum(int(field) for field in _stat(pid)[11:15])
+            spent += sum(int(field) for field in stat(pid)[11:15])
     return spent / _TICKS
-
-
-def memory_mb(pids: Iterable[int]) -> float:
-    """Memory of these processes and their descendants; what several share is counted once."""
-    kilobytes = 0
-    for pid in {one for root in pids for one in tree(root)}:
-        with suppress(OSError):
-            for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-                if line.startswith("Pss:"):
-                    kilobytes += int(line.split()[1])
-    return kilobytes / 1024
-
-
-def _stat(pid: int) -> list[str]:
-    """The fields behind the name, which may hold blanks and brackets."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
 def _sqlite_version() -> str:

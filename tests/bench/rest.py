@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.bench import work
 from tests.bench.contest import faulty_link
-from tests.bench.machine import cpu_s, memory_mb
+from tests.bench.machine import cpu_s, memory_mb, trees
 from tests.bench.ours import Ours
 from tests.bench.report import OURS, Result
 from tests.support.processes import OtherMaster
@@ -46,7 +46,7 @@ def at_rest(waiting: int, look_s: float) -> Result:
         time.sleep(look_s)
         spent_s = time.monotonic() - began
         percent = 100 * (cpu_s(ours.pids) - burnt) / spent_s
-        memory = memory_mb(ours.pids)
+        memory = memory_mb(trees(ours.pids))
         return Result(
             "cost-at-rest",
             f"{waiting:,} waiting, link silent",

@@ -9,7 +9,7 @@ from urllib.parse import urljoin
 
 import requests
 
-from tests.bench.machine import cpu_s, memory_mb, tree
+from tests.bench.machine import cpu_s, memory_mb, tree, trees
 from tests.bench.report import OURS, Result
 from tests.support.processes import Process
 from tests.support.services import free_port
@@ -57,7 +57,7 @@ def _once() -> dict[str, float]:
                 "healthy_s": healthy_s,
                 "first_accepted_s": accepted_s,
                 "published_s": published_s,
-                "memory_mb": memory_mb([node.pid]),
+                "memory_mb": memory_mb(trees([node.pid])),
                 "processes": len(pids),
                 "idle_cpu_percent": 100 * (cpu_s([node.pid]) - burnt) / _REST_S,
             }

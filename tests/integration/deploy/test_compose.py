@@ -15,7 +15,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -214,7 +213,7 @@ def test_the_engines_answer_their_health_checks_when_they_run(
     stack: Stack, postgresql: PostgreSQL, shared_valkey: Valkey
 ) -> None:
     command = stack.file["services"]["postgres"]["healthcheck"]["test"][1:]
-    program = shutil.which(command[0]) or str(Path(postgresql._binaries) / command[0])
+    program = shutil.which(command[0]) or str(postgresql.binaries / command[0])
     where = {"PGHOST": HOST, "PGPORT": str(postgresql.port)}
     assert subprocess.run([program, *command[1:]], env={**os.environ, **where}, timeout=30).returncode == 0
     service = stack.file["services"]["redis"]

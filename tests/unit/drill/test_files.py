@@ -97,3 +97,19 @@ def test_an_event_is_of_real_size_when_nobody_says_how_large() -> None:
 
     assert 4 <= min(sizes) < max(sizes) <= 1000
     assert 110 < sum(sizes) / len(sizes) < 165
+
+
+def test_a_correction_says_one_athlete_more_and_nothing_else_when_it_is_made(many: list[Upload]) -> None:
+    rng = random.Random(3)
+    for upload in many:
+        again = files.correction(rng, upload)
+        differing = [
+            (before, after) for before, after in zip(upload.finishers, again.finishers, strict=True) if before != after
+        ]
+        [(before, after)] = differing
+
+        assert (again.event, again.date) == (upload.event, upload.date)
+        assert (after.position, after.time) == (before.position, before.time)
+        assert after.athlete not in {None, *(row.athlete for row in upload.finishers)}
+        assert before.athlete is None or all(row.athlete for row in upload.finishers)
+        assert lines(again.files[0][1])[-1].startswith("ENDOFEVENT")

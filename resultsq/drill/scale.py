@@ -1,0 +1,157 @@
+"""The verdict on a whole Saturday: what became of the sheets, and the promised speeds and memory. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from resultsq.drill.compare import Facts, Findings, Phase, Row, compare, quantile, waited
+from resultsq.drill.memory import Footprint
+from resultsq.drill.verdict import after, rounded
+
+ACCEPT_P99_S = 0.25
+"""The promise: 99 of 100 posts are answered within this, while the master is away and while the backlog goes out."""
+
+DRAINED_WITHIN_S = 120.0
+"""The promise: so soon after the link's return everything is published."""
+
+GROWTH_MB = 16.0
+"""The promise: no process is larger by more than this at the end than when the outage began."""
+
+_PHASES = {
+    Phase.BEFORE: "  all at once before it",
+    Phase.DURING: "  while the master was away",
+    Phase.AFTER: "  while the backlog went out",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """How long the node took to answer posts, in seconds."""
+
+    phase: Phase
+    posts: int
+    p50_s: float
+    p99_s: float
+    most_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """The figures. Times after the return are seconds; `late_s`: how long after their time 99 of 100 posts left
+    their client. Where that is long the load was not what it says, and nothing was shown."""
+
+    findings: Findings
+    corrections: int
+    outage_s: float
+    waiting: int
+    answers: tuple[Times, ...]
+    late_s: float | None
+    first_s: float | None
+    drained_s: float | None
+    footprints: tuple[Footprint, ...]
+
+    @property
+    def good(self) -> bool:
+        """Every line of the table that is judged is good."""
+        return self.findings.good and all(row.good is not False for row in self.rows())
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in a sentence."""
+        if self.good:
+            return "The whole Saturday is published: nothing lost, doubled or out of order, and all of it in time."
+        if self.findings.good:
+            return "Every sheet is published exactly once and in order, but not all that is promised held: see above."
+        return "The rehearsal failed: see the lines marked above."
+
+    def rows(self) -> list[Row]:
+        """The closing table, top to bottom."""
+        drained = self.drained_s
+        return [
+            Row("Outage", f"{self.outage_s:.1f} s"),
+            Row("Accepted", f"{self.findings.accepted:,}"),
+            Row("  of which corrections", f"{self.corrections:,}", self.corrections > 0),
+            Row("  replaced by one before they could go", f"{self.findings.superseded:,}"),
+            Row("  waiting when the link came back", f"{self.waiting:,}", self.waiting > 0),
+            Row(f"Answered (50 %, 99 % ≤ {ACCEPT_P99_S * 1000:.0f} ms, all)", ""),
+            *[
+                Row(
+                    f"{_PHASES[times.phase]} ({times.posts:,})",
+                    f"{_ms(times.p50_s)}, {_ms(times.p99_s)}, {_ms(times.most_s)}",
+                    None if times.phase is Phase.BEFORE else times.p99_s <= ACCEPT_P99_S,
+                )
+                for times in self.answers
+            ],
+            Row(
+                f"  posts left their client late by (99 % ≤ {ACCEPT_P99_S * 1000:.0f} ms)",
+                "none" if self.late_s is None else _ms(self.late_s),
+                self.late_s is not None and self.late_s <= ACCEPT_P99_S,
+            ),
+            Row("First publication after the return", after(self.first_s)),
+            Row(
+                f"All published after the return (≤ {DRAINED_WITHIN_S:.0f} s)",
+                after(drained),
+                drained is not None and drained <= DRAINED_WITHIN_S,
+            ),
+            *self.findings.rows(),
+            Row(f"Memory (at the cut, end, most, growth of one ≤ {GROWTH_MB:.0f})", ""),
+            *[
+                Row(
+                    f"  {one.name}{f' ({one.processes})' if one.processes > 1 else ''}",
+                    f"{one.first_mb:.0f}, {one.last_mb:.0f}, {one.most_mb:.0f}, {one.growth_mb:+.1f} MB",
+                    one.growth_mb <= GROWTH_MB,
+                )
+                for one in self.footprints
+            ],
+        ]
+
+    def particulars(self) -> list[str]:
+        """What is wrong with which sheet, a line each."""
+        return self.findings.particulars()
+
+    def as_dict(self) -> dict[str, object]:
+        """The same for a program; times in seconds. `missed`: the lines of the table that do not hold."""
+        return {
+            "ok": self.good,
+            "missed": [row.what.strip() for row in self.rows() if row.good is False],
+            "outage_s": round(self.outage_s, 3),
+            "corrections": self.corrections,
+            "waiting_at_return": self.waiting,
+            **{f"accept_{times.phase}_p50_s": rounded(times.p50_s) for times in self.answers},
+            **{f"accept_{times.phase}_p99_s": rounded(times.p99_s) for times in self.answers},
+            **{f"accept_{times.phase}_most_s": rounded(times.most_s) for times in self.answers},
+            "late_p99_s": rounded(self.late_s),
+            "first_publication_s": rounded(self.first_s),
+            "drained_s": rounded(self.drained_s),
+            "memory_mb": {
+                one.name: [round(mb, 1) for mb in (one.first_mb, one.last_mb, one.most_mb, one.growth_mb)]
+                for one in self.footprints
+            },
+            **self.findings.as_dict(),
+        }
+
+
+def judge(facts: Facts, footprints: Sequence[Footprint]) -> Scale:
+    """The verdict on what was seen."""
+    late = waited(facts)
+    seen_after = [seen - facts.returned_s for seen in facts.seen_s.values() if seen > facts.returned_s]
+    return Scale(
+        findings=compare(facts),
+        corrections=sum(sheet.version > 1 for sheet in facts.taken),
+        outage_s=facts.outage_s,
+        waiting=len(late),
+        answers=tuple(times for phase in Phase if (times := _times(facts, phase)) is not None),
+        late_s=quantile((sheet.late_s for sheet in facts.taken), 0.99),
+        first_s=min(late, default=None),
+        drained_s=max(seen_after, default=None),
+        footprints=tuple(footprints),
+    )
+
+
+def _times(facts: Facts, phase: Phase) -> Times | None:
+    took = [sheet.took_s for sheet in facts.taken if sheet.phase is phase]
+    half, most = quantile(took, 0.5), quantile(took, 0.99)
+    return None if half is None or most is None else Times(phase, len(took), half, most, max(took))
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms"

@@ -1,0 +1,37 @@
+"""A whole Saturday: `resultsq drill --saturday` itself, its figures beside those of the other scenarios."""
+
+import json
+from collections.abc import Iterator
+
+from tests.bench.report import OURS, Result
+from tests.support.processes import Process
+
+_SMALL = ("--events", "120", "--compress", "1200")
+_WAIT_S = 900.0
+
+
+def run(short: bool) -> Iterator[Result]:
+    with Process("drill", "--saturday", "--json", *(_SMALL if short else ())) as drill:
+        drill.wait(_WAIT_S)
+        told = json.loads(drill.stdout)
+    case = f"{told['events']:,} events in {290 * 60 / told['compressed']:.0f} s, {told['workers']} workers, PostgreSQL"
+    if "error" in told:
+        yield Result("saturday", case, OURS, {}, note=told["error"])
+        return
+    growth = max(grown for *_, grown in told["memory_mb"].values())
+    slowest = max(told[f"accept_{phase}_p99_s"] for phase in ("before", "during", "after"))
+    figures = {name: told[name] for name in ("accepted", "waiting_at_return", "lost", "doubled", "disordered")}
+    yield Result(
+        "saturday",
+        case,
+        OURS,
+        {
+            **figures,
+            "p99_ms": 1000 * slowest,
+            "drained_s": told["drained_s"],
+            "growth_mb": growth,
+        },
+        target="exactly once, in order; p99 ≤ 250 ms; drained in 120 s; memory flat",
+        met=told["ok"],
+        note="; ".join(told["missed"]),
+    )

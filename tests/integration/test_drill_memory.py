@@ -1,0 +1,44 @@
+"""What the rehearsal sees of a process that keeps more and more."""
+
+import sys
+from collections.abc import Callable
+
+from resultsq.drill.memory import Footprint, Sampler
+from tests.support.processes import Process
+from tests.support.waiting import wait_until
+
+_GROWS = """
+import time
+print("ready", flush=True)
+time.sleep(1)
+kept = b"x" * 30_000_000
+print("grown", flush=True)
+time.sleep(60)
+"""
+_PARENT = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {_GROWS!r}])"
+
+
+def seen(start_process: Callable[..., Process], program: str) -> Footprint:
+    process = start_process("-c", program, program=[sys.executable])
+    process.wait_for("ready")
+    with Sampler({"one": process.pid}, 0.05) as sampler:
+        sampler.begin()
+        process.wait_for("grown")
+        wait_until(lambda: sampler.footprints()[0].growth_mb > 20, 10, "the growth")
+        return sampler.footprints()[0]
+
+
+def test_growth_is_seen_when_a_process_keeps_more(start_process: Callable[..., Process]) -> None:
+    footprint = seen(start_process, _GROWS)
+
+    assert footprint.processes == 1
+    assert 25 < footprint.growth_mb < 35
+    assert footprint.last_mb - footprint.first_mb > 25
+    assert footprint.most_mb >= footprint.last_mb
+
+
+def test_growth_is_seen_when_it_is_a_descendant_that_keeps_more(start_process: Callable[..., Process]) -> None:
+    footprint = seen(start_process, _PARENT)
+
+    assert footprint.processes == 2
+    assert 25 < footprint.growth_mb < 35
