@@ -56,6 +56,8 @@ def _prepare_sqlite(engine: Engine, patience_s: float) -> None:
         # The driver's own transactions begin deferred and lose updates; BEGIN is ours, below.
         connection.isolation_level = None
         sqlite.make_durable(connection, patience_s)
+        # each of many connections has a cache of its own, of the same few pages that an insert needs
+        connection.execute("PRAGMA cache_size=-512")
 
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Connection) -> None:
