@@ -14,7 +14,8 @@ DRAINED_WITHIN_S = 120.0
 """The promise: so soon after the link's return everything is published."""
 
 GROWTH_MB = 16.0
-"""The promise: no process is larger by more than this at the end than when the outage began."""
+"""The promise: no process is larger by more than this at the end than when the outage began. What allocators keep of
+the busiest minutes is less; a web process that kept what it was sent would grow by as much on top of that."""
 
 _PHASES = {
     Phase.BEFORE: "  all at once before it",
@@ -36,10 +37,12 @@ class Times:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """The figures. Times after the return are seconds; `late_s`: how long after their time 99 of 100 posts left
-    their client. Where that is long the load was not what it says, and nothing was shown."""
+    """The figures. `offered`: how many sheets were to be sent. Times after the return are seconds; `late_s`: how long
+    after their time 99 of 100 posts left their client, once the outage began. Where that is long the load was not what
+    it says, and nothing was shown."""
 
     findings: Findings
+    offered: int
     corrections: int
     outage_s: float
     waiting: int
@@ -68,7 +71,11 @@ class Scale:
         drained = self.drained_s
         return [
             Row("Outage", f"{self.outage_s:.1f} s"),
-            Row("Accepted", f"{self.findings.accepted:,}"),
+            Row(
+                "Accepted",
+                f"{self.findings.accepted:,} of {self.offered:,}",
+                0 < self.findings.accepted == self.offered,
+            ),
             Row("  of which corrections", f"{self.corrections:,}", self.corrections > 0),
             Row("  replaced by one before they could go", f"{self.findings.superseded:,}"),
             Row("  waiting when the link came back", f"{self.waiting:,}", self.waiting > 0),
@@ -93,7 +100,7 @@ class Scale:
                 drained is not None and drained <= DRAINED_WITHIN_S,
             ),
             *self.findings.rows(),
-            Row(f"Memory (at the cut, end, most, growth of one ≤ {GROWTH_MB:.0f})", ""),
+            Row(f"Memory (cut, end, most, growth of one ≤ {GROWTH_MB:.0f})", ""),
             *[
                 Row(
                     f"  {one.name}{f' ({one.processes})' if one.processes > 1 else ''}",
@@ -114,6 +121,7 @@ class Scale:
             "ok": self.good,
             "missed": [row.what.strip() for row in self.rows() if row.good is False],
             "outage_s": round(self.outage_s, 3),
+            "offered": self.offered,
             "corrections": self.corrections,
             "waiting_at_return": self.waiting,
             **{f"accept_{times.phase}_p50_s": rounded(times.p50_s) for times in self.answers},
@@ -130,17 +138,18 @@ class Scale:
         }
 
 
-def judge(facts: Facts, footprints: Sequence[Footprint]) -> Scale:
-    """The verdict on what was seen."""
+def judge(facts: Facts, footprints: Sequence[Footprint], offered: int) -> Scale:
+    """The verdict on what was seen. `offered`: how many sheets the teams were to send, corrections included."""
     late = waited(facts)
     seen_after = [seen - facts.returned_s for seen in facts.seen_s.values() if seen > facts.returned_s]
     return Scale(
         findings=compare(facts),
+        offered=offered,
         corrections=sum(sheet.version > 1 for sheet in facts.taken),
         outage_s=facts.outage_s,
         waiting=len(late),
         answers=tuple(times for phase in Phase if (times := _times(facts, phase)) is not None),
-        late_s=quantile((sheet.late_s for sheet in facts.taken), 0.99),
+        late_s=quantile((sheet.late_s for sheet in facts.taken if sheet.phase is not Phase.BEFORE), 0.99),
         first_s=min(late, default=None),
         drained_s=max(seen_after, default=None),
         footprints=tuple(footprints),

@@ -63,7 +63,7 @@ class Teams:
         self._urls = itertools.cycle([f"{address}/api/v1/submissions" for address in addresses])
         self._clock = clock
         self._due: list[tuple[float, int, Errand, str | None]] = []
-        self._later: list[tuple[Errand, str]] = []
+        self._later: list[tuple[Errand, str]] | None = []
         self._numbers = itertools.count()
         self._work = threading.Condition()
         self._busy = 0
@@ -112,9 +112,9 @@ class Teams:
         """The link is back: send what waits for that, spread over the next `over_s` seconds."""
         start = self._clock.monotonic()
         with self._work:
-            for each, corrects in self._later:
+            for each, corrects in self._later or []:
                 self._put(start + rng.uniform(0, over_s), each, corrects)
-            self._later = []
+            self._later = None
 
     def _put(self, at_s: float, what: Errand, corrects: str | None) -> None:
         heapq.heappush(self._due, (at_s, next(self._numbers), what, corrects))
@@ -160,10 +160,10 @@ class Teams:
         self.taken.append(Taken(what.place, phase, ids, answer["digest"], what.rows, took_s, what.version, late_s))
         if what.then is not None:
             with self._work:
-                if what.then_after_s is None:
+                if what.then_after_s is None and self._later is not None:
                     self._later.append((what.then, answer["id"]))
                 else:
-                    self._put(answered + what.then_after_s, what.then, answer["id"])
+                    self._put(answered + (what.then_after_s or 0.0), what.then, answer["id"])
 
     def _post(self, session: requests.Session, what: Errand, key: str, corrects: str | None) -> dict[str, Any]:
         """The node's answer to one POST.

@@ -67,6 +67,10 @@ def facts(slow: dict[Phase, int] | None = None, drained_s: float = 30.0, **chang
 FLAT = [Footprint("web-1", 1, 90.0, 95.0, 150.0, GROWTH_MB), Footprint("worker-1", 1, 88.0, 80.0, 92.0, -8.0)]
 
 
+def verdict(seen: Facts, footprints: list[Footprint], offered: int = 3 * POSTS + 1) -> Scale:
+    return judge(seen, footprints, offered)
+
+
 def missed(scale: Scale) -> object:
     return scale.as_dict()["missed"]
 
@@ -74,16 +78,16 @@ def missed(scale: Scale) -> object:
 def test_a_saturday_is_good_when_each_figure_is_just_within_its_bound() -> None:
     within = dict.fromkeys(Phase, POSTS // 100)
 
-    scale = judge(facts(within, drained_s=DRAINED_WITHIN_S), FLAT)
+    scale = verdict(facts(within, drained_s=DRAINED_WITHIN_S), FLAT)
 
     assert scale.good, missed(scale)
     assert scale.as_dict()["ok"] is True
-    assert (scale.corrections, scale.waiting, scale.findings.accepted) == (1, POSTS, 3 * POSTS + 1)
+    assert (scale.offered, scale.corrections, scale.waiting, scale.findings.accepted) == (601, 1, POSTS, 601)
 
 
 @pytest.mark.parametrize("phase", [Phase.DURING, Phase.AFTER])
 def test_the_phase_is_named_when_more_than_one_post_in_a_hundred_was_slow(phase: Phase) -> None:
-    scale = judge(facts({phase: POSTS // 100 + 2}), FLAT)
+    scale = verdict(facts({phase: POSTS // 100 + 2}), FLAT)
 
     assert not scale.good
     [line] = [row for row in scale.rows() if row.good is False]
@@ -92,25 +96,33 @@ def test_the_phase_is_named_when_more_than_one_post_in_a_hundred_was_slow(phase:
 
 
 def test_a_saturday_is_bad_when_the_backlog_takes_longer_than_promised() -> None:
-    scale = judge(facts(drained_s=DRAINED_WITHIN_S + 0.1), FLAT)
+    scale = verdict(facts(drained_s=DRAINED_WITHIN_S + 0.1), FLAT)
 
     assert not scale.good
     assert missed(scale) == ["All published after the return (≤ 120 s)"]
     assert "published exactly once" in scale.sentence
 
 
+def test_a_saturday_is_bad_when_a_team_came_to_no_answer() -> None:
+    scale = verdict(facts(), FLAT, offered=3 * POSTS + 2)
+
+    assert not scale.good
+    assert missed(scale) == ["Accepted"]
+
+
 def test_nothing_was_shown_when_the_clients_could_not_send_in_time() -> None:
     well = facts()
-    late = [replace(sheet, late_s=2 * ACCEPT_P99_S) for sheet in well.taken[:20]]
+    late = [replace(sheet, late_s=2 * ACCEPT_P99_S) for sheet in well.taken]
 
-    scale = judge(replace(well, taken=[*late, *well.taken[20:]]), FLAT)
+    assert verdict(replace(well, taken=[*late[:POSTS], *well.taken[POSTS:]]), FLAT).good  # sent all at once
+    scale = verdict(replace(well, taken=[*well.taken[:POSTS], *late[POSTS:]]), FLAT)
 
     assert not scale.good
     assert "left their client late" in str(missed(scale))
 
 
 def test_the_process_is_named_when_it_grew() -> None:
-    scale = judge(facts(), [*FLAT, Footprint("web-2", 1, 90.0, 120.0, 140.0, GROWTH_MB + 0.1)])
+    scale = verdict(facts(), [*FLAT, Footprint("web-2", 1, 90.0, 120.0, 140.0, GROWTH_MB + 0.1)])
 
     assert not scale.good
     assert missed(scale) == ["web-2"]
@@ -119,14 +131,14 @@ def test_the_process_is_named_when_it_grew() -> None:
 def test_a_saturday_is_bad_when_a_sheet_is_lost_and_all_is_fast() -> None:
     well = facts()
 
-    scale = judge(replace(well, receipts=well.receipts[1:]), FLAT)
+    scale = verdict(replace(well, receipts=well.receipts[1:]), FLAT)
 
     assert not scale.good
     assert "Lost" in str(missed(scale))
 
 
 def test_nothing_was_rehearsed_when_nothing_waited_or_nobody_corrected() -> None:
-    assert not judge(facts(seen_s={}), FLAT).good
+    assert not verdict(facts(seen_s={}), FLAT).good
     well = facts()
     uncorrected = replace(well, taken=well.taken[:-1], receipts=well.receipts[:-1])
-    assert "of which corrections" in str(missed(judge(uncorrected, FLAT)))
+    assert "of which corrections" in str(missed(verdict(uncorrected, FLAT)))
