@@ -21,7 +21,7 @@ CORRECTED = 0.12
 """The share of events that send a correction, half of them while the master is away, half when it is back."""
 
 BACK_S = 20 * 60.0
-"""How long corrections go on coming after the link's return."""
+"""How long corrections go on coming after the link's return, and the longest that a team takes to find its mistake."""
 
 
 def timetable(rng: random.Random, events: int, compressed: float) -> list[float]:
@@ -39,7 +39,7 @@ def _one(rng: random.Random) -> float:
 
 def corrected_after(rng: random.Random, compressed: float) -> float | None:
     """How long after its answer an event corrects what it sent; None: after the link's return."""
-    return None if rng.random() < 0.5 else rng.expovariate(1 / _CORRECTED_AFTER_S) / compressed
+    return None if rng.random() < 0.5 else min(BACK_S, rng.expovariate(1 / _CORRECTED_AFTER_S)) / compressed
 
 
 def roads(rng: random.Random, compressed: float) -> Iterator[tuple[Road, float]]:

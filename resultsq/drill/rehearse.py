@@ -84,12 +84,18 @@ class Cast:
 
     def all_published(self) -> bool:
         """Whether the newest version of everything that was taken has been seen at the master."""
+        if not self.teams.done:  # asked first: what is answered later would not be looked for
+            return False
         newest = {sheet.place: sheet for sheet in list(self.teams.taken)}  # a correction is answered after its first
-        return self.teams.done and all(sheet.ids <= self.witness.seen_s.keys() for sheet in newest.values())
+        return all(sheet.ids <= self.witness.seen_s.keys() for sheet in newest.values())
 
     def see_the_end(self) -> None:
         """The link is back: wait until all is published, or until nothing moves any more."""
-        self.stage.wait_while_it_moves(self.all_published, lambda: len(self.witness.seen_s), STALLED_S)
+
+        def progress() -> int:
+            return self.teams.answered + len(self.witness.seen_s)
+
+        self.stage.wait_while_it_moves(self.all_published, progress, STALLED_S)
 
     def facts(self, outage_s: float, returned_s: float) -> Facts:
         """What the teams were told, what the node says and what the master has.
