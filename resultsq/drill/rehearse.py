@@ -89,13 +89,14 @@ class Cast:
         newest = {sheet.place: sheet for sheet in list(self.teams.taken)}  # a correction is answered after its first
         return all(sheet.ids <= self.witness.seen_s.keys() for sheet in newest.values())
 
-    def see_the_end(self) -> None:
-        """The link is back: wait until all is published, or until nothing moves any more."""
+    def see_the_end(self, teams_rest_s: float = 0.0) -> None:
+        """The link is back: wait until all is published, or until nothing moves any more. `teams_rest_s`: how long it
+        may be between one team and the next."""
 
         def progress() -> int:
             return self.teams.answered + len(self.witness.seen_s)
 
-        self.stage.wait_while_it_moves(self.all_published, progress, STALLED_S)
+        self.stage.wait_while_it_moves(self.all_published, progress, STALLED_S + teams_rest_s)
 
     def facts(self, outage_s: float, returned_s: float) -> Facts:
         """What the teams were told, what the node says and what the master has.

@@ -105,8 +105,9 @@ def _rehearse(plan: Plan, stage: Stage, screen: Screen) -> Scale:
         screen.link(Road.PASS)
         screen.step("The link is back: corrections go on coming")
         teams.phase = Phase.AFTER
-        teams.send_the_rest(morning.BACK_S / plan.compressed, rng)
-        cast.see_the_end()
+        back_s = morning.BACK_S / plan.compressed
+        teams.send_the_rest(back_s, rng)
+        cast.see_the_end(back_s)
         footprints = memory.footprints()
 
         screen.step("Comparing what the master has with what the teams sent")

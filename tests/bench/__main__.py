@@ -1,7 +1,7 @@
 """resultsq and what people would use instead, side by side: `python -m tests.bench [--short] [--json OUT] [SCENARIO…]`.
 
 Same sheets, same master, same link, same machine, one run. Prints one Markdown table; writes one JSON file and, beside
-it, charts as SVG. The exit status is 1 only where something of resultsq's was lost or doubled.
+it, charts as SVG. The exit status is 1 only where something of resultsq's was lost, doubled or out of order.
 """
 
 import argparse
@@ -52,7 +52,7 @@ def main() -> int:
     if chosen.json:
         report.write(chosen.json)
     for result in report.harmed:
-        print(f"Lost or doubled: {result.scenario}, {result.case}.", file=sys.stderr)
+        print(f"Lost, doubled or out of order: {result.scenario}, {result.case}.", file=sys.stderr)
     return 1 if report.harmed else 0
 
 

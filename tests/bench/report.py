@@ -25,8 +25,8 @@ class Result:
 
     @property
     def harmed(self) -> bool:
-        """Something of ours was lost or doubled."""
-        return self.who == OURS and any(self.figures.get(name) for name in ("lost", "doubled"))
+        """Something of ours was lost, doubled or published in the wrong order."""
+        return self.who == OURS and any(self.figures.get(name) for name in ("lost", "doubled", "disordered"))
 
 
 @dataclass
