@@ -13,6 +13,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from resultsq.domain.errors import InputRefused
 from resultsq.domain.submission import State
+from resultsq.domain.words import say
 
 _MANY = frozenset({"events", "states"})
 _TIMES = ("accepted_from", "accepted_to")
@@ -70,7 +71,9 @@ class Filter(BaseModel):
             return cls.model_validate(found)
         except ValidationError as error:
             first = error.errors()[0]
-            raise InputRefused(f"The filter {first['loc'][0]} makes no sense: {first['msg']}.") from None
+            raise InputRefused(
+                say("The filter {name} makes no sense: {reason}.", name=first["loc"][0], reason=first["msg"])
+            ) from None
 
     def pairs(self) -> list[tuple[str, str]]:
         """What `parse` reads: only the parts that say something, always in the same order."""

@@ -12,6 +12,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from resultsq.domain.words import say
+
 
 class Severity(StrEnum):
     """How much a problem matters."""
@@ -82,7 +84,7 @@ class Rule:
         return Problem(
             code=self.code,
             severity=self.severity,
-            message=self.sentence.format(**values),
+            message=say(self.sentence, **values),
             where=tuple(where),
             fixes=tuple(fixes),
         )

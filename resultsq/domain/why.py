@@ -6,46 +6,49 @@ from datetime import datetime
 from resultsq.domain.link import LinkState
 from resultsq.domain.outcome import Cause
 from resultsq.domain.submission import State
+from resultsq.domain.words import say, sentence
 
 CAUSES: dict[str, str] = {
-    Cause.DNS: "the master's name could not be resolved",
-    Cause.UNREACHABLE: "there was no route to the master",
-    Cause.REFUSED: "nothing was listening at the master's address",
-    Cause.RESET: "the connection was cut",
-    Cause.TIMEOUT: "no answer came in time",
-    Cause.SILENT: "the connection fell silent while a newer one worked",
-    Cause.TLS: "the certificate was not the master's",
-    Cause.NOT_OUR_MASTER: "something else than the master answered, such as a captive portal or a proxy",
-    Cause.MASTER_DOWN: "the master said that it cannot work at present",
-    Cause.BUSY: "the master was too busy",
-    Cause.DATABASE: "the master's database did not take it",
-    Cause.SURPRISE: "resultsq itself failed; its log says where",
-    Cause.WORKER_GONE: "the worker stopped with it in hand, so its end is not known",
-    "unauthorised": "the master refused this node's credentials",
-    "forbidden": "the master refused this node's credentials for this event",
-    "conflict": "another sheet is published there",
+    Cause.DNS: sentence("the master's name could not be resolved"),
+    Cause.UNREACHABLE: sentence("there was no route to the master"),
+    Cause.REFUSED: sentence("nothing was listening at the master's address"),
+    Cause.RESET: sentence("the connection was cut"),
+    Cause.TIMEOUT: sentence("no answer came in time"),
+    Cause.SILENT: sentence("the connection fell silent while a newer one worked"),
+    Cause.TLS: sentence("the certificate was not the master's"),
+    Cause.NOT_OUR_MASTER: sentence("something else than the master answered, such as a captive portal or a proxy"),
+    Cause.MASTER_DOWN: sentence("the master said that it cannot work at present"),
+    Cause.BUSY: sentence("the master was too busy"),
+    Cause.DATABASE: sentence("the master's database did not take it"),
+    Cause.SURPRISE: sentence("resultsq itself failed; its log says where"),
+    Cause.WORKER_GONE: sentence("the worker stopped with it in hand, so its end is not known"),
+    "unauthorised": sentence("the master refused this node's credentials"),
+    "forbidden": sentence("the master refused this node's credentials for this event"),
+    "conflict": sentence("another sheet is published there"),
 }
 """What a cause means, as the second half of a sentence; a rejection's own code is not among them."""
 
 
 def cause_text(cause: str | None) -> str:
     """The cause for people; a code that has no words stands for itself."""
-    return "" if cause is None else CAUSES.get(cause, cause)
+    return "" if cause is None else say(CAUSES[cause]) if cause in CAUSES else cause
 
 
 def spell(seconds: float) -> str:
     """A duration as people say it, in its two largest units: `40 s`, `12 min`, `3 h 5 min`, `2 d 4 h`."""
     whole = max(0, round(seconds))
     if whole < 120:
-        return f"{whole} s"
+        return say("{seconds} s", seconds=whole)
     minutes = whole // 60
     if minutes < 120:
-        return f"{minutes} min"
+        return say("{minutes} min", minutes=minutes)
     hours, minutes = divmod(minutes, 60)
     if hours < 48:
-        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+        return (
+            say("{hours} h {minutes} min", hours=hours, minutes=minutes) if minutes else say("{hours} h", hours=hours)
+        )
     days, hours = divmod(hours, 24)
-    return f"{days} d {hours} h" if hours else f"{days} d"
+    return say("{days} d {hours} h", days=days, hours=hours) if hours else say("{days} d", days=days)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """`sentence` has named gaps (`%(n)s`), which `values` fill: one text to translate. `until`: when what it waits
+    """`sentence` has named gaps (`{n}`), which `values` fill: one text to translate. `until`: when what it waits
     for is due. `person`: it does not heal by itself."""
 
     sentence: str
@@ -90,7 +93,7 @@ class Why:
     person: bool = False
 
     def __str__(self) -> str:
-        return self.sentence % self.values if self.values else self.sentence
+        return say(self.sentence, **self.values)
 
 
 def why(now: datetime, it: Standing) -> Why:
@@ -106,7 +109,7 @@ def why(now: datetime, it: Standing) -> Why:
             return Why("It was taken back before the master had it. It is never sent, unless that is undone.")
         case State.REJECTED:
             return Why(
-                "The master will never take it like this (%(code)s). It waits for a correction by the team.",
+                "The master will never take it like this ({code}). It waits for a correction by the team.",
                 {"code": it.cause or "rejected"},
                 person=True,
             )
@@ -123,7 +126,7 @@ def _queued(now: datetime, it: Standing) -> Why:
         return _held(it.hold)
     if it.blocked:
         return Why(
-            "It corrects version %(version)s, whose end is not known yet, and goes as soon as that is settled.",
+            "It corrects version {version}, whose end is not known yet, and goes as soon as that is settled.",
             {"version": it.predecessor or "?"},
         )
     if not it.worker_alive or it.link is None:
@@ -145,7 +148,7 @@ def _queued(now: datetime, it: Standing) -> Why:
     if it.next_attempt_at is not None and it.next_attempt_at > now:
         return _put_off(it, it.next_attempt_at)
     if it.ahead:
-        return Why("It may go now; %(ahead)s are claimed before it.", {"ahead": it.ahead})
+        return Why("It may go now; {ahead} are claimed before it.", {"ahead": it.ahead})
     return Why("It may go now and is claimed next.")
 
 
@@ -156,12 +159,12 @@ def _held(hold: HoldFact) -> Why:
 
 
 _HELD = {
-    ("destination", True): "%(who)s holds everything (%(reason)s). It is kept until that is released.",
-    ("destination", False): "%(who)s holds everything (%(reason)s). It goes when that ends.",
-    ("event", True): "%(who)s holds this event (%(reason)s). It is kept until that is released.",
-    ("event", False): "%(who)s holds this event (%(reason)s). It goes when that ends.",
-    ("submission", True): "%(who)s holds this submission (%(reason)s). It is kept until that is released.",
-    ("submission", False): "%(who)s holds this submission (%(reason)s). It goes when that ends.",
+    ("destination", True): sentence("{who} holds everything ({reason}). It is kept until that is released."),
+    ("destination", False): sentence("{who} holds everything ({reason}). It goes when that ends."),
+    ("event", True): sentence("{who} holds this event ({reason}). It is kept until that is released."),
+    ("event", False): sentence("{who} holds this event ({reason}). It goes when that ends."),
+    ("submission", True): sentence("{who} holds this submission ({reason}). It is kept until that is released."),
+    ("submission", False): sentence("{who} holds this submission ({reason}). It goes when that ends."),
 }
 
 
@@ -170,10 +173,13 @@ def _cut_off(link: LinkState, next_probe_at: datetime | None) -> Why:
 
 
 _CUT_OFF = {
-    LinkState.DOWN: "The master cannot be reached. It goes by itself when the link is back.",
-    LinkState.MASTER_DOWN: "The master answers that it cannot work. It goes by itself when the master is back.",
-    LinkState.NOT_OUR_MASTER: "Something else answers in the master's place. "
-    "It goes by itself when the master answers again.",
+    LinkState.DOWN: sentence("The master cannot be reached. It goes by itself when the link is back."),
+    LinkState.MASTER_DOWN: sentence(
+        "The master answers that it cannot work. It goes by itself when the master is back."
+    ),
+    LinkState.NOT_OUR_MASTER: sentence(
+        "Something else answers in the master's place. It goes by itself when the master answers again."
+    ),
 }
 
 
@@ -181,10 +187,10 @@ def _put_off(it: Standing, until: datetime) -> Why:
     values: dict[str, object] = {"cause": cause_text(it.cause), "failures": it.failures}
     match it.wait_for:
         case "master":
-            return Why("The master asked for this pause (%(cause)s); that is obeyed.", values, until)
+            return Why("The master asked for this pause ({cause}); that is obeyed.", values, until)
         case _ if it.cause is None:
             return Why("Its next attempt is set for later.", until=until)
         case _:
             return Why(
-                "The last attempt did not get through: %(cause)s. After %(failures)s in a row it pauses.", values, until
+                "The last attempt did not get through: {cause}. After {failures} in a row it pauses.", values, until
             )

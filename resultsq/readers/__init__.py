@@ -8,6 +8,7 @@ from itertools import islice
 
 from resultsq.domain.event_files import FileKind, ReadFile, ScannerFile, StopwatchFile, TableFile, Text
 from resultsq.domain.ports import Reader
+from resultsq.domain.words import say, sentence
 from resultsq.readers import scanner, startofevent, table, webfms
 from resultsq.readers.marks import quoted
 from resultsq.readers.rules import UNKNOWN_SHAPE, WRONG_SLOT, refused
@@ -33,6 +34,11 @@ READERS: dict[str, Reader] = {
 }
 """Every format that is read, in the order of asking."""
 
+_SLOTS = {
+    FileKind.STOPWATCH: sentence("stopwatch"),
+    FileKind.SCANNER: sentence("scanner"),
+    FileKind.TABLE: sentence("table"),
+}
 _MISREADS = 10
 """A scanner file may begin with misreads: so many lines are looked at before giving up on it."""
 
@@ -44,7 +50,7 @@ def read(name: str, content: bytes, slot: FileKind | None = None) -> ReadFile:
     text = text_of(name, content)
     reader = _reader_of(text)
     if slot not in (None, reader.KIND):
-        raise refused(WRONG_SLOT, name, 1, kind=reader.KIND, slot=slot)
+        raise refused(WRONG_SLOT, name, 1, kind=say(_SLOTS[reader.KIND]), slot=say(_SLOTS[slot or reader.KIND]))
     return reader.read(text)
 
 

@@ -5,6 +5,7 @@ import csv
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from resultsq.domain.words import say
 from resultsq.readers.marks import Unreadable, quoted
 
 Wanted = Mapping[str, Sequence[str]]
@@ -25,7 +26,7 @@ class Columns(NamedTuple):
         :raises Unreadable: where a quoted cell has no end, or a cell stands beyond the header."""
         cells = _split(line, self.delimiter)
         if any(cells[self.width :]):
-            raise Unreadable(f"{quoted(line)} has more cells than the header")
+            raise Unreadable(say("{text} has more cells than the header", text=quoted(line)))
         return {name: cells[at] if at < len(cells) else "" for name, at in self.at.items()}
 
 
@@ -46,7 +47,7 @@ def _match(line: str, delimiter: str, wanted: Wanted) -> Columns:
     for column, aliases in wanted.items():
         if alias := next((alias for alias in aliases if alias in names), None):
             if names.count(alias) > 1:
-                raise Unreadable(f"two columns are called {alias}")
+                raise Unreadable(say("two columns are called {alias}", alias=alias))
             at[column] = names.index(alias)
     known = {alias for aliases in wanted.values() for alias in aliases}
     return Columns(delimiter, at, len(names), known.issuperset(names))
@@ -58,7 +59,7 @@ def _split(line: str, delimiter: str) -> list[str]:
     try:
         return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter, strict=True))]
     except csv.Error:
-        raise Unreadable(f"the quotation marks of {quoted(line)} do not match") from None
+        raise Unreadable(say("the quotation marks of {text} do not match", text=quoted(line))) from None
 
 
 def _plain(cell: str) -> str:

@@ -12,6 +12,7 @@ from datetime import date
 from typing import Final
 
 from resultsq.domain.event_files import AsideLine, FileKind, ScannerFile, ScanRow, Text
+from resultsq.domain.words import say, say_many
 from resultsq.readers.marks import Unreadable, quoted, read_athlete, read_token
 from resultsq.readers.rules import NO_ROWS, refused
 from resultsq.readers.text import check_rows
@@ -49,7 +50,7 @@ def read(text: Text) -> ScannerFile:
     check_rows(text, len(rows) + len(aside))
     if rows and rows[-1].line == len(text.lines) and _cut_off(text):
         last = rows.pop()
-        aside.append(AsideLine(last.line, text.lines[-1], "the file ends in the middle of its token"))
+        aside.append(AsideLine(last.line, text.lines[-1], say("the file ends in the middle of its token")))
     return ScannerFile(
         name=text.name,
         digest=text.digest,
@@ -73,13 +74,19 @@ def scan(line: str) -> tuple[str | None, int | None]:
             return athlete, number
     fields = [field.strip() for field in line.split(",")]
     if not 2 <= len(fields) <= 3:
-        plural = "" if len(fields) == 1 else "s"
-        raise Unreadable(f"{quoted(line)} has {len(fields)} field{plural} instead of athlete, token and clock")
+        raise Unreadable(
+            say_many(
+                "{text} has one field instead of athlete, token and clock",
+                "{text} has {number} fields instead of athlete, token and clock",
+                len(fields),
+                text=quoted(line),
+            )
+        )
     first, second = ("" if field.lower() == "null" else field for field in fields[:2])
     if not first and not second:
-        raise Unreadable("it has neither an athlete nor a finish token")
+        raise Unreadable(say("it has neither an athlete nor a finish token"))
     if first.startswith("P") and second.startswith("A"):
-        raise Unreadable(f"{quoted(line)} has the athlete and the finish token the wrong way round")
+        raise Unreadable(say("{text} has the athlete and the finish token the wrong way round", text=quoted(line)))
     # one of the two is no mark, and its reader says so
     return read_athlete(first) if first else None, read_token(second)
 

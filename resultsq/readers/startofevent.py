@@ -15,6 +15,7 @@ from typing import Final
 
 from resultsq.domain.event_files import AsideLine, FileKind, StopwatchFile, Text, TimeRow
 from resultsq.domain.problem import Problem, Where
+from resultsq.domain.words import say, say_many
 from resultsq.readers.marks import TIME, Unreadable, cut_off, quoted, read_time
 from resultsq.readers.rules import (
     DOUBLE_TAP_DROPPED,
@@ -63,11 +64,11 @@ def read(text: Text) -> StopwatchFile:
             marked = True
             idle += 1
         else:
-            bad[at] = "it comes after the ENDOFEVENT line" if ended else _reason(line)
+            bad[at] = say("it comes after the ENDOFEVENT line") if ended else _reason(line)
     if rows and rows[-1].line == len(text.lines) and not text.ends_whole:
         times = [text.lines[row.line - 1].rsplit(",", 1)[1].strip() for row in rows]
         if cut_off(times[-1], times[:-1]):
-            bad[len(text.lines)] = f"{quoted(times[-1])} is cut off, and the file ends there"
+            bad[len(text.lines)] = say("{text} is cut off, and the file ends there", text=quoted(times[-1]))
     if bad:
         raise bad_lines(text.name, bad)
     check_rows(text, len(rows))
@@ -80,7 +81,7 @@ def read(text: Text) -> StopwatchFile:
         lines=len(text.lines),
         idle=idle,
         rows=tuple(rows[taps:]),
-        aside=tuple(AsideLine(tap.line, text.lines[tap.line - 1], "a double tap") for tap in rows[:taps]),
+        aside=tuple(AsideLine(tap.line, text.lines[tap.line - 1], say("a double tap")) for tap in rows[:taps]),
         problems=tuple(_oddities(text.name, rows, numbers, taps, ended)),
     )
 
@@ -88,12 +89,17 @@ def read(text: Text) -> StopwatchFile:
 def _reason(line: str) -> str:
     fields = line.split(",")
     if len(fields) != 3:
-        return f"{quoted(line)} has {len(fields)} fields instead of number, clock and time"
+        return say_many(
+            "{text} has one field instead of number, clock and time",
+            "{text} has {number} fields instead of number, clock and time",
+            len(fields),
+            text=quoted(line),
+        )
     try:
         read_time(fields[2])
     except Unreadable as reason:
         return str(reason)
-    return f"{quoted(fields[0])} is not the number of a row"
+    return say("{text} is not the number of a row", text=quoted(fields[0]))
 
 
 def _oddities(name: str, rows: list[TimeRow], numbers: list[int], taps: int, ended: bool) -> list[Problem]:

@@ -11,6 +11,7 @@ import re
 from typing import Final
 
 from resultsq.domain.event_files import FileKind, TableFile, TableRow, Text
+from resultsq.domain.words import say
 from resultsq.readers.columns import Columns, columns
 from resultsq.readers.marks import Unreadable, quoted, read_athlete, read_time
 from resultsq.readers.rules import NO_ROWS, bad_lines, refused
@@ -73,7 +74,7 @@ def _row(line: int, place: int, cells: dict[str, str]) -> TableRow:
     position, time, athlete = cells.get("position"), cells.get("time"), cells.get("athlete", "")
     if position is not None:
         if not _POSITION.fullmatch(position):
-            raise Unreadable(f"{quoted(position)} is not a position, which is a number from 1")
+            raise Unreadable(say("{text} is not a position, which is a number from 1", text=quoted(position)))
         place = int(position)
     return TableRow(
         line,

@@ -5,6 +5,7 @@ import hashlib
 import re
 
 from resultsq.domain.event_files import Text
+from resultsq.domain.words import say, sentence
 from resultsq.readers.rules import ARCHIVE, CONTROL_BYTES, EMPTY, LINE_TOO_LONG, TOO_LARGE, TOO_MANY_ROWS, refused
 
 MAX_BYTES = 8 * 1024 * 1024
@@ -19,22 +20,22 @@ _MAX_LINES = 3 * MAX_ROWS
 _BOM = b"\xef\xbb\xbf"
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _NOT_TEXT = {
-    b"PK\x03\x04": "a zip archive or a spreadsheet",
-    b"PK\x05\x06": "an empty zip archive",
-    b"\x1f\x8b": "a gzip archive",
-    b"BZh": "a bzip2 archive",
-    b"\xfd7zXZ\x00": "an xz archive",
-    b"7z\xbc\xaf\x27\x1c": "a 7-Zip archive",
-    b"Rar!\x1a\x07": "a RAR archive",
-    b"\x28\xb5\x2f\xfd": "a Zstandard archive",
-    b"\xd0\xcf\x11\xe0": "an old Office document",
-    b"%PDF": "a PDF",
-    b"\x89PNG": "a picture",
-    b"\xff\xd8\xff": "a picture",
-    b"GIF8": "a picture",
-    b"II*\x00": "a picture",
-    b"MM\x00*": "a picture",
-    b"RIFF": "a picture or a recording",
+    b"PK\x03\x04": sentence("a zip archive or a spreadsheet"),
+    b"PK\x05\x06": sentence("an empty zip archive"),
+    b"\x1f\x8b": sentence("a gzip archive"),
+    b"BZh": sentence("a bzip2 archive"),
+    b"\xfd7zXZ\x00": sentence("an xz archive"),
+    b"7z\xbc\xaf\x27\x1c": sentence("a 7-Zip archive"),
+    b"Rar!\x1a\x07": sentence("a RAR archive"),
+    b"\x28\xb5\x2f\xfd": sentence("a Zstandard archive"),
+    b"\xd0\xcf\x11\xe0": sentence("an old Office document"),
+    b"%PDF": sentence("a PDF"),
+    b"\x89PNG": sentence("a picture"),
+    b"\xff\xd8\xff": sentence("a picture"),
+    b"GIF8": sentence("a picture"),
+    b"II*\x00": sentence("a picture"),
+    b"MM\x00*": sentence("a picture"),
+    b"RIFF": sentence("a picture or a recording"),
 }
 _WINDOWS_1252 = bytes(range(256)).decode("cp1252", errors="replace")
 _HEIF = slice(4, 8)  # photographs of telephones: the mark stands after a length
@@ -49,9 +50,9 @@ def text_of(name: str, content: bytes) -> Text:
         raise refused(TOO_LARGE, name, 1, limit=MAX_BYTES // 1024 // 1024)
     for start, what in _NOT_TEXT.items():
         if content.startswith(start):
-            raise refused(ARCHIVE, name, 1, what=what)
+            raise refused(ARCHIVE, name, 1, what=say(what))
     if content[_HEIF] == b"ftyp":
-        raise refused(ARCHIVE, name, 1, what="a picture or a film")
+        raise refused(ARCHIVE, name, 1, what=say("a picture or a film"))
     digest = hashlib.sha256(content).hexdigest()[:16]
     content = content.removeprefix(_BOM)
     if control := _CONTROL.search(content):

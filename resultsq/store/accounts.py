@@ -17,13 +17,14 @@ from sqlalchemy import Connection, Row, Select, insert, select, update
 
 from resultsq.domain.errors import InputRefused, NotThere
 from resultsq.domain.role import Role
+from resultsq.domain.words import say, sentence
 from resultsq.store.tables import Account as Stored
 from resultsq.store.tables import AccountEvent, Event, PasswordLink
 
 LINK_LIFE = timedelta(hours=24)
 PASSWORD_MIN, PASSWORD_MAX = 8, 200
 _NAME_MAX = 100
-_NO_LINK = "This link is good no more: it was used, or is older than a day. Ask an operator for a new one."
+_NO_LINK = sentence("This link is good no more: it was used, or is older than a day. Ask an operator for a new one.")
 
 _hasher = PasswordHasher()
 
@@ -53,7 +54,13 @@ def hash_password(password: str) -> str:
 
     :raises InputRefused: it is too short or too long."""
     if not PASSWORD_MIN <= len(password) <= PASSWORD_MAX:
-        raise InputRefused(f"A password has {PASSWORD_MIN} to {PASSWORD_MAX} characters.")
+        raise InputRefused(
+            say(
+                "A password has {PASSWORD_MIN} to {PASSWORD_MAX} characters.",
+                PASSWORD_MIN=PASSWORD_MIN,
+                PASSWORD_MAX=PASSWORD_MAX,
+            )
+        )
     return _hasher.hash(password)
 
 
@@ -64,19 +71,21 @@ def add(conn: Connection, now: datetime, name: str, password_hash: str, role: Ro
     :raises NotThere: there is no such event."""
     slugs = sorted(set(events))
     if not 0 < len(name) <= _NAME_MAX or name != name.strip() or not name.isprintable():
-        raise InputRefused(f"An account's name has 1 to {_NAME_MAX} characters, without blanks around it.")
+        raise InputRefused(
+            say("An account's name has 1 to {most} characters, without blanks around it.", most=_NAME_MAX)
+        )
     if (role is Role.TEAM) != bool(slugs):
         raise InputRefused(
-            "A team account belongs to at least one event: name it."
+            say("A team account belongs to at least one event: name it.")
             if role is Role.TEAM
-            else f"An account with the role {role} sees all events: name none."
+            else say("An account with the role {role} sees all events: name none.", role=role)
         )
     if conn.execute(select(Stored.id).where(Stored.name == name)).first() is not None:
-        raise InputRefused(f"There is already an account called {name}. Nothing was changed.")
+        raise InputRefused(say("There is already an account called {name}. Nothing was changed.", name=name))
     ids = {row.slug: row.id for row in conn.execute(select(Event.slug, Event.id).where(Event.slug.in_(slugs)))}
     for slug in slugs:
         if slug not in ids:
-            raise NotThere(f"There is no event called {slug} here. Add it first.")
+            raise NotThere(say("There is no event called {slug} here. Add it first.", slug=slug))
     account = conn.execute(
         insert(Stored).returning(Stored.id),
         {
@@ -146,7 +155,7 @@ def make_password_link(conn: Connection, now: datetime, name: str) -> str:
         select(Stored.id).where(Stored.name == name, Stored.disabled_at.is_(None))
     ).scalar_one_or_none()
     if account is None:
-        raise NotThere(f"There is no account called {name} that could log in.")
+        raise NotThere(say("There is no account called {name} that could log in.", name=name))
     secret = secrets.token_urlsafe(32)
     conn.execute(insert(PasswordLink), {"hash": _digest(secret), "account_id": account, "expires_at": now + LINK_LIFE})
     return secret
@@ -157,7 +166,7 @@ def demand_password_link(conn: Connection, now: datetime, secret: str) -> None:
 
     :raises NotThere: `use_password_link` would raise it too."""
     if conn.execute(_good_link(now, secret)).first() is None:
-        raise NotThere(_NO_LINK)
+        raise NotThere(say(_NO_LINK))
 
 
 def use_password_link(conn: Connection, now: datetime, secret: str, password_hash: str) -> str:
@@ -167,7 +176,7 @@ def use_password_link(conn: Connection, now: datetime, secret: str, password_has
     :raises NotThere: the link was never made, was used, is too old, or its account is disabled."""
     row = conn.execute(_good_link(now, secret).with_for_update(of=PasswordLink)).first()
     if row is None:
-        raise NotThere(_NO_LINK)
+        raise NotThere(say(_NO_LINK))
     conn.execute(
         update(PasswordLink)
         .where(PasswordLink.account_id == row.account_id, PasswordLink.used_at.is_(None))
@@ -196,7 +205,7 @@ def _digest(secret: str) -> str:
 
 def _change(conn: Connection, name: str, **values: object) -> None:
     if not conn.execute(update(Stored).where(Stored.name == name).values(**values)).rowcount:
-        raise NotThere(f"There is no account called {name}.")
+        raise NotThere(say("There is no account called {name}.", name=name))
 
 
 def _with_events(conn: Connection, row: Row[Any]) -> Account:

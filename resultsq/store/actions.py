@@ -21,6 +21,7 @@ from resultsq.clock import Clock
 from resultsq.domain.errors import HeadMoved, InputRefused, NotThere
 from resultsq.domain.filter import Filter
 from resultsq.domain.submission import State
+from resultsq.domain.words import say
 from resultsq.store import listing, outbox
 from resultsq.store.session import Database
 from resultsq.store.tables import Action, Audit, AuditSubmission, Event, Hold, Submission
@@ -121,7 +122,7 @@ def start_undo(database: Database, now: datetime, who: str, action: str, reason:
     target = {"action": action}
     with database.read() as conn:
         if conn.execute(select(Action.id).where(Action.id == action, Action.verb == Verb.WITHDRAW)).first() is None:
-            raise NotThere("There is no such withdrawal here.")
+            raise NotThere(say("There is no such withdrawal here."))
         extent = _extent(conn, target)
     return database.write(lambda conn: _start(conn, now, who, Verb.UNDO, target, reason, extent))
 
@@ -174,7 +175,7 @@ def cancel(conn: Connection, now: datetime, action: str, who: str) -> None:
     :raises NotThere: there is no such action."""
     row = conn.execute(select(Action).where(Action.id == action).with_for_update()).first()
     if row is None:
-        raise NotThere("There is no such action here.")
+        raise NotThere(say("There is no such action here."))
     if row.ended_at is None:
         conn.execute(update(Action).where(Action.id == action).values(cancelled=True, ended_at=now))
         _note(conn, now, who, "cancel", {"action": action}, row.total - row.done - row.skipped, "")
@@ -230,7 +231,7 @@ def release_hold(conn: Connection, now: datetime, who: str, hold: int, reason: s
         .returning(Hold.scope, Hold.event_id)
     ).first()
     if row is None:
-        raise NotThere("There is no such hold in force.")
+        raise NotThere(say("There is no such hold in force."))
     if row.scope == "submission":
         target = {"hold": hold}
         return _start(conn, now, who, Verb.RELEASE, target, reason, _extent(conn, target))
@@ -286,7 +287,7 @@ def _written(target: Target) -> dict[str, Any]:
     if isinstance(target, Filter):
         return {"filter": target.model_dump(mode="json", exclude_defaults=True)}
     if len(target) > MOST_IDS:
-        raise InputRefused(f"More than {MOST_IDS} submissions are named by a filter, not one by one.")
+        raise InputRefused(say("More than {most} submissions are named by a filter, not one by one.", most=MOST_IDS))
     return {"ids": sorted(set(target))}
 
 
@@ -328,7 +329,9 @@ def _verb(text: str) -> Verb:
     try:
         return Verb(text)
     except ValueError:
-        raise InputRefused(f"There is no such action; there are {', '.join(Verb)}. Nothing was changed.") from None
+        raise InputRefused(
+            say("There is no such action; there are {known}. Nothing was changed.", known=", ".join(Verb))
+        ) from None
 
 
 def _count(conn: Connection, where: Sequence[ColumnElement[bool]]) -> int:

@@ -11,6 +11,7 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from resultsq.domain.errors import Conflicting
+from resultsq.domain.words import say
 from resultsq.store.outbox import File
 from resultsq.store.tables import ClientKey, DraftFile
 from resultsq.store.tables import Draft as Stored
@@ -52,7 +53,7 @@ def save(conn: Connection, now: datetime, draft: Draft, files: Sequence[File] = 
     whose = (Stored.event_id == draft.event_id, Stored.account_id == draft.account_id)
     at = conn.execute(select(Stored.id, Stored.revision).where(*whose).with_for_update()).first()
     if draft.revision != (0 if at is None else at.revision):
-        raise DraftMoved("These results were changed since this page was shown, perhaps on another device.")
+        raise DraftMoved(say("These results were changed since this page was shown, perhaps on another device."))
     if at is None:
         made = insert(Stored).returning(Stored.id)
         row = {**values, "event_id": draft.event_id, "account_id": draft.account_id, "revision": 1}

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 
 from resultsq.domain.errors import InputRefused, NotThere
+from resultsq.domain.words import say
 from resultsq.store.tables import Event
 
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
@@ -36,7 +37,7 @@ def add(conn: Connection, now: datetime, slug: str, name: str, time_zone: str, c
     :raises InputRefused: the slug, the name or the time zone is none, or the slug is taken."""
     _check(slug, name, time_zone, country)
     if find(conn, slug) is not None:
-        raise InputRefused(f"There is already an event called {slug}. Nothing was changed.")
+        raise InputRefused(say("There is already an event called {slug}. Nothing was changed.", slug=slug))
     return _insert(conn, now, slug, name, time_zone, country)
 
 
@@ -52,7 +53,9 @@ def import_rows(
     for line, row in enumerate(rows, start=2):
         strange = {str(key) for key in row} - _COLUMNS
         if strange or not {"slug", "name"} <= row.keys():
-            raise InputRefused("The file's first line must be `slug,name`, with `timezone` and `country` if you like.")
+            raise InputRefused(
+                say("The file's first line must be `slug,name`, with `timezone` and `country` if you like.")
+            )
         slug, name = (row["slug"] or "").strip(), (row["name"] or "").strip()
         zone, country = (row.get("timezone") or "").strip() or default_zone, (row.get("country") or "").strip()
         if slug in known:
@@ -61,7 +64,7 @@ def import_rows(
         try:
             _check(slug, name, zone, country)
         except InputRefused as refused:
-            raise InputRefused(f"Line {line}: {refused} No event was added.") from None
+            raise InputRefused(say("Line {line}: {refused} No event was added.", line=line, refused=refused)) from None
         _insert(conn, now, slug, name, zone, country)
         known.add(slug)
         added += 1
@@ -84,7 +87,7 @@ def show_results(conn: Connection, event_id: int, shown: bool) -> None:
 
     :raises NotThere: there is no such event."""
     if not conn.execute(update(Event).where(Event.id == event_id).values(shows_results=shown)).rowcount:
-        raise NotThere("There is no such event here.")
+        raise NotThere(say("There is no such event here."))
 
 
 _SELECT = select(Event.id, Event.slug, Event.name, Event.time_zone, Event.country, Event.shows_results)
@@ -109,16 +112,22 @@ def _insert(conn: Connection, now: datetime, slug: str, name: str, time_zone: st
 def _check(slug: str, name: str, time_zone: str, country: str) -> None:
     if not SLUG.fullmatch(slug):
         raise InputRefused(
-            f"“{slug[:80]}” cannot be an event's name in addresses: "
-            "1 to 63 lower-case letters, digits and inner hyphens."
+            say(
+                "“{slug}” cannot be an event's name in addresses: "
+                "1 to 63 lower-case letters, digits and inner hyphens.",
+                slug=slug[:80],
+            )
         )
     if not 0 < len(name) <= _NAME_MAX:
-        raise InputRefused(f"The event {slug} needs a name of 1 to {_NAME_MAX} characters.")
+        raise InputRefused(say("The event {slug} needs a name of 1 to {most} characters.", slug=slug, most=_NAME_MAX))
     if len(country) > 64:
-        raise InputRefused(f"The country of {slug} is longer than 64 characters.")
+        raise InputRefused(say("The country of {slug} is longer than 64 characters.", slug=slug))
     try:
         zoneinfo.ZoneInfo(time_zone)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         raise InputRefused(
-            f"“{time_zone[:80]}” is no time zone. It is written like Europe/London or Australia/Perth."
+            say(
+                "“{time_zone}” is no time zone. It is written like Europe/London or Australia/Perth.",
+                time_zone=time_zone[:80],
+            )
         ) from None

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func,
 from resultsq.domain.errors import InputRefused
 from resultsq.domain.filter import Filter
 from resultsq.domain.submission import WAITING, State
+from resultsq.domain.words import say
 from resultsq.store.tables import Event, Submission
 
 COUNTED = 10_000
@@ -54,7 +55,9 @@ class Order:
             return cls(Sort(text.removeprefix("-")), text.startswith("-")) if text else cls()
         except ValueError:
             known = ", ".join(sort.value for sort in Sort)
-            raise InputRefused(f"A list is sorted by {known}, each with a - before it for the other way.") from None
+            raise InputRefused(
+                say("A list is sorted by {known}, each with a - before it for the other way.", known=known)
+            ) from None
 
     def __str__(self) -> str:
         return f"{'-' if self.descending else ''}{self.sort.value}"
@@ -193,7 +196,9 @@ def _beyond(order: Order, filter_: Filter, key: str, descending: bool) -> Column
             case Sort.PUBLISHED:
                 here = datetime.fromisoformat(value).astimezone(UTC), int(seq)
     except ValueError:
-        raise InputRefused("This address names a place in the list that is none. Go back to its first page.") from None
+        raise InputRefused(
+            say("This address names a place in the list that is none. Go back to its first page.")
+        ) from None
     mine = tuple_(_ordered_by(order, filter_), Submission.seq)
     there = tuple_(
         *(literal(one, kind) for one, kind in zip(here, (order.sort.column.type, Submission.seq.type), strict=True))

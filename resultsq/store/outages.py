@@ -5,6 +5,7 @@ from sqlalchemy import Connection, and_, case, func, or_, select, true
 from resultsq.domain.errors import NotThere
 from resultsq.domain.incident import Incident
 from resultsq.domain.submission import WAITING, State
+from resultsq.domain.words import say
 from resultsq.store import seconds
 from resultsq.store.tables import Outage, Submission
 
@@ -15,7 +16,7 @@ def report(conn: Connection, outage_id: int) -> Incident:
     :raises NotThere: there was none with that number."""
     outage = conn.execute(select(Outage).where(Outage.id == outage_id)).first()
     if outage is None:
-        raise NotThere("There is no outage with that number.")
+        raise NotThere(say("There is no outage with that number."))
     began_at = outage.began_at
     # + 0: SQLite is to find them by their time, and not by event or seq among all that there ever was
     before = Submission.seq + 0 <= outage.last_seq if outage.last_seq is not None else true()

@@ -22,6 +22,7 @@ from sqlalchemy.pool import QueuePool
 
 from resultsq import sqlite
 from resultsq.domain.errors import StoreFull, StoreUnavailable
+from resultsq.domain.words import say
 from resultsq.store.timings import WRITE_S, Work
 
 T = TypeVar("T")
@@ -145,12 +146,14 @@ def told(error: DBAPIError) -> Exception:
     text = str(error.orig).lower()
     if "disk is full" in text or "no space left" in text or getattr(error.orig, "sqlstate", None) == "53100":
         return StoreFull(
-            "This node's disk is full, so nothing was stored. Free some room and send it again; "
-            "nothing accepted before is lost."
+            say(
+                "This node's disk is full, so nothing was stored. Free some room and send it again; "
+                "nothing accepted before is lost."
+            )
         )
     if isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
         return StoreUnavailable(
-            "This node's database does not answer, so nothing was stored. Send it again in a few seconds."
+            say("This node's database does not answer, so nothing was stored. Send it again in a few seconds.")
         )
     return error
 

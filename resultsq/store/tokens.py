@@ -10,6 +10,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from resultsq.domain.errors import InputRefused, NotThere
 from resultsq.domain.role import Role
+from resultsq.domain.words import say
 from resultsq.store.tables import ApiToken, Event
 
 PREFIX = "rq_"
@@ -41,9 +42,9 @@ def issue(conn: Connection, now: datetime, label: str, role: Role, event_id: int
 
     :raises InputRefused: a team's token without an event, another role's with one, or a label of no use."""
     if (role is Role.TEAM) != (event_id is not None):
-        raise InputRefused("A team's token is good for one event: name it. Tokens of other roles name none.")
+        raise InputRefused(say("A team's token is good for one event: name it. Tokens of other roles name none."))
     if not 0 < len(label) <= 100 or not label.isprintable():
-        raise InputRefused("A token's label has 1 to 100 characters.")
+        raise InputRefused(say("A token's label has 1 to 100 characters."))
     token = PREFIX + secrets.token_urlsafe(32)
     values = {"hash": digest(token), "label": label, "role": role, "event_id": event_id, "created_at": now}
     conn.execute(insert(ApiToken), values)
@@ -67,7 +68,7 @@ def revoke(conn: Connection, now: datetime, token_id: int) -> None:
     :raises NotThere: there is no such token."""
     wanted = ApiToken.id == token_id
     if conn.execute(select(ApiToken.id).where(wanted)).first() is None:
-        raise NotThere(f"There is no token {token_id}.")
+        raise NotThere(say("There is no token {token_id}.", token_id=token_id))
     conn.execute(update(ApiToken).where(wanted, ApiToken.revoked_at.is_(None)).values(revoked_at=now))
 
 

@@ -11,6 +11,7 @@ from resultsq.domain.errors import NotThere
 from resultsq.domain.problem import Problem
 from resultsq.domain.role import Role
 from resultsq.domain.submission import State
+from resultsq.domain.words import say
 from resultsq.kinds.results.check import report
 from resultsq.kinds.results.volunteers import read_volunteers
 from resultsq.store import events, outbox, queries
@@ -203,7 +204,7 @@ def _mine(submission: str) -> SubmissionView:
     with node().database.read() as conn:
         found = queries.submission(conn, submission)
     if found is None or event_id not in (None, found.event_id):
-        raise NotThere("There is no such submission here.")
+        raise NotThere(say("There is no such submission here."))
     return found
 
 

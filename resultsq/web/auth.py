@@ -23,6 +23,7 @@ from werkzeug.exceptions import BadRequest, TooManyRequests
 
 from resultsq.domain.errors import NotAllowed
 from resultsq.domain.role import Role
+from resultsq.domain.words import say
 from resultsq.store import accounts, tokens
 from resultsq.store.accounts import Account
 from resultsq.store.tokens import Bearer
@@ -153,7 +154,7 @@ def me() -> Account:
     """Who is logged in, on a route for people."""
     found = account()
     if found is None:
-        raise NotAllowed("Log in first.")
+        raise NotAllowed(say("Log in first."))
     return found
 
 
@@ -166,7 +167,7 @@ def log_in(name: str, password: str) -> Account | None:
     by_name = f"{caller} {name.strip()}"
     wait_s = doors.by_address.take(caller) or doors.by_name.take(by_name)
     if wait_s > 0:
-        raise TooManyRequests("Too many tries. Wait a few minutes and try again.", retry_after=int(wait_s) + 1)
+        raise TooManyRequests(say("Too many tries. Wait a few minutes and try again."), retry_after=int(wait_s) + 1)
     with node().database.read() as conn:
         found = accounts.verify(conn, name.strip(), password)
     if found is None:
@@ -220,12 +221,12 @@ def _enforce() -> Response | None:
 
 def _demand_text() -> None:
     if any("\0" in text for text in request.form.values()):
-        raise BadRequest("A field holds a character that no text has. Nothing was changed.")
+        raise BadRequest(say("A field holds a character that no text has. Nothing was changed."))
 
 
 def _need(role: Role, declared: Rule) -> None:
     if not any(role.at_least(needed) for needed in declared.roles):
-        raise NotAllowed("This needs rights that you do not have here. Ask an operator of this node.")
+        raise NotAllowed(say("This needs rights that you do not have here. Ask an operator of this node."))
 
 
 def _to_login() -> Response:

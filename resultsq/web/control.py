@@ -12,6 +12,7 @@ from resultsq.domain import incident
 from resultsq.domain.errors import InputRefused, NotThere
 from resultsq.domain.filter import Filter
 from resultsq.domain.role import Role
+from resultsq.domain.words import say
 from resultsq.store import actions, board, events, listing, outages, queries
 from resultsq.store.actions import Target
 from resultsq.store.listing import Order
@@ -50,7 +51,7 @@ def act() -> Response:
     held, who, now = node(), _name(bearer()), node().clock.now()
     asked = _body(shapes.ActionAsked)
     if asked.release_at is not None and asked.release_at <= now:
-        raise InputRefused("The time of release is over already. Nothing was changed.")
+        raise InputRefused(say("The time of release is over already. Nothing was changed."))
     if asked.action is not None:
         action = actions.start_undo(held.database, now, who, asked.action, asked.reason)
     else:
@@ -102,13 +103,13 @@ def hold() -> Response:
     held, who = node(), _name(bearer())
     asked, now = _body(shapes.HoldAsked), held.clock.now()
     if asked.release_at is not None and asked.release_at <= now:
-        raise InputRefused("The time of release is over already. Nothing was changed.")
+        raise InputRefused(say("The time of release is over already. Nothing was changed."))
     event_id = None
     if asked.event is not None:
         with held.database.read() as conn:
             event = events.find(conn, asked.event)
         if event is None:
-            raise NotThere("There is no such event on this node.")
+            raise NotThere(say("There is no such event on this node."))
         event_id = event.id
     placed = held.database.write(
         lambda conn: actions.place_hold(conn, now, who, event_id, asked.reason, asked.release_at)
@@ -125,7 +126,7 @@ def release(hold: int) -> Response:
     held, who = node(), _name(bearer())
     now = held.clock.now()
     if hold >= 2**31:
-        raise NotThere("There is no such hold in force.")
+        raise NotThere(say("There is no such hold in force."))
     action = held.database.write(lambda conn: actions.release_hold(conn, now, who, hold))
     if action is not None:
         actions.run(held.database, held.clock, action, DONE_AT_ONCE_S)
@@ -147,7 +148,7 @@ def all_outages() -> Response:
 def outage(outage: int) -> Response:
     """The report of an outage: its figures, and the post that they make."""
     if outage >= 2**63:
-        raise NotThere("There is no outage with that number.")
+        raise NotThere(say("There is no outage with that number."))
     with node().database.read() as conn:
         found = outages.report(conn, outage)
     values = {name: getattr(found, name, None) for name in shapes.IncidentTold.model_fields}
@@ -168,15 +169,20 @@ def _listed(who: Bearer) -> tuple[Filter, Order, int, str | None]:
     args = request.args
     unknown = sorted(set(args) - {*Filter.model_fields, "sort", "size", "after"})
     if unknown:
-        raise InputRefused(f"There is no parameter {unknown[0]!r}. A list without it would show more than you think.")
+        raise InputRefused(
+            say(
+                "There is no parameter {unknown!r}. A list without it would show more than you think.",
+                unknown=unknown[0],
+            )
+        )
     filter_ = Filter.parse(args.items(multi=True), _zone())
     if who.event_slug is not None:
         filter_ = filter_.model_copy(update={"events": (who.event_slug,)})
     size, after = args.get("size", str(PAGE)), args.get("after")
     if not size.isdecimal() or not 1 <= int(size[:9]) <= PAGE_MOST:
-        raise InputRefused(f"A page's size is a number from 1 to {PAGE_MOST}.")
+        raise InputRefused(say("A page's size is a number from 1 to {most}.", most=PAGE_MOST))
     if after is not None and _KEY.fullmatch(after) is None:
-        raise InputRefused("`after` is the `next` of the page before, as it was given.")
+        raise InputRefused(say("`after` is the `next` of the page before, as it was given."))
     return filter_, Order.parse(args.get("sort", "")), int(size), after
 
 
@@ -201,7 +207,7 @@ def _action(action: str) -> Response:
     with node().database.read() as conn:
         found = actions.progress(conn, action)
     if found is None:
-        raise NotThere("There is no such action here.")
+        raise NotThere(say("There is no such action here."))
     return _json(shapes.ActionTold.model_validate(found))
 
 

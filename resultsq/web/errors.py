@@ -29,6 +29,7 @@ from resultsq.domain.errors import (
     TooLarge,
 )
 from resultsq.domain.problem import Problem, Where
+from resultsq.domain.words import say, sentence
 
 log = logs.get("web")
 
@@ -50,19 +51,19 @@ _STATUS: dict[type[ResultsqError], int] = {
 """The first that fits; what fits none is a failure of ours (500)."""
 
 _SENTENCES = {
-    400: "This request cannot be read. Nothing was stored.",
-    401: "Log in first.",
-    403: "You may not do this here.",
-    404: "There is nothing at this address.",
-    405: "This address is not used in this way.",
-    408: "The request took too long to arrive. Nothing was stored; send it again.",
-    413: "This is more than this node takes at once. Nothing was stored.",
-    415: "This kind of content is not taken here. Nothing was stored.",
-    500: "This node failed at this, and its log says where. What was accepted before is safe; try again.",
+    400: sentence("This request cannot be read. Nothing was stored."),
+    401: sentence("Log in first."),
+    403: sentence("You may not do this here."),
+    404: sentence("There is nothing at this address."),
+    405: sentence("This address is not used in this way."),
+    408: sentence("The request took too long to arrive. Nothing was stored; send it again."),
+    413: sentence("This is more than this node takes at once. Nothing was stored."),
+    415: sentence("This kind of content is not taken here. Nothing was stored."),
+    500: sentence("This node failed at this, and its log says where. What was accepted before is safe; try again."),
 }
+_ELSE = sentence("This cannot be answered.")
 
-
-_NOT_FROM_OUR_PAGE = (
+_NOT_FROM_OUR_PAGE = sentence(
     "The page that this came from is too old: it was open before you logged in or out, or the browser keeps no "
     "cookies. Nothing was changed. Load the page again and repeat it there."
 )
@@ -128,7 +129,7 @@ def _phrase(status: int) -> str:
 def _answer(status: int, detail: str, headers: Mapping[str, str] | None = None, **more: object) -> Response:
     if request.path.startswith("/api") or not request.accept_mimetypes.accept_html:
         return problem(status, detail, headers, **more)
-    page = render_template("error.html", status=status, title=_phrase(status), detail=detail)
+    page = render_template("error.html", status=status, detail=detail)
     return Response(page, status, headers, mimetype="text/html")
 
 
@@ -162,9 +163,9 @@ def _http(error: HTTPException) -> Response:
         return answer  # the router's redirects
     headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
     if isinstance(error, CSRFError):
-        return _answer(status, _NOT_FROM_OUR_PAGE)
+        return _answer(status, say(_NOT_FROM_OUR_PAGE))
     own_words = error.description if type(error).description != error.description else None
-    return _answer(status, own_words or _SENTENCES.get(status, "This cannot be answered."), headers)
+    return _answer(status, own_words or say(_SENTENCES.get(status, _ELSE)), headers)
 
 
 def _surprise(error: Exception) -> Response:
@@ -173,4 +174,4 @@ def _surprise(error: Exception) -> Response:
         for frame in traceback.extract_tb(error.__traceback__)
     ]
     log.error("web.failed", error=type(error).__name__, through=frames[-8:])
-    return _answer(500, _SENTENCES[500])
+    return _answer(500, say(_SENTENCES[500]))

@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 from flask import Blueprint, Flask, Request, Response, g, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
-from flask_babel import Babel
+from flask_babel import Babel, get_translations
 from flask_bootstrap import Bootstrap5
 from werkzeug.exceptions import BadRequest
 from werkzeug.formparser import FormDataParser
@@ -19,7 +19,9 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from resultsq import logs
 from resultsq.clock import Clock
+from resultsq.domain import words
 from resultsq.domain.errors import SettingsError
+from resultsq.domain.words import say
 from resultsq.settings import Settings
 from resultsq.store.session import Database
 from resultsq.wakeup import Bell
@@ -65,7 +67,7 @@ class _Request(Request):
         try:
             super()._load_form_data()
         except ValueError:
-            raise BadRequest("This upload is broken or was cut off. Nothing was stored; send it again.") from None
+            raise BadRequest(say("This upload is broken or was cut off. Nothing was stored; send it again.")) from None
 
 
 class _Sessions(SecureCookieSessionInterface):
@@ -111,6 +113,7 @@ def create_app(settings: Settings, database: Database, *, clock: Clock, bell: Be
     auth.install(app)
     errors.install(app)
     Babel(app)
+    words.speak(get_translations)
     Bootstrap5(app)
     app.register_blueprint(_vendor())
     for blueprint in BLUEPRINTS:

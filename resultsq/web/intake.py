@@ -18,6 +18,7 @@ from resultsq.domain.errors import SheetRefused
 from resultsq.domain.problem import Problem, Severity, Where
 from resultsq.domain.sheet import Finisher, Volunteer, parse
 from resultsq.domain.submission import State
+from resultsq.domain.words import say
 from resultsq.kinds.results.check import Report, report
 from resultsq.kinds.results.checks import check_rows
 from resultsq.kinds.results.kind import Payload, ResultsKind, payload_of
@@ -68,7 +69,7 @@ def from_json(body: bytes, max_rows: int, today: date) -> Sent:
     except ValidationError as error:
         value = _values(body, error, "")
         if not isinstance(value, dict):
-            raise _bad("", "The body", "it must be one JSON object") from None
+            raise _bad("", say("The body"), say("it must be one JSON object")) from None
         given = payload_of(value)
     _few(given.finishers, given.volunteers, max_rows)
     return Sent(
@@ -93,7 +94,7 @@ def from_files(
     :raises InputRefused: as `from_json`; blocking problems in the files are in `problems`."""
     on = past(iso_date(day), today)
     if not files:
-        raise _bad("", "The body", "there is no file in it")
+        raise _bad("", say("The body"), say("there is no file in it"))
     helpers: tuple[Volunteer, ...] = ()
     if isinstance(volunteers, str):
         helpers = _volunteers(volunteers)
@@ -194,7 +195,7 @@ def iso_date(text: str) -> date:
     except ValueError:
         day = None
     if day is None or day.isoformat() != text:
-        raise _bad("/date", "The date", "it is written YYYY-MM-DD")
+        raise _bad("/date", say("The date"), say("it is written YYYY-MM-DD"))
     return day
 
 
@@ -203,7 +204,7 @@ def past(day: date, today: date) -> date:
 
     :raises SheetRefused: it is still to come."""
     if day > today + timedelta(days=1):
-        raise _bad("/date", "The date", "it is still to come, so there can be no results for it")
+        raise _bad("/date", say("The date"), say("it is still to come, so there can be no results for it"))
     return day
 
 
@@ -231,7 +232,7 @@ def _volunteers(text: str) -> tuple[Volunteer, ...]:
         _values(text, error, f"/{VOLUNTEERS}")
         first = error.errors(include_url=False, include_input=False)[0]
         pointer = "".join(f"/{part}" for part in (VOLUNTEERS, *first["loc"]))
-        reason = "volunteers are a JSON list of objects with an athlete, like A1234567, and a role"
+        reason = say("volunteers are a JSON list of objects with an athlete, like A1234567, and a role")
         raise _bad(pointer, pointer, reason) from None
 
 
@@ -255,4 +256,4 @@ def _bad(pointer: str, place: str, reason: str) -> SheetRefused:
 
 
 def _refused(problem: Problem) -> SheetRefused:
-    return SheetRefused("This cannot be taken like this, and nothing was stored.", (problem,))
+    return SheetRefused(say("This cannot be taken like this, and nothing was stored."), (problem,))

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from resultsq.domain.errors import InputRefused
 from resultsq.domain.event_files import AsideLine, ReadFile, ScannerFile, StopwatchFile, TableFile
+from resultsq.domain.words import say
 from resultsq.kinds.results.merge import merge
 
 Line = tuple[str, int]
@@ -83,7 +84,7 @@ class Board:
     def file(self, digest: str) -> ReadFile:
         """:raises InputRefused: where there is no such file, or it was left out."""
         if digest not in self.files or digest in self.left_out:
-            raise InputRefused("That file is not among the ones that count: it may have been left out already.")
+            raise InputRefused(say("That file is not among the ones that count: it may have been left out already."))
         return self.files[digest]
 
     # times
@@ -145,9 +146,15 @@ class Board:
             if time.counts and at == position:
                 found.append(index)
         if not found:
-            raise InputRefused(f"There is no position {position}: {self._range()}.")
+            raise InputRefused(say("There is no position {position}: {those}.", position=position, those=self._range()))
         if len(found) > 1:
-            raise InputRefused(f"Position {position} is there {len(found)} times: leave out the wrong lines first.")
+            raise InputRefused(
+                say(
+                    "Position {position} is there {count} times: leave out the wrong lines first.",
+                    position=position,
+                    count=len(found),
+                )
+            )
         return found[0]
 
     def room_at(self, position: int) -> int:
@@ -162,7 +169,10 @@ class Board:
         """:raises InputRefused: while a table's positions have holes or are there twice."""
         if not self.regular():
             raise InputRefused(
-                "The table's positions have holes or are there twice, so nothing can move up or down: mend them first."
+                say(
+                    "The table's positions have holes or are there twice, so nothing can move up or down: "
+                    "mend them first."
+                )
             )
 
     def settle(self) -> None:
@@ -173,7 +183,7 @@ class Board:
 
     def _range(self) -> str:
         count = self.count()
-        return f"they go from 1 to {count}" if count else "no times have come yet"
+        return say("they go from 1 to {count}", count=count) if count else say("no times have come yet")
 
     # scans
 

@@ -11,9 +11,9 @@ from typing import TypeVar
 
 from resultsq.domain.problem import Fix, Problem, Severity, Where
 from resultsq.domain.sheet import Finisher, Volunteer
+from resultsq.domain.words import say
 from resultsq.kinds.results.rules import (
     ATHLETE_IN_TWO_POSITIONS,
-    MORE,
     NO_FINISHERS,
     OVERLONG_ATHLETE,
     POSITION_MISSING,
@@ -103,7 +103,7 @@ def each(items: Sequence[T], tell: Callable[[T], Problem], places: Callable[[T],
     yield from map(tell, items[:_SINGLY])
     if rest := items[_SINGLY:]:
         first = tell(rest[0])
-        message = MORE.format(count=len(rest), sentence=first.message)
+        message = say("There are {count} more like this one: {sentence}", count=len(rest), sentence=first.message)
         where = tuple(where for item in rest for where in places(item))
         yield Problem(code=first.code, severity=first.severity, message=message, where=where)
 
@@ -116,8 +116,16 @@ def positions(finishers: Sequence[Finisher], place: Place) -> Iterator[Problem]:
 
     def missing(hole: tuple[int, int]) -> Problem:
         first, last = hole
-        text = f"position {first}" if first == last else f"positions {first} to {last}"
-        fix = Fix(action="insert-finisher", label=f"Add position {first}", arguments={"position": first})
+        text = (
+            say("position {position}", position=first)
+            if first == last
+            else say("positions {first} to {last}", first=first, last=last)
+        )
+        fix = Fix(
+            action="insert-finisher",
+            label=say("Add position {position}", position=first),
+            arguments={"position": first},
+        )
         return POSITION_MISSING.broken([Where(row=first)], [fix], positions=text)
 
     def twice(position: int) -> Problem:
@@ -186,7 +194,7 @@ def choices_of_token(athlete: str, tokens: Sequence[int]) -> list[Fix]:
     return [
         Fix(
             action="choose-token",
-            label=f"{athlete} was in position {token}",
+            label=say("{athlete} was in position {token}", athlete=athlete, token=token),
             arguments={"athlete": athlete, "token": token},
         )
         for token in tokens[:_CHOICES]
@@ -197,7 +205,7 @@ def choices_of_athlete(token: int, athletes: Sequence[str]) -> list[Fix]:
     return [
         Fix(
             action="choose-athlete",
-            label=f"Token {token} is {athlete}'s",
+            label=say("Token {token} is {athlete}'s", token=token, athlete=athlete),
             arguments={"token": token, "athlete": athlete},
         )
         for athlete in athletes[:_CHOICES]
@@ -207,14 +215,14 @@ def choices_of_athlete(token: int, athletes: Sequence[str]) -> list[Fix]:
 def listed(items: Sequence[object]) -> str:
     """`1, 2 and 3`; where there are many, the first and how many more."""
     if len(items) > _CHOICES:
-        items = [*items[: _CHOICES // 2], f"{len(items) - _CHOICES // 2} more"]
+        items = [*items[: _CHOICES // 2], say("{count} more", count=len(items) - _CHOICES // 2)]
     *most, last = map(str, items)
-    return f"{', '.join(most)} and {last}" if most else last
+    return say("{most} and {last}", most=", ".join(most), last=last) if most else last
 
 
 def _edit(field: str, position: int) -> Fix:
-    return Fix(
-        action=f"edit-{field}",
-        label=f"Edit the {field} of position {position}",
-        arguments={"position": position},
-    )
+    labels = {
+        "time": say("Edit the time of position {position}", position=position),
+        "athlete": say("Edit the athlete of position {position}", position=position),
+    }
+    return Fix(action=f"edit-{field}", label=labels[field], arguments={"position": position})

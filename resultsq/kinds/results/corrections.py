@@ -15,6 +15,7 @@ from resultsq.domain.errors import InputRefused
 from resultsq.domain.event_files import ScannerFile, StopwatchFile, TableFile
 from resultsq.domain.problem import Fix
 from resultsq.domain.sheet import AthleteId
+from resultsq.domain.words import say, say_many
 from resultsq.kinds.results.board import Board, Line, Scan, Time
 from resultsq.readers import MAX_ROWS
 from resultsq.readers.marks import Unreadable, read_athlete, read_time, read_token, write_time
@@ -67,10 +68,12 @@ class EditTime(_Correction):
         index = board.index_of(self.position)
         old = board.times[index].seconds
         if old == self.time:
-            raise InputRefused(f"Position {self.position} already has {_time(old)}.")
+            raise InputRefused(say("Position {position} already has {was}.", position=self.position, was=_time(old)))
         board.times[index] = board.times[index]._replace(seconds=self.time)
         board.times_by_hand = True
-        return f"Position {self.position}: {_time(old)} became {_time(self.time)}."
+        return say(
+            "Position {position}: {was} became {time}.", position=self.position, was=_time(old), time=_time(self.time)
+        )
 
 
 class InsertTime(_Correction):
@@ -84,12 +87,17 @@ class InsertTime(_Correction):
     def on(self, board: Board) -> str:
         board.demand_regular()
         if len(board.times) + self.count > MAX_ROWS:
-            raise InputRefused(f"That would be more than {MAX_ROWS} rows.")
+            raise InputRefused(say("That would be more than {most} rows.", most=MAX_ROWS))
         index = board.room_at(self.position)
         board.times[index:index] = [Time(self.time)] * self.count
         board.times_by_hand = True
-        many = "a time" if self.count == 1 else f"{self.count} times"
-        return f"Inserted {many} ({_time(self.time)}) at position {self.position}."
+        return say_many(
+            "Inserted a time ({time}) at position {position}.",
+            "Inserted {number} times ({time}) at position {position}.",
+            self.count,
+            time=_time(self.time),
+            position=self.position,
+        )
 
 
 class RemoveTime(_Correction):
@@ -102,7 +110,11 @@ class RemoveTime(_Correction):
         board.demand_regular()
         old = board.times.pop(board.index_of(self.position))
         board.times_by_hand = True
-        return f"Removed {_time(old.seconds)} at position {self.position}; later times moved up."
+        return say(
+            "Removed {was} at position {position}; later times moved up.",
+            was=_time(old.seconds),
+            position=self.position,
+        )
 
 
 class InsertFinisher(_Correction):
@@ -115,22 +127,29 @@ class InsertFinisher(_Correction):
 
     def on(self, board: Board) -> str:
         if not board.times:
-            raise InputRefused("No times have come yet: add a stopwatch file, or type the times.")
+            raise InputRefused(say("No times have come yet: add a stopwatch file, or type the times."))
         _demand_new(board, self.athlete)
         if board.regular():
             if len(board.times) >= MAX_ROWS:
-                raise InputRefused(f"That would be more than {MAX_ROWS} rows.")
+                raise InputRefused(say("That would be more than {most} rows.", most=MAX_ROWS))
             board.times.insert(board.room_at(self.position), Time(self.time))
             board.renumber({token: token + 1 for token in range(self.position, board.highest() + 1)})
         else:
             if any(time.position == self.position for time in board.times):
-                raise InputRefused(f"Position {self.position} is there already: mend the table's holes first.")
+                raise InputRefused(
+                    say("Position {position} is there already: mend the table's holes first.", position=self.position)
+                )
             board.times.append(Time(self.time, position=self.position))
             board.settle()
         if self.athlete is not None:
             board.scans.append(Scan(self.athlete, self.position))
         board.times_by_hand = True
-        return f"Inserted {self.athlete or 'an Unknown'} ({_time(self.time)}) at position {self.position}."
+        return say(
+            "Inserted {athlete} ({time}) at position {position}.",
+            athlete=_who(self.athlete),
+            time=_time(self.time),
+            position=self.position,
+        )
 
 
 class RemoveFinisher(_Correction):
@@ -146,8 +165,13 @@ class RemoveFinisher(_Correction):
         board.scans = [scan for scan in board.scans if scan.token != self.position]
         board.renumber({token: token - 1 for token in range(self.position + 1, board.highest() + 1)})
         board.times_by_hand = True
-        who = " and ".join(gone) or "an Unknown"
-        return f"Removed {who} ({_time(old.seconds)}) at position {self.position}; later rows moved up."
+        who = _who(*gone)
+        return say(
+            "Removed {who} ({was}) at position {position}; later rows moved up.",
+            who=who,
+            was=_time(old.seconds),
+            position=self.position,
+        )
 
 
 class EditAthlete(_Correction):
@@ -158,7 +182,13 @@ class EditAthlete(_Correction):
     def on(self, board: Board) -> str:
         old = board.athletes_of(self.position)
         if old == [self.athlete] or (not old and self.athlete is None):
-            raise InputRefused(f"Position {self.position} already has {self.athlete or 'an Unknown'}.")
+            raise InputRefused(
+                say(
+                    "Position {position} already has {athlete}.",
+                    position=self.position,
+                    athlete=_who(self.athlete),
+                )
+            )
         if board.times:
             board.index_of(self.position)
         if self.athlete not in old:
@@ -166,8 +196,13 @@ class EditAthlete(_Correction):
         board.scans = [scan for scan in board.scans if scan.token != self.position or scan.athlete is None]
         if self.athlete is not None:
             board.scans.append(Scan(self.athlete, self.position))
-        was = " and ".join(old) or "an Unknown"
-        return f"Position {self.position}: {was} became {self.athlete or 'an Unknown'}."
+        was = _who(*old)
+        return say(
+            "Position {position}: {was} became {athlete}.",
+            position=self.position,
+            was=was,
+            athlete=_who(self.athlete),
+        )
 
 
 class EditToken(_Correction):
@@ -182,14 +217,16 @@ class EditToken(_Correction):
         _demand_scanned(board, self.athlete)
         holders = board.athletes_of(self.token)
         if holders == [self.athlete] and len(board.tokens_of(self.athlete)) == 1:
-            raise InputRefused(f"{self.athlete} has token {self.token} already.")
+            raise InputRefused(say("{athlete} has token {token} already.", athlete=self.athlete, token=self.token))
         if others := [athlete for athlete in holders if athlete != self.athlete]:
-            raise InputRefused(f"Token {self.token} belongs to {' and '.join(others)}.")
+            raise InputRefused(say("Token {token} belongs to {athlete}.", token=self.token, athlete=_who(*others)))
         if board.times and self.token > board.count():
-            raise InputRefused(f"There are only {board.count()} times, so token {self.token} has none.")
+            raise InputRefused(
+                say("There are only {count} times, so token {token} has none.", count=board.count(), token=self.token)
+            )
         board.scans = [scan for scan in board.scans if scan.athlete != self.athlete]
         board.scans.append(Scan(self.athlete, self.token))
-        return f"{self.athlete} was given token {self.token}."
+        return say("{athlete} was given token {token}.", athlete=self.athlete, token=self.token)
 
 
 class ChooseToken(_Correction):
@@ -202,12 +239,16 @@ class ChooseToken(_Correction):
     def on(self, board: Board) -> str:
         tokens = board.tokens_of(self.athlete)
         if self.token not in tokens:
-            raise InputRefused(f"{self.athlete} was not scanned with token {self.token}.")
+            raise InputRefused(
+                say("{athlete} was not scanned with token {token}.", athlete=self.athlete, token=self.token)
+            )
         if len(tokens) == 1:
-            raise InputRefused(f"{self.athlete} has no other token than {self.token}.")
+            raise InputRefused(
+                say("{athlete} has no other token than {token}.", athlete=self.athlete, token=self.token)
+            )
         board.scans = [scan for scan in board.scans if scan.athlete != self.athlete or scan.token in (None, self.token)]
         gone = ", ".join(str(token) for token in sorted(tokens - {self.token}))
-        return f"{self.athlete} keeps token {self.token}; dropped: {gone}."
+        return say("{athlete} keeps token {token}; dropped: {gone}.", athlete=self.athlete, token=self.token, gone=gone)
 
 
 class ChooseAthlete(_Correction):
@@ -220,9 +261,13 @@ class ChooseAthlete(_Correction):
     def on(self, board: Board) -> str:
         athletes = board.athletes_of(self.token)
         if self.athlete not in athletes:
-            raise InputRefused(f"{self.athlete} was not scanned with token {self.token}.")
+            raise InputRefused(
+                say("{athlete} was not scanned with token {token}.", athlete=self.athlete, token=self.token)
+            )
         if len(athletes) == 1:
-            raise InputRefused(f"Token {self.token} has no other athlete than {self.athlete}.")
+            raise InputRefused(
+                say("Token {token} has no other athlete than {athlete}.", token=self.token, athlete=self.athlete)
+            )
         elsewhere = {athlete for athlete in athletes if len(board.tokens_of(athlete)) > 1}
         others = set(athletes) - {self.athlete}
         board.scans = [
@@ -230,7 +275,7 @@ class ChooseAthlete(_Correction):
             for scan in board.scans
             if scan.token != self.token or scan.athlete not in others & elsewhere
         ]
-        return f"Token {self.token} belongs to {self.athlete}."
+        return say("Token {token} belongs to {athlete}.", token=self.token, athlete=self.athlete)
 
 
 class DropScans(_Correction):
@@ -242,9 +287,9 @@ class DropScans(_Correction):
     def on(self, board: Board) -> str:
         kept = [scan for scan in board.scans if scan.athlete != self.athlete or scan.token is not None]
         if len(kept) == len(board.scans):
-            raise InputRefused(f"{self.athlete} was not scanned without a token.")
+            raise InputRefused(say("{athlete} was not scanned without a token.", athlete=self.athlete))
         board.scans = kept
-        return f"Dropped the lone scans of {self.athlete}."
+        return say("Dropped the lone scans of {athlete}.", athlete=self.athlete)
 
 
 class DropTokensBeyond(_Correction):
@@ -256,10 +301,10 @@ class DropTokensBeyond(_Correction):
     def on(self, board: Board) -> str:
         kept = [scan for scan in board.scans if scan.token is None or scan.token <= self.last]
         if len(kept) == len(board.scans):
-            raise InputRefused(f"No token above {self.last} was scanned.")
+            raise InputRefused(say("No token above {last} was scanned.", last=self.last))
         gone = len(board.scans) - len(kept)
         board.scans = kept
-        return f"Dropped {gone} scans with tokens above {self.last}."
+        return say("Dropped {gone} scans with tokens above {last}.", gone=gone, last=self.last)
 
 
 class InsertTokens(_Correction):
@@ -272,9 +317,9 @@ class InsertTokens(_Correction):
     def on(self, board: Board) -> str:
         highest = _demand_highest(board, self.first)
         if highest + self.count > _HIGHEST_TOKEN:
-            raise InputRefused(f"Finish tokens go up to {_HIGHEST_TOKEN}.")
+            raise InputRefused(say("Finish tokens go up to {highest}.", highest=_HIGHEST_TOKEN))
         board.renumber({token: token + self.count for token in range(self.first, highest + 1)})
-        return f"From token {self.first} on, tokens are {self.count} higher."
+        return say("From token {first} on, tokens are {count} higher.", first=self.first, count=self.count)
 
 
 class RemoveTokens(_Correction):
@@ -288,10 +333,17 @@ class RemoveTokens(_Correction):
         gone = _range(self.first, self.last)
         highest = _demand_highest(board, self.first)
         if holders := [scan.token for scan in board.scans if scan.token in gone and scan.athlete]:
-            raise InputRefused(f"Token {holders[0]} was scanned with an athlete: take the pair out first.")
+            raise InputRefused(
+                say("Token {token} was scanned with an athlete: take the pair out first.", token=holders[0])
+            )
         board.scans = [scan for scan in board.scans if scan.token not in gone]
         board.renumber({token: token - len(gone) for token in range(self.last + 1, highest + 1)})
-        return f"Removed tokens {self.first} to {self.last}; those above are {len(gone)} lower."
+        return say(
+            "Removed tokens {first} to {last}; those above are {count} lower.",
+            first=self.first,
+            last=self.last,
+            count=len(gone),
+        )
 
 
 class SwapTokens(_Correction):
@@ -307,12 +359,17 @@ class SwapTokens(_Correction):
         mine = _range(self.first, self.last)
         theirs = range(self.other, self.other + len(mine))
         if self.other in mine or self.first in theirs:
-            raise InputRefused("The two ranges overlap, so they cannot be swapped.")
+            raise InputRefused(say("The two ranges overlap, so they cannot be swapped."))
         _demand_highest(board, max(self.first, self.other))
         if theirs[-1] > _HIGHEST_TOKEN:
-            raise InputRefused(f"Finish tokens go up to {_HIGHEST_TOKEN}.")
+            raise InputRefused(say("Finish tokens go up to {highest}.", highest=_HIGHEST_TOKEN))
         board.renumber(dict(zip((*mine, *theirs), (*theirs, *mine), strict=True)))
-        return f"Swapped tokens {self.first} to {self.last} with those from {self.other}."
+        return say(
+            "Swapped tokens {first} to {last} with those from {other}.",
+            first=self.first,
+            last=self.last,
+            other=self.other,
+        )
 
 
 class ReverseTokens(_Correction):
@@ -325,10 +382,10 @@ class ReverseTokens(_Correction):
     def on(self, board: Board) -> str:
         tokens = _range(self.first, self.last)
         if len(tokens) == 1:
-            raise InputRefused("One token alone cannot be reversed.")
+            raise InputRefused(say("One token alone cannot be reversed."))
         _demand_highest(board, self.first)
         board.renumber(dict(zip(tokens, reversed(tokens), strict=True)))
-        return f"Reversed tokens {self.first} to {self.last}."
+        return say("Reversed tokens {first} to {last}.", first=self.first, last=self.last)
 
 
 class ShiftStopwatch(_Correction):
@@ -339,16 +396,18 @@ class ShiftStopwatch(_Correction):
     def on(self, board: Board) -> str:
         watch = board.file(self.file)
         if not isinstance(watch, StopwatchFile):
-            raise InputRefused(f"{watch.name} is not a stopwatch file, so it cannot be shifted.")
+            raise InputRefused(say("{name} is not a stopwatch file, so it cannot be shifted.", name=watch.name))
         if not self.seconds:
-            raise InputRefused("A shift by 0 seconds changes nothing.")
+            raise InputRefused(say("A shift by 0 seconds changes nothing."))
         _demand_times_of_files(board)
         shifted = [seconds + self.seconds for seconds in board.seconds_of(watch)]
         if min(shifted) < 0 or max(shifted) > _LONGEST_S:
-            raise InputRefused(f"A shift by {self.seconds} s would give times below zero or beyond 99:59:59.")
+            raise InputRefused(
+                say("A shift by {seconds} s would give times below zero or beyond 99:59:59.", seconds=self.seconds)
+            )
         board.shifts[self.file] = board.shifts.get(self.file, 0) + self.seconds
         board.gather_times()
-        return f"Shifted {watch.name} by {self.seconds:+} s."
+        return say("Shifted {name} by {seconds:+} s.", name=watch.name, seconds=self.seconds)
 
 
 class LeaveOffset(_Correction):
@@ -358,9 +417,9 @@ class LeaveOffset(_Correction):
 
     def on(self, board: Board) -> str:
         if len(board.stopwatches()) != 2 or board.offset_left:
-            raise InputRefused("There is no difference between two stopwatches to leave.")
+            raise InputRefused(say("There is no difference between two stopwatches to leave."))
         board.offset_left = True
-        return "Left the stopwatches as they are."
+        return say("Left the stopwatches as they are.")
 
 
 class _Tick(_Correction):
@@ -374,10 +433,12 @@ class _Tick(_Correction):
             for index, time in enumerate(board.times):
                 if (time.one, time.other) == mine:
                     if time.counts == counts:
-                        raise InputRefused(f"Line {self.line} of {watch.name} is that way already.")
+                        raise InputRefused(
+                            say("Line {line} of {name} is that way already.", line=self.line, name=watch.name)
+                        )
                     board.times[index] = time._replace(counts=counts)
                     return time.seconds or 0
-        raise InputRefused("Only a time that one of two stopwatches alone has can be ticked or unticked.")
+        raise InputRefused(say("Only a time that one of two stopwatches alone has can be ticked or unticked."))
 
 
 class UntickTime(_Tick):
@@ -388,7 +449,7 @@ class UntickTime(_Tick):
     def on(self, board: Board) -> str:
         seconds = self.tick(board, counts=False)
         board.unticked.add((self.file, self.line))
-        return f"Unticked {_time(seconds)}; later times moved up."
+        return say("Unticked {was}; later times moved up.", was=_time(seconds))
 
 
 class TickTime(_Tick):
@@ -399,7 +460,7 @@ class TickTime(_Tick):
     def on(self, board: Board) -> str:
         seconds = self.tick(board, counts=True)
         board.unticked.remove((self.file, self.line))
-        return f"Ticked {_time(seconds)} again; later times moved down."
+        return say("Ticked {was} again; later times moved down.", was=_time(seconds))
 
 
 class EditLine(_Correction):
@@ -415,7 +476,7 @@ class EditLine(_Correction):
         try:
             athlete, token = scan(self.text)
         except Unreadable as reason:
-            raise InputRefused(f"The line cannot be read like this: {reason}.") from None
+            raise InputRefused(say("The line cannot be read like this: {reason}.", reason=reason)) from None
         place = (self.file, self.line)
         new = Scan(athlete, token, *place)
         if board.aside.pop(place, None) is not None:
@@ -425,9 +486,9 @@ class EditLine(_Correction):
         else:
             at = _index_of_line(board, place)
             if board.scans[at] == new:
-                raise InputRefused(f"Line {self.line} of {name} says that already.")
+                raise InputRefused(say("Line {line} of {name} says that already.", line=self.line, name=name))
             board.scans[at] = new
-        return f"Line {self.line} of {name} was edited."
+        return say("Line {line} of {name} was edited.", line=self.line, name=name)
 
 
 class DropLine(_Correction):
@@ -442,7 +503,7 @@ class DropLine(_Correction):
         if isinstance(file, TableFile) and not board.regular():
             kept = [time for time in board.times if time.one != self.line]
             if len(kept) == len(board.times):
-                raise InputRefused(f"{file.name} has no row in line {self.line} that counts.")
+                raise InputRefused(say("{name} has no row in line {line} that counts.", name=file.name, line=self.line))
             board.times = kept
             board.scans = [scan for scan in board.scans if (scan.file, scan.line) != (self.file, self.line)]
             board.times_by_hand = True
@@ -450,7 +511,7 @@ class DropLine(_Correction):
         elif board.aside.pop((self.file, self.line), None) is None:
             _demand_scanner(board, self.file)
             del board.scans[_index_of_line(board, (self.file, self.line))]
-        return f"Line {self.line} of {file.name} was dropped."
+        return say("Line {line} of {name} was dropped.", line=self.line, name=file.name)
 
 
 class DropFile(_Correction):
@@ -461,7 +522,7 @@ class DropFile(_Correction):
         file = board.file(self.file)
         if len(board.copies[self.file]) > 1:
             # the same content under another name: one copy goes, and the times stay
-            return f"Left out {board.copies[self.file].pop()}."
+            return say("Left out {name}.", name=board.copies[self.file].pop())
         if not isinstance(file, ScannerFile):
             _demand_times_of_files(board)
         board.left_out.add(self.file)
@@ -469,7 +530,7 @@ class DropFile(_Correction):
         board.aside = {place: line for place, line in board.aside.items() if place[0] != self.file}
         if not board.times_by_hand:
             board.gather_times()
-        return f"Left out {file.name}."
+        return say("Left out {name}.", name=file.name)
 
 
 class MoveAthletesUp(_Correction):
@@ -488,11 +549,16 @@ class MoveAthletesUp(_Correction):
             if scan.file == self.file and self.first <= (scan.line or 0) <= self.last
         ]
         if len(run) < 2 or board.scans[run[0]].athlete or board.scans[run[-1]].token:
-            raise InputRefused("These lines do not begin with a token alone and end with an athlete alone.")
+            raise InputRefused(say("These lines do not begin with a token alone and end with an athlete alone."))
         for index, below in pairwise(run):
             board.scans[index] = board.scans[index]._replace(athlete=board.scans[below].athlete)
         del board.scans[run[-1]]
-        return f"Moved the athletes of lines {self.first} to {self.last} of {name} up by one line."
+        return say(
+            "Moved the athletes of lines {first} to {last} of {name} up by one line.",
+            first=self.first,
+            last=self.last,
+            name=name,
+        )
 
 
 _Any = (
@@ -547,60 +613,93 @@ def asked(fix: Fix) -> tuple[str, ...]:
 
 
 def _words(error: ValidationError) -> str:
-    first = error.errors(include_url=False, include_context=False)[0]
+    first = error.errors(include_url=False)[0]
     if not first["loc"]:
-        return "There is no such correction."
-    field = str(first["loc"][-1])
+        return say("There is no such correction.")
+    field = _field(str(first["loc"][-1]))
+    bounds = first.get("ctx", {})
     match first["type"]:
         case "missing":
-            return f"The {field} is missing."
+            return say("The {field} is missing.", field=field)
         case "value_error":
-            return f"The {field}: {first['msg'].removeprefix('Value error, ')}."
+            return say("The {field}: {reason}.", field=field, reason=bounds["error"])
         case "extra_forbidden":
-            return f"This correction has no {field}."
+            return say("This correction has no {field}.", field=field)
+        case "greater_than_equal":
+            return say("The {field} is at least {least}.", field=field, least=bounds["ge"])
+        case "less_than_equal":
+            return say("The {field} is at most {most}.", field=field, most=bounds["le"])
+        case "string_too_long":
+            return say("The {field} has at most {most} characters.", field=field, most=bounds["max_length"])
+        case "int_parsing" | "int_type":
+            return say("The {field} is a whole number.", field=field)
         case _:
-            return f"The {field} cannot be like this: {first['msg'].lower()}."
+            return say("The {field} cannot be like this.", field=field)
+
+
+def _field(name: str) -> str:
+    words = {
+        "time": say("time"),
+        "athlete": say("athlete"),
+        "token": say("token"),
+        "position": say("position"),
+        "count": say("count"),
+        "first": say("first"),
+        "last": say("last"),
+        "other": say("other"),
+        "line": say("line"),
+        "text": say("text"),
+        "file": say("file"),
+        "seconds": say("seconds"),
+    }
+    return words.get(name, name)
+
+
+def _who(*athletes: str | None) -> str:
+    return say(" and ").join(filter(None, athletes)) or say("an Unknown")
 
 
 def _time(seconds: int | None) -> str:
-    return "no time" if seconds is None else write_time(seconds)
+    return say("no time") if seconds is None else write_time(seconds)
 
 
 def _range(first: int, last: int) -> range:
     if last < first:
-        raise InputRefused(f"A range goes upward, and {last} is below {first}.")
+        raise InputRefused(say("A range goes upward, and {last} is below {first}.", last=last, first=first))
     return range(first, last + 1)
 
 
 def _demand_highest(board: Board, first: int) -> int:
     highest = board.highest()
     if first > highest:
-        raise InputRefused(f"No token from {first} on was scanned.")
+        raise InputRefused(say("No token from {first} on was scanned.", first=first))
     return highest
 
 
 def _demand_new(board: Board, athlete: str | None) -> None:
     if athlete is not None and (tokens := board.tokens_of(athlete)):
         places = ", ".join(map(str, sorted(tokens)))
-        raise InputRefused(f"{athlete} is at position {places} already, and nobody finishes twice.")
+        raise InputRefused(
+            say("{athlete} is at position {places} already, and nobody finishes twice.", athlete=athlete, places=places)
+        )
 
 
 def _demand_scanned(board: Board, athlete: str) -> None:
     if all(scan.athlete != athlete for scan in board.scans):
-        raise InputRefused(f"{athlete} was not scanned.")
+        raise InputRefused(say("{athlete} was not scanned.", athlete=athlete))
 
 
 def _demand_times_of_files(board: Board) -> None:
     if board.times_by_hand:
         raise InputRefused(
-            "Times were edited by hand, and this would join the files anew below them: undo those edits first."
+            say("Times were edited by hand, and this would join the files anew below them: undo those edits first.")
         )
 
 
 def _demand_scanner(board: Board, digest: str) -> ScannerFile:
     file = board.file(digest)
     if not isinstance(file, ScannerFile):
-        raise InputRefused(f"{file.name} is not a scanner file, so its lines cannot be edited singly.")
+        raise InputRefused(say("{name} is not a scanner file, so its lines cannot be edited singly.", name=file.name))
     return file
 
 
@@ -608,4 +707,4 @@ def _index_of_line(board: Board, line: Line) -> int:
     for index, scanned in enumerate(board.scans):
         if (scanned.file, scanned.line) == line:
             return index
-    raise InputRefused(f"There is no scan in line {line[1]} that counts.")
+    raise InputRefused(say("There is no scan in line {line} that counts.", line=line[1]))

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from resultsq.domain.event_files import AsideLine, ReadFile, ScannerFile
 from resultsq.domain.problem import Fix, Problem, Where
+from resultsq.domain.words import say, say_many
 from resultsq.kinds.results.board import Board, Scan
 from resultsq.kinds.results.checks import choices_of_athlete, choices_of_token, each, listed
 from resultsq.kinds.results.merge import offset
@@ -98,7 +99,7 @@ def _place(board: Board, scan: Scan) -> Where:
 
 
 def _leave_out(file: ReadFile) -> Fix:
-    return Fix(action="drop-file", label=f"Leave out {file.name}", arguments={"file": file.digest})
+    return Fix(action="drop-file", label=say("Leave out {name}", name=file.name), arguments={"file": file.digest})
 
 
 # times
@@ -109,7 +110,9 @@ def _stopwatches(board: Board) -> Iterator[Problem]:
     for watch in watches:
         if len(copies := board.copies[watch.digest]) > 1:
             where = [Where(file=name) for name in copies]
-            fix = Fix(action="drop-file", label=f"Leave out {copies[-1]}", arguments={"file": watch.digest})
+            fix = Fix(
+                action="drop-file", label=say("Leave out {name}", name=copies[-1]), arguments={"file": watch.digest}
+            )
             yield SAME_STOPWATCH_TWICE.broken(where, [fix], files=listed(copies))
     sources: list[ReadFile] = [*watches, *tables]
     if len(tables) > 1 or (watches and tables):
@@ -135,15 +138,15 @@ def _stopwatches(board: Board) -> Iterator[Problem]:
                 [
                     Fix(
                         action="shift-stopwatch",
-                        label=f"Take {seconds} s from {ahead.name}",
+                        label=say("Take {seconds} s from {name}", seconds=seconds, name=ahead.name),
                         arguments={"file": ahead.digest, "seconds": -seconds},
                     ),
                     Fix(
                         action="shift-stopwatch",
-                        label=f"Add {seconds} s to {behind.name}",
+                        label=say("Add {seconds} s to {name}", seconds=seconds, name=behind.name),
                         arguments={"file": behind.digest, "seconds": seconds},
                     ),
-                    Fix(action="leave-offset", label="Leave them as they are"),
+                    Fix(action="leave-offset", label=say("Leave them as they are")),
                 ],
                 ahead=ahead.name,
                 behind=behind.name,
@@ -167,7 +170,7 @@ def _beyond_times(board: Board, beyond: Sequence[Scan]) -> Iterator[Problem]:
     fixes = [
         Fix(
             action="drop-tokens-beyond",
-            label=f"Drop the scans with tokens above {count}",
+            label=say("Drop the scans with tokens above {count}", count=count),
             arguments={"last": count},
         )
     ]
@@ -177,7 +180,7 @@ def _beyond_times(board: Board, beyond: Sequence[Scan]) -> Iterator[Problem]:
             0,
             Fix(
                 action="insert-time",
-                label=f"Insert {missing} missed time{'s' if missing > 1 else ''}",
+                label=say_many("Insert one missed time", "Insert {number} missed times", missing),
                 arguments={"position": count + 1, "count": missing},
             ),
         )
@@ -220,8 +223,8 @@ def _line_set_aside(file: ReadFile, line: AsideLine) -> Problem:
 def _line_fixes(file: ReadFile, line: AsideLine) -> list[Fix]:
     place = {"file": file.digest, "line": line.line}
     fixes = [
-        Fix(action="edit-line", label="Edit the line", arguments=place),
-        Fix(action="drop-line", label="Drop the line", arguments=place),
+        Fix(action="edit-line", label=say("Edit the line"), arguments=place),
+        Fix(action="drop-line", label=say("Drop the line"), arguments=place),
     ]
     first, _, rest = line.text.partition(",")
     second, comma, clock = rest.partition(",")
@@ -230,7 +233,7 @@ def _line_fixes(file: ReadFile, line: AsideLine) -> list[Fix]:
             scanner.scan(meant)
         except Unreadable:
             continue
-        fix = Fix(action="edit-line", label=f"Read it as {meant}", arguments={**place, "text": meant})
+        fix = Fix(action="edit-line", label=say("Read it as {meant}", meant=meant), arguments={**place, "text": meant})
         fixes.insert(0, fix)
     return fixes
 
@@ -273,7 +276,7 @@ def _runs(board: Board) -> Iterator[_Run]:
 def _wrong_way_round(board: Board, run: _Run) -> Problem:
     fix = Fix(
         action="move-athletes-up",
-        label="Move the athletes of these lines up by one",
+        label=say("Move the athletes of these lines up by one"),
         arguments={"file": run.file, "first": run.first, "last": run.last},
     )
     where = [_place(board, scan) for scan in run.scans]
@@ -338,7 +341,7 @@ def _lone_athletes(board: Board, lone: _Lone) -> Iterator[Problem]:
         return [_place(board, scan) for scan in lone.athletes[athlete]]
 
     def drop(athlete: str) -> Fix:
-        return Fix(action="drop-scans", label=f"Drop {athlete}", arguments={"athlete": athlete})
+        return Fix(action="drop-scans", label=say("Drop {athlete}", athlete=athlete), arguments={"athlete": athlete})
 
     def with_and_without(athlete: str) -> Problem:
         [token] = lone.paired[athlete]
@@ -349,7 +352,11 @@ def _lone_athletes(board: Board, lone: _Lone) -> Iterator[Problem]:
         return MISREAD_ATHLETE.broken(places(athlete), [drop(athlete)], athlete=athlete, like=like)
 
     def without_token(athlete: str) -> Problem:
-        fix = Fix(action="edit-token", label=f"Type the token of {athlete}", arguments={"athlete": athlete})
+        fix = Fix(
+            action="edit-token",
+            label=say("Type the token of {athlete}", athlete=athlete),
+            arguments={"athlete": athlete},
+        )
         return ATHLETE_WITHOUT_TOKEN.broken(places(athlete), [fix, drop(athlete)], athlete=athlete)
 
     yield from each(paired, with_and_without, places)

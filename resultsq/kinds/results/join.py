@@ -25,6 +25,7 @@ from resultsq.domain.event_files import (
 )
 from resultsq.domain.problem import Problem, Where
 from resultsq.domain.sheet import Finisher
+from resultsq.domain.words import say
 from resultsq.kinds.results.board import Board, Scan, Time
 from resultsq.kinds.results.checks import by_severity, overlong, positions, row_place, times
 from resultsq.kinds.results.corrections import Correction
@@ -129,7 +130,7 @@ def undo(work: Work) -> Work:
 
     :raises InputRefused: where there is none."""
     if not work.changes:
-        raise InputRefused("Nothing was changed by hand, so there is nothing to undo.")
+        raise InputRefused(say("Nothing was changed by hand, so there is nothing to undo."))
     return work.model_copy(update={"changes": work.changes[:-1]})
 
 
@@ -139,7 +140,7 @@ def add(work: Work, files: Sequence[ReadFile]) -> Work:
     :raises InputRefused: where times would be joined anew below corrections that were made to them."""
     if _replay(work).times_by_hand and not all(isinstance(file, ScannerFile) for file in files):
         raise InputRefused(
-            "Times were edited by hand, and a file with times would be joined below those edits: undo them first."
+            say("Times were edited by hand, and a file with times would be joined below those edits: undo them first.")
         )
     return work.model_copy(update={"files": (*work.files, *files)})
 

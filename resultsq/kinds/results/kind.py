@@ -22,6 +22,7 @@ from resultsq.domain.sheet import (
     rows_digest,
     rows_digest_of,
 )
+from resultsq.domain.words import say, sentence
 from resultsq.kinds.results.checks import check_rows
 from resultsq.kinds.results.rules import BAD_VALUE
 
@@ -30,12 +31,12 @@ _SHOWN = 100
 
 
 _WORDS = {
-    "event": "an event is its short name in lower-case letters, digits and hyphens",
-    "date": "a date is YYYY-MM-DD",
-    "position": "a position is a whole number from 1",
-    "athlete": "an athlete is A and digits, as in A1234567; a finisher's may be null",
-    "time": "a time is HH:MM:SS, or null",
-    "role": "a role is a text of 1 to 100 characters",
+    "event": sentence("an event is its short name in lower-case letters, digits and hyphens"),
+    "date": sentence("a date is YYYY-MM-DD"),
+    "position": sentence("a position is a whole number from 1"),
+    "athlete": sentence("an athlete is A and digits, as in A1234567; a finisher's may be null"),
+    "time": sentence("a time is HH:MM:SS, or null"),
+    "role": sentence("a role is a text of 1 to 100 characters"),
 }
 
 
@@ -93,7 +94,9 @@ class ResultsKind:
 
         :raises SheetRefused: where one of the problems blocks."""
         if any(problem.blocks for problem in problems):
-            raise SheetRefused("The results cannot be published like this, and nothing was stored.", tuple(problems))
+            raise SheetRefused(
+                say("The results cannot be published like this, and nothing was stored."), tuple(problems)
+            )
         sheet = Sheet(
             event=event,
             date=on,
@@ -127,7 +130,7 @@ def payload_of(value: object) -> Payload:
     except ValidationError as refusal:
         errors = refusal.errors(include_url=False, include_context=False)
         problems = tuple(_bad_value(error["loc"], error["type"], error["msg"]) for error in errors[:_SHOWN])
-        raise SheetRefused("The results cannot be read like this, and nothing was stored.", problems) from None
+        raise SheetRefused(say("The results cannot be read like this, and nothing was stored."), problems) from None
 
 
 def _bad_value(loc: tuple[int | str, ...], kind: str, message: str) -> Problem:
@@ -136,9 +139,10 @@ def _bad_value(loc: tuple[int | str, ...], kind: str, message: str) -> Problem:
     pointer = "".join(f"/{part}" for part in parts)
     match kind:
         case "missing":
-            reason = "it is missing"
+            reason = say("it is missing")
         case "extra_forbidden":
-            reason = "there is no such field"
+            reason = say("there is no such field")
         case _:
-            reason = _WORDS.get(str(loc[-1]) if loc else "", message[:1].lower() + message[1:])
-    return BAD_VALUE.broken([Where(pointer=pointer)], place=pointer or "The body", reason=reason)
+            name = str(loc[-1]) if loc else ""
+            reason = say(_WORDS[name]) if name in _WORDS else message[:1].lower() + message[1:]
+    return BAD_VALUE.broken([Where(pointer=pointer)], place=pointer or say("The body"), reason=reason)

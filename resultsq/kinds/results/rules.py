@@ -7,9 +7,6 @@ from resultsq.domain.problem import Rule, Severity
 
 _BLOCKS, _WARNS = Severity.BLOCKS, Severity.WARNS
 
-MORE = "There are {count} more like this one: {sentence}"
-"""What is said of the many where there are too many to say it of each."""
-
 # rows, whichever road they came by
 
 NO_FINISHERS = Rule(

@@ -3,6 +3,7 @@
 from typing import Final
 
 from resultsq.domain.sheet import Volunteer
+from resultsq.domain.words import say
 from resultsq.readers.columns import Columns, columns
 from resultsq.readers.marks import Unreadable, read_athlete
 from resultsq.readers.rules import NO_ROWS, bad_lines, refused
@@ -49,14 +50,14 @@ def read_volunteers(name: str, content: bytes) -> tuple[Volunteer, ...]:
 def _header(line: str) -> Columns:
     header = columns(line, WANTED)
     if header is None or len(header.at) < len(WANTED):
-        raise Unreadable("a list of volunteers begins with a header of athlete and role")
+        raise Unreadable(say("a list of volunteers begins with a header of athlete and role"))
     return header
 
 
 def _volunteer(cells: dict[str, str]) -> Volunteer:
     athlete, role = read_athlete(cells["athlete"]), cells["role"]
     if not role:
-        raise Unreadable("the role is missing")
+        raise Unreadable(say("the role is missing"))
     if len(role) > _LONGEST_ROLE:
-        raise Unreadable(f"the role is longer than {_LONGEST_ROLE} characters")
+        raise Unreadable(say("the role is longer than {most} characters", most=_LONGEST_ROLE))
     return Volunteer(athlete=athlete, role=role)

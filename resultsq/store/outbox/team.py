@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, insert, or_, select, 
 
 from resultsq.domain.errors import HeadMoved, KeyReused, NotThere
 from resultsq.domain.submission import NEEDS_A_PERSON, State, may_move
+from resultsq.domain.words import say
 from resultsq.store.outbox.states import find, lock_chain, lock_chain_of, move
 from resultsq.store.tables import Chain, ClientKey, Original, Payload, Submission
 
@@ -66,7 +67,9 @@ def accept(conn: Connection, now: datetime, entry: Entry) -> Accepted:
         if known is not None:
             if known.content != content:
                 raise KeyReused(
-                    "This Idempotency-Key was used for other results. Nothing was stored; send them with a new key."
+                    say(
+                        "This Idempotency-Key was used for other results. Nothing was stored; send them with a new key."
+                    )
                 )
             return _present(conn, known.submission)
     chain = lock_chain(conn, entry.kind, entry.event_id, entry.date)
@@ -159,12 +162,12 @@ def withdraw(conn: Connection, now: datetime, submission: str, action: str | Non
     chain = lock_chain_of(conn, submission)
     row = find(conn, Submission.id == submission, lock=True)
     if row is None or chain is None:
-        raise NotThere("There is no such submission here.")
+        raise NotThere(say("There is no such submission here."))
     if row.state == State.WITHDRAWN:
         return Accepted(row.id, State.WITHDRAWN, row.digest, created=False)
     if row.in_doubt or not may_move(State(row.state), State.WITHDRAWN):
         raise HeadMoved(
-            "This version cannot be taken back: the master has it, or may have it. Send a correction instead.",
+            say("This version cannot be taken back: the master has it, or may have it. Send a correction instead."),
             chain.head,
         )
     move(conn, now, [row.seq], State.WITHDRAWN, withdrawn_in=action)
@@ -180,12 +183,12 @@ def undo_withdrawal(conn: Connection, now: datetime, submission: str) -> Accepte
     chain = lock_chain_of(conn, submission)
     row = find(conn, Submission.id == submission, lock=True)
     if row is None or chain is None:
-        raise NotThere("There is no such submission here.")
+        raise NotThere(say("There is no such submission here."))
     if row.state != State.WITHDRAWN:
         return Accepted(row.id, State(row.state), row.digest, created=False)
     if chain.head != _known_version(conn, chain.id, row.base):
         raise HeadMoved(
-            "Another version has come since; this one cannot be put back. Send it as a correction.",
+            say("Another version has come since; this one cannot be put back. Send it as a correction."),
             chain.head,
         )
     base, blocked = row.base, False
@@ -204,9 +207,9 @@ def publish_over(conn: Connection, now: datetime, submission: str) -> Accepted:
     lock_chain_of(conn, submission)
     row = find(conn, Submission.id == submission, lock=True)
     if row is None:
-        raise NotThere("There is no such submission here.")
+        raise NotThere(say("There is no such submission here."))
     if State(row.state) not in NEEDS_A_PERSON:
-        raise HeadMoved("There is nothing to decide about this version any more.", row.id)
+        raise HeadMoved(say("There is nothing to decide about this version any more."), row.id)
     base = row.conflict_head if row.state == State.CONFLICT else row.base
     move(conn, now, [row.seq], State.QUEUED, base=base, blocked=False, next_attempt_at=None, failures=0)
     return Accepted(row.id, State.QUEUED, row.digest, created=False)
@@ -220,7 +223,7 @@ def forget_client_keys(conn: Connection, before: datetime) -> None:
 def _present(conn: Connection, submission: str) -> Accepted:
     row = find(conn, Submission.id == submission)
     if row is None:
-        raise NotThere("There is no such submission here.")
+        raise NotThere(say("There is no such submission here."))
     return Accepted(row.id, State(row.state), row.digest, created=False)
 
 

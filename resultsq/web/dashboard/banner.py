@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from resultsq.domain.link import LinkState
 from resultsq.domain.why import cause_text
+from resultsq.domain.words import sentence
 from resultsq.store.board import Pulse
 
 RECOVERED_SHOWN = timedelta(hours=2)
@@ -39,40 +40,50 @@ def headline(now: datetime, pulse: Pulse) -> Headline:
     if link is None or pulse.workers_alive == 0:
         return Headline(
             Tone.BAD,
-            "No worker is running",
-            "Results are accepted and kept, but nothing is sent. Start a worker: resultsq worker.",
+            sentence("No worker is running"),
+            sentence("Results are accepted and kept, but nothing is sent. Start a worker: resultsq worker."),
         )
     if link.state is LinkState.NOT_OUR_MASTER:
         return Headline(
             Tone.BAD,
-            "Not our master",
-            "Something else answers in the master's place: a captive portal, a proxy or another certificate. "
-            "Look at this network; nothing is sent to it.",
+            sentence("Not our master"),
+            sentence(
+                "Something else answers in the master's place: a captive portal, a proxy or another certificate. "
+                "Look at this network; nothing is sent to it."
+            ),
             link.since,
             probing=True,
         )
     if link.refused_at is not None:
         return Headline(
             Tone.BAD,
-            "Credentials refused",
-            "The master refuses this node's token. Set a good one; one submission is tried each minute meanwhile.",
+            sentence("Credentials refused"),
+            sentence(
+                "The master refuses this node's token. Set a good one; one submission is tried each minute meanwhile."
+            ),
             link.refused_at,
         )
     if link.state is not LinkState.UP:
         return _down(pulse, link.state, link.since, link.cause)
     if hold is not None:
-        text = "%(who)s holds everything: %(reason)s. Results are accepted and kept; release it when it may go on."
-        return Headline(Tone.WAITS, "Held", text, hold.placed_at, {"who": hold.placed_by, "reason": hold.reason})
+        text = sentence(
+            "{who} holds everything: {reason}. Results are accepted and kept; release it when it may go on."
+        )
+        return Headline(
+            Tone.WAITS, sentence("Held"), text, hold.placed_at, {"who": hold.placed_by, "reason": hold.reason}
+        )
     return _up(now, pulse)
 
 
 def _down(pulse: Pulse, state: LinkState, since: datetime, cause: str | None) -> Headline:
     values: dict[str, object] = {"cause": cause_text(cause)}
     if state is LinkState.MASTER_DOWN:
-        text = "The link works, but the master answers that it cannot. Nothing to do here: it goes on by itself."
-        return Headline(Tone.WAITS, "The master is down", text, since, values, probing=True)
-    text = "The master cannot be reached: %(cause)s. Results are accepted and kept, and go by themselves."
-    return Headline(Tone.WAITS, "The link is down", text, since, values, probing=True)
+        text = sentence(
+            "The link works, but the master answers that it cannot. Nothing to do here: it goes on by itself."
+        )
+        return Headline(Tone.WAITS, sentence("The master is down"), text, since, values, probing=True)
+    text = sentence("The master cannot be reached: {cause}. Results are accepted and kept, and go by themselves.")
+    return Headline(Tone.WAITS, sentence("The link is down"), text, since, values, probing=True)
 
 
 def _up(now: datetime, pulse: Pulse) -> Headline:
@@ -80,16 +91,22 @@ def _up(now: datetime, pulse: Pulse) -> Headline:
     since = None if link is None else link.since
     if last is not None and last.ended_at is not None and last.remaining:
         values: dict[str, object] = {"done": max(0, last.delayed - last.remaining), "all": last.delayed}
-        text = "The link is back. %(done)s of the %(all)s that waited are out; nothing to do here."
-        return Headline(Tone.MOVING, "Catching up", text, last.ended_at, values)
+        text = sentence("The link is back. {done} of the {all} that waited are out; nothing to do here.")
+        return Headline(Tone.MOVING, sentence("Catching up"), text, last.ended_at, values)
     if link is not None and link.suspect:
-        text = "A call has just met trouble, so the link is being looked at before anything more is sent."
-        return Headline(Tone.MOVING, "Checking the link", text, since, probing=True)
+        text = sentence("A call has just met trouble, so the link is being looked at before anything more is sent.")
+        return Headline(Tone.MOVING, sentence("Checking the link"), text, since, probing=True)
     if pulse.needs_person:
-        text = "The link is up and results go out, but some will not heal by themselves: they are listed below."
-        return Headline(Tone.BAD, "Somebody is needed", text, since)
+        text = sentence(
+            "The link is up and results go out, but some will not heal by themselves: they are listed below."
+        )
+        return Headline(Tone.BAD, sentence("Somebody is needed"), text, since)
     if last is not None and last.caught_up_at is not None and now - last.caught_up_at < RECOVERED_SHOWN:
         took = (last.caught_up_at - (last.ended_at or last.caught_up_at)).total_seconds()
-        text = "All is well again: %(all)s that waited were published in %(took)s s after the link came back."
-        return Headline(Tone.GOOD, "Recovered", text, since, {"all": last.delayed, "took": max(1, round(took))})
-    return Headline(Tone.GOOD, "All is well", "The link is up and results go out as they come.", since)
+        text = sentence("All is well again: {all} that waited were published in {took} s after the link came back.")
+        return Headline(
+            Tone.GOOD, sentence("Recovered"), text, since, {"all": last.delayed, "took": max(1, round(took))}
+        )
+    return Headline(
+        Tone.GOOD, sentence("All is well"), sentence("The link is up and results go out as they come."), since
+    )

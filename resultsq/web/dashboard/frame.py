@@ -15,9 +15,11 @@ from resultsq.domain.errors import NotAllowed
 from resultsq.domain.role import Role
 from resultsq.domain.submission import State
 from resultsq.domain.why import CAUSES, Why, cause_text, spell
+from resultsq.domain.words import say
 from resultsq.web.auth import me
 from resultsq.web.dashboard.banner import Headline
 from resultsq.web.dashboard.shared import Shared
+from resultsq.web.dashboard.words import word
 from resultsq.web.node import node
 
 blueprint = Blueprint("dashboard", __name__, url_prefix="/admin")
@@ -38,7 +40,7 @@ STATE_TONES = {
 def _equip(state: BlueprintSetupState) -> None:
     app = state.app
     app.extensions["resultsq.shared"] = Shared(app.extensions["resultsq"].clock)
-    app.jinja_env.filters.update(moment=moment, ago=ago, until=until, cause=_cause, said=said, spell=spell)
+    app.jinja_env.filters.update(moment=moment, ago=ago, until=until, cause=_cause, said=said, spell=spell, word=word)
 
 
 def shared() -> Shared:
@@ -121,12 +123,14 @@ def until(at: datetime | None) -> Markup:
 
 def said(sentence: Why | Headline, part: str = "text") -> str:
     """A sentence with its gaps filled, in the reader's language."""
-    text = sentence.sentence if isinstance(sentence, Why) else getattr(sentence, part)
-    return str(_(text, **sentence.values))
+    if isinstance(sentence, Why):
+        return str(sentence)
+    text: str = getattr(sentence, part)
+    return say(text, **sentence.values)
 
 
 def _cause(name: str | None) -> str:
-    return str(_(cause_text(name))) if name else ""
+    return cause_text(name)
 
 
 def _iso(at: datetime) -> str:

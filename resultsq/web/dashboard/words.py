@@ -1,4 +1,4 @@
-"""What the buttons and dialogs of each action say."""
+"""What the buttons and dialogs of each action say, and what codes are called."""
 
 from dataclasses import dataclass
 
@@ -43,3 +43,48 @@ PUBLISH_OVER = Words(
     _("This version is sent again, to stand on top of what is published there now. That one stays in the history."),
     needs_reason=True,
 )
+
+
+CODES = {
+    "queued": _("queued"),
+    "sending": _("sending"),
+    "published": _("published"),
+    "corrected": _("corrected"),
+    "rejected": _("rejected"),
+    "conflict": _("conflict"),
+    "superseded": _("superseded"),
+    "withdrawn": _("withdrawn"),
+    "accepted": _("accepted"),
+    "deferred": _("deferred"),
+    "unauthorised": _("unauthorised"),
+    "under way": _("under way"),
+    "team": _("team"),
+    "viewer": _("viewer"),
+    "operator": _("operator"),
+    "admin": _("admin"),
+    "destination": _("destination"),
+    "event": _("event"),
+    "submission": _("submission"),
+    "stopwatch": _("stopwatch"),
+    "scanner": _("scanner"),
+    "table": _("table"),
+    "volunteers": _("volunteers"),
+    "text": _("text"),
+    "events": _("events"),
+    "states": _("states"),
+    "cause": _("cause"),
+    "fingerprint": _("fingerprint"),
+    "status": _("status"),
+    "attempts_min": _("attempts min"),
+    "attempts_max": _("attempts max"),
+    "accepted_from": _("accepted from"),
+    "accepted_to": _("accepted to"),
+    "waiting_only": _("waiting only"),
+    "true": _("yes"),
+}
+"""States, outcomes, roles, scopes, kinds of files and parts of a filter in words."""
+
+
+def word(code: str) -> str:
+    """What a code is called; one that is new here stands for itself."""
+    return str(CODES.get(code, code))

@@ -25,7 +25,7 @@ blueprint.after_app_request(slim)
 
 @blueprint.record_once
 def _equip(state: BlueprintSetupState) -> None:
-    state.app.jinja_env.globals.update(asset=asset, me=account)
+    state.app.jinja_env.globals.update(asset=asset, me=account, language=get_locale)
     state.app.jinja_env.filters.update(at=at, on=on, day=day)
 
 

@@ -58,7 +58,7 @@ def test_the_headline_names_what_matters_most_when_it_is_read(seen: Pulse, title
 def test_the_recovery_is_summed_up_when_the_backlog_is_out_and_forgotten_later() -> None:
     done = pulse(last=replace(OVER, caught_up_at=NOW - timedelta(seconds=9)))
     said = headline(NOW, done)
-    assert said.text % said.values == (
+    assert said.text.format(**said.values) == (
         "All is well again: 312 that waited were published in 41 s after the link came back."
     )
     assert headline(NOW + RECOVERED_SHOWN, done).title == "All is well"

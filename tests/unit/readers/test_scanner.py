@@ -79,7 +79,7 @@ def test_a_row_is_used_when_it_has_no_clock_at_all() -> None:
         ("null,null,14/03/2026 09:20:00", "neither"),
         (",14/03/2026 09:20:00", "not a finish token"),
         ("A12345,P0001,14/03/2026 09:20:00,x", "4 fields"),
-        ("A12345", "1 field "),
+        ("A12345", "one field "),
     ],
 )
 def test_a_line_is_set_aside_with_its_reason_when_it_is_bad(line: str, reason: str) -> None:

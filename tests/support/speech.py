@@ -1,0 +1,96 @@
+"""A language in which every sentence that goes through gettext is marked: ⟦like this⟧, and what is left without.
+
+A page in it shows what a translator would never see.
+"""
+
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from flask import Flask
+from flask_babel import get_babel
+
+ROOT = Path(__file__).parents[2]
+CATALOGUE = ROOT / "resultsq/web/translations/messages.pot"
+LOCALE = "en_AU"
+"""Its dates and plurals are those of English, and the product has no such language."""
+
+EXTRACT = (
+    "-m", "babel.messages.frontend", "-q", "extract", "-F", "pyproject.toml",
+    "-k", "_l", "-k", "say", "-k", "say_many:1,2", "-k", "sentence", "-k", "Rule:3", "-k", "Why",
+    "--no-location", "--omit-header", "--sort-output", "--width", "120",
+)  # fmt: skip
+
+_SEEN = ("alt", "aria-label", "label", "placeholder", "title")
+_VOID = frozenset({"area", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"})
+_SILENT = frozenset({"script", "style", "code", "pre"})
+_MARKED = re.compile(r"⟦[^⟦⟧]*⟧")
+
+
+def extract(target: Path) -> None:
+    """Write the catalogue of all sentences in the source."""
+    subprocess.run([sys.executable, *EXTRACT, "-o", str(target), "resultsq"], cwd=ROOT, check=True)
+
+
+def mark_everything(app: Flask, folder: Path) -> None:
+    """From now on `app` speaks the marked language; its translation is written below `folder`."""
+    with CATALOGUE.open("rb") as file:
+        catalogue = read_po(file, locale=LOCALE)
+    for message in catalogue:
+        if message.id:
+            many = isinstance(message.id, tuple)
+            message.string = tuple(f"⟦{one}⟧" for one in message.id) if many else f"⟦{message.id}⟧"
+    target = folder / LOCALE / "LC_MESSAGES" / "messages.mo"
+    target.parent.mkdir(parents=True)
+    with target.open("wb") as file:
+        write_mo(file, catalogue)
+    spoken = get_babel(app)
+    spoken.translation_directories = [str(folder)]
+    spoken.default_locale = LOCALE
+
+
+class _Page(HTMLParser):
+    """All that a person reads or is read to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.text: list[str] = []
+        self.attributes: list[str] = []
+        self._open: list[bool] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        silent = tag in _SILENT or given.get("translate") == "no" or "digest" in (given.get("class") or "").split()
+        if not (silent or any(self._open)):
+            self.attributes += [given[name] or "" for name in _SEEN if name in given]
+        if tag not in _VOID:
+            self._open.append(silent)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in _VOID and self._open:
+            self._open.pop()
+
+    def handle_data(self, data: str) -> None:
+        if not any(self._open):
+            self.text.append(data)
+
+
+def unmarked(page: str, data: re.Pattern[str]) -> list[str]:
+    """The pieces of a page that have letters, went past gettext and are not `data`."""
+    read = _Page()
+    read.feed(page)
+    read.close()
+    left = []
+    for text in ("\n".join(read.text), *read.attributes):
+        while text != (less := _MARKED.sub("", text)):
+            text = less
+        left += [piece.strip() for piece in text.splitlines() if re.search(r"[^\W\d_]{2}", data.sub("", piece))]
+    return left
+
+
+if __name__ == "__main__":
+    extract(CATALOGUE)
