@@ -45,9 +45,13 @@ class Finisher(_Value):
     time: ElapsedTime | None = None
 
 
+Role = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]
+"""What a volunteer did, in words: no control characters, which no master takes."""
+
+
 class Volunteer(_Value):
     athlete: AthleteId
-    role: str = Field(min_length=1, max_length=100)
+    role: Role
 
 
 class Sheet(_Value):

@@ -158,6 +158,9 @@ def _field(name: str) -> str:
     if len(values) != 1:
         detail = "This is needed once." if values else "This is missing."
         raise ApiProblem(422, f"{detail} Nothing was stored.", [{"detail": detail, "pointer": f"/{name}"}])
+    if not values[0].isprintable():
+        detail = "This holds a character that no text has."
+        raise ApiProblem(422, f"{detail} Nothing was stored.", [{"detail": detail, "pointer": f"/{name}"}])
     return values[0]
 
 
@@ -173,7 +176,7 @@ def _files() -> tuple[list[tuple[str, bytes]], str | tuple[str, bytes] | None]:
         content = part.stream.read()
         if not part.filename and not content:
             continue  # a browser's empty file field
-        named = (part.filename or f"file {len(files) + 1}", content)
+        named = (intake.name_of(part.filename or "") or f"file {len(files) + 1}", content)
         if field == intake.VOLUNTEERS:
             volunteers = named
         else:

@@ -220,7 +220,8 @@ def _enforce() -> Response | None:
 
 
 def _demand_text() -> None:
-    if any("\0" in text for text in request.form.values()):
+    given = (text for values in (request.args, request.form) for _, text in values.items(multi=True))
+    if any("\0" in text for text in given):
         raise BadRequest(say("A field holds a character that no text has. Nothing was changed."))
 
 

@@ -188,6 +188,11 @@ def masters_reasons(found: SubmissionView) -> tuple[Problem, ...]:
     )
 
 
+def name_of(told: str) -> str:
+    """A file's name as it is kept: without what cannot be shown, and not endless."""
+    return "".join(filter(str.isprintable, told)).strip()[:255]
+
+
 def iso_date(text: str) -> date:
     """:raises SheetRefused: the text is no date."""
     try:
@@ -248,7 +253,7 @@ def _originals(files: Sequence[tuple[str, bytes]], found: Report) -> tuple[outbo
 
 
 def _original(name: str, content: bytes, kind: str) -> outbox.File:
-    return outbox.File(name=name[:255], kind=kind, digest=sha256(content).hexdigest(), content=content)
+    return outbox.File(name=name, kind=kind, digest=sha256(content).hexdigest(), content=content)
 
 
 def _bad(pointer: str, place: str, reason: str) -> SheetRefused:

@@ -36,7 +36,7 @@ _WORDS = {
     "position": sentence("a position is a whole number from 1"),
     "athlete": sentence("an athlete is A and digits, as in A1234567; a finisher's may be null"),
     "time": sentence("a time is HH:MM:SS, or null"),
-    "role": sentence("a role is a text of 1 to 100 characters"),
+    "role": sentence("a role is a text of 1 to 100 characters, none of them a control character"),
 }
 
 

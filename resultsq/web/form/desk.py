@@ -28,7 +28,7 @@ from resultsq.store.drafts import Draft
 from resultsq.store.events import EventRow
 from resultsq.web.auth import me
 from resultsq.web.form.frame import today
-from resultsq.web.intake import VOLUNTEERS
+from resultsq.web.intake import VOLUNTEERS, name_of
 from resultsq.web.node import node
 
 _SATURDAY = 6
@@ -137,7 +137,7 @@ class Batch:
 
     def take(self, name: str, content: bytes) -> None:
         """Read one more."""
-        name = "".join(filter(str.isprintable, name)).strip()[:255] or _("a file without a name")
+        name = name_of(name) or _("a file without a name")
         self.names.add(name)
         try:
             if _lists_roles(content):

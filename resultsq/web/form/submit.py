@@ -162,7 +162,7 @@ def volunteers(slug: str) -> Answer | str:
         except Unreadable as reason:
             raise InputRefused(_("The volunteer's number: %(reason)s.", reason=str(reason))) from None
         role = request.form.get("role", "").strip()
-        if not 0 < len(role) <= 100:
+        if not 0 < len(role) <= 100 or not role.isprintable():
             raise InputRefused(_("The role is a word or two, like Timekeeper."))
         return desks.with_volunteers(desk, [*there, Volunteer(athlete=athlete, role=role)])
 

@@ -200,9 +200,10 @@ def test_a_download_has_one_harmless_name_when_the_file_had_a_hostile_one(team: 
 @pytest.mark.parametrize("number", ["0", "-1", "9" * 18, "9" * 19, "9" * 40, "1e9", "%00", "٣"])
 def test_no_number_breaks_a_page_when_it_is_in_an_address(site: Site, team: Browser, number: str) -> None:
     submission = team.submit(FILES)
-    assert team.get(f"/events/bushy?before={number}").status_code == 200
-    assert team.get(f"{PAGE}?edit={number}").status_code == 200
-    assert team.get(f"{PAGE}/table?rows={number}").status_code == 200
+    told = 400 if number == "%00" else 200
+    assert team.get(f"/events/bushy?before={number}").status_code == told
+    assert team.get(f"{PAGE}?edit={number}").status_code == told
+    assert team.get(f"{PAGE}/table?rows={number}").status_code == told
     assert team.get(f"/submissions/{submission}/files/{number}").status_code == 404
     assert team.get(f"/submissions/{number}").status_code == 404
     assert team.get(f"/results/bushy/{number}").status_code == 404
