@@ -44,13 +44,14 @@ class Fix(BaseModel):
 
     `action` names a correction of resultsq/kinds/results/corrections.py, `arguments` are its fields, and
     `label` is what the button says. A required field that `arguments`
-    lack is asked of the person."""
+    lack is asked of the person; `present` is what it holds now, to be mended."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     action: str
     label: str
     arguments: dict[str, Any] = Field(default_factory=dict)
+    present: str = ""
 
 
 class Problem(BaseModel):

@@ -108,6 +108,13 @@ def set_password(conn: Connection, name: str, password_hash: str) -> None:
     _change(conn, name, password_hash=password_hash, session_salt=secrets.token_hex(16))
 
 
+def end_sessions(conn: Connection, name: str) -> None:
+    """Whoever is logged in with this account, on whatever device, has to log in again.
+
+    :raises NotThere: there is no such account."""
+    _change(conn, name, session_salt=secrets.token_hex(16))
+
+
 def disable(conn: Connection, now: datetime, name: str) -> None:
     """Nobody logs in with this account any more; its sessions end. What it did stays.
 

@@ -190,6 +190,16 @@ def log_out() -> None:
     session.clear()
 
 
+def log_out_elsewhere() -> None:
+    """End every session of this person but this browser's."""
+    who, held = me(), node()
+    held.database.write(lambda conn: accounts.end_sessions(conn, who.name))
+    with held.database.read() as conn:
+        found = accounts.load(conn, who.id)
+    if found is not None:
+        start_session(found)
+
+
 # the hook
 
 

@@ -172,7 +172,7 @@ def times(finishers: Sequence[Finisher], place: Place) -> Iterator[Problem]:
     def falling(fall: tuple[int, str]) -> Problem:
         index, before = fall
         row = finishers[index]
-        fix = _edit("time", row.position)
+        fix = _edit("time", row.position, row.time)
         return TIMES_OUT_OF_ORDER.broken(
             [place(index, "time")], [fix], position=row.position, time=row.time, before=before
         )
@@ -183,7 +183,7 @@ def times(finishers: Sequence[Finisher], place: Place) -> Iterator[Problem]:
 def overlong(finishers: Sequence[Finisher], place: Place) -> Iterator[Problem]:
     def too_long(index: int) -> Problem:
         row = finishers[index]
-        fix = _edit("athlete", row.position)
+        fix = _edit("athlete", row.position, row.athlete)
         return OVERLONG_ATHLETE.broken([place(index, "athlete")], [fix], athlete=row.athlete, position=row.position)
 
     long = [index for index, row in enumerate(finishers) if row.athlete and len(row.athlete) > LONGEST_NORMAL]
@@ -220,9 +220,9 @@ def listed(items: Sequence[object]) -> str:
     return say("{most} and {last}", most=", ".join(most), last=last) if most else last
 
 
-def _edit(field: str, position: int) -> Fix:
+def _edit(field: str, position: int, present: str | None) -> Fix:
     labels = {
         "time": say("Edit the time of position {position}", position=position),
         "athlete": say("Edit the athlete of position {position}", position=position),
     }
-    return Fix(action=f"edit-{field}", label=labels[field], arguments={"position": position})
+    return Fix(action=f"edit-{field}", label=labels[field], arguments={"position": position}, present=present or "")

@@ -21,6 +21,9 @@ from resultsq.readers import MAX_ROWS
 from resultsq.readers.marks import Unreadable, read_athlete, read_time, read_token, write_time
 from resultsq.readers.scanner import scan
 
+LONGEST_LINE = 200
+"""Characters of a scanner's line that may be written anew."""
+
 _LONGEST_S = 99 * 3600 + 59 * 60 + 59
 _HIGHEST_TOKEN = 99_999
 
@@ -469,7 +472,7 @@ class EditLine(_Correction):
     action: Literal["edit-line"] = "edit-line"
     file: str
     line: int
-    text: str = Field(max_length=200)
+    text: str = Field(max_length=LONGEST_LINE)
 
     def on(self, board: Board) -> str:
         name = _demand_scanner(board, self.file).name

@@ -14,6 +14,7 @@ from resultsq.domain.problem import Fix, Problem, Where
 from resultsq.domain.words import say, say_many
 from resultsq.kinds.results.board import Board, Scan
 from resultsq.kinds.results.checks import choices_of_athlete, choices_of_token, each, listed
+from resultsq.kinds.results.corrections import LONGEST_LINE
 from resultsq.kinds.results.merge import offset
 from resultsq.kinds.results.rules import (
     ATHLETE_IN_TWO_POSITIONS,
@@ -223,7 +224,7 @@ def _line_set_aside(file: ReadFile, line: AsideLine) -> Problem:
 def _line_fixes(file: ReadFile, line: AsideLine) -> list[Fix]:
     place = {"file": file.digest, "line": line.line}
     fixes = [
-        Fix(action="edit-line", label=say("Edit the line"), arguments=place),
+        Fix(action="edit-line", label=say("Edit the line"), arguments=place, present=line.text[:LONGEST_LINE]),
         Fix(action="drop-line", label=say("Drop the line"), arguments=place),
     ]
     first, _, rest = line.text.partition(",")

@@ -10,7 +10,7 @@ from resultsq.domain.role import Role
 from resultsq.store import accounts
 from resultsq.web import auth
 from resultsq.web.auth import rule
-from resultsq.web.form.frame import blueprint
+from resultsq.web.form.frame import blueprint, events_of
 from resultsq.web.node import node
 
 
@@ -54,6 +54,24 @@ def logout() -> Answer:
     """End this browser's session; work in progress stays on the server."""
     auth.log_out()
     return redirect(url_for("form.login"), 303)
+
+
+@blueprint.get("/account")
+@rule(*Role)
+def account() -> str:
+    """Who is logged in here, and an end to it elsewhere."""
+    with node().database.read() as conn:
+        mine = events_of(conn, auth.me())
+    return render_template("account.html", mine=mine)
+
+
+@blueprint.post("/logout/elsewhere")
+@rule(*Role)
+def logout_elsewhere() -> Answer:
+    """End this person's sessions on all other devices: a phone was lost, or a shared laptop left logged in."""
+    auth.log_out_elsewhere()
+    flash(_("All other devices are logged out. Work in progress is kept."), "success")
+    return redirect(url_for("form.account"), 303)
 
 
 @blueprint.get("/password/<secret>")

@@ -115,6 +115,8 @@ def a_team_at_work(site: Site, walk: Walk) -> None:
     team = site.browser("bushy")
     page = "/submit/bushy"
     team.get("/submit/richmond")
+    team.post("/logout/elsewhere", {}, "/account")
+    team.get("/account")
     team.get(page)
     for name, content in WRONG_FILES:
         team.drop([(name, content)], htmx=True)
@@ -225,6 +227,7 @@ def the_operators_look(site: Site, walk: Walk, ids: list[str]) -> None:
     """Every page of the dashboard, while all is well, while the link is down, and while somebody holds everything."""
     chief = site.browser("chief")
     chief.get("/submit")
+    chief.get("/account")
     chief.get("/events")
     token = chief.hidden("/admin", "/logout")["csrf_token"]
 

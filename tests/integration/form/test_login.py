@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from resultsq.store import accounts
-from tests.integration.form.conftest import PASSWORD, Browser, Site
+from tests.integration.form.conftest import FILES, PASSWORD, Browser, Site
 
 
 def test_a_wrong_password_is_told_and_nobody_is_logged_in(site: Site) -> None:
@@ -91,3 +91,18 @@ def test_a_change_by_a_browser_whose_session_ended_leads_to_the_login_when_htmx_
     answer = site.browser().client.post("/submit/bushy/undo", headers={"HX-Request": "true"})
     assert answer.status_code == 204
     assert answer.headers["HX-Redirect"].startswith("/login")
+
+
+def test_other_devices_are_logged_out_when_somebody_asks_for_it_and_this_one_stays(site: Site, team: Browser) -> None:
+    team.drop(FILES)
+    lost, stranger = site.browser("bushy"), site.browser("richmond")
+    answer = team.post("/logout/elsewhere", {}, "/account")
+    assert (answer.status_code, answer.location) == (303, "/account")
+    page = team.get("/account").text
+    assert "All other devices are logged out." in page
+    assert "You are logged in as bushy." in page
+    assert "Bushy parkrun" in page
+    assert lost.get("/submit/bushy").location.startswith("/login")
+    assert stranger.get("/submit/richmond").status_code == 200, "another account is not touched"
+    assert "stopwatch.csv" in team.get("/submit/bushy").text, "work in progress is kept"
+    assert site.browser("bushy").get("/submit/bushy").status_code == 200, "the password is the same"

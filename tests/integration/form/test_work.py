@@ -309,3 +309,18 @@ def test_a_body_over_the_limit_is_refused_in_words_and_nothing_is_kept(site: Sit
     assert answer.status_code == 413
     assert "Nothing was stored" in answer.text
     assert 'id="state"' not in team.get(PAGE).text
+
+
+def test_what_is_there_stands_in_the_field_when_it_is_to_be_mended(team: Browser) -> None:
+    page = team.drop([("stopwatch.csv", STOPWATCH), ("scanner.csv", SCANNER + b"A42,PO002,<&>\n")], htmx=True).text
+    assert _field_after(page, "Edit the line") == "A42,PO002,&lt;&amp;&gt;"
+    team.post(f"{PAGE}/restart", {}, PAGE)
+    page = team.drop([("t.csv", b"position,time,athlete\n1,18:00,A1\n2,17:00,A12345678901\n")], htmx=True).text
+    assert _field_after(page, "Edit the time of position 2") == "00:17:00"
+    assert _field_after(page, "Edit the athlete of position 2") == "A12345678901"
+
+
+def _field_after(page: str, label: str) -> str:
+    found = re.search(rf'value="([^"]*)" required aria-label="{label}"', page)
+    assert found is not None, page
+    return found[1]
