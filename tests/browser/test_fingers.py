@@ -51,6 +51,7 @@ def test_what_matters_is_in_sight_and_large_enough_when_a_sheet_is_mended_on_a_p
     page.get_by_role("link", name="Show them").click()
     expect(check).to_be_in_viewport(ratio=1)
     page.get_by_role("button", name="A1000003 was in position 3").first.click()
+    expect(page.get_by_role("heading", name="One thing to mend")).to_be_visible()
     page.get_by_role("button", name="Drop the scans with tokens above 12").first.click()
     page.get_by_role("button", name="Submit 12 finishers").click()
     expect(page.get_by_role("status").filter(has_text="The master has them since")).to_be_visible(timeout=20_000)

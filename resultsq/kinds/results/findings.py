@@ -229,7 +229,10 @@ def _line_fixes(file: ReadFile, line: AsideLine) -> list[Fix]:
     ]
     first, _, rest = line.text.partition(",")
     second, comma, clock = rest.partition(",")
-    for meant in (line.text.upper(), f"{second},{first}{comma}{clock}"):
+    # in capitals, the other way round, and with a nought where somebody typed the letter
+    typed = f"{first},{second}".upper().replace("O", "0")
+    ways = (line.text.upper(), f"{second},{first}{comma}{clock}", f"{typed}{comma}{clock}")
+    for meant in dict.fromkeys(ways):
         try:
             scanner.scan(meant)
         except Unreadable:

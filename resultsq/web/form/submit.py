@@ -85,6 +85,7 @@ def _page(desk: Desk, told: str = "") -> str:
         left_out={one.correction.file for one in desk.hand.work.changes if one.correction.action == "drop-file"},
         edit=request.args.get("edit", type=int),
         today=today(desk.event).isoformat(),
+        saturday=desks.last_saturday(desk.event).isoformat(),
         told=told,
     )
 

@@ -320,6 +320,30 @@ def test_what_is_there_stands_in_the_field_when_it_is_to_be_mended(team: Browser
     assert _field_after(page, "Edit the athlete of position 2") == "A12345678901"
 
 
+def test_a_letter_that_was_typed_for_a_nought_is_mended_by_one_tap(team: Browser) -> None:
+    page = team.drop(
+        [("stopwatch.csv", STOPWATCH), ("scanner.csv", SCANNER + b"A4O,PO002,07/12/2013\n")], htmx=True
+    ).text
+    assert page.count("Read it as A40,P0002,07/12/2013") == 1
+    file = re.search(
+        r'name="file" value="(\w+)"><input type="hidden" name="line" value="3">', page.replace("\n    ", "")
+    )
+    assert file is not None
+    mended = team.change("edit-line", htmx=True, file=file[1], line="3", text="A40,P0002,07/12/2013").text
+    assert "A40" in mended
+    assert "nothing is wrong" in mended
+
+
+def test_last_saturday_is_one_tap_away_when_no_day_is_chosen(site: Site, team: Browser) -> None:
+    site.clock.advance(3 * 86_400)
+    page = team.get(PAGE).text
+    assert "It was last Saturday, 7 December 2013" in page
+    token = team.hidden(PAGE, f"{PAGE}/date")
+    chosen = team.client.post(f"{PAGE}/date", data={**token, "date": DAY}, headers={"HX-Request": "true"}).text
+    assert 'value="2013-12-07"' in chosen
+    assert "last Saturday" not in chosen
+
+
 def _field_after(page: str, label: str) -> str:
     found = re.search(rf'value="([^"]*)" required aria-label="{label}"', page)
     assert found is not None, page
