@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.bench import accept, drain, machine, outage, pages, rest, saturday, startup, waiting
+from tests.bench import accept, drain, form, machine, outage, pages, rest, saturday, startup, waiting
 from tests.bench.report import Report, Result, said
 
 Scenario = Callable[[bool], Iterator[Result]]
@@ -24,6 +24,7 @@ SCENARIOS: dict[str, Scenario] = {
     "drain": drain.run,
     "cost-at-rest": rest.run,
     "pages": pages.run,
+    "form": form.run,
     "readers": pages.read,
     "start-up": startup.run,
     "waiting": waiting.run,

@@ -1,4 +1,4 @@
-"""The form under twenty teams: `python -m tests.bench.form [--rounds 3]`.
+"""The form under twenty teams: `python -m tests.bench.form [--rounds 3]`, or in `tests.bench` the scenario `form`.
 
 A web process of its own on SQLite, files of 250-finisher events, and as many teams as the promise names: first spread
 as over a Saturday's minute, then all at the same moment. A check is from the drop of the files to the last byte of
@@ -30,11 +30,16 @@ from resultsq.drill.files import upload
 from resultsq.store import accounts, events, migrate
 from resultsq.store.session import Database
 from tests.bench.machine import cpu_s
+from tests.bench.report import OURS, Result
 from tests.support.processes import Process
 
 TEAMS, FINISHERS, MINUTE_S = 20, 250, 60.0
+MOST_MS, FIRST_KB, LATER_KB = 300.0, 200.0, 30.0
 PASSWORD = "wet hands"
 HTMX = {"HX-Request": "true", "Accept": "*/*"}
+
+Times = Sequence[float]
+"""Seconds, one for each time."""
 
 _HIDDEN = re.compile(r'name="(csrf_token|revision|key)" value="([^"]*)"')
 
@@ -114,17 +119,21 @@ def web(folder: Path) -> Iterator[tuple[str, Process]]:
         yield found[0], process
 
 
+def p95_of(seconds: Sequence[float]) -> float:
+    return quantiles(seconds, n=20, method="inclusive")[-1]
+
+
 def told(name: str, seconds: Sequence[float]) -> str:
     """One line of figures, in milliseconds."""
-    p95 = quantiles(seconds, n=20, method="inclusive")[-1]
-    figures = (median(seconds), p95, max(seconds))
+    figures = (median(seconds), p95_of(seconds), max(seconds))
     return f"{name:<28} n={len(seconds):<4}" + "".join(
         f" {label} {one * 1000:7.1f} ms" for label, one in zip(("p50", "p95", "max"), figures, strict=True)
     )
 
 
-def run(teams: Sequence[Team], rounds: int, spread_s: float, first: date, pid: int) -> None:
-    """Rounds of all teams: each begins at its own moment of `spread_s`, or all at once where that is 0."""
+def worked(teams: Sequence[Team], rounds: int, spread_s: float, first: date, pid: int) -> tuple[Times, Times, float]:
+    """Rounds of all teams: each begins at its own moment of `spread_s`, or all at once where that is 0. Seconds of the
+    checks and of the submits, and processor seconds of the web process a team."""
     spent = 0.0
     for team in teams:
         team.checks.clear()
@@ -143,14 +152,46 @@ def run(teams: Sequence[Team], rounds: int, spread_s: float, first: date, pid: i
             for done in [pool.submit(one, at, go) for at, go in enumerate(ready)]:
                 done.result()
         spent += cpu_s([pid]) - before
+    checks = [one for team in teams for one in team.checks]
+    return checks, [one for team in teams for one in team.submits], spent / rounds / len(teams)
+
+
+def show(teams: Sequence[Team], rounds: int, spread_s: float, first: date, pid: int) -> None:
+    """The same, printed."""
+    checks, submits, spent_s = worked(teams, rounds, spread_s, first, pid)
     how = f"spread over {spread_s:g} s" if spread_s else "all at once"
-    print(told(f"check, {how}", [one for team in teams for one in team.checks]))
-    print(told(f"submit, {how}", [one for team in teams for one in team.submits]))
-    print(f"processor, check and submit  {spent / rounds / len(teams) * 1000:.1f} ms of the web process a team")
+    print(told(f"check, {how}", checks))
+    print(told(f"submit, {how}", submits))
+    print(f"processor, check and submit  {spent_s * 1000:.1f} ms of the web process a team")
 
 
-def weights(address: str, team: Team) -> None:
-    """Bytes of bodies on the wire, compressed as for a browser; of the page with a whole sheet in it."""
+def run(short: bool) -> Iterator[Result]:
+    """Twenty teams that each submit once a minute, and what a page weighs."""
+    rounds = 1 if short else 5
+    with tempfile.TemporaryDirectory() as folder, web(Path(folder)) as (address, process):
+        teams = [Team(address, f"event-{number}", random.Random(number)) for number in range(TEAMS)]
+        checks, submits, spent_s = worked(teams, rounds, 20.0 if short else MINUTE_S, date(2026, 1, 3), process.pid)
+        first, later = weights(address, teams[0])
+    for name, seconds in (("check", checks), ("submit", submits)):
+        p50, p95 = median(seconds), p95_of(seconds)
+        yield Result(
+            "form",
+            f"{name} of {FINISHERS} finishers, {TEAMS} teams {'three times ' if short else 'once '}a minute",
+            OURS,
+            {"p50_ms": p50 * 1000, "p95_ms": p95 * 1000, "processor_ms": spent_s * 1000},
+            f"p95 < {MOST_MS:g} ms",
+            p95 * 1000 < MOST_MS,
+        )
+    for name, size, most in (("first visit", first, FIRST_KB), ("later", later, LATER_KB)):
+        yield Result(
+            "form", f"page with {FINISHERS} finishers, {name}", OURS, {"kB on the wire": size / 1000},
+            f"< {most:g} kB", size / 1000 < most,
+        )  # fmt: skip
+
+
+def weights(address: str, team: Team) -> tuple[int, int]:
+    """Bytes of bodies on the wire, compressed as for a browser, of the page with a whole sheet in it: at the first
+    visit, with all that it needs, and later."""
 
     def weight(path: str) -> int:
         with team.session.get(address + path, headers={"Accept-Encoding": "gzip"}, stream=True, timeout=30) as answer:
@@ -161,7 +202,7 @@ def weights(address: str, team: Team) -> None:
     team.prepare(date(2026, 1, 10), submits=False)()
     first = weight(f"/submit/{team.slug}")
     files = sum(weight(path) for path in dict.fromkeys([*assets, *re.findall(r'use href="([^"#]+)', page)]))
-    print(f"page weight                  first visit {(first + files) / 1000:.1f} kB, later {first / 1000:.1f} kB")
+    return first + files, first
 
 
 def main() -> None:
@@ -173,9 +214,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, web(Path(folder)) as (address, process):
         teams = [Team(address, f"event-{number}", random.Random(number)) for number in range(TEAMS)]
         print(f"{TEAMS} teams, {FINISHERS} finishers each; load of the machine {os.getloadavg()[0]:.1f}")
-        run(teams, 1, chosen.spread_s, saturday, process.pid)
-        run(teams, chosen.rounds, 0.0, saturday - timedelta(days=700), process.pid)
-        weights(address, teams[0])
+        show(teams, 1, chosen.spread_s, saturday, process.pid)
+        show(teams, chosen.rounds, 0.0, saturday - timedelta(days=700), process.pid)
+        first, later = weights(address, teams[0])
+        print(f"page weight                  first visit {first / 1000:.1f} kB, later {later / 1000:.1f} kB")
 
 
 if __name__ == "__main__":
