@@ -1,5 +1,6 @@
 """A call to the master ends in time and says truly what happened, whatever a network does: real sockets."""
 
+import gc
 import gzip
 import json
 import os
@@ -10,6 +11,7 @@ import struct
 import threading
 import time
 import uuid
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -646,6 +648,15 @@ def _ends_a_handshake(connection: socket.socket) -> None:
 def test_nothing_is_sent_when_the_handshake_comes_to_nothing(talk: Talk, cause: Cause, opened: Opened) -> None:
     with far_side(talk) as port:
         never_sent(opened(port, scheme="https"), cause)
+
+
+def test_no_socket_is_left_open_when_the_far_side_is_gone_before_the_handshake(opened: Opened) -> None:
+    with warnings.catch_warnings(record=True) as told, far_side(reset) as port:
+        warnings.simplefilter("always", ResourceWarning)
+        for _ in range(60):
+            never_sent(opened(port, scheme="https"), Cause.RESET)
+        gc.collect()
+    assert not [str(one.message) for one in told]
 
 
 @pytest.mark.parametrize("fault", ["body drips until close", "headers drip", "silent after the request"])

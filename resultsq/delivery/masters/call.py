@@ -80,11 +80,24 @@ class Address:
         return f"{self.scheme}://{host}:{self.port}{self.prefix}"
 
 
+class _TlsSocket(ssl.SSLSocket):
+    """Closed at once if the far side was gone before the handshake: Python 3.11 asks for the peer then, takes the
+    socket for one that is yet to be connected, and leaves it open in the exception's frames."""
+
+    def getpeername(self) -> Any:
+        try:
+            return super().getpeername()
+        except OSError as gone:
+            self.close()
+            raise ConnectionResetError(errno.ECONNRESET, "it was cut before the handshake") from gone
+
+
 def tls_context(ca_file: str | None) -> ssl.SSLContext:
     """Trusts the authorities of `ca_file` alone, or the usual ones.
 
     :raises SettingsError: the file cannot be read as certificates"""
     context = create_urllib3_context()
+    context.sslsocket_class = _TlsSocket
     try:
         context.load_verify_locations(ca_file or DEFAULT_CA_BUNDLE_PATH)
     except OSError as error:
