@@ -6,6 +6,7 @@ worker that was started without one. What is not delivery is an ordinary Celery 
 """
 
 import fcntl
+import gc
 import hashlib
 import signal
 import socket
@@ -98,6 +99,7 @@ def run_worker(settings: Settings, database: Database, clock: Clock, chores: Seq
     delivery = Delivery(settings, database, clock, name, chores)
     _log.info("worker.starting", worker=name)
     broker_url = settings.broker_url.get_secret_value()
+    gc.freeze()  # what is there at the start stays; to go through it stops all couriers for a tenth of a second
     if broker_url:
         # it warns of root because messages could carry code; ours are JSON and carry nothing
         warnings.filterwarnings("ignore", category=SecurityWarning)

@@ -32,6 +32,7 @@ from resultsq.store import events, migrate, tokens
 from resultsq.store.session import Database
 from resultsq.wakeup import Bell
 from resultsq.web.factory import create_app
+from resultsq.web.serve import leave_out_of_collections
 from tests.bench import work
 from tests.bench.machine import cpu_s
 from tests.bench.ours import Ours
@@ -97,6 +98,7 @@ def serve(make: Callable[..., Any], arguments: tuple[Any, ...], port: "multiproc
         os.dup2(nowhere.fileno(), 2)  # log lines are made and written, and not looked at
     logs.configure("json", "info")
     server = create_server(make(*arguments), host="127.0.0.1", port=0, threads=THREADS)
+    leave_out_of_collections()
     port.put(server.effective_port)
     server.run()
 
