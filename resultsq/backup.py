@@ -38,7 +38,7 @@ def backup(database: Database, out: Path) -> int:
         target = Database(f"sqlite:///{copy}")
         try:
             migrate.upgrade(target)
-            with _snapshot(database) as source:
+            with database.snapshot() as source:
                 count = target.write(lambda conn: _copy(source, conn))
         except DBAPIError as error:
             raise told(error) from error
@@ -79,12 +79,6 @@ def _make_current(source: Database) -> None:
         raise InputRefused("This backup is a newer version's, and nothing was restored. Upgrade first.") from None
     except (DBAPIError, StoreUnavailable):
         raise InputRefused("This file is no backup of resultsq, or is damaged; nothing was restored.") from None
-
-
-def _snapshot(database: Database) -> Connection:
-    """One state of the database, however long it is read."""
-    options = {} if database.is_sqlite else {"isolation_level": "REPEATABLE READ"}
-    return database.engine.connect().execution_options(**options)
 
 
 def _copy(source: Connection, target: Connection) -> int:

@@ -28,21 +28,17 @@ def _config(database: Database) -> Config:
 def upgrade(database: Database, revision: str = "head") -> None:
     """Bring the schema to `revision`; two processes that start together take turns."""
     config = _config(database)
-    if database.is_sqlite:
-        with database.engine.connect().execution_options(resultsq_writes=True) as conn, conn.begin():
-            config.attributes["connection"] = conn
-            command.upgrade(config, revision)
-    else:
-        with database.engine.begin() as conn:
+    with database.alone() as conn:
+        if not database.is_sqlite:
             conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-            config.attributes["connection"] = conn
-            command.upgrade(config, revision)
+        config.attributes["connection"] = conn
+        command.upgrade(config, revision)
 
 
 def downgrade(database: Database, revision: str) -> None:
     """Bring the schema back to `revision`."""
     config = _config(database)
-    with database.engine.connect().execution_options(resultsq_writes=True) as conn, conn.begin():
+    with database.alone() as conn:
         config.attributes["connection"] = conn
         command.downgrade(config, revision)
 

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.pool import QueuePool
@@ -61,15 +62,32 @@ class Database:
         self.engine = _sqlite_engine(url) if self.is_sqlite else _postgres_engine(url)
         self._waiting: deque[_Write[Any]] = deque()
         self._leader = threading.Lock()
+        self._writer: Connection | None = None
 
     @contextmanager
     def read(self) -> Generator[Connection]:
         """A transaction that only looks; one state of the database throughout on SQLite."""
         try:
             with self.engine.connect() as conn:
+                if self.is_sqlite:
+                    _driver(conn).execute("BEGIN")
                 yield conn
         except DBAPIError as error:
             raise told(error) from error
+
+    @contextmanager
+    def snapshot(self) -> Generator[Connection]:
+        """As `read`, with one state of the database throughout on PostgreSQL too."""
+        with self.read() as conn:
+            yield conn if self.is_sqlite else conn.execution_options(isolation_level="REPEATABLE READ")
+
+    @contextmanager
+    def alone(self) -> Generator[Connection]:
+        """A transaction for changes to the schema. It shares its commit with nobody; its errors are the driver's."""
+        with self.engine.connect() as conn, conn.begin():
+            if self.is_sqlite:
+                _begin_immediate(conn)
+            yield conn
 
     def write(self, work: Callable[[Connection], T], what: Work = "other") -> T:
         """Run `work` in one transaction and commit it; when this returns, what it wrote is on the disk.
@@ -89,6 +107,10 @@ class Database:
         return mine.result()
 
     def close(self) -> None:
+        with self._leader:
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
         self.engine.dispose()
 
     def _commit_together(self, batch: list[_Write[Any]]) -> None:
@@ -112,18 +134,25 @@ class Database:
                 write.done = True
 
     def _transaction(self, batch: list[_Write[Any]]) -> None:
-        with self.engine.connect().execution_options(resultsq_writes=True) as conn, conn.begin():
+        if self._writer is None:  # kept, since to fetch and give back one costs as much as a statement
+            self._writer = self.engine.connect()
+        conn = self._writer
+        with conn.begin():
+            _begin_immediate(conn)
             if len(batch) == 1:  # alone, it needs no savepoint: whatever it raises undoes everything
                 batch[0].value = batch[0].work(conn)
                 return
+            raw = _driver(conn)
             for write in batch:
+                raw.execute("SAVEPOINT one")
                 try:
-                    with conn.begin_nested():
-                        write.value = write.work(conn)
+                    write.value = write.work(conn)
                 except DBAPIError:
                     raise
                 except Exception as error:  # noqa: BLE001 - the caller's own; raised to that caller alone
+                    raw.execute("ROLLBACK TO one")
                     write.error = error
+                raw.execute("RELEASE one")
 
     def _write_postgres(self, work: Callable[[Connection], T]) -> T:
         for last in (False, False, True):
@@ -178,6 +207,13 @@ def _postgres_engine(url: str) -> Engine:
     )
 
 
+class _Compiler(SQLiteCompiler):
+    """Writes `with_hint` into SQLite's statements, too."""
+
+    def get_from_hint_text(self, table: Any, text: str | None) -> str | None:
+        return text
+
+
 def _sqlite_engine(url: str) -> Engine:
     engine = create_engine(
         url,
@@ -189,6 +225,7 @@ def _sqlite_engine(url: str) -> Engine:
         pool_timeout=BUSY_S,
         connect_args={"timeout": BUSY_S, "check_same_thread": False, "isolation_level": None},
     )
+    engine.dialect.statement_compiler = _Compiler
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: object) -> None:
@@ -197,21 +234,19 @@ def _sqlite_engine(url: str) -> Engine:
         connection.execute("PRAGMA temp_store=MEMORY")
         connection.execute("PRAGMA journal_size_limit=67108864")
 
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        if connection.get_execution_options().get("resultsq_writes"):
-            _begin_immediate(connection)
-        else:
-            connection.exec_driver_sql("BEGIN")
-
     return engine
+
+
+def _driver(connection: Connection) -> Any:
+    """What the driver itself calls a connection, for the statements that begin and end things on SQLite. A listener
+    for SQLAlchemy's "begin" could send them, too; but an engine with listeners takes longer over each statement."""
+    return connection.connection.driver_connection
 
 
 def _begin_immediate(connection: Connection) -> None:
     """BEGIN IMMEDIATE, asked again every millisecond or two. SQLite's own busy handler sleeps longer and
     longer, so that under load one of many writers waits for seconds while others pass it."""
-    raw = connection.connection.driver_connection
-    assert raw is not None  # noqa: S101 - a connection that begins has a driver
+    raw = _driver(connection)
     give_up = time.monotonic() + BUSY_S
     raw.execute("PRAGMA busy_timeout=0")
     try:

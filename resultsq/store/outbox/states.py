@@ -31,9 +31,10 @@ def find(conn: Connection, where: Any, lock: bool = False) -> Row[Any] | None:
     return conn.execute(query.with_for_update() if lock else query).first()
 
 
-def lock_chain(conn: Connection, kind: str, event_id: int, date: str) -> Any:
-    """The chain's row (id, head, versions), made where it is missing, locked until the transaction ends."""
-    key = {"kind": kind, "event_id": event_id, "date": date, "versions": 0}
+def lock_chain(conn: Connection, kind: str, event_id: int, date: str, first: str | None = None) -> Any:
+    """The chain's row (id, head, versions), locked until the transaction ends. Where it is missing it is made, empty
+    or with `first` as its only version."""
+    key = {"kind": kind, "event_id": event_id, "date": date, "head": first, "versions": 0 if first is None else 1}
     return conn.execute(_CHAIN[conn.dialect.name], key).one()
 
 

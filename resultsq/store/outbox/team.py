@@ -27,7 +27,7 @@ class File:
 @dataclass(frozen=True, slots=True)
 class Entry:
     """What comes in. `body` are the bytes that will travel; `if_match` the version that this one corrects;
-    `client_key` the client's Idempotency-Key."""
+    `client_key` the client's Idempotency-Key; `id` stands for nothing else yet."""
 
     kind: str
     event_id: int
@@ -72,8 +72,9 @@ def accept(conn: Connection, now: datetime, entry: Entry) -> Accepted:
                     )
                 )
             return _present(conn, known.submission)
-    chain = lock_chain(conn, entry.kind, entry.event_id, entry.date)
-    head = find(conn, Submission.id == chain.head, lock=True) if chain.head is not None else None
+    chain = lock_chain(conn, entry.kind, entry.event_id, entry.date, first=entry.id)
+    made = chain.head == entry.id  # just now: nearly every entry is the first of its event and date
+    head = find(conn, Submission.id == chain.head, lock=True) if chain.head is not None and not made else None
     if head is not None and head.rows_digest == entry.rows_digest:
         _remember(conn, now, entry, content, head.id)
         return Accepted(head.id, State(head.state), head.digest, created=False)
@@ -94,7 +95,7 @@ def accept(conn: Connection, now: datetime, entry: Entry) -> Accepted:
             "chain_id": chain.id,
             "event_id": entry.event_id,
             "date": entry.date,
-            "version": chain.versions + 1,
+            "version": chain.versions + (not made),
             "state": State.QUEUED,
             "state_at": now,
             "digest": entry.digest,
@@ -117,7 +118,8 @@ def accept(conn: Connection, now: datetime, entry: Entry) -> Accepted:
                 for f in entry.files
             ],
         )
-    conn.execute(_NEW_HEAD, {"_chain": chain.id, "_head": entry.id})
+    if not made:
+        conn.execute(_NEW_HEAD, {"_chain": chain.id, "_head": entry.id})
     _remember(conn, now, entry, content, entry.id)
     return Accepted(entry.id, State.QUEUED, entry.digest, created=True)
 
