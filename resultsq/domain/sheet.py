@@ -7,7 +7,10 @@ team sees, the bytes that travel and the bytes that the master commits are the s
 
 import base64
 import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from operator import attrgetter
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints, TypeAdapter
@@ -76,6 +79,30 @@ class _Rows(_Value):
 _ROWS = TypeAdapter(_Rows)
 
 
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What a sheet says: the end of its bytes, as a JSON object of its own. `finishers` is their number."""
+
+    canonical: bytes
+    finishers: int
+
+
+def rows_of(finishers: Sequence[Finisher], volunteers: Sequence[Volunteer]) -> Rows:
+    """The rows in the order of their positions."""
+    rows = _Rows.model_construct(
+        finishers=tuple(sorted(finishers, key=attrgetter("position"))), volunteers=tuple(volunteers)
+    )
+    return Rows(_ROWS.dump_json(rows), len(finishers))
+
+
+_NO_ROWS = len(b'"finishers":[],"volunteers":[]}')
+
+
+def sheet_bytes(empty: Sheet, rows: Rows) -> bytes:
+    """The canonical bytes of a sheet with these rows; `empty` is all the rest of it."""
+    return canonical_bytes(empty)[:-_NO_ROWS] + rows.canonical[1:]
+
+
 def canonical_bytes(sheet: Sheet) -> bytes:
     """The sheet as compact UTF-8 JSON, keys in the order of the contract: the bytes that travel."""
     return sheet.model_dump_json(by_alias=True).encode()
@@ -93,16 +120,7 @@ def digest(body: bytes) -> str:
     return f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode()}:"
 
 
-def rows_digest(finishers: tuple[Finisher, ...], volunteers: tuple[Volunteer, ...]) -> str:
+def rows_digest(finishers: Sequence[Finisher], volunteers: Sequence[Volunteer]) -> str:
     """The digest of finishers and volunteers alone: two sheets with equal rows say the same, whoever sent
     them and whenever."""
-    return digest(_ROWS.dump_json(_Rows.model_construct(finishers=finishers, volunteers=volunteers)))
-
-
-_FIRST_ROW = b',"finishers":'
-
-
-def rows_digest_of(body: bytes) -> str:
-    """The same from a sheet's canonical bytes: the rows are their end, and need not be written a second time.
-    The key stands there only once, for within a text its quotes would be escaped."""
-    return digest(b"{" + body[body.index(_FIRST_ROW) + 1 :])
+    return digest(rows_of(finishers, volunteers).canonical)

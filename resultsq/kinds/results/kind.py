@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from operator import attrgetter
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
@@ -14,13 +13,14 @@ from resultsq.domain.sheet import (
     SCHEMA,
     EventSlug,
     Finisher,
+    Rows,
     Sheet,
     Volunteer,
-    canonical_bytes,
     digest,
     parse,
     rows_digest,
-    rows_digest_of,
+    rows_of,
+    sheet_bytes,
 )
 from resultsq.domain.words import say, sentence
 from resultsq.kinds.results.checks import check_rows
@@ -72,8 +72,7 @@ class ResultsKind:
         return self.prepare_rows(
             given.event,
             given.date,
-            given.finishers,
-            given.volunteers,
+            rows_of(given.finishers, given.volunteers),
             problems=check_rows(given.finishers, given.volunteers),
             submitted_by=submitted_by,
             submitted_at=submitted_at,
@@ -83,8 +82,7 @@ class ResultsKind:
         self,
         event: str,
         on: date,
-        finishers: Sequence[Finisher],
-        volunteers: Sequence[Volunteer] = (),
+        rows: Rows,
         *,
         problems: Sequence[Problem],
         submitted_by: str,
@@ -97,21 +95,14 @@ class ResultsKind:
             raise SheetRefused(
                 say("The results cannot be published like this, and nothing was stored."), tuple(problems)
             )
-        sheet = Sheet(
-            event=event,
-            date=on,
-            submitted_by=submitted_by,
-            submitted_at=submitted_at,
-            finishers=tuple(sorted(finishers, key=attrgetter("position"))),
-            volunteers=tuple(volunteers),
-        )
-        body = canonical_bytes(sheet)
+        rest = Sheet(event=event, date=on, submitted_by=submitted_by, submitted_at=submitted_at, finishers=())
+        body = sheet_bytes(rest, rows)
         return Prepared(
             event=event,
             date=on,
             body=body,
             digest=digest(body),
-            rows_digest=rows_digest_of(body),
+            rows_digest=digest(rows.canonical),
             problems=tuple(problems),
         )
 

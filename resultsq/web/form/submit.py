@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response as Answer
 from resultsq.domain.errors import HeadMoved, InputRefused
 from resultsq.domain.event_files import FileKind
 from resultsq.domain.role import Role
-from resultsq.domain.sheet import Volunteer
+from resultsq.domain.sheet import Volunteer, rows_of
 from resultsq.kinds.results import join
 from resultsq.kinds.results.corrections import correction_of
 from resultsq.readers import MAX_ROWS
@@ -325,8 +325,7 @@ def _accept(desk: Desk) -> outbox.Accepted:
         intake.Sent(
             event=desk.event.slug,
             date=date.fromisoformat(desk.draft.date),
-            finishers=joined.finishers,
-            volunteers=desk.hand.volunteers,
+            rows=rows_of(joined.finishers, desk.hand.volunteers),
             problems=joined.problems,
             files=files,
         ),
