@@ -95,7 +95,7 @@ class Database:
 
         :raises StoreUnavailable: nothing was written; trying again is safe.
         Whatever `work` raises undoes what `work` wrote and is raised here."""
-        with WRITE_S.labels(what).time():
+        with WRITE_S[what].time():
             return self._write_postgres(work) if not self.is_sqlite else self._write_sqlite(work)
 
     def _write_sqlite(self, work: Callable[[Connection], T]) -> T:

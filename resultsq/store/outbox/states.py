@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from resultsq.domain.submission import State, may_move
+from resultsq.store.prepared import Prepared
 from resultsq.store.tables import Chain, Submission
 
 
@@ -35,12 +36,12 @@ def lock_chain(conn: Connection, kind: str, event_id: int, date: str, first: str
     """The chain's row (id, head, versions), locked until the transaction ends. Where it is missing it is made, empty
     or with `first` as its only version."""
     key = {"kind": kind, "event_id": event_id, "date": date, "head": first, "versions": 0 if first is None else 1}
-    return conn.execute(_CHAIN[conn.dialect.name], key).one()
+    return _CHAIN[conn.dialect.name].run(conn, key).one()
 
 
-def _made_or_locked(insert: Any) -> Any:
+def _made_or_locked(insert: Any) -> Prepared:
     # an update of nothing locks the row that is there, and returns it where DO NOTHING would return nothing
-    return (
+    return Prepared(
         insert(Chain)
         .on_conflict_do_update(index_elements=["kind", "event_id", "date"], set_={"versions": Chain.versions})
         .returning(Chain.id, Chain.head, Chain.versions)

@@ -11,6 +11,7 @@ from resultsq.domain.errors import HeadMoved, KeyReused, NotThere
 from resultsq.domain.submission import NEEDS_A_PERSON, State, may_move
 from resultsq.domain.words import say
 from resultsq.store.outbox.states import find, lock_chain, lock_chain_of, move
+from resultsq.store.prepared import Prepared
 from resultsq.store.tables import Chain, ClientKey, Original, Payload, Submission
 
 
@@ -87,8 +88,8 @@ def accept(conn: Connection, now: datetime, entry: Entry) -> Accepted:
             head.id if head is not None else None,
         )
     base, blocked = _place_after(conn, now, head)
-    seq = conn.execute(
-        _NEW,
+    seq = _NEW.run(
+        conn,
         {
             "id": entry.id,
             "kind": entry.kind,
@@ -107,9 +108,10 @@ def accept(conn: Connection, now: datetime, entry: Entry) -> Accepted:
             "request_id": entry.request_id,
             "base": base,
             "blocked": blocked,
+            **_UNTRIED,
         },
     ).scalar_one()
-    conn.execute(_NEW_PAYLOAD, {"seq": seq, "body": entry.body})
+    _NEW_PAYLOAD.run(conn, {"seq": seq, "body": entry.body})
     if entry.files:
         conn.execute(
             _NEW_ORIGINAL,
@@ -128,8 +130,9 @@ def accept(conn: Connection, now: datetime, entry: Entry) -> Accepted:
 _KNOWN_KEY = select(ClientKey.content, ClientKey.submission).where(
     ClientKey.event_id == bindparam("event_id"), ClientKey.key == bindparam("key")
 )
-_NEW = insert(Submission).returning(Submission.seq)
-_NEW_PAYLOAD = insert(Payload)
+_NEW = Prepared(insert(Submission).returning(Submission.seq))
+_UNTRIED = {"wait_s": 0.0, "attempts": 0, "failures": 0, "silences": 0, "in_doubt": False, "lease_s": 0.0}
+_NEW_PAYLOAD = Prepared(insert(Payload))
 _NEW_ORIGINAL = insert(Original)
 _NEW_KEY = insert(ClientKey)
 _NEW_HEAD = (
