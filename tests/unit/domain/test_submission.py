@@ -39,7 +39,7 @@ def test_what_the_master_does_not_have_can_be_withdrawn_and_stepped_over(state: 
     assert may_move(state, S.SUPERSEDED)
 
 
-@pytest.mark.parametrize("state", NEEDS_A_PERSON)
+@pytest.mark.parametrize("state", sorted(NEEDS_A_PERSON))
 def test_what_waits_for_a_person_can_be_sent_again_by_one(state: State) -> None:
     assert may_move(state, S.QUEUED)
 
