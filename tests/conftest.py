@@ -1,4 +1,4 @@
-"""Folder → marker, the order of running, and the services that tests ask for by name.
+"""Folder → marker, the order of running, in how many processes, and the services that tests ask for by name.
 
 A missing service skips its tests on a developer's machine and fails them where the environment says CI=true.
 """
@@ -14,6 +14,7 @@ from typing import Any, NoReturn, TypeVar
 import pytest
 
 from tests.support import netns, services
+from tests.support.matrix import FaultMatrix
 from tests.support.processes import OtherMaster, Process
 from tests.support.relays import Relay
 
@@ -23,7 +24,26 @@ HERE = Path(__file__).parent
 MARKERS = ("unit", "integration", "faults", "browser")
 """The folders that hold tests, in the order of running: what is cheap tells first."""
 
+FEWEST, MOST, FOR_A_CORE = 4, 16, 2
+"""Processes that run tests: more than cores, for most tests wait for something."""
+
 collect_ignore = ["bench", "support", "samples"]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not _is_one_of_several(config):  # reports come together where the run was started
+        config.pluginmanager.register(FaultMatrix())
+
+
+def _is_one_of_several(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """None but pytest's own where a file is named: the others would start for longer than most files take."""
+    if any(Path(asked.partition("::")[0]).suffix == ".py" for asked in config.args):
+        return 0
+    return min(MOST, max(FEWEST, FOR_A_CORE * (os.cpu_count() or 1)))
 
 
 def _folder(item: pytest.Item) -> str:
@@ -31,12 +51,19 @@ def _folder(item: pytest.Item) -> str:
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m looks at the markers
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         if _folder(item) not in MARKERS:
             raise pytest.UsageError(f"{item.path} is in none of the folders {', '.join(MARKERS)}")
         item.add_marker(_folder(item))
     items.sort(key=lambda item: MARKERS.index(_folder(item)))
+    if _is_one_of_several(config):
+        items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> tuple[bool, int]:
+    """Among several processes long tests begin first, or one of them would be left to the end by itself."""
+    return item.get_closest_marker("long") is None, -MARKERS.index(_folder(item))
 
 
 def give_up(missing: services.Missing) -> NoReturn:

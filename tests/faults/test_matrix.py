@@ -6,7 +6,6 @@ whole run that was started with WRITE_FAULT_MATRIX=1.
 """
 
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -27,11 +26,12 @@ from resultsq.domain.submission import State
 from resultsq.sqlite import driver
 from resultsq.store.session import Database
 from resultsq.store.tables import Submission
+from tests.support import matrix
 from tests.support.certificates import write as write_certificates
 from tests.support.machines import Machine
 from tests.support.netns import Cable
 from tests.support.nodes import Node, migrated
-from tests.support.processes import ROOT, OtherMaster, Process
+from tests.support.processes import OtherMaster, Process
 from tests.support.proxy import Proxy
 from tests.support.relays import DAYS, Relay
 from tests.support.services import PostgreSQL, Valkey
@@ -41,8 +41,6 @@ Start = Callable[..., Process]
 Break = Callable[[Proxy, OtherMaster], None]
 Mend = Callable[[], object]
 
-README = ROOT / "resultsq" / "README.md"
-BEGIN, END = "<!-- fault matrix -->", "<!-- end of the fault matrix -->"
 LASTS_S = 4.0
 EACH = 6
 BOUND_S = 30.0
@@ -162,34 +160,25 @@ ON_POSTGRESQL: dict[str, Callable[[Place], Mend]] = {
     "PostgreSQL restarted, four workers": stop_postgresql,
 }
 
+ROWS = [*FAULTS, *STRANGERS, NAMESERVER, *CABLE_FAULTS, *ON_SQLITE, *ON_POSTGRESQL]
+Row = Callable[[str, int, int, int, int | None, float, float], None]
 
-class Matrix:
-    """The rows, in the order in which the faults were met."""
 
-    def __init__(self) -> None:
-        self.rows: list[str] = []
+@pytest.fixture
+def row(record_property: Callable[[str, object], None]) -> Row:
+    """Puts what became of the submissions into the matrix, from whichever process the test runs in."""
 
     def add(
-        self, fault: str, accepted: int, found: int, doubled: int, again: int | None, first_s: float, all_s: float
+        fault: str, accepted: int, found: int, doubled: int, again: int | None, first_s: float, all_s: float
     ) -> None:
         repeated = "–" if again is None else f"{again}"
-        self.rows.append(
+        line = (
             f"| {fault} | {accepted} | {found} | {accepted - found} | {doubled} | {repeated} "
             f"| {first_s:.1f} s | {all_s:.1f} s |"
         )
+        record_property(matrix.ROW, [ROWS.index(fault), line])
 
-    def write(self) -> None:
-        folder = ROOT / ".artefacts"
-        folder.mkdir(exist_ok=True)
-        head = [
-            "| fault | accepted | published once | lost | doubled | repeated PUTs | first after mending | all after |",
-            "|---|---|---|---|---|---|---|---|",
-        ]
-        table = "\n".join([*head, *self.rows]) + "\n"
-        (folder / "fault-matrix.md").write_text(table)
-        if "WRITE_FAULT_MATRIX" in os.environ:
-            before, _, rest = README.read_text().partition(BEGIN)
-            README.write_text(f"{before}{BEGIN}\n{table}{END}{rest.partition(END)[2]}")
+    return add
 
 
 @dataclass(frozen=True)
@@ -213,7 +202,7 @@ class Scene:
         wait_until(lambda: self.published() >= published, BOUND_S, f"publication of {published}")
         return time.monotonic() - began
 
-    def meet(self, fault: str, strike: Callable[[], Mend], matrix: Matrix) -> None:
+    def meet(self, fault: str, strike: Callable[[], Mend], row: Row) -> None:
         before = self.published() + 2
         self.accept(2)
         self.wait_for(before)
@@ -235,7 +224,7 @@ class Scene:
         assert there == here, "nothing lost, nothing changed"
         assert doubled == 0
         again = None if self.sent is None else len([one for one in self.sent() if one in accepted]) - EACH
-        matrix.add(fault, EACH, len(there.keys() & set(accepted)), doubled, again, first_s, all_s)
+        row(fault, EACH, len(there.keys() & set(accepted)), doubled, again, first_s, all_s)
 
 
 def scene_of(relay: Relay, accept: Callable[[int], list[str]] | None = None) -> Scene:
@@ -248,16 +237,7 @@ def scene_of(relay: Relay, accept: Callable[[int], list[str]] | None = None) -> 
 
 
 def test_every_fault_has_its_row_in_the_readme_when_one_is_added() -> None:
-    table = README.read_text().partition(BEGIN)[2].partition(END)[0]
-    rows = [line.split("|")[1].strip() for line in table.strip().splitlines()[2:]]
-    assert rows == [*FAULTS, *STRANGERS, NAMESERVER, *CABLE_FAULTS, *ON_SQLITE, *ON_POSTGRESQL]
-
-
-@pytest.fixture(scope="module")
-def matrix() -> Iterator[Matrix]:
-    made = Matrix()
-    yield made
-    made.write()
+    assert [line.split("|")[1].strip() for line in matrix.written().splitlines()[2:]] == ROWS
 
 
 @pytest.fixture(scope="module")
@@ -274,21 +254,19 @@ def lasting_relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Relay]:
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_nothing_is_lost_or_doubled_when_the_link_fails_like_this(
-    name: str, lasting_relay: Relay, matrix: Matrix
-) -> None:
+def test_nothing_is_lost_or_doubled_when_the_link_fails_like_this(name: str, lasting_relay: Relay, row: Row) -> None:
     relay = lasting_relay
 
     def strike() -> Mend:
         FAULTS[name](relay.proxy, relay.master)
         return relay.proxy.restore
 
-    scene_of(relay).meet(name, strike, matrix)
+    scene_of(relay).meet(name, strike, row)
 
 
 @pytest.mark.parametrize("name", STRANGERS)
 def test_nothing_is_lost_or_doubled_when_the_way_leads_to_a_stranger(
-    name: str, matrix: Matrix, tmp_path: Path, start_process: Start
+    name: str, row: Row, tmp_path: Path, start_process: Start
 ) -> None:
     papers = write_certificates(tmp_path)
     with (
@@ -308,7 +286,7 @@ def test_nothing_is_lost_or_doubled_when_the_way_leads_to_a_stranger(
             relay.proxy.lead_to(stranger.port)
             return relay.proxy.restore
 
-        scene_of(relay).meet(name, strike, matrix)
+        scene_of(relay).meet(name, strike, row)
         assert not stranger.report()["puts"]
 
 
@@ -318,7 +296,7 @@ OWN_NAMES = ("unshare", "-m", "sh", "-c", MOUNT, "sh")
 
 
 def test_nothing_is_lost_or_doubled_when_the_nameserver_is_silent(
-    matrix: Matrix, tmp_path: Path, start_process: Start
+    row: Row, tmp_path: Path, start_process: Start
 ) -> None:
     hosts, resolver = tmp_path / "hosts", tmp_path / "resolv.conf"
     hosts.write_text("127.0.0.1 localhost master.test\n")
@@ -347,12 +325,12 @@ def test_nothing_is_lost_or_doubled_when_the_nameserver_is_silent(
 
             return mend
 
-        scene_of(relay).meet(NAMESERVER, strike, matrix)
+        scene_of(relay).meet(NAMESERVER, strike, row)
 
 
 @pytest.mark.parametrize("name", CABLE_FAULTS)
 def test_nothing_is_lost_or_doubled_when_the_cable_fails_like_this(
-    name: str, cable: Cable, matrix: Matrix, tmp_path: Path, start_process: Start
+    name: str, cable: Cable, row: Row, tmp_path: Path, start_process: Start
 ) -> None:
     journal = tmp_path / "journal.jsonl"
     where = ["--host", "0.0.0.0", "--port", str(cable.port), "--state", journal]
@@ -381,13 +359,13 @@ def test_nothing_is_lost_or_doubled_when_the_cable_fails_like_this(
         CABLE_FAULTS[name](cable)
         return cable.restore
 
-    Scene(accept, node.database, committed).meet(name, strike, matrix)
+    Scene(accept, node.database, committed).meet(name, strike, row)
     node.database.close()
 
 
 @pytest.mark.parametrize("name", ON_SQLITE)
 def test_nothing_is_lost_or_doubled_when_a_node_on_sqlite_fails_like_this(
-    name: str, valkey: Valkey, disk: Callable[[str], Path], matrix: Matrix, free_port: Callable[[], int]
+    name: str, valkey: Valkey, disk: Callable[[str], Path], row: Row, free_port: Callable[[], int]
 ) -> None:
     folder = disk("64m")
     with (
@@ -396,12 +374,12 @@ def test_nothing_is_lost_or_doubled_when_a_node_on_sqlite_fails_like_this(
         Machine(relay, folder, free_port(), valkey.url) as machine,
     ):
         strike = partial(ON_SQLITE[name], Place(machine, valkey, folder, None))
-        scene_of(relay, machine.accept).meet(name, strike, matrix)
+        scene_of(relay, machine.accept).meet(name, strike, row)
 
 
 @pytest.mark.parametrize("name", ON_POSTGRESQL)
 def test_nothing_is_lost_or_doubled_when_a_node_on_postgresql_fails_like_this(
-    name: str, postgresql: PostgreSQL, valkey: Valkey, matrix: Matrix, tmp_path: Path, free_port: Callable[[], int]
+    name: str, postgresql: PostgreSQL, valkey: Valkey, row: Row, tmp_path: Path, free_port: Callable[[], int]
 ) -> None:
     with (
         PostgreSQL() as own,  # the run's own server, which `postgresql` has found to be possible, is for all
@@ -410,4 +388,4 @@ def test_nothing_is_lost_or_doubled_when_a_node_on_postgresql_fails_like_this(
         Machine(relay, tmp_path, free_port(), valkey.url, workers=4) as machine,
     ):
         strike = partial(ON_POSTGRESQL[name], Place(machine, valkey, tmp_path, own))
-        scene_of(relay, machine.accept).meet(name, strike, matrix)
+        scene_of(relay, machine.accept).meet(name, strike, row)

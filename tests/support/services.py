@@ -28,6 +28,7 @@ from tests.support.waiting import wait_until
 
 HOST = "127.0.0.1"
 _SYSTEM_RANDOM = random.SystemRandom()
+_named: set[int] = set()
 
 
 class Missing(Exception):
@@ -38,14 +39,25 @@ def free_port() -> int:
     """A port on loopback that nothing listens on now.
 
     It lies below the range that outgoing connections are numbered from: it is still free after a test has
-    closed it for a while, and no client can get connected to itself there."""
+    closed it for a while, and no client can get connected to itself there. None is named twice, and processes
+    that run tests beside each other (pytest-xdist tells each its number) name different ones."""
+    beside, number = _beside()
     while True:
-        port = _SYSTEM_RANDOM.randrange(12_000, _first_outgoing_port())
+        port = _SYSTEM_RANDOM.randrange(12_000 + number, _first_outgoing_port(), beside)
+        if port in _named:
+            continue
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             with suppress(OSError):
                 probe.bind((HOST, port))
+                _named.add(port)
                 return port
+
+
+def _beside() -> tuple[int, int]:
+    """How many processes run tests, and which of them this is."""
+    beside = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    return beside, int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % beside
 
 
 def _first_outgoing_port() -> int:
