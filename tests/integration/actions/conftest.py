@@ -1,6 +1,6 @@
 """Actions on a node's store of each make; nothing is sent anywhere."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -8,7 +8,8 @@ import pytest
 from resultsq.clock import ManualClock
 from resultsq.store import actions
 from resultsq.store.actions import Progress, Target
-from tests.support.nodes import NOW, Node, migrated
+from resultsq.store.session import Database
+from tests.support.nodes import NOW, Node
 
 
 class Operator:
@@ -48,10 +49,8 @@ class Operator:
 
 
 @pytest.fixture
-def op(store_url: str) -> Iterator[Operator]:
-    database = migrated(store_url)
-    node = Node(database)
+def op(store: Database) -> Operator:
+    node = Node(store)
     node.now = NOW
     node.probe()
-    yield Operator(node)
-    database.close()
+    return Operator(node)

@@ -12,6 +12,7 @@ from resultsq.delivery import bundle, courier
 from resultsq.delivery.masters import open_master
 from resultsq.domain.ports import Master, ReceiptPage
 from resultsq.domain.submission import State
+from resultsq.store.session import Database
 from tests.support.nodes import NOW, Node, migrated
 
 
@@ -67,13 +68,11 @@ def far(tmp_path: Path) -> Iterator[Far]:
 
 
 @pytest.fixture
-def here(store_url: str) -> Iterator[Node]:
+def here(store: Database) -> Node:
     """The node whose link is gone, on each make of database."""
-    database = migrated(store_url)
-    node = Node(database)
+    node = Node(store)
     node.probe()
-    yield node
-    database.close()
+    return node
 
 
 @pytest.fixture

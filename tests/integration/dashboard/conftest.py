@@ -1,7 +1,7 @@
 """A node of either make, and the dashboard over it for people of each role, on a clock that is moved by hand."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from html import unescape
 from pathlib import Path
@@ -18,7 +18,8 @@ from resultsq.store import accounts, workers
 from resultsq.store.session import Database
 from resultsq.wakeup import Bell
 from resultsq.web.factory import create_app
-from tests.support.nodes import NOW, Node, migrated
+from tests.support.nodes import NOW, Node
+from tests.support.templates import compiled_once
 
 PASSWORD = "wet hands"
 HASHED = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
@@ -26,11 +27,9 @@ _FIELD = re.compile(r'name="(\w+)" value="([^"]*)"')
 
 
 @pytest.fixture
-def node(store_url: str) -> Iterator[Node]:
+def node(store: Database) -> Node:
     """A node of each make in turn, whose link is up."""
-    made = _node(migrated(store_url))
-    yield made
-    made.database.close()
+    return _node(store)
 
 
 @pytest.fixture
@@ -101,7 +100,7 @@ def log_in(sqlite_node: Node, tmp_path: Path) -> LogIn:
     def log_in(role: Role, read_only: bool = False) -> Person:
         node = sqlite_node
         settings = Settings(data_dir=tmp_path, read_only=read_only, time_zone="Europe/London")
-        app = create_app(settings, node.database, clock=NodeClock(node), bell=Bell(""))
+        app = compiled_once(create_app(settings, node.database, clock=NodeClock(node), bell=Bell("")))
         name = f"{role} {node.now:%H%M%S} {read_only}"
         events = ["bushy"] if role is Role.TEAM else []
         node.database.write(lambda conn: accounts.add(conn, node.now, name, HASHED, role, events))

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,10 +16,11 @@ from resultsq.domain.submission import State
 from resultsq.settings import Settings
 from resultsq.store import figures, workers
 from resultsq.store.figures import Growing
+from resultsq.store.session import Database
 from resultsq.wakeup import Bell
 from resultsq.web.factory import create_app
 from tests.integration.deploy import compose
-from tests.support.nodes import NOW, Node, lost, migrated, rejected
+from tests.support.nodes import NOW, Node, lost, rejected
 from tests.support.processes import ROOT
 
 WATCH = ROOT / "config" / "watch"
@@ -29,10 +30,8 @@ _LABEL = re.compile(r"(\w+)=~?\"([^\"]+)\"")
 
 
 @pytest.fixture
-def node(store_url: str) -> Iterator[Node]:
-    database = migrated(store_url)
-    yield Node(database)
-    database.close()
+def node(store: Database) -> Node:
+    return Node(store)
 
 
 @pytest.fixture

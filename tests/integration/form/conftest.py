@@ -21,6 +21,7 @@ from resultsq.store import accounts, events, links, migrate
 from resultsq.store.session import Database
 from resultsq.wakeup import Bell
 from resultsq.web.factory import create_app
+from tests.support.templates import compiled_once
 
 NOW = datetime(2013, 12, 7, 10, 42, tzinfo=UTC)
 DAY = "2013-12-07"
@@ -50,7 +51,7 @@ class Site:
         self.settings = Settings(data_dir=folder)
         self.database = Database(self.settings.store_url)
         self.clock = ManualClock(NOW)
-        self.app = create_app(self.settings, self.database, clock=self.clock, bell=Bell(""))
+        self.app = compiled_once(create_app(self.settings, self.database, clock=self.clock, bell=Bell("")))
 
     def browser(self, name: str | None = None) -> "Browser":
         """A browser of its own, logged in where a name is given."""

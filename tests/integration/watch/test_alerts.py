@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,9 +13,10 @@ from resultsq.domain.outcome import Cause
 from resultsq.settings import Settings
 from resultsq.store import alerts
 from resultsq.store.alerts import AlertView
+from resultsq.store.session import Database
 from resultsq.watch import messenger
 from tests.integration.watch.servers import mail_server, webhook
-from tests.support.nodes import CEILING, Node, migrated, rejected
+from tests.support.nodes import CEILING, Node, rejected
 
 
 class Watched:
@@ -52,12 +53,10 @@ Make = Callable[..., Watched]
 
 
 @pytest.fixture
-def watched(store_url: str, tmp_path: Path) -> Iterator[Make]:
-    database = migrated(store_url)
-    node = Node(database)
+def watched(store: Database, tmp_path: Path) -> Make:
+    node = Node(store)
     node.probe()
-    yield lambda **settings: Watched(node, Settings(data_dir=tmp_path, disk_low_bytes=1, **settings))
-    database.close()
+    return lambda **settings: Watched(node, Settings(data_dir=tmp_path, disk_low_bytes=1, **settings))
 
 
 def test_it_is_raised_and_ended_once_when_two_workers_look(watched: Make) -> None:

@@ -1,23 +1,20 @@
 """The figures of an outage's report, read from what happened."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from resultsq.domain.delays import Delays
 from resultsq.domain.errors import NotThere
 from resultsq.domain.outcome import Cause
 from resultsq.store import outages
-from tests.support.nodes import Node, migrated
+from resultsq.store.session import Database
+from tests.support.nodes import Node
 
 
 @pytest.fixture
-def up(store_url: str) -> Iterator[Node]:
-    database = migrated(store_url)
-    node = Node(database)
+def up(store: Database) -> Node:
+    node = Node(store)
     node.probe()
-    yield node
-    database.close()
+    return node
 
 
 def test_an_outage_is_told_with_whom_it_delayed_and_by_how_much(up: Node) -> None:

@@ -15,6 +15,7 @@ from resultsq.wakeup import Bell
 from resultsq.web.factory import create_app
 from tests.integration.web.site import Sheet, Site
 from tests.support.nodes import NOW, Node
+from tests.support.templates import compiled_once
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def make_site(sqlite_template: Path, tmp_path: Path) -> Iterator[Callable[..., S
         node = Node(Database(chosen.store_url))
         opened.append(node.database)
         clock = ManualClock(NOW)
-        app = create_app(chosen, node.database, clock=clock, bell=Bell(""))
+        app = compiled_once(create_app(chosen, node.database, clock=clock, bell=Bell("")))
         site = Site(node, chosen, clock, app, {})
         site.tokens = {
             **{event: site.token(Role.TEAM, event) for event in node.events},

@@ -2,7 +2,6 @@
 
 import html
 import re
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
@@ -14,10 +13,12 @@ from resultsq.clock import ManualClock
 from resultsq.domain.role import Role
 from resultsq.settings import Settings
 from resultsq.store import accounts
+from resultsq.store.session import Database
 from resultsq.wakeup import Bell
 from resultsq.web.factory import create_app
 from tests.integration.web.site import Answer, Site
-from tests.support.nodes import NOW, Node, migrated
+from tests.support.nodes import NOW, Node
+from tests.support.templates import compiled_once
 
 PASSWORD = "wet hands"
 HASHED = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
@@ -26,18 +27,17 @@ WRONG = ["\0", "a\0b", "\x07", "a\x1bb", "\x7f"]
 
 
 @pytest.fixture
-def each_site(store_url: str, tmp_path: Path) -> Iterator[Site]:
+def each_site(store: Database, tmp_path: Path) -> Site:
     """A node on each make of database in turn."""
     settings = Settings(data_dir=tmp_path)
-    node = Node(migrated(store_url))
+    node = Node(store)
     clock = ManualClock(NOW)
-    app = create_app(settings, node.database, clock=clock, bell=Bell(""))
+    app = compiled_once(create_app(settings, node.database, clock=clock, bell=Bell("")))
     site = Site(node, settings, clock, app, {})
     site.tokens = {"bushy": site.token(Role.TEAM, "bushy"), "operator": site.token(Role.OPERATOR)}
     site.database.write(lambda conn: accounts.add(conn, NOW, "bushy", HASHED, Role.TEAM, ["bushy"]))
     site.database.write(lambda conn: accounts.add(conn, NOW, "chief", HASHED, Role.ADMIN))
-    yield site
-    node.database.close()
+    return site
 
 
 def multipart(site: Site, who: str = "bushy", path: str = "/submissions", name: str = "t.csv", **fields: str) -> Answer:
