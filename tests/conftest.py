@@ -74,7 +74,8 @@ def give_up(missing: services.Missing) -> NoReturn:
 
 
 @contextmanager
-def _started(make: Callable[[], S]) -> Iterator[S]:
+def started(make: Callable[[], S]) -> Iterator[S]:
+    """A server for the length of a block, or what its want means here."""
     with ExitStack() as stack:
         try:
             server = make()
@@ -87,7 +88,7 @@ def _started(make: Callable[[], S]) -> Iterator[S]:
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[services.PostgreSQL]:
     """A PostgreSQL server for the whole run."""
-    with _started(services.PostgreSQL) as server:
+    with started(services.PostgreSQL) as server:
         yield server
 
 
@@ -115,14 +116,14 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 def valkey() -> Iterator[services.Valkey]:
     """A Valkey of the test's own, which may be killed, frozen and flushed."""
-    with _started(services.Valkey) as server:
+    with started(services.Valkey) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def shared_valkey() -> Iterator[services.Valkey]:
     """A Valkey for the whole run: for tests that treat it well."""
-    with _started(services.Valkey) as server:
+    with started(services.Valkey) as server:
         yield server
 
 
@@ -139,20 +140,24 @@ def cable() -> Iterator[netns.Cable]:
         yield laid
 
 
+@contextmanager
+def mounted(size: str, where: Path) -> Iterator[Path]:
+    """A disk of a size, as "2m", for the length of a block: a new folder in this one."""
+    folder = tempfile.mkdtemp(prefix="disk-", dir=where)
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder]
+    if subprocess.run(command, capture_output=True).returncode != 0:
+        give_up(services.Missing("A disk of a size can only be mounted by root."))
+    try:
+        yield Path(folder)
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
     """Mounts disks of a size, as "2m"; the folders. They can be filled, and made larger by a remount."""
     with ExitStack() as stack:
-
-        def mount(size: str) -> Path:
-            folder = Path(tempfile.mkdtemp(prefix="disk-", dir=tmp_path))
-            command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
-            if subprocess.run(command, capture_output=True).returncode != 0:
-                give_up(services.Missing("A disk of a size can only be mounted by root."))
-            stack.callback(subprocess.run, ["umount", "-l", str(folder)], check=True)
-            return folder
-
-        yield mount
+        yield lambda size: stack.enter_context(mounted(size, tmp_path))
 
 
 @pytest.fixture

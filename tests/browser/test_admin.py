@@ -19,6 +19,8 @@ from tests.browser.conftest import DESK, PHONE, NewPage, RunningNode
 from tests.support import nodes
 from tests.support.waiting import wait_until
 
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("a browser for operators")]
+
 LogIn = Callable[[Page, str], Page]
 Shoot = Callable[[Page, str], Path]
 FindNothing = Callable[[Page], None]

@@ -1,9 +1,12 @@
 """Wet hands and a small screen: what is tapped is large enough, and what matters is in sight."""
 
+import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import PHONE, NewPage, RunningNode
 from tests.browser.test_saturday import LogIn, add_files, set_day
+
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("a browser for teams")]
 
 SMALLEST = 40
 """Pixels that a fingertip hits."""

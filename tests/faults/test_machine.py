@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
@@ -307,6 +308,7 @@ class Saturday(RuleBasedStateMachine):
                 assert there.index(row.published_as) == max(map(there.index, published))
 
 
+@pytest.mark.long
 def test_the_master_ends_with_the_last_versions_whatever_happened(tmp_path: Path) -> None:
     template = tmp_path / "template.db"
     migrated(f"sqlite:///{template}").close()

@@ -26,6 +26,7 @@ from resultsq.domain.submission import State
 from resultsq.sqlite import driver
 from resultsq.store.session import Database
 from resultsq.store.tables import Submission
+from tests.conftest import mounted, started
 from tests.support import matrix
 from tests.support.certificates import write as write_certificates
 from tests.support.machines import Machine
@@ -34,7 +35,7 @@ from tests.support.nodes import Node, migrated
 from tests.support.processes import OtherMaster, Process
 from tests.support.proxy import Proxy
 from tests.support.relays import DAYS, Relay
-from tests.support.services import PostgreSQL, Valkey
+from tests.support.services import PostgreSQL, Valkey, free_port
 from tests.support.waiting import wait_until
 
 Start = Callable[..., Process]
@@ -133,12 +134,12 @@ def stop_postgresql(place: Place) -> Mend:
 
 def kill_worker(place: Place) -> Mend:
     place.machine.workers[0].kill()
-    return place.machine.start_worker
+    return place.machine.replace_worker
 
 
 def kill_web(place: Place) -> Mend:
     place.machine.web.kill()
-    return place.machine.start_web
+    return place.machine.replace_web
 
 
 def kill_node(place: Place) -> Mend:
@@ -253,6 +254,8 @@ def lasting_relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Relay]:
             worker.close()
 
 
+@pytest.mark.long
+@pytest.mark.xdist_group("a relay")
 @pytest.mark.parametrize("name", FAULTS)
 def test_nothing_is_lost_or_doubled_when_the_link_fails_like_this(name: str, lasting_relay: Relay, row: Row) -> None:
     relay = lasting_relay
@@ -363,23 +366,33 @@ def test_nothing_is_lost_or_doubled_when_the_cable_fails_like_this(
     node.database.close()
 
 
-@pytest.mark.parametrize("name", ON_SQLITE)
-def test_nothing_is_lost_or_doubled_when_a_node_on_sqlite_fails_like_this(
-    name: str, valkey: Valkey, disk: Callable[[str], Path], row: Row, free_port: Callable[[], int]
-) -> None:
-    folder = disk("64m")
+@pytest.fixture(scope="module")
+def lasting_place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """One node on SQLite for all its faults, on a small disk: what one leaves behind the next one meets."""
     with (
+        started(Valkey) as broker,
+        mounted("64m", tmp_path_factory.mktemp("place")) as folder,
         OtherMaster() as master,
         Relay(f"sqlite:///{folder / 'store.db'}", master) as relay,
-        Machine(relay, folder, free_port(), valkey.url) as machine,
+        Machine(relay, folder, free_port(), broker.url) as machine,
     ):
-        strike = partial(ON_SQLITE[name], Place(machine, valkey, folder, None))
-        scene_of(relay, machine.accept).meet(name, strike, row)
+        yield Place(machine, broker, folder, None)
 
 
+@pytest.mark.long
+@pytest.mark.xdist_group("a node on SQLite")
+@pytest.mark.parametrize("name", ON_SQLITE)
+def test_nothing_is_lost_or_doubled_when_a_node_on_sqlite_fails_like_this(
+    name: str, lasting_place: Place, row: Row
+) -> None:
+    machine = lasting_place.machine
+    scene_of(machine.relay, machine.accept).meet(name, partial(ON_SQLITE[name], lasting_place), row)
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("name", ON_POSTGRESQL)
 def test_nothing_is_lost_or_doubled_when_a_node_on_postgresql_fails_like_this(
-    name: str, postgresql: PostgreSQL, valkey: Valkey, row: Row, tmp_path: Path, free_port: Callable[[], int]
+    name: str, postgresql: PostgreSQL, valkey: Valkey, row: Row, tmp_path: Path
 ) -> None:
     with (
         PostgreSQL() as own,  # the run's own server, which `postgresql` has found to be possible, is for all

@@ -167,6 +167,7 @@ def test_everything_is_published_once_when_an_outage_is_rehearsed(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.long
 def test_a_small_saturday_is_published_once_and_in_order_when_it_is_rehearsed(
     postgresql: PostgreSQL, start_process: Callable[..., Process]
 ) -> None:

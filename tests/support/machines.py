@@ -49,6 +49,14 @@ class Machine:
         web.wait_for("web.ready", 60)
         return web
 
+    def replace_worker(self) -> None:
+        """Start the first one again, which was killed."""
+        self.workers[0] = self.start_worker()
+
+    def replace_web(self) -> None:
+        """Start the web process again, which was killed."""
+        self.web = self.start_web()
+
     def accept(self, count: int, patience_s: float = 60.0) -> list[str]:
         """So many first versions, each of a day of its own, each sent until it is acknowledged; their ids.
 

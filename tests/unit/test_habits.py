@@ -47,6 +47,7 @@ def _tracked() -> list[str]:
     return listed.stdout.rstrip("\0").split("\0")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("tool", TOOLS)
 def test_a_tool_finds_nothing_when_it_reads_the_whole_tree(tool: str) -> None:
     done = subprocess.run([sys.executable, *TOOLS[tool]], cwd=ROOT, capture_output=True, text=True)

@@ -304,6 +304,7 @@ def test_a_withdrawal_stays_when_another_version_came_or_thirty_days_are_over(op
 # the promise goes first
 
 
+@pytest.mark.long
 def test_no_accept_waits_100_ms_when_ten_thousand_are_acted_on(op: Operator) -> None:
     fill(op.node, 10_000)
     waits: list[float] = []

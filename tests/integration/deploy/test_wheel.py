@@ -12,6 +12,8 @@ import pytest
 from tests.integration.deploy.closure import runtime
 from tests.support.processes import ROOT, Process
 
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("a wheel")]
+
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:

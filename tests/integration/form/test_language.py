@@ -275,6 +275,7 @@ def the_operators_look(site: Site, walk: Walk, ids: list[str]) -> None:
     chief.client.post(f"/password/{secret}", data={"csrf_token": token, "password": "x"})
 
 
+@pytest.mark.long
 def test_no_sentence_bypasses_gettext_when_every_page_is_walked_with_real_data(site: Site, walk: Walk) -> None:
     a_team_at_work(site, walk)
     ids = endings(site, walk)

@@ -22,7 +22,7 @@ from tests.support.proxy import Proxy
 from tests.support.waiting import wait_until
 
 QUICK = Limits(probe_s=1.0, receipt_s=1.0, send_s=1.5, slowest_bytes_per_s=1e6)
-LATE_S = 0.7
+LATE_S = 2.0  # what a busy machine may add to a limit; without one there would be no end
 COMMIT_S = 0.8
 
 
