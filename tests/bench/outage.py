@@ -115,7 +115,7 @@ def _outage_passes(seats: Sequence[_Seat], mode: str, outage_s: float) -> float:
 def after_outage(short: bool) -> Iterator[Result]:
     """500 wait while the link is away; then it comes back."""
     if short:
-        yield from _outage([OURS, *SHORT_PEERS], "reset", 60, 10.0, 20.0)
+        yield from _outage([OURS, *SHORT_PEERS], "reset", 60, 6.0, 10.0)
         return
     for mode in ("reset", "silent"):
         yield from _outage([OURS], mode, 500, 60.0, 600.0)
@@ -158,7 +158,7 @@ def lost_answers(short: bool) -> Iterator[Result]:
             time.sleep(_WARM_S)
             began = time.monotonic()
             table.all(lambda seat: seat.player.submit(jobs))
-            table.awaited(20.0 if short else 300.0)
+            table.awaited(10.0 if short else 300.0)
             time.sleep(3.0)  # whoever sends again what is there already does so now, or is not seen doing it
             yield from table.results("lost-answers", f"{len(jobs)}, each tenth answer cut", began, {})
 
@@ -171,7 +171,7 @@ def crash(short: bool) -> Iterator[Result]:
             table.all(lambda seat: _half_done_then_killed(seat, jobs))
             restarted = time.monotonic()
             table.all(lambda seat: seat.player.start())
-            table.awaited(20.0 if short else 300.0)
+            table.awaited(10.0 if short else 300.0)
             yield from table.results("crash", f"{len(jobs):,}, kill -9 in mid-drain", restarted, {})
 
 

@@ -22,7 +22,7 @@ _SETTLE_S = 6.0  # a probe's whole limit, so that as many are outstanding as eve
 
 def run(short: bool) -> Iterator[Result]:
     for waiting in (1_000,) if short else (1, 1_000, 100_000):
-        yield at_rest(waiting, 10.0 if short else 60.0)
+        yield at_rest(waiting, 5.0 if short else 60.0)
 
 
 def at_rest(waiting: int, look_s: float) -> Result:

@@ -88,6 +88,28 @@ def test_a_port_can_be_listened_on_when_it_was_called_free(free_port: Callable[[
         socket.create_connection(server.getsockname(), timeout=1).close()
 
 
+def test_no_port_is_named_twice_when_several_processes_run_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    named = []
+    for number in range(4):
+        monkeypatch.setenv("PYTEST_XDIST_WORKER", f"gw{number}")
+        monkeypatch.setenv("PYTEST_XDIST_WORKER_COUNT", "4")
+        named.append({services.free_port() for _ in range(200)})
+    assert [len(ports) for ports in named] == [200] * 4
+    assert len(set.union(*named)) == 800
+
+
+@pytest.mark.parametrize(
+    ("asked", "several"),
+    [("", True), ("tests/faults", True), ("tests/unit/test_settings.py", False), ("tests/a.py::test_b[c.d]", False)],
+)
+def test_a_file_is_run_by_one_process_and_folders_by_several_when_named(
+    pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch, asked: str, several: bool
+) -> None:
+    monkeypatch.setattr(pytestconfig, "args", [asked])
+    processes = pytestconfig.hook.pytest_xdist_auto_num_workers(config=pytestconfig)
+    assert processes >= 4 if several else processes == 0
+
+
 def _pytest(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
     words = [sys.executable, "-m", "pytest", "-q", *arguments]
     return subprocess.run(words, cwd=ROOT, env=environment(env), capture_output=True, text=True)
