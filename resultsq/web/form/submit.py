@@ -300,8 +300,11 @@ def send(slug: str) -> Answer | str:
     with node().database.read() as conn:
         desk = desks.take(conn, my_event(conn, slug))
         look = desks.look(conn, desk)
-        sent_before = drafts.sent_as(conn, desk.event.id, key) if key != desk.key else None
+        # asked last: if the other click of a double one is the reason for which the desk cannot be sent, it is known
+        sent_before = drafts.sent_as(conn, desk.event.id, key)
     if sent_before is not None:
+        if key == desk.key:
+            _clear(desk)
         return redirect(url_for("form.receipt", submission=sent_before), 303)
     if key != desk.key:
         return _shown(desk, _("These results were changed since they were shown. Look at them, and submit again."))
@@ -311,9 +314,13 @@ def send(slug: str) -> Answer | str:
         accepted = _accept(desk)
     except HeadMoved as refusal:
         return _shown(desk, str(refusal))
+    _clear(desk)
+    return redirect(url_for("form.receipt", submission=accepted.id), 303)
+
+
+def _clear(desk: Desk) -> None:
     with suppress(DraftMoved):  # the other click of a double one has cleared it
         desks.clear(desk)
-    return redirect(url_for("form.receipt", submission=accepted.id), 303)
 
 
 def _accept(desk: Desk) -> outbox.Accepted:

@@ -4,10 +4,12 @@ import re
 from typing import Any
 
 import pytest
+from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
 from resultsq.domain.sheet import parse
 from resultsq.store import events, queries, versions
+from resultsq.store.tables import Draft
 from tests.integration.form.conftest import DAY, FILES, SCANNER, STOPWATCH, Browser, Site
 
 PAGE = "/submit/bushy"
@@ -194,6 +196,20 @@ def test_a_double_click_and_a_reload_are_one_submission(site: Site, team: Browse
     team.drop([("other.csv", b"time\n18:00\n")])
     assert team.client.post(f"{PAGE}/send", data=fields).location == first.location, "an old button sends nothing new"
     assert len(submissions(site)) == 1
+
+
+def test_the_second_click_shows_the_receipt_when_the_first_has_not_cleared_the_desk_yet(
+    site: Site, team: Browser
+) -> None:
+    team.drop(FILES)
+    fields = team.hidden(PAGE, f"{PAGE}/send")
+    with site.database.read() as conn:
+        before = conn.execute(select(Draft.__table__)).one()._asdict()
+    first = team.client.post(f"{PAGE}/send", data=fields)
+    site.database.write(lambda conn: conn.execute(update(Draft).values(before)))
+    assert team.client.post(f"{PAGE}/send", data=fields).location == first.location
+    assert len(submissions(site)) == 1
+    assert "1. The day" in team.get(PAGE).text
 
 
 def test_a_button_that_showed_other_results_sends_nothing_when_they_were_changed(site: Site, team: Browser) -> None:
