@@ -1,6 +1,6 @@
 """Actions on a node's store of each make; nothing is sent anywhere."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -9,7 +9,7 @@ from resultsq.clock import ManualClock
 from resultsq.store import actions
 from resultsq.store.actions import Progress, Target
 from resultsq.store.session import Database
-from tests.support.nodes import NOW, Node
+from tests.support.nodes import NOW, Node, migrated
 
 
 class Operator:
@@ -50,7 +50,19 @@ class Operator:
 
 @pytest.fixture
 def op(store: Database) -> Operator:
-    node = Node(store)
+    return _operator(store)
+
+
+@pytest.fixture
+def op_of_thousands(store_url: str) -> Iterator[Operator]:
+    """One on a database of its own: to empty one of so many rows takes longer, and its figures would be others'."""
+    database = migrated(store_url)
+    yield _operator(database)
+    database.close()
+
+
+def _operator(database: Database) -> Operator:
+    node = Node(database)
     node.now = NOW
     node.probe()
     return Operator(node)

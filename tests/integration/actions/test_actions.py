@@ -305,7 +305,8 @@ def test_a_withdrawal_stays_when_another_version_came_or_thirty_days_are_over(op
 
 
 @pytest.mark.long
-def test_no_accept_waits_100_ms_when_ten_thousand_are_acted_on(op: Operator) -> None:
+def test_no_accept_waits_100_ms_when_ten_thousand_are_acted_on(op_of_thousands: Operator) -> None:
+    op = op_of_thousands
     fill(op.node, 10_000)
     waits: list[float] = []
     action = op.start("hold", QUEUED)
@@ -369,7 +370,8 @@ def test_nobody_waits_for_the_lock_when_an_action_is_counted(op: Operator) -> No
     assert counted == 2
 
 
-def test_a_claim_reads_none_of_the_held_when_ten_thousand_are_held_before_it(op: Operator) -> None:
+def test_a_claim_reads_none_of_the_held_when_ten_thousand_are_held_before_it(op_of_thousands: Operator) -> None:
+    op = op_of_thousands
     fill(op.node, 10_000)
     other = op.node.accept("richmond").id
     while op.node.count(hold_id=None) > 1:
