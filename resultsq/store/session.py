@@ -108,10 +108,28 @@ class Database:
 
     def close(self) -> None:
         with self._leader:
-            if self._writer is not None:
-                self._writer.close()
-                self._writer = None
+            self._leave_writer()
         self.engine.dispose()
+
+    @contextmanager
+    def _writing(self) -> Generator[Connection]:
+        """A transaction on the connection that writes. It is kept, since to fetch and give back one costs as much as a
+        statement; after any failure, whatever state it is in, the next one begins with another."""
+        if self._writer is None:
+            self._writer = self.engine.connect()
+        try:
+            with self._writer.begin():
+                _begin_immediate(self._writer)
+                yield self._writer
+        except BaseException:
+            self._leave_writer()
+            raise
+
+    def _leave_writer(self) -> None:
+        if self._writer is not None:
+            self._writer.invalidate()
+            self._writer.close()
+            self._writer = None
 
     def _commit_together(self, batch: list[_Write[Any]]) -> None:
         try:
@@ -134,11 +152,7 @@ class Database:
                 write.done = True
 
     def _transaction(self, batch: list[_Write[Any]]) -> None:
-        if self._writer is None:  # kept, since to fetch and give back one costs as much as a statement
-            self._writer = self.engine.connect()
-        conn = self._writer
-        with conn.begin():
-            _begin_immediate(conn)
+        with self._writing() as conn:
             if len(batch) == 1:  # alone, it needs no savepoint: whatever it raises undoes everything
                 batch[0].value = batch[0].work(conn)
                 return
