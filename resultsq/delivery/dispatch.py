@@ -8,7 +8,6 @@ only shorten the wait for the next turn.
 import queue
 import random
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -16,10 +15,11 @@ from sqlalchemy import Connection
 from resultsq import logs
 from resultsq.clock import Clock
 from resultsq.delivery import courier
+from resultsq.delivery.couriers import Couriers
 from resultsq.domain.errors import StoreUnavailable
 from resultsq.domain.ports import Master
 from resultsq.store import links, outbox, stepped, turn, workers
-from resultsq.store.outbox import Lease, Settlement
+from resultsq.store.outbox import Lease, Published, Settlement
 from resultsq.store.session import Database
 
 CHORES_S = 5.0
@@ -31,6 +31,9 @@ that were put off."""
 
 SILENCE_LOOK_S = 0.2
 """How often it looks for the probe that tells a silent call from a silent link."""
+
+GATHER_S = 0.05
+"""How long an end may wait for others, so that a turn settles them together, while couriers have their next sheets."""
 
 STORE_REST_S = 1.0
 FAREWELL_S = 3.0
@@ -51,10 +54,11 @@ class Dispatcher:
         self._worker = worker
         self._ceiling = ceiling
         self._sweep_s = sweep_s
-        self._pool = ThreadPoolExecutor(ceiling, thread_name_prefix="courier")
+        self._couriers = Couriers(ceiling, clock, self._deliver, lambda lease, end: self._news.put((lease, end)))
         self._news: queue.SimpleQueue[tuple[Lease, Settlement] | None] = queue.SimpleQueue()
-        self._out = 0
         self._unsettled: list[tuple[Lease, Settlement]] = []
+        self._recalled: list[Lease] = []  # leased ahead, and to be handed back by the next turn
+        self._at_ease = True
         self._returned_at: datetime | None = None
         self._chores_due = 0.0
         self._mend_due = 0.0
@@ -78,7 +82,7 @@ class Dispatcher:
         self._stopping.set()
         self.wake()
         self._thread.join(FAREWELL_S + 2 * STORE_REST_S)
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._couriers.close()
 
     # the loop
 
@@ -92,7 +96,7 @@ class Dispatcher:
                     if count:
                         _log.warning("leases.voided", count=count)
                 self._chores()
-                self._turn(self._ceiling - self._out)
+                self._turn(self._ceiling - self._couriers.out)
                 self._notice_silences()
             except StoreUnavailable as error:
                 _log.warning("store.unavailable", error=type(error.__cause__).__name__)
@@ -111,35 +115,48 @@ class Dispatcher:
 
     def _listen(self, limit_s: float) -> None:
         """Wait for news; take all that there are, so that one turn settles them together."""
-        try:
-            news = self._news.get(timeout=limit_s)
-        except queue.Empty:
+        if not self._hear(limit_s):
             return
-        while True:
-            if news is not None:
-                self._out -= 1
-                self._unsettled.append(news)
-            try:
-                news = self._news.get_nowait()
-            except queue.Empty:
-                return
+        give_up = self._clock.monotonic() + GATHER_S
+        while self._hear(0.0):
+            continue
+        while self._couriers.well_supplied and not self._troubled and self._hear(give_up - self._clock.monotonic()):
+            continue
+
+    def _hear(self, limit_s: float) -> bool:
+        try:
+            news = self._news.get(timeout=limit_s) if limit_s > 0 else self._news.get_nowait()
+        except queue.Empty:
+            return False
+        if news is not None:
+            self._unsettled.append(news)
+        return True
+
+    @property
+    def _troubled(self) -> bool:
+        return not all(isinstance(settlement, Published) for _, settlement in self._unsettled)
 
     def _turn(self, free: int) -> None:
-        ending = self._unsettled
+        stopping = self._stopping.is_set()
+        if stopping or self._troubled or not self._at_ease or self._couriers.stale:
+            self._recalled += self._couriers.recall()
+        ending, recalled = self._unsettled, [lease.lease for lease in self._recalled]
+        ahead = None if stopping else self._couriers.ahead
         settlements = [settlement for _, settlement in ending]
 
         def take(conn: Connection) -> turn.Turn:
             # the time is read where the transaction has begun: a lease is not to run while others are waited for
-            return turn.take(conn, self._clock.now(), self._worker, settlements, free, self._ceiling)
+            now = self._clock.now()
+            return turn.take(conn, now, self._worker, settlements, free, self._ceiling, ahead, recalled)
 
         taken = self._database.write(take, "claim")
-        self._unsettled = []
+        self._unsettled, self._recalled, self._at_ease = [], [], taken.at_ease
         if taken.returned_at != self._returned_at:
             self._master.refresh()
             self._returned_at = taken.returned_at
-        for lease in taken.leases:
-            self._out += 1
-            self._pool.submit(self._deliver, lease)
+        self._couriers.send(taken.leases, taken.room)
+        if self._couriers.ahead and not self._at_ease:
+            self.wake()  # the next turn hands them back
         states = {done.settlement.lease: done.state for done in taken.settled}
         for lease, settlement in ending:
             courier.log_line(lease, settlement, states.get(settlement.lease))
@@ -150,9 +167,10 @@ class Dispatcher:
             (lease, courier.settlement(lease, courier.at_fault(surprise), ending.duration_s, random.random()))
             for lease, ending in self._unsettled
         ]
+        self._recalled = []  # their leases run out
 
-    def _deliver(self, lease: Lease) -> None:
-        self._news.put((lease, courier.deliver(self._master, lease, self._clock, random.random())))
+    def _deliver(self, lease: Lease) -> Settlement:
+        return courier.deliver(self._master, lease, self._clock, random.random())
 
     def _chores(self) -> None:
         if self._clock.monotonic() < self._chores_due:
@@ -174,8 +192,9 @@ class Dispatcher:
             _log.warning("clock.stepped", waits_ended=mended)
 
     def _say_goodbye(self) -> None:
+        self._recalled += self._couriers.recall()
         give_up = self._clock.monotonic() + FAREWELL_S
-        while self._out and self._clock.monotonic() < give_up:
+        while (self._couriers.out or not self._news.empty()) and self._clock.monotonic() < give_up:
             self._listen(0.1)
         try:
             self._turn(0)
@@ -193,7 +212,7 @@ class Dispatcher:
         while not self._silent_calls.empty():
             probes = self._database.write(lambda conn: links.suspect(conn, self._clock.now()))
             self._silences.append((probes, self._silent_calls.get()))
-        if not self._out:
+        if not self._couriers.out:
             self._silences = []  # whatever was silent has ended by itself
         if not self._silences:
             return

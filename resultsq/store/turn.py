@@ -11,23 +11,41 @@ from sqlalchemy import Connection
 from resultsq.domain.link import PROBE_DOWN_S, TROUBLE, LinkState
 from resultsq.domain.outcome import LINK_CAUSES, Cause
 from resultsq.store import links, outbox
-from resultsq.store.outbox import Lease, PutBack, Settled, Settlement
+from resultsq.store.outbox import Lease, Published, PutBack, Settled, Settlement
 from resultsq.store.stepped import passed
+
+QUICK_S = 0.25
+"""A master that takes longer for a sheet is not kept waiting by turns, and none is leased ahead for it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What a turn did, and when the link last returned: connections from before that are not to be trusted."""
+    """What a turn did. `room`: how many more couriers may begin now, with `leases` or with what lay ahead; whatever is
+    left then lies ahead. `at_ease`: a courier may go on with one of these by itself, for nothing speaks against it.
+    `returned_at`: when the link last returned; connections from before that are not to be trusted."""
 
     settled: Sequence[Settled]
     leases: Sequence[Lease]
+    room: int
+    at_ease: bool
     returned_at: datetime | None
 
 
 def take(
-    conn: Connection, now: datetime, worker: str, settlements: Sequence[Settlement], free: int, ceiling: int
+    conn: Connection,
+    now: datetime,
+    worker: str,
+    settlements: Sequence[Settlement],
+    free: int,
+    ceiling: int,
+    ahead: int | None = None,
+    recalled: Sequence[str] = (),
 ) -> Turn:
-    """Settle, then claim at most `free` submissions, as many as the window has room for."""
+    """Settle, then claim for at most `free` couriers, as many as the window has room for, and for each courier that is
+    on its way then one ahead, if the master takes them well and quickly.
+
+    :param ahead: how many lie ahead already: leased to this worker, and not begun; None: none ever does
+    :param recalled: leases of what lay ahead and will not be begun; they are handed back"""
     row = links.lock(conn)
     window = links.window(row)
     settled = outbox.settle(conn, now, settlements)
@@ -64,16 +82,32 @@ def take(
                 if refused_at is not None:
                     refused_at = refused_next_at = None
                     facts |= {"refused_at": None, "refused_next_at": None}
+    outbox.hand_back(conn, now, recalled)
     queue = outbox.look(conn, now, row.return_seq)
     outbox.reclaim(conn, now, queue.ended)
-    room = min(free, window.room(queue.running, ceiling))
+    # what lies ahead of another worker counts as if it were on its way: that one has the window to itself
+    running = queue.running - (ahead or 0)
+    room = min(free, window.room(running, ceiling))
     if LinkState(row.state) is not LinkState.UP or suspect or queue.held:
         room = 0
+    if ahead and queue.ended:
+        room = 0  # what lies ahead may be among them, and is not begun: it is counted once it was handed back
     if refused_at is not None:
         room = min(room, 1) if passed(refused_next_at, outbox.REFUSED_WAIT_S, now) else 0
-    leases = outbox.claim(conn, now, worker, room, row.return_seq, row.turns, queue)
+    at_ease = (
+        LinkState(row.state) is LinkState.UP
+        and not (suspect or queue.held or refused_at or queue.ended)
+        and running <= window.size
+        and all(isinstance(one.settlement, Published) for one in settled)
+    )
+    spare = ceiling - free + room if ahead is not None and at_ease and _quick(settlements) else 0
+    leases = outbox.claim(conn, now, worker, max(0, room + spare - (ahead or 0)), row.return_seq, row.turns, queue)
     if leases and refused_at is not None:
         facts |= {"refused_next_at": now + timedelta(seconds=outbox.REFUSED_WAIT_S)}
     if leases or settled or facts:
         links.keep(conn, window, len(leases), facts)
-    return Turn(settled, leases, row.returned_at)
+    return Turn(settled, leases, room, at_ease, row.returned_at)
+
+
+def _quick(settlements: Sequence[Settlement]) -> bool:
+    return bool(settlements) and max(one.duration_s for one in settlements) < QUICK_S

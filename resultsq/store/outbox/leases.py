@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, insert, literal, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, delete, insert, literal, or_, select, update
 
 from resultsq.domain.outcome import Cause
 from resultsq.domain.submission import State
@@ -250,6 +250,16 @@ def void_leases(conn: Connection, now: datetime, worker: str) -> int:
     )
     reclaim(conn, now, seqs)
     return len(seqs)
+
+
+def hand_back(conn: Connection, now: datetime, leases: Sequence[str]) -> None:
+    """What was leased ahead and never begun is as if it had not been taken; a lease that ran out is left alone."""
+    if not leases:
+        return
+    own = and_(Submission.lease.in_(leases), Submission.state == State.SENDING)
+    seqs = conn.execute(select(Submission.seq).where(own).with_for_update()).scalars().all()
+    move(conn, now, seqs, State.QUEUED, attempts=Submission.attempts - 1)
+    conn.execute(delete(Attempt).where(Attempt.lease.in_(leases), Attempt.ended_at.is_(None)))
 
 
 def reclaim(conn: Connection, now: datetime, seqs: Sequence[int]) -> None:

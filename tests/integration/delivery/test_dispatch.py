@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from resultsq.clock import SystemClock
 from resultsq.delivery.app import worker_name
 from resultsq.domain.link import LinkState
 from resultsq.domain.outcome import Cause
 from resultsq.domain.submission import State
-from resultsq.store.tables import Submission
+from resultsq.store.tables import Attempt, Submission
 from tests.support.proxy import Proxy
 from tests.support.relays import Relay
 from tests.support.waiting import wait_until
@@ -151,7 +151,7 @@ def test_a_return_begins_gently_across_all_workers(postgres_relay: Relay, worker
     first = min(put["began"] for put in puts)
     assert at_once(puts, until=first + 1.0) <= 2
     assert 5 <= at_once(puts) <= 8
-    assert most <= 8
+    assert most <= 16, "one on its way, one ahead, for each courier"
     assert relay.node.link().window > 5
 
 
@@ -228,7 +228,7 @@ def test_a_correction_lands_on_top_when_the_answer_to_its_predecessor_was_lost(r
 
 
 def test_every_chain_lands_in_order_when_the_answers_are_lost_again_and_again(relay: Relay) -> None:
-    relay.master.settings(delay=0.02)
+    relay.master.settings(delay=WORK_S)
     heads = dict.fromkeys(relay.node.events, "")
     with relay.worker("w1"):
         for rows in range(1, 9):
@@ -346,3 +346,58 @@ def test_a_worker_that_stops_settles_what_it_has_sent(sqlite_relay: Relay) -> No
     assert relay.published() == 2
     relay.assert_all_there_once(ids)
     assert len(relay.puts()) == 2
+
+
+def drained_to(relay: Relay, count: int) -> None:
+    """A drain at full speed has come so far: each courier has a sheet on its way and one that lies ahead."""
+    wait_until(lambda: relay.published() >= count, 20, f"publication of {count}")
+    wait_until(lambda: relay.node.count(state=State.SENDING) > 8, 10, "one that lies ahead")
+
+
+def test_what_lies_ahead_goes_back_untouched_when_a_worker_stops(relay: Relay) -> None:
+    ids = relay.accept(400)
+    relay.master.settings(delay=WORK_S)
+    with relay.worker():
+        drained_to(relay, 80)
+    assert relay.node.count(state=State.SENDING) == 0
+    assert relay.node.count(in_doubt=True) == 0
+    sent = {put["submission"] for put in relay.puts()}
+    with relay.database.read() as conn:
+        tried = set(conn.execute(select(Submission.id).where(Submission.attempts > 0)).scalars())
+        assert len(list(conn.execute(select(Attempt.id)))) == len(tried)
+    assert tried == sent
+    with relay.worker():
+        relay.wait_until_published(400, 40)
+    relay.assert_all_there_once(ids)
+    assert len(relay.puts()) == 400
+
+
+def test_a_hold_stops_a_drain_at_full_speed_within_a_turn(relay: Relay) -> None:
+    ids = relay.accept(400)
+    relay.master.settings(delay=WORK_S)
+    with relay.worker():
+        drained_to(relay, 80)
+        hold = relay.node.hold()
+        began = len(relay.puts())
+        wait_until(lambda: relay.node.count(state=State.SENDING) == 0, 5, "the last answer")
+        assert len(relay.puts()) - began <= 16 + 8, "what was on its way, what lay ahead, and what a last turn took"
+        assert relay.node.count(in_doubt=True) == 0
+        relay.node.release(hold)
+        relay.wait_until_published(400, 40)
+    relay.assert_all_there_once(ids)
+    assert at_once(relay.puts()) <= 8
+    assert len(relay.puts()) == 400
+
+
+def test_what_lies_ahead_goes_back_when_somebody_stops_claims_while_the_master_takes_its_time(relay: Relay) -> None:
+    relay.accept(400)
+    relay.master.settings(delay=WORK_S)
+    with relay.worker(SWEEP_S="10") as worker:
+        drained_to(relay, 80)
+        relay.master.settings(delay=3.0)
+        time.sleep(0.3)
+        assert relay.node.count(state=State.SENDING) > 8
+        relay.node.hold()
+        worker.dispatcher.wake()
+        wait_until(lambda: relay.node.count(state=State.SENDING) == 8, 0.5, "what lay ahead")
+        relay.master.settings(delay=WORK_S)

@@ -1,0 +1,95 @@
+"""The couriers of one worker: each sends one sheet at a time, and goes on with the next that lies ready.
+
+A sheet *lies ahead* when its lease is committed and no courier has begun with it. A courier whose sheet was taken
+well begins with one of these at once, without waiting for the turn that settles. So the turn's own time is not
+the courier's, and a turn settles several. What is on its way does not grow by it: one ends, one begins.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from resultsq.clock import Clock
+from resultsq.store.outbox import Lease, Published, Settlement
+
+AHEAD_S = 1.0
+"""How long a sheet may lie ahead: its lease runs, and a hold does not stop it any more."""
+
+
+class Couriers:
+    """`deliver` sends one and raises nothing; `tell` is called, from the courier's thread, with how each ended."""
+
+    def __init__(
+        self,
+        ceiling: int,
+        clock: Clock,
+        deliver: Callable[[Lease], Settlement],
+        tell: Callable[[Lease, Settlement], None],
+    ) -> None:
+        self._clock = clock
+        self._deliver = deliver
+        self._tell = tell
+        self._pool = ThreadPoolExecutor(ceiling, thread_name_prefix="courier")
+        self._ahead: deque[tuple[float, Lease]] = deque()
+        self._out = 0
+        self._lock = threading.Lock()
+
+    @property
+    def out(self) -> int:
+        """How many are on their way to the master, at most."""
+        return self._out
+
+    @property
+    def ahead(self) -> int:
+        """How many lie ahead."""
+        return len(self._ahead)
+
+    @property
+    def well_supplied(self) -> bool:
+        """Whether most couriers have a next one."""
+        return 2 * len(self._ahead) > self._out
+
+    @property
+    def stale(self) -> bool:
+        """Whether one has lain too long for a courier to begin with it."""
+        with self._lock:
+            return bool(self._ahead) and self._ahead[0][0] <= self._clock.monotonic()
+
+    def send(self, leases: Sequence[Lease], room: int) -> None:
+        """Begin with `room` more, those that have lain longest first; the rest lies ahead."""
+        until = self._clock.monotonic() + AHEAD_S
+        with self._lock:
+            self._ahead.extend((until, lease) for lease in leases)
+            begun = [self._ahead.popleft()[1] for _ in range(min(room, len(self._ahead)))]
+            self._out += len(begun)
+        for lease in begun:
+            self._pool.submit(self._round, lease)
+
+    def recall(self) -> list[Lease]:
+        """Take all that lie ahead; no courier will begin with them."""
+        with self._lock:
+            taken = [lease for _, lease in self._ahead]
+            self._ahead.clear()
+        return taken
+
+    def close(self) -> None:
+        """Begin with none; this does not wait for what is on its way."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _round(self, lease: Lease | None) -> None:
+        while lease is not None:
+            ending = self._deliver(lease)
+            with self._lock:
+                # what comes next is settled before the end is told: a turn that has heard of the end counts
+                # those that lie ahead without this one
+                following = self._next(ending)
+                self._tell(lease, ending)
+            lease = following
+
+    def _next(self, ending: Settlement) -> Lease | None:
+        # after trouble of any kind a turn decides, and not a courier
+        if isinstance(ending, Published) and self._ahead and self._clock.monotonic() < self._ahead[0][0]:
+            return self._ahead.popleft()[1]
+        self._out -= 1
+        return None

@@ -1,0 +1,117 @@
+"""Couriers: who goes on with what lies ahead, and who waits for a turn."""
+
+import queue
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from resultsq.clock import ManualClock
+from resultsq.delivery import courier
+from resultsq.delivery.couriers import AHEAD_S, Couriers
+from resultsq.delivery.masters import database
+from resultsq.delivery.masters.limits import Limits
+from resultsq.domain.outcome import Accepted, Cause, Deferred, Receipt, Rejected
+from resultsq.store.outbox import Lease, Settlement, lease_s
+
+NOW = datetime(2013, 12, 7, 12, 5, tzinfo=UTC)
+LIMIT_S = 5
+
+
+def lease(number: int) -> Lease:
+    return Lease(
+        lease=f"lease-{number}", seq=number, submission=f"id-{number}", event="bushy", date="2013-12-07", body=b"{}",
+        digest="d", base=None, in_doubt=False, attempt=1, failures=0, silences=0, request_id="",
+    )  # fmt: skip
+
+
+def published(one: Lease) -> Settlement:
+    receipt = Receipt(
+        submission=one.submission, event=one.event, date=one.date, revision=1, digest=one.digest, received_at=NOW
+    )
+    return courier.settlement(one, Accepted(receipt), 0.01, 0.5)
+
+
+class Master:
+    """Says what was sent, and answers when it is told to."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock(NOW)
+        self.sent: queue.SimpleQueue[Lease] = queue.SimpleQueue()
+        self.answers: queue.SimpleQueue[Settlement] = queue.SimpleQueue()
+        self.ends: queue.SimpleQueue[Settlement] = queue.SimpleQueue()
+        self.ahead_when_told: list[int] = []
+        self.couriers = Couriers(2, self.clock, self._deliver, self._told)
+
+    def _deliver(self, one: Lease) -> Settlement:
+        self.sent.put(one)
+        return self.answers.get(timeout=LIMIT_S)
+
+    def _told(self, _: Lease, end: Settlement) -> None:
+        self.ahead_when_told.append(self.couriers.ahead)
+        self.ends.put(end)
+
+    def receive(self) -> int:
+        return self.sent.get(timeout=LIMIT_S).seq
+
+    def answer(self, end: Settlement) -> None:
+        """And wait until the dispatcher would know."""
+        self.answers.put(end)
+        self.ends.get(timeout=LIMIT_S)
+
+
+@pytest.fixture
+def master() -> Iterator[Master]:
+    made = Master()
+    yield made
+    made.couriers.recall()
+    for _ in range(made.couriers.out):
+        made.answers.put(published(lease(0)))
+    made.couriers.close()
+
+
+def test_a_courier_goes_on_with_what_lay_longest_when_its_sheet_was_taken(master: Master) -> None:
+    master.couriers.send([lease(1), lease(2), lease(3)], 1)
+    assert master.receive() == 1
+    assert (master.couriers.out, master.couriers.ahead) == (1, 2)
+    master.answer(published(lease(1)))
+    assert master.receive() == 2
+    assert (master.couriers.out, master.couriers.ahead) == (1, 1)
+    assert master.ahead_when_told == [1], "the one that followed had been taken before the end was told"
+
+
+@pytest.mark.parametrize(
+    "outcome", [Deferred(Cause.RESET, "Cut.", in_doubt=True), Rejected("invalid-sheet", "No.", ())]
+)
+def test_a_courier_waits_for_a_turn_when_its_sheet_was_not_taken(master: Master, outcome: Deferred | Rejected) -> None:
+    master.couriers.send([lease(1), lease(2)], 1)
+    assert master.receive() == 1
+    master.answer(courier.settlement(lease(1), outcome, 0.01, 0.5))
+    assert (master.couriers.out, master.couriers.ahead) == (0, 1)
+    assert master.sent.empty()
+
+
+def test_no_courier_begins_with_what_has_lain_for_too_long(master: Master) -> None:
+    master.couriers.send([lease(1), lease(2)], 1)
+    assert master.receive() == 1
+    assert not master.couriers.stale
+    master.clock.advance(AHEAD_S)
+    assert master.couriers.stale
+    master.answer(published(lease(1)))
+    assert master.couriers.out == 0
+    assert [one.seq for one in master.couriers.recall()] == [2]
+    assert master.couriers.ahead == 0
+
+
+def test_what_lay_longest_goes_first_when_there_is_room_for_more(master: Master) -> None:
+    master.couriers.send([lease(1), lease(2)], 1)
+    assert master.receive() == 1
+    master.couriers.send([lease(3)], 1)
+    assert master.receive() == 2
+    assert (master.couriers.out, master.couriers.ahead) == (2, 1)
+
+
+@pytest.mark.parametrize("size", [0, 12_000, 8 * 1024 * 1024])
+def test_a_lease_outlives_the_call_of_a_sheet_that_has_lain_ahead(size: int) -> None:
+    assert lease_s(size) >= AHEAD_S + Limits().for_sheet_s(size // 3) + 1
+    assert lease_s(size) >= AHEAD_S + database.LIMITS.for_sheet_s(size) + 1
