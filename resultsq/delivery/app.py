@@ -6,11 +6,9 @@ worker that was started without one. What is not delivery is an ordinary Celery 
 """
 
 import fcntl
-import gc
 import hashlib
 import signal
 import socket
-import sys
 import threading
 import warnings
 from collections.abc import Sequence
@@ -21,7 +19,7 @@ from celery import Celery, bootsteps
 from celery.exceptions import SecurityWarning
 from sqlalchemy import Connection
 
-from resultsq import logs
+from resultsq import interpreter, logs
 from resultsq.clock import Clock
 from resultsq.delivery.chores import Chore, Timer, carry_out
 from resultsq.delivery.dispatch import Dispatcher
@@ -35,10 +33,6 @@ from resultsq.wakeup import WAKE, Bell, celery_app
 
 CLEAN_UP_S = 3600.0
 CLIENT_KEYS_KEPT = timedelta(days=90)
-
-SWITCH_S = 0.0005
-"""How long a thread may keep the interpreter from one that asks for it. A turn gives it away with each question to the
-database and gets it back from eight couriers: with Python's own 5 ms that wait is most of the turn."""
 
 _log = logs.get("worker")
 
@@ -104,8 +98,7 @@ def run_worker(settings: Settings, database: Database, clock: Clock, chores: Seq
     delivery = Delivery(settings, database, clock, name, chores)
     _log.info("worker.starting", worker=name)
     broker_url = settings.broker_url.get_secret_value()
-    sys.setswitchinterval(SWITCH_S)
-    gc.freeze()  # what is there at the start stays; to go through it stops all couriers for a tenth of a second
+    interpreter.ready()
     if broker_url:
         # it warns of root because messages could carry code; ours are JSON and carry nothing
         warnings.filterwarnings("ignore", category=SecurityWarning)

@@ -1,6 +1,5 @@
 """The server: waitress, whose threads are given whole requests, so that stalled uploads starve nobody."""
 
-import gc
 import json
 import signal
 import socket
@@ -13,7 +12,7 @@ from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import create_server
 from waitress.task import ErrorTask
 
-from resultsq import logs
+from resultsq import interpreter, logs
 from resultsq.clock import Clock
 from resultsq.domain.errors import SettingsError
 from resultsq.settings import Settings
@@ -79,19 +78,12 @@ def serve(settings: Settings, database: Database, clock: Clock, bell: Bell) -> N
     server.channel_class = _Channel
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _leave)
-    leave_out_of_collections()
+    interpreter.ready()
     log.info("web.ready", address=f"http://{_in_url(settings.host)}:{listening.getsockname()[1]}")
     try:
         server.run()  # returns after SystemExit and KeyboardInterrupt, with its threads' work done
     finally:
         server.close()
-
-
-def leave_out_of_collections() -> None:
-    """What is there at the start stays: the garbage collector need not go through it every hundred requests or so,
-    for a tenth of a second in which nobody is answered."""
-    gc.collect()
-    gc.freeze()
 
 
 def _listen(host: str, port: int) -> socket.socket:

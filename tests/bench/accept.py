@@ -24,7 +24,7 @@ from typing import Any
 from flask import Flask, request
 from waitress.server import create_server
 
-from resultsq import logs
+from resultsq import interpreter, logs
 from resultsq.clock import SystemClock
 from resultsq.domain.role import Role
 from resultsq.settings import Settings
@@ -32,7 +32,6 @@ from resultsq.store import events, migrate, tokens
 from resultsq.store.session import Database
 from resultsq.wakeup import Bell
 from resultsq.web.factory import create_app
-from resultsq.web.serve import leave_out_of_collections
 from tests.bench import work
 from tests.bench.machine import cpu_s
 from tests.bench.ours import Ours
@@ -98,7 +97,7 @@ def serve(make: Callable[..., Any], arguments: tuple[Any, ...], port: "multiproc
         os.dup2(nowhere.fileno(), 2)  # log lines are made and written, and not looked at
     logs.configure("json", "info")
     server = create_server(make(*arguments), host="127.0.0.1", port=0, threads=THREADS)
-    leave_out_of_collections()
+    interpreter.ready()
     port.put(server.effective_port)
     server.run()
 
