@@ -17,6 +17,7 @@ from tests.support import netns, services
 from tests.support.matrix import FaultMatrix
 from tests.support.processes import OtherMaster, Process
 from tests.support.relays import Relay
+from tests.support.schedule import Schedule
 
 S = TypeVar("S", bound=services.Server)
 
@@ -28,6 +29,10 @@ FEWEST, MOST, FOR_A_CORE = 4, 16, 2
 """Processes that run tests: more than cores, for most tests wait for something."""
 
 collect_ignore = ["bench", "support", "samples"]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    return Schedule(config, log) if config.getvalue("dist") == "loadscope" else None
 
 
 def pytest_configure(config: pytest.Config) -> None:

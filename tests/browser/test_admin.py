@@ -19,7 +19,7 @@ from tests.browser.conftest import DESK, PHONE, NewPage, RunningNode
 from tests.support import nodes
 from tests.support.waiting import wait_until
 
-pytestmark = [pytest.mark.long, pytest.mark.xdist_group("a browser for operators")]
+pytestmark = pytest.mark.long
 
 LogIn = Callable[[Page, str], Page]
 Shoot = Callable[[Page, str], Path]

@@ -6,7 +6,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser.conftest import PHONE, NewPage, RunningNode
 from tests.browser.test_saturday import LogIn, add_files, set_day
 
-pytestmark = [pytest.mark.long, pytest.mark.xdist_group("a browser for teams")]
+pytestmark = pytest.mark.long
 
 SMALLEST = 40
 """Pixels that a fingertip hits."""

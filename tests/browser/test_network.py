@@ -8,7 +8,7 @@ from playwright.sync_api import FilePayload, Page, Response, expect
 from tests.browser.conftest import PHONE, NewPage, RunningNode
 from tests.browser.test_saturday import LogIn, add_files, set_day, submission_of
 
-pytestmark = [pytest.mark.long, pytest.mark.xdist_group("a browser for teams")]
+pytestmark = pytest.mark.long
 
 FIRST_VISIT, LATER = 200_000, 30_000
 """Bytes on the wire."""

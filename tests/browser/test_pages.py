@@ -16,7 +16,7 @@ from resultsq.store import accounts
 from tests.browser.conftest import DESK, PHONE, NewPage, RunningNode
 from tests.browser.test_saturday import DAY, LogIn, Shoot, add_files, set_day, submission_of
 
-pytestmark = [pytest.mark.long, pytest.mark.xdist_group("a browser for teams")]
+pytestmark = pytest.mark.long
 
 FindNothing = Callable[[Page], None]
 See = Callable[[Page, str], None]

@@ -10,7 +10,7 @@ from playwright.sync_api import FilePayload, Page, expect
 from tests.browser.conftest import PHONE, NewPage, RunningNode
 from tests.support.waiting import wait_until
 
-pytestmark = [pytest.mark.long, pytest.mark.xdist_group("a browser for teams")]
+pytestmark = pytest.mark.long
 
 LogIn = Callable[[Page, str], Page]
 Shoot = Callable[[Page, str], Path]

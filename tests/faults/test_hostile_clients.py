@@ -17,8 +17,6 @@ from tests.integration.deploy import site as sites
 from tests.integration.deploy.site import DAY, SCANNER, STOPWATCH, Site
 from tests.support.services import HOST
 
-pytestmark = pytest.mark.xdist_group("a web process under attack")
-
 THREADS = 2
 LIMIT = 200_000
 SOON_S = 5.0

@@ -255,7 +255,6 @@ def lasting_relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Relay]:
 
 
 @pytest.mark.long
-@pytest.mark.xdist_group("a relay")
 @pytest.mark.parametrize("name", FAULTS)
 def test_nothing_is_lost_or_doubled_when_the_link_fails_like_this(name: str, lasting_relay: Relay, row: Row) -> None:
     relay = lasting_relay
@@ -380,7 +379,6 @@ def lasting_place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 
 @pytest.mark.long
-@pytest.mark.xdist_group("a node on SQLite")
 @pytest.mark.parametrize("name", ON_SQLITE)
 def test_nothing_is_lost_or_doubled_when_a_node_on_sqlite_fails_like_this(
     name: str, lasting_place: Place, row: Row

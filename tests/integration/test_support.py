@@ -22,7 +22,7 @@ import redis
 import requests
 import sqlalchemy
 
-from tests.support import services, teams
+from tests.support import schedule, services, teams
 from tests.support.processes import ROOT, OtherMaster, Process, environment
 from tests.support.waiting import wait_until
 
@@ -108,6 +108,20 @@ def test_a_file_is_run_by_one_process_and_folders_by_several_when_named(
     monkeypatch.setattr(pytestconfig, "args", [asked])
     processes = pytestconfig.hook.pytest_xdist_auto_num_workers(config=pytestconfig)
     assert processes >= 4 if several else processes == 0
+
+
+def test_what_is_said_to_go_together_names_tests_when_they_are_renamed() -> None:
+    for begin in schedule.TOGETHER:
+        path, _, name = begin.partition("::")
+        found = [one for one in (ROOT / "tests").rglob("*.py") if one.relative_to(ROOT).as_posix().startswith(path)]
+        assert found, begin
+        assert any(f"def {name}" in one.read_text() for one in found), begin
+
+
+def test_what_goes_together_is_heeded_when_several_processes_run_tests() -> None:
+    done = _pytest("-n", "2", "-vv", "tests/unit/domain/test_backoff.py")
+    assert done.returncode == 0, done.stdout
+    assert "scheduling tests via Schedule" in done.stdout
 
 
 def _pytest(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:

@@ -22,7 +22,7 @@ from resultsq.store.session import Database
 from tests.support.processes import Process
 from tests.support.waiting import wait_until
 
-pytestmark = [pytest.mark.long, pytest.mark.xdist_group("a node that is up")]
+pytestmark = pytest.mark.long
 
 Up = Callable[..., Process]
 

@@ -27,7 +27,7 @@ from tests.support.processes import ROOT, Process, environment
 from tests.support.services import HOST, Missing, PostgreSQL, Valkey, free_port
 from tests.support.waiting import wait_until
 
-pytestmark = [pytest.mark.long, pytest.mark.xdist_group("what compose starts")]
+pytestmark = pytest.mark.long
 
 DEMO = compose.environment_file("demo.env")
 REPLICAS = {"web": 2, "worker": 2}

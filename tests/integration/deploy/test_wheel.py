@@ -12,7 +12,7 @@ import pytest
 from tests.integration.deploy.closure import runtime
 from tests.support.processes import ROOT, Process
 
-pytestmark = [pytest.mark.long, pytest.mark.xdist_group("a wheel")]
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture(scope="module")

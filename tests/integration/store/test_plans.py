@@ -247,7 +247,6 @@ LOOKS: dict[str, tuple[Callable[[Connection], object], set[str]]] = {
 
 
 @pytest.mark.long
-@pytest.mark.xdist_group("a month")
 @pytest.mark.parametrize("name", LOOKS)
 def test_what_the_dashboard_shows_is_found_by_an_index_after_a_months_work(month: Database, name: str) -> None:
     look, indexes = LOOKS[name]
