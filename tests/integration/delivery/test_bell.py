@@ -10,6 +10,9 @@ from resultsq.wakeup import QUEUE, Bell
 from tests.support.services import Valkey
 from tests.support.waiting import wait_until
 
+AT_ONCE_S = 0.15
+"""What a busy machine may take for nothing. A ring that waited for the broker would take 0.2 s, its socket's limit."""
+
 
 def rings_waiting(valkey: Valkey) -> int:
     return int(valkey._ask(f"LLEN {QUEUE}"))
@@ -43,7 +46,7 @@ def test_a_ring_arrives_when_the_broker_is_there(valkey: Valkey) -> None:
 
 def test_rings_that_come_together_are_one_or_few(valkey: Valkey) -> None:
     bell = Bell(valkey.url)
-    assert time_of(bell.ring, 2_000) < 0.05
+    assert time_of(bell.ring, 2_000) < AT_ONCE_S
     wait_until(lambda: rings_waiting(valkey) >= 1)
     assert rings_waiting(valkey) < 200
     bell.close()
@@ -57,9 +60,9 @@ def test_a_ring_returns_at_once_when_the_broker_is_in_trouble(
         valkey.freeze()
     url = {"gone": f"redis://127.0.0.1:{free_port()}/0", "frozen": valkey.url, "black-holed": black_hole, "none": ""}
     bell = Bell(url[trouble])
-    assert time_of(bell.ring) < 0.05
+    assert time_of(bell.ring) < AT_ONCE_S
     time.sleep(0.3)
-    assert time_of(bell.ring) < 0.05
+    assert time_of(bell.ring) < AT_ONCE_S
     began = time.monotonic()
     bell.close()
     assert time.monotonic() - began < 1.5
