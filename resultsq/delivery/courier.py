@@ -58,16 +58,17 @@ def at_fault(surprise: Exception) -> Deferred:
 
 def settlement(lease: Lease, outcome: Outcome, duration_s: float, jitter: float) -> Settlement:
     """What an outcome means for the submission. `jitter` is a draw from [0, 1)."""
-    name, exchange = lease.lease, outcome.exchange
+    name, seq, exchange = lease.lease, lease.seq, outcome.exchange
     match outcome:
         case Accepted():
-            return Published(name, duration_s, exchange, outcome.receipt)
+            return Published(name, seq, duration_s, exchange, outcome.receipt)
         case Deferred():
             obeys = outcome.retry_after_s is not None
             of_link = outcome.cause in LINK_CAUSES
             wait_s = backoff.after_answer_s(outcome.retry_after_s, lease.failures + 1, jitter)
             return PutBack(
                 name,
+                seq,
                 duration_s,
                 exchange,
                 outcome="deferred",
@@ -82,6 +83,7 @@ def settlement(lease: Lease, outcome: Outcome, duration_s: float, jitter: float)
         case Unauthorised():
             return PutBack(
                 name,
+                seq,
                 duration_s,
                 exchange,
                 outcome="unauthorised",
@@ -95,10 +97,11 @@ def settlement(lease: Lease, outcome: Outcome, duration_s: float, jitter: float)
             )
         case Rejected():
             reasons = tuple(asdict(reason) for reason in outcome.reasons)
-            return Refused(name, duration_s, exchange, outcome.code, outcome.detail, reasons)
+            return Refused(name, seq, duration_s, exchange, outcome.code, outcome.detail, reasons)
         case Conflict():
             return Clash(
                 name,
+                seq,
                 duration_s,
                 exchange,
                 outcome.head,

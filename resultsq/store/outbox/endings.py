@@ -20,6 +20,7 @@ class _End:
     """How an attempt ended, for its row."""
 
     lease: str
+    seq: int
     duration_s: float
     exchange: Exchange
 
@@ -82,7 +83,7 @@ def settle(conn: Connection, now: datetime, settlements: Sequence[Settlement]) -
     if not settlements:
         return []
     by_lease = {one.lease: one for one in settlements}
-    asked = {"leases": list(by_lease)}
+    asked = {"leases": list(by_lease), "seqs": [one.seq for one in settlements]}
     if conn.dialect.name == "postgresql":  # SQLite's writers take turns anyway
         conn.execute(_LOCK_CHAINS, asked).all()
     rows: Sequence[Any] = conn.execute(_IN_HAND, asked).all()
@@ -100,10 +101,14 @@ def settle(conn: Connection, now: datetime, settlements: Sequence[Settlement]) -
     return done + [Settled(by_lease[lease], "", None, 0.0) for lease in taken_over]
 
 
-_LEASES = Submission.lease.in_(bindparam("leases", expanding=True))
+# By the key, and not by the state: during a drain PostgreSQL's index of what is sent is full of rows that no longer
+# are, and each turn would pass over all of them. What has a lease is being sent.
+_IN_THEIR_HANDS = and_(
+    Submission.seq.in_(bindparam("seqs", expanding=True)), Submission.lease.in_(bindparam("leases", expanding=True))
+)
 _LOCK_CHAINS = (
     select(Chain.id)
-    .where(Chain.id.in_(select(Submission.chain_id).where(_LEASES, Submission.state == State.SENDING)))
+    .where(Chain.id.in_(select(Submission.chain_id).where(_IN_THEIR_HANDS)))
     .order_by(Chain.id)
     .with_for_update()
 )
@@ -126,18 +131,14 @@ _IN_HAND = (
         Submission.accepted_at,
         Submission.lease,
         Event.refused_at,
+        # whether it still waits is asked once there is one: to ask it here would go through all corrections that wait
         select(_Later.seq)
-        .where(
-            _Later.chain_id == Submission.chain_id,
-            _Later.base == Submission.id,
-            _Later.blocked.is_(True),
-            _Later.state == State.QUEUED,
-        )
+        .where(_Later.chain_id == Submission.chain_id, _Later.base == Submission.id)
         .exists()
         .label("followed"),
     )
     .join(Event, Event.id == Submission.event_id)
-    .where(_LEASES, Submission.state == State.SENDING)
+    .where(_IN_THEIR_HANDS)
     .with_for_update(of=Submission)
 )
 _WELCOME = (

@@ -47,12 +47,13 @@ def lease_s(size: int) -> float:
 @dataclass(frozen=True, slots=True)
 class Queue:
     """The queue as a turn finds it: how many leases run, the seqs of those that have run out, whether somebody
-    holds the destination, and whether there may be any to claim that were accepted after the link's return,
-    and any that were put off and are due again."""
+    holds the destination, and whether there may be any to claim that were accepted before the link's return,
+    any that were after it, and any that were put off and are due again."""
 
     running: int
     ended: Sequence[int]
     held: bool
+    old: bool
     fresh: bool
     again: bool
 
@@ -64,8 +65,9 @@ def look(conn: Connection, now: datetime, return_seq: int) -> Queue:
     out = [row for row in rows if row.seq is not None]
     ended = [row.seq for row in out if passed(row.lease_until, row.lease_s, now, LEASE_SLACK_S)]
     first = rows[0]
-    # one that is taken back now may be among the fresh by the time of the claim
-    return Queue(len(out) - len(ended), ended, first.held, first.fresh or bool(ended), first.again)
+    # one that is taken back now may be among the old or the fresh by the time of the claim
+    back = bool(ended)
+    return Queue(len(out) - len(ended), ended, first.held, first.old or back, first.fresh or back, first.again)
 
 
 def claim(
@@ -81,7 +83,7 @@ def claim(
         "return_seq": return_seq,
         "room": room,
     }
-    old = conn.execute(_OLD, asked).all()
+    old = conn.execute(_OLD, asked).all() if queue.old else []
     fresh = conn.execute(_FRESH, asked).all() if queue.fresh else []
     again = conn.execute(_AGAIN, asked).all() if queue.again else []
     backlog = list(_in_turn(again, old))
@@ -126,6 +128,7 @@ _LOOK = select(
     Submission.lease_until,
     Submission.lease_s,
     select(Hold.id).where(Hold.scope == "destination", _IN_FORCE).exists().label("held"),
+    _any(_FROM_BEFORE).label("old"),
     _any(_FROM_AFTER).label("fresh"),
     _any(_DUE_AGAIN).label("again"),
 ).select_from(_HERE.outerjoin(Submission, Submission.state == State.SENDING))

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event, text, update
 
+from resultsq.delivery import courier
 from resultsq.domain.filter import Filter
 from resultsq.domain.submission import State
 from resultsq.store import board, dossier, links, listing, outages, outbox, queries, turn
@@ -19,7 +20,7 @@ from resultsq.store.listing import Order
 from resultsq.store.session import Database
 from resultsq.store.tables import Link
 from tests.bench import dashboard
-from tests.support.nodes import CEILING, NOW, Node, migrated
+from tests.support.nodes import CEILING, NOW, Node, accepted, migrated
 
 Statement = tuple[str, Any]
 
@@ -112,6 +113,20 @@ def a_turn(node: Node) -> Callable[[Connection], object]:
         return taken
 
     return work
+
+
+def test_a_turn_finds_what_it_settles_by_its_key_however_many_have_been_sent(up: Node) -> None:
+    fill(up, 5_000)
+    leases = up.claim(free=3)
+    with heard(up.database) as statements:
+        up.turn(*(courier.settlement(lease, accepted(lease), 0.1, 0.5) for lease in leases), free=0)
+    by_lease = [one for one in statements if "submissions.lease IN" in one[0]]
+    assert len(by_lease) == (1 if up.database.is_sqlite else 2)
+    for statement in by_lease:
+        plan = "\n".join(explain(up.database, statement, "EXPLAIN QUERY PLAN" if up.database.is_sqlite else "EXPLAIN"))
+        assert re.search(r"submissions USING INTEGER PRIMARY KEY|pk_submissions", plan), plan
+        assert "ix_submissions_due" not in plan, plan
+        assert "ix_submissions_state" not in plan, plan
 
 
 WORK: dict[str, Callable[[Node], Callable[[Connection], object]]] = {

@@ -57,7 +57,7 @@ def receipt(submission: str = "id") -> Receipt:
 
 
 def test_an_accepted_sheet_is_published_with_its_receipt() -> None:
-    assert ending(Accepted(receipt(), SEEN)) == Published("lease", 1.5, SEEN, receipt())
+    assert ending(Accepted(receipt(), SEEN)) == Published("lease", 7, 1.5, SEEN, receipt())
 
 
 @pytest.mark.parametrize("cause", [cause for cause in Cause if cause is not Cause.SILENT])
@@ -65,7 +65,7 @@ def test_a_deferred_sheet_waits_its_back_off_and_says_what_for(cause: Cause) -> 
     found = put_back(Deferred(cause, "Why.", in_doubt=True, exchange=SEEN), failures=3)
     waits_for = "link" if cause in LINK_CAUSES else "backoff"
     assert found == PutBack(
-        "lease", 1.5, SEEN, "deferred", cause, "Why.", in_doubt=True, wait_s=8 * JITTER, wait_for=waits_for,
+        "lease", 7, 1.5, SEEN, "deferred", cause, "Why.", in_doubt=True, wait_s=8 * JITTER, wait_for=waits_for,
         charged=True, refused_event=False,
     )  # fmt: skip
 
@@ -90,7 +90,7 @@ def test_the_masters_retry_after_is_obeyed_and_marked_as_its_word(said: float, w
 def test_refused_credentials_keep_the_sheets_place_and_charge_it_nothing(scope: Scope, of_event: bool) -> None:
     found = put_back(Unauthorised(scope, "No.", SEEN), failures=5)
     assert found == PutBack(
-        "lease", 1.5, SEEN, "unauthorised", "forbidden" if of_event else "unauthorised", "No.", in_doubt=False,
+        "lease", 7, 1.5, SEEN, "unauthorised", "forbidden" if of_event else "unauthorised", "No.", in_doubt=False,
         wait_s=None, wait_for=None, charged=False, refused_event=of_event,
     )  # fmt: skip
 
@@ -102,13 +102,13 @@ def test_a_rejected_sheet_keeps_the_masters_reasons() -> None:
         {"detail": "is strange", "pointer": None},
     )
     assert ending(Rejected("invalid-sheet", "No.", reasons, SEEN)) == Refused(
-        "lease", 1.5, SEEN, "invalid-sheet", "No.", expected
+        "lease", 7, 1.5, SEEN, "invalid-sheet", "No.", expected
     )
 
 
 def test_a_conflict_brings_the_other_sheet_and_the_digest_of_its_rows() -> None:
     found = ending(Conflict("other", 3, BODY, receipt("other"), SEEN))
-    assert found == Clash("lease", 1.5, SEEN, "other", 3, BODY, rows_digest(ROWS, ()), receipt("other"))
+    assert found == Clash("lease", 7, 1.5, SEEN, "other", 3, BODY, rows_digest(ROWS, ()), receipt("other"))
 
 
 @pytest.mark.parametrize("body", [None, b"", b"<html>", b"\xff", BODY.replace(b"/1", b"/9")])
@@ -128,8 +128,9 @@ def test_every_outcome_has_an_ending_with_its_lease_duration_and_what_was_seen()
     ]
     assert {type(one) for one in outcomes} == set(Outcome.__args__)
     for found in map(ending, outcomes):
-        assert {f.name: getattr(found, f.name) for f in fields(found)[:3]} == {
+        assert {f.name: getattr(found, f.name) for f in fields(found)[:4]} == {
             "lease": "lease",
+            "seq": 7,
             "duration_s": 1.5,
             "exchange": SEEN,
         }
