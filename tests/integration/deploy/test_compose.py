@@ -216,7 +216,7 @@ def test_the_engines_answer_their_health_checks_when_they_run(
 ) -> None:
     command = stack.file["services"]["postgres"]["healthcheck"]["test"][1:]
     program = shutil.which(command[0]) or str(postgresql.binaries / command[0])
-    where = {"PGHOST": HOST, "PGPORT": str(postgresql.port)}
+    where = {"PGPORT": str(postgresql.port)}  # the host is the command's: a socket answers too early
     assert subprocess.run([program, *command[1:]], env={**os.environ, **where}, timeout=30).returncode == 0
     service = stack.file["services"]["redis"]
     assert service["healthcheck"]["test"] == ["CMD", "redis-cli", "ping"]
