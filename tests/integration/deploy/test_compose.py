@@ -249,6 +249,15 @@ def test_every_service_is_hardened_and_comes_back_when_it_dies() -> None:
         assert set(service.get("secrets", ())) <= set(file["secrets"]), name
 
 
+def test_the_image_is_built_once_and_fetched_never_when_compose_starts_all() -> None:
+    ours = {name: service for name, service in compose.read(DEMO)["services"].items() if name in OURS}
+    assert {(service["image"], service["pull_policy"]) for service in ours.values()} == {("resultsq", "never")}
+    assert [name for name, service in ours.items() if "build" in service] == ["migrate"]
+    assert all("migrate" in ours[name]["depends_on"] for name in ("web", "worker"))
+    build = ours["migrate"]["build"]
+    assert (ROOT / build["context"] / build["dockerfile"]).is_file()
+
+
 def test_the_master_has_to_be_named_when_it_is_not_the_demo() -> None:
     with pytest.raises(KeyError, match="RESULTSQ_MASTER_URL"):
         compose.read({})
