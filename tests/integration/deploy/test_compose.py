@@ -258,6 +258,17 @@ def test_the_image_is_built_once_and_fetched_never_when_compose_starts_all() -> 
     assert (ROOT / build["context"] / build["dockerfile"]).is_file()
 
 
+def test_nothing_is_left_out_of_the_context_when_the_image_is_built() -> None:
+    lines = (ROOT / "config" / "Dockerfile").read_text().splitlines()
+    copied = {
+        word for line in lines if line.startswith("COPY ") and "--from" not in line for word in line.split()[1:-1]
+    }
+    ignored = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if not line.startswith("#")]
+    assert copied == {line[1:] for line in ignored if line.startswith("!")}
+    assert all((ROOT / name).exists() for name in copied)
+    assert [line for line in ignored if not line.startswith("!")] == ["*", "**/__pycache__"]
+
+
 def test_the_master_has_to_be_named_when_it_is_not_the_demo() -> None:
     with pytest.raises(KeyError, match="RESULTSQ_MASTER_URL"):
         compose.read({})
