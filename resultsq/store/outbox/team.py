@@ -96,7 +96,7 @@ def accept(conn: Connection, now: datetime, entry: Entry) -> Accepted:
             "chain_id": chain.id,
             "event_id": entry.event_id,
             "date": entry.date,
-            "version": chain.versions + (not made),
+            "version": chain.versions if made else chain.versions + 1,
             "state": State.QUEUED,
             "state_at": now,
             "digest": entry.digest,
