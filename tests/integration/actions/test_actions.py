@@ -308,22 +308,30 @@ def test_a_withdrawal_stays_when_another_version_came_or_thirty_days_are_over(op
 def test_no_accept_waits_100_ms_when_ten_thousand_are_acted_on(op_of_thousands: Operator) -> None:
     op = op_of_thousands
     fill(op.node, 10_000)
-    waits: list[float] = []
+    days = (f"{year}-01-01" for year in range(1000, 10_000))
+
+    def accept() -> float:
+        entry = op.node.entry("richmond", 1, date=next(days))
+        began = time.perf_counter()
+        op.node.database.write(partial(outbox.accept, now=op.node.now, entry=entry))
+        took_s = time.perf_counter() - began
+        time.sleep(0.005)  # a team posts; one that hammered would keep the action from its work on a busy machine
+        return took_s
+
+    def slow(waits: list[float]) -> float:
+        return sorted(waits)[int(0.95 * len(waits))]
+
+    alone = [accept() for _ in range(100)]  # what is the machine's own affair, and not the action's
     action = op.start("hold", QUEUED)
     worker = threading.Thread(target=actions.run, args=(op.node.database, SystemClock(), action))
     worker.start()
-    n = 0
+    beside: list[float] = []
     while worker.is_alive():
-        entry = op.node.entry("richmond", 1, date=f"{1000 + n}-01-01")
-        n += 1
-        began = time.perf_counter()
-        op.node.database.write(partial(outbox.accept, now=op.node.now, entry=entry))
-        waits.append(time.perf_counter() - began)
-        time.sleep(0.005)  # a team posts; one that hammered would keep the action from its work on a busy machine
+        beside.append(accept())
     worker.join()
-    assert op.progress(action).done == 10_000
-    assert len(waits) > 10
-    assert sorted(waits)[int(0.95 * len(waits))] < 0.1, f"worst {max(waits):.3f} s"
+    assert op.progress(action).done == 10_000 + len(alone)
+    assert len(beside) > 10
+    assert slow(beside) - slow(alone) < 0.1, f"worst {max(beside):.3f} s, alone {max(alone):.3f} s"
 
 
 class Slow(ManualClock):
