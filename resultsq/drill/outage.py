@@ -19,6 +19,9 @@ from resultsq.drill.witness import Witness
 BEFORE, AFTER = 10, 5
 """Submissions while the link carries, before the outage and after it."""
 
+SENDING = 0.9
+"""The share of the outage at whose end the last team sends: then a flapping link stays away, and something waits."""
+
 TWICE = 0.2
 """The share of teams that send the same files again, as one does that has not seen the first answer."""
 
@@ -69,7 +72,7 @@ def _rehearse(plan: Plan, stage: Stage, screen: Screen) -> Verdict:
             screen.link(road)
             if number == 0:
                 teams.phase = Phase.DURING
-                teams.send(during, over_s=0.8 * plan.outage_s)
+                teams.send(during, over_s=SENDING * plan.outage_s)
             stage.wait(spell_s)
         # A backlog that is more than these few clients can send in that time makes the outage longer.
         stage.wait_while_it_moves(lambda: teams.done, lambda: teams.answered, STALLED_S)

@@ -55,6 +55,11 @@ def errand(upload: Upload, token: str, twice: bool, **more: Any) -> Errand:
     return Errand(place, token, form.body, kind, rows_digest(upload.finishers, ()), twice, **more)
 
 
+def spread(count: int, over_s: float) -> list[float]:
+    """So many moments at equal distances, the last at the end of `over_s` seconds."""
+    return [over_s * (number + 1) / count for number in range(count)]
+
+
 class Teams:
     """Sends in threads, to one address after the other, and remembers the answers; a context manager. `taken` and
     `refused` only ever grow. `phase` is the one of what is sent from now on."""
@@ -99,7 +104,7 @@ class Teams:
     def send(self, errands: Iterable[Errand], over_s: float = 0.0) -> None:
         """Send these, evenly spread over the next `over_s` seconds; returns at once."""
         errands = list(errands)
-        self.send_at((over_s * number / len(errands), each) for number, each in enumerate(errands))
+        self.send_at(zip(spread(len(errands), over_s), errands, strict=True))
 
     def send_at(self, timetable: Iterable[tuple[float, Errand]]) -> None:
         """Send each so many seconds from now; returns at once."""
