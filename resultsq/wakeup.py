@@ -1,8 +1,8 @@
 """The bell: ring it; a lost ring loses nothing.
 
 A ring tells the workers that something may go now, so that nothing waits for their next sweep. It is a Celery
-message without content. Whoever rings never waits: one thread does, rings that come meanwhile are one ring,
-and after a failure the bell rests, for a broker that is black-holed takes 0.2 s to say nothing.
+message without content. Whoever rings never waits: one thread does, and rings that come while it is about it, or just
+after, are one ring. After a failure the bell rests, for a broker that is black-holed takes 0.2 s to say nothing.
 """
 
 import threading
@@ -19,6 +19,8 @@ WAKE = "resultsq.wake"
 QUEUE = "resultsq"
 RING_TIMEOUT_S = 0.2
 REST_S = 5.0
+PAUSE_S = 0.05
+"""A ring costs a third of what an acceptance does. On a busy morning one is for all that came in this time."""
 RING_EXPIRES_S = 60
 """A ring that nobody heard for a minute is of no use: the sweep has been there."""
 
@@ -82,8 +84,7 @@ class Bell:
             self._rung.clear()
             if self._stopping:
                 return
-            if not self.ask(WAKE, RING_EXPIRES_S):
-                time.sleep(REST_S)
+            time.sleep(PAUSE_S if self.ask(WAKE, RING_EXPIRES_S) else REST_S)
 
     def ask(self, task: str, expires_s: float) -> bool:
         """Ask the workers for an ordinary task; False: the broker did not take it. Waits 0.2 s at most."""
