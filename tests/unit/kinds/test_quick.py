@@ -43,7 +43,7 @@ def changed(body: Any, place: tuple[str | int, ...], value: Any) -> None:
     *way, last = place
     for step in way:
         body = body[step]
-    body[last] = value
+    body[last] = copy.deepcopy(value)  # or another change would change it for all that come
 
 
 def ordinary(body: bytes) -> tuple[object, ...] | None:
