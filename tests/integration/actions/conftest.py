@@ -54,6 +54,11 @@ def op(store: Database) -> Operator:
 
 
 @pytest.fixture
+def op_on_sqlite(sqlite_store: Database) -> Operator:
+    return _operator(sqlite_store)
+
+
+@pytest.fixture
 def op_of_thousands(store_url: str) -> Iterator[Operator]:
     """One on a database of its own: to empty one of so many rows takes longer, and its figures would be others'."""
     database = migrated(store_url)
