@@ -11,7 +11,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from pathlib import Path
 
 import redis
 from sqlalchemy import text
@@ -96,8 +95,8 @@ def examine(patient: Patient, patience_s: float = PATIENCE_S, parts: Collection[
 
 def _store(patient: Patient) -> Told:
     database = patient.database
-    if database.is_sqlite and not Path(database.url.database or "").exists():
-        yield Level.BAD, "There is no database yet. `resultsq up` or `resultsq db upgrade` makes it."
+    if (nowhere := migrate.no_node_in(database, patient.settings.data_dir)) is not None:
+        yield Level.BAD, nowhere
         return
     try:
         database.write(queries.touch)

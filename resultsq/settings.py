@@ -104,6 +104,9 @@ class Settings(BaseModel):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least important line that is logged."
     )
+    log_requests: bool = Field(
+        True, description="Log a line for each request. Requests that fail are logged all the same."
+    )
     time_zone: str = Field("Europe/London", description="Time zone of events that name none.")
     alert_oldest_waiting_min: int = Field(
         30, ge=1, description="Alert when a submission has waited longer, in minutes."

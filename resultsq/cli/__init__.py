@@ -74,20 +74,43 @@ COMMANDS = {
     "backup": ("resultsq.cli.upkeep:backup", "Copy the node's database into the new file OUT, while it runs."),
     "restore": ("resultsq.cli.upkeep:restore", "Put the backup FILE into an empty database."),
     "prune": ("resultsq.cli.upkeep:prune", "Remove personal data of what was published long ago."),
+    "completion": ("resultsq.cli.manual:completion", "Print a script that completes commands in SHELL."),
+    "manual": ("resultsq.cli.manual:manual", "Write a manual page for each command into FOLDER."),
+    "demo-data": ("resultsq.cli.up:demo_data", ""),
 }
+"""Name → where it is, and its sentence in the list; a command without one is for our own processes."""
 
 
-@click.group(cls=LazyGroup, commands_by_path=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+def _note_data_dir(ctx: click.Context, _param: click.Parameter, value: Path | None) -> None:
+    if value is not None:  # nearest to the command wins: click calls the outermost first
+        ctx.find_root().ensure_object(dict)["data_dir"] = value
+
+
+DATA_DIR = click.Option(
+    ["--data-dir"],
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of this node's data.",
+    expose_value=False,
+    callback=_note_data_dir,
+)
+
+
+@click.group(
+    cls=LazyGroup,
+    commands_by_path=COMMANDS,
+    everywhere=[DATA_DIR],
+    params=[DATA_DIR],
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(package_name="resultsq")
-@click.option("--data-dir", type=click.Path(file_okay=False, path_type=Path), help="Folder of this node's data.")
 @click.option("--lifeline", type=int, hidden=True, help="A pipe of `up`: when its other end closes, end.")
 @click.pass_context
-def commands(ctx: click.Context, data_dir: Path | None, lifeline: int | None) -> None:
+def commands(ctx: click.Context, lifeline: int | None) -> None:
     """Results that no outage can hold up: accepted here at once, published at the master exactly once."""
     os.umask(0o077)  # what a command writes is about people: for its owner alone
     if lifeline is not None:
         follow(lifeline)
-    ctx.obj = {"data_dir": data_dir}
+    ctx.ensure_object(dict)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

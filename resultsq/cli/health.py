@@ -8,9 +8,9 @@ from rich.console import Console
 
 from resultsq import doctor as examination
 from resultsq.cli.node import Node, Overrides, as_json_option, show_json
-from resultsq.doctor import Level, Patient
+from resultsq.doctor import Finding, Level, Patient
 from resultsq.domain.submission import State
-from resultsq.store import queries
+from resultsq.store import migrate, queries
 
 _COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.BAD: "bold red"}
 
@@ -37,6 +37,7 @@ def status(overrides: Overrides, as_json: bool) -> None:
         )
         return
     console = Console(highlight=False, soft_wrap=True)
+    console.print(f"The node: {node.where}", markup=False)
     if link is None:
         console.print("The link: no worker has run here yet.")
     else:
@@ -64,12 +65,16 @@ def doctor(overrides: Overrides, parts: tuple[str, ...], as_json: bool) -> None:
 
     Exit status 0 where results are taken and published; 1 where something is bad."""
     node = Node(overrides)
-    patient = Patient(node.settings, node.unchecked_database, node.clock)
-    findings = examination.examine(patient, parts=parts or None)
+    database, data_dir = node.unchecked_database, node.settings.data_dir
+    if (nowhere := migrate.no_node_in(database, data_dir)) is not None:  # nothing else can be looked at either
+        findings = [Finding("store", Level.BAD, nowhere)]
+    else:
+        findings = examination.examine(Patient(node.settings, database, node.clock), parts=parts or None)
     if as_json:
         show_json([asdict(finding) for finding in findings])
     else:
         console = Console(highlight=False, soft_wrap=True)
+        console.print(f"The node: {node.where}", markup=False)
         for finding in findings:
             console.print(f"{finding.level:<5}", style=_COLOURS[finding.level], end="")
             console.print(f"{finding.part:<8} {finding.text}", markup=False)

@@ -6,8 +6,8 @@ import click
 
 from resultsq.cli.node import Node, Overrides
 from resultsq.domain.errors import SettingsError
-from resultsq.embedded import make_data_dir
 from resultsq.master.serve import serve
+from resultsq.supervisor.folder import make_data_dir
 
 
 @click.command()

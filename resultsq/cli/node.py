@@ -17,10 +17,10 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from resultsq import logs
 from resultsq.clock import Clock, SystemClock
 from resultsq.domain.errors import ResultsqError, SettingsError
-from resultsq.embedded import make_data_dir
 from resultsq.settings import Loaded, Settings, load
 from resultsq.store import migrate
 from resultsq.store.session import Database, told
+from resultsq.supervisor.folder import make_data_dir
 
 Overrides = Mapping[str, object]
 """Settings from the command line; None means "not given"."""
@@ -48,12 +48,19 @@ class Node:
         return self.loaded.settings
 
     @cached_property
-    def unchecked_database(self) -> Database:
-        """The database, whatever is in it.
+    def new_database(self) -> Database:
+        """The database, whatever is in it; where it is SQLite's and is not there, its folder is made for it.
 
         :raises SettingsError: its URL names nothing that could be opened"""
         if not self.settings.database_url.get_secret_value():
             make_data_dir(self.settings)
+        return self.unchecked_database
+
+    @cached_property
+    def unchecked_database(self) -> Database:
+        """The database, whatever is in it. Nothing is made where there is none.
+
+        :raises SettingsError: its URL names nothing that could be opened"""
         try:
             return Database(self.settings.store_url)
         except (ArgumentError, NoSuchModuleError):
@@ -67,6 +74,8 @@ class Node:
         """The database with the tables that this version needs.
 
         :raises ResultsqError: it has none, or others"""
+        if (nowhere := migrate.no_node_in(self.unchecked_database, self.settings.data_dir)) is not None:
+            raise ResultsqError(nowhere)
         if (trouble := self._schema_trouble()) is not None:
             raise ResultsqError(trouble)
         return self.unchecked_database
@@ -77,11 +86,20 @@ class Node:
 
         :raises ResultsqError: nobody made them in a minute"""
         give_up = self.clock.monotonic() + SCHEMA_WAIT_S
+        _ = self.new_database
         while (trouble := self._schema_trouble()) is not None:
             if self.clock.monotonic() > give_up:
                 raise ResultsqError(trouble)
             time.sleep(SCHEMA_LOOK_S)
         return self.unchecked_database
+
+    @property
+    def where(self) -> str:
+        """Where this node keeps its data, for people: they may have meant another."""
+        if not self.settings.database_url.get_secret_value():
+            return str(self.settings.data_dir)
+        address = self.unchecked_database.url
+        return address.set(username=None, password=None, query={}).render_as_string()
 
     def _schema_trouble(self) -> str | None:
         found, needed = migrate.current(self.unchecked_database), migrate.newest()
@@ -96,7 +114,7 @@ class Node:
         :raises StoreUnavailable: the database does not answer
         :raises SettingsError: there is no such revision"""
         try:
-            change(self.unchecked_database, revision)
+            change(self.new_database, revision)
         except DBAPIError as error:
             raise told(error) from error
         except CommandError as error:

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 from sqlalchemy import Connection
 
+from resultsq.address import public_address
 from resultsq.cli.node import Node, Overrides, as_json_option, show
 from resultsq.domain.errors import FileRefused, InputRefused, NotThere
 from resultsq.domain.role import Role
@@ -175,9 +176,9 @@ def token() -> None:
 @token.command("issue")
 @click.option("--event", "slug", metavar="SLUG", help="The event that a team's token is good for.")
 @click.option("--role", type=_ROLES, default=Role.TEAM.value, show_default=True)
-@click.option("--label", default="command line", show_default=True, help="To know it by in the list.")
+@click.option("--label", help="To know it by in the list. Default: the event or the role.")
 @click.pass_obj
-def token_issue(overrides: Overrides, slug: str | None, role: str, label: str) -> None:
+def token_issue(overrides: Overrides, slug: str | None, role: str, label: str | None) -> None:
     """Print a new token, alone and this once: only its hash is kept."""
     node = Node(overrides)
     now = node.clock.now()
@@ -188,7 +189,7 @@ def token_issue(overrides: Overrides, slug: str | None, role: str, label: str) -
             if (found := events.find(conn, slug)) is None:
                 raise NotThere(f"There is no event called {slug} here. `resultsq event add` makes one.")
             event_id = found.id
-        return tokens.issue(conn, now, label, Role(role), event_id)
+        return tokens.issue(conn, now, label or slug or role, Role(role), event_id)
 
     click.echo(node.database.write(issue))
 
@@ -244,6 +245,4 @@ def _tell_password(name: str, password: str, given: bool) -> None:
 
 
 def _password_link(node: Node, secret: str) -> str:
-    settings = node.settings
-    address = settings.public_url.rstrip("/") or f"http://{settings.host}:{settings.port}"
-    return f"{address}/password/{secret}"
+    return f"{public_address(node.settings)}/password/{secret}"

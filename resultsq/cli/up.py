@@ -1,28 +1,58 @@
-"""The command `up`."""
+"""The command `up`, and what fills its demo."""
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import click
+import segno
 
-from resultsq import embedded, logs
+from resultsq import logs
+from resultsq.cli.node import Node, Overrides
 from resultsq.clock import SystemClock
 from resultsq.settings import load
+from resultsq.supervisor import run as supervisor
+from resultsq.supervisor.demo import DEMO_FOLDER, claim_demo_folder
+from resultsq.supervisor.folder import claimed, make_data_dir
 
 
 @click.command()
 @click.option("--host", help="Address to listen on. Default: the setting host.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 takes a free one.")
-@click.option("--data-dir", type=click.Path(file_okay=False, path_type=Path), help="Folder of this node's data.")
+@click.option("-v", "--verbose", is_flag=True, help="Show each request, and each line of the broker.")
+@click.option(
+    "--demo",
+    is_flag=True,
+    help="Show an outage with made-up results, in a folder of its own. Default: resultsq-demo.",
+)
 @click.pass_obj
-def up(overrides: Mapping[str, Path | None], host: str | None, port: int | None, data_dir: Path | None) -> None:
+def up(overrides: Mapping[str, Path], host: str | None, port: int | None, verbose: bool, demo: bool) -> None:
     """Run all of a node on this machine.
 
     That is web, worker, broker and, where no master is set, a master; Ctrl-C ends them all. The first start makes
     the database and an account with which to log in."""
-    given = {"host": host, "port": port, "data_dir": data_dir or overrides["data_dir"]}
-    settings = load(None, **given).settings
+    data_dir = overrides.get("data_dir") or (DEMO_FOLDER if demo else None)
+    settings = load(None, host=host, port=port, data_dir=data_dir).settings
     logs.configure(settings.log_format, settings.log_level)
-    embedded.make_data_dir(settings)
-    with embedded.claimed(settings.data_dir) as lock:
-        embedded.run(settings, SystemClock(), lock, click.echo)
+    make_data_dir(settings)
+    wishes = supervisor.Wishes(verbose, demo, _show_qr_code if sys.stdout.isatty() else None)
+    with claimed(settings.data_dir) as lock:
+        if demo:
+            claim_demo_folder(settings)
+        supervisor.run(settings, SystemClock(), lock, click.echo, wishes)
+
+
+def _show_qr_code(address: str) -> None:
+    segno.make(address, micro=False).terminal(compact=True)
+
+
+@click.command()
+@click.pass_obj
+def demo_data(overrides: Overrides) -> None:
+    """Fill an empty node with the demo's events and results."""
+    from resultsq.drill import demo  # `up` itself imports little, to start soon
+
+    node = Node(overrides)
+    password = demo.fill(node.settings, node.database, node.clock)
+    if password is not None:
+        click.echo(f"Log in as {demo.TEAM} with the password {password} to see the demo as a team does.")

@@ -11,9 +11,9 @@ import click
 from resultsq import backup as copies
 from resultsq.cli.node import Node, Overrides, as_json_option, show
 from resultsq.domain.role import Role
-from resultsq.embedded import make_data_dir, write_secret
 from resultsq.settings import page, shown
 from resultsq.store import accounts, migrate, retention
+from resultsq.supervisor.folder import make_data_dir, write_secret
 
 ADMIN = "admin"
 PASSWORD_FILE = "admin-password"  # noqa: S105 - a file's name
@@ -49,7 +49,7 @@ def db_upgrade(overrides: Overrides, revision: str, first_admin: bool) -> None:
 
     The password of a first account is shown on a terminal; elsewhere it is in a file that is named."""
     node = Node(overrides)
-    before = migrate.current(node.unchecked_database)
+    before = migrate.current(node.new_database)
     node.migrate(migrate.upgrade, revision)
     after = migrate.current(node.unchecked_database)
     if after != before:
@@ -112,7 +112,7 @@ def restore(overrides: Overrides, file: Path) -> None:
 
     What waited then is asked for at the master before it is sent again, so nothing is there twice."""
     node = Node(overrides)
-    click.echo(f"Restored {copies.restore(node.unchecked_database, file, node.clock)} submissions.")
+    click.echo(f"Restored {copies.restore(node.new_database, file, node.clock)} submissions.")
 
 
 @click.command()

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from resultsq.domain.delays import Delays
-from resultsq.domain.why import cause_text, spell
+from resultsq.domain.outcome import Cause
+from resultsq.domain.why import spell
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,45 +30,58 @@ class Incident:
         return self.delays.count + self.still_waiting + self.not_published
 
 
+_PUBLIC_REASONS = {
+    Cause.MASTER_DOWN: "the central results system could not take results",
+    Cause.BUSY: "the central results system could not take results",
+    Cause.DATABASE: "the central results system could not take results",
+    Cause.TLS: "the central results system could not be reached safely",
+    Cause.NOT_OUR_MASTER: "the central results system could not be reached safely",
+}
+_UNREACHABLE = "the central results system could not be reached"
+"""The public is told what it meant for results. Addresses and errors are for the operator's own pages."""
+
+
 def markdown(incident: Incident, zone: tzinfo) -> str:
-    """The report as a post, in sentences; times are those of `zone`."""
+    """The report as a post for the public, in sentences; times are those of `zone`, which is named."""
 
     def at(moment: datetime) -> str:
-        return moment.astimezone(zone).strftime("%H:%M:%S on %A %d %B %Y")
+        return f"{moment.astimezone(zone):%H:%M %Z}"
 
-    ended_at, cause = incident.ended_at, cause_text(incident.cause)
+    def day(moment: datetime) -> str:
+        local = moment.astimezone(zone)
+        return f"{local:%A} {local.day} {local:%B %Y}"
+
+    began_at, ended_at = incident.began_at, incident.ended_at
+    reason = _PUBLIC_REASONS.get(Cause(incident.cause), _UNREACHABLE) if incident.cause in set(Cause) else _UNREACHABLE
+    lines = [f"# Results were delayed on {day(began_at)}", ""]
     if ended_at is None:
-        said = f"Since {at(incident.began_at)} results cannot be published, because {cause}. It goes on."
+        lines.append(f"Since {at(began_at)} results cannot be published, because {reason}. This is still going on.")
     else:
-        lasted = spell((ended_at - incident.began_at).total_seconds())
-        said = (
-            f"From {at(incident.began_at)} to {at(ended_at)}, for {lasted}, results could not be published, "
-            f"because {cause}."
-        )
-    lines = [
-        f"# Results were delayed on {incident.began_at.astimezone(zone):%A %d %B %Y}",
+        until = at(ended_at) if day(began_at) == day(ended_at) else f"{at(ended_at)} on {day(ended_at)}"
+        lasted = spell((ended_at - began_at).total_seconds())
+        lines.append(f"From {at(began_at)} to {until} ({lasted}) results could not be published, because {reason}.")
+    lines += [
         "",
-        said,
-        "",
-        f"Teams could submit all the same: {incident.accepted} submissions were accepted meanwhile. None was lost, and "
-        "each is published once.",
+        "Event teams could hand in their results all the same. No results were lost.",
         "",
         "| | |",
         "|---|---|",
-        f"| submissions affected | {incident.affected} |",
-        f"| events affected | {incident.events} |",
-        f"| published since | {incident.delays.count} |",
+        f"| results delayed | {incident.affected}, of {_events(incident.events)} |",
+        f"| of these, published by now | {incident.delays.count} |",
         f"| still waiting | {incident.still_waiting} |",
-        f"| superseded, withdrawn or waiting for a person | {incident.not_published} |",
+        f"| replaced, withdrawn or being checked by people | {incident.not_published} |",
     ]
     if incident.delays.count:
         lines += [
-            f"| delay, half of them | {spell(incident.delays.p50)} |",
-            f"| delay, 95 % of them | {spell(incident.delays.p95)} |",
-            f"| longest delay | {spell(incident.delays.most)} |",
+            f"| half of them waited no longer than | {spell(incident.delays.p50)} |",
+            f"| 95 % of them waited no longer than | {spell(incident.delays.p95)} |",
+            f"| longest wait | {spell(incident.delays.most)} |",
         ]
     if incident.last_published_at is not None and ended_at is not None:
         after = spell((incident.last_published_at - ended_at).total_seconds())
         lines.append(f"| last of them published | {at(incident.last_published_at)}, {after} after the end |")
-    lines.append(f"| times the link was asked | {incident.probes} |")
     return "\n".join(lines) + "\n"
+
+
+def _events(count: int) -> str:
+    return "1 event" if count == 1 else f"{count} events"

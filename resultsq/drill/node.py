@@ -10,7 +10,6 @@ from pathlib import Path
 import requests
 from sqlalchemy import Connection
 
-from resultsq import embedded
 from resultsq.clock import Clock
 from resultsq.domain.role import Role
 from resultsq.domain.submission import State
@@ -18,6 +17,7 @@ from resultsq.drill.link import HOST, Link, free_port
 from resultsq.drill.stage import Stage
 from resultsq.store import events, migrate, queries, tokens, workers
 from resultsq.store.session import Database
+from resultsq.supervisor import broker
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +108,12 @@ def _populate(database: Database, clock: Clock, slugs: Iterable[str]) -> dict[st
 
 def _start_broker(stage: Stage, stack: ExitStack) -> str:
     """Start a Valkey or Redis on a socket; its URL, or nothing where there is none."""
-    binary = embedded.broker_binary()
+    binary = broker.broker_binary()
     if binary is None:
         return ""
     folder = stage.folder / "broker"
-    unix_socket = stack.enter_context(embedded.socket_folder(folder)) / embedded.BROKER_SOCKET
-    stage.start_foreign("broker", embedded.broker_command(binary, folder, unix_socket))
+    unix_socket = stack.enter_context(broker.socket_folder(folder)) / broker.BROKER_SOCKET
+    stage.start_foreign("broker", broker.broker_command(binary, folder, unix_socket))
     stage.wait_for("The broker's socket", unix_socket.exists)
     return f"redis+socket://{unix_socket}"
 

@@ -43,8 +43,26 @@ def downgrade(database: Database, revision: str) -> None:
         command.downgrade(config, revision)
 
 
+def no_node_in(database: Database, data_dir: Path) -> str | None:
+    """A sentence where the node's SQLite file is not there; None where it is, or where the database is a server's.
+
+    It advises no second node: whoever asks how a node is has one, in another folder."""
+    if not _lacks_file(database):
+        return None
+    return (
+        f"No node was found: there is no database in {data_dir}. Is the node in another folder? "
+        "Name it with --data-dir, or go to where `resultsq up` was started."
+    )
+
+
+def _lacks_file(database: Database) -> bool:
+    return database.is_sqlite and not Path(database.url.database or "").exists()
+
+
 def current(database: Database) -> str | None:
-    """The revision that the database is at; None before the first."""
+    """The revision that the database is at; None before the first. No file is made where there is none."""
+    if _lacks_file(database):
+        return None
     with database.read() as conn:
         return MigrationContext.configure(conn).get_current_revision()
 

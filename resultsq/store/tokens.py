@@ -27,6 +27,11 @@ class Bearer:
     event_id: int | None
     event_slug: str | None
 
+    @property
+    def who(self) -> str:
+        """Who acts with it, for submissions and the audit: its number in the list, whatever its label says."""
+        return f"{self.role} token {self.id}" if self.event_slug is None else f"{self.event_slug} (token {self.id})"
+
 
 @dataclass(frozen=True, slots=True)
 class Issued:

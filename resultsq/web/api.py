@@ -40,7 +40,7 @@ def submit() -> Response:
         node(),
         sent,
         event_id=_event_id(who, sent.event),
-        submitted_by=who.label,
+        submitted_by=who.who,
         if_match=if_match,
         client_key=client_key,
         request_id=g.request_id,

@@ -217,7 +217,7 @@ def _zone() -> ZoneInfo:
 
 def _name(who: Bearer) -> str:
     """For the audit; no person's account is called that."""
-    return f"token {who.label}"[:100]
+    return who.who
 
 
 def _json(told: BaseModel, status: int = 200) -> Response:

@@ -182,8 +182,9 @@ def _finish(response: Response) -> Response:
         personal = g.get("personal", False) and "ETag" not in headers
         headers["Cache-Control"] = "no-store" if personal or request.path.startswith("/api") else "private, no-cache"
     # the route's pattern, not the path: a path may hold a secret, a query a name
-    said = log.debug if _is_file() else log.info
-    said(
+    of_interest = response.status_code >= 500 or (node().settings.log_requests and not _is_file())
+    report = log.info if of_interest else log.debug
+    report(
         "web.request",
         method=request.method,
         route=request.url_rule.rule if request.url_rule is not None else None,

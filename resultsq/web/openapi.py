@@ -17,7 +17,7 @@ from pydantic.json_schema import models_json_schema
 from resultsq.domain.filter import Filter
 from resultsq.kinds.results.check import Report
 from resultsq.kinds.results.kind import Payload
-from resultsq.web import auth, shapes
+from resultsq.web import auth, examples, shapes
 from resultsq.web.auth import Rule, Who, rule
 
 blueprint = Blueprint("openapi", __name__, url_prefix="/api")
@@ -55,8 +55,9 @@ def _parameters_of_filter() -> dict[str, Any]:
     }
 
 
+# in the order in which a program meets them: look, submit, follow, then what operators do
 OPERATIONS: dict[tuple[str, str], Operation] = {
-    ("GET", "/api/v1/submissions"): Operation({200: shapes.Lines}, (422,), query=_parameters_of_filter()),
+    ("POST", "/api/v1/check"): Operation({200: Report}, (400, 413, 415, 422), files=_FILES),
     ("POST", "/api/v1/submissions"): Operation(
         {200: shapes.SubmissionTold, 201: shapes.SubmissionTold},
         (400, 403, 409, 413, 415, 422),
@@ -66,7 +67,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ),
     ("GET", "/api/v1/submissions/{submission}"): Operation({200: shapes.SubmissionTold}, (404,)),
     ("DELETE", "/api/v1/submissions/{submission}"): Operation({200: shapes.SubmissionTold}, (404, 409)),
-    ("POST", "/api/v1/check"): Operation({200: Report}, (400, 413, 415, 422), files=_FILES),
+    ("GET", "/api/v1/submissions"): Operation({200: shapes.Lines}, (422,), query=_parameters_of_filter()),
     ("GET", "/api/v1/status"): Operation({200: shapes.Status}),
     ("POST", "/api/v1/actions"): Operation(
         {200: shapes.ActionCounted, 201: shapes.ActionTold}, (400, 404, 413, 415, 422), body=shapes.ActionAsked
@@ -106,14 +107,16 @@ def page() -> str:
 def describe(app: Flask) -> dict[str, Any]:
     """The OpenAPI 3.1 document of `app`.
 
-    :raises KeyError: a route of the API is not in the table."""
+    :raises ValueError: a route of the API is not in the table."""
     paths: dict[str, dict[str, Any]] = {}
     rules = auth.rules(app)
-    for method, path, endpoint, parameters in routes(app):
+    in_order_of_use = list(OPERATIONS)
+    for method, path, endpoint, parameters in sorted(routes(app), key=lambda one: in_order_of_use.index(one[:2])):
         operation, view = OPERATIONS[method, path], app.view_functions[endpoint]
-        paths.setdefault(path, {})[method.lower()] = _operation(
-            operation, endpoint, view.__doc__ or "", rules[endpoint], parameters
-        )
+        described = _operation(operation, endpoint, view.__doc__ or "", rules[endpoint], parameters)
+        example = examples.command(method, path, guarded="security" in described)
+        described["x-codeSamples"] = [{"lang": "shell", "source": example}]
+        paths.setdefault(path, {})[method.lower()] = described
     return {
         "openapi": "3.1.0",
         "info": {

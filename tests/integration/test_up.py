@@ -16,9 +16,10 @@ from pathlib import Path
 import pytest
 import redis
 
-from resultsq.embedded import SOCKET_PATH_MAX
 from resultsq.store import workers
 from resultsq.store.session import Database
+from resultsq.supervisor.broker import SOCKET_PATH_MAX
+from resultsq.supervisor.demo import DEMO_EVENTS, DEMO_OUTAGE_S
 from tests.support.processes import Process
 from tests.support.waiting import wait_until
 
@@ -209,6 +210,67 @@ def test_the_next_one_waits_when_children_of_a_killed_one_are_still_ending(up: U
     os.kill(pids["worker"], signal.SIGCONT)
     _address(after)
     assert not any(map(_lives, pids.values()))
+
+
+def test_requests_and_the_brokers_lines_are_shown_only_when_asked_for(up: Up, tmp_path: Path) -> None:
+    quiet, loud = up(data_dir=tmp_path / "quiet"), up("--verbose")
+    urllib.request.urlopen(f"{_address(quiet)}/login", timeout=10).close()
+    urllib.request.urlopen(f"{_address(loud)}/login", timeout=10).close()
+    loud.wait_for("route=/login", 10)
+    loud.wait_for("broker |", 10)
+    assert "route=/login" not in quiet.stderr
+    assert "broker |" not in quiet.stderr
+
+
+def test_the_brokers_last_lines_are_shown_when_it_fails(up: Up, tmp_path: Path) -> None:
+    broker = tmp_path / "data" / "broker"
+    broker.mkdir(parents=True)
+    (broker / "appendonlydir").touch()  # a file where the broker wants a folder
+    node = up()
+    node.wait_for("broker |", 20)
+    assert "appendonlydir" in node.stderr
+
+
+def test_links_lead_to_the_address_that_it_noted_when_people_are_added(up: Up, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    node = up("--host", "0.0.0.0")
+    here = _address(node)
+    address = (data / "address").read_text().strip()
+    assert address.rpartition(":")[2] == here.rpartition(":")[2]
+    assert f"Phones on the same network open {address}" in node.stdout or "Only this machine" in node.stdout
+    _say(data, "account", "add", "ann", "--role", "viewer")
+    assert _say(data, "account", "link", "ann").startswith(f"{address}/password/")
+
+
+def test_an_outage_a_refusal_and_a_conflict_can_be_looked_at_when_a_demo_runs(
+    start_process: Callable[..., Process], tmp_path: Path
+) -> None:
+    node = start_process("up", "--demo", "--port", "0", cwd=tmp_path)
+    data = tmp_path / "resultsq-demo"
+    node.wait_for("is away for", 60)
+    assert "Log in as team with the password " in node.stdout
+
+    def counts() -> dict[str, int]:
+        found: dict[str, int] = json.loads(_say(data, "status", "--json"))["counts"]
+        return {state: count for state, count in found.items() if count}
+
+    assert counts() == {"queued": len(DEMO_EVENTS) + 1}
+    node.wait_for("No master is set", DEMO_OUTAGE_S + 30)
+    settled = {"queued": 1, "published": len(DEMO_EVENTS) - 2, "rejected": 1, "conflict": 1}
+    wait_until(lambda: counts() == settled, 30, "the end of the outage", every_s=1.0)
+    assert node.terminate() == 0
+    again = start_process("up", "--demo", "--port", "0", cwd=tmp_path)
+    again.wait_for("is away for", 60)
+    assert counts() == settled
+
+
+def test_a_demo_changes_nothing_when_the_folder_holds_a_node(up: Up, running: Node, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "resultsq.db").touch()
+    demo = up("--demo")
+    assert demo.wait() == 2
+    assert "holds a node that is no demo" in demo.stderr
 
 
 def test_a_second_one_says_so_when_one_runs_on_the_folder(up: Up, running: Node) -> None:

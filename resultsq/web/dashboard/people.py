@@ -4,6 +4,7 @@ from flask import flash, redirect, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as Answer
 
+from resultsq.address import public_address
 from resultsq.domain.errors import Conflicting
 from resultsq.domain.role import Role
 from resultsq.store import accounts, events
@@ -27,8 +28,9 @@ def password_link() -> str:
     name, at = request.form.get("name", ""), now()
 
     secret = node().database.write(lambda conn: accounts.make_password_link(conn, at, name))
-    base = node().settings.public_url.rstrip("/") or request.host_url.rstrip("/") + request.script_root
-    return _people(link_for=name, link=f"{base}{url_for('form.password', secret=secret)}")
+    # not from the request: its Host is the caller's word, and this link is worth an account
+    link = f"{public_address(node().settings)}{url_for('form.password', secret=secret)}"
+    return _people(link_for=name, link=link)
 
 
 @blueprint.post("/people/disable")

@@ -174,7 +174,7 @@ def test_an_account_is_managed_when_an_admin_does_it(sqlite_node: Node, log_in: 
     admin, viewer = log_in(Role.ADMIN), log_in(Role.VIEWER)
     name = f"viewer {sqlite_node.now:%H%M%S} False"
     assert name in admin.page("/admin/people")
-    assert re.search(r"http://localhost/password/[\w-]{40,}", admin.post("/admin/people/link", name=name).text)
+    assert re.search(r"http://127.0.0.1:8080/password/[\w-]{40,}", admin.post("/admin/people/link", name=name).text)
     assert viewer.get("/admin").status_code == 200
     assert admin.post("/admin/people/disable", name=name).status_code == 303
     assert viewer.get("/admin").location.startswith("/login")
@@ -194,9 +194,10 @@ def test_the_report_writes_itself_when_an_outage_is_over(sqlite_node: Node, view
     (number,) = re.findall(r"/admin/outages/(\d+)", viewer.page("/admin"))
     page = viewer.page(f"/admin/outages/{number}")
     assert "3 submissions" in page
-    assert "because no answer came in time" in page
+    assert "<dd>no answer came in time</dd>" in page  # the operator is told the cause,
+    assert "because the central results system could not be reached" in page  # the public what it means
     assert 'class="outage"' in page
-    assert "| submissions affected | 3 |" in viewer.page(f"/admin/outages/{number}.md")
+    assert "| results delayed | 3, of 1 event |" in viewer.page(f"/admin/outages/{number}.md")
     assert viewer.get("/admin/outages/99").status_code == 404
 
 

@@ -274,10 +274,26 @@ def test_the_master_has_to_be_named_when_it_is_not_the_demo() -> None:
         compose.read({})
 
 
-def test_an_engine_reads_the_file_as_the_tests_do_when_it_is_asked() -> None:
+def _docker_compose() -> str:
     program = shutil.which("docker-compose")
     if program is None:
         give_up(Missing("No docker-compose here: install Debian's package of that name; it needs no engine."))
+    return program
+
+
+def test_one_sentence_says_what_to_set_when_the_master_is_not_named() -> None:
+    program = _docker_compose()
+    given = {name: value for name, value in os.environ.items() if not name.startswith("RESULTSQ_")}
+    done = subprocess.run([program, "-f", str(compose.FILE), "config"], env=given, capture_output=True, text=True)
+    assert done.returncode != 0
+    said = done.stderr.strip().splitlines()
+    assert len(said) == 1
+    assert "RESULTSQ_MASTER_URL" in said[0]
+    assert "https://master.example.org" in said[0]
+
+
+def test_an_engine_reads_the_file_as_the_tests_do_when_it_is_asked() -> None:
+    program = _docker_compose()
     with_profiles = [program, "-f", str(compose.FILE), "--profile", "demo", "--profile", "watch", "config"]
     done = subprocess.run(with_profiles, env={**os.environ, **DEMO}, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr

@@ -67,7 +67,7 @@ def test_results_are_safe_when_the_answer_is_201(site: Site, sheet: Make) -> Non
     assert sheets.digest(body) == told["digest"]
     assert json.loads(body) == {
         "schema": "resultsq.results/1",
-        "submitted_by": "team of bushy",
+        "submitted_by": "bushy (token 1)",
         "submitted_at": "2013-12-07T12:05:00Z",
         **sheet(volunteers=[{"athlete": "A55501", "role": "Timekeeper"}]),
     }

@@ -1,6 +1,11 @@
 """The OpenAPI document says what the API does: no route is missing, and what it promises is kept."""
 
+import os
 import re
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,10 +19,17 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
+from werkzeug.serving import make_server
 
-from resultsq.web import openapi
+from resultsq.domain.outcome import Cause
+from resultsq.domain.role import Role
+from resultsq.web import examples, openapi
+from tests.conftest import give_up
 from tests.integration.web.site import Site
+from tests.support.processes import ROOT
+from tests.support.services import Missing
 
+SAMPLES = ROOT / "tests" / "samples"
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -58,6 +70,46 @@ def test_the_page_shows_every_operation_and_loads_nothing_from_elsewhere(site: S
     for method, path in operations(site):
         assert f"{method} {path}</code>" in page
     assert not re.findall(r'(?:src|href)="(?:https?:)?//', page)
+
+
+def test_submitting_comes_before_what_operators_do_when_the_page_is_read(site: Site) -> None:
+    shown = re.findall(r"<code class=\"text-break\">(\w+ /\S+)</code></h2>", site.open("GET", "/api/docs").text)
+    assert shown[:3] == ["POST /api/v1/check", "POST /api/v1/submissions", "GET /api/v1/submissions"]
+    assert len(shown) == len(openapi.OPERATIONS)
+    described = [f"{method} {path}" for method, path in operations(site)]
+    assert described.index("POST /api/v1/submissions") < described.index("POST /api/v1/holds")
+
+
+@pytest.fixture
+def address(site: Site) -> Iterator[str]:
+    """The site behind a socket."""
+    server = make_server("127.0.0.1", 0, site.app)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_each_example_does_what_it_shows_when_it_is_pasted_into_a_shell(site: Site, address: str) -> None:
+    if shutil.which("curl") is None:
+        give_up(Missing("No curl here: install Debian's package of that name."))
+    site.node.probe(Cause.TIMEOUT)
+    site.node.pass_time(600)
+    site.node.probe()
+    ids = {"ID": site.node.accept("bushy", date="2013-11-30").id, "OUTAGE": "1"}
+    retry = {"verb": "retry", "filter": {"events": ["bushy"]}}
+    ids["ACTION"] = site.call("POST", "/actions", Role.OPERATOR, json=retry).json["id"]
+    for (method, path), operation in openapi.OPERATIONS.items():
+        if (method, path) == ("DELETE", "/api/v1/holds/{hold}"):
+            ids["HOLD"] = str(site.call("GET", "/holds", Role.ADMIN).json["holds"][0]["id"])
+        token = site.tokens["bushy" if path.endswith(("submissions", "{submission}", "check")) else Role.ADMIN]
+        line = examples.command(method, path, guarded=True).replace("2026-03-14", "2013-12-07")
+        env = {"PATH": os.environ["PATH"], "NODE": address, "TOKEN": token, **ids}
+        shown = ["sh", "-c", f"{line} -s -o /dev/null -w '%{{http_code}}'"]
+        done = subprocess.run(shown, cwd=SAMPLES, env=env, capture_output=True, text=True, timeout=30)
+        assert int(done.stdout) in operation.answers, (line, done)
 
 
 @pytest.mark.parametrize(("method", "path"), sorted(openapi.OPERATIONS))

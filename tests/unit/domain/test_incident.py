@@ -1,11 +1,15 @@
 """The post that an outage's figures make."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from resultsq.domain.delays import Delays
 from resultsq.domain.incident import Incident, markdown
+from resultsq.domain.outcome import Cause
 
 BEGAN = datetime(2013, 12, 7, 7, 15, tzinfo=UTC)
 ENDED = BEGAN + timedelta(hours=4, minutes=50)
@@ -27,26 +31,45 @@ SATURDAY = Incident(
 
 def test_the_post_says_when_how_long_why_and_how_many() -> None:
     post = markdown(SATURDAY, LONDON)
-    assert post.startswith("# Results were delayed on Saturday 07 December 2013\n")
-    assert "From 07:15:00 on Saturday 07 December 2013 to 12:05:00 on Saturday 07 December 2013, for 4 h 50 min" in post
-    assert "because nothing was listening at the master's address." in post
+    assert post.startswith("# Results were delayed on Saturday 7 December 2013\n")
+    assert (
+        "From 07:15 GMT to 12:05 GMT (4 h 50 min) results could not be published, "
+        "because the central results system could not be reached." in post
+    )
     for line in (
-        "| submissions affected | 315 |",
-        "| published since | 312 |",
-        "| delay, half of them | 2 min |",
-        "| longest delay | 5 min |",
-        "| last of them published | 12:05:41 on Saturday 07 December 2013, 41 s after the end |",
+        "| results delayed | 315, of 280 events |",
+        "| of these, published by now | 312 |",
+        "| replaced, withdrawn or being checked by people | 3 |",
+        "| half of them waited no longer than | 2 min |",
+        "| longest wait | 5 min |",
+        "| last of them published | 12:05 GMT, 41 s after the end |",
     ):
         assert line in post.splitlines()
 
 
-def test_times_are_those_of_the_zone_when_it_is_another() -> None:
-    assert "From 18:15:00 on Saturday 07 December 2013" in markdown(SATURDAY, SYDNEY)
+def test_each_count_is_a_part_of_the_one_that_is_named_first() -> None:
+    counts = [int(number) for number in re.findall(r"\| (\d+)(?:,.*)? \|$", markdown(SATURDAY, LONDON), re.MULTILINE)]
+    assert counts[0] == sum(counts[1:4])
+
+
+@pytest.mark.parametrize("cause", [*Cause, "a cause of a later version"])
+def test_the_reason_is_fit_for_the_public_when_the_cause_is_any(cause: str) -> None:
+    said = markdown(replace(SATURDAY, cause=cause), LONDON)
+    assert re.search(r"because the central results system could not [a-z ]+\.", said)
+
+
+def test_times_are_those_of_the_zone_and_name_it_when_it_is_another() -> None:
+    assert "From 18:15 AEDT to 23:05 AEDT" in markdown(SATURDAY, SYDNEY)
+
+
+def test_both_days_are_named_when_it_ends_on_another() -> None:
+    said = markdown(replace(SATURDAY, ended_at=ENDED + timedelta(days=1)), LONDON)
+    assert "From 07:15 GMT to 12:05 GMT on Sunday 8 December 2013" in said
 
 
 def test_it_goes_on_when_it_has_not_ended() -> None:
     post = markdown(replace(SATURDAY, ended_at=None, delays=Delays(), last_published_at=None), LONDON)
-    assert "Since 07:15:00" in post
-    assert "It goes on." in post
+    assert "Since 07:15 GMT" in post
+    assert "This is still going on." in post
     assert "after the end" not in post
-    assert "delay, half" not in post, "nothing was published yet, which is no delay of 0 s"
+    assert "waited no longer" not in post, "nothing was published yet, which is no delay of 0 s"

@@ -1,0 +1,1 @@
+"""`resultsq up`: the processes of one machine, watched and brought back."""
