@@ -57,6 +57,12 @@ def answer_always(**answer: object) -> Break:
     return lambda _proxy, master: master.script({"times": EACH, **answer})
 
 
+def interim_answers(_proxy: Proxy, master: OtherMaster) -> None:
+    """Before each answer of the master to anything."""
+    asked = ("put", "probe", "receipt")
+    master.script(*({"on": on, "times": EACH, "interim": [102, 103, 199]} for on in asked))
+
+
 FAULTS: dict[str, Break] = {
     "connection refused": lambda proxy, _: proxy.refuse(),
     "connection reset": lambda proxy, _: proxy.reset(),
@@ -71,6 +77,11 @@ FAULTS: dict[str, Break] = {
     "429 storm": answer_always(status=429),
     "503 with Retry-After: 3": answer_always(status=503, headers={"Retry-After": "3"}),
     "master killed and restarted": restart,
+    "keep-alive closed at once after an answer": lambda proxy, _: proxy.leave_after(0),
+    "keep-alive closed 3 ms after an answer": lambda proxy, _: proxy.leave_after(0.003),
+    "keep-alive closed 30 ms after an answer": lambda proxy, _: proxy.leave_after(0.03),
+    "keep-alive closed 200 ms after an answer": lambda proxy, _: proxy.leave_after(0.2),
+    "interim answers (1xx) before each answer": interim_answers,
 }
 
 STRANGERS = {"a certificate of another name": "other.pem", "a certificate that has expired": "expired.pem"}

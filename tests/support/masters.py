@@ -18,6 +18,7 @@ A step answers the next call that it fits, instead of the master:
     status, headers, body    the answer; a body that is no text is sent as JSON; any header can be overruled
     commit       true: the master first does what it was asked, so that only the answer is another
     delay        seconds before the answer
+    interim      a list of statuses (1xx) that are sent before the answer, each with a header
     cut          true: no answer at all, the connection is closed
 """
 
@@ -471,6 +472,8 @@ class Conversation(BaseHTTPRequestHandler):
         except Refused as refused:
             answer = refused.answer
         time.sleep(step.get("delay", 0))
+        for status in step.get("interim", ()):
+            self.wfile.write(f"HTTP/1.1 {status} Wait\r\nLink: </style.css>; rel=preload\r\n\r\n".encode())
         if step.get("cut"):
             self.close_connection = True
             return None

@@ -31,6 +31,7 @@ class _Kind(Enum):
     CUT = auto()
     PORTAL = auto()
     ASTRAY = auto()
+    LEAVE = auto()
 
 
 @dataclass
@@ -49,11 +50,17 @@ class _End(Exception):
 
 
 class _Connection:
-    def __init__(self, client: asyncio.StreamWriter) -> None:
+    def __init__(self, task: asyncio.Task[None], client: asyncio.StreamWriter) -> None:
+        self.task = task
         self.writers = [client]  # and the target's, once there is one
         self.dead = False  # nothing moves any more, whatever becomes of the link
         self.hung = False  # everything is swallowed, whatever becomes of the link
+        self.left = False  # it was closed, and nobody was told before
         self.answered = 0  # bytes that reached the client since it last spoke
+
+    def leave(self) -> None:
+        self.left = True
+        self.task.cancel()
 
     def reset(self) -> None:
         for writer in self.writers:
@@ -141,6 +148,10 @@ class Proxy:
         """The way leads to another host, as an answer of a lying nameserver would have it."""
         self._switch(_Mode(_Kind.ASTRAY, port))
 
+    def leave_after(self, seconds: float) -> None:
+        """Each connection is closed so long after something was answered on it, whatever is under way by then."""
+        self._switch(_Mode(_Kind.LEAVE, seconds))
+
     @property
     def open_connections(self) -> int:
         return len(self._open)
@@ -202,7 +213,7 @@ class Proxy:
         task = asyncio.current_task()
         assert task is not None
         self.connections += 1
-        connection = self._open[task] = _Connection(writer)
+        connection = self._open[task] = _Connection(task, writer)
         try:
             await self._join(connection, reader, writer)
         except* (_Cut, OSError):
@@ -229,9 +240,14 @@ class Proxy:
             port = int(self._mode.amount)
         target_reader, target = await asyncio.open_connection(host, port, limit=_CHUNK)
         connection.writers.append(target)
-        async with asyncio.TaskGroup() as both:
-            both.create_task(self._carry(connection, reader, target))
-            both.create_task(self._carry(connection, target_reader, writer))
+        try:
+            async with asyncio.TaskGroup() as both:
+                both.create_task(self._carry(connection, reader, target))
+                both.create_task(self._carry(connection, target_reader, writer))
+        except asyncio.CancelledError:
+            if not connection.left:
+                raise
+            connection.task.uncancel()
 
     async def _clear(self, connection: _Connection) -> None:
         """Until the link lets something through on this connection."""
@@ -284,6 +300,8 @@ class Proxy:
             else:
                 self.bytes_down += len(piece)
                 connection.answered += len(piece)
+                if mode.kind is _Kind.LEAVE:
+                    self._loop.call_later(mode.amount, connection.leave)
 
     async def _show_portal(self, source: asyncio.StreamReader, client: asyncio.StreamWriter) -> NoReturn:
         status, where = "200 OK", ""

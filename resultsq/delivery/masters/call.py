@@ -1,17 +1,14 @@
 """One HTTP call that ends by its deadline, on top of requests.
 
 requests bounds the wait for each piece of an answer and never the answer; it resolves names outside every
-timeout, follows a captive portal's redirect and keeps sockets whose far end is long gone. A `Line` is one
-connection that does none of this; `Lines` keeps the ones that are known to be good.
+timeout, follows a captive portal's redirect and takes an interim answer for the final one. A `Line` is one
+connection that does none of this.
 """
 
 import errno
 import http.client
 import socket
 import ssl
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,17 +22,16 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.response import HTTPResponse
 from urllib3.util.ssl_ import create_urllib3_context
 
-from resultsq.clock import Clock
 from resultsq.delivery.masters.answers import Answer
-from resultsq.delivery.masters.dial import Lookup, Resolver, connect, system_lookup
+from resultsq.delivery.masters.dial import Resolver, connect
 from resultsq.delivery.masters.watch import Call, Failed, Wire
 from resultsq.domain.errors import SettingsError
 from resultsq.domain.outcome import Cause, Exchange, plain
 
 BODY_SHOWN = 4096  # bytes of an answer's body that are kept for people
 _PIECE = 65_536
-_IDLE_S = 15.0  # a connection that rested longer may be half-open by now; a new one costs a round trip
-_IDLE_LINES = 16
+_MOST_INTERIM = 100  # interim answers (1xx) before one final answer
+_MOST_INTERIM_BYTES = 64 * 1024
 _SECRET_HEADERS = frozenset({"authorization", "set-cookie", "set-cookie2"})
 _NO_ROUTE = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN})
 
@@ -105,8 +101,28 @@ def tls_context(ca_file: str | None) -> ssl.SSLContext:
     return context
 
 
+class _FinalAnswer(http.client.HTTPResponse):
+    """Skips interim answers, all 1xx (RFC 9110, section 15.2); the library skips 100 alone."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        left = _MOST_INTERIM_BYTES
+        for _ in range(_MOST_INTERIM):
+            version, status, reason = super()._read_status()  # type: ignore[misc]  # typeshed leaves it out
+            if status >= 200:
+                return version, status, reason
+            line = b"x"
+            while line.strip() and left > 0:
+                line = self.fp.readline(left)
+                left -= len(line)
+            if left <= 0:
+                break
+        raise http.client.HTTPException("there was no end of interim answers")
+
+
 class _Plain(HTTPConnection):
     """A connection that its line opens, and that says when a request begins to leave."""
+
+    response_class = _FinalAnswer
 
     def __init__(self, *arguments: Any, line: "Line", **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -151,6 +167,8 @@ class Line(HTTPAdapter):
         self.generation = generation
         self.rested_since = 0.0
         self.connection: _Plain | None = None
+        self.reused = False
+        """Whether the last request left on a connection that had carried another before."""
         self._resolver = resolver
         self._call: Call | None = None
         self._wire: Wire | None = None
@@ -169,6 +187,7 @@ class Line(HTTPAdapter):
     def open(self) -> socket.socket:
         """A new connection within the time of the call; urllib3 asks for it."""
         call = self._running()
+        self.reused = False
         sock = connect(self._resolver.addresses(call), call)
         try:
             self._drop_wire()
@@ -192,6 +211,7 @@ class Line(HTTPAdapter):
         :raises Failed: there is none; the line is of no more use"""
         self._call = call
         call.sent = False
+        self.reused = self.connected
         shown = _head(f"{request.method} {request.path_url} HTTP/1.1", request.headers)
         try:
             if self._wire is not None:
@@ -298,56 +318,3 @@ def _cause(error: BaseException, sent: bool) -> Cause | None:
             return Cause.NOT_OUR_MASTER
         case _:
             return None
-
-
-class Lines:
-    """The connections to one address. Thread-safe."""
-
-    def __init__(self, url: str, *, clock: Clock, ca_file: str | None = None, lookup: Lookup = system_lookup) -> None:
-        self.address = Address.parse(url)
-        self._clock = clock
-        self._tls = tls_context(ca_file) if self.address.scheme == "https" else None
-        self._resolver = Resolver(self.address.host, self.address.port, lookup)
-        self._resting: list[Line] = []
-        self._generation = 0
-        self._lock = threading.Lock()
-
-    @contextmanager
-    def line(self, *, fresh: bool = False) -> Iterator[Line]:
-        """A line for one call: the one that rested least, or a new one. `fresh`: new, and not kept."""
-        line = None if fresh else self._rested()
-        if line is None:
-            line = Line(self.address, self._tls, self._resolver, self._generation)
-        try:
-            yield line
-        finally:
-            if fresh or not self._keep(line):
-                line.close()
-
-    def refresh(self) -> None:
-        """Keep no connection that was made before now."""
-        with self._lock:
-            self._generation += 1
-            old, self._resting = self._resting, []
-        for line in old:
-            line.close()
-
-    def _rested(self) -> Line | None:
-        while True:
-            with self._lock:
-                if not self._resting:
-                    return None
-                line = self._resting.pop()
-            if self._clock.monotonic() - line.rested_since < _IDLE_S:
-                return line  # urllib3 sees for itself whether the far side has closed it
-            line.close()
-
-    def _keep(self, line: Line) -> bool:
-        if not line.connected:
-            return False
-        line.rested_since = self._clock.monotonic()
-        with self._lock:
-            if line.generation != self._generation or len(self._resting) >= _IDLE_LINES:
-                return False
-            self._resting.append(line)
-            return True

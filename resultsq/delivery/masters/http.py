@@ -13,9 +13,10 @@ from requests.structures import CaseInsensitiveDict
 from resultsq.clock import Clock
 from resultsq.delivery.masters import answers
 from resultsq.delivery.masters.answers import Answer
-from resultsq.delivery.masters.call import Address, Lines
+from resultsq.delivery.masters.call import Address
 from resultsq.delivery.masters.dial import Lookup, system_lookup
 from resultsq.delivery.masters.limits import Limits
+from resultsq.delivery.masters.lines import Lines
 from resultsq.delivery.masters.watch import Call, Failed, Watch
 from resultsq.domain.errors import SettingsError
 from resultsq.domain.outcome import Accepted, Conflict, Deferred, Outcome, Receipt
@@ -65,7 +66,7 @@ class HttpMaster:
         offset_s = None
         try:
             with self._watch.call(self._limits.probe_s) as call:
-                answer = self._ask(call, "GET", "/v1/health", fresh=True)
+                answer = self._ask(call, "GET", "/v1/health", fresh=True, keep=False)
         except Failed as failed:
             trouble: Deferred | None = _deferred(failed, in_doubt=False)
         else:
@@ -84,7 +85,9 @@ class HttpMaster:
             if parcel.in_doubt and (settled := self._settled(call, parcel)) is not None:
                 return settled
             try:
-                answer = self._ask(call, "PUT", _sheet_path(parcel), _put_headers(parcel), packed)
+                answer = self._ask(
+                    call, "PUT", _sheet_path(parcel), _put_headers(parcel), packed, fresh=parcel.in_doubt
+                )
             except Failed as failed:
                 return _deferred(failed, in_doubt=call.sent or parcel.in_doubt)
             outcome = answers.of_put(answer, parcel, self._clock.now())
@@ -118,7 +121,7 @@ class HttpMaster:
 
     def _settled(self, call: Call, parcel: Parcel) -> Outcome | None:
         """The end of an earlier attempt, without sending the sheet again; None: it must be sent again."""
-        match self._receipt(call, parcel.submission):
+        match self._receipt(call, parcel.submission, fresh=True):
             case None:
                 return None
             case Receipt() as receipt:
@@ -147,9 +150,9 @@ class HttpMaster:
         revision = conflict.revision if head == conflict.head else receipt.revision if receipt else None
         return Conflict(head, revision, sheet, receipt, conflict.exchange)
 
-    def _receipt(self, call: Call, submission: str) -> Receipt | Outcome | None:
+    def _receipt(self, call: Call, submission: str, *, fresh: bool = False) -> Receipt | Outcome | None:
         try:
-            answer = self._ask(call, "GET", f"/v1/submissions/{quote(submission, safe='')}")
+            answer = self._ask(call, "GET", f"/v1/submissions/{quote(submission, safe='')}", fresh=fresh)
         except Failed as failed:
             return _deferred(failed, in_doubt=True)
         return answers.of_receipt(answer, submission, self._clock.now())
@@ -163,6 +166,7 @@ class HttpMaster:
         body: bytes | None = None,
         *,
         fresh: bool = False,
+        keep: bool = True,
         limit: int = _SMALL,
     ) -> Answer:
         # Prepared by hand: every part is known to be well-formed, and the usual way costs as much as the call.
@@ -175,8 +179,7 @@ class HttpMaster:
         if body is not None:
             request.headers["Content-Length"] = str(len(body))
             request.body = body
-        with self._lines.line(fresh=fresh) as line:
-            return line.fetch(call, request, limit)
+        return self._lines.fetch(call, request, limit, fresh=fresh, keep=keep)
 
 
 def _is_private(address: Address) -> bool:

@@ -129,7 +129,9 @@ def test_the_tag_names_the_head_when_it_moved_in_between(server: OtherMaster, ma
     assert (outcome.head, outcome.revision, outcome.head_sheet) == (first.submission, 1, first.body)
 
 
-@pytest.mark.parametrize("step", [{"cut": True}, {"status": 404, "body": {}}, {"status": 200, "body": "<html>"}])
+@pytest.mark.parametrize(
+    "step", [{"cut": True, "times": 2}, {"status": 404, "body": {}}, {"status": 200, "body": "<html>"}]
+)
 def test_a_conflict_is_put_off_when_the_published_sheet_cannot_be_fetched(
     step: Mapping[str, Any], server: OtherMaster, master: HttpMaster
 ) -> None:
