@@ -26,7 +26,8 @@ MOVES: dict[State, frozenset[State]] = {
     State.REJECTED: frozenset({State.QUEUED, State.SUPERSEDED, State.WITHDRAWN}),
     State.CONFLICT: frozenset({State.QUEUED, State.SUPERSEDED, State.WITHDRAWN}),
     State.SUPERSEDED: frozenset(),
-    State.WITHDRAWN: frozenset({State.QUEUED}),  # the undo of a withdrawal, while nothing has taken its place
+    # the undo of a withdrawal, while nothing has taken its place
+    State.WITHDRAWN: frozenset({State.QUEUED, State.REJECTED, State.CONFLICT}),
 }
 
 WAITING = frozenset({State.QUEUED, State.SENDING})

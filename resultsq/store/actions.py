@@ -417,6 +417,7 @@ def _change(conn: Connection, these: ColumnElement[bool], **values: Any) -> list
 
 
 def _chain_by_chain(conn: Connection, these: ColumnElement[bool], do: Callable[[str], object]) -> list[int]:
+    outbox.lock_chains(conn, these)
     done = []
     # the latest first: a withdrawn version uncovers the one below it
     latest_first = select(Submission.seq, Submission.id).where(these).order_by(Submission.seq.desc())

@@ -10,10 +10,13 @@ from sqlalchemy import Connection
 
 from resultsq.domain.link import PROBE_DOWN_S, TROUBLE, LinkState
 from resultsq.domain.outcome import LINK_CAUSES, Cause
+from resultsq.domain.submission import State
 from resultsq.store import links, outbox
 from resultsq.store.outbox import Lease, Published, PutBack, Settled, Settlement
 from resultsq.store.stepped import passed
+from resultsq.store.tables import Submission
 
+_SENT = Submission.state == State.SENDING
 QUICK_S = 0.25
 """A master that takes longer for a sheet is not kept waiting by turns, and none is leased ahead for it."""
 
@@ -48,6 +51,8 @@ def take(
     :param recalled: leases of what lay ahead and will not be begun; they are handed back"""
     row = links.lock(conn)
     window = links.window(row)
+    if recalled:  # the two below lock chains each, and two turns must not wait for each other
+        outbox.lock_chains(conn, Submission.lease.in_([*recalled, *(one.lease for one in settlements)]), _SENT)
     settled = outbox.settle(conn, now, settlements)
     facts: dict[str, object] = {}
     suspect = row.suspect

@@ -41,6 +41,7 @@ _REFUSALS = {
     415: "unsupported-type",
     422: "invalid-sheet",
 }
+_OURS = frozenset({"application/json", "application/problem+json"})
 _KNOWS_NOTHING = frozenset({400, 404, 405, 410, 501})
 _LATER = frozenset({408, 425, 429})
 _SAYS_WHEN = frozenset({429, 503})
@@ -91,7 +92,7 @@ def of_put(answer: Answer, parcel: Parcel, now: datetime) -> Outcome:
             return _stranger(answer, "its receipt is not for this sheet")
         return Accepted(receipt, answer.exchange)
     if status == 412:
-        return _moved(answer)
+        return _moved(answer, parcel)
     if (later := _later(answer, now)) is not None:
         return later
     problem = _problem(answer)
@@ -203,9 +204,13 @@ def _http_date(text: str) -> datetime | None:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 
-def _moved(answer: Answer) -> Outcome:
+def _moved(answer: Answer, parcel: Parcel) -> Outcome:
     said = answer.object or {}
+    if answer.media_type not in _OURS:
+        return _stranger(answer, "it is no JSON")
     if said.get("head", "missing") is None:
+        if parcel.precondition is None:
+            return _stranger(answer, "it refuses a first sheet because nothing is published there")
         return Conflict(None, None, exchange=answer.exchange)
     try:
         head = Head.model_validate(said.get("head"), strict=True)

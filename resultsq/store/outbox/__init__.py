@@ -5,18 +5,29 @@ what its couriers brought back and claims what may go next, in one transaction; 
 the attempt's row before anything is sent. A settle names its lease: one whose lease was taken over changes
 nothing. Between the two stands only the network, and whatever it does, the submission is in this table.
 
-Within a chain (one kind, event and date) at most one version is ever on its way. A later one is `blocked`
-until its predecessor is settled, or steps over it where the master cannot have it (upload contract,
-"Corrections").
+Within a chain (one kind, event and date) at most one version is ever on its way. The others that wait are `blocked`;
+when the one on its way is settled, withdrawn or stepped over (upload contract, "Corrections"), the next one goes.
 
-    team.py     what a team or an operator does: accept, withdraw and its undo, publish over
-    leases.py   what a worker takes: claim, reclaim, void
-    endings.py  what a worker brings back: settle
-    roads.py    what leaves and comes in bundles, and the comparison with the master's own list
-    states.py   the one place where a state changes, and the chain's lock
+    team.py       what a team does: accept
+    decisions.py  what a person decides: withdraw and its undo, publish over
+    leases.py     what a worker takes: claim, hand back, reclaim, void
+    endings.py    what a worker brings back: settle
+    roads.py      what leaves and comes in bundles, and the comparison with the master's own list
+    chains.py     the order within a chain: whose turn it is, its precondition, the head
+    states.py     the one place where a state changes, and the chain's lock
 """
 
-from resultsq.store.outbox.endings import Clash, Published, PutBack, Refused, Settled, Settlement, settle
+from resultsq.store.outbox.decisions import publish_over, undo_withdrawal, withdraw
+from resultsq.store.outbox.endings import (
+    Clash,
+    Published,
+    PutBack,
+    Refused,
+    Settled,
+    Settlement,
+    publish_by_receipt,
+    settle,
+)
 from resultsq.store.outbox.leases import (
     REFUSED_WAIT_S,
     Lease,
@@ -31,16 +42,8 @@ from resultsq.store.outbox.leases import (
     void_leases,
 )
 from resultsq.store.outbox.roads import Parted, Reconciled, adopt, export, reconcile
-from resultsq.store.outbox.team import (
-    Accepted,
-    Entry,
-    File,
-    accept,
-    forget_client_keys,
-    publish_over,
-    undo_withdrawal,
-    withdraw,
-)
+from resultsq.store.outbox.states import lock_chains
+from resultsq.store.outbox.team import Accepted, Entry, File, accept, forget_client_keys
 
 __all__ = [
     "REFUSED_WAIT_S",
@@ -64,8 +67,10 @@ __all__ = [
     "forget_client_keys",
     "hand_back",
     "lease_s",
+    "lock_chains",
     "look",
     "mend_stepped_clock",
+    "publish_by_receipt",
     "publish_over",
     "reclaim",
     "reconcile",

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Update, and_, bindparam, func, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, func, or_, select, update
 from sqlalchemy.orm import aliased
 
 from resultsq.domain.outcome import Cause, Exchange, Receipt
-from resultsq.domain.submission import State
+from resultsq.domain.submission import GONE, State
+from resultsq.store.outbox.chains import FOLLOWED, follow_on, is_ancestor, set_head, step_over
 from resultsq.store.outbox.leases import REFUSED_WAIT_S
-from resultsq.store.outbox.states import find, move
-from resultsq.store.tables import Attempt, Chain, Event, Payload, Submission
+from resultsq.store.outbox.states import chains_of, find, move
+from resultsq.store.tables import Attempt, Event, Payload, Submission
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +87,20 @@ def settle(conn: Connection, now: datetime, settlements: Sequence[Settlement]) -
     asked = {"leases": list(by_lease), "seqs": [one.seq for one in settlements]}
     if conn.dialect.name == "postgresql":  # SQLite's writers take turns anyway
         conn.execute(_LOCK_CHAINS, asked).all()
-    rows: Sequence[Any] = conn.execute(_IN_HAND, asked).all()
+    rows: Sequence[Any] = conn.execute(_ENDED, asked).all()
     published = [(row, one) for row in rows if isinstance(one := by_lease[row.lease], Published)]
     _publish(conn, now, [_Receipt(row, one.receipt, one.exchange.status, row.followed) for row, one in published])
     done = [Settled(one, row.id, State.PUBLISHED, (now - row.accepted_at).total_seconds()) for row, one in published]
-    done += [_settle_one(conn, now, row, one) for row in rows if not isinstance(one := by_lease[row.lease], Published)]
+    chains = {row.chain_id for row, _ in published}
+    for row in rows:
+        if isinstance(one := by_lease[row.lease], Published):
+            continue
+        # what another end of the same chain has changed is looked at anew
+        again = (
+            conn.execute(_ENDED, {"leases": [one.lease], "seqs": [one.seq]}).first() if row.chain_id in chains else row
+        )
+        done.append(Settled(one, "", None, 0.0) if again is None else _settle_one(conn, now, again, one))
+        chains.add(row.chain_id)
     welcome = {
         row.event_id for row in rows if row.refused_at is not None and not isinstance(by_lease[row.lease], PutBack)
     }
@@ -106,14 +116,8 @@ def settle(conn: Connection, now: datetime, settlements: Sequence[Settlement]) -
 _IN_THEIR_HANDS = and_(
     Submission.seq.in_(bindparam("seqs", expanding=True)), Submission.lease.in_(bindparam("leases", expanding=True))
 )
-_LOCK_CHAINS = (
-    select(Chain.id)
-    .where(Chain.id.in_(select(Submission.chain_id).where(_IN_THEIR_HANDS)))
-    .order_by(Chain.id)
-    .with_for_update()
-)
-_Later = aliased(Submission)
-_IN_HAND = (
+_LOCK_CHAINS = chains_of(_IN_THEIR_HANDS).with_for_update()
+_ENDED = (
     select(
         Submission.seq,
         Submission.id,
@@ -123,22 +127,20 @@ _IN_HAND = (
         Submission.version,
         Submission.digest,
         Submission.rows_digest,
+        Submission.state,
         Submission.base,
-        Submission.blocked,
+        Submission.corrects,
         Submission.in_doubt,
         Submission.failures,
         Submission.silences,
         Submission.accepted_at,
         Submission.lease,
         Event.refused_at,
-        # whether it still waits is asked once there is one: to ask it here would go through all corrections that wait
-        select(_Later.seq)
-        .where(_Later.chain_id == Submission.chain_id, _Later.base == Submission.id)
-        .exists()
-        .label("followed"),
+        FOLLOWED,
     )
     .join(Event, Event.id == Submission.event_id)
     .where(_IN_THEIR_HANDS)
+    .order_by(Submission.seq)
     .with_for_update(of=Submission)
 )
 _WELCOME = (
@@ -146,33 +148,40 @@ _WELCOME = (
 )
 
 
-def _settle_one(conn: Connection, now: datetime, row: Row[Any], settlement: PutBack | Refused | Clash) -> Settled:
-    waited_s = (now - row.accepted_at).total_seconds()
-
-    def told(state: State, repeat: bool = False) -> Settled:
-        return Settled(settlement, row.id, state, waited_s, repeat)
-
+def _settle_one(conn: Connection, now: datetime, row: Any, settlement: PutBack | Refused | Clash) -> Settled:
+    state, repeat = State.QUEUED, False
     match settlement:
         case PutBack():
             _put_back(conn, now, row, settlement)
-            return told(State.QUEUED)
         case Refused():
-            move(
-                conn,
-                now,
-                [row.seq],
-                State.REJECTED,
-                in_doubt=False,
-                cause=settlement.code,
-                status=settlement.exchange.status,
-                detail=settlement.detail,
-                reasons=list(settlement.reasons),
-                fingerprint=f"rejected {settlement.code}",
-            )
-            _step_over(conn, now, row)
-            return told(State.REJECTED)
+            state = State.REJECTED
+            _refuse(conn, now, row, settlement)
         case Clash():
-            return told(*_clash(conn, now, row, settlement))
+            state, repeat = _clash(conn, now, row, settlement)
+    if row.followed:
+        unsettled = state not in (State.PUBLISHED, State.SUPERSEDED)
+        if unsettled and not conn.execute(_IN_DOUBT, {"seq": row.seq}).scalar_one():
+            step_over(conn, now, row.chain_id, row.seq)
+        follow_on(conn, row.chain_id)
+    return Settled(settlement, row.id, state, (now - row.accepted_at).total_seconds(), repeat)
+
+
+_IN_DOUBT = select(Submission.in_doubt).where(Submission.seq == bindparam("seq"))
+
+
+def _refuse(conn: Connection, now: datetime, row: Row[Any], refused: Refused) -> None:
+    move(
+        conn,
+        now,
+        [row.seq],
+        State.REJECTED,
+        in_doubt=False,
+        cause=refused.code,
+        status=refused.exchange.status,
+        detail=refused.detail,
+        reasons=list(refused.reasons),
+        fingerprint=f"rejected {refused.code}",
+    )
 
 
 def publish_by_receipt(conn: Connection, now: datetime, receipts: Sequence[tuple[Row[Any], Receipt]]) -> None:
@@ -210,15 +219,28 @@ def _publish(conn: Connection, now: datetime, receipts: Sequence[_Receipt]) -> N
         ],
     )
     corrected = [
-        {"_chain": one.row.chain_id, "_version": one.row.version, "_now": now}
+        {
+            "_chain": one.row.chain_id,
+            "_seq": one.row.seq,
+            "_version": one.row.version,
+            "_revision": one.receipt.revision,
+            "_now": now,
+        }
         for one in receipts
-        if one.row.version > 1
+        if one.row.version > 1 or one.followed
     ]
     if corrected:
         conn.execute(_CORRECTED, corrected)
     for one in receipts:
         if one.followed:
-            conn.execute(_successors(one.row).values(base=one.receipt.submission, blocked=False))
+            _follow(conn, now, one)
+
+
+def _follow(conn: Connection, now: datetime, one: _Receipt) -> None:
+    conn.execute(_CORRECTED_SINCE, {"_seq": one.row.seq, "_now": now})
+    if one.row.state in GONE:  # it stands again, whatever was decided here
+        set_head(conn, one.row.chain_id)
+    follow_on(conn, one.row.chain_id)
 
 
 _RECEIVED = (
@@ -251,9 +273,23 @@ _CORRECTED = (
     update(Submission)
     .where(
         Submission.chain_id == bindparam("_chain"),
+        Submission.seq != bindparam("_seq"),
         # not by its base alone: what a stranger published in between is corrected too, and so is what it corrected
-        Submission.version < bindparam("_version"),
+        or_(Submission.version < bindparam("_version"), Submission.revision < bindparam("_revision")),
         Submission.state == State.PUBLISHED,
+    )
+    .values(state=State.CORRECTED, state_at=bindparam("_now"))
+)
+_Above = aliased(Submission)
+_CORRECTED_SINCE = (  # a receipt that comes late
+    update(Submission)
+    .where(
+        Submission.seq == bindparam("_seq"),
+        Submission.state == State.PUBLISHED,
+        select(_Above.seq)
+        .where(_Above.chain_id == Submission.chain_id, _Above.state == State.PUBLISHED)
+        .where(_Above.revision > Submission.revision)
+        .exists(),
     )
     .values(state=State.CORRECTED, state_at=bindparam("_now"))
 )
@@ -286,31 +322,36 @@ def _put_back(conn: Connection, now: datetime, row: Row[Any], settlement: PutBac
                 refused_next_at=now + timedelta(seconds=REFUSED_WAIT_S),
             )
         )
-    if not in_doubt:
-        _step_over(conn, now, row)
-
-
-def _step_over(conn: Connection, now: datetime, row: Row[Any]) -> None:
-    """The master cannot have `row`: where a correction waits behind it, the correction takes its place."""
-    if conn.execute(_successors(row).values(base=row.base, blocked=row.blocked)).rowcount:
-        move(conn, now, [row.seq], State.SUPERSEDED)
 
 
 def _clash(conn: Connection, now: datetime, row: Row[Any], clash: Clash) -> tuple[State, bool]:
-    """The 412 of the contract's table. Our own earlier version: that one is published, and this one is
-    repeated on top of it. Equal rows: published, by the other id. Else a person decides."""
-    if clash.head is not None:
-        own = find(conn, and_(Submission.id == clash.head, Submission.chain_id == row.chain_id))
-        # a master that names what we named contradicts itself: asking it again would go round in a circle
-        if own is not None and own.seq < row.seq and own.id != row.base:
-            if own.published_as is None:
-                _publish(conn, now, [_Receipt(own, clash.receipt or _assumed(own, clash, now))])
-            move(conn, now, [row.seq], State.QUEUED, base=own.id, next_attempt_at=None, in_doubt=False)
-            return State.QUEUED, True
-        if clash.rows_digest == row.rows_digest:
-            receipt = clash.receipt or _assumed(row, clash, now)
-            _publish(conn, now, [_Receipt(row, receipt, clash.exchange.status)])
-            return State.PUBLISHED, False
+    """The 412 of the contract's table. A version that this one knowingly replaces: that one is published, and this
+    one is repeated on top of it. Equal rows: published, by the other id. Else a person decides."""
+    own = None if clash.head is None else _version_of(conn, row, clash.head)
+    if own is not None and own.published_as is None:
+        _publish(conn, now, [_Receipt(own, clash.receipt or _assumed(own, clash, now))])
+    # a master that names what we named contradicts itself: asking it again would go round in a circle
+    if own is not None and clash.head != row.base and is_ancestor(conn, row, own.id):
+        move(conn, now, [row.seq], State.QUEUED, base=clash.head, next_attempt_at=None, in_doubt=False)
+        return State.QUEUED, True
+    if clash.head is not None and clash.rows_digest == row.rows_digest:
+        receipt = clash.receipt or _assumed(row, clash, now)
+        _publish(conn, now, [_Receipt(row, receipt, clash.exchange.status)])
+        return State.PUBLISHED, False
+    _leave_to_a_person(conn, now, row, clash)
+    if own is not None and is_ancestor(conn, own, row.id):  # what is there replaces it: nothing is left to decide
+        move(conn, now, [row.seq], State.SUPERSEDED)
+        return State.SUPERSEDED, False
+    return State.CONFLICT, False
+
+
+def _version_of(conn: Connection, row: Row[Any], name: str) -> Row[Any] | None:
+    """Another version of the row's chain that the master has, or may have, under this name."""
+    is_it = or_(Submission.id == name, Submission.published_as == name)
+    return find(conn, and_(Submission.chain_id == row.chain_id, Submission.seq != row.seq, is_it))
+
+
+def _leave_to_a_person(conn: Connection, now: datetime, row: Row[Any], clash: Clash) -> None:
     move(
         conn,
         now,
@@ -327,8 +368,6 @@ def _clash(conn: Connection, now: datetime, row: Row[Any], clash: Clash) -> tupl
         conflict_revision=clash.revision,
     )
     conn.execute(update(Payload).where(Payload.seq == row.seq).values(other_body=clash.sheet))
-    _step_over(conn, now, row)
-    return State.CONFLICT, False
 
 
 def _assumed(row: Row[Any], clash: Clash, now: datetime) -> Receipt:
@@ -378,12 +417,3 @@ def _close_attempts(conn: Connection, now: datetime, ends: Iterable[Settlement])
 
 
 _CLOSE_ATTEMPT = update(Attempt).where(Attempt.lease == bindparam("_lease"), Attempt.ended_at.is_(None))
-
-
-def _successors(row: Row[Any]) -> Update:
-    return update(Submission).where(
-        Submission.chain_id == row.chain_id,
-        Submission.base == row.id,
-        Submission.blocked.is_(True),
-        Submission.state == State.QUEUED,
-    )

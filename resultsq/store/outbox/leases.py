@@ -10,7 +10,8 @@ from sqlalchemy import Connection, Row, and_, bindparam, delete, insert, literal
 
 from resultsq.domain.outcome import Cause
 from resultsq.domain.submission import State
-from resultsq.store.outbox.states import move
+from resultsq.store.outbox.chains import FOLLOWED, follow_on, step_over
+from resultsq.store.outbox.states import lock_chains, move
 from resultsq.store.stepped import LEASE_SLACK_S, latest, passed
 from resultsq.store.tables import Attempt, Event, Hold, Payload, Submission, UtcDateTime
 
@@ -260,9 +261,16 @@ def hand_back(conn: Connection, now: datetime, leases: Sequence[str]) -> None:
     if not leases:
         return
     own = and_(Submission.lease.in_(leases), Submission.state == State.SENDING)
-    seqs = conn.execute(select(Submission.seq).where(own).with_for_update()).scalars().all()
-    move(conn, now, seqs, State.QUEUED, attempts=Submission.attempts - 1)
+    lock_chains(conn, own)
+    columns = (Submission.seq, Submission.chain_id, Submission.in_doubt, FOLLOWED)
+    locked = select(*columns).where(own).order_by(Submission.seq).with_for_update(of=Submission)
+    rows = conn.execute(locked).all()
+    move(conn, now, [row.seq for row in rows], State.QUEUED, attempts=Submission.attempts - 1)
     conn.execute(delete(Attempt).where(Attempt.lease.in_(leases), Attempt.ended_at.is_(None)))
+    for row in rows:
+        if row.followed and not row.in_doubt:
+            step_over(conn, now, row.chain_id, row.seq)
+            follow_on(conn, row.chain_id)
 
 
 def reclaim(conn: Connection, now: datetime, seqs: Sequence[int]) -> None:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, and_, insert, select, update
 
 from resultsq.domain.outcome import Receipt
-from resultsq.domain.submission import State
+from resultsq.domain.submission import NEEDS_A_PERSON, State
+from resultsq.store.outbox.chains import give_up_place, place_on, waits
 from resultsq.store.outbox.endings import publish_by_receipt
 from resultsq.store.outbox.states import find, lock_chain, move
 from resultsq.store.tables import Attempt, Chain, Event, Payload, Submission
@@ -51,6 +52,7 @@ def export(
         .where(Submission.state.in_(list(states)), Submission.seq > after)
         .order_by(Submission.seq)
         .limit(most)
+        .with_for_update(of=Submission)  # as it is when nobody withdraws, supersedes or settles it any more
     ).all()
     if rows:
         conn.execute(
@@ -98,11 +100,18 @@ def export(
 
 def adopt(conn: Connection, now: datetime, parted: Parted, event_id: int) -> bool:
     """Take in another node's submission under its own id; False: it is here already. It is in doubt from the
-    start, for the other node may have sent it."""
+    start, for the other node may have sent it.
+
+    It goes on top of what its own base names, and of nothing else that is here: what is on its way goes first, and
+    where the master then has another version than the base, a person decides."""
     if find(conn, Submission.id == parted.id) is not None:
         return False
     chain = lock_chain(conn, parted.kind, event_id, parted.date)
-    below = None if parted.base is None else find(conn, Submission.id == parted.base)
+    below = and_(Submission.chain_id == chain.id, Submission.id == parted.base)
+    corrected = find(conn, below, lock=True) if parted.base is not None else None
+    if corrected is not None and corrected.state in NEEDS_A_PERSON:
+        give_up_place(conn, now, corrected)
+    place = place_on(conn, chain.id, parted.base)
     seq = conn.execute(
         insert(Submission).returning(Submission.seq),
         {
@@ -120,8 +129,9 @@ def adopt(conn: Connection, now: datetime, parted: Parted, event_id: int) -> boo
             "finishers": parted.finishers,
             "submitted_by": parted.submitted_by,
             "accepted_at": now,
-            "base": parted.base,
-            "blocked": below is not None and below.state in {State.QUEUED, State.SENDING},
+            "base": place.base,
+            "blocked": place.blocked or waits(conn, chain.id),
+            "corrects": parted.base,
             "in_doubt": True,
         },
     ).scalar_one()

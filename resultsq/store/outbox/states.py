@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import ColumnElement, Connection, Row, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from resultsq.domain.submission import State, may_move
@@ -13,14 +13,16 @@ from resultsq.store.tables import Chain, Submission
 
 
 def move(conn: Connection, now: datetime, seqs: Sequence[int], to: State, **values: Any) -> None:
-    """Change the state of rows that the caller holds; no lease and no hold outlives a move.
+    """Change the state of rows that the caller holds. No lease outlives a move; a hold only holds what waits.
 
     :raises AssertionError: the table of moves does not allow it: a fault of ours, and nothing is committed"""
     came_from = [state for state in State if may_move(state, to)]
+    if to is not State.QUEUED:
+        values["hold_id"] = None
     moved = conn.execute(
         update(Submission)
         .where(Submission.seq.in_(seqs), Submission.state.in_(came_from))
-        .values(state=to, state_at=now, lease=None, lease_owner=None, lease_until=None, hold_id=None, **values)
+        .values(state=to, state_at=now, lease=None, lease_owner=None, lease_until=None, **values)
     ).rowcount
     if moved != len(seqs):
         raise AssertionError(f"{len(seqs) - moved} submissions cannot become {to}")
@@ -49,6 +51,18 @@ def _made_or_locked(insert: Any) -> Prepared:
 
 
 _CHAIN = {"postgresql": _made_or_locked(postgresql.insert), "sqlite": _made_or_locked(sqlite.insert)}
+
+
+def lock_chains(conn: Connection, *where: ColumnElement[bool]) -> None:
+    """Lock the chains of these submissions, in the order of their key: two that lock several do not wait for each
+    other in a circle."""
+    if conn.dialect.name == "postgresql":  # SQLite's writers take turns anyway
+        conn.execute(chains_of(*where).with_for_update()).all()
+
+
+def chains_of(*where: ColumnElement[bool]) -> Any:
+    """The chains of these submissions, in the order of their key."""
+    return select(Chain.id).where(Chain.id.in_(select(Submission.chain_id).where(*where))).order_by(Chain.id)
 
 
 def lock_chain_of(conn: Connection, submission: str) -> Any:

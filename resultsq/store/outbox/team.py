@@ -1,16 +1,16 @@
-"""What a team or an operator does with submissions: accept, withdraw and its undo, publish over."""
+"""What a team does: it hands in a version."""
 
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from resultsq.domain.errors import HeadMoved, KeyReused, NotThere
-from resultsq.domain.submission import NEEDS_A_PERSON, State, may_move
+from resultsq.domain.submission import State
 from resultsq.domain.words import say
-from resultsq.store.outbox.states import find, lock_chain, lock_chain_of, move
+from resultsq.store.outbox.chains import place_after
+from resultsq.store.outbox.states import find, lock_chain
 from resultsq.store.prepared import Prepared
 from resultsq.store.tables import Chain, ClientKey, Original, Payload, Submission
 
@@ -87,7 +87,7 @@ def accept(conn: Connection, now: datetime, entry: Entry) -> Accepted:
             else "The version that this corrects is not the present one: there is none for this event and date.",
             head.id if head is not None else None,
         )
-    base, blocked = _place_after(conn, now, head)
+    place = place_after(conn, now, chain.id, head)
     seq = _NEW.run(
         conn,
         {
@@ -106,8 +106,10 @@ def accept(conn: Connection, now: datetime, entry: Entry) -> Accepted:
             "submitted_by": entry.submitted_by,
             "accepted_at": now,
             "request_id": entry.request_id,
-            "base": base,
-            "blocked": blocked,
+            "base": place.base,
+            "blocked": place.blocked,
+            "hold_id": place.hold,
+            "corrects": entry.if_match,
             **_UNTRIED,
         },
     ).scalar_one()
@@ -140,86 +142,6 @@ _NEW_HEAD = (
 )
 
 
-def _place_after(conn: Connection, now: datetime, head: Row[Any] | None) -> tuple[str | None, bool]:
-    """The precondition of a version on top of `head`, and whether it must wait for `head` to settle."""
-    if head is None:
-        return None, False
-    match State(head.state):
-        case State.PUBLISHED | State.CORRECTED:
-            return head.published_as, False
-        case State.SENDING:
-            return head.id, True
-        case State.QUEUED if head.in_doubt:
-            return head.id, True
-        case State.QUEUED | State.REJECTED | State.CONFLICT:
-            move(conn, now, [head.seq], State.SUPERSEDED)
-            return head.base, head.blocked
-        case State.SUPERSEDED | State.WITHDRAWN:
-            return head.base, head.blocked
-
-
-def withdraw(conn: Connection, now: datetime, submission: str, action: str | None = None) -> Accepted:
-    """Take back what the master cannot have. The version below it is the head again. `action` is the one that
-    it is part of, and that can be undone whole.
-
-    :raises NotThere: no such submission.
-    :raises HeadMoved: it is published, on its way or in doubt: it can only be corrected; nothing changed."""
-    chain = lock_chain_of(conn, submission)
-    row = find(conn, Submission.id == submission, lock=True)
-    if row is None or chain is None:
-        raise NotThere(say("There is no such submission here."))
-    if row.state == State.WITHDRAWN:
-        return Accepted(row.id, State.WITHDRAWN, row.digest, created=False)
-    if row.in_doubt or not may_move(State(row.state), State.WITHDRAWN):
-        raise HeadMoved(
-            say("This version cannot be taken back: the master has it, or may have it. Send a correction instead."),
-            chain.head,
-        )
-    move(conn, now, [row.seq], State.WITHDRAWN, withdrawn_in=action)
-    if chain.head == row.id:
-        conn.execute(update(Chain).where(Chain.id == chain.id).values(head=_known_version(conn, chain.id, row.base)))
-    return Accepted(row.id, State.WITHDRAWN, row.digest, created=False)
-
-
-def undo_withdrawal(conn: Connection, now: datetime, submission: str) -> Accepted:
-    """Put a withdrawn version back in the queue, while nothing has taken its place.
-
-    :raises HeadMoved: another version came since; nothing changed."""
-    chain = lock_chain_of(conn, submission)
-    row = find(conn, Submission.id == submission, lock=True)
-    if row is None or chain is None:
-        raise NotThere(say("There is no such submission here."))
-    if row.state != State.WITHDRAWN:
-        return Accepted(row.id, State(row.state), row.digest, created=False)
-    if chain.head != _known_version(conn, chain.id, row.base):
-        raise HeadMoved(
-            say("Another version has come since; this one cannot be put back. Send it as a correction."),
-            chain.head,
-        )
-    base, blocked = row.base, False
-    if chain.head is not None:  # what lies below may have been settled since
-        base, blocked = _place_after(conn, now, find(conn, Submission.id == chain.head, lock=True))
-    move(conn, now, [row.seq], State.QUEUED, base=base, blocked=blocked, next_attempt_at=None)
-    conn.execute(update(Chain).where(Chain.id == chain.id).values(head=row.id))
-    return Accepted(row.id, State.QUEUED, row.digest, created=False)
-
-
-def publish_over(conn: Connection, now: datetime, submission: str) -> Accepted:
-    """A person has looked at a conflict, or at a rejection, and wants this sheet published on top of what
-    is there.
-
-    :raises HeadMoved: it is in no state that a person decides about."""
-    lock_chain_of(conn, submission)
-    row = find(conn, Submission.id == submission, lock=True)
-    if row is None:
-        raise NotThere(say("There is no such submission here."))
-    if State(row.state) not in NEEDS_A_PERSON:
-        raise HeadMoved(say("There is nothing to decide about this version any more."), row.id)
-    base = row.conflict_head if row.state == State.CONFLICT else row.base
-    move(conn, now, [row.seq], State.QUEUED, base=base, blocked=False, next_attempt_at=None, failures=0)
-    return Accepted(row.id, State.QUEUED, row.digest, created=False)
-
-
 def forget_client_keys(conn: Connection, before: datetime) -> None:
     """Clients repeat themselves within minutes; a key that is older stands for nothing any more."""
     conn.execute(delete(ClientKey).where(ClientKey.created_at < before))
@@ -230,21 +152,6 @@ def _present(conn: Connection, submission: str) -> Accepted:
     if row is None:
         raise NotThere(say("There is no such submission here."))
     return Accepted(row.id, State(row.state), row.digest, created=False)
-
-
-def _known_version(conn: Connection, chain_id: int, base: str | None) -> str | None:
-    """Our version that stands at the master (or waits) under the id `base`; None where it is another node's."""
-    if base is None:
-        return None
-    return (
-        conn.execute(
-            select(Submission.id).where(
-                Submission.chain_id == chain_id, or_(Submission.id == base, Submission.published_as == base)
-            )
-        )
-        .scalars()
-        .first()
-    )
 
 
 def _remember(conn: Connection, now: datetime, entry: Entry, content: str, submission: str) -> None:

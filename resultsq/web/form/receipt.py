@@ -196,7 +196,7 @@ def withdraw(submission: str) -> Answer:
 @rule(Role.TEAM)
 def restore(submission: str) -> Answer:
     """Take a withdrawal back."""
-    return _decide(submission, outbox.undo_withdrawal, _("The withdrawal is undone: these results publish again."))
+    return _decide(submission, outbox.undo_withdrawal, _("The withdrawal is undone: these results are as they were."))
 
 
 def _decide(submission: str, act: Callable[..., outbox.Accepted], said: str) -> Answer:

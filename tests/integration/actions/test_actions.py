@@ -229,11 +229,23 @@ def test_the_masters_own_word_outlives_a_hold(op: Operator) -> None:
 def test_what_was_decided_otherwise_is_held_no_more(op: Operator) -> None:
     made = op.node.accept().id
     op.act("hold", [made])
-    op.node.accept(rows=4, corrects=made)
-    assert op.node.state(made) is State.SUPERSEDED
+    op.node.withdraw(made)
     with op.node.database.read() as conn:
         assert not queries.holds(conn, op.node.now)
-    assert op.node.claim(), "its correction is not held"
+    op.node.accept(rows=4)
+    assert op.node.claim(), "what comes after it is not held"
+
+
+def test_its_correction_is_held_in_its_place(op: Operator) -> None:
+    made = op.node.accept().id
+    op.act("hold", [made])
+    correction = op.node.accept(rows=4, corrects=made).id
+    assert op.node.state(made) is State.SUPERSEDED
+    with op.node.database.read() as conn:
+        (hold,) = queries.holds(conn, op.node.now)
+    assert not op.node.claim()
+    op.finish(op.write(actions.release_hold, hold.id))
+    assert op.node.publish_one().submission == correction
 
 
 def test_an_event_or_all_is_held_and_released_with_a_line_in_the_audit_each(op: Operator) -> None:

@@ -124,7 +124,7 @@ def test_the_other_sheet_stays_when_the_team_withdraws_its_own(site: Site, team:
     assert state(site, submission) is State.WITHDRAWN
     assert "Undo the withdrawal" in team.get(path).text
     team.post(f"{path}/restore", {}, path)
-    assert state(site, submission) is State.QUEUED
+    assert state(site, submission) is State.CONFLICT, "the team decides again"
 
 
 def test_a_published_version_offers_a_correction_and_no_withdrawal(site: Site, team: Browser) -> None:

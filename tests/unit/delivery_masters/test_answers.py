@@ -1,6 +1,7 @@
 """Every answer to a PUT means what the upload contract's table says, whoever it came from."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -160,7 +161,22 @@ def test_what_the_master_says_can_be_kept_and_shown_when_it_is_no_text() -> None
 
 
 def test_a_conflict_has_no_head_when_nothing_is_published_there() -> None:
-    assert put(said(412, {"title": "No", "head": None})) == Conflict(None, None)
+    answer = said(412, {"title": "No", "head": None})
+    assert answers.of_put(answer, replace(PARCEL, precondition=OTHER), NOW) == Conflict(None, None)
+
+
+@pytest.mark.parametrize(
+    ("head", "kind"),
+    [
+        (None, "application/problem+json"),  # to a first sheet, which asks for nothing to be there
+        ({"submission": OTHER, "revision": 3}, "text/html"),
+        ({"submission": OTHER, "revision": 3}, ""),
+    ],
+)
+def test_a_412_is_not_the_masters_when_it_contradicts_itself(head: object, kind: str) -> None:
+    outcome = put(said(412, json.dumps({"head": head}).encode(), kind))
+    assert isinstance(outcome, Deferred)
+    assert (outcome.cause, outcome.in_doubt) == (Cause.NOT_OUR_MASTER, True)
 
 
 @pytest.mark.parametrize(

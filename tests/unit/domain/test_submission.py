@@ -46,7 +46,7 @@ def test_what_waits_for_a_person_can_be_sent_again_by_one(state: State) -> None:
 
 def test_only_an_undo_leads_back_when_a_version_is_gone() -> None:
     assert MOVES[S.SUPERSEDED] == set()
-    assert MOVES[S.WITHDRAWN] == {S.QUEUED}
+    assert MOVES[S.WITHDRAWN] == {S.QUEUED, S.REJECTED, S.CONFLICT}
 
 
 def test_no_state_is_in_two_of_the_groups_that_people_count() -> None:

@@ -1,0 +1,168 @@
+"""The order within a chain: which version may go, what its precondition is, and which version is the head.
+
+Of each chain at most one version is on its way: `QUEUED` and not `blocked`, or `SENDING`. The others that wait are
+`blocked`. Whoever ends the waiting of a version calls `follow_on`, which lets the next one go; so there is one place
+where a version is unblocked. The head is the newest version that is neither superseded nor withdrawn.
+
+Every function here expects the chain's row to be locked (states.py)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, bindparam, case, func, or_, select, update
+from sqlalchemy.orm import aliased
+
+from resultsq.domain.submission import GONE, NEEDS_A_PERSON, WAITING, State
+from resultsq.store.outbox.states import move
+from resultsq.store.tables import Chain, Hold, Submission
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a version stands: the id that its If-Match names, whether it has to wait, and what holds it."""
+
+    base: str | None
+    blocked: bool
+    hold: int | None = None
+
+
+_THERE = (State.PUBLISHED, State.CORRECTED)
+_OF_CHAIN = Submission.chain_id == bindparam("chain")
+_NAMED = (
+    select(Submission.id, Submission.state, Submission.base, Submission.published_as)
+    .where(_OF_CHAIN, or_(Submission.id == bindparam("name"), Submission.published_as == bindparam("name")))
+    # of two that answer to the name, the one that the master has
+    .order_by(case((Submission.state.in_(_THERE), 0), else_=1))
+    .limit(1)
+)
+_WAITING = (
+    select(Submission.seq, Submission.id, Submission.base, Submission.blocked)
+    .where(_OF_CHAIN, Submission.state.in_(WAITING))
+    .order_by(Submission.version)
+)
+_Later = aliased(Submission)
+FOLLOWED = (
+    # whether it waits is asked once there is one: to ask it here would go through all corrections that wait
+    select(_Later.seq)
+    .where(_Later.chain_id == Submission.chain_id, _Later.version > Submission.version)
+    .exists()
+    .label("followed")
+)
+"""A column of a query of submissions: whether there is a newer version."""
+
+
+def place_on(conn: Connection, chain_id: int, base: str | None) -> Place:
+    """The place on top of `base`. What the master cannot have is stepped over, what it has under another id is named
+    so, and for what is on its way the version waits."""
+    passed = set()
+    while base is not None and base not in passed:
+        passed.add(base)
+        below = conn.execute(_NAMED, {"chain": chain_id, "name": base}).first()
+        if below is None:
+            break
+        if below.state in _THERE:
+            return Place(below.published_as, blocked=False)
+        if below.state in WAITING:
+            return Place(below.id, blocked=True)
+        base = below.base
+    return Place(base, blocked=False)
+
+
+def place_after(conn: Connection, now: datetime, chain_id: int, below: Row[Any] | None) -> Place:
+    """The place of a version that corrects `below`. What the master cannot have gives up its place, and its hold."""
+    if below is None:
+        return Place(None, blocked=False)
+    gave_up = give_up_place(conn, now, below)
+    if below.state in WAITING and not gave_up:
+        return Place(below.id, blocked=True)
+    place = place_on(conn, chain_id, below.published_as if below.state in _THERE else below.base)
+    return Place(place.base, place.blocked or waits(conn, chain_id), in_force(conn, below.hold_id))
+
+
+def give_up_place(conn: Connection, now: datetime, row: Row[Any] | None) -> bool:
+    """If the master cannot have this version, a newer one supersedes it; whether it did."""
+    if row is None or not (row.state in NEEDS_A_PERSON or (row.state == State.QUEUED and not row.in_doubt)):
+        return False
+    move(conn, now, [row.seq], State.SUPERSEDED)
+    return True
+
+
+def waits(conn: Connection, chain_id: int) -> bool:
+    """Whether a version of the chain is on its way, or waits to be."""
+    return conn.execute(_WAITING.limit(1), {"chain": chain_id}).first() is not None
+
+
+def in_force(conn: Connection, hold: int | None) -> int | None:
+    """The hold, if it was not released. It cannot be before this transaction ends: what is put under it here is
+    among what its release finds."""
+    if hold is None:
+        return None
+    standing = select(Hold.id).where(Hold.id == hold, Hold.released_at.is_(None))
+    return conn.execute(standing.with_for_update(read=True)).scalar()
+
+
+def follow_on(conn: Connection, chain_id: int) -> None:
+    """If no version of the chain is on its way, the first of those that wait is."""
+    waiting: Sequence[Any] = conn.execute(_WAITING, {"chain": chain_id}).all()
+    if not waiting or not all(row.blocked for row in waiting):
+        return
+    behind = {row.id for row in waiting}
+    first = next((row for row in waiting if row.base not in behind), waiting[0])
+    base = place_on(conn, chain_id, first.base).base
+    conn.execute(update(Submission).where(Submission.seq == first.seq).values(base=base, blocked=False))
+
+
+def step_over(conn: Connection, now: datetime, chain_id: int, seq: int) -> None:
+    """The master cannot have this version: where a correction waits behind it, the correction takes its place."""
+    row = conn.execute(_STANDS.where(Submission.seq == seq)).one()
+    if give_way(conn, chain_id, row):
+        move(conn, now, [seq], State.SUPERSEDED)
+
+
+_STANDS = select(Submission.id, Submission.base, Submission.hold_id)
+
+
+def give_way(conn: Connection, chain_id: int, row: Any) -> Sequence[str]:
+    """What waits behind this version waits for what this one stood on, and is held if this one was; their ids."""
+    values: dict[str, Any] = {"base": row.base}
+    if (hold := in_force(conn, row.hold_id)) is not None:
+        values["hold_id"] = func.coalesce(Submission.hold_id, hold)
+    behind = and_(Submission.chain_id == chain_id, Submission.base == row.id, Submission.blocked.is_(True))
+    moved = update(Submission).where(behind, Submission.state == State.QUEUED).values(**values)
+    return conn.execute(moved.returning(Submission.id)).scalars().all()
+
+
+def set_head(conn: Connection, chain_id: int) -> str | None:
+    """Make the newest living version the head, and say which that is."""
+    living = (
+        select(Submission.id)
+        .where(Submission.chain_id == chain_id, Submission.state.not_in(GONE))
+        .order_by(Submission.version.desc())
+        .limit(1)
+    )
+    head = conn.execute(living).scalar()
+    conn.execute(update(Chain).where(Chain.id == chain_id).values(head=head))
+    return head
+
+
+def is_ancestor(conn: Connection, row: Row[Any], name: str) -> bool:
+    """Whether the version that the master calls `name` is one that this row knowingly replaces: the base of it or of
+    another ancestor, or what stood here when one of these was accepted."""
+    versions = select(Submission.id, Submission.base, Submission.corrects, Submission.published_as)
+    known: dict[str, Any] = {}
+    for one in conn.execute(versions.where(Submission.chain_id == row.chain_id)):
+        known[one.id] = one
+        known.setdefault(one.published_as or one.id, one)
+    looked_at: set[str] = set()
+    ahead: list[str] = [lower for lower in (row.base, row.corrects) if lower is not None]
+    while ahead:
+        below = known.get(ahead.pop())
+        if below is None or below.id in looked_at or below.id == row.id:
+            continue
+        if name in (below.id, below.published_as):
+            return True
+        looked_at.add(below.id)
+        ahead += [lower for lower in (below.base, below.corrects) if lower is not None]
+    return False

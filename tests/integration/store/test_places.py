@@ -1,0 +1,458 @@
+"""Who waits behind whom: of each event and date one version may go, and whatever becomes of it, the next one may."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import select, update
+
+from resultsq.delivery import courier
+from resultsq.domain.errors import HeadMoved
+from resultsq.domain.submission import WAITING, State
+from resultsq.store import actions, outbox, turn
+from resultsq.store.outbox import Lease, Parted
+from resultsq.store.tables import Chain, Submission
+from tests.support.nodes import CEILING, DATE, Node, accepted, lost, moved, rejected, unsent
+
+CORRECTED, SUPERSEDED, WITHDRAWN = State.CORRECTED, State.SUPERSEDED, State.WITHDRAWN
+QUEUED, SENDING, PUBLISHED = State.QUEUED, State.SENDING, State.PUBLISHED
+CONFLICT, REJECTED = State.CONFLICT, State.REJECTED
+FOREIGN = "c0ffee00-0000-4000-8000-000000000001"
+"""A version that another node published."""
+
+
+def states(node: Node, *submissions: str) -> tuple[State, ...]:
+    return tuple(node.state(one) for one in submissions)
+
+
+def place(node: Node, submission: str) -> tuple[str | None, bool]:
+    row = node.row(submission)
+    return row.base, row.blocked
+
+
+def version(node: Node, rows: int, after: str | None = None) -> str:
+    return node.accept(rows=rows, corrects=after).id
+
+
+def head(node: Node) -> str | None:
+    with node.database.read() as conn:
+        return conn.execute(select(Chain.head).where(Chain.date == DATE)).scalar_one()
+
+
+def hand_back(node: Node, *leases: Lease) -> None:
+    """What a worker leased ahead and did not begin with."""
+    names = [lease.lease for lease in leases]
+    node.database.write(lambda conn: turn.take(conn, node.now, "w1", [], 0, CEILING, 0, names))
+
+
+def adopt(node: Node, rows: int, base: str | None, by: str = "another node") -> str:
+    """A version out of another node's bundle."""
+    made = node.entry(rows=rows, by=by)
+    parted = Parted(
+        made.id, made.kind, "bushy", made.date, base, made.digest, made.rows_digest, rows, by, node.now, made.body
+    )  # fmt: skip
+    assert node.database.write(lambda conn: outbox.adopt(conn, node.now, parted, node.events["bushy"]))
+    return made.id
+
+
+def on_their_way(node: Node) -> Sequence[str]:
+    with node.database.read() as conn:
+        free = (Submission.state.in_(WAITING), Submission.blocked.is_(False))
+        return conn.execute(select(Submission.id).where(*free).order_by(Submission.seq)).scalars().all()
+
+
+# what was leased ahead is handed back
+
+
+def test_a_correction_takes_the_place_of_a_version_that_is_handed_back_unsent(up: Node) -> None:
+    first = version(up, 1)
+    lease = up.claim_one()
+    second = version(up, 2, first)
+    hand_back(up, lease)
+    assert states(up, first, second) == (SUPERSEDED, QUEUED)
+    assert place(up, second) == (None, False)
+    assert up.publish_one().submission == second
+
+
+def test_a_correction_waits_for_what_is_handed_back_when_the_master_may_have_that(up: Node) -> None:
+    first = version(up, 1)
+    up.try_one(lost())
+    second = version(up, 2, first)
+    up.probe()
+    up.pass_time(60)
+    hand_back(up, up.claim_one())
+    assert states(up, first, second) == (QUEUED, QUEUED)
+    assert place(up, second) == (first, True)
+
+
+def test_nothing_is_lost_when_what_was_handed_back_is_withdrawn(up: Node) -> None:
+    first = version(up, 1)
+    lease = up.claim_one()
+    second = version(up, 2, first)
+    hand_back(up, lease)
+    with pytest.raises(HeadMoved):
+        up.withdraw(first)
+    assert up.publish_one().submission == second
+
+
+# the 412 that is repeated
+
+
+def test_a_correction_takes_the_place_of_a_version_whose_412_would_be_repeated(up: Node) -> None:
+    first = version(up, 1)
+    up.try_one(rejected())  # and the master has it all the same: it came by another road
+    second = version(up, 2, first)
+    lease = up.claim_one()
+    third = version(up, 3, second)
+    up.settle(lease, moved(first, 1))
+    assert states(up, first, second, third) == (PUBLISHED, SUPERSEDED, QUEUED)
+    assert place(up, third) == (first, False)
+    assert up.publish_one(2).submission == third
+    assert states(up, first, third) == (CORRECTED, PUBLISHED)
+
+
+# what is no head is withdrawn
+
+
+def test_what_waits_behind_a_withdrawn_version_takes_its_base(up: Node) -> None:
+    first = version(up, 1)
+    other = adopt(up, 2, base=first)
+    assert place(up, other) == (first, True)
+    up.withdraw(first)
+    assert place(up, other) == (None, False)
+    assert head(up) == other
+    assert up.publish_one().submission == other
+
+
+def test_what_waits_behind_a_withdrawn_version_takes_its_wait_as_well(up: Node) -> None:
+    first = version(up, 1)
+    lease = up.claim_one()
+    second = version(up, 2, first)
+    other = adopt(up, 3, base=second)
+    up.withdraw(second)
+    assert place(up, other) == (first, True)
+    up.settle(lease, accepted(lease))
+    assert place(up, other) == (first, False)
+
+
+def test_a_hold_on_a_withdrawn_version_holds_what_takes_its_place(up: Node) -> None:
+    first = version(up, 1)
+    up.act("hold", first)
+    other = adopt(up, 2, base=first)
+    up.withdraw(first)
+    assert not up.claim()
+    up.act("release", other)
+    assert up.publish_one().submission == other
+
+
+# and put back
+
+
+def test_an_undo_puts_a_version_back_before_what_waited_behind_it(up: Node) -> None:
+    first = version(up, 1)
+    other = adopt(up, 2, base=first)
+    up.withdraw(first)
+    up.undo_withdrawal(first)
+    assert (place(up, first), place(up, other)) == ((None, False), (first, True))
+    assert head(up) == other
+    assert up.publish_one().submission == first
+    assert up.publish_one(2).base == first
+
+
+def test_an_undo_is_too_late_when_what_waited_behind_it_is_on_its_way(up: Node) -> None:
+    first = version(up, 1)
+    other = adopt(up, 2, base=first)
+    up.withdraw(first)
+    lease = up.claim_one()
+    before = up.row(first)
+    with pytest.raises(HeadMoved):
+        up.undo_withdrawal(first)
+    assert up.row(first) == before
+    up.settle(lease, accepted(lease))
+    assert states(up, first, other) == (WITHDRAWN, PUBLISHED)
+
+
+@pytest.mark.parametrize(("answer", "state"), [(rejected(), REJECTED), (moved(FOREIGN, 4), CONFLICT)])
+def test_an_undo_leaves_it_to_a_person_again_when_a_person_was_to_decide(
+    up: Node, answer: object, state: State
+) -> None:
+    first = version(up, 1)
+    up.try_one(answer)  # type: ignore[arg-type]
+    before = up.row(first)
+    up.withdraw(first)
+    up.pass_time(3)
+    assert up.undo_withdrawal(first).state is state
+    after = up.row(first)
+    assert (after.cause, after.detail, after.reasons) == (before.cause, before.detail, before.reasons)
+    assert after.conflict_head == before.conflict_head
+    assert not up.claim()
+    up.publish_over(first)
+    assert up.claim_one().submission == first
+
+
+def test_an_undo_puts_back_into_a_hold_that_is_in_force(up: Node) -> None:
+    first = version(up, 1)
+    up.act("hold", first)
+    hold = up.row(first).hold_id
+    up.withdraw(first)
+    up.undo_withdrawal(first)
+    assert up.row(first).hold_id == hold
+    up.withdraw(first)
+    up.release(hold)
+    up.undo_withdrawal(first)
+    assert up.row(first).hold_id is None
+
+
+def test_an_undo_obeys_the_masters_own_word(up: Node) -> None:
+    first = version(up, 1)
+    busy = replace(unsent(), retry_after_s=600.0)
+    up.try_one(busy)
+    until = up.row(first).next_attempt_at
+    up.withdraw(first)
+    up.undo_withdrawal(first)
+    assert up.row(first).next_attempt_at == until
+
+
+def test_an_undone_action_puts_both_versions_back_where_they_were(up: Node) -> None:
+    """Of one event and date it withdrew two, each refused: the team's, and another node's."""
+    first = version(up, 1)
+    up.try_one(rejected())
+    other = adopt(up, 2, base=None)
+    up.try_one(rejected())
+    action = actions.start(up.database, up.now, "op", "withdraw", [first, other], "by mistake")
+    finish(up, action)
+    assert states(up, first, other) == (WITHDRAWN, WITHDRAWN)
+    assert head(up) is None
+    finish(up, actions.start_undo(up.database, up.now, "op", action, "indeed"))
+    assert states(up, first, other) == (REJECTED, REJECTED)
+    assert head(up) == other
+
+
+def test_an_undone_action_puts_back_what_waited_for_another_that_it_withdrew_too(up: Node) -> None:
+    """The second waits behind the first, as an older version of this product left them."""
+    first = version(up, 1)
+    second = version(up, 2, first)
+    blocked = update(Submission).where(Submission.id == second).values(base=first, blocked=True)
+    free = update(Submission).where(Submission.id == first).values(state=QUEUED)
+    up.database.write(lambda conn: [conn.execute(one) for one in (blocked, free)])
+    action = actions.start(up.database, up.now, "op", "withdraw", [first, second], "by mistake")
+    finish(up, action)
+    finish(up, actions.start_undo(up.database, up.now, "op", action, "indeed"))
+    assert states(up, first, second) == (QUEUED, QUEUED)
+    assert (place(up, first), place(up, second), head(up)) == ((None, False), (first, True), second)
+
+
+def finish(node: Node, action: str) -> None:
+    while node.database.write(lambda conn: actions.advance(conn, node.now, action)):
+        continue
+
+
+# the head
+
+
+def test_what_is_published_is_the_head_again_when_what_was_to_go_over_anothers_is_withdrawn(up: Node) -> None:
+    first = version(up, 1)
+    up.publish_one()
+    second = version(up, 2, first)
+    up.try_one(moved(FOREIGN, 2))
+    up.publish_over(second)
+    up.withdraw(second)
+    assert head(up) == first
+    third = version(up, 3, first)
+    assert place(up, third) == (first, False)
+
+
+def test_what_is_withdrawn_and_turns_out_to_be_published_is_the_head_again(up: Node) -> None:
+    first = version(up, 1)
+    lease = up.claim_one()
+    hand_back(up, lease)
+    up.withdraw(first)
+    row = up.row(first)
+    receipt = accepted(lease).receipt
+    up.database.write(lambda conn: outbox.publish_by_receipt(conn, up.now, [(row, receipt)]))
+    assert (up.state(first), head(up)) == (PUBLISHED, first)
+
+
+# holds
+
+
+def test_a_correction_is_held_as_what_it_corrects(up: Node) -> None:
+    first = version(up, 1)
+    up.act("hold", first)
+    second = version(up, 2, first)
+    assert states(up, first, second) == (SUPERSEDED, QUEUED)
+    assert not up.claim()
+    up.act("release", second)
+    assert up.publish_one().submission == second
+
+
+def test_a_correction_is_not_held_by_a_hold_that_was_released(up: Node) -> None:
+    """The release goes piece by piece: what a hold held may carry its name for a while."""
+    first = version(up, 1)
+    up.act("hold", first)
+    up.release(up.row(first).hold_id)
+    second = version(up, 2, first)
+    assert up.publish_one().submission == second
+
+
+# two of one chain at once
+
+
+def test_a_person_publishes_over_only_what_nothing_newer_is_to_replace(up: Node) -> None:
+    first = version(up, 1)
+    up.try_one(rejected())
+    adopt(up, 2, base=None)
+    before = up.row(first)
+    with pytest.raises(HeadMoved):
+        up.publish_over(first)
+    assert up.row(first) == before
+
+
+def test_what_a_person_sends_again_waits_for_what_it_corrects(up: Node) -> None:
+    """The comparison with the master's list found that what it corrects is lost, and queued it again."""
+    first = version(up, 1)
+    up.publish_one()
+    second = version(up, 2, first)
+    up.try_one(rejected())
+    up.database.write(
+        lambda conn: conn.execute(
+            update(Submission).where(Submission.id == first).values(state=QUEUED, in_doubt=True, published_as=None)
+        )
+    )
+    up.publish_over(second)
+    assert on_their_way(up) == [first]
+    up.publish_one()
+    assert up.publish_one(2).base == first
+
+
+# what comes in a bundle
+
+
+def test_a_sheet_of_a_bundle_is_not_published_over_our_own_when_nobody_decided_it(up: Node) -> None:
+    first = version(up, 1)
+    up.publish_one()
+    other = adopt(up, 2, base=None)
+    assert up.try_one(moved(first, 1)).submission == other
+    assert states(up, first, other) == (PUBLISHED, CONFLICT)
+    up.publish_over(other)
+    assert up.publish_one(2).base == first
+    assert states(up, first, other) == (CORRECTED, PUBLISHED)
+
+
+def test_a_sheet_of_a_bundle_waits_while_another_of_its_day_is_on_its_way(up: Node) -> None:
+    first = version(up, 1)
+    other = adopt(up, 2, base=None)
+    assert on_their_way(up) == [first]
+    lease = up.claim_one()
+    third = adopt(up, 3, base=FOREIGN)
+    assert on_their_way(up) == [first]
+    up.settle(lease, accepted(lease))
+    assert on_their_way(up) == [other]
+    assert place(up, other) == (None, False), "it is on top of what its own base names"
+    up.try_one(moved(first, 1))
+    assert (up.state(other), on_their_way(up)) == (CONFLICT, [third])
+    assert up.publish_one(2).base == FOREIGN
+
+
+def test_of_two_that_wait_behind_the_same_version_one_goes_and_the_other_is_a_conflict(up: Node) -> None:
+    first = version(up, 1)
+    lease = up.claim_one()
+    second = version(up, 2, first)
+    other = adopt(up, 3, base=first)
+    up.settle(lease, accepted(lease))
+    assert on_their_way(up) == [second]
+    up.publish_one(2)
+    assert on_their_way(up) == [other]
+    assert up.try_one(moved(second, 2)).base == first
+    assert states(up, first, second, other) == (CORRECTED, PUBLISHED, CONFLICT)
+
+
+def test_a_bundles_correction_lands_on_what_it_corrects_when_that_is_published_here_by_another_id(up: Node) -> None:
+    first = version(up, 1)
+    up.try_one(moved(FOREIGN, 1, up.entry(rows=1, by="another node").body))
+    assert up.row(first).published_as == FOREIGN
+    other = adopt(up, 2, base=first)
+    assert place(up, other) == (FOREIGN, False)
+
+
+def test_a_bundles_correction_lands_on_what_it_corrects_when_that_is_in_the_same_bundle(up: Node) -> None:
+    one = adopt(up, 1, base=None)
+    other = adopt(up, 2, base=one)
+    assert up.publish_one().submission == one
+    assert up.publish_one(2).base == one
+    assert states(up, one, other) == (CORRECTED, PUBLISHED)
+
+
+def test_a_bundles_correction_takes_the_place_of_what_the_master_refused(up: Node) -> None:
+    first = version(up, 1)
+    up.try_one(rejected())
+    other = adopt(up, 2, base=first)
+    assert (up.state(first), place(up, other)) == (SUPERSEDED, (None, False))
+
+
+def test_a_412_is_repeated_onto_what_the_team_saw_when_it_came(up: Node) -> None:
+    """Not by its base: each of the three was stepped over, and the master has the first all the same."""
+    first = version(up, 1)
+    up.try_one(rejected())
+    second = version(up, 2, first)
+    up.try_one(rejected())
+    third = version(up, 3, second)
+    up.try_one(moved(first, 1))
+    assert states(up, first, second, third) == (PUBLISHED, SUPERSEDED, QUEUED)
+    assert up.publish_one(2).base == first
+
+
+def test_a_412_is_repeated_by_the_name_that_the_master_has_for_an_ancestor(up: Node) -> None:
+    first = version(up, 1)
+    up.try_one(moved(FOREIGN, 1, up.entry(rows=1, by="another node").body))
+    second = version(up, 2, first)
+    up.publish_one(2)
+    version(up, 3, second)
+    up.try_one(moved(FOREIGN, 1))
+    assert up.publish_one(2).base == FOREIGN
+
+
+def test_nobody_decides_about_a_version_that_is_corrected_at_the_master(up: Node) -> None:
+    """The other road was quicker, and brought the correction too."""
+    first = version(up, 1)
+    up.try_one(lost())
+    second = version(up, 2, first)
+    up.probe()
+    up.pass_time(60)
+    up.try_one(moved(second, 2))
+    assert states(up, first, second) == (SUPERSEDED, PUBLISHED)
+    assert (head(up), on_their_way(up)) == (second, [])
+
+
+def test_a_receipt_that_comes_late_does_not_make_an_older_version_the_published_one(up: Node) -> None:
+    first = version(up, 1)
+    lease = up.claim_one()
+    up.settle(lease, rejected())
+    second = version(up, 2, first)
+    up.publish_one(2)
+    late = accepted(lease).receipt
+    row = up.row(first)
+    up.database.write(lambda conn: outbox.publish_by_receipt(conn, up.now, [(row, late)]))
+    assert states(up, first, second) == (CORRECTED, PUBLISHED)
+
+
+def test_an_end_is_written_down_once_when_another_of_its_chain_ended_in_the_same_turn(up: Node) -> None:
+    """Two of one chain were on their way at once, as an older version of this product let them."""
+    first = version(up, 1)
+    up.try_one(lost())
+    second = version(up, 2, first)
+    free = update(Submission).where(Submission.id == second).values(blocked=False, base=None)
+    up.database.write(lambda conn: conn.execute(free))
+    up.probe()
+    up.pass_time(60)
+    leases = {lease.submission: lease for lease in up.claim()}
+    assert set(leases) == {first, second}
+    ends = [
+        courier.settlement(leases[second], moved(first, 1), 0.1, 0.5),
+        courier.settlement(leases[first], lost(), 0.1, 0.5),
+    ]
+    up.turn(*ends, free=0)
+    assert states(up, first, second) == (PUBLISHED, QUEUED)
+    up.probe()
+    assert up.publish_one(2).base == first
+    assert states(up, first, second) == (CORRECTED, PUBLISHED)

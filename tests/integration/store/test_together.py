@@ -1,0 +1,78 @@
+"""Two that write to the same versions at once, on PostgreSQL: whoever comes second sees what the first did."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, text
+
+from resultsq.domain.errors import HeadMoved
+from resultsq.domain.submission import State
+from resultsq.store import outbox
+from resultsq.store.session import Database
+from tests.support.nodes import Node
+from tests.support.waiting import wait_until
+
+Work = Callable[[Connection], Any]
+
+
+@pytest.fixture
+def pg(postgres_store: Database) -> Node:
+    """A node on PostgreSQL, where two may write at once, whose link is up."""
+    node = Node(postgres_store)
+    node.probe()
+    return node
+
+
+def somebody_waits(database: Database) -> bool:
+    """Whether a session waits for another's lock."""
+    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    with database.read() as conn:
+        return bool(conn.execute(waiting).scalar_one())
+
+
+def in_between(node: Node, first: Work, second: Work) -> Any:
+    """The first is done and not yet committed when the second begins; what the second said."""
+    done, commit = threading.Event(), threading.Event()
+
+    def slowly(conn: Connection) -> None:
+        first(conn)
+        done.set()
+        commit.wait(10)
+
+    with ThreadPoolExecutor(2) as pool:
+        one = pool.submit(node.database.write, slowly)
+        assert done.wait(10)
+        other: Future[Any] = pool.submit(node.database.write, second)
+        wait_until(lambda: other.done() or somebody_waits(node.database), what="the second")
+        commit.set()
+        one.result(10)
+        return other.result(10)
+
+
+def export(node: Node) -> Callable[[Connection], Any]:
+    return lambda conn: outbox.export(conn, node.now, [State.QUEUED], "bundle")
+
+
+def test_what_is_withdrawn_meanwhile_is_in_no_bundle(pg: Node) -> None:
+    made = pg.accept().id
+    parted, _ = in_between(pg, lambda conn: outbox.withdraw(conn, pg.now, made), export(pg))
+    assert (parted, pg.state(made), pg.row(made).in_doubt) == ([], State.WITHDRAWN, False)
+
+
+def test_what_is_superseded_meanwhile_is_in_no_bundle(pg: Node) -> None:
+    made = pg.accept(rows=1).id
+    correction = pg.entry(rows=2, if_match=made)
+    parted, _ = in_between(pg, lambda conn: outbox.accept(conn, pg.now, correction), export(pg))
+    assert parted == []
+    assert (pg.state(made), pg.row(made).in_doubt) == (State.SUPERSEDED, False)
+
+
+def test_what_is_exported_meanwhile_is_not_withdrawn(pg: Node) -> None:
+    made = pg.accept().id
+
+    with pytest.raises(HeadMoved):
+        in_between(pg, export(pg), lambda conn: outbox.withdraw(conn, pg.now, made))
+    assert (pg.state(made), pg.row(made).in_doubt) == (State.QUEUED, True)
