@@ -138,6 +138,7 @@ def _act(node: Node, verb: Verb, given: dict[str, Any], release_at: datetime | N
             show_json({"total": total, "able": able})
         else:
             click.echo(f"{many(total)}; {verb} can be done to {able} of them now. Nothing was changed.")
+            _say_pause(node, verb, target)
         return
     action = actions.start(node.database, now, _who(), verb, target, given["reason"], release_at)
     actions.run(node.database, node.clock, action)
@@ -149,6 +150,18 @@ def _act(node: Node, verb: Verb, given: dict[str, Any], release_at: datetime | N
         return
     skipped = f"; {done.skipped} skipped, which had moved on or cannot be treated so" if done.skipped else ""
     click.echo(f"{verb}: {done.done} of {many(done.total)}{skipped}.")
+    _say_pause(node, verb, target)
+
+
+def _say_pause(node: Node, verb: Verb, target: Target) -> None:
+    """Why a retry leaves some as they are."""
+    if verb is not Verb.RETRY:
+        return
+    with node.database.read() as conn:
+        until = actions.paused_until(conn, node.clock.now(), target)
+    if until is not None:
+        local = until.astimezone(ZoneInfo(node.settings.time_zone))
+        click.echo(f"The master asked for a pause until {local:%H:%M:%S} ({local:%Z}), which is obeyed.")
 
 
 def _target(node: Node, given: dict[str, Any]) -> Target:

@@ -21,9 +21,9 @@ class Head(BaseModel):
 class Receipt(Head):
     """The master's word that it has committed a sheet."""
 
-    event: str
-    date: str
-    digest: str
+    event: str = Field(pattern=r"^[^\x00-\x1f\x7f]{1,100}\z")
+    date: str = Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}\z")
+    digest: str = Field(pattern=r"^[!-~]{1,100}\z")
     received_at: datetime
 
     @field_validator("received_at")

@@ -89,6 +89,12 @@ def able(conn: Connection, now: datetime, verb: str, target: Target) -> int:
     return _count(conn, [*_named(_written(target)), *_may(_verb(verb), now)])
 
 
+def paused_until(conn: Connection, now: datetime, target: Target) -> datetime | None:
+    """When the last of the pauses ends that the master asked for, and that a retry obeys; None: there is none."""
+    these = [*_named(_written(target)), Submission.state == State.QUEUED, *_pauses(now)]
+    return conn.execute(select(func.max(Submission.next_attempt_at)).where(*these)).scalar_one()
+
+
 def start(
     database: Database,
     now: datetime,
@@ -325,6 +331,10 @@ def _may(verb: Verb, now: datetime) -> list[ColumnElement[bool]]:
             return [Submission.state == State.WITHDRAWN, Submission.state_at > now - UNDO]
 
 
+def _pauses(now: datetime) -> list[ColumnElement[bool]]:
+    return [Submission.wait_for == "master", Submission.next_attempt_at > now]
+
+
 def _verb(text: str) -> Verb:
     try:
         return Verb(text)
@@ -399,8 +409,7 @@ def _hold(conn: Connection, now: datetime, row: Any, seqs: Sequence[int]) -> lis
 
 def _release(conn: Connection, now: datetime, row: Any, seqs: Sequence[int]) -> list[int]:
     """Due at once, but where the master's Retry-After runs."""
-    master_waits = and_(Submission.wait_for == "master", Submission.next_attempt_at > now)
-    due = case((master_waits, Submission.next_attempt_at), else_=null())
+    due = case((and_(*_pauses(now)), Submission.next_attempt_at), else_=null())
     return _change(conn, Submission.seq.in_(seqs), hold_id=None, next_attempt_at=due)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from resultsq.domain import sheet
 from resultsq.domain.outcome import (
     Accepted,
     Cause,
@@ -45,7 +46,14 @@ _OURS = frozenset({"application/json", "application/problem+json"})
 _KNOWS_NOTHING = frozenset({400, 404, 405, 410, 501})
 _LATER = frozenset({408, 425, 429})
 _SAYS_WHEN = frozenset({429, 503})
+_STRANGERS_WAIT_S = 15.0  # where Retry-After is not the master's: a proxy says an hour, and is back in seconds
+_PORTAL = 511
 _MOST_REASONS = 100
+_MOST_ROWS = 20_000
+_LONGEST_SENTENCE = 2000
+_POINTER = re.compile(r"(?:/(?:[^/~]|~[01])*)*")  # RFC 6901
+_LONGEST_POINTER = 200
+_LONGEST_NUMBER = re.compile(r"[0-9]{10}", re.ASCII)  # no row has such a number
 _SECONDS = re.compile(r"[0-9]+", re.ASCII)
 _TAG = re.compile(r'(?:W/)?"([!#-~]{1,36})"')  # a proxy that packs an answer weakens its tag
 _RECEIPTS = TypeAdapter(list[Receipt])
@@ -59,6 +67,8 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     exchange: Exchange = field(default_factory=Exchange)
+    sent_bytes: int = 0
+    """Size of the request's body, as it travelled."""
 
     @property
     def media_type(self) -> str:
@@ -72,6 +82,11 @@ class Answer:
         except (ValueError, RecursionError):
             return None
         return value if isinstance(value, dict) else None
+
+    @property
+    def speaks_json(self) -> bool:
+        """Whether it speaks as the master does, whatever it says."""
+        return self.media_type in _OURS and self.object is not None
 
     @property
     def date(self) -> datetime | None:
@@ -97,7 +112,7 @@ def of_put(answer: Answer, parcel: Parcel, now: datetime) -> Outcome:
         return later
     problem = _problem(answer)
     if problem is None:
-        return _stranger(answer, "it carries no problem details")
+        return _refused_by_proxy(answer) or _stranger(answer, "it carries no problem details")
     if (refused := _credentials(answer, problem)) is not None:
         return refused
     if status == 409:
@@ -119,8 +134,9 @@ def of_receipt(answer: Answer, submission: str, now: datetime) -> Receipt | Outc
     return receipt
 
 
-def of_head(answer: Answer, now: datetime) -> tuple[str, bytes] | Outcome:
-    """Which submission is published for an event and date, and its sheet's bytes."""
+def of_head(answer: Answer, now: datetime) -> tuple[str, bytes | None] | Outcome:
+    """Which submission is published for an event and date, and its sheet's bytes; None: they are no sheet that could
+    be shown, which another version of this program may have made."""
     if answer.status != 200:
         return _no(answer, now)
     tag = _TAG.fullmatch(answer.headers.get("etag", ""))
@@ -128,7 +144,7 @@ def of_head(answer: Answer, now: datetime) -> tuple[str, bytes] | Outcome:
         return _stranger(answer, "it names no submission")
     if answer.object is None:
         return _stranger(answer, "it carries no sheet")
-    return tag[1], answer.body
+    return tag[1], answer.body if _is_sheet(answer.body) else None
 
 
 def of_receipts(answer: Answer, now: datetime) -> ReceiptPage | Outcome:
@@ -163,6 +179,13 @@ def is_own(receipt: Receipt, parcel: Parcel) -> bool:
     )
 
 
+def _is_sheet(body: bytes) -> bool:
+    try:
+        return len(sheet.parse(body).finishers) <= _MOST_ROWS
+    except ValueError:
+        return False
+
+
 def _no(answer: Answer, now: datetime) -> Outcome:
     """An answer to a question (GET) that is not what was asked for."""
     if (later := _later(answer, now)) is not None:
@@ -174,7 +197,7 @@ def _no(answer: Answer, now: datetime) -> Outcome:
 
 def _later(answer: Answer, now: datetime) -> Deferred | None:
     status = answer.status
-    if status not in _LATER and not 500 <= status <= 599:
+    if status == _PORTAL or (status not in _LATER and not 500 <= status <= 599):
         return None
     down = status >= 500
     return Deferred(
@@ -187,13 +210,15 @@ def _later(answer: Answer, now: datetime) -> Deferred | None:
 
 
 def _retry_after_s(answer: Answer, now: datetime) -> float | None:
+    """What the answer says; not all of it is obeyed where it is not the master's."""
     text = answer.headers.get("retry-after", "").strip()
     if _SECONDS.fullmatch(text):
-        return float(text)
-    moment = _http_date(text)
-    if moment is None:
+        seconds = float(text)
+    elif (moment := _http_date(text)) is not None:
+        seconds = max(0.0, (moment - (answer.date or now)).total_seconds())
+    else:
         return None
-    return max(0.0, (moment - (answer.date or now)).total_seconds())
+    return seconds if answer.speaks_json else min(seconds, _STRANGERS_WAIT_S)
 
 
 def _http_date(text: str) -> datetime | None:
@@ -244,19 +269,28 @@ def _reasons(problem: dict[str, Any]) -> tuple[Reason, ...]:
     reasons = []
     for error in errors[:_MOST_REASONS]:
         match error:
-            case {"detail": str(detail), "pointer": str(pointer)}:
-                reasons.append(Reason(plain(detail), plain(pointer)))
+            case {"detail": str(detail), "pointer": str(pointer)} if _is_pointer(pointer):
+                reasons.append(Reason(_sentence(detail), plain(pointer)))
             case {"detail": str(detail)}:
-                reasons.append(Reason(plain(detail)))
+                reasons.append(Reason(_sentence(detail)))
             case _:
                 continue
     return tuple(reasons)
 
 
+def _is_pointer(text: str) -> bool:
+    """Whether it can point into a sheet. What points elsewhere is left out: its sentence is what people need."""
+    return len(text) <= _LONGEST_POINTER and bool(_POINTER.fullmatch(text)) and not _LONGEST_NUMBER.search(text)
+
+
+def _sentence(text: str) -> str:
+    return plain(text[:_LONGEST_SENTENCE])
+
+
 def _said(problem: dict[str, Any]) -> str:
     for member in ("detail", "title"):
         if isinstance(said := problem.get(member), str) and said:
-            return plain(said)
+            return _sentence(said)
     return "The master gave no reason in words."
 
 
@@ -268,7 +302,22 @@ def _credentials(answer: Answer, problem: dict[str, Any]) -> Unauthorised | None
     return None
 
 
+def _refused_by_proxy(answer: Answer) -> Deferred | None:
+    """A limit of something in front of the master, named: an operator can raise it."""
+    match answer.status:
+        case 413:
+            what = f"a body of {max(answer.sent_bytes / 1e6, 0.1):.1f} MB"
+        case 414:
+            what = "an address as long as this"
+        case _:
+            return None
+    said = f"A proxy in front of the master refuses {what} (status {answer.status}). Its limit has to be raised."
+    return Deferred(Cause.NOT_OUR_MASTER, said, in_doubt=True, exchange=answer.exchange)
+
+
 def _stranger(answer: Answer, why: str) -> Deferred:
+    if answer.status == _PORTAL:
+        why = "a captive portal asks for a log-in"
     return Deferred(
         Cause.NOT_OUR_MASTER,
         f"This is not our master's answer: {why} (status {answer.status}). A captive portal or a proxy?",

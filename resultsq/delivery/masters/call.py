@@ -240,7 +240,7 @@ class Line(HTTPAdapter):
             answer_body=plain(body[:BODY_SHOWN].decode(errors="replace")),
         )
         headers = {name.lower(): value for name, value in response.headers.items()}
-        return Answer(response.status_code, headers, bytes(body), exchange)
+        return Answer(response.status_code, headers, bytes(body), exchange, len(request.body or b""))
 
     @property
     def connected(self) -> bool:

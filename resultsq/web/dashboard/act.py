@@ -43,11 +43,12 @@ def ask() -> str:
     target = form.getlist("ids") if "chosen" in form else asked(form)
     with node().database.read() as conn:
         fit, able = actions.count(conn, target), actions.able(conn, now(), verb, target)
+        paused = actions.paused_until(conn, now(), target) if verb == "retry" else None
     if isinstance(target, Filter):
         fields, parts = [*target.pairs(), ("filtered", "yes")], target.pairs() or [("", _("everything"))]
     else:
         fields, parts = [("ids", one) for one in target], []
-    return _dialog(words, fit, able, [*fields, ("verb", verb)], "dashboard.start", parts)
+    return _dialog(words, fit, able, [*fields, ("verb", verb)], "dashboard.start", parts, paused)
 
 
 @blueprint.post("/actions")
@@ -173,6 +174,7 @@ def _dialog(
     fields: Sequence[tuple[str, str]],
     onward: str,
     parts: Sequence[tuple[str, str]] = (),
+    paused: datetime | None = None,
 ) -> str:
     title = ngettext(
         "%(verb)s: %(n)s submission", "%(verb)s: %(n)s submissions", able, verb=words.button, n=f"{able:,}"
@@ -184,6 +186,7 @@ def _dialog(
         "skipped": fit - able,
         "fields": fields,
         "parts": parts,
+        "paused": paused,
         "action": url_for(onward),
         "back": url_for("dashboard.submissions", **query(asked(request.form))),  # type: ignore[arg-type]
     }

@@ -1,5 +1,6 @@
 """The receipt: what is safe, where it stands, and what the team may decide about it."""
 
+import re
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from resultsq.web.node import node
 MOST_ROWS_COMPARED = 2000
 """A comparison is for people; beyond so many different rows the two sheets have nothing in common."""
 
+_ROW = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 WORDS = {
     State.QUEUED: _l("safe here, publishes by itself"),
@@ -121,7 +123,7 @@ def _reasons_by_row(found: SubmissionView) -> dict[int, list[str]]:
     said: dict[int, list[str]] = {}
     for reason in found.reasons:
         parts = (reason.get("pointer") or "").strip("/").split("/")
-        row = int(parts[1]) if len(parts) > 1 and parts[0] == "finishers" and parts[1].isdecimal() else -1
+        row = int(parts[1]) if parts[0] == "finishers" and _ROW.fullmatch("".join(parts[1:2])) else -1
         detail = reason.get("detail") or ""
         said.setdefault(row, []).append(detail if row >= 0 or not any(parts) else f"{detail} ({'/'.join(parts)})")
     return said
@@ -154,9 +156,9 @@ class Compared:
 
 def _compared(conn: Connection, found: SubmissionView, ours: Sheet | None) -> Compared:
     clash = versions.clash(conn, found.seq)
-    if ours is None or clash.other is None:
+    theirs = _parsed(clash.other)
+    if ours is None or theirs is None:
         return Compared(clash.head, clash.revision, None, (), 0, volunteers_differ=False)
-    theirs = parse(clash.other)
     pairs = list(_different(ours.finishers, theirs.finishers))
     both = max(len(ours.finishers), len(theirs.finishers))
     return Compared(
@@ -167,6 +169,13 @@ def _compared(conn: Connection, found: SubmissionView, ours: Sheet | None) -> Co
         both - len(pairs),
         volunteers_differ=set(ours.volunteers) != set(theirs.volunteers),
     )
+
+
+def _parsed(body: bytes | None) -> Sheet | None:
+    try:
+        return None if body is None else parse(body)
+    except ValueError:  # version 0.1.0 kept whatever the master said
+        return None
 
 
 def _different(ours: Iterable[Finisher], theirs: Iterable[Finisher]) -> Iterable[Pair]:

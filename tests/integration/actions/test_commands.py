@@ -5,10 +5,13 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from resultsq.cli import main
+from resultsq.clock import SystemClock
+from resultsq.domain.outcome import Cause, Deferred
 from resultsq.domain.submission import State
 from tests.support.nodes import Node, migrated
 
@@ -75,6 +78,18 @@ def test_one_is_named_by_its_id(here: Node, run: Run) -> None:
     assert run("hold", "--id", made)[1] == "hold: 1 of 1 submission.\n"
     assert run("retry", "--id", made)[1].startswith("retry: 0 of 1 submission; 1 skipped")
     assert here.row(made).hold_id is not None
+
+
+def test_a_retry_says_until_when_the_master_asked_for_a_pause(here: Node, run: Run) -> None:
+    here.now = SystemClock().now()
+    made = here.try_one(Deferred(Cause.BUSY, "429", in_doubt=True, retry_after_s=1800)).submission
+    until = here.row(made).next_attempt_at.astimezone(ZoneInfo("Europe/London"))
+    said = f"The master asked for a pause until {until:%H:%M:%S} ({until:%Z}), which is obeyed.\n"
+    assert run("retry", "--id", made, "--dry-run")[1].endswith(said)
+    _status, out, _ = run("retry", "--id", made)
+    assert out.startswith("retry: 0 of 1 submission; 1 skipped")
+    assert out.endswith(said)
+    assert "pause" not in run("hold", "--id", made)[1]
 
 
 @pytest.mark.parametrize("scope", [("--destination",), ("--whole-event", "bushy")])

@@ -5,7 +5,7 @@ import re
 
 from sqlalchemy import select
 
-from resultsq.domain.outcome import Cause
+from resultsq.domain.outcome import Cause, Deferred
 from resultsq.domain.submission import State
 from resultsq.store import queries
 from resultsq.store.tables import Audit
@@ -79,6 +79,16 @@ def test_a_retry_is_due_at_once_and_costs_nothing_when_it_was_put_off(sqlite_nod
     operator.confirm(operator.post("/admin/ask", chosen="retry", ids=[one]))
     after = sqlite_node.row(one)
     assert (after.next_attempt_at, after.attempts, after.failures) == (None, before.attempts, before.failures)
+
+
+def test_the_masters_pause_is_said_beforehand_when_a_retry_obeys_it(sqlite_node: Node, operator: Person) -> None:
+    one = sqlite_node.accept("bushy").id
+    sqlite_node.try_one(Deferred(Cause.BUSY, "429", in_doubt=True, retry_after_s=600))
+    until = f"{sqlite_node.row(one).next_attempt_at:%H:%M:%S}"
+    dialog = operator.post("/admin/ask", chosen="retry", ids=[one]).text
+    assert "Retry now: 0 submissions" in dialog
+    assert re.search(rf"The master asked for a pause until <time [^>]*>{until}</time>, which is obeyed", dialog)
+    assert "asked for a pause" not in operator.post("/admin/ask", chosen="hold", ids=[one]).text
 
 
 def test_a_conflict_is_resolved_when_somebody_has_seen_both_sheets(sqlite_node: Node, operator: Person) -> None:

@@ -116,6 +116,24 @@ def test_a_conflict_shows_both_sheets_row_by_row_and_is_decided_by_the_team(site
     assert "nothing to decide" in team.get(path).text
 
 
+@pytest.mark.parametrize(
+    ("outcome", "said"),
+    [
+        (Conflict("11111111-1111-4111-8111-111111111111", 4, b"{}"), "publish-over"),
+        (Rejected("invalid-sheet", "No.", (Reason("is odd", "/finishers/" + "9" * 5000 + "/time"),)), "is odd"),
+        (Rejected("invalid-sheet", "No.", (Reason("is odd", "/finishers/٣/time"),)), "is odd"),
+    ],
+)
+def test_the_receipt_is_shown_when_the_master_answered_oddly(
+    outcome: Outcome, said: str, site: Site, team: Browser
+) -> None:
+    submission = team.submit(FILES)
+    worked(site, lambda _lease: outcome)
+    shown = team.get(f"/submissions/{submission}")
+    assert shown.status_code == 200
+    assert said in shown.text
+
+
 def test_the_other_sheet_stays_when_the_team_withdraws_its_own(site: Site, team: Browser) -> None:
     submission = team.submit(FILES)
     path = f"/submissions/{submission}"

@@ -25,12 +25,12 @@ from resultsq.domain.outcome import (
     Unauthorised,
 )
 from resultsq.domain.ports import Parcel, ReceiptPage
-from resultsq.domain.sheet import digest
+from resultsq.domain.sheet import Finisher, Sheet, canonical_bytes, digest
 
 NOW = datetime(2026, 3, 14, 10, 0, tzinfo=UTC)
 ID = "7f2c3f4e-0d7b-4c58-9a3b-2f6f1f6f0c11"
 OTHER = "c0ffee00-0d7b-4c58-9a3b-2f6f1f6f0c11"
-SHEET = b'{"schema": "resultsq.results/1"}'
+SHEET = canonical_bytes(Sheet(event="bushy", date=NOW.date(), submitted_by="x", submitted_at=NOW, finishers=()))
 PARCEL = Parcel(ID, "bushy", "2026-03-14", SHEET, digest(SHEET), None)
 RECEIPT: dict[str, Any] = {
     "submission": ID,
@@ -76,7 +76,7 @@ def by_the_contract(status: int, body: str) -> tuple[object, ...]:
         return ("conflict", OTHER, 3)
     if status in (408, 425, 429):
         return ("deferred", Cause.BUSY)
-    if 500 <= status <= 599:
+    if 500 <= status <= 599 and status != 511:
         return ("deferred", Cause.MASTER_DOWN)
     if with_problem and status in (401, 403):
         return ("unauthorised", Scope.DESTINATION if status == 401 else Scope.EVENT)
@@ -143,10 +143,23 @@ def test_a_receipt_is_not_accepted_when_a_member_is_missing(member: str) -> None
 
 @pytest.mark.parametrize(
     "another",
-    [{"revision": 2**31}, {"revision": 10**30}, {"received_at": "0001-01-01T00:00:00+14:00"}, {"received_at": "soon"}],
+    [
+        {"revision": 2**31},
+        {"revision": 10**30},
+        {"received_at": "0001-01-01T00:00:00+14:00"},
+        {"received_at": "soon"},
+        {"event": "a\0b"},
+        {"event": "x" * 101},
+        {"date": "soon"},
+        {"digest": "x" * 101},
+    ],
 )
 def test_a_receipt_that_no_database_could_keep_is_none(another: dict[str, Any]) -> None:
-    assert isinstance(put(said(201, {**RECEIPT, **another})), Deferred)
+    answer = said(200, {**RECEIPT, **another})
+    assert isinstance(put(answer), Deferred)
+    assert isinstance(answers.of_receipt(answer, ID, NOW), Deferred)
+    page = said(200, {"receipts": [{**RECEIPT, **another}], "next": None})
+    assert isinstance(answers.of_receipts(page, NOW), Deferred)
 
 
 def test_a_receipts_time_is_utc_when_it_names_no_zone() -> None:
@@ -177,6 +190,18 @@ def test_a_412_is_not_the_masters_when_it_contradicts_itself(head: object, kind:
     outcome = put(said(412, json.dumps({"head": head}).encode(), kind))
     assert isinstance(outcome, Deferred)
     assert (outcome.cause, outcome.in_doubt) == (Cause.NOT_OUR_MASTER, True)
+
+
+def test_a_412_is_not_the_masters_when_it_is_a_page() -> None:
+    head = {"head": {"submission": OTHER, "revision": 3}}
+    for answer in (
+        said(412, PORTAL, "text/html"),
+        said(412, head, "text/html"),
+        said(412, {"head": None}, "text/html"),
+    ):
+        outcome = put(answer)
+        assert isinstance(outcome, Deferred)
+        assert outcome.cause is Cause.NOT_OUR_MASTER
 
 
 @pytest.mark.parametrize(
@@ -246,9 +271,71 @@ SENT = datetime(2031, 1, 1, 8, 0, tzinfo=UTC)  # the master's clock is years ahe
 def test_the_masters_word_is_read_when_it_says_later(
     status: int, retry_after: str, date: str, seconds: float | None
 ) -> None:
-    outcome = put(said(status, PORTAL, "text/html", retry_after=retry_after, date=date))
+    outcome = put(said(status, {"title": "Later"}, retry_after=retry_after, date=date))
     assert isinstance(outcome, Deferred)
     assert outcome.retry_after_s == seconds
+
+
+LATER: dict[str, tuple[Answer, float]] = {
+    "problem details": (said(503, {"title": "Later"}, retry_after="3600"), 3600.0),
+    "JSON": (said(503, {"message": "later"}, "application/json", retry_after="3600"), 3600.0),
+    "a proxy's page": (said(503, PORTAL, "text/html", retry_after="3600"), 15.0),
+    "a proxy's page, with a date": (
+        said(
+            503, PORTAL, "text/html", retry_after=format_datetime(SENT + timedelta(hours=1)), date=format_datetime(SENT)
+        ),
+        15.0,
+    ),
+    "a page that is called JSON": (said(503, PORTAL, "application/json", retry_after="3600"), 15.0),
+    "JSON that is called a page": (said(503, {"title": "Later"}, "text/html", retry_after="3600"), 15.0),
+    "nothing": (said(503, retry_after="3600"), 15.0),
+    "a proxy's page that is gone sooner": (said(503, PORTAL, "text/html", retry_after="2"), 2.0),
+}
+
+
+@pytest.mark.parametrize("name", LATER)
+def test_a_pause_binds_for_seconds_only_when_it_is_not_the_master_who_asks_for_it(name: str) -> None:
+    answer, seconds = LATER[name]
+    for outcome in (put(answer), answers.of_probe(answer, NOW), answers.of_receipt(answer, ID, NOW)):
+        assert isinstance(outcome, Deferred)
+        assert outcome.retry_after_s == seconds
+
+
+@pytest.mark.parametrize("answer", [said(511, PORTAL, "text/html", retry_after="60"), said(511, {"title": "Log in"})])
+def test_it_is_a_captive_portal_when_it_asks_for_a_log_in(answer: Answer) -> None:
+    for outcome in (put(answer), answers.of_probe(answer, NOW), answers.of_receipt(answer, ID, NOW)):
+        assert isinstance(outcome, Deferred)
+        assert (outcome.cause, outcome.retry_after_s) == (Cause.NOT_OUR_MASTER, None)
+        assert "captive portal asks for a log-in" in outcome.detail
+
+
+@pytest.mark.parametrize(
+    ("status", "words"), [(413, "refuses a body of 2.3 MB (status 413)"), (414, "refuses an address as long as this")]
+)
+def test_the_proxys_limit_is_named_when_it_refuses_a_size(status: int, words: str) -> None:
+    outcome = put(replace(said(status, PORTAL, "text/html"), sent_bytes=2_345_678))
+    assert isinstance(outcome, Deferred)
+    assert outcome.cause is Cause.NOT_OUR_MASTER
+    assert f"A proxy in front of the master {words}" in outcome.detail
+
+
+@pytest.mark.parametrize(
+    ("pointer", "kept"),
+    [
+        ("/finishers/12/time", True),
+        ("", True),
+        ("/volunteers/0/a~1b", True),
+        ("finishers", False),
+        ("/a~2", False),
+        ("/finishers/" + "9" * 5000, False),
+        ("/finishers/" + "9" * 20, False),
+        ("/" + "x" * 300, False),
+    ],
+)
+def test_a_reason_keeps_its_sentence_when_it_points_nowhere(pointer: str, kept: bool) -> None:
+    outcome = put(said(422, {"title": "No", "errors": [{"pointer": pointer, "detail": "x" * 9000}]}))
+    assert isinstance(outcome, Rejected)
+    assert outcome.reasons == (Reason("x" * 2000, pointer if kept else None),)
 
 
 @pytest.mark.parametrize("status", [408, 425, 500, 502, 504, 302, 200, 404])
@@ -318,6 +405,15 @@ def test_a_question_has_no_answer_when_another_came(answer: Answer, kind: Cause 
 @pytest.mark.parametrize("tag", [f'"{OTHER}"', f'W/"{OTHER}"'])
 def test_the_published_sheet_is_known_when_its_tag_is_read(tag: str) -> None:
     assert answers.of_head(said(200, SHEET, "application/json", etag=tag), NOW) == (OTHER, SHEET)
+
+
+MANY = tuple(Finisher(position=n) for n in range(1, 20_002))
+LONG = canonical_bytes(Sheet(event="bushy", date=NOW.date(), submitted_by="x", submitted_at=NOW, finishers=MANY))
+
+
+@pytest.mark.parametrize("body", [b"{}", b'{"schema": "resultsq.results/9"}', SHEET.replace(b"2026", b"2O26"), LONG])
+def test_the_published_sheet_is_left_out_when_it_is_none_that_can_be_shown(body: bytes) -> None:
+    assert answers.of_head(said(200, body, "application/json", etag=f'"{OTHER}"'), NOW) == (OTHER, None)
 
 
 @pytest.mark.parametrize("tag", ["", '"', '""', OTHER])
