@@ -3,6 +3,7 @@
 import ipaddress
 import socket
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from resultsq.settings import Settings
 
@@ -35,6 +36,12 @@ def phone_url(host: str, port: int) -> str | None:
         case _:
             found = host
     return None if found is None or _is_loopback(found) else url(found, port)
+
+
+def is_elsewhere(address: str) -> bool:
+    """Whether another device can open the address."""
+    host = urlsplit(address).hostname
+    return host is not None and not _is_loopback(host)
 
 
 def note(data_dir: Path, address: str) -> None:

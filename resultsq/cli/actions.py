@@ -1,6 +1,5 @@
 """Acting on many submissions: `retry`, `hold`, `release`, `withdraw`, `undo`. The same filters as the dashboard's."""
 
-import os
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TypeVar
@@ -9,7 +8,7 @@ from zoneinfo import ZoneInfo
 import click
 from sqlalchemy import Connection
 
-from resultsq.cli.node import Node, Overrides, as_json_option, show_json
+from resultsq.cli.node import Node, Overrides, as_json_option, show_json, who
 from resultsq.domain.errors import InputRefused, NotThere
 from resultsq.domain.filter import Filter
 from resultsq.domain.submission import State
@@ -82,7 +81,7 @@ def hold(
 
     def place(conn: Connection) -> None:
         event_id = None if whole_event is None else _event_id(conn, whole_event)
-        actions.place_hold(conn, now, _who(), event_id, reason, until)
+        actions.place_hold(conn, now, who(), event_id, reason, until)
 
     if not given["dry_run"]:
         node.database.write(place)
@@ -105,7 +104,7 @@ def release(overrides: Overrides, /, destination: bool, whole_event: str | None,
         scope = ("event", whole_event) if whole_event is not None else ("destination", None)
         found = [one.id for one in queries.holds(conn, now) if (one.scope, one.event) == scope]
         for one in found if not given["dry_run"] else ():
-            actions.release_hold(conn, now, _who(), one, reason)
+            actions.release_hold(conn, now, who(), one, reason)
         return len(found)
 
     if not node.database.write(end):
@@ -140,7 +139,7 @@ def _act(node: Node, verb: Verb, given: dict[str, Any], release_at: datetime | N
             click.echo(f"{many(total)}; {verb} can be done to {able} of them now. Nothing was changed.")
             _say_pause(node, verb, target)
         return
-    action = actions.start(node.database, now, _who(), verb, target, given["reason"], release_at)
+    action = actions.start(node.database, now, who(), verb, target, given["reason"], release_at)
     actions.run(node.database, node.clock, action)
     with node.database.read() as conn:
         done = actions.progress(conn, action)
@@ -201,11 +200,6 @@ def _time(node: Node, text: str) -> datetime:
     if moment <= node.clock.now():
         raise InputRefused("The time of release is over already. Nothing was changed.")
     return moment
-
-
-def _who() -> str:
-    user = os.environ.get("SUDO_USER") or os.environ.get("USER")
-    return f"command line ({user})" if user else "command line"
 
 
 def many(count: int) -> str:

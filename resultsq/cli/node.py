@@ -1,6 +1,7 @@
 """What every command starts from: the settings, the database, and one way to show an answer."""
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
@@ -123,6 +124,12 @@ class Node:
     def log(self) -> None:
         """Set up the logs of a process that stays."""
         logs.configure(self.settings.log_format, self.settings.log_level)
+
+
+def who() -> str:
+    """Who gives this command, for the audit."""
+    user = os.environ.get("SUDO_USER") or os.environ.get("USER")
+    return f"command line ({user})" if user else "command line"
 
 
 def show(rows: Iterable[object], columns: Sequence[str], as_json: bool) -> None:

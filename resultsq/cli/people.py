@@ -1,17 +1,14 @@
 """Who may use this node: events, the accounts of people, the tokens of programs."""
 
-import csv
 import secrets
 import sys
-from io import StringIO
 from pathlib import Path
 
 import click
-from sqlalchemy import Connection
 
 from resultsq.address import public_address
-from resultsq.cli.node import Node, Overrides, as_json_option, show
-from resultsq.domain.errors import FileRefused, InputRefused, NotThere
+from resultsq.app import people
+from resultsq.cli.node import Node, Overrides, as_json_option, show, who
 from resultsq.domain.role import Role
 from resultsq.store import accounts, events, tokens
 
@@ -39,7 +36,7 @@ def event_add(overrides: Overrides, slug: str, name: str, timezone: str | None, 
     """Add the event SLUG (its name in addresses), called NAME."""
     node = Node(overrides)
     now, zone = node.clock.now(), timezone or node.settings.time_zone
-    node.database.write(lambda conn: events.add(conn, now, slug, name, zone, country))
+    node.database.write(lambda conn: people.add_event(conn, now, who(), slug, name, zone, country))
     click.echo(f"Added the event {slug}.")
 
 
@@ -51,8 +48,8 @@ def event_import(overrides: Overrides, file: Path) -> None:
 
     Events that are here already are left as they are. Where a line is wrong, none is added."""
     node = Node(overrides)
-    now, zone, rows = node.clock.now(), node.settings.time_zone, _rows(file)
-    added, known = node.database.write(lambda conn: events.import_rows(conn, now, rows, zone))
+    now, zone, rows = node.clock.now(), node.settings.time_zone, people.rows_of(file.read_bytes())
+    added, known = node.database.write(lambda conn: people.import_events(conn, now, who(), rows, zone))
     click.echo(f"Added {added} {'event' if added == 1 else 'events'}; {known} were here before.")
 
 
@@ -81,7 +78,7 @@ def account_add(overrides: Overrides, name: str, role: str, slugs: tuple[str, ..
     node = Node(overrides)
     password, hashed = _new_password(password_stdin)
     now = node.clock.now()
-    node.database.write(lambda conn: accounts.add(conn, now, name, hashed, Role(role), slugs))
+    node.database.write(lambda conn: people.add_account(conn, now, who(), name, hashed, Role(role), slugs))
     _tell_password(name, password, password_stdin)
 
 
@@ -94,25 +91,8 @@ def account_import(overrides: Overrides, file: Path) -> None:
     Prints for each a link, good once and for a day, with which its owner chooses a password. Where a line is
     wrong, none is added."""
     node = Node(overrides)
-    now, rows = node.clock.now(), _rows(file)
-    if rows and set(rows[0]) != {"name", "role", "events"}:
-        raise FileRefused("The file's first line must be `name,role,events`. No account was added.")
-    nobody_knows = accounts.hash_password(secrets.token_urlsafe())
-
-    def add(conn: Connection) -> list[tuple[str, str]]:
-        made = []
-        for line, row in enumerate(rows, start=2):
-            name, role = (row["name"] or "").strip(), (row["role"] or "").strip()
-            if role not in set(Role):
-                raise InputRefused(f"Line {line}: “{role}” is no role; {', '.join(Role)} are. No account was added.")
-            try:
-                accounts.add(conn, now, name, nobody_knows, Role(role), (row["events"] or "").split())
-            except (InputRefused, NotThere) as refused:
-                raise InputRefused(f"Line {line}: {refused} No account was added.") from None
-            made.append((name, accounts.make_password_link(conn, now, name)))
-        return made
-
-    for name, secret in node.database.write(add):
+    now, given = node.clock.now(), people.people_of(people.rows_of(file.read_bytes()))
+    for name, secret in node.database.write(lambda conn: people.import_accounts(conn, now, who(), given)):
         click.echo(f"{name}\t{_password_link(node, secret)}")
 
 
@@ -120,11 +100,22 @@ def account_import(overrides: Overrides, file: Path) -> None:
 @click.argument("name")
 @click.pass_obj
 def account_disable(overrides: Overrides, name: str) -> None:
-    """Let nobody log in as NAME any more. What the account did stays."""
+    """Let nobody log in as NAME any more. What the account did stays. `account restore` undoes it."""
     node = Node(overrides)
     now = node.clock.now()
-    node.database.write(lambda conn: accounts.disable(conn, now, name))
+    node.database.write(lambda conn: people.end_account(conn, now, who(), name))
     click.echo(f"Disabled the account {name}; its sessions have ended.")
+
+
+@account.command("restore")
+@click.argument("name")
+@click.pass_obj
+def account_restore(overrides: Overrides, name: str) -> None:
+    """Let NAME log in again, with the password that it had."""
+    node = Node(overrides)
+    now = node.clock.now()
+    node.database.write(lambda conn: people.restore_account(conn, now, who(), name))
+    click.echo(f"Restored the account {name}.")
 
 
 @account.command("passwd")
@@ -134,8 +125,9 @@ def account_disable(overrides: Overrides, name: str) -> None:
 def account_passwd(overrides: Overrides, name: str, password_stdin: bool) -> None:
     """Give NAME a new password; its sessions end."""
     node = Node(overrides)
+    now = node.clock.now()
     password, hashed = _new_password(password_stdin)
-    node.database.write(lambda conn: accounts.set_password(conn, name, hashed))
+    node.database.write(lambda conn: people.set_password(conn, now, who(), name, hashed))
     _tell_password(name, password, password_stdin)
 
 
@@ -146,7 +138,8 @@ def account_link(overrides: Overrides, name: str) -> None:
     """Print a link, good once and for a day, with which NAME chooses a new password."""
     node = Node(overrides)
     now = node.clock.now()
-    click.echo(_password_link(node, node.database.write(lambda conn: accounts.make_password_link(conn, now, name))))
+    secret = node.database.write(lambda conn: people.make_password_link(conn, now, who(), name))
+    click.echo(_password_link(node, secret))
 
 
 @account.command("list")
@@ -182,16 +175,7 @@ def token_issue(overrides: Overrides, slug: str | None, role: str, label: str | 
     """Print a new token, alone and this once: only its hash is kept."""
     node = Node(overrides)
     now = node.clock.now()
-
-    def issue(conn: Connection) -> str:
-        event_id = None
-        if slug is not None:
-            if (found := events.find(conn, slug)) is None:
-                raise NotThere(f"There is no event called {slug} here. `resultsq event add` makes one.")
-            event_id = found.id
-        return tokens.issue(conn, now, label or slug or role, Role(role), event_id)
-
-    click.echo(node.database.write(issue))
+    click.echo(node.database.write(lambda conn: people.issue_token(conn, now, who(), Role(role), slug, label)))
 
 
 @token.command("list")
@@ -221,17 +205,8 @@ def token_revoke(overrides: Overrides, number: int) -> None:
     """Make the token with this NUMBER in the list good for nothing."""
     node = Node(overrides)
     now = node.clock.now()
-    node.database.write(lambda conn: tokens.revoke(conn, now, number))
-    click.echo(f"Token {number} is good no more.")
-
-
-def _rows(file: Path) -> list[dict[str, str]]:
-    """The rows of a CSV file whose first line names its columns."""
-    try:
-        text = file.read_text("utf-8-sig")
-    except UnicodeDecodeError:
-        raise FileRefused("The file is no UTF-8 text. Save it as “CSV UTF-8”; nothing was added.") from None
-    return list(csv.DictReader(StringIO(text)))
+    node.database.write(lambda conn: people.revoke_token(conn, now, who(), number))
+    click.echo(f"Token {number} is revoked: it is refused from now on.")
 
 
 def _new_password(from_stdin: bool) -> tuple[str, str]:

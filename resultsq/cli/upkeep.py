@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 
 from resultsq import backup as copies
-from resultsq.cli.node import Node, Overrides, as_json_option, show
+from resultsq.app import people
+from resultsq.cli.node import Node, Overrides, as_json_option, show, who
 from resultsq.domain.role import Role
 from resultsq.settings import page, shown
 from resultsq.store import accounts, migrate, retention
@@ -71,7 +72,7 @@ def _make_first_admin(node: Node) -> str | None:
         make_data_dir(node.settings)
         write_secret(password_file, password)
     now = node.clock.now()
-    database.write(lambda conn: accounts.add(conn, now, ADMIN, hashed, Role.ADMIN))
+    database.write(lambda conn: people.add_account(conn, now, who(), ADMIN, hashed, Role.ADMIN))
     if on_terminal:
         return f"Log in as {ADMIN} with the password {password} (it is shown this once)."
     return f"Log in as {ADMIN}; the password is in {password_file}. Remove that file when you have read it."

@@ -15,6 +15,7 @@ from typing import Any
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from resultsq.app import people
 from resultsq.domain import sheet
 from resultsq.domain.errors import InputRefused, ResultsqError, SettingsError
 from resultsq.domain.outcome import Accepted, Conflict, Deferred, Outcome, Receipt, Rejected, Unauthorised
@@ -140,7 +141,7 @@ def take_in(database: Database, now: datetime, parted: list[Parted], time_zone: 
     def take(one: Parted) -> bool:
         def work(conn: Any) -> bool:
             known = events.find(conn, one.event)
-            event_id = known.id if known else events.add(conn, now, one.event, one.event, time_zone)
+            event_id = known.id if known else people.add_event(conn, now, "import", one.event, one.event, time_zone)
             return outbox.adopt(conn, now, one, event_id)
 
         return database.write(work)

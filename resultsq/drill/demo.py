@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection
 
+from resultsq.app import people
 from resultsq.clock import Clock
 from resultsq.domain import sheet as sheets
 from resultsq.domain.role import Role
@@ -50,8 +51,8 @@ def fill(settings: Settings, database: Database, clock: Clock) -> str | None:
 def _add_people(conn: Connection, now: datetime, hashed: str) -> dict[str, int]:
     """The events, and a team of them all; each event's slug and id."""
     known = {**DEMO_EVENTS, **dict([DEMO_UNKNOWN_EVENT])}
-    ids = {slug: events.add(conn, now, slug, name, "Europe/London") for slug, name in known.items()}
-    accounts.add(conn, now, TEAM, hashed, Role.TEAM, known)
+    ids = {slug: people.add_event(conn, now, "demo", slug, name, "Europe/London") for slug, name in known.items()}
+    people.add_account(conn, now, "demo", TEAM, hashed, Role.TEAM, known)
     return ids
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import Connection, Row, Select, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, insert, or_, select, true, update
 
 from resultsq.domain.errors import InputRefused, NotThere
 from resultsq.domain.role import Role
@@ -25,6 +25,9 @@ LINK_LIFE = timedelta(hours=24)
 PASSWORD_MIN, PASSWORD_MAX = 8, 200
 _NAME_MAX = 100
 _NO_LINK = sentence("This link is good no more: it was used, or is older than a day. Ask an operator for a new one.")
+
+UNUSABLE = "unusable"
+"""Stored for an account that has no password yet: no password matches it."""
 
 _hasher = PasswordHasher()
 
@@ -104,22 +107,38 @@ def add(conn: Connection, now: datetime, name: str, password_hash: str, role: Ro
 def set_password(conn: Connection, name: str, password_hash: str) -> None:
     """A new password; every session of the account ends.
 
-    :raises NotThere: there is no such account."""
-    _change(conn, name, password_hash=password_hash, session_salt=secrets.token_hex(16))
+    :raises NotThere: there is no such account, or it has ended: a password would not let anybody in."""
+    if not _change_where(conn, name, Stored.disabled_at.is_(None), password_hash=password_hash):
+        _demand(conn, name)
+        raise NotThere(say("The account {name} has ended. Restore it first; nothing was changed.", name=name))
 
 
 def end_sessions(conn: Connection, name: str) -> None:
     """Whoever is logged in with this account, on whatever device, has to log in again.
 
     :raises NotThere: there is no such account."""
-    _change(conn, name, session_salt=secrets.token_hex(16))
+    _demand(conn, name)
+    _change_where(conn, name, true())
 
 
 def disable(conn: Connection, now: datetime, name: str) -> None:
     """Nobody logs in with this account any more; its sessions end. What it did stays.
 
-    :raises NotThere: there is no such account."""
-    _change(conn, name, disabled_at=now, session_salt=secrets.token_hex(16))
+    :raises NotThere: there is no such account.
+    :raises InputRefused: it has ended already."""
+    if not _change_where(conn, name, Stored.disabled_at.is_(None), disabled_at=now):
+        _demand(conn, name)
+        raise InputRefused(say("The account {name} has ended already.", name=name))
+
+
+def enable(conn: Connection, name: str) -> None:
+    """Undo `disable`: the account logs in with the password that it had.
+
+    :raises NotThere: there is no such account.
+    :raises InputRefused: it has not ended."""
+    if not _change_where(conn, name, Stored.disabled_at.is_not(None), disabled_at=None):
+        _demand(conn, name)
+        raise InputRefused(say("The account {name} has not ended.", name=name))
 
 
 def every(conn: Connection) -> list[Account]:
@@ -128,6 +147,26 @@ def every(conn: Connection) -> list[Account]:
     for row in conn.execute(select(AccountEvent.account_id, AccountEvent.event_id)):
         events.setdefault(row.account_id, set()).add(row.event_id)
     return [_account(row, events.get(row.id, ())) for row in conn.execute(select(Stored).order_by(Stored.name))]
+
+
+def search(conn: Connection, text: str, most: int) -> list[Account]:
+    """The first accounts by name whose name, or an event's slug, has `text` in it."""
+    query = select(Stored).order_by(Stored.name).limit(most)
+    if text:
+        mine = select(AccountEvent.account_id).join(Event, Event.id == AccountEvent.event_id)
+        belongs = Stored.id.in_(mine.where(Event.slug.contains(text.lower(), autoescape=True)))
+        query = query.where(or_(func.lower(Stored.name).contains(text.lower(), autoescape=True), belongs))
+    return [_with_events(conn, row) for row in conn.execute(query).all()]
+
+
+def has_team(conn: Connection) -> bool:
+    """Whether there is an account of a team."""
+    return conn.execute(select(Stored.id).where(Stored.role == Role.TEAM).limit(1)).first() is not None
+
+
+def known_names(conn: Connection, names: Iterable[str]) -> set[str]:
+    """Those of the names that are taken."""
+    return set(conn.execute(select(Stored.name).where(Stored.name.in_(list(names)))).scalars())
 
 
 def load(conn: Connection, account_id: int) -> Account | None:
@@ -143,7 +182,10 @@ def verify(conn: Connection, name: str, password: str) -> Account | None:
     account = None if row is None else _with_events(conn, row)
     conn.rollback()  # a reader that stays for a tenth of a second holds up a rollback journal's writers
     try:
-        _hasher.verify(_nobody() if row is None else row.password_hash, password[: PASSWORD_MAX + 1])
+        has_password = row is not None and row.password_hash != UNUSABLE
+        _hasher.verify(
+            row.password_hash if row is not None and has_password else _nobody(), password[: PASSWORD_MAX + 1]
+        )
     except (VerificationError, InvalidHashError):
         return None
     return account
@@ -210,8 +252,14 @@ def _digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def _change(conn: Connection, name: str, **values: object) -> None:
-    if not conn.execute(update(Stored).where(Stored.name == name).values(**values)).rowcount:
+def _change_where(conn: Connection, name: str, where: ColumnElement[bool], **values: object) -> bool:
+    """Change the account where the condition holds, and end its sessions; whether it did."""
+    change = update(Stored).where(Stored.name == name, where)
+    return conn.execute(change.values(session_salt=secrets.token_hex(16), **values)).rowcount > 0
+
+
+def _demand(conn: Connection, name: str) -> None:
+    if conn.execute(select(Stored.id).where(Stored.name == name)).first() is None:
         raise NotThere(say("There is no account called {name}.", name=name))
 
 

@@ -15,16 +15,16 @@ from enum import StrEnum
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, insert, literal, null, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, func, insert, null, or_, select, update
 
 from resultsq.clock import Clock
 from resultsq.domain.errors import HeadMoved, InputRefused, NotThere
 from resultsq.domain.filter import Filter
 from resultsq.domain.submission import State
 from resultsq.domain.words import say
-from resultsq.store import listing, outbox
+from resultsq.store import audit, listing, outbox
 from resultsq.store.session import Database
-from resultsq.store.tables import Action, Audit, AuditSubmission, Event, Hold, Submission
+from resultsq.store.tables import Action, Event, Hold, Submission
 
 PIECE = 500
 """Most submissions in one transaction."""
@@ -141,7 +141,7 @@ def advance(conn: Connection, now: datetime, action: str, most: int = PIECE) -> 
     seqs, last = _piece(conn, now, row, most)
     changed = _WORK[Verb(row.verb)](conn, now, row, seqs) if seqs else []
     if row.audit_id is not None:
-        _name(conn, row.audit_id, changed)
+        audit.name(conn, row.audit_id, Submission.seq.in_(changed))
     done = row.done + len(changed)
     skipped = row.skipped + row.done + len(seqs) - done
     # what came to fit the filter since it was counted is done too
@@ -151,7 +151,7 @@ def advance(conn: Connection, now: datetime, action: str, most: int = PIECE) -> 
     if over:
         facts |= {"ended_at": now, "skipped": total - done}
         if total > done:
-            _note(conn, now, row.who, f"{row.verb} skipped", {"action": action}, total - done, "")
+            audit.note(conn, now, row.who, f"{row.verb} skipped", {"action": action}, total - done, "")
     conn.execute(update(Action).where(Action.id == action).values(**facts))
     return not over
 
@@ -184,7 +184,7 @@ def cancel(conn: Connection, now: datetime, action: str, who: str) -> None:
         raise NotThere(say("There is no such action here."))
     if row.ended_at is None:
         conn.execute(update(Action).where(Action.id == action).values(cancelled=True, ended_at=now))
-        _note(conn, now, who, "cancel", {"action": action}, row.total - row.done - row.skipped, "")
+        audit.note(conn, now, who, "cancel", {"action": action}, row.total - row.done - row.skipped, "")
 
 
 def progress(conn: Connection, action: str) -> Progress | None:
@@ -204,8 +204,8 @@ _PROGRESS = select(*(getattr(Action, name) for name in Progress.__slots__))
 def publish_over(conn: Connection, now: datetime, who: str, submission: str, reason: str) -> outbox.Accepted:
     """`outbox.publish_over`, with its line in the audit."""
     decided = outbox.publish_over(conn, now, submission)
-    line = _note(conn, now, who, "publish over", {"ids": [submission]}, 1, reason)
-    _name(conn, line, conn.execute(select(Submission.seq).where(Submission.id == submission)).scalars().all())
+    line = audit.note(conn, now, who, "publish over", {"ids": [submission]}, 1, reason)
+    audit.name(conn, line, Submission.id == submission)
     return decided
 
 
@@ -222,7 +222,7 @@ def place_hold(
     conn.execute(update(Hold).where(Hold.released_at.is_(None), *same).values(released_at=now, released_by=who))
     values = {"scope": scope, "event_id": event_id, "reason": reason, "placed_by": who, "placed_at": now}
     hold = conn.execute(insert(Hold).values(**values, release_at=release_at).returning(Hold.id)).scalar_one()
-    _note(conn, now, who, Verb.HOLD, target, 1, reason)
+    audit.note(conn, now, who, Verb.HOLD, target, 1, reason)
     return hold
 
 
@@ -241,7 +241,7 @@ def release_hold(conn: Connection, now: datetime, who: str, hold: int, reason: s
     if row.scope == "submission":
         target = {"hold": hold}
         return _start(conn, now, who, Verb.RELEASE, target, reason, _extent(conn, target))
-    _note(conn, now, who, Verb.RELEASE, _scope(conn, row.event_id)[1], 1, reason)
+    audit.note(conn, now, who, Verb.RELEASE, _scope(conn, row.event_id)[1], 1, reason)
     return None
 
 
@@ -365,7 +365,7 @@ def _start(
     extent: tuple[int, int, int],
 ) -> str:
     action, (total, first, last) = str(uuid.uuid4()), extent
-    line = _note(conn, now, who, verb, {**target, "of": action}, total, reason)
+    line = audit.note(conn, now, who, verb, {**target, "of": action}, total, reason)
     values = {"id": action, "verb": verb, "target": target, "reason": reason, "who": who, "total": total}
     values |= {"started_at": now, "last_seq": first - 1, "until_seq": last, "audit_id": line}
     conn.execute(insert(Action), values)
@@ -377,17 +377,6 @@ def _scope(conn: Connection, event_id: int | None) -> tuple[str, dict[str, Any]]
         return "destination", {"scope": "destination"}
     slug = conn.execute(select(Event.slug).where(Event.id == event_id)).scalar_one()
     return "event", {"scope": "event", "event": slug}
-
-
-def _note(conn: Connection, now: datetime, who: str, action: str, target: dict[str, Any], many: int, why: str) -> int:
-    values = {"at": now, "who": who, "action": action, "target": target, "count": many, "reason": why}
-    return conn.execute(insert(Audit).values(**values).returning(Audit.id)).scalar_one()
-
-
-def _name(conn: Connection, line: int, seqs: Sequence[int]) -> None:
-    """Say to which submissions this line of the audit was done, so that each can tell it without a search."""
-    these = select(literal(line), Submission.seq).where(Submission.seq.in_(seqs))
-    conn.execute(insert(AuditSubmission).from_select(["audit_id", "seq"], these))
 
 
 # how a piece is done, and to which it was

@@ -1,5 +1,6 @@
 """The events that may submit here."""
 
+import difflib
 import re
 import zoneinfo
 from collections.abc import Iterable, Mapping
@@ -7,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, or_, select, update
 
 from resultsq.domain.errors import InputRefused, NotThere
 from resultsq.domain.words import say
@@ -50,25 +51,62 @@ def import_rows(
     :raises InputRefused: a row cannot be taken; the message names its line. Then none is added."""
     known = set(conn.execute(select(Event.slug)).scalars())
     added = skipped = 0
+    for one in check_rows(rows, default_zone):
+        if one.slug in known:
+            skipped += 1
+            continue
+        _insert(conn, now, one.slug, one.name, one.time_zone, one.country)
+        known.add(one.slug)
+        added += 1
+    return added, skipped
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """An event of a list."""
+
+    slug: str
+    name: str
+    time_zone: str
+    country: str
+
+
+def check_rows(rows: Iterable[Mapping[str, str]], default_zone: str) -> list[NewEvent]:
+    """The events of a list, whether they are known or not.
+
+    :raises InputRefused: as `import_rows`."""
+    found = []
     for line, row in enumerate(rows, start=2):
         strange = {str(key) for key in row} - _COLUMNS
         if strange or not {"slug", "name"} <= row.keys():
             raise InputRefused(
-                say("The file's first line must be `slug,name`, with `timezone` and `country` if you like.")
+                say("The list's first line must be `slug,name`, with `timezone` and `country` if you like.")
             )
-        slug, name = (row["slug"] or "").strip(), (row["name"] or "").strip()
-        zone, country = (row.get("timezone") or "").strip() or default_zone, (row.get("country") or "").strip()
-        if slug in known:
-            skipped += 1
-            continue
+        one = NewEvent(
+            (row["slug"] or "").strip(),
+            (row["name"] or "").strip(),
+            (row.get("timezone") or "").strip() or default_zone,
+            (row.get("country") or "").strip(),
+        )
         try:
-            _check(slug, name, zone, country)
+            _check(one.slug, one.name, one.time_zone, one.country)
         except InputRefused as refused:
             raise InputRefused(say("Line {line}: {refused} No event was added.", line=line, refused=refused)) from None
-        _insert(conn, now, slug, name, zone, country)
-        known.add(slug)
-        added += 1
-    return added, skipped
+        found.append(one)
+    return found
+
+
+def change(conn: Connection, slug: str, name: str, time_zone: str, country: str) -> EventRow:
+    """Another name, time zone or country; what the event was before.
+
+    :raises NotThere: there is no such event.
+    :raises InputRefused: the name, the time zone or the country cannot be taken."""
+    before = find(conn, slug)
+    if before is None:
+        raise NotThere(say("There is no event called {slug} here.", slug=slug))
+    _check(slug, name, time_zone, country)
+    conn.execute(update(Event).where(Event.id == before.id).values(name=name, time_zone=time_zone, country=country))
+    return before
 
 
 def find(conn: Connection, slug: str) -> EventRow | None:
@@ -80,6 +118,22 @@ def find(conn: Connection, slug: str) -> EventRow | None:
 def every(conn: Connection) -> list[EventRow]:
     """All events, by slug."""
     return [_event(row) for row in conn.execute(_SELECT.order_by(Event.slug))]
+
+
+def search(conn: Connection, text: str, most: int) -> list[EventRow]:
+    """The first events by slug whose slug or name has `text` in it."""
+    query = _SELECT.order_by(Event.slug).limit(most)
+    if text:
+        part = text.lower()
+        named = func.lower(Event.name).contains(part, autoescape=True)
+        query = query.where(or_(Event.slug.contains(part, autoescape=True), named))
+    return [_event(row) for row in conn.execute(query)]
+
+
+def like(conn: Connection, slug: str, most: int = 3) -> list[str]:
+    """Slugs that somebody may have meant who wrote `slug`: the nearest first."""
+    known = list(conn.execute(select(Event.slug)).scalars())
+    return difflib.get_close_matches(slug.lower(), known, most, cutoff=0.5)
 
 
 def show_results(conn: Connection, event_id: int, shown: bool) -> None:

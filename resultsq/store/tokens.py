@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, or_, select, update
 
 from resultsq.domain.errors import InputRefused, NotThere
 from resultsq.domain.role import Role
@@ -43,7 +43,14 @@ class Issued:
 
 
 def issue(conn: Connection, now: datetime, label: str, role: Role, event_id: int | None = None) -> str:
-    """A new token. It is returned here and nowhere else, ever.
+    """A new token, as `issue_numbered`."""
+    return issue_numbered(conn, now, label, role, event_id)[0]
+
+
+def issue_numbered(
+    conn: Connection, now: datetime, label: str, role: Role, event_id: int | None = None
+) -> tuple[str, int]:
+    """A new token and its number in the list. The token is returned here and nowhere else, ever.
 
     :raises InputRefused: a team's token without an event, another role's with one, or a label of no use."""
     if (role is Role.TEAM) != (event_id is not None):
@@ -52,8 +59,7 @@ def issue(conn: Connection, now: datetime, label: str, role: Role, event_id: int
         raise InputRefused(say("A token's label has 1 to 100 characters."))
     token = PREFIX + secrets.token_urlsafe(32)
     values = {"hash": digest(token), "label": label, "role": role, "event_id": event_id, "created_at": now}
-    conn.execute(insert(ApiToken), values)
-    return token
+    return token, conn.execute(insert(ApiToken).values(**values).returning(ApiToken.id)).scalar_one()
 
 
 def digest(token: str) -> str:
@@ -80,6 +86,16 @@ def revoke(conn: Connection, now: datetime, token_id: int) -> None:
 def every(conn: Connection) -> list[Issued]:
     """All tokens ever issued, oldest first."""
     return [Issued(_bearer(row), row.created_at, row.revoked_at) for row in conn.execute(_SELECT.order_by(ApiToken.id))]
+
+
+def search(conn: Connection, text: str, most: int) -> list[Issued]:
+    """The newest tokens whose label or event has `text` in it; those that are good come first."""
+    query = _SELECT.order_by(ApiToken.revoked_at.is_not(None), ApiToken.id.desc()).limit(most)
+    if text:
+        part = text.lower()
+        label = func.lower(ApiToken.label).contains(part, autoescape=True)
+        query = query.where(or_(label, Event.slug.contains(part, autoescape=True)))
+    return [Issued(_bearer(row), row.created_at, row.revoked_at) for row in conn.execute(query)]
 
 
 _SELECT = select(

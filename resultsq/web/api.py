@@ -7,6 +7,7 @@ from typing import Literal, cast
 
 from flask import Blueprint, Response, current_app, g, json, request
 
+from resultsq.app import submissions
 from resultsq.domain.errors import NotThere
 from resultsq.domain.problem import Problem
 from resultsq.domain.role import Role
@@ -14,7 +15,7 @@ from resultsq.domain.submission import State
 from resultsq.domain.words import say
 from resultsq.kinds.results.check import report
 from resultsq.kinds.results.volunteers import read_volunteers
-from resultsq.store import events, outbox, queries
+from resultsq.store import events, queries
 from resultsq.store.queries import LinkView, SubmissionView
 from resultsq.store.tokens import Bearer
 from resultsq.web import intake
@@ -63,10 +64,10 @@ def look(submission: str) -> Response:
 @rule.bearer(Role.TEAM)
 def withdraw(submission: str) -> Response:
     """Take back what the master cannot have; a published one can only be corrected."""
-    held = node()
+    held, who = node(), bearer().who
     found = _mine(submission)
     now = held.clock.now()
-    withdrawn = held.database.write(lambda conn: outbox.withdraw(conn, now, found.id))
+    withdrawn = held.database.write(lambda conn: submissions.withdraw(conn, now, who, found.id))
     held.bell.ring()  # an older version may be the one to go now
     return _view(found, withdrawn.state)
 

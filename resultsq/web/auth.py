@@ -21,6 +21,7 @@ from flask_login import LoginManager, UserMixin, current_user, login_user, logou
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.exceptions import BadRequest, TooManyRequests
 
+from resultsq.app import people
 from resultsq.domain.errors import NotAllowed
 from resultsq.domain.role import Role
 from resultsq.domain.words import say
@@ -193,7 +194,8 @@ def log_out() -> None:
 def log_out_elsewhere() -> None:
     """End every session of this person but this browser's."""
     who, held = me(), node()
-    held.database.write(lambda conn: accounts.end_sessions(conn, who.name))
+    now = held.clock.now()
+    held.database.write(lambda conn: people.end_sessions(conn, now, who.name, who.name))
     with held.database.read() as conn:
         found = accounts.load(conn, who.id)
     if found is not None:

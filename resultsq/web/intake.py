@@ -14,6 +14,7 @@ from typing import Annotated
 from pydantic import Field, TypeAdapter, ValidationError
 from sqlalchemy import Connection
 
+from resultsq.app import submissions
 from resultsq.domain.errors import SheetRefused
 from resultsq.domain.problem import Problem, Severity, Where
 from resultsq.domain.sheet import Finisher, Rows, Volunteer, parse, rows_of
@@ -148,7 +149,7 @@ def submit(
         files=sent.files,
         request_id=request_id,
     )
-    accepted = held.database.write(lambda conn: outbox.accept(conn, now, entry), "accept")
+    accepted = held.database.write(lambda conn: submissions.accept(conn, now, entry), "accept")
     if accepted.created:
         held.bell.ring()
     return accepted

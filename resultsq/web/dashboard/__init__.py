@@ -10,9 +10,13 @@ records.py   errors in groups, and the audit
 act.py       what changes something: actions, holds, a conflict's end
 reports.py   the report of an outage
 people.py    accounts
+events.py    events
+tokens.py    tokens of programs
+lists.py     lists that an admin brings as CSV, and QR codes
+welcome.py   the first steps of a new node
 """
 
-from resultsq.web.dashboard import act, browse, overview, people, records, reports
+from resultsq.web.dashboard import act, browse, events, overview, people, records, reports, tokens, welcome
 from resultsq.web.dashboard.frame import blueprint
 
-__all__ = ["act", "blueprint", "browse", "overview", "people", "records", "reports"]
+__all__ = ["act", "blueprint", "browse", "events", "overview", "people", "records", "reports", "tokens", "welcome"]

@@ -1,11 +1,12 @@
 """What all pages of the dashboard share: the blueprint, times in the node's zone, words, and who may act."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import cast
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_datetime
-from flask import Blueprint, current_app, render_template
+from flask import Blueprint, current_app, render_template, request
 from flask.blueprints import BlueprintSetupState
 from flask_babel import get_locale
 from flask_babel import gettext as _
@@ -87,6 +88,17 @@ def page(template: str, **values: object) -> str:
         TONES=STATE_TONES,
         **values,
     )
+
+
+def confirm(
+    title: str, meaning: str, action: str, button: str, back: str, fields: Sequence[tuple[str, str]] = ()
+) -> str:
+    """The question before something is done: as a dialog where a script asks, else as a page.
+
+    :param action: where the answer yes is posted, with `fields`
+    :param back: where "Cancel" leads"""
+    template = "_confirm.html" if "HX-Request" in request.headers else "confirm.html"
+    return page(template, title=title, meaning=meaning, action=action, button=button, back=back, fields=fields)
 
 
 # as people read it

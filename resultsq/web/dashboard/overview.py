@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 from functools import partial
 from itertools import pairwise
 
-from flask import Response, request
+from flask import Response, redirect, request, url_for
 from flask_babel import get_locale
 from markupsafe import Markup
 from sqlalchemy import Connection
+from werkzeug.wrappers import Response as Answer
 
 from resultsq.domain.delays import Delays
 from resultsq.domain.role import Role
@@ -21,7 +22,8 @@ from resultsq.store.board import OutageView, Point, Pulse, Shape, Span
 from resultsq.store.figures import SETTLED
 from resultsq.web.auth import rule
 from resultsq.web.dashboard import banner, chart
-from resultsq.web.dashboard.frame import blueprint, now, page, shared, zone
+from resultsq.web.dashboard.frame import blueprint, may_manage, now, page, shared, zone
+from resultsq.web.dashboard.welcome import is_new
 from resultsq.web.node import node
 
 PULSE_S = 1.5
@@ -63,8 +65,13 @@ class Rendered:
 
 @blueprint.get("")
 @rule(Role.VIEWER)
-def overview() -> str:
-    """Does anything need a human?"""
+def overview() -> str | Answer:
+    """Does anything need a human? A new node shows its admin the first steps instead."""
+    if may_manage():
+        with node().database.read() as conn:
+            new = is_new(conn)
+        if new:
+            return redirect(url_for("dashboard.welcome"))
     span = _span()
     return page("overview.html", span=span, spans=Span, live=Markup(live_part("overview", span)[0].html))  # noqa: S704 - a template made it
 

@@ -1,23 +1,63 @@
-"""Accounts: who may log in, a one-time link for a new password, and an end to an account."""
+"""Accounts: find, add, import and end them, and hand out links with which their owners choose a password."""
 
 from flask import flash, redirect, request, url_for
 from flask_babel import gettext as _
+from flask_babel import ngettext
 from werkzeug.wrappers import Response as Answer
 
 from resultsq.address import public_address
-from resultsq.domain.errors import Conflicting
+from resultsq.app import people as use_cases
+from resultsq.domain.errors import Conflicting, InputRefused, NotThere
 from resultsq.domain.role import Role
 from resultsq.store import accounts, events
 from resultsq.web.auth import me, rule
-from resultsq.web.dashboard.frame import blueprint, must_be_writable, now, page
+from resultsq.web.dashboard.frame import blueprint, confirm, must_be_writable, now, page
+from resultsq.web.dashboard.lists import Draft, asked_list, qr_code
 from resultsq.web.node import node
+
+SHOWN = 100
 
 
 @blueprint.get("/people")
 @rule(Role.ADMIN)
 def people() -> str:
-    """All accounts."""
+    """The accounts that fit a search."""
     return _people()
+
+
+@blueprint.post("/people")
+@rule(Role.ADMIN)
+def add_account() -> str | tuple[str, int]:
+    """Add an account, and show the link with which its owner chooses a password."""
+    must_be_writable()
+    form, at, who = request.form, now(), me().name
+    name, slugs = form.get("name", "").strip(), form.get("events", "").split()
+    try:
+        role = use_cases.role_of(form.get("role", ""))
+        secret = node().database.write(lambda conn: use_cases.invite(conn, at, who, name, role, slugs))
+    except (InputRefused, NotThere) as refused:
+        return _people(refused=str(refused)), 422
+    return _people(links=[(name, _link(secret))])
+
+
+@blueprint.post("/people/import")
+@rule(Role.ADMIN)
+def import_accounts() -> str | tuple[str, int]:
+    """Show what a list would add, then add it: each new account's link is shown once."""
+    must_be_writable()
+    at, who = now(), me().name
+    try:
+        text = asked_list()
+        given = use_cases.people_of(use_cases.rows_of(text.encode()))
+        if "sure" not in request.form:
+            with node().database.read() as conn:
+                known = accounts.known_names(conn, [one.name for one in given])
+            lines = [(one.name, one.role.value, " ".join(one.events), one.name in known) for one in given]
+            return _people(draft=Draft(text, lines, new=sum(not line[-1] for line in lines)))
+        made = node().database.write(lambda conn: use_cases.import_accounts(conn, at, who, given))
+    except (InputRefused, NotThere) as refused:
+        return _people(import_refused=str(refused)), 422
+    return _people(links=[(name, _link(secret)) for name, secret in made])
 
 
 @blueprint.post("/people/link")
@@ -25,12 +65,25 @@ def people() -> str:
 def password_link() -> str:
     """A one-time link for a new password: shown once, and to nobody else."""
     must_be_writable()
-    name, at = request.form.get("name", ""), now()
+    name, at, who = request.form.get("name", ""), now(), me().name
+    secret = node().database.write(lambda conn: use_cases.make_password_link(conn, at, who, name))
+    return _people(links=[(name, _link(secret))])
 
-    secret = node().database.write(lambda conn: accounts.make_password_link(conn, at, name))
-    # not from the request: its Host is the caller's word, and this link is worth an account
-    link = f"{public_address(node().settings)}{url_for('form.password', secret=secret)}"
-    return _people(link_for=name, link=link)
+
+@blueprint.post("/people/ask")
+@rule(Role.ADMIN)
+def ask_disable() -> str:
+    """The question before an account ends."""
+    must_be_writable()
+    name = request.form.get("name", "")
+    return confirm(
+        _("End the account %(name)s?", name=name),
+        _("It is logged out on every device and cannot log in again. What it did stays. You can restore it."),
+        url_for("dashboard.disable"),
+        _("End this account"),
+        url_for("dashboard.people"),
+        [("name", name)],
+    )
 
 
 @blueprint.post("/people/disable")
@@ -38,16 +91,47 @@ def password_link() -> str:
 def disable() -> Answer:
     """Nobody logs in with it any more; what it did stays."""
     must_be_writable()
-    name, at = request.form.get("name", ""), now()
-    if name == me().name:
+    name, at, who = request.form.get("name", ""), now(), me().name
+    if name == who:
         raise Conflicting(_("You cannot end your own account. Ask another admin."))
-    node().database.write(lambda conn: accounts.disable(conn, at, name))
-    flash(_("%(name)s can no longer log in.", name=name), "success")
+    node().database.write(lambda conn: use_cases.end_account(conn, at, who, name))
+    flash(_("%(name)s can no longer log in. You can restore the account in the list.", name=name), "success")
     return redirect(url_for("dashboard.people"), 303)
 
 
-def _people(**values: object) -> str:
+@blueprint.post("/people/restore")
+@rule(Role.ADMIN)
+def restore() -> Answer:
+    """Undo the end of an account."""
+    must_be_writable()
+    name, at, who = request.form.get("name", ""), now(), me().name
+    node().database.write(lambda conn: use_cases.restore_account(conn, at, who, name))
+    flash(_("%(name)s can log in again, with the password that it had.", name=name), "success")
+    return redirect(url_for("dashboard.people"), 303)
+
+
+def _people(links: list[tuple[str, str]] | None = None, **values: object) -> str:
+    text = request.args.get("q", "").strip()
     with node().database.read() as conn:
-        found = accounts.every(conn)
+        found = accounts.search(conn, text, SHOWN + 1)
         slugs = {event.id: event.slug for event in events.every(conn)}
-    return page("people.html", found=found, slugs=slugs, myself=me().name, **values)
+    shown = [(name, link, qr_code(link)) for name, link in links or []]
+    if links:
+        flash(ngettext("%(num)s link was made.", "%(num)s links were made.", len(links)), "success")
+    return page(
+        "people.html",
+        found=found[:SHOWN],
+        more=len(found) > SHOWN,
+        q=text,
+        slugs=slugs,
+        roles=list(Role),
+        myself=me().name,
+        links=shown,
+        given=request.form,
+        **values,
+    )
+
+
+def _link(secret: str) -> str:
+    # not from the request: its Host is the caller's word, and this link is worth an account
+    return f"{public_address(node().settings)}{url_for('form.password', secret=secret)}"

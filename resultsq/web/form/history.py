@@ -9,10 +9,10 @@ from flask_babel import gettext as _
 from werkzeug.http import dump_options_header
 from werkzeug.wrappers import Response as Answer
 
+from resultsq.app import people
 from resultsq.domain.errors import NotThere
 from resultsq.domain.role import Role
 from resultsq.domain.sheet import parse
-from resultsq.store import events as stored_events
 from resultsq.store import queries, versions
 from resultsq.web.auth import me, rule
 from resultsq.web.form.frame import blueprint, events_of, my_event, my_submission
@@ -63,7 +63,8 @@ def set_public(slug: str) -> Answer:
     with held.database.read() as conn:
         event = my_event(conn, slug)
     shown = request.form.get("shown") == "yes"
-    held.database.write(lambda conn: stored_events.show_results(conn, event.id, shown))
+    now, who = held.clock.now(), me().name
+    held.database.write(lambda conn: people.show_results(conn, now, who, slug, event.id, shown))
     flash(
         _("Provisional results are public.") if shown else _("Provisional results are not shown any more."), "success"
     )

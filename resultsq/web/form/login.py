@@ -5,6 +5,7 @@ from flask_babel import gettext as _
 from werkzeug.exceptions import TooManyRequests
 from werkzeug.wrappers import Response as Answer
 
+from resultsq.app import people
 from resultsq.domain.errors import InputRefused
 from resultsq.domain.role import Role
 from resultsq.store import accounts
@@ -92,7 +93,7 @@ def set_password(secret: str) -> Answer:
     try:
         hashed = accounts.hash_password(chosen)
         now = held.clock.now()
-        name = held.database.write(lambda conn: accounts.use_password_link(conn, now, secret, hashed))
+        name = held.database.write(lambda conn: people.use_password_link(conn, now, secret, hashed))
     except InputRefused as refusal:
         return _password_page(422, secret, str(refusal))
     with held.database.read() as conn:

@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
@@ -12,13 +12,15 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response as Answer
 
+from resultsq.app import submissions
+from resultsq.app.submissions import Decision
 from resultsq.domain.errors import Conflicting
 from resultsq.domain.link import LinkState
 from resultsq.domain.role import Role
 from resultsq.domain.sheet import Finisher, Sheet, parse
 from resultsq.domain.submission import WAITING, State
 from resultsq.kinds.results.join import Work
-from resultsq.store import outbox, queries, versions
+from resultsq.store import queries, versions
 from resultsq.store.drafts import DraftMoved
 from resultsq.store.queries import SubmissionView
 from resultsq.web.auth import me, rule
@@ -191,30 +193,32 @@ def _different(ours: Iterable[Finisher], theirs: Iterable[Finisher]) -> Iterable
 @rule(Role.TEAM)
 def publish_over(submission: str) -> Answer:
     """The team has looked at both sheets, and its own is the right one."""
-    return _decide(submission, outbox.publish_over, _("Your results are published over the other sheet."))
+    return _decide(submission, submissions.publish_over, _("Your results are published over the other sheet."))
 
 
 @blueprint.post("/submissions/<submission>/withdraw")
 @rule(Role.TEAM)
 def withdraw(submission: str) -> Answer:
     """Take back what the master cannot have."""
-    return _decide(submission, outbox.withdraw, _("These results are withdrawn. They will not be published."))
+    return _decide(submission, submissions.withdraw, _("These results are withdrawn. They will not be published."))
 
 
 @blueprint.post("/submissions/<submission>/restore")
 @rule(Role.TEAM)
 def restore(submission: str) -> Answer:
     """Take a withdrawal back."""
-    return _decide(submission, outbox.undo_withdrawal, _("The withdrawal is undone: these results are as they were."))
+    return _decide(
+        submission, submissions.undo_withdrawal, _("The withdrawal is undone: these results are as they were.")
+    )
 
 
-def _decide(submission: str, act: Callable[..., outbox.Accepted], said: str) -> Answer:
-    held = node()
+def _decide(submission: str, act: Decision, said: str) -> Answer:
+    held, who = node(), me().name
     with held.database.read() as conn:
         found, _event = my_submission(conn, submission)
     now = held.clock.now()
     try:
-        held.database.write(lambda conn: act(conn, now, found.id))
+        held.database.write(lambda conn: act(conn, now, who, found.id))
     except Conflicting as refusal:
         flash(str(refusal), "danger")
     else:

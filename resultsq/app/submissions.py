@@ -1,0 +1,53 @@
+"""What a team does with its submissions, each change with its line of the audit.
+
+Every function works inside the caller's transaction. `who` is the person or program that asks, as the audit names it.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from resultsq.store import audit, outbox, queries
+from resultsq.store.outbox import Accepted, Entry
+
+Decision = Callable[[Connection, datetime, str, str], Accepted]
+"""Takes connection, now, who and the submission's id."""
+
+
+def accept(conn: Connection, now: datetime, entry: Entry) -> Accepted:
+    """Store one version; see `outbox.accept` for what it raises. A correction is a change, and noted as one."""
+    accepted = outbox.accept(conn, now, entry)
+    if accepted.created and entry.if_match is not None:
+        audit.note_submission(conn, now, entry.submitted_by, "correct", accepted.id)
+    return accepted
+
+
+def withdraw(conn: Connection, now: datetime, who: str, submission: str) -> Accepted:
+    """Take back what the master cannot have; see `outbox.withdraw` for what it raises."""
+    return _noted(conn, now, who, "withdraw", submission, outbox.withdraw)
+
+
+def undo_withdrawal(conn: Connection, now: datetime, who: str, submission: str) -> Accepted:
+    """Put a withdrawn version back in the queue; see `outbox.undo_withdrawal` for what it raises."""
+    return _noted(conn, now, who, "undo", submission, outbox.undo_withdrawal)
+
+
+def publish_over(conn: Connection, now: datetime, who: str, submission: str) -> Accepted:
+    """Publish on top of what is there; see `outbox.publish_over` for what it raises."""
+    return _noted(conn, now, who, "publish over", submission, outbox.publish_over)
+
+
+def _noted(
+    conn: Connection,
+    now: datetime,
+    who: str,
+    action: str,
+    submission: str,
+    do: Callable[[Connection, datetime, str], Accepted],
+) -> Accepted:
+    before = queries.submission(conn, submission)
+    done = do(conn, now, submission)
+    if before is not None and done.state != before.state:  # a repeat changes nothing
+        audit.note_submission(conn, now, who, action, submission)
+    return done

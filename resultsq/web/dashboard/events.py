@@ -1,0 +1,113 @@
+"""Events: find, add, rename and import them."""
+
+from flask import flash, redirect, request, url_for
+from flask_babel import gettext as _
+from flask_babel import ngettext
+from werkzeug.wrappers import Response as Answer
+
+from resultsq.app import people as use_cases
+from resultsq.domain.errors import InputRefused, NotThere
+from resultsq.domain.role import Role
+from resultsq.store import events as stored
+from resultsq.web.auth import me, rule
+from resultsq.web.dashboard.frame import blueprint, must_be_writable, now, page
+from resultsq.web.dashboard.lists import Draft, asked_list
+from resultsq.web.node import node
+
+SHOWN = 100
+
+
+@blueprint.get("/events")
+@rule(Role.ADMIN)
+def events() -> str:
+    """The events that fit a search."""
+    return _events()
+
+
+@blueprint.post("/events")
+@rule(Role.ADMIN)
+def add_event() -> Answer | tuple[str, int]:
+    """Add an event."""
+    must_be_writable()
+    slug, name, zone, country = _fields()
+    at, who = now(), me().name
+    try:
+        node().database.write(lambda conn: use_cases.add_event(conn, at, who, slug, name, zone, country))
+    except InputRefused as refused:
+        return _events(refused=str(refused)), 422
+    flash(_("%(name)s was added.", name=name), "success")
+    return redirect(url_for("dashboard.events"), 303)
+
+
+@blueprint.get("/events/<slug>")
+@rule(Role.ADMIN)
+def event(slug: str) -> str:
+    """An event, to be changed."""
+    return _event(slug)
+
+
+@blueprint.post("/events/<slug>")
+@rule(Role.ADMIN)
+def change_event(slug: str) -> Answer | tuple[str, int]:
+    """Give it another name, time zone or country."""
+    must_be_writable()
+    _slug, name, zone, country = _fields()
+    at, who = now(), me().name
+    try:
+        node().database.write(lambda conn: use_cases.change_event(conn, at, who, slug, name, zone, country))
+    except InputRefused as refused:
+        return _event(slug, refused=str(refused)), 422
+    flash(_("%(name)s was changed.", name=name), "success")
+    return redirect(url_for("dashboard.events", q=slug), 303)
+
+
+@blueprint.post("/events/import")
+@rule(Role.ADMIN)
+def import_events() -> Answer | str | tuple[str, int]:
+    """Show what a list would add, then add it."""
+    must_be_writable()
+    held, at, who = node(), now(), me().name
+    zone = held.settings.time_zone
+    try:
+        text = asked_list()
+        rows = use_cases.rows_of(text.encode())
+        if "sure" not in request.form:
+            with held.database.read() as conn:
+                known = {one.slug for one in stored.every(conn)}
+                stored.check_rows(rows, zone)
+            lines = [(row["slug"], row["name"], row.get("timezone") or zone, row["slug"] in known) for row in rows]
+            return _events(draft=Draft(text, lines, new=sum(not line[-1] for line in lines)))
+        added, _known = held.database.write(lambda conn: use_cases.import_events(conn, at, who, rows, zone))
+    except InputRefused as refused:
+        return _events(import_refused=str(refused)), 422
+    flash(ngettext("%(num)s event was added.", "%(num)s events were added.", added), "success")
+    return redirect(url_for("dashboard.events"), 303)
+
+
+def _fields() -> tuple[str, str, str, str]:
+    form = request.form
+    zone = form.get("timezone", "").strip() or node().settings.time_zone
+    return form.get("slug", "").strip(), form.get("name", "").strip(), zone, form.get("country", "").strip()
+
+
+def _events(**values: object) -> str:
+    text = request.args.get("q", "").strip()
+    with node().database.read() as conn:
+        found = stored.search(conn, text, SHOWN + 1)
+    return page(
+        "events.html",
+        found=found[:SHOWN],
+        more=len(found) > SHOWN,
+        q=text,
+        given=request.form,
+        default_zone=node().settings.time_zone,
+        **values,
+    )
+
+
+def _event(slug: str, **values: object) -> str:
+    with node().database.read() as conn:
+        found = stored.find(conn, slug)
+    if found is None:
+        raise NotThere(_("There is no event called %(slug)s here.", slug=slug))
+    return page("event.html", it=found, given=request.form, **values)

@@ -1,0 +1,77 @@
+"""Tokens that programs submit and ask with: issue them, and revoke them."""
+
+from flask import flash, redirect, request, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response as Answer
+
+from resultsq.app import people as use_cases
+from resultsq.domain.errors import InputRefused, NotThere
+from resultsq.domain.role import Role
+from resultsq.store import tokens as stored
+from resultsq.web.auth import me, rule
+from resultsq.web.dashboard.frame import blueprint, confirm, must_be_writable, now, page
+from resultsq.web.node import node
+
+SHOWN = 200
+
+
+@blueprint.get("/tokens")
+@rule(Role.ADMIN)
+def tokens() -> str:
+    """The tokens that fit a search, but not the tokens themselves."""
+    return _tokens()
+
+
+@blueprint.post("/tokens")
+@rule(Role.ADMIN)
+def issue_token() -> str | tuple[str, int]:
+    """A new token: shown once, and to nobody else."""
+    must_be_writable()
+    form, at, who = request.form, now(), me().name
+    slug, label = form.get("event", "").strip() or None, form.get("label", "").strip()
+    try:
+        role = use_cases.role_of(form.get("role", ""))
+        made = node().database.write(lambda conn: use_cases.issue_token(conn, at, who, role, slug, label or None))
+    except (InputRefused, NotThere) as refused:
+        return _tokens(refused=str(refused)), 422
+    return _tokens(made=made)
+
+
+@blueprint.post("/tokens/<int:number>/ask")
+@rule(Role.ADMIN)
+def ask_revoke(number: int) -> str:
+    """The question before a token is revoked."""
+    must_be_writable()
+    return confirm(
+        _("Revoke token %(n)s?", n=number),
+        _("Programs that use it are refused from now on. It cannot be undone: issue a new one instead."),
+        url_for("dashboard.revoke_token", number=number),
+        _("Revoke"),
+        url_for("dashboard.tokens"),
+    )
+
+
+@blueprint.post("/tokens/<int:number>/revoke")
+@rule(Role.ADMIN)
+def revoke_token(number: int) -> Answer:
+    """It is refused from now on."""
+    must_be_writable()
+    at, who = now(), me().name
+    node().database.write(lambda conn: use_cases.revoke_token(conn, at, who, number))
+    flash(_("Token %(n)s is revoked.", n=number), "success")
+    return redirect(url_for("dashboard.tokens"), 303)
+
+
+def _tokens(**values: object) -> str:
+    text = request.args.get("q", "").strip()
+    with node().database.read() as conn:
+        found = stored.search(conn, text, SHOWN + 1)
+    return page(
+        "tokens.html",
+        found=found[:SHOWN],
+        more=len(found) > SHOWN,
+        q=text,
+        roles=list(Role),
+        given=request.form,
+        **values,
+    )

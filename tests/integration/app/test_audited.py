@@ -1,0 +1,138 @@
+"""Whatever changes something leaves a line of the audit, in the same transaction, by whatever face it comes."""
+
+import ast
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, select
+
+from resultsq.app import people, submissions
+from resultsq.domain.errors import InputRefused, NotThere
+from resultsq.domain.role import Role
+from resultsq.store import accounts, tokens
+from resultsq.store.session import Database
+from resultsq.store.tables import Audit, AuditSubmission
+from tests.support.nodes import NOW, Node, accepted, rejected
+from tests.support.processes import ROOT
+
+HASHED = accounts.hash_password("wet hands")
+ONLY_BY_USE_CASES = {
+    "accounts": {"add", "disable", "enable", "set_password", "make_password_link", "use_password_link", "end_sessions"},
+    "events": {"add", "change", "import_rows", "show_results"},
+    "tokens": {"issue", "issue_numbered", "revoke"},
+    "outbox": {"accept", "withdraw", "undo_withdrawal", "publish_over"},
+}
+"""Module of the store → its functions that change something and write no audit themselves."""
+
+
+def lines(node: Node) -> list[tuple[str, str, dict[str, Any]]]:
+    with node.database.read() as conn:
+        return [(row.who, row.action, row.target) for row in conn.execute(select(Audit).order_by(Audit.id))]
+
+
+def do(node: Node, work: Callable[[Connection], Any]) -> Any:
+    return node.database.write(work)
+
+
+def test_each_change_of_events_accounts_and_tokens_is_in_the_audit(store: Database) -> None:
+    node, ann = Node(store), "ann"
+    do(node, lambda conn: people.add_event(conn, NOW, ann, "mill", "Mill Lane", "Europe/London"))
+    do(node, lambda conn: people.change_event(conn, NOW, ann, "mill", "Mill Road", "Europe/London"))
+    do(node, lambda conn: people.change_event(conn, NOW, ann, "mill", "Mill Road", "Europe/London"))  # changes nothing
+    rows = [{"slug": "oak", "name": "Three Oaks"}]
+    do(node, lambda conn: people.import_events(conn, NOW, ann, rows, "Europe/London"))
+    do(node, lambda conn: people.import_events(conn, NOW, ann, rows, "Europe/London"))  # all known
+    do(node, lambda conn: people.show_results(conn, NOW, ann, "bushy", node.events["bushy"], False))
+    do(node, lambda conn: people.add_account(conn, NOW, ann, "jo", HASHED, Role.TEAM, ["mill"]))
+    do(node, lambda conn: people.set_password(conn, NOW, ann, "jo", HASHED))
+    secret = do(node, lambda conn: people.make_password_link(conn, NOW, ann, "jo"))
+    do(node, lambda conn: people.use_password_link(conn, NOW, secret, HASHED))
+    do(node, lambda conn: people.end_sessions(conn, NOW, "jo", "jo"))
+    do(node, lambda conn: people.end_account(conn, NOW, ann, "jo"))
+    do(node, lambda conn: people.restore_account(conn, NOW, ann, "jo"))
+    token = do(node, lambda conn: people.issue_token(conn, NOW, ann, Role.TEAM, "mill"))
+    with node.database.read() as conn:
+        bearer = tokens.verify(conn, token)
+    assert bearer is not None
+    do(node, lambda conn: people.revoke_token(conn, NOW, ann, bearer.id))
+    found = lines(node)
+    assert [(who, action) for who, action, _ in found] == [
+        (ann, "add event"), (ann, "change event"), (ann, "import events"), (ann, "hide results"),
+        (ann, "add account"), (ann, "set password"), (ann, "make password link"), ("jo", "use password link"),
+        ("jo", "end sessions"), (ann, "end account"), (ann, "restore account"), (ann, "issue token"),
+        (ann, "revoke token"),
+    ]  # fmt: skip
+    assert found[1][2] == {"event": "mill", "name": "Mill Lane → Mill Road"}
+    assert not any(hidden in str(found) for hidden in (secret, token, HASHED))
+
+
+def test_nothing_is_in_the_audit_when_a_change_is_refused(store: Database) -> None:
+    node = Node(store)
+    do(node, lambda conn: people.add_account(conn, NOW, "ann", "jo", HASHED, Role.VIEWER))
+    do(node, lambda conn: people.end_account(conn, NOW, "ann", "jo"))
+    before = lines(node)
+    refused: list[Callable[[Connection], Any]] = [
+        lambda conn: people.add_event(conn, NOW, "ann", "No Slug", "x", "Europe/London"),
+        lambda conn: people.end_account(conn, NOW, "ann", "jo"),
+        lambda conn: people.set_password(conn, NOW, "ann", "jo", HASHED),
+        lambda conn: people.make_password_link(conn, NOW, "ann", "jo"),
+        lambda conn: people.restore_account(conn, NOW, "ann", "nobody"),
+        lambda conn: people.revoke_token(conn, NOW, "ann", 999),
+    ]
+    for work in refused:
+        with pytest.raises((InputRefused, NotThere)):
+            do(node, work)
+    assert lines(node) == before
+
+
+def test_what_a_team_does_to_its_submissions_is_in_the_audit_and_on_their_pages(store: Database) -> None:
+    node = Node(store)
+    first = do(node, lambda conn: submissions.accept(conn, NOW, node.entry(rows=3)))
+    second = do(node, lambda conn: submissions.accept(conn, NOW, node.entry(rows=4, if_match=first.id)))
+    do(node, lambda conn: submissions.withdraw(conn, NOW, "jo", second.id))
+    do(node, lambda conn: submissions.withdraw(conn, NOW, "jo", second.id))  # a repeat changes nothing
+    do(node, lambda conn: submissions.undo_withdrawal(conn, NOW, "jo", second.id))
+    node.probe()
+    node.try_one(rejected())
+    do(node, lambda conn: submissions.publish_over(conn, NOW, "jo", second.id))
+    assert [(who, action, target["ids"]) for who, action, target in lines(node)] == [
+        ("team", "correct", [second.id]),
+        ("jo", "withdraw", [second.id]),
+        ("jo", "undo", [second.id]),
+        ("jo", "publish over", [second.id]),
+    ]
+    with node.database.read() as conn:
+        named = conn.execute(select(AuditSubmission.seq)).scalars().all()
+    assert set(named) == {node.row(second.id).seq}
+    lease = node.claim_one()
+    node.settle(lease, accepted(lease))
+
+
+def test_no_face_changes_anything_behind_the_back_of_the_use_cases() -> None:
+    found = []
+    for path in sorted((ROOT / "resultsq").rglob("*.py")):
+        if path.relative_to(ROOT / "resultsq").parts[0] in (
+            "store",
+            "app",
+            "drill",
+        ):  # a drill makes a world of its own
+            continue
+        found += [f"{path.relative_to(ROOT)}: {name}" for name in _direct_changes(path)]
+    assert found == []
+
+
+def _direct_changes(path: Path) -> list[str]:
+    tree = ast.parse(path.read_bytes())
+    return [
+        f"{node.value.id}.{node.attr}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.attr in ONLY_BY_USE_CASES.get(node.value.id, ())
+    ]
+
+
+def test_the_search_for_changes_finds_one_where_there_is_one() -> None:
+    assert "outbox.accept" in _direct_changes(ROOT / "resultsq" / "app" / "submissions.py")

@@ -1,0 +1,155 @@
+"""Events, accounts and tokens in the browser: added, imported, changed, ended, restored, and audited."""
+
+import io
+import re
+from typing import Any
+
+import pytest
+from sqlalchemy import delete
+
+from resultsq.domain.role import Role
+from resultsq.store import accounts, tokens
+from resultsq.store.tables import Event
+from tests.integration.dashboard.conftest import PASSWORD, LogIn, Person
+from tests.support.nodes import Node
+
+
+@pytest.fixture
+def admin(log_in: LogIn) -> Person:
+    return log_in(Role.ADMIN)
+
+
+def _actions(admin: Person) -> str:
+    return admin.page("/admin/audit")
+
+
+def test_an_event_is_there_when_it_was_added_and_changed(sqlite_node: Node, admin: Person) -> None:
+    added = admin.post("/admin/events", slug="mill", name="Mill Lane", timezone="Europe/Berlin")
+    assert added.status_code == 303
+    assert "Europe/Berlin" in admin.page("/admin/events?q=mill")
+    assert admin.post("/admin/events/mill", name="Mill Road", timezone="Europe/Paris").status_code == 303
+    assert "Mill Road" in admin.page("/admin/events/mill")
+    assert "change event" in _actions(admin)
+    assert admin.get("/admin/events/nowhere").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"slug": "Mill Lane", "name": "x"}, "cannot be an event"),
+        ({"slug": "bushy", "name": "x"}, "already an event called bushy"),
+        ({"slug": "mill", "name": ""}, "needs a name"),
+        ({"slug": "mill", "name": "x", "timezone": "Mars/Base"}, "is no time zone"),
+    ],
+)
+def test_the_form_says_why_and_keeps_what_was_typed_when_an_event_is_refused(
+    admin: Person, fields: dict[str, str], said: str
+) -> None:
+    answer = admin.post("/admin/events", **fields)
+    assert answer.status_code == 422
+    assert said in answer.text
+    assert f'value="{fields["slug"]}"' in answer.text
+
+
+def test_a_list_is_shown_before_it_is_added(sqlite_node: Node, admin: Person) -> None:
+    text = "slug,name,timezone\nbushy,Bushy Park,Europe/London\nmill,Mill Lane,Europe/Berlin\n"
+    preview = admin.post("/admin/events/import", file=(io.BytesIO(text.encode()), "events.csv"))
+    assert "1 line is new and will be added." in preview.text
+    assert "is here already" in preview.text
+    assert "mill" not in admin.page("/admin/events?q=mill").partition("<tbody>")[2]
+    assert admin.post("/admin/events/import", csv=text, sure="yes").status_code == 303
+    assert "Mill Lane" in admin.page("/admin/events?q=mill")
+
+
+@pytest.mark.parametrize("path", ["/admin/events/import", "/admin/people/import"])
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "Choose a file, or paste the list."),
+        (b"\xff\xfe\x00", "not UTF-8"),
+        (b"slug,name\n", "no lines below its first"),
+        (b"wrong,columns\na,b\n", "first line must be"),
+        (b"slug,name\na,b,c\n", "Line 2 has more cells"),
+    ],
+)
+def test_nothing_is_added_when_a_list_is_no_list(admin: Person, path: str, content: bytes, said: str) -> None:
+    fields: dict[str, Any] = {"file": (io.BytesIO(content), "x.csv")} if content else {"csv": ""}
+    answer = admin.post(path, **fields)
+    assert answer.status_code == 422
+    assert said in answer.text
+
+
+def test_a_new_account_logs_in_with_the_password_that_its_link_takes(sqlite_node: Node, admin: Person) -> None:
+    answer = admin.post("/admin/people", name="jo", role="team", events="bushy richmond")
+    (secret,) = re.findall(r"http://127.0.0.1:8080/password/([\w-]{40,})", answer.text)
+    assert "<svg" in answer.text
+    with sqlite_node.database.read() as conn:
+        assert accounts.verify(conn, "jo", accounts.UNUSABLE) is None
+    admin.client.get("/login")
+    other = admin.client.application.test_client()
+    page = other.get(f"/password/{secret}").text
+    token = re.search(r'name="csrf_token" value="([^"]+)"', page)
+    assert token is not None
+    done = other.post(f"/password/{secret}", data={"password": "wet hands again", "csrf_token": token[1]})
+    assert done.status_code == 303
+    with sqlite_node.database.read() as conn:
+        assert accounts.verify(conn, "jo", "wet hands again") is not None
+    assert secret not in _actions(admin)
+
+
+def test_accounts_of_a_list_get_a_link_each(sqlite_node: Node, admin: Person) -> None:
+    text = "name,role,events\njo,team,bushy\nann,viewer,\n"
+    assert "2 lines are new" in admin.post("/admin/people/import", csv=text).text
+    made = admin.post("/admin/people/import", csv=text, sure="yes").text
+    assert len(set(re.findall(r"/password/[\w-]{40,}", made))) == 2
+    again = admin.post("/admin/people/import", csv=text, sure="yes")
+    assert again.status_code == 422
+    assert "Line 2: There is already an account called jo." in again.text
+
+
+def test_ending_an_account_asks_first_and_can_be_undone(sqlite_node: Node, admin: Person, log_in: LogIn) -> None:
+    viewer = log_in(Role.VIEWER)
+    name = f"viewer {sqlite_node.now:%H%M%S} False"
+    dialog = admin.post("/admin/people/ask", name=name)
+    assert f"End the account {name}?" in dialog.text
+    assert viewer.get("/admin").status_code == 200, "a question changes nothing"
+    assert admin.confirm(dialog).status_code == 303
+    assert viewer.get("/admin").location.startswith("/login")
+    assert admin.post("/admin/people/disable", name=name).status_code == 422, "it has ended already"
+    assert admin.post("/admin/people/restore", name=name).status_code == 303
+    with sqlite_node.database.read() as conn:
+        assert accounts.verify(conn, name, PASSWORD) is not None
+    assert {"end account", "restore account"} <= set(re.findall(r"(?:end|restore) account", _actions(admin)))
+
+
+def test_a_token_is_shown_once_and_refused_when_it_was_revoked(sqlite_node: Node, admin: Person) -> None:
+    made = admin.post("/admin/tokens", role="team", event="bushy", label="laptop")
+    (token,) = re.findall(r"rq_[\w-]{40,}", made.text)
+    assert token not in admin.page("/admin/tokens")
+    with sqlite_node.database.read() as conn:
+        found = tokens.verify(conn, token)
+    assert found is not None
+    assert admin.confirm(admin.post(f"/admin/tokens/{found.id}/ask")).status_code == 303
+    with sqlite_node.database.read() as conn:
+        assert tokens.verify(conn, token) is None
+    assert admin.post("/admin/tokens", role="team").status_code == 422
+    assert admin.post("/admin/tokens", role="king").status_code == 422
+
+
+def test_operators_manage_nobody(log_in: LogIn) -> None:
+    operator = log_in(Role.OPERATOR)
+    for path in ("/admin/events", "/admin/people", "/admin/tokens", "/admin/welcome"):
+        assert operator.get(path).status_code == 403
+        assert "Accounts" not in operator.page("/admin/holds")
+    for path in ("/admin/events", "/admin/people", "/admin/tokens", "/admin/people/disable"):
+        assert operator.post(path, name="x").status_code == 403
+
+
+def test_a_new_node_shows_its_admin_the_first_steps(sqlite_node: Node, admin: Person, log_in: LogIn) -> None:
+    assert "First steps" not in admin.page("/admin")
+    sqlite_node.database.write(lambda conn: conn.execute(delete(Event)))
+    assert admin.get("/admin").location == "/admin/welcome"
+    page = admin.page("/admin/welcome")
+    assert "Add your events" in page
+    assert "Only this machine can open that." in page
+    assert log_in(Role.VIEWER).get("/admin").status_code == 200
