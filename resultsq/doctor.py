@@ -24,7 +24,7 @@ from resultsq.domain.ports import ProbeAnswer, ReceiptPage
 from resultsq.domain.submission import State
 from resultsq.settings import Settings
 from resultsq.sqlite import wal_is_safe
-from resultsq.store import migrate, queries, workers
+from resultsq.store import migrate, queries, repairs, workers
 from resultsq.store.session import Database
 
 PATIENCE_S = 12.0
@@ -182,6 +182,15 @@ def _queue(patient: Patient) -> Told:
         )
 
 
+def _rows(patient: Patient) -> Told:
+    with patient.database.read() as conn:
+        damaged = list(repairs.damaged(conn))
+    for repair, count in damaged:
+        yield Level.BAD, f"{repair.sentence(count)} Nothing is lost: `resultsq doctor --mend` lets them go on."
+    if not damaged:
+        yield Level.OK, "Each version that waits will have its turn."
+
+
 def _link(patient: Patient) -> Told:
     with patient.database.read() as conn:
         link = queries.link(conn)
@@ -318,6 +327,7 @@ CHECKS: Mapping[str, Callable[[Patient], Told]] = {
     "disk": _disk,
     "workers": _workers,
     "queue": _queue,
+    "rows": _rows,
     "link": _link,
     "master": _master,
     "broker": _broker,

@@ -7,10 +7,10 @@ import click
 from rich.console import Console
 
 from resultsq import doctor as examination
-from resultsq.cli.node import Node, Overrides, as_json_option, show_json
+from resultsq.cli.node import Node, Overrides, as_json_option, show_json, who
 from resultsq.doctor import Finding, Level, Patient
 from resultsq.domain.submission import State
-from resultsq.store import migrate, queries
+from resultsq.store import migrate, queries, repairs
 
 _COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.BAD: "bold red"}
 
@@ -58,9 +58,10 @@ def status(overrides: Overrides, as_json: bool) -> None:
 @click.command()
 @click.option("--part", "parts", type=click.Choice(list(examination.CHECKS)), multiple=True,
               help="Look at this part alone; may be given again.")  # fmt: skip
+@click.option("--mend", is_flag=True, help="First mend the rows that an older version or a fault left damaged.")
 @as_json_option
 @click.pass_obj
-def doctor(overrides: Overrides, parts: tuple[str, ...], as_json: bool) -> None:
+def doctor(overrides: Overrides, parts: tuple[str, ...], mend: bool, as_json: bool) -> None:
     """Look at every part of the node and say what to do.
 
     Exit status 0 where results are taken and published; 1 where something is bad."""
@@ -69,6 +70,8 @@ def doctor(overrides: Overrides, parts: tuple[str, ...], as_json: bool) -> None:
     if (nowhere := migrate.no_node_in(database, data_dir)) is not None:  # nothing else can be looked at either
         findings = [Finding("store", Level.BAD, nowhere)]
     else:
+        for repair, count in repairs.mend(node.database, node.clock, who()) if mend else ():
+            click.echo(f"Mended: {repair.sentence(count)}", err=True)
         findings = examination.examine(Patient(node.settings, database, node.clock), parts=parts or None)
     if as_json:
         show_json([asdict(finding) for finding in findings])

@@ -64,6 +64,7 @@ def look_out(settings: Settings, database: Database, clock: Clock) -> None:
         link.refused_at,
         seen.refused_events,
         free,
+        seen.damaged,
     )
     holding = rules.raised(facts, limits, now)
     names = list(roads(settings))

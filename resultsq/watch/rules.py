@@ -16,6 +16,7 @@ class Rule(StrEnum):
     CONFLICT = "conflict"
     CREDENTIALS_REFUSED = "credentials-refused"
     DISK_LOW = "disk-low"
+    DAMAGED = "damaged"
     RECOVERED = "recovered"  # good news, told once an outage
 
 
@@ -41,6 +42,7 @@ class Facts:
     refused_since: datetime | None
     refused_events: int
     disk_free_bytes: int | None
+    damaged: int = 0
 
 
 _LINK = {
@@ -86,6 +88,11 @@ def raised(facts: Facts, limits: Limits, now: datetime) -> dict[str, str]:
         found[Rule.DISK_LOW] = (
             f"Only {facts.disk_free_bytes // 1_000_000} MB are free on this node's disk. When it is full no results "
             "can be accepted; free some room."
+        )
+    if facts.damaged:
+        found[Rule.DAMAGED] = (
+            f"{_many(facts.damaged)} would wait for ever after a fault of this product. Nothing is lost: "
+            "`resultsq doctor --mend` lets them go on."
         )
     return found
 

@@ -10,17 +10,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from resultsq.cli import COMMANDS, commands, main
 from resultsq.domain.role import Role
 from resultsq.store import accounts, tokens
 from resultsq.store.session import Database
-from resultsq.store.tables import Original, PasswordLink, Payload
+from resultsq.store.tables import Original, PasswordLink, Payload, Submission
+from tests.support.nodes import Node
 from tests.support.processes import ROOT, environment
 
 TIMES = b"""STARTOFEVENT,14/03/2026 09:00:00,junsd
@@ -443,7 +445,14 @@ def test_every_part_is_told_when_everything_is_down(run: Run, monkeypatch: pytes
     said = run("doctor", "--json")
     assert said.status == 1
     levels = {finding["part"]: finding["level"] for finding in json.loads(said.out)}
-    assert {part for part, level in levels.items() if level == "bad"} == {"store", "schema", "workers", "queue", "link"}
+    assert {part for part, level in levels.items() if level == "bad"} == {
+        "store",
+        "schema",
+        "workers",
+        "queue",
+        "rows",
+        "link",
+    }
     assert (levels["broker"], levels["master"]) == ("warn", "warn")
     assert "s3cret" not in said.out
 
@@ -469,6 +478,22 @@ def test_one_part_alone_is_told_when_it_is_named(node: Run) -> None:
     assert [finding["part"] for finding in json.loads(said.out)] == ["store"]
     assert said.status == 0
     assert node("doctor", "--part", "workers").status == 1
+
+
+def test_what_was_left_to_wait_for_ever_goes_on_when_the_doctor_mends_it(node: Run, tmp_path: Path) -> None:
+    assert node("doctor", "--part", "rows").status == 0
+    with closing(_database(tmp_path)) as database:
+        store = Node(database, events=("richmond",))
+        made = store.accept("richmond").id
+        left = update(Submission).where(Submission.id == made).values(blocked=True)
+        database.write(lambda conn: conn.execute(left))
+        said = node("doctor", "--part", "rows")
+        assert said.status == 1
+        assert "resultsq doctor --mend" in said.out
+        mended = node("doctor", "--part", "rows", "--mend")
+        assert mended.status == 0
+        assert "Mended: 1 correction waits" in mended.err
+        assert not store.row(made).blocked
 
 
 def test_what_to_do_is_told_when_no_worker_is_alive(node: Run) -> None:

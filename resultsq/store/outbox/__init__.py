@@ -17,6 +17,7 @@ when the one on its way is settled, withdrawn or stepped over (upload contract, 
     states.py     the one place where a state changes, and the chain's lock
 """
 
+from resultsq.store.outbox.chains import follow_on, place_on, set_head
 from resultsq.store.outbox.decisions import publish_over, undo_withdrawal, withdraw
 from resultsq.store.outbox.endings import (
     Clash,
@@ -64,17 +65,20 @@ __all__ = [
     "adopt",
     "claim",
     "export",
+    "follow_on",
     "forget_client_keys",
     "hand_back",
     "lease_s",
     "lock_chains",
     "look",
     "mend_stepped_clock",
+    "place_on",
     "publish_by_receipt",
     "publish_over",
     "reclaim",
     "reconcile",
     "release_from_link",
+    "set_head",
     "settle",
     "undo_withdrawal",
     "void_leases",

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, event, text, update
 from resultsq.delivery import courier
 from resultsq.domain.filter import Filter
 from resultsq.domain.submission import State
-from resultsq.store import board, dossier, links, listing, outages, outbox, queries, turn
+from resultsq.store import board, dossier, links, listing, outages, outbox, queries, repairs, turn
 from resultsq.store.board import Span
 from resultsq.store.listing import Order
 from resultsq.store.session import Database
@@ -135,6 +135,7 @@ WORK: dict[str, Callable[[Node], Callable[[Connection], object]]] = {
     "a chore": lambda node: lambda conn: outbox.mend_stepped_clock(conn, node.now),
     "a return": lambda node: lambda conn: outbox.release_from_link(conn),
     "a look": lambda node: lambda conn: links.look(conn, node.now, "w1"),
+    "the alerts": lambda node: lambda conn: list(repairs.damaged(conn, watched=True)),
     "an acceptance": lambda node: lambda conn: outbox.accept(conn, node.now, node.entry("richmond")),
 }
 

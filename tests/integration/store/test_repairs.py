@@ -1,0 +1,177 @@
+"""What an older version left as it must not be: it is found, told and mended, and nothing is lost by it."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import JSON, Boolean, DateTime, LargeBinary, MetaData, Table, insert, select, text
+
+from resultsq.clock import ManualClock
+from resultsq.domain.ports import Parcel
+from resultsq.domain.submission import WAITING, State
+from resultsq.settings import Settings
+from resultsq.store import migrate, repairs
+from resultsq.store.session import Database
+from resultsq.store.tables import Audit, AuditSubmission, Event, Payload, Submission
+from resultsq.watch import messenger
+from tests.integration.bundle.conftest import Far, deliver_all
+from tests.support.nodes import Node
+
+SAMPLE = Path(__file__).parents[2] / "samples" / "damaged_by_0_1_0.json"
+"""What 0.1.0 left after a withdrawn predecessor on each of three roads (the 7th), a sheet of a bundle beside one that
+waits, one on top of what is published under another id, and a withdrawal after "publish over" (the 14th)."""
+
+LAST_OF_0_1_0 = "0003"
+DAMAGE = {"abreast": 1, "stranded": 3, "headless": 1, "misnamed": 1}
+
+
+@pytest.fixture
+def damaged(store_url: str) -> Iterator[Node]:
+    """A node that 0.1.0 has worked on, upgraded."""
+    database = Database(store_url)
+    migrate.upgrade(database, LAST_OF_0_1_0)
+    database.write(_fill)
+    migrate.upgrade(database)
+    node = Node(database, events=("elsewhere",))
+    node.probe()
+    yield node
+    database.close()
+
+
+def _fill(conn: Any) -> None:
+    tables = MetaData()
+    for name, rows in json.loads(SAMPLE.read_bytes()).items():
+        table = Table(name, tables, autoload_with=conn)
+        for row in rows:
+            conn.execute(insert(table).values({key: _typed(table.c[key].type, value) for key, value in row.items()}))
+    if conn.dialect.name == "postgresql":
+        for sequence in ("events', 'id", "chains', 'id", "submissions', 'seq"):
+            conn.execute(text(f"SELECT setval(pg_get_serial_sequence('{sequence}'), 1000)"))
+
+
+def _typed(kind: Any, value: Any) -> Any:
+    match kind:
+        case Boolean():
+            return bool(value)
+        case DateTime():
+            moment = datetime.fromisoformat(value)
+            return moment.replace(tzinfo=UTC) if kind.timezone else moment
+        case LargeBinary():
+            return value.encode()
+        case JSON():
+            return json.loads(value)
+        case _:
+            return value
+
+
+def counts(node: Node) -> dict[str, int]:
+    with node.database.read() as conn:
+        return {repair.name: count for repair, count in repairs.damaged(conn)}
+
+
+def mend(node: Node) -> dict[str, int]:
+    done = repairs.mend(node.database, ManualClock(node.now), "op")
+    return {repair.name: count for repair, count in done}
+
+
+def rows(node: Node, *where: Any) -> list[Any]:
+    with node.database.read() as conn:
+        return list(conn.execute(select(Submission).where(*where).order_by(Submission.seq)))
+
+
+def test_each_kind_of_damage_is_found_and_mended_and_written_down(damaged: Node) -> None:
+    before = {row.id: (row.state, row.digest) for row in rows(damaged)}
+    assert counts(damaged) == DAMAGE
+    assert mend(damaged) == DAMAGE
+    assert counts(damaged) == {}
+    assert mend(damaged) == {}, "twice is as once"
+    assert {row.id: (row.state, row.digest) for row in rows(damaged)} == before
+    with damaged.database.read() as conn:
+        lines = conn.execute(select(Audit.target, Audit.count).where(Audit.action == "mend")).all()
+        named = conn.execute(select(AuditSubmission.seq)).scalars().all()
+        assert len(conn.execute(select(Payload.seq)).all()) == len(before), "no sheet is gone"
+    assert {target["repair"]: many for target, many in lines} == DAMAGE
+    assert len(named) == sum(DAMAGE.values())
+
+
+def test_all_that_waited_is_published_once_and_in_order_when_it_was_mended(damaged: Node, tmp_path: Path) -> None:
+    far = Far(f"sqlite:///{tmp_path / 'master.db'}")
+    _as_the_master_has_it(damaged, far)
+    waiting = {row.id for row in rows(damaged, Submission.state.in_(WAITING))}
+    mend(damaged)
+    while any(row.state in WAITING for row in rows(damaged)):
+        damaged.pass_time(61)
+        damaged.probe()
+        before = [row.state for row in rows(damaged)]
+        deliver_all(damaged, far)
+        assert before != [row.state for row in rows(damaged)], "something goes each time"
+    far.master.close()
+    ended = {row.id: row for row in rows(damaged) if row.id in waiting}
+    clash = [one for one in ended.values() if one.state == State.CONFLICT]
+    assert [(one.date, one.version) for one in clash] == [("2013-12-14", 2)], (
+        "one of two from two nodes: a person decides"
+    )
+    published = {State.PUBLISHED, State.CORRECTED}
+    assert {State(one.state) for one in ended.values() if one not in clash} <= published
+    assert waiting - {one.id for one in clash} <= far.has().keys()
+
+
+def slugs(node: Node) -> dict[str, int]:
+    with node.database.read() as conn:
+        return dict(iter(conn.execute(select(Event.slug, Event.id))))
+
+
+def _as_the_master_has_it(node: Node, far: Far) -> None:
+    """What the sample's rows say is published, and another node's sheet over one of them."""
+    with node.database.read() as conn:
+        bodies = dict(conn.execute(select(Payload.seq, Payload.body)).all())
+    names = {number: slug for slug, number in slugs(node).items()}
+    for row in rows(node, Submission.state == State.PUBLISHED):
+        parcel = Parcel(row.published_as, names[row.event_id], row.date, bodies[row.seq], row.digest, None)
+        far.master.send(parcel)
+    assert len(far.has()) == 3
+
+
+def test_what_lost_its_head_can_be_corrected_again(damaged: Node) -> None:
+    mend(damaged)
+    damaged.events |= slugs(damaged)
+    (published,) = rows(
+        damaged,
+        Submission.date == "2013-12-14",
+        Submission.state == State.PUBLISHED,
+        Submission.published_as == Submission.id,
+    )
+    slug = next(event for event, number in damaged.events.items() if number == published.event_id)
+    again = damaged.accept(slug, 9, published.id, date=published.date)
+    assert damaged.row(again.id).base == published.id
+
+
+def test_an_alert_tells_of_what_would_wait_for_ever_until_it_is_mended(damaged: Node, tmp_path: Path) -> None:
+    settings, clock = Settings(data_dir=tmp_path, disk_low_bytes=1), ManualClock(damaged.now)
+
+    def told() -> list[str]:
+        messenger.look_out(settings, damaged.database, clock)
+        with damaged.database.read() as conn:
+            query = "SELECT text FROM alerts WHERE rule = 'damaged' AND ended_at IS NULL"
+            return list(conn.exec_driver_sql(query).scalars())
+
+    (sentence,) = told()
+    assert "3 submissions" in sentence
+    assert "doctor --mend" in sentence
+    mend(damaged)
+    assert told() == []
+
+
+def test_nothing_is_found_when_all_is_as_it_must_be(store: Database) -> None:
+    node = Node(store)
+    node.probe()
+    first = node.accept(rows=1).id
+    lease = node.claim_one()
+    node.accept(rows=2, corrects=first)
+    node.accept("richmond")
+    assert counts(node) == {}
+    assert lease.submission == first
+    assert mend(node) == {}
