@@ -126,7 +126,7 @@ def _queued(now: datetime, it: Standing) -> Why:
         return _held(it.hold)
     if it.blocked:
         return Why(
-            "It corrects version {version}, whose end is not known yet, and goes as soon as that is settled.",
+            "Version {version} goes first. This one follows as soon as it is known what became of that.",
             {"version": it.predecessor or "?"},
         )
     if not it.worker_alive or it.link is None:

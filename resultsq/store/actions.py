@@ -20,7 +20,7 @@ from sqlalchemy import ColumnElement, Connection, and_, case, func, insert, null
 from resultsq.clock import Clock
 from resultsq.domain.errors import HeadMoved, InputRefused, NotThere
 from resultsq.domain.filter import Filter
-from resultsq.domain.submission import State
+from resultsq.domain.submission import WAITING, State
 from resultsq.domain.words import say
 from resultsq.store import audit, listing, outbox
 from resultsq.store.session import Database
@@ -51,7 +51,7 @@ class Verb(StrEnum):
     """What is done; each says to which submissions it can be done at all."""
 
     RETRY = "retry"  # queued, but where the master's Retry-After runs; rejected: sent again as it is
-    HOLD = "hold"  # queued
+    HOLD = "hold"  # queued, or on its way: that one is held if it is not published
     RELEASE = "release"  # held
     WITHDRAW = "withdraw"  # what the master cannot have
     UNDO = "undo"  # withdrawn, for 30 days, while nothing has taken its place
@@ -321,7 +321,8 @@ def _may(verb: Verb, now: datetime) -> list[ColumnElement[bool]]:
             waits = and_(Submission.state == State.QUEUED, Submission.hold_id.is_(None), free)
             return [or_(Submission.state == State.REJECTED, waits)]
         case Verb.HOLD:
-            return [Submission.state == State.QUEUED, Submission.hold_id.is_(None)]
+            # what is on its way too: should it come back, it is kept
+            return [Submission.state.in_(WAITING), Submission.hold_id.is_(None)]
         case Verb.RELEASE:
             return [Submission.hold_id.is_not(None)]
         case Verb.WITHDRAW:
@@ -415,7 +416,7 @@ def _change(conn: Connection, these: ColumnElement[bool], **values: Any) -> list
 
 
 def _chain_by_chain(conn: Connection, these: ColumnElement[bool], do: Callable[[str], object]) -> list[int]:
-    outbox.lock_chains(conn, these)
+    outbox.lock_all(conn, these)
     done = []
     # the latest first: a withdrawn version uncovers the one below it
     latest_first = select(Submission.seq, Submission.id).where(these).order_by(Submission.seq.desc())

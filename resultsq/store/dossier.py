@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, func, or_, select
 
 from resultsq.domain.link import LinkState
-from resultsq.domain.submission import State
+from resultsq.domain.submission import WAITING, State
 from resultsq.domain.why import HoldFact, Standing
 from resultsq.store import queries, versions, workers
 from resultsq.store.queries import SubmissionView
@@ -84,9 +84,14 @@ def open_(conn: Connection, now: datetime, submission: str) -> Dossier | None:
         return None
     more: Any = conn.execute(
         select(
-            Submission.in_doubt, Submission.base, Submission.blocked, Submission.wait_for, Submission.failures
+            Submission.in_doubt,
+            Submission.base,
+            Submission.blocked,
+            Submission.wait_for,
+            Submission.failures,
+            Submission.chain_id,
         ).where(Submission.seq == view.seq)
-    ).one()  # fmt: skip
+    ).one()
     held = _holds(conn, now, view)
     return Dossier(
         view=view,
@@ -164,9 +169,9 @@ def _standing(conn: Connection, now: datetime, view: SubmissionView, more: Any, 
     refused_at = conn.execute(select(Event.refused_at).where(Event.id == view.event_id)).scalar_one()
     predecessor = None
     if more.blocked:
-        own = or_(Submission.id == more.base, Submission.published_as == more.base)
+        goes_first = and_(Submission.state.in_(WAITING), Submission.blocked.is_(False))
         predecessor = conn.execute(
-            select(func.max(Submission.version)).where(own, Submission.event_id == view.event_id)
+            select(func.max(Submission.version)).where(goes_first, Submission.chain_id == more.chain_id)
         ).scalar_one()  # fmt: skip
     return Standing(
         state=view.state,

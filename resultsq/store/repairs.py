@@ -64,7 +64,7 @@ def mend(database: Database, clock: Clock, who: str) -> Iterator[tuple[Repair, i
 
 
 def _mend_some(conn: Connection, now: datetime, who: str, repair: Repair) -> int:
-    outbox.lock_chains(conn, Submission.seq.in_([row.seq for row in found(conn, repair)]))
+    outbox.lock_all(conn, Submission.seq.in_([row.seq for row in found(conn, repair)]))
     rows = found(conn, repair)
     repair.mend(conn, now, rows)
     still = {row.seq for row in found(conn, repair)}

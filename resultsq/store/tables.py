@@ -167,7 +167,7 @@ class Submission(Base):
     blocked: Mapped[bool] = mapped_column(default=False)  # another version of its chain is on its way
     corrects: Mapped[str | None] = mapped_column(_Id)  # the version that stood when it came: it is known to be newer
 
-    # only what is queued is held, so that a claim passes over thousands of held ones without reading them
+    # only what waits is held, so that a claim passes over thousands of held ones without reading them
     hold_id: Mapped[int | None] = mapped_column(ForeignKey("holds.id"))
     withdrawn_in: Mapped[str | None] = mapped_column(_Id)  # the action that withdrew it, for its undo
     before_withdrawal: Mapped[dict[str, Any] | None]  # what an undo puts back: see outbox/decisions.py

@@ -52,7 +52,7 @@ def take(
     row = links.lock(conn)
     window = links.window(row)
     if recalled:  # the two below lock chains each, and two turns must not wait for each other
-        outbox.lock_chains(conn, Submission.lease.in_([*recalled, *(one.lease for one in settlements)]), _SENT)
+        outbox.lock_all(conn, Submission.lease.in_([*recalled, *(one.lease for one in settlements)]), _SENT)
     settled = outbox.settle(conn, now, settlements)
     facts: dict[str, object] = {}
     suspect = row.suspect

@@ -43,7 +43,7 @@ from resultsq.store.outbox.leases import (
     void_leases,
 )
 from resultsq.store.outbox.roads import Parted, Reconciled, adopt, export, reconcile
-from resultsq.store.outbox.states import lock_chains
+from resultsq.store.outbox.states import lock_all
 from resultsq.store.outbox.team import Accepted, Entry, File, accept, forget_client_keys
 
 __all__ = [
@@ -69,7 +69,7 @@ __all__ = [
     "forget_client_keys",
     "hand_back",
     "lease_s",
-    "lock_chains",
+    "lock_all",
     "look",
     "mend_stepped_clock",
     "place_on",

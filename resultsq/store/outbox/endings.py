@@ -1,14 +1,14 @@
 """What a worker brings back: settlements, and what follows from each for its submission and its chain."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, bindparam, func, or_, select, update
 from sqlalchemy.orm import aliased
 
-from resultsq.domain.outcome import Cause, Exchange, Receipt
+from resultsq.domain.outcome import Cause, Exchange, Head, Receipt
 from resultsq.domain.submission import GONE, State
 from resultsq.store.outbox.chains import FOLLOWED, follow_on, is_ancestor, set_head, step_over
 from resultsq.store.outbox.leases import REFUSED_WAIT_S
@@ -89,7 +89,7 @@ def settle(conn: Connection, now: datetime, settlements: Sequence[Settlement]) -
         conn.execute(_LOCK_CHAINS, asked).all()
     rows: Sequence[Any] = conn.execute(_ENDED, asked).all()
     published = [(row, one) for row in rows if isinstance(one := by_lease[row.lease], Published)]
-    _publish(conn, now, [_Receipt(row, one.receipt, one.exchange.status, row.followed) for row, one in published])
+    _publish(conn, now, [_receipt(row, one.receipt, one.exchange.status, row.followed) for row, one in published])
     done = [Settled(one, row.id, State.PUBLISHED, (now - row.accepted_at).total_seconds()) for row, one in published]
     chains = {row.chain_id for row, _ in published}
     for row in rows:
@@ -186,21 +186,26 @@ def _refuse(conn: Connection, now: datetime, row: Row[Any], refused: Refused) ->
 
 def publish_by_receipt(conn: Connection, now: datetime, receipts: Sequence[tuple[Row[Any], Receipt]]) -> None:
     """The master's own list says that it has these, which wait here."""
-    _publish(conn, now, [_Receipt(row, receipt) for row, receipt in receipts])
+    _publish(conn, now, [_receipt(row, receipt) for row, receipt in receipts])
 
 
 @dataclass(frozen=True, slots=True)
-class _Receipt:
-    """A submission that the master has: its row, the receipt, and the status that it came with where it came
-    by an attempt. `followed`: a correction may wait for it."""
+class _There:
+    """A submission that the master has: its row, under which id and since when, and the status that its receipt came
+    with where it came by an attempt. `followed`: a newer version may wait for it."""
 
     row: Row[Any]
-    receipt: Receipt
+    head: Head
+    received_at: datetime
     status: int | None = None
     followed: bool = True
 
 
-def _publish(conn: Connection, now: datetime, receipts: Sequence[_Receipt]) -> None:
+def _receipt(row: Row[Any], receipt: Receipt, status: int | None = None, followed: bool = True) -> _There:
+    return _There(row, receipt, receipt.received_at, status, followed)
+
+
+def _publish(conn: Connection, now: datetime, receipts: Sequence[_There]) -> None:
     """The master has these. Their corrections may go, and what they corrected is corrected."""
     if not receipts:
         return
@@ -210,9 +215,9 @@ def _publish(conn: Connection, now: datetime, receipts: Sequence[_Receipt]) -> N
             {
                 "_seq": one.row.seq,
                 "_now": now,
-                "_as": one.receipt.submission,
-                "_revision": one.receipt.revision,
-                "_received_at": one.receipt.received_at,
+                "_as": one.head.submission,
+                "_revision": one.head.revision,
+                "_received_at": one.received_at,
                 "_status": one.status,
             }
             for one in receipts
@@ -223,7 +228,7 @@ def _publish(conn: Connection, now: datetime, receipts: Sequence[_Receipt]) -> N
             "_chain": one.row.chain_id,
             "_seq": one.row.seq,
             "_version": one.row.version,
-            "_revision": one.receipt.revision,
+            "_revision": one.head.revision,
             "_now": now,
         }
         for one in receipts
@@ -236,7 +241,7 @@ def _publish(conn: Connection, now: datetime, receipts: Sequence[_Receipt]) -> N
             _follow(conn, now, one)
 
 
-def _follow(conn: Connection, now: datetime, one: _Receipt) -> None:
+def _follow(conn: Connection, now: datetime, one: _There) -> None:
     conn.execute(_CORRECTED_SINCE, {"_seq": one.row.seq, "_now": now})
     if one.row.state in GONE:  # it stands again, whatever was decided here
         set_head(conn, one.row.chain_id)
@@ -329,14 +334,13 @@ def _clash(conn: Connection, now: datetime, row: Row[Any], clash: Clash) -> tupl
     one is repeated on top of it. Equal rows: published, by the other id. Else a person decides."""
     own = None if clash.head is None else _version_of(conn, row, clash.head)
     if own is not None and own.published_as is None:
-        _publish(conn, now, [_Receipt(own, clash.receipt or _assumed(own, clash, now))])
+        _publish(conn, now, [_of_clash(own, clash, now)])
     # a master that names what we named contradicts itself: asking it again would go round in a circle
     if own is not None and clash.head != row.base and is_ancestor(conn, row, own.id):
         move(conn, now, [row.seq], State.QUEUED, base=clash.head, next_attempt_at=None, in_doubt=False)
         return State.QUEUED, True
     if clash.head is not None and clash.rows_digest == row.rows_digest:
-        receipt = clash.receipt or _assumed(row, clash, now)
-        _publish(conn, now, [_Receipt(row, receipt, clash.exchange.status)])
+        _publish(conn, now, [replace(_of_clash(row, clash, now), status=clash.exchange.status)])
         return State.PUBLISHED, False
     _leave_to_a_person(conn, now, row, clash)
     if own is not None and is_ancestor(conn, own, row.id):  # what is there replaces it: nothing is left to decide
@@ -370,16 +374,11 @@ def _leave_to_a_person(conn: Connection, now: datetime, row: Row[Any], clash: Cl
     conn.execute(update(Payload).where(Payload.seq == row.seq).values(other_body=clash.sheet))
 
 
-def _assumed(row: Row[Any], clash: Clash, now: datetime) -> Receipt:
-    """What the 412 itself says of the head, where its receipt could not be had: it may be another node's."""
-    return Receipt(
-        submission=clash.head or row.id,
-        event="",
-        date=row.date,
-        revision=clash.revision or 1,
-        digest=row.digest,
-        received_at=now,
-    )
+def _of_clash(row: Row[Any], clash: Clash, now: datetime) -> _There:
+    """What the 412 says of the head. Where the head's receipt could not be had, the 412 itself is believed."""
+    if clash.receipt is not None:
+        return _receipt(row, clash.receipt)
+    return _There(row, Head(submission=clash.head or row.id, revision=clash.revision or 1), now)
 
 
 def _close_attempts(conn: Connection, now: datetime, ends: Iterable[Settlement]) -> None:

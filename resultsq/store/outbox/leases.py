@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, and_, bindparam, delete, insert, literal
 from resultsq.domain.outcome import Cause
 from resultsq.domain.submission import State
 from resultsq.store.outbox.chains import FOLLOWED, follow_on, step_over
-from resultsq.store.outbox.states import lock_chains, move
+from resultsq.store.outbox.states import lock_all, move
 from resultsq.store.stepped import LEASE_SLACK_S, latest, passed
 from resultsq.store.tables import Attempt, Event, Hold, Payload, Submission, UtcDateTime
 
@@ -261,7 +261,7 @@ def hand_back(conn: Connection, now: datetime, leases: Sequence[str]) -> None:
     if not leases:
         return
     own = and_(Submission.lease.in_(leases), Submission.state == State.SENDING)
-    lock_chains(conn, own)
+    lock_all(conn, own)
     columns = (Submission.seq, Submission.chain_id, Submission.in_doubt, FOLLOWED)
     locked = select(*columns).where(own).order_by(Submission.seq).with_for_update(of=Submission)
     rows = conn.execute(locked).all()

@@ -53,11 +53,12 @@ def _made_or_locked(insert: Any) -> Prepared:
 _CHAIN = {"postgresql": _made_or_locked(postgresql.insert), "sqlite": _made_or_locked(sqlite.insert)}
 
 
-def lock_chains(conn: Connection, *where: ColumnElement[bool]) -> None:
-    """Lock the chains of these submissions, in the order of their key: two that lock several do not wait for each
-    other in a circle."""
+def lock_all(conn: Connection, *where: ColumnElement[bool]) -> None:
+    """Lock the chains of these submissions and then the submissions, each in the order of their key: so no two that
+    lock several wait for each other in a circle."""
     if conn.dialect.name == "postgresql":  # SQLite's writers take turns anyway
         conn.execute(chains_of(*where).with_for_update()).all()
+        conn.execute(select(Submission.seq).where(*where).order_by(Submission.seq).with_for_update()).all()
 
 
 def chains_of(*where: ColumnElement[bool]) -> Any:

@@ -20,7 +20,7 @@ from resultsq.store import actions, outbox, queries
 from resultsq.store.tables import Audit, Submission
 from tests.integration.actions.conftest import Operator
 from tests.integration.store.test_plans import fill, heard
-from tests.support.nodes import Node, moved, rejected
+from tests.support.nodes import Node, accepted, moved, rejected, unsent
 
 QUEUED = Filter(states=(State.QUEUED,))
 BUSHY = Filter(events=("bushy",))
@@ -224,6 +224,39 @@ def test_the_masters_own_word_outlives_a_hold(op: Operator) -> None:
     op.act("hold", [made])
     op.act("release", [made])
     assert op.node.row(made).next_attempt_at is not None
+
+
+@pytest.mark.parametrize("came_back", ["handed back", "put off", "its worker died"])
+def test_what_was_on_its_way_is_held_when_it_comes_back(op: Operator, came_back: str) -> None:
+    made = op.node.accept().id
+    lease = op.node.claim_one()
+    assert op.act("hold", [made]).done == 1
+    match came_back:
+        case "handed back":
+            op.write(lambda conn, now, _: outbox.hand_back(conn, now, [lease.lease]))
+        case "put off":
+            op.node.settle(lease, unsent())
+        case _:
+            op.write(lambda conn, now, _: outbox.void_leases(conn, now, "w1"))
+    op.node.probe()
+    op.node.pass_time(60)
+    assert op.node.state(made) is State.QUEUED
+    assert not op.node.claim()
+    op.act("release", [made])
+    assert op.node.publish_one().submission == made
+
+
+def test_what_was_on_its_way_is_held_no_more_when_it_is_published(op: Operator) -> None:
+    made = op.node.accept().id
+    lease = op.node.claim_one()
+    op.act("hold", [made])
+    op.node.settle(lease, accepted(lease))
+    assert (op.node.state(made), held(op.node)) == (State.PUBLISHED, 0)
+    other = op.node.accept("richmond").id
+    lease = op.node.claim_one()
+    op.act("hold", [other])
+    op.node.settle(lease, rejected())
+    assert (op.node.state(other), held(op.node)) == (State.REJECTED, 0)
 
 
 def test_what_was_decided_otherwise_is_held_no_more(op: Operator) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 from resultsq.delivery import courier
 from resultsq.domain.errors import HeadMoved
 from resultsq.domain.submission import WAITING, State
-from resultsq.store import actions, outbox, turn
+from resultsq.store import actions, dossier, outbox, turn
 from resultsq.store.outbox import Lease, Parted
 from resultsq.store.tables import Chain, Submission
 from tests.support.nodes import CEILING, DATE, Node, accepted, lost, moved, rejected, unsent
@@ -346,6 +346,10 @@ def test_a_sheet_of_a_bundle_waits_while_another_of_its_day_is_on_its_way(up: No
     lease = up.claim_one()
     third = adopt(up, 3, base=FOREIGN)
     assert on_their_way(up) == [first]
+    with up.database.read() as conn:
+        seen = dossier.open_(conn, up.now, third)
+    assert seen is not None
+    assert (seen.standing.blocked, seen.standing.predecessor) == (True, 1), "people are told what goes first"
     up.settle(lease, accepted(lease))
     assert on_their_way(up) == [other]
     assert place(up, other) == (None, False), "it is on top of what its own base names"

@@ -27,7 +27,7 @@ FREE = Standing(State.QUEUED, LinkState.UP)
         (replace(FREE, link=LinkState.NOT_OUR_MASTER), "Something else answers", None, True),
         (replace(FREE, credentials_refused=True), "refuses this node's credentials.", None, True),
         (replace(FREE, event_refused=True), "credentials for this event", None, True),
-        (replace(FREE, blocked=True, predecessor=2), "corrects version 2", None, False),
+        (replace(FREE, blocked=True, predecessor=2), "Version 2 goes first", None, False),
         (replace(FREE, next_attempt_at=SOON, wait_for="master", cause="busy"), "asked for this pause", SOON, False),
         (
             replace(FREE, next_attempt_at=SOON, wait_for="backoff", cause="timeout", failures=3),
