@@ -16,7 +16,7 @@ import redis
 from sqlalchemy import text
 
 from resultsq.clock import Clock
-from resultsq.delivery.masters import open_master
+from resultsq.delivery.masters import open_configured
 from resultsq.domain.errors import ResultsqError, StoreFull, StoreUnavailable
 from resultsq.domain.link import LinkState
 from resultsq.domain.outcome import Cause, Unauthorised
@@ -201,7 +201,8 @@ def _link(patient: Patient) -> Told:
     if link.refused_at is not None:
         yield (
             Level.BAD,
-            "The master refuses this node's credentials. Set RESULTSQ_MASTER_TOKEN and restart the workers.",
+            "The master refuses this node's credentials. Write the new token into the file that "
+            "RESULTSQ_MASTER_TOKEN_FILE names, or set RESULTSQ_MASTER_TOKEN and restart the workers.",
         )
     match link.state:
         case LinkState.UP:
@@ -261,13 +262,7 @@ def _master(patient: Patient) -> Told:
     if not url:
         yield Level.OK, "None is set: `resultsq up` brings one; a lone worker needs RESULTSQ_MASTER_URL."
         return
-    master = open_master(
-        url,
-        settings.master_token.get_secret_value(),
-        clock=patient.clock,
-        ca_file=None if settings.master_ca_file is None else str(settings.master_ca_file),
-        allow_plain_http=settings.send_my_token_over_plain_http_where_anyone_can_read_it,
-    )
+    master = open_configured(settings, patient.clock)
     try:
         answer = master.probe()
         yield _probed(answer)

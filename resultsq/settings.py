@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, PrivateAttr, SecretStr, ValidationError, field_validator
 
 from resultsq.domain.errors import SettingsError
 
@@ -54,6 +54,12 @@ class Settings(BaseModel):
     master_token: Hidden = Field(SecretStr(""), description="Bearer token of this node at the master.")
     master_ca_file: Path | None = Field(
         None, description="CA bundle that the master's certificate is checked against. Empty: the usual ones."
+    )
+    master_proxy: SecretStr = Field(
+        SecretStr(""),
+        description="Proxy on the way to the master: http://user:password@host:port. It is asked to CONNECT. "
+        "Proxies that the environment names are ignored.",
+        json_schema_extra=_HIDDEN,
     )
     send_my_token_over_plain_http_where_anyone_can_read_it: bool = Field(
         False, description="Allow a token over http:// to an address that is not loopback."
@@ -115,11 +121,17 @@ class Settings(BaseModel):
     alert_webhook_url: SecretStr = Field(
         SecretStr(""), description="Where alerts are POSTed as JSON.", json_schema_extra=_HIDDEN
     )
+    webhook_proxy: SecretStr = Field(
+        SecretStr(""),
+        description="Proxy on the way to the webhook, written as the master's.",
+        json_schema_extra=_HIDDEN,
+    )
     alert_mail_to: str = Field("", description="Where alerts are mailed to.")
     alert_mail_from: str = Field("resultsq@localhost", description="Sender of those mails.")
     smtp_url: SecretStr = Field(
         SecretStr(""),
-        description="smtp://user:password@host:port of the mail server.",
+        description="smtp://user:password@host:port of the mail server, which is made secure by STARTTLS, or smtps://… "
+        "for TLS from the start. A password is sent over TLS or to this machine only.",
         json_schema_extra=_HIDDEN,
     )
 
@@ -128,6 +140,8 @@ class Settings(BaseModel):
         SecretStr(""),
         description="Fernet keys that both sides of a bundle hold, separated by commas; the first one seals.",
     )
+
+    _files: dict[str, Path] = PrivateAttr(default_factory=dict)
 
     @field_validator("data_dir")
     @classmethod
@@ -138,6 +152,23 @@ class Settings(BaseModel):
     def store_url(self) -> str:
         """The URL of the node's own database."""
         return self.database_url.get_secret_value() or f"sqlite:///{self.data_dir / 'resultsq.db'}"
+
+    def renewed(self) -> "Settings":
+        """With what the files behind `RESULTSQ_<NAME>_FILE` hold now; this very object where that is the same. A file
+        that cannot be read, is empty or makes no sense leaves its setting as it was: it may be half written."""
+        renewed = self
+        for name, path in self._files.items():
+            before = getattr(self, name)
+            try:
+                text = _content(path, name)
+                if text in ("", before.get_secret_value() if isinstance(before, SecretStr) else str(before)):
+                    continue
+                values = {field: getattr(renewed, field) for field in type(self).model_fields}
+                renewed = type(self).model_validate({**values, name: text})
+            except (SettingsError, ValidationError):
+                continue
+            renewed._files = self._files
+        return renewed
 
 
 class Loaded(BaseModel):
@@ -154,6 +185,7 @@ def load(environ: Mapping[str, str] | None = None, **overrides: object) -> Loade
     environ = os.environ if environ is None else environ
     values: dict[str, Any] = {}
     origin: dict[str, str] = {}
+    files: dict[str, Path] = {}
 
     def take(found: Mapping[str, Any], where: str) -> None:
         for name, value in found.items():
@@ -169,17 +201,20 @@ def load(environ: Mapping[str, str] | None = None, **overrides: object) -> Loade
         name = key.removeprefix(PREFIX).lower()
         if name.endswith("_file") and name not in Settings.model_fields:
             take({name.removesuffix("_file"): _content(Path(value), key)}, key)
+            files[name.removesuffix("_file")] = Path(value)
         else:
             take({name: value}, key)
     take({name: value for name, value in overrides.items() if value is not None}, "command line")
     try:
-        return Loaded(settings=Settings.model_validate(values), origin=origin)
+        settings = Settings.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0])
         raise SettingsError(
             f"The setting {name} (from {origin.get(name, 'its default')}) makes no sense: {first['msg']}."
         ) from None
+    settings._files = {name: path for name, path in files.items() if name not in overrides}
+    return Loaded(settings=settings, origin=origin)
 
 
 def shown(loaded: Loaded) -> list[tuple[str, str, str, str]]:
@@ -209,7 +244,9 @@ def page() -> str:
         "",
         "Each is read from the environment, or in lower case and without the prefix from a TOML file",
         "([an example](resultsq.example.toml)) that `RESULTSQ_CONFIG` names. `RESULTSQ_<NAME>_FILE` names a file whose",
-        "content is the value. `resultsq settings` shows what is in force and where it came from; this page is made by",
+        "content is the value; a worker takes up a new token, and new addresses for alerts, within seconds of the",
+        "file's change, and other settings when it starts again. `resultsq settings` shows what is in force and where",
+        "it came from; this page is made by",
         "`resultsq settings --page`.",
         "",
         "| setting | default | meaning |",

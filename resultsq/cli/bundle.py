@@ -11,8 +11,8 @@ import click
 from resultsq.cli.actions import many
 from resultsq.cli.node import Node, Overrides, as_json_option, show, show_json
 from resultsq.delivery import bundle
-from resultsq.delivery.masters import open_master
-from resultsq.domain.errors import InputRefused, ResultsqError, SettingsError
+from resultsq.delivery.masters import open_configured
+from resultsq.domain.errors import InputRefused, ResultsqError
 from resultsq.domain.ports import Master
 from resultsq.domain.submission import State
 
@@ -124,14 +124,4 @@ def _since(node: Node, text: str, now: datetime) -> datetime:
 
 
 def _master(node: Node) -> Master:
-    settings = node.settings
-    url = settings.master_url.get_secret_value()
-    if not url:
-        raise SettingsError("This needs to know where the master is: set RESULTSQ_MASTER_URL.")
-    return open_master(
-        url,
-        settings.master_token.get_secret_value(),
-        clock=node.clock,
-        ca_file=None if settings.master_ca_file is None else str(settings.master_ca_file),
-        allow_plain_http=settings.send_my_token_over_plain_http_where_anyone_can_read_it,
-    )
+    return open_configured(node.settings, node.clock)

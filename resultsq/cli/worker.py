@@ -25,9 +25,16 @@ def worker(overrides: Overrides, name: str | None) -> None:
     settings, database, clock = node.settings, node.awaited_database, node.clock
     if settings.worker_metrics_port:
         exporter.expose(settings.host, settings.worker_metrics_port)
+
+    def look_out() -> None:
+        messenger.look_out(settings.renewed(), database, clock)
+
+    def send_alerts() -> None:
+        messenger.send_waiting(settings.renewed(), database, clock)
+
     chores = [
         Chore("resultsq.advance_actions", ADVANCE_S, lambda: actions.go_on(database, clock)),
-        Chore("resultsq.look_out", LOOK_OUT_S, lambda: messenger.look_out(settings, database, clock)),
-        Chore("resultsq.send_alerts", SEND_ALERTS_S, lambda: messenger.send_waiting(settings, database, clock)),
+        Chore("resultsq.look_out", LOOK_OUT_S, look_out),
+        Chore("resultsq.send_alerts", SEND_ALERTS_S, send_alerts),
     ]
     run_worker(settings, database, clock, chores)

@@ -23,8 +23,9 @@ from resultsq import interpreter, logs
 from resultsq.clock import Clock
 from resultsq.delivery.chores import Chore, Timer, carry_out
 from resultsq.delivery.dispatch import Dispatcher
-from resultsq.delivery.masters import open_master
+from resultsq.delivery.masters import open_configured
 from resultsq.delivery.prober import Prober
+from resultsq.delivery.rotation import Rotation
 from resultsq.domain.errors import SettingsError
 from resultsq.settings import Settings
 from resultsq.store import links, outbox
@@ -43,21 +44,12 @@ class Delivery:
     def __init__(
         self, settings: Settings, database: Database, clock: Clock, worker: str, chores: Sequence[Chore] = ()
     ) -> None:
-        url = settings.master_url.get_secret_value()
-        if not url:
-            raise SettingsError("A worker needs to know where the master is: set RESULTSQ_MASTER_URL.")
-        token = settings.master_token.get_secret_value()
         self._database = database
         self._clock = clock
         self._ceiling = settings.concurrency_ceiling
-        self._credentials = hashlib.sha256(f"{url}\n{token}".encode()).hexdigest()
-        self._master = open_master(
-            url,
-            token,
-            clock=clock,
-            ca_file=None if settings.master_ca_file is None else str(settings.master_ca_file),
-            allow_plain_http=settings.send_my_token_over_plain_http_where_anyone_can_read_it,
-        )
+        self._credentials = _fingerprint(settings)
+        self._rotation = Rotation(settings, self._take_up)
+        self._master = open_configured(settings, clock, self._rotation.token)
         self.bell = Bell(settings.broker_url.get_secret_value())
         self.dispatcher = Dispatcher(database, self._master, clock, worker, self._ceiling, settings.sweep_s)
         self._chores = Timer(chores, clock, self.bell.ask)
@@ -74,19 +66,34 @@ class Delivery:
         self.dispatcher.start()
         self._prober.start()
         self._chores.start()
+        self._rotation.start()
 
     def stop(self) -> None:
         """Stop in good order, within a few seconds."""
+        self._rotation.stop()
         self._chores.stop()
         self._prober.stop()
         self.dispatcher.stop()
         self.bell.close()
         self._master.close()
 
+    def _take_up(self, settings: Settings) -> None:
+        """Use another token from now on, and try at once what was refused."""
+        self._master.use_token(settings.master_token.get_secret_value())
+        fingerprint = _fingerprint(settings)
+        if self._database.write(lambda conn: links.credentials_changed(conn, fingerprint)):
+            self._link_changed(returned=True)
+
     def _link_changed(self, returned: bool) -> None:
         self.dispatcher.wake()
         if returned:
             self.bell.ring()  # for the other workers; they would see it at their next sweep
+
+
+def _fingerprint(settings: Settings) -> str:
+    """What tells one set of credentials from another."""
+    pair = f"{settings.master_url.get_secret_value()}\n{settings.master_token.get_secret_value()}"
+    return hashlib.sha256(pair.encode()).hexdigest()
 
 
 def run_worker(settings: Settings, database: Database, clock: Clock, chores: Sequence[Chore] = ()) -> None:

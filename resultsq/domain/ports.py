@@ -67,6 +67,11 @@ class Master(Protocol):
     def receipts(self, since: str | None, until: str | None, cursor: str | None) -> ReceiptPage | Outcome:
         """Receipts of this node's credentials, oldest first, for reconciliation."""
 
+    def use_token(self, token: str) -> None:
+        """Another token is in force from the next request on.
+
+        :raises SettingsError: it would travel where everyone could read it"""
+
     def refresh(self) -> None:
         """The link has just returned: keep no old connection."""
 

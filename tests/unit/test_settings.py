@@ -68,6 +68,33 @@ def test_a_secret_is_read_when_a_file_holds_it(tmp_path: Path) -> None:
         load({"RESULTSQ_MASTER_TOKEN_FILE": str(tmp_path / "gone")})
 
 
+def test_a_file_is_followed_when_what_it_holds_changes(tmp_path: Path) -> None:
+    token, port = tmp_path / "token", tmp_path / "port"
+    token.write_text("first\n")
+    port.write_text("81")
+    environ = {"RESULTSQ_MASTER_TOKEN_FILE": str(token), "RESULTSQ_PORT_FILE": str(port), "RESULTSQ_HOST": "a"}
+    started = load(environ).settings
+    assert started.renewed() is started
+    token.write_text("second\n")
+    renewed = started.renewed()
+    assert (renewed.master_token.get_secret_value(), renewed.port, renewed.host) == ("second", 81, "a")
+    assert renewed.renewed() is renewed
+    for wrong in ("", "eighty-two"):
+        port.write_text(wrong)
+        assert renewed.renewed() is renewed, "half of a file is no setting"
+    token.unlink()
+    port.write_text("82")
+    assert (renewed.renewed().master_token.get_secret_value(), renewed.renewed().port) == ("second", 82)
+
+
+def test_a_file_is_not_followed_when_the_command_line_says_otherwise(tmp_path: Path) -> None:
+    port = tmp_path / "port"
+    port.write_text("81")
+    started = load({"RESULTSQ_PORT_FILE": str(port)}, port=90).settings
+    port.write_text("82")
+    assert started.renewed() is started
+
+
 def test_no_secret_is_shown_when_settings_are_listed() -> None:
     secret = {
         name: "postgresql://u:pa55@h/d"

@@ -9,6 +9,8 @@ from resultsq.delivery.masters.http import HttpMaster
 from resultsq.delivery.masters.several import SeveralAddresses
 from resultsq.domain.errors import SettingsError
 from resultsq.domain.ports import Master
+from resultsq.domain.proxy import Proxy
+from resultsq.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +21,8 @@ class Options:
     clock: Clock
     ca_file: str | None = None
     allow_plain_http: bool = False
+    proxy: str = ""
+    reread_token: Callable[[], str] | None = None
 
 
 def _http(url: str, options: Options) -> Master:
@@ -28,10 +32,14 @@ def _http(url: str, options: Options) -> Master:
         clock=options.clock,
         ca_file=options.ca_file,
         allow_plain_http=options.allow_plain_http,
+        proxy=Proxy.parse(options.proxy, "RESULTSQ_MASTER_PROXY"),
+        reread_token=options.reread_token,
     )
 
 
 def _database(url: str, options: Options) -> Master:
+    if options.proxy:
+        raise SettingsError("RESULTSQ_MASTER_PROXY is for a master over http or https, and not for its database.")
     return DatabaseMaster(url, options.token, clock=options.clock)
 
 
@@ -43,14 +51,39 @@ MAKES: dict[str, Callable[[str, Options], Master]] = {
 }
 
 
+def open_configured(settings: Settings, clock: Clock, reread_token: Callable[[], str] | None = None) -> Master:
+    """The master of the settings. `reread_token`: its token as it is now, asked for when the master refuses it.
+
+    :raises SettingsError: none is set, or it makes no sense"""
+    url = settings.master_url.get_secret_value()
+    if not url:
+        raise SettingsError("This needs to know where the master is: set RESULTSQ_MASTER_URL.")
+    return open_master(
+        url,
+        settings.master_token.get_secret_value(),
+        clock=clock,
+        ca_file=None if settings.master_ca_file is None else str(settings.master_ca_file),
+        allow_plain_http=settings.send_my_token_over_plain_http_where_anyone_can_read_it,
+        proxy=settings.master_proxy.get_secret_value(),
+        reread_token=reread_token,
+    )
+
+
 def open_master(
-    url: str, token: str, *, clock: Clock, ca_file: str | None = None, allow_plain_http: bool = False
+    url: str,
+    token: str,
+    *,
+    clock: Clock,
+    ca_file: str | None = None,
+    allow_plain_http: bool = False,
+    proxy: str = "",
+    reread_token: Callable[[], str] | None = None,
 ) -> Master:
     """The master at `url`: http(s)://…, or a SQLAlchemy URL of its database; several addresses of one master
     are separated by commas. Nothing is connected yet.
 
     :raises SettingsError: there is no make for a URL, or it makes no sense"""
-    options = Options(token, clock, ca_file, allow_plain_http)
+    options = Options(token, clock, ca_file, allow_plain_http, proxy, reread_token)
     parts = url.split(",") if url.startswith("http") else [url]  # a database's URL may list hosts of its own
     addresses = [_open(one.strip(), options) for one in parts if one.strip()]
     if not addresses:

@@ -24,14 +24,16 @@ from urllib3.util.ssl_ import create_urllib3_context
 
 from resultsq.delivery.masters.answers import Answer
 from resultsq.delivery.masters.dial import Resolver, connect
+from resultsq.delivery.masters.redact import Redactor, redactor
+from resultsq.delivery.masters.tunnel import open_through
 from resultsq.delivery.masters.watch import Call, Failed, Wire
 from resultsq.domain.errors import SettingsError
 from resultsq.domain.outcome import Cause, Exchange, plain
+from resultsq.domain.proxy import Proxy
+from resultsq.interim import FinalResponse
 
 BODY_SHOWN = 4096  # bytes of an answer's body that are kept for people
 _PIECE = 65_536
-_MOST_INTERIM = 100  # interim answers (1xx) before one final answer
-_MOST_INTERIM_BYTES = 64 * 1024
 _SECRET_HEADERS = frozenset({"authorization", "set-cookie", "set-cookie2"})
 _NO_ROUTE = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN})
 
@@ -101,28 +103,10 @@ def tls_context(ca_file: str | None) -> ssl.SSLContext:
     return context
 
 
-class _FinalAnswer(http.client.HTTPResponse):
-    """Skips interim answers, all 1xx (RFC 9110, section 15.2); the library skips 100 alone."""
-
-    def _read_status(self) -> tuple[str, int, str]:
-        left = _MOST_INTERIM_BYTES
-        for _ in range(_MOST_INTERIM):
-            version, status, reason = super()._read_status()  # type: ignore[misc]  # typeshed leaves it out
-            if status >= 200:
-                return version, status, reason
-            line = b"x"
-            while line.strip() and left > 0:
-                line = self.fp.readline(left)
-                left -= len(line)
-            if left <= 0:
-                break
-        raise http.client.HTTPException("there was no end of interim answers")
-
-
 class _Plain(HTTPConnection):
     """A connection that its line opens, and that says when a request begins to leave."""
 
-    response_class = _FinalAnswer
+    response_class = FinalResponse
 
     def __init__(self, *arguments: Any, line: "Line", **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -162,13 +146,22 @@ class Line(HTTPAdapter):
 
     It is requests' adapter without a session: no redirects, cookies, proxies or netrc, by construction."""
 
-    def __init__(self, address: Address, tls: ssl.SSLContext | None, resolver: Resolver, generation: int) -> None:
+    def __init__(
+        self,
+        address: Address,
+        tls: ssl.SSLContext | None,
+        resolver: Resolver,
+        generation: int,
+        proxy: Proxy | None = None,
+    ) -> None:
         super().__init__(pool_connections=1, pool_maxsize=1)
         self.generation = generation
         self.rested_since = 0.0
         self.connection: _Plain | None = None
         self.reused = False
         """Whether the last request left on a connection that had carried another before."""
+        self._address = address
+        self._proxy = proxy
         self._resolver = resolver
         self._call: Call | None = None
         self._wire: Wire | None = None
@@ -188,16 +181,27 @@ class Line(HTTPAdapter):
         """A new connection within the time of the call; urllib3 asks for it."""
         call = self._running()
         self.reused = False
-        sock = connect(self._resolver.addresses(call), call)
+        sock = self._connected(call)
         try:
             self._drop_wire()
             self._wire = Wire(sock.fileno())
             call.attach(self._wire)
+            if self._proxy is not None:
+                open_through(sock, self._proxy, self._address.host, self._address.port, call)
             sock.settimeout(call.left())
         except BaseException:
             sock.close()
             raise
         return sock
+
+    def _connected(self, call: Call) -> socket.socket:
+        try:
+            return connect(self._resolver.addresses(call), call)
+        except OSError as error:
+            if self._proxy is None:
+                raise
+            cause = _cause(error, sent=False) or Cause.UNREACHABLE
+            raise Failed(cause, f"The proxy on the way to the master cannot be reached. ({error})") from error
 
     def leaving(self) -> None:
         """From here on nobody can say what the master has."""
@@ -212,13 +216,14 @@ class Line(HTTPAdapter):
         self._call = call
         call.sent = False
         self.reused = self.connected
+        hide = redactor(request.headers.get("Authorization", ""))
         shown = _head(f"{request.method} {request.path_url} HTTP/1.1", request.headers)
         try:
             if self._wire is not None:
                 call.attach(self._wire)
             response = self.send(request, stream=True, timeout=call.left())
             try:
-                body = _body(response, call, limit)
+                body = hide.data(bytes(_body(response, call, limit)))
             finally:
                 response.close()
             if call.over is not None:  # what we cut ourselves can look like a whole answer without a body
@@ -228,7 +233,7 @@ class Line(HTTPAdapter):
             raise
         except (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError,
                 ValueError) as error:  # fmt: skip
-            meant = _failure(error, call)
+            meant = _failure(error, call, hide)
             meant.exchange = Exchange(request_head=shown)
             raise meant from error
         finally:
@@ -236,11 +241,11 @@ class Line(HTTPAdapter):
         exchange = Exchange(
             status=response.status_code,
             request_head=shown,
-            answer_head=_head(f"HTTP/1.1 {response.status_code} {response.reason or ''}", response.headers),
+            answer_head=hide.text(_head(f"HTTP/1.1 {response.status_code} {response.reason or ''}", response.headers)),
             answer_body=plain(body[:BODY_SHOWN].decode(errors="replace")),
         )
-        headers = {name.lower(): value for name, value in response.headers.items()}
-        return Answer(response.status_code, headers, bytes(body), exchange, len(request.body or b""))
+        headers = {name.lower(): hide.text(value) for name, value in response.headers.items()}
+        return Answer(response.status_code, headers, body, exchange, len(request.body or b""))
 
     @property
     def connected(self) -> bool:
@@ -281,7 +286,7 @@ def _head(first: str, headers: Any) -> str:
     return plain("\n".join((first.rstrip(), *shown)))
 
 
-def _failure(error: BaseException, call: Call) -> Failed:
+def _failure(error: BaseException, call: Call, hide: Redactor) -> Failed:
     """What an exception means; the innermost one knows best, unless we ended the call ourselves."""
     if call.over is not None:
         return call.ending(call.over)
@@ -292,8 +297,8 @@ def _failure(error: BaseException, call: Call) -> Failed:
         link = link.__cause__ or link.__context__
     for link in reversed(chain):
         if (cause := _cause(link, call.sent)) is not None:
-            return Failed(cause, f"{_SENTENCES[cause]} ({str(link)[:200]})")
-    return Failed(Cause.UNREACHABLE, f"{_SENTENCES[Cause.UNREACHABLE]} ({str(error)[:200]})")
+            return Failed(cause, f"{_SENTENCES[cause]} ({hide.text(str(link))[:200]})")
+    return Failed(Cause.UNREACHABLE, f"{_SENTENCES[Cause.UNREACHABLE]} ({hide.text(str(error))[:200]})")
 
 
 def _cause(error: BaseException, sent: bool) -> Cause | None:

@@ -95,7 +95,7 @@ class DatabaseMaster:
     ) -> None:
         self.on_silent: Callable[[], None] = lambda: None
         self._url = url
-        self._node = f"token-{hashlib.sha256(token.encode()).hexdigest()[:12]}"
+        self.use_token(token)
         self._clock = clock
         self._lookup = lookup
         self._limits = limits or LIMITS
@@ -103,6 +103,9 @@ class DatabaseMaster:
         self._ledger = Ledger(self._engine)
         self._has_tables = False
         self._watch = Watch(clock, lambda: self.on_silent())
+
+    def use_token(self, token: str) -> None:
+        self._node = f"token-{hashlib.sha256(token.encode()).hexdigest()[:12]}"
 
     def probe(self) -> ProbeAnswer:
         began = self._clock.monotonic()

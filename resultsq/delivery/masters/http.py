@@ -21,7 +21,10 @@ from resultsq.delivery.masters.watch import Call, Failed, Watch
 from resultsq.domain.errors import SettingsError
 from resultsq.domain.outcome import Accepted, Conflict, Deferred, Outcome, Receipt
 from resultsq.domain.ports import Parcel, ProbeAnswer, ReceiptPage
+from resultsq.domain.proxy import Proxy
 
+_HEALTH = "/v1/health"
+_UNAUTHORISED = 401
 _SMALL = 64 * 1024
 _LARGE = 16 * 1024 * 1024
 _PAGE = 500
@@ -34,6 +37,8 @@ class HttpMaster:
     :param url: http(s)://host[:port][/prefix]
     :param token: bearer token; never sent over plain http except to loopback, or where `allow_plain_http`
     :param ca_file: authorities to trust instead of the usual ones
+    :param proxy: what every connection goes through
+    :param reread_token: the token as it is now, asked for when the master refuses the one in use
     :param lookup: resolves names; may hang
     :raises SettingsError: the URL, the CA file or a token over plain http makes no sense"""
 
@@ -45,20 +50,27 @@ class HttpMaster:
         clock: Clock,
         ca_file: str | None = None,
         allow_plain_http: bool = False,
+        proxy: Proxy | None = None,
+        reread_token: Callable[[], str] | None = None,
         lookup: Lookup = system_lookup,
         limits: Limits | None = None,
     ) -> None:
         self.on_silent: Callable[[], None] = lambda: None
         self._clock = clock
         self._limits = limits or Limits()
-        self._lines = Lines(url, clock=clock, ca_file=ca_file, lookup=lookup)
-        if token and not allow_plain_http and not _is_private(self._lines.address):
+        self._lines = Lines(url, clock=clock, ca_file=ca_file, proxy=proxy, lookup=lookup)
+        self._may_carry_token = allow_plain_http or _is_private(self._lines.address, proxy)
+        self._reread_token = reread_token
+        self.use_token(token)
+        self._watch = Watch(clock, lambda: self.on_silent())
+
+    def use_token(self, token: str) -> None:
+        if token and not self._may_carry_token:
             raise SettingsError(
                 "The master's URL is plain http: everyone on the way could read the token. Use https, or a master "
                 "on this machine."
             )
         self._authorization = {"Authorization": f"Bearer {token}"} if token else {}
-        self._watch = Watch(clock, lambda: self.on_silent())
 
     def probe(self) -> ProbeAnswer:
         began = self._clock.monotonic()
@@ -66,7 +78,7 @@ class HttpMaster:
         offset_s = None
         try:
             with self._watch.call(self._limits.probe_s) as call:
-                answer = self._ask(call, "GET", "/v1/health", fresh=True, keep=False)
+                answer = self._ask(call, "GET", _HEALTH, fresh=True, keep=False)
         except Failed as failed:
             trouble: Deferred | None = _deferred(failed, in_doubt=False)
         else:
@@ -169,25 +181,47 @@ class HttpMaster:
         keep: bool = True,
         limit: int = _SMALL,
     ) -> Answer:
+        request = self._prepared(method, path, headers, body)
+        authorization = {} if path == _HEALTH else self._authorization
+        request.headers.update(authorization)
+        answer = self._lines.fetch(call, request, limit, fresh=fresh, keep=keep)
+        if answer.status == _UNAUTHORISED and authorization and self._has_another_than(authorization):
+            request.headers.update(self._authorization)
+            answer = self._lines.fetch(call, request, limit, fresh=fresh, keep=keep)
+        return answer
+
+    def _prepared(
+        self, method: str, path: str, headers: Mapping[str, str] | None, body: bytes | None
+    ) -> requests.PreparedRequest:
         # Prepared by hand: every part is known to be well-formed, and the usual way costs as much as the call.
         request = requests.PreparedRequest()
         request.method = method
         request.url = self._lines.address.url + path
         request.headers = CaseInsensitiveDict({"Accept-Encoding": "gzip", "User-Agent": "resultsq", **(headers or {})})
-        if not path.startswith("/v1/health"):
-            request.headers.update(self._authorization)
         if body is not None:
             request.headers["Content-Length"] = str(len(body))
             request.body = body
-        return self._lines.fetch(call, request, limit, fresh=fresh, keep=keep)
+        return request
+
+    def _has_another_than(self, refused: Mapping[str, str]) -> bool:
+        """Whether there is another token by now than the one that was refused: it is asked for again."""
+        if self._reread_token is not None:
+            self.use_token(self._reread_token())
+        return bool(self._authorization) and self._authorization != refused
 
 
-def _is_private(address: Address) -> bool:
+def _is_private(address: Address, proxy: Proxy | None) -> bool:
     """Whether nobody else can listen on the way: TLS, or this very machine."""
-    if address.scheme == "https" or address.host == "localhost":
+    if address.scheme == "https":
+        return True
+    return _is_loopback(address.host) and (proxy is None or _is_loopback(proxy.host))
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
         return True
     try:
-        return ipaddress.ip_address(address.host).is_loopback
+        return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
 

@@ -14,6 +14,7 @@ from resultsq.delivery.masters.call import Address, Line, tls_context
 from resultsq.delivery.masters.dial import Lookup, Resolver, system_lookup
 from resultsq.delivery.masters.watch import Call, Failed
 from resultsq.domain.outcome import Cause
+from resultsq.domain.proxy import Proxy
 
 _IDLE_S = 15.0  # a connection that rested longer may be half-open by now; a new one costs a round trip
 _IDLE_LINES = 16
@@ -58,11 +59,21 @@ class KeepAlive:
 class Lines:
     """The connections to one address. Thread-safe."""
 
-    def __init__(self, url: str, *, clock: Clock, ca_file: str | None = None, lookup: Lookup = system_lookup) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        clock: Clock,
+        ca_file: str | None = None,
+        proxy: Proxy | None = None,
+        lookup: Lookup = system_lookup,
+    ) -> None:
         self.address = Address.parse(url)
         self._clock = clock
         self._tls = tls_context(ca_file) if self.address.scheme == "https" else None
-        self._resolver = Resolver(self.address.host, self.address.port, lookup)
+        self._proxy = proxy
+        first = proxy or self.address  # behind a proxy it is the proxy that resolves the master's name
+        self._resolver = Resolver(first.host, first.port, lookup)
         self._resting: list[Line] = []
         self._generation = 0
         self._keep_alive = KeepAlive(clock)
@@ -100,7 +111,7 @@ class Lines:
             line.close()
 
     def _new(self) -> Line:
-        return Line(self.address, self._tls, self._resolver, self._generation)
+        return Line(self.address, self._tls, self._resolver, self._generation, self._proxy)
 
     def _once(
         self, line: Line, call: Call, request: requests.PreparedRequest, limit: int, keep: bool, *, again: bool = False

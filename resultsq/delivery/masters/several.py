@@ -78,6 +78,10 @@ class SeveralAddresses:
     def give_up_silent(self, began_before: float) -> int:
         return sum(address.give_up_silent(began_before) for address in self._addresses)
 
+    def use_token(self, token: str) -> None:
+        for address in self._addresses:
+            address.use_token(token)
+
     def refresh(self) -> None:
         for address in self._addresses:
             address.refresh()

@@ -1,0 +1,38 @@
+"""A proxy on the way out, as a setting names it; it is asked to connect (HTTP CONNECT, RFC 9110, section 9.3.6)."""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import unquote, urlsplit
+
+from resultsq.domain.errors import SettingsError
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """Where it listens, and what it is told beside the target."""
+
+    host: str
+    port: int
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def parse(cls, url: str, setting: str) -> "Proxy | None":
+        """The proxy of `http://user:password@host:port`; None where the URL is empty.
+
+        :raises SettingsError: it is no such URL; `setting` is named, and never the URL, which may hold a password"""
+        if not url:
+            return None
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname, parts.port
+        except ValueError:
+            host = port = None
+            parts = urlsplit("")
+        if parts.scheme != "http" or not host or parts.path.strip("/") or parts.query or parts.fragment:
+            raise SettingsError(f"{setting} is http://host:port, or http://user:password@host:port.")
+        headers = {}
+        if parts.username is not None:
+            pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+            headers["Proxy-Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
+        return cls(host, port or 80, headers)

@@ -1,0 +1,95 @@
+"""A token that is rotated in its file is taken up without a restart and without the minute of refused credentials."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+from sqlalchemy import select
+
+from resultsq.clock import SystemClock
+from resultsq.delivery.masters.http import HttpMaster
+from resultsq.domain.outcome import Accepted, Unauthorised
+from resultsq.store.tables import Link
+from tests.integration.masters.far import parcel
+from tests.support.processes import OtherMaster
+from tests.support.relays import Relay
+from tests.support.waiting import wait_until
+
+SOON_S = 10.0
+"""Far below the minute after which refused credentials are tried again."""
+
+
+@pytest.fixture
+def server() -> Iterator[OtherMaster]:
+    with OtherMaster("--token", "new-token") as server:
+        yield server
+
+
+def refused(relay: Relay) -> bool:
+    with relay.database.read() as conn:
+        return conn.execute(select(Link.refused_at)).scalar_one() is not None
+
+
+def test_what_was_refused_goes_at_once_when_the_tokens_file_changes(server: OtherMaster, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("old-token\n")
+    with Relay(f"sqlite:///{tmp_path / 'store.db'}", server) as relay:
+        with relay.worker(MASTER_TOKEN_FILE=str(file)):
+            relay.wait_for_link("up")
+            relay.accept(5)
+            wait_until(lambda: refused(relay), SOON_S, "a refusal")
+            file.write_text("new-token\n")
+            relay.wait_until_published(5, SOON_S)
+            assert not refused(relay)
+        # a worker that starts later has the same credentials, so nothing changes
+        with relay.worker(MASTER_TOKEN_FILE=str(file)):
+            relay.accept(1)
+            relay.wait_until_published(6, SOON_S)
+
+
+def test_nothing_is_refused_when_the_file_was_changed_before_the_master_asked(
+    server: OtherMaster, tmp_path: Path
+) -> None:
+    file = tmp_path / "token"
+    file.write_text("old-token\n")
+    with Relay(f"sqlite:///{tmp_path / 'store.db'}", server) as relay, relay.worker(MASTER_TOKEN_FILE=str(file)):
+        relay.wait_for_link("up")
+        file.write_text("new-token\n")
+        relay.accept(3)
+        relay.wait_until_published(3, SOON_S)
+        with relay.database.read() as conn:
+            assert conn.execute(select(Link.refused_at)).scalar_one() is None
+
+
+def test_a_sheet_is_sent_again_at_once_when_the_token_has_another_by_now(server: OtherMaster) -> None:
+    held = ["old-token"]
+    master = HttpMaster(server.url, "old-token", clock=SystemClock(), reread_token=lambda: held[-1])
+    first = master.send(parcel())
+    assert isinstance(first, Unauthorised)
+    held.append("new-token")
+    assert isinstance(master.send(parcel()), Accepted)
+    assert isinstance(master.send(parcel("richmond")), Accepted)
+    master.close()
+    assert [put["status"] for put in server.report()["puts"]] == [401, 401, 201, 201]
+
+
+def test_it_is_said_which_settings_need_a_restart(server: OtherMaster, tmp_path: Path) -> None:
+    folder, token = tmp_path / "folder", tmp_path / "token"
+    folder.write_text("/tmp/one")
+    token.write_text("new-token")
+    files = {"PUBLIC_URL_FILE": str(folder), "MASTER_TOKEN_FILE": str(token)}
+    with (
+        structlog.testing.capture_logs() as lines,
+        Relay(f"sqlite:///{tmp_path / 'store.db'}", server) as relay,
+        relay.worker(**files),
+    ):
+        folder.write_text("/tmp/two")
+        token.write_text("newer-token")
+        give_up = time.monotonic() + SOON_S
+        while not any(line["event"] == "settings.restart_needed" for line in lines) and time.monotonic() < give_up:
+            time.sleep(0.05)
+    told = [(line["event"], line["names"]) for line in lines if line["event"].startswith("settings.")]
+    assert ("settings.restart_needed", ["public_url"]) in told
+    assert not any("newer-token" in repr(line) for line in lines)
