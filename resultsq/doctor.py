@@ -4,6 +4,7 @@ Each part is looked at in a thread of its own and for a few seconds only, so tha
 the doctor is for when everything is down.
 """
 
+import os
 import queue
 import shutil
 import threading
@@ -281,6 +282,22 @@ def _master(patient: Patient) -> Told:
         master.close()
 
 
+def _proxies(patient: Patient) -> Told:
+    named = [name for name in _PROXY_VARIABLES if os.environ.get(name) or os.environ.get(name.lower())]
+    if not named:
+        return
+    settings = patient.settings
+    set_here = [one.get_secret_value() for one in (settings.master_proxy, settings.webhook_proxy)]
+    yield (
+        Level.OK if any(set_here) else Level.WARN,
+        f"{' and '.join(named)} of the environment {'is' if len(named) == 1 else 'are'} ignored: the proxy on the way "
+        "to the master is RESULTSQ_MASTER_PROXY, and to the webhook RESULTSQ_WEBHOOK_PROXY.",
+    )
+
+
+_PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+
+
 def _probed(answer: ProbeAnswer) -> tuple[Level, str]:
     if answer.cause is None:
         return Level.OK, f"The master answers in {answer.duration_s:.2f} s."
@@ -325,6 +342,7 @@ CHECKS: Mapping[str, Callable[[Patient], Told]] = {
     "rows": _rows,
     "link": _link,
     "master": _master,
+    "proxies": _proxies,
     "broker": _broker,
 }
 """What is looked at, in the order of telling."""

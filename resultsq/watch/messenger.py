@@ -2,35 +2,36 @@
 
 import random
 import shutil
-import smtplib
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from email.message import EmailMessage
-from urllib.parse import unquote, urlsplit
-
-import requests
 
 from resultsq import logs
 from resultsq.clock import Clock
 from resultsq.domain.errors import SettingsError
+from resultsq.domain.proxy import Proxy
 from resultsq.settings import Settings
 from resultsq.store import alerts, links
 from resultsq.store.alerts import Drained, Message
 from resultsq.store.session import Database
-from resultsq.watch import rules
+from resultsq.watch import mail, rules, webhook
 from resultsq.watch.rules import Facts, Limits, Rule
+from resultsq.watch.unsent import Unsent, within
 
 TIMEOUT_S = 10.0
+WITHIN_S = 25.0
+"""How long one message may take as a whole."""
+
 MOST_AT_ONCE = 20
 _log = logs.get("watch")
 
 
 def roads(settings: Settings) -> dict[str, Callable[[Message], None]]:
-    """The roads that are set up, each as a function that sends one message or raises OSError."""
+    """The roads that are set up, each as a function that sends one message or raises."""
     found: dict[str, Callable[[Message], None]] = {}
-    webhook = settings.alert_webhook_url.get_secret_value()
-    if webhook:
-        found["webhook"] = lambda message: _post(webhook, message)
+    hook = settings.alert_webhook_url.get_secret_value()
+    if hook:
+        found["webhook"] = lambda message: _post(hook, settings.webhook_proxy.get_secret_value(), message)
     smtp = settings.smtp_url.get_secret_value()
     if smtp and settings.alert_mail_to:
         found["mail"] = lambda message: _mail(smtp, settings.alert_mail_from, settings.alert_mail_to, message)
@@ -90,9 +91,9 @@ def send_waiting(settings: Settings, database: Database, clock: Clock) -> None:
 
 def _send(message: Message, ways: Mapping[str, Callable[[Message], None]], database: Database, clock: Clock) -> None:
     try:
-        ways.get(message.road, _no_road)(message)
-    except OSError as error:
-        said = type(error).__name__
+        within(WITHIN_S, lambda: ways.get(message.road, _no_road)(message))
+    except Exception as error:  # noqa: BLE001 - whatever it is, the next message may be for a road that works
+        said = str(error) if isinstance(error, Unsent | SettingsError) else type(error).__name__
         _log.warning("alert.unsent", road=message.road, error=said)
         database.write(lambda conn: alerts.message_failed(conn, clock.now(), message.id, said, random.random()))
     else:
@@ -100,32 +101,17 @@ def _send(message: Message, ways: Mapping[str, Callable[[Message], None]], datab
 
 
 def _no_road(_message: Message) -> None:
-    raise OSError("this road is no longer set up")
+    raise Unsent("It is no longer set up.")
 
 
-def _post(url: str, message: Message) -> None:
-    response = requests.post(
-        url,
-        json={"subject": message.subject, "text": message.text, "at": message.created_at.isoformat()},
-        timeout=TIMEOUT_S,
-        allow_redirects=False,
-    )
-    if not response.ok or response.is_redirect:
-        raise OSError(f"the webhook answered {response.status_code}")
+def _post(url: str, proxy: str, message: Message) -> None:
+    value = {"subject": message.subject, "text": message.text, "at": message.created_at.isoformat()}
+    webhook.post(url, Proxy.parse(proxy, "RESULTSQ_WEBHOOK_PROXY"), value, TIMEOUT_S)
 
 
 def _mail(url: str, sender: str, to: str, message: Message) -> None:
-    parts = urlsplit(url)
-    if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
-        raise SettingsError("SMTP_URL is smtp://user:password@host:port, or smtps://… for TLS from the start.")
-    mail = EmailMessage()
-    mail["From"], mail["To"], mail["Subject"] = sender, to, message.subject
-    mail["Date"] = message.created_at
-    mail.set_content(f"{message.text}\n\n{message.created_at:%d %B %Y %H:%M UTC}")
-    make = smtplib.SMTP_SSL if parts.scheme == "smtps" else smtplib.SMTP
-    with make(parts.hostname, parts.port or 0, timeout=TIMEOUT_S) as server:
-        if parts.scheme == "smtp" and server.has_extn("starttls"):
-            server.starttls()
-        if parts.username:
-            server.login(unquote(parts.username), unquote(parts.password or ""))
-        server.send_message(mail)
+    letter = EmailMessage()
+    letter["From"], letter["To"], letter["Subject"] = sender, to, message.subject
+    letter["Date"] = message.created_at
+    letter.set_content(f"{message.text}\n\n{message.created_at:%d %B %Y %H:%M UTC}")
+    mail.send(url, letter, TIMEOUT_S)

@@ -473,6 +473,21 @@ def test_the_other_parts_are_told_when_master_and_broker_never_say_a_word(
     assert "The master cannot be reached" in texts["master"]
 
 
+def test_it_is_said_that_a_proxy_of_the_environment_is_ignored(node: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    assert json.loads(node("doctor", "--part", "proxies", "--json").out) == []
+    monkeypatch.setenv("https_proxy", "http://node:s3cret@proxy.test:3128")
+    (finding,) = json.loads(node("doctor", "--part", "proxies", "--json").out)
+    assert finding["level"] == "warn"
+    assert finding["text"].startswith("HTTPS_PROXY of the environment is ignored")
+    assert "s3cret" not in finding["text"]
+    monkeypatch.setenv("RESULTSQ_MASTER_PROXY", "http://proxy.test:3128")
+    (finding,) = json.loads(node("doctor", "--part", "proxies", "--json").out)
+    assert finding["level"] == "ok"
+
+
 def test_one_part_alone_is_told_when_it_is_named(node: Run) -> None:
     said = node("doctor", "--part", "store", "--json")
     assert [finding["part"] for finding in json.loads(said.out)] == ["store"]

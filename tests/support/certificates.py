@@ -24,7 +24,8 @@ _USES = (
 
 
 def write(folder: Path) -> Path:
-    """Makes authority.pem, and good.pem, expired.pem and other.pem with their keys; the folder."""
+    """Makes authority.pem, and good.pem (this machine), named.pem (mail.test), expired.pem and other.pem with their
+    keys; the folder."""
     now = datetime.now(UTC)
     later = now + timedelta(days=9)
     authority_key = ec.generate_private_key(ec.SECP256R1())
@@ -46,6 +47,7 @@ def write(folder: Path) -> Path:
     here = x509.IPAddress(ipaddress.ip_address(HOST))
     for name, ends, subject in (
         ("good", later, here),
+        ("named", later, x509.DNSName("mail.test")),
         ("expired", now - timedelta(days=2), here),
         ("other", later, x509.DNSName("login.hotel.example")),
     ):

@@ -172,6 +172,28 @@ def test_the_mail_server_refuses_and_the_webhook_is_told_all_the_same(
     assert "Subject: resultsq: rejected" in mails[0]
 
 
+def test_the_webhook_is_told_all_the_same_when_a_mail_can_never_be_sent(
+    watched: Make, free_port: Callable[[], int]
+) -> None:
+    port = free_port()
+    one = watched(
+        alert_webhook_url=f"http://127.0.0.1:{port}/",
+        smtp_url="smtp://127.0.0.1",
+        alert_mail_to="ops@example.org\nBcc: x",
+    )
+    one.node.accept()
+    one.node.try_one(rejected())
+    one.look()
+    with webhook(port) as posted:
+        for _ in range(2):
+            one.send()
+            one.node.pass_time(301)
+    assert len(posted) == 1
+    with one.node.database.read() as conn:
+        waiting = conn.exec_driver_sql("SELECT road, last_error FROM alert_messages WHERE sent_at IS NULL").all()
+    assert [tuple(row) for row in waiting] == [("mail", "ValueError")]
+
+
 def test_the_good_news_is_told_once_when_all_that_waited_is_published(watched: Make) -> None:
     one = watched(alert_webhook_url="http://127.0.0.1:9/")
     one.node.accept_many(3)

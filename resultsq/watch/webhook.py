@@ -1,0 +1,82 @@
+"""Posts an alert to a webhook: one connection, no redirects, and nothing from the environment but its authorities.
+
+requests would add credentials of a .netrc and ask proxies that the environment names, for loopback too.
+"""
+
+import base64
+import http.client
+import json
+import ssl
+from collections.abc import Mapping
+from urllib.parse import SplitResult, quote, unquote, urlsplit
+
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
+
+from resultsq.domain.errors import SettingsError
+from resultsq.domain.proxy import Proxy
+from resultsq.interim import FinalResponse
+from resultsq.watch.unsent import Unsent
+
+_PATH_KEPT = "/%:@!$&'()*+,;=~-._"
+
+
+def post(url: str, proxy: Proxy | None, value: Mapping[str, str], timeout_s: float) -> None:
+    """POST `value` as JSON.
+
+    :raises Unsent: the webhook did not take it
+    :raises OSError: it was not reached
+    :raises SettingsError: the URL makes no sense"""
+    parts, port = _parsed(url)
+    connection = _connection(parts, port, proxy, timeout_s)
+    try:
+        headers = {"Content-Type": "application/json", "User-Agent": "resultsq", **_credentials(parts)}
+        connection.request("POST", _target(parts), json.dumps(value).encode(), headers)
+        status = connection.getresponse().status
+    except OSError:
+        raise  # some of them are ValueErrors too
+    except (http.client.HTTPException, ValueError) as error:
+        raise Unsent(f"What answers is no webhook ({type(error).__name__}).") from error
+    finally:
+        connection.close()
+    if not 200 <= status <= 299:
+        raise Unsent(f"The webhook answered {status}.")
+
+
+def _parsed(url: str) -> tuple[SplitResult, int]:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise SettingsError("ALERT_WEBHOOK_URL is http://… or https://….")
+    return parts, port or (443 if parts.scheme == "https" else 80)
+
+
+def _connection(parts: SplitResult, port: int, proxy: Proxy | None, timeout_s: float) -> http.client.HTTPConnection:
+    host = parts.hostname or ""
+    first = (host, port) if proxy is None else (proxy.host, proxy.port)
+    connection: http.client.HTTPConnection
+    if parts.scheme == "https":
+        context = ssl.create_default_context()
+        context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
+        connection = http.client.HTTPSConnection(*first, timeout=timeout_s, context=context)
+    else:
+        connection = http.client.HTTPConnection(*first, timeout=timeout_s)
+    connection.response_class = FinalResponse
+    if proxy is not None:
+        connection.set_tunnel(host, port, headers=dict(proxy.headers))
+    return connection
+
+
+def _target(parts: SplitResult) -> str:
+    path = quote(parts.path or "/", safe=_PATH_KEPT)
+    return f"{path}?{quote(parts.query, safe=_PATH_KEPT + '?')}" if parts.query else path
+
+
+def _credentials(parts: SplitResult) -> dict[str, str]:
+    """What the URL itself says, and nobody else."""
+    if parts.username is None:
+        return {}
+    pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
