@@ -22,25 +22,20 @@ class Rotation:
         self._settings = self._taken_up = settings
         self._take_up = take_up
         self._lock = threading.Lock()
-        self._look_now = threading.Event()
-        self._stopped = False
+        self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="rotation", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
     def stop(self) -> None:
-        self._stopped = True
-        self._look_now.set()
+        self._stopping.set()
         if self._thread.ident is not None:
             self._thread.join()
 
     def token(self) -> str:
         """The token as its file has it now; any thread may ask."""
-        settings = self._reread()
-        if settings is not self._taken_up:
-            self._look_now.set()
-        return settings.master_token.get_secret_value()
+        return self._reread().master_token.get_secret_value()
 
     def _reread(self) -> Settings:
         with self._lock:
@@ -50,12 +45,10 @@ class Rotation:
             return self._settings
 
     def _run(self) -> None:
-        while not self._stopped:
+        while not self._stopping.wait(LOOK_S):
             settings = self._reread()
             if settings is not self._taken_up:
                 self._apply(settings)
-            self._look_now.wait(LOOK_S)
-            self._look_now.clear()
 
     def _apply(self, settings: Settings) -> None:
         try:

@@ -85,6 +85,17 @@ def test_a_sheet_is_sent_again_at_once_when_the_kept_connection_was_dead(then: C
     assert (talk.connections, talk.requests) == (2, ["PUT"] * 3)
 
 
+def test_a_sheet_is_sent_once_when_a_kept_connection_answers_nonsense() -> None:
+    talk = Counted(lambda connection: connection.sendall(b"SSH-2.0-OpenSSH\r\n"))
+    with far_side(talk) as port:
+        master = opened(port)
+        assert isinstance(master.send(parcel()), Accepted)
+        outcome = master.send(parcel())
+        master.close()
+    assert isinstance(outcome, Deferred)
+    assert (outcome.cause, len(talk.requests)) == (Cause.NOT_OUR_MASTER, 2)
+
+
 def test_a_sheet_is_sent_once_when_a_new_connection_was_cut() -> None:
     requests = []
 

@@ -94,7 +94,7 @@ class Lines:
                 self._keep_alive.worked()
                 return answer
         except Failed as failed:
-            if not line.reused or failed.cause is not Cause.RESET or call.over is not None:
+            if not line.reused or failed.cause is not Cause.RESET:
                 raise
         try:
             return self._once(self._new(), call, request, limit, keep, again=True)

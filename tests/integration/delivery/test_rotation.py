@@ -49,18 +49,24 @@ def test_what_was_refused_goes_at_once_when_the_tokens_file_changes(server: Othe
             relay.wait_until_published(6, SOON_S)
 
 
-def test_nothing_is_refused_when_the_file_was_changed_before_the_master_asked(
+def test_nothing_is_refused_when_the_file_was_changed_before_anything_was_sent(
     server: OtherMaster, tmp_path: Path
 ) -> None:
     file = tmp_path / "token"
     file.write_text("old-token\n")
     with Relay(f"sqlite:///{tmp_path / 'store.db'}", server) as relay, relay.worker(MASTER_TOKEN_FILE=str(file)):
         relay.wait_for_link("up")
+        before = credentials(relay)
         file.write_text("new-token\n")
+        wait_until(lambda: credentials(relay) != before, SOON_S, "the other token")
         relay.accept(3)
         relay.wait_until_published(3, SOON_S)
-        with relay.database.read() as conn:
-            assert conn.execute(select(Link.refused_at)).scalar_one() is None
+        assert [put["status"] for put in relay.puts()] == [201] * 3
+
+
+def credentials(relay: Relay) -> str | None:
+    with relay.database.read() as conn:
+        return conn.execute(select(Link.credentials)).scalar_one()
 
 
 def test_a_sheet_is_sent_again_at_once_when_the_token_has_another_by_now(server: OtherMaster) -> None:
