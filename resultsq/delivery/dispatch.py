@@ -8,6 +8,7 @@ only shorten the wait for the next turn.
 import queue
 import random
 import threading
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -18,7 +19,7 @@ from resultsq.delivery import courier
 from resultsq.delivery.couriers import Couriers
 from resultsq.domain.errors import StoreUnavailable
 from resultsq.domain.ports import Master
-from resultsq.store import links, outbox, stepped, turn, workers
+from resultsq.store import links, outbox, sift, stepped, turn, workers
 from resultsq.store.outbox import Lease, Published, Settlement
 from resultsq.store.session import Database
 
@@ -104,7 +105,7 @@ class Dispatcher:
             except Exception as surprise:  # noqa: BLE001 - see the next line
                 # the loop is what delivery hangs on: it says what it met and goes on
                 _log.exception("dispatch.surprised")
-                self._forget_endings(surprise)
+                self._sift(surprise)
                 self._stopping.wait(STORE_REST_S)
             self._listen(SILENCE_LOOK_S if self._silences else self._sweep_s)
         self._say_goodbye()
@@ -161,13 +162,36 @@ class Dispatcher:
         for lease, settlement in ending:
             courier.log_line(lease, settlement, states.get(settlement.lease))
 
-    def _forget_endings(self, surprise: Exception) -> None:
-        """An ending that cannot be written down must not keep the rest from being: all are asked about again."""
+    def _sift(self, surprise: Exception) -> None:
+        """No single submission keeps the others from going: what fails is put aside, and an end that cannot be written
+        down is one that nobody knows. Where none is found to be at fault, all ends are forgotten."""
+        self._recalled = []  # their leases run out
+        try:
+            now = self._clock.now()
+            aside = sift.put_aside_faulty(self._database, now, self._worker, 2 * self._ceiling)
+            unknown = sift.faulty_ends(self._database, now, [ending for _, ending in self._unsettled])
+            self._forget_endings(surprise, {one.seq for one in unknown} if aside or unknown else None)
+            lost = sift.faulty_ends(self._database, now, [ending for _, ending in self._unsettled])
+            sift.put_aside(self._database, now, lost)
+        except StoreUnavailable as error:
+            _log.warning("store.unavailable", error=type(error.__cause__).__name__)
+            return
+        except Exception:  # noqa: BLE001 - as above; the next cycle sifts again
+            _log.exception("dispatch.sift_surprised")
+            return
+        gone = {one.seq for one in lost}
+        self._unsettled = [(lease, ending) for lease, ending in self._unsettled if lease.seq not in gone]
+        for one in (*aside, *lost):
+            _log.error("submission.put_aside", seq=one.seq, error=one.error)
+
+    def _forget_endings(self, surprise: Exception, seqs: Collection[int] | None) -> None:
+        """The ends of these, or of all, cannot be written down: they are asked about again."""
         self._unsettled = [
-            (lease, courier.settlement(lease, courier.at_fault(surprise), ending.duration_s, random.random()))
+            (lease, ending)
+            if seqs is not None and lease.seq not in seqs
+            else (lease, courier.settlement(lease, courier.at_fault(surprise), ending.duration_s, random.random()))
             for lease, ending in self._unsettled
         ]
-        self._recalled = []  # their leases run out
 
     def _deliver(self, lease: Lease) -> Settlement:
         return courier.deliver(self._master, lease, self._clock, random.random())

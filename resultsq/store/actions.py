@@ -23,6 +23,7 @@ from resultsq.domain.filter import Filter
 from resultsq.domain.submission import WAITING, State
 from resultsq.domain.words import say
 from resultsq.store import audit, listing, outbox
+from resultsq.store.outbox.aside import BY_ITSELF
 from resultsq.store.session import Database
 from resultsq.store.tables import Action, Event, Hold, Submission
 
@@ -42,9 +43,6 @@ PAUSE_S = 0.01
 MOST_IDS = 1_000
 UNDO = timedelta(days=30)
 """For how long a withdrawal can be undone."""
-
-BY_ITSELF = "resultsq"
-"""Who ends a hold whose time has come."""
 
 
 class Verb(StrEnum):

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from resultsq.domain.backoff import wait_s
 from resultsq.domain.submission import WAITING, State
-from resultsq.store import links, repairs
+from resultsq.store import links, outbox, repairs
 from resultsq.store.tables import Alert, AlertMessage, Event, Outage, Submission
 
 MESSAGE_LEASE_S = 60.0
@@ -41,6 +41,7 @@ class Counts:
     conflicts: int
     refused_events: int
     damaged: int
+    aside: int
 
 
 def counts(conn: Connection) -> Counts:
@@ -65,6 +66,7 @@ def counts(conn: Connection) -> Counts:
         by_state.get(State.CONFLICT, 0),
         refused,
         sum(count for _, count in repairs.damaged(conn, watched=True)),
+        outbox.count_aside(conn),
     )
 
 

@@ -15,8 +15,9 @@ from sqlalchemy.orm import aliased
 from resultsq.clock import Clock
 from resultsq.domain.submission import GONE, WAITING, State
 from resultsq.store import audit, outbox
+from resultsq.store.outbox.aside import NO_SHEET
 from resultsq.store.session import Database
-from resultsq.store.tables import Chain, Submission
+from resultsq.store.tables import Chain, Payload, Submission
 
 MOST = 1_000
 """No more than these are counted, and mended in one transaction."""
@@ -118,6 +119,10 @@ def _name_bases(conn: Connection, now: datetime, rows: Sequence[Any]) -> None:
         conn.execute(update(Submission).where(Submission.seq == row.seq, _QUEUED).values(base=place.base))
 
 
+def _put_aside(conn: Connection, now: datetime, rows: Sequence[Any]) -> None:
+    outbox.put_aside(conn, now, [row.seq for row in rows], NO_SHEET)
+
+
 REPAIRS: tuple[Repair, ...] = (
     Repair(
         "abreast",
@@ -154,6 +159,17 @@ REPAIRS: tuple[Repair, ...] = (
             _another(_Other.id == Submission.base, _Other.state.in_(_THERE), _Other.published_as != _Other.id),
         ),
         _name_bases,
+    ),
+    Repair(
+        "sheetless",
+        "1 version waits whose sheet is no longer here; it will be held, and says so.",
+        "{n} versions wait whose sheets are no longer here; they will be held, and say so.",
+        and_(
+            _QUEUED,
+            Submission.hold_id.is_(None),
+            ~select(Payload.seq).where(Payload.seq == Submission.seq).correlate(Submission).exists(),
+        ),
+        _put_aside,
     ),
 )
 """In the order of mending: what is let wait by one is let go by the next, if it is its turn."""

@@ -194,6 +194,8 @@ def told(error: DBAPIError) -> Exception:
                 "nothing accepted before is lost."
             )
         )
+    if "could not decode" in text:  # SQLite's driver has no other kind of error for what cannot be read in one row
+        return error
     if isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
         return StoreUnavailable(
             say("This node's database does not answer, so nothing was stored. Send it again in a few seconds.")

@@ -66,6 +66,7 @@ def look_out(settings: Settings, database: Database, clock: Clock) -> None:
         seen.refused_events,
         free,
         seen.damaged,
+        seen.aside,
     )
     holding = rules.raised(facts, limits, now)
     names = list(roads(settings))

@@ -17,6 +17,7 @@ class Rule(StrEnum):
     CREDENTIALS_REFUSED = "credentials-refused"
     DISK_LOW = "disk-low"
     DAMAGED = "damaged"
+    ASIDE = "put-aside"
     RECOVERED = "recovered"  # good news, told once an outage
 
 
@@ -43,6 +44,7 @@ class Facts:
     refused_events: int
     disk_free_bytes: int | None
     damaged: int = 0
+    aside: int = 0
 
 
 _LINK = {
@@ -93,6 +95,11 @@ def raised(facts: Facts, limits: Limits, now: datetime) -> dict[str, str]:
         found[Rule.DAMAGED] = (
             f"{_many(facts.damaged)} would wait for ever after a fault of this product. Nothing is lost: "
             "`resultsq doctor --mend` lets them go on."
+        )
+    if facts.aside:
+        found[Rule.ASIDE] = (
+            f"resultsq cannot go on with {_many(facts.aside)}, and has put what it cannot send aside. Nothing is lost, "
+            "and the others go on; each says why on its page on the dashboard."
         )
     return found
 

@@ -13,10 +13,12 @@ when the one on its way is settled, withdrawn or stepped over (upload contract, 
     leases.py     what a worker takes: claim, hand back, reclaim, void
     endings.py    what a worker brings back: settle
     roads.py      what leaves and comes in bundles, and the comparison with the master's own list
+    aside.py      what no worker can go on with: it is held, and says why
     chains.py     the order within a chain: whose turn it is, its precondition, the head
     states.py     the one place where a state changes, and the chain's lock
 """
 
+from resultsq.store.outbox.aside import count_aside, put_aside
 from resultsq.store.outbox.chains import follow_on, place_on, set_head
 from resultsq.store.outbox.decisions import publish_over, undo_withdrawal, withdraw
 from resultsq.store.outbox.endings import (
@@ -34,13 +36,19 @@ from resultsq.store.outbox.leases import (
     Lease,
     Queue,
     claim,
+    claim_these,
+    claimable,
     hand_back,
     lease_s,
+    leased,
     look,
     mend_stepped_clock,
+    put_off,
     reclaim,
     release_from_link,
+    take_back,
     void_leases,
+    waits_too_long,
 )
 from resultsq.store.outbox.roads import Parted, Reconciled, adopt, export, reconcile
 from resultsq.store.outbox.states import lock_all
@@ -64,23 +72,31 @@ __all__ = [
     "accept",
     "adopt",
     "claim",
+    "claim_these",
+    "claimable",
+    "count_aside",
     "export",
     "follow_on",
     "forget_client_keys",
     "hand_back",
     "lease_s",
+    "leased",
     "lock_all",
     "look",
     "mend_stepped_clock",
     "place_on",
     "publish_by_receipt",
     "publish_over",
+    "put_aside",
+    "put_off",
     "reclaim",
     "reconcile",
     "release_from_link",
     "set_head",
     "settle",
+    "take_back",
     "undo_withdrawal",
     "void_leases",
+    "waits_too_long",
     "withdraw",
 ]

@@ -24,7 +24,7 @@ from resultsq.store.outbox.chains import (
 )
 from resultsq.store.outbox.states import find, lock_chain_of, move
 from resultsq.store.outbox.team import Accepted
-from resultsq.store.tables import Submission
+from resultsq.store.tables import Payload, Submission
 
 
 def withdraw(conn: Connection, now: datetime, submission: str, action: str | None = None) -> Accepted:
@@ -53,10 +53,12 @@ def withdraw(conn: Connection, now: datetime, submission: str, action: str | Non
 def undo_withdrawal(conn: Connection, now: datetime, submission: str) -> Accepted:
     """Put a withdrawn version back as it was, while nothing has taken its place.
 
-    :raises HeadMoved: another version came since, or went on its way in its place; nothing changed."""
+    :raises HeadMoved: another version came since, or went on its way in its place, or its sheet was removed (`prune`);
+        nothing changed."""
     chain, row = _locked(conn, submission)
     if row.state != State.WITHDRAWN:
         return Accepted(row.id, State(row.state), row.digest, created=False)
+    _must_have_its_sheet(conn, chain, row)
     # the version before this one kept no more than the row
     before = row.before_withdrawal or {"state": State.QUEUED, "hold": None, "versions": row.version, "behind": []}
     state = State(before["state"])
@@ -85,6 +87,7 @@ def publish_over(conn: Connection, now: datetime, submission: str) -> Accepted:
     chain, row = _locked(conn, submission)
     if State(row.state) not in NEEDS_A_PERSON:
         raise HeadMoved(say("There is nothing to decide about this version any more."), row.id)
+    _must_have_its_sheet(conn, chain, row)
     if any(one.state in WAITING for one in _newer(conn, chain.id, row.version)):
         raise HeadMoved(
             say("A newer version of these results is on its way. Look again when it is published."), chain.head
@@ -104,6 +107,14 @@ def _locked(conn: Connection, submission: str) -> tuple[Any, Row[Any]]:
     if row is None or chain is None:
         raise NotThere(say("There is no such submission here."))
     return chain, row
+
+
+def _must_have_its_sheet(conn: Connection, chain: Any, row: Row[Any]) -> None:
+    if conn.execute(select(Payload.seq).where(Payload.seq == row.seq)).first() is None:
+        raise HeadMoved(
+            say("The sheet of this version was removed from this node (prune), so it cannot be sent any more."),
+            chain.head,
+        )
 
 
 def _newer(conn: Connection, chain_id: int, version: int) -> Sequence[Any]:

@@ -10,10 +10,11 @@ from sqlalchemy import Connection, Row, and_, bindparam, delete, insert, literal
 
 from resultsq.domain.outcome import Cause
 from resultsq.domain.submission import State
+from resultsq.store.outbox.aside import NO_SHEET, put_aside
 from resultsq.store.outbox.chains import FOLLOWED, follow_on, step_over
 from resultsq.store.outbox.states import lock_all, move
 from resultsq.store.stepped import LEASE_SLACK_S, latest, passed
-from resultsq.store.tables import Attempt, Event, Hold, Payload, Submission, UtcDateTime
+from resultsq.store.tables import Attempt, Event, Hold, Link, Payload, Submission, UtcDateTime
 
 REFUSED_WAIT_S = 60.0
 """While the master refuses our credentials one submission is tried each minute (upload contract)."""
@@ -90,10 +91,11 @@ def claim(
     backlog = list(_in_turn(again, old))
     chosen: list[Row[Any]] = []
     refused: set[int] = set()
+    put_aside(conn, now, [row.seq for row in (*backlog, *fresh) if row.sheet is None], NO_SHEET)
     for row in _in_turn(fresh, backlog) if turns % 2 else _in_turn(backlog, fresh):
         if len(chosen) == room:
             break
-        if row.event_id in refused:
+        if row.event_id in refused or row.sheet is None:
             continue
         if row.refused_at is not None:
             refused.add(row.event_id)
@@ -155,8 +157,10 @@ def _candidates(*where: Any) -> Any:
             Submission.request_id,
             Event.slug,
             Event.refused_at,
+            Payload.seq.label("sheet"),
         )
         .join(Event, Event.id == Submission.event_id)
+        .join(Payload, Payload.seq == Submission.seq, isouter=True)
         # where somebody has run ANALYZE, SQLite would go by seq instead, and read all that was published before
         .with_hint(Submission, "INDEXED BY ix_submissions_due", "sqlite")
         .where(
@@ -173,6 +177,21 @@ def _candidates(*where: Any) -> Any:
 
 
 _OLD, _FRESH, _AGAIN = _candidates(_FROM_BEFORE), _candidates(_FROM_AFTER), _candidates(_DUE_AGAIN)
+_THESE = _candidates(Submission.seq.in_(bindparam("seqs", expanding=True)))
+
+
+def claimable(conn: Connection, now: datetime, room: int) -> Sequence[int]:
+    """The seqs that the next claims will look at; nothing else of their rows is read."""
+    return_seq = conn.execute(select(Link.return_seq)).scalar_one()
+    asked = {"now": now, "refused_until": latest(now, REFUSED_WAIT_S), "return_seq": return_seq, "room": room}
+    found = (conn.execute(one.with_only_columns(Submission.seq), asked).scalars() for one in (_OLD, _FRESH, _AGAIN))
+    return [seq for seqs in found for seq in seqs]
+
+
+def claim_these(conn: Connection, now: datetime, worker: str, seqs: Sequence[int]) -> list[Lease]:
+    """Lease these, those of them that may go."""
+    asked = {"now": now, "refused_until": latest(now, REFUSED_WAIT_S), "seqs": list(seqs), "room": len(seqs)}
+    return _lease(conn, now, worker, [row for row in conn.execute(_THESE, asked) if row.sheet is not None])
 
 
 def _in_turn(one: Sequence[Row[Any]], other: Sequence[Row[Any]]) -> Iterable[Row[Any]]:
@@ -256,6 +275,20 @@ def void_leases(conn: Connection, now: datetime, worker: str) -> int:
     return len(seqs)
 
 
+def leased(conn: Connection) -> Sequence[int]:
+    """The seqs of all that workers hold; nothing else of their rows is read."""
+    held = select(Submission.seq).where(Submission.state == State.SENDING).order_by(Submission.seq)
+    return conn.execute(held).scalars().all()
+
+
+def take_back(conn: Connection, now: datetime, seqs: Sequence[int]) -> None:
+    """Look whether the leases of these have run out, and take them back whether they have or not."""
+    for row in conn.execute(select(Submission.lease_until, Submission.lease_s).where(Submission.seq.in_(seqs))):
+        passed(row.lease_until, row.lease_s, now, LEASE_SLACK_S)
+    still = select(Submission.seq).where(Submission.seq.in_(seqs), Submission.state == State.SENDING)
+    reclaim(conn, now, conn.execute(still).scalars().all())
+
+
 def hand_back(conn: Connection, now: datetime, leases: Sequence[str]) -> None:
     """What was leased ahead and never begun is as if it had not been taken; a lease that ran out is left alone."""
     if not leases:
@@ -310,17 +343,35 @@ def release_from_link(conn: Connection) -> None:
 
 def mend_stepped_clock(conn: Connection, now: datetime) -> int:
     """A wait that ends further ahead than it is long was written before the clock was set back: it is over."""
-    waiting = conn.execute(
-        select(Submission.seq, Submission.next_attempt_at, Submission.wait_s).where(
-            Submission.state == State.QUEUED,
-            Submission.blocked.is_(False),
-            Submission.hold_id.is_(None),
-            Submission.next_attempt_at > now,
-        )
-    )
-    over = [row.seq for row in waiting if row.next_attempt_at > latest(now, row.wait_s)]
+    over = _too_long(conn, now, *_put_off(now))
     for start in range(0, len(over), 500):
         conn.execute(
             update(Submission).where(Submission.seq.in_(over[start : start + 500])).values(next_attempt_at=None)
         )
     return len(over)
+
+
+def put_off(conn: Connection, now: datetime) -> Sequence[int]:
+    """The seqs of all that wait for a time to come; nothing else of their rows is read."""
+    return conn.execute(select(Submission.seq).where(*_put_off(now))).scalars().all()
+
+
+def waits_too_long(conn: Connection, now: datetime, seqs: Sequence[int]) -> Sequence[int]:
+    """Those of these whose wait ends further ahead than it is long."""
+    return _too_long(conn, now, Submission.seq.in_(seqs))
+
+
+def _put_off(now: datetime) -> tuple[Any, ...]:
+    return (
+        Submission.state == State.QUEUED,
+        Submission.blocked.is_(False),
+        Submission.hold_id.is_(None),
+        Submission.next_attempt_at > now,
+    )
+
+
+def _too_long(conn: Connection, now: datetime, *where: Any) -> list[int]:
+    columns = (Submission.seq, Submission.next_attempt_at, Submission.wait_s)
+    return [
+        row.seq for row in conn.execute(select(*columns).where(*where)) if row.next_attempt_at > latest(now, row.wait_s)
+    ]

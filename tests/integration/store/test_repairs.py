@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import JSON, Boolean, DateTime, LargeBinary, MetaData, Table, insert, select, text
+from sqlalchemy import JSON, Boolean, DateTime, LargeBinary, MetaData, Table, delete, insert, select, text
 
 from resultsq.clock import ManualClock
 from resultsq.domain.ports import Parcel
 from resultsq.domain.submission import WAITING, State
 from resultsq.settings import Settings
-from resultsq.store import migrate, repairs
+from resultsq.store import migrate, outbox, repairs
+from resultsq.store.outbox.aside import NO_SHEET
 from resultsq.store.session import Database
 from resultsq.store.tables import Audit, AuditSubmission, Event, Payload, Submission
 from resultsq.watch import messenger
@@ -163,6 +164,18 @@ def test_an_alert_tells_of_what_would_wait_for_ever_until_it_is_mended(damaged: 
     assert "doctor --mend" in sentence
     mend(damaged)
     assert told() == []
+
+
+def test_what_waits_without_its_sheet_is_found_and_put_aside_for_a_person(store: Database) -> None:
+    node = Node(store)
+    made = node.accept().id
+    node.accept("richmond")
+    node.database.write(lambda conn: conn.execute(delete(Payload).where(Payload.seq == node.row(made).seq)))
+    assert counts(node) == mend(node) == {"sheetless": 1}
+    assert counts(node) == {}
+    assert (node.state(made), node.row(made).detail) == (State.QUEUED, NO_SHEET)
+    with node.database.read() as conn:
+        assert outbox.count_aside(conn) == 1
 
 
 def test_nothing_is_found_when_all_is_as_it_must_be(store: Database) -> None:

@@ -1,0 +1,58 @@
+"""Puts a submission aside that no worker can go on with: a hold of its own keeps it, and says why.
+
+People see the hold and its reason; releasing it tries the submission again. Nothing is lost, and nothing is sent."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, and_, case, func, insert, select, update
+
+from resultsq.domain.outcome import Cause
+from resultsq.domain.submission import WAITING, State
+from resultsq.store.tables import Attempt, Hold, Submission
+
+BY_ITSELF = "resultsq"
+"""Who holds and releases where nobody asked for it."""
+
+NO_SHEET = "Its sheet is no longer on this node, so it cannot be sent. Withdraw it, and send the results again."
+
+
+def put_aside(conn: Connection, now: datetime, seqs: Sequence[int], reason: str) -> None:
+    """Hold each of these for that reason. Their rows are written and not read: one that cannot be read is why."""
+    for seq in seqs:
+        placed = {"scope": "submission", "reason": reason, "placed_by": BY_ITSELF, "placed_at": now}
+        hold = conn.execute(insert(Hold).values(placed).returning(Hold.id)).scalar_one()
+        lease = select(Submission.lease).where(Submission.seq == seq)
+        end = {"ended_at": now, "outcome": "unknown", "cause": Cause.SURPRISE, "fingerprint": Cause.SURPRISE}
+        conn.execute(update(Attempt).where(Attempt.lease.in_(lease), Attempt.ended_at.is_(None)).values(end))
+        known = and_(Submission.state == State.QUEUED, Submission.in_doubt.is_(False))
+        conn.execute(
+            update(Submission)
+            .where(Submission.seq == seq, Submission.state.in_(WAITING))
+            .values(
+                state=State.QUEUED,
+                state_at=now,
+                hold_id=hold,
+                in_doubt=case((known, False), else_=True),
+                lease=None,
+                lease_owner=None,
+                lease_until=None,
+                lease_s=0.0,
+                next_attempt_at=None,
+                wait_s=0.0,
+                wait_for=None,
+                failures=0,
+                silences=0,
+                cause=Cause.SURPRISE,
+                fingerprint=Cause.SURPRISE,
+                status=None,
+                detail=reason,
+            )
+        )
+
+
+def count_aside(conn: Connection) -> int:
+    """How many are aside."""
+    ours = and_(Hold.released_at.is_(None), Hold.scope == "submission", Hold.placed_by == BY_ITSELF)
+    query = select(func.count(Submission.seq)).join(Hold, Hold.id == Submission.hold_id).where(ours)
+    return conn.execute(query).scalar_one()
