@@ -170,7 +170,8 @@ def _queue(patient: Patient) -> Told:
         long = waited > timedelta(minutes=patient.settings.alert_oldest_waiting_min)
         yield (
             Level.WARN if long else Level.OK,
-            f"{status.waiting} wait for their publication, the oldest for {_span(waited)}.",
+            f"{status.to_send} wait for their publication{f' and {status.held} are held' if status.held else ''}, "
+            f"the oldest for {_span(waited)}.",
         )
     for hold in status.holds:
         yield Level.WARN, f"A hold is in force ({hold.scope} {hold.event or ''}): {hold.reason}".replace(" )", ")")

@@ -30,6 +30,7 @@ def status(overrides: Overrides, as_json: bool) -> None:
             {
                 "counts": found.counts,
                 "waiting": found.waiting,
+                "held": found.held,
                 "oldest_waiting_at": found.oldest_waiting_at,
                 "link": None if link is None else asdict(link),
                 "holds": [asdict(hold) for hold in found.holds],
@@ -46,8 +47,12 @@ def status(overrides: Overrides, as_json: bool) -> None:
         )
     if found.oldest_waiting_at is None:
         console.print("Nothing waits.")
+    elif not found.to_send:
+        console.print(f"Everything else is published. {found.held} are held.")
     else:
-        console.print(f"{found.waiting} wait, the oldest since {found.oldest_waiting_at:%Y-%m-%d %H:%M} UTC.")
+        if found.held:
+            console.print(f"{found.held} are held.")
+        console.print(f"{found.to_send} wait, the oldest since {found.oldest_waiting_at:%Y-%m-%d %H:%M} UTC.")
     for hold in found.holds:
         console.print(f"On hold ({hold.scope} {hold.event or ''}): {hold.reason}", markup=False)
     for state in State:

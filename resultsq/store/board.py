@@ -20,6 +20,13 @@ from resultsq.store.tables import Attempt, Event, Outage, Submission
 RATE_S = 60.0
 """The present rate is what was published in as many seconds, or since the link's return."""
 
+SLOW_START_S = 2.0
+"""About what the careful first seconds after a return cost."""
+
+RECENT = 50
+CONCURRENCY = 8
+"""Sheets on their way at once at full speed, for an estimate; the setting may differ."""
+
 COUNTED = 10_000
 OUTAGES_SHOWN = 10
 EVENTS_SHOWN = 15
@@ -56,16 +63,19 @@ class OutageView:
 
 @dataclass(frozen=True, slots=True)
 class Pulse:
-    """The state of things now. `link` None: no worker has ever run here. `rate` is published per second."""
+    """The state of things now. `link` None: no worker has ever run here. `held` of those that wait are kept by a
+    hold. `rate` is published per second; `usual_rate` what the master took of late at full speed, None: unknown."""
 
     at: datetime
     counts: Mapping[State, int]
+    held: int
     oldest_waiting_at: datetime | None
     link: LinkView | None
     holds: Sequence[HoldView]
     workers_alive: int
     refused_events: Sequence[str]
     rate: float
+    usual_rate: float | None
     last: OutageView | None
     groups: Sequence["NeedsPerson"]
 
@@ -78,9 +88,20 @@ class Pulse:
         return sum(self.counts[state] for state in NEEDS_A_PERSON)
 
     @property
+    def to_send(self) -> int:
+        """Those that wait and are not held."""
+        return max(0, self.waiting - self.held)
+
+    @property
     def drain_s(self) -> float | None:
-        """Seconds until nothing waits at the present rate; None: nothing moves."""
-        return None if self.rate <= 0 else self.waiting / self.rate
+        """Seconds until all that is not held is out, at the present rate or else at the usual one; None: unknown."""
+        rate = self.rate if self.rate > 0 else self.usual_rate
+        return None if not rate else self.to_send / rate
+
+    @property
+    def return_s(self) -> float | None:
+        """Seconds from the link's return until all that is not held is out; None: unknown."""
+        return None if not self.usual_rate else SLOW_START_S + self.to_send / self.usual_rate
 
     @property
     def destination_hold(self) -> HoldView | None:
@@ -159,12 +180,14 @@ def pulse(conn: Connection, now: datetime) -> Pulse:
     return Pulse(
         at=now,
         counts=queries.counts(conn),
+        held=queries.held(conn, now),
         oldest_waiting_at=queries.oldest_waiting_at(conn),
         link=link,
         holds=queries.holds(conn, now),
         workers_alive=sum((now - at).total_seconds() < workers.ALIVE_S for _, _, at in seen),
         refused_events=list(conn.execute(refused).scalars()),
         rate=_rate(conn, now, link),
+        usual_rate=_usual_rate(conn, link),
         last=_last_outage(conn, link),
         groups=needs_person(conn),
     )
@@ -303,6 +326,15 @@ def _rate(conn: Connection, now: datetime, link: LinkView | None) -> float:
         since = link.returned_at
     count = conn.execute(select(func.count()).where(Submission.published_at > since)).scalar_one()
     return count / max(1.0, (now - since).total_seconds())
+
+
+def _usual_rate(conn: Connection, link: LinkView | None) -> float | None:
+    """What the master takes per second at full speed: as many at once as the window allows, each for as long as the
+    latest attempts took that it accepted."""
+    latest = select(Attempt.outcome, Attempt.duration_s).where(Attempt.ended_at.is_not(None))
+    rows = conn.execute(latest.order_by(Attempt.ended_at.desc()).limit(RECENT)).all()
+    took = [row.duration_s for row in rows if row.outcome == "accepted" and row.duration_s]
+    return None if not took or link is None else CONCURRENCY * len(took) / sum(took)
 
 
 def _outage(row: Any) -> OutageView:

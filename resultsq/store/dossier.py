@@ -187,5 +187,5 @@ def _standing(conn: Connection, now: datetime, view: SubmissionView, more: Any, 
         next_attempt_at=view.next_attempt_at,
         wait_for=more.wait_for,
         failures=more.failures,
-        ahead=versions.place(conn, view.seq).ahead if view.state is State.QUEUED else None,
+        ahead=versions.place(conn, now, view.seq).ahead if view.state is State.QUEUED else None,
     )

@@ -81,6 +81,8 @@ class Line:
     attempts: int
     next_attempt_at: datetime | None
     blocked: bool
+    hold_id: int | None
+    event_id: int
     cause: str | None
     status: int | None
     detail: str | None

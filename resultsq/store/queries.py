@@ -86,9 +86,11 @@ class HoldView:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The queue at a glance. `link` None: no worker has ever run here. `counts` has every state."""
+    """The queue at a glance. `link` None: no worker has ever run here. `counts` has every state; `held` of those
+    that wait are kept by a hold."""
 
     counts: Mapping[State, int]
+    held: int
     oldest_waiting_at: datetime | None
     link: LinkView | None
     holds: Sequence[HoldView]
@@ -96,6 +98,11 @@ class Status:
     @property
     def waiting(self) -> int:
         return sum(self.counts[state] for state in WAITING)
+
+    @property
+    def to_send(self) -> int:
+        """Those that wait and are not held."""
+        return max(0, self.waiting - self.held)
 
 
 def submission(conn: Connection, submission_id: str) -> SubmissionView | None:
@@ -151,6 +158,7 @@ def status(conn: Connection, now: datetime, event_id: int | None = None) -> Stat
     """The queue of this node, or of one event of it."""
     return Status(
         counts=counts(conn, event_id),
+        held=held(conn, now, event_id),
         oldest_waiting_at=oldest_waiting_at(conn, event_id),
         link=link(conn),
         holds=holds(conn, now, event_id),
@@ -192,6 +200,32 @@ def link(conn: Connection) -> LinkView | None:
     columns = [getattr(Link, name) for name in LinkView.__slots__]
     row = conn.execute(select(*columns).where(Link.name == MASTER)).first()
     return None if row is None else LinkView(LinkState(row[0]), *row[1:])
+
+
+def held_scopes(conn: Connection, now: datetime) -> tuple[bool, frozenset[int]]:
+    """Whether a hold in force keeps everything, and which events are held whole."""
+    in_force = and_(Hold.released_at.is_(None), or_(Hold.release_at.is_(None), Hold.release_at > now))
+    rows = conn.execute(select(Hold.scope, Hold.event_id).where(in_force, Hold.scope != "submission")).all()
+    return any(scope == "destination" for scope, _ in rows), frozenset(e for _, e in rows if e is not None)
+
+
+def held(conn: Connection, now: datetime, event_id: int | None = None, before: int | None = None) -> int:
+    """How many queued submissions a hold in force keeps, each counted once: of one event, or with a seq below
+    `before`. Costs what is held, and not what waits beside it."""
+    everything, events = held_scopes(conn, now)
+    queued = [Submission.state == State.QUEUED]
+    if event_id is not None:
+        queued.append(Submission.event_id == event_id)
+    if before is not None:
+        queued.append(Submission.seq < before)
+    if everything:
+        return conn.execute(select(func.count()).where(*queued)).scalar_one()
+    alone = and_(Submission.hold_id.is_not(None), Submission.event_id.not_in(events))  # by ix_submissions_held
+    found = conn.execute(select(func.count()).where(alone, *queued)).scalar_one()
+    if events:
+        whole = and_(Submission.published_at.is_(None), Submission.event_id.in_(events))  # by ix_submissions_open
+        found += conn.execute(select(func.count()).where(whole, *queued)).scalar_one()
+    return found
 
 
 def holds(conn: Connection, now: datetime, event_id: int | None = None) -> list[HoldView]:

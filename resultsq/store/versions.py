@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from resultsq.domain.submission import WAITING, State
+from resultsq.store import queries
 from resultsq.store.tables import Chain, Original, Payload, Submission
 
 KIND = "results"
@@ -108,22 +109,23 @@ def file(conn: Connection, seq: int, file_id: int) -> tuple[str, bytes] | None:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """`ahead` wait longer; `blocked`: an earlier version of the same results has to be settled first."""
+    """`ahead` were accepted before and are not held; `blocked`: an earlier version of the same results has to be
+    settled first."""
 
     ahead: int
     blocked: bool
 
 
-def place(conn: Connection, seq: int) -> Place:
+def place(conn: Connection, now: datetime, seq: int) -> Place:
     """Where a waiting submission stands."""
-    ahead = sum(
+    before = sum(
         conn.execute(
             select(func.count()).select_from(Submission).where(Submission.state == state, Submission.seq < seq)
         ).scalar_one()
         for state in sorted(WAITING)
     )
     blocked = conn.execute(select(Submission.blocked).where(Submission.seq == seq)).scalar_one()
-    return Place(ahead, blocked)
+    return Place(max(0, before - queries.held(conn, now, before=seq)), blocked)
 
 
 def _version(row: Any) -> Version:

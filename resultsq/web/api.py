@@ -98,6 +98,7 @@ def status() -> Response:
             "event": who.event_slug,
             "counts": seen.counts,
             "waiting": seen.waiting,
+            "held": seen.held,
             "oldest_waiting_at": _time(seen.oldest_waiting_at),
             "link": _link(seen.link),
             "holds": [

@@ -173,11 +173,12 @@ class StatusHold(_Told):
 
 
 class Status(_Told):
-    """The queue at a glance. `event` null: of the whole node."""
+    """The queue at a glance. `event` null: of the whole node. `held` of those that wait are kept by a hold."""
 
     event: str | None
     counts: dict[State, int]
     waiting: int
+    held: int
     oldest_waiting_at: datetime | None
     link: LinkTold
     holds: tuple[StatusHold, ...]

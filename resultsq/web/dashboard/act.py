@@ -1,7 +1,7 @@
 """What changes something: actions on a selection or on exactly a filter, holds, a conflict's end."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from flask import flash, redirect, render_template, request, url_for
@@ -13,10 +13,11 @@ from resultsq import logs
 from resultsq.domain.errors import InputRefused, NotThere, StoreUnavailable
 from resultsq.domain.filter import Filter
 from resultsq.domain.role import Role
-from resultsq.store import actions, events, queries
+from resultsq.domain.submission import State
+from resultsq.store import actions, events, queries, skipped
 from resultsq.web.auth import me, rule
 from resultsq.web.dashboard.browse import asked, query
-from resultsq.web.dashboard.frame import blueprint, must_be_writable, now, page, zone
+from resultsq.web.dashboard.frame import blueprint, confirm, must_be_writable, now, page, zone
 from resultsq.web.dashboard.words import PUBLISH_OVER, VERBS, Words
 from resultsq.web.node import Node, node
 
@@ -35,17 +36,17 @@ def ask() -> str:
     form = request.form
     if "resolve" in form:
         return _dialog(PUBLISH_OVER, 1, 1, [("ids", form.get("ids", ""))], "dashboard.publish_over")
-    verb = form.get("chosen") or form.get("filtered") or ""
+    verb = form.get("verb", "")
     words = _words_of(verb)
     if (undone := form.get("action")) is not None:
-        found = _progress(undone)
+        found, _left = _progress(undone)
         return _dialog(words, found.done, found.done, [("action", undone), ("verb", verb)], "dashboard.start")
-    target = form.getlist("ids") if "chosen" in form else asked(form)
+    target = asked(form) if form.get("on") == "filtered" else form.getlist("ids")
     with node().database.read() as conn:
         fit, able = actions.count(conn, target), actions.able(conn, now(), verb, target)
         paused = actions.paused_until(conn, now(), target) if verb == "retry" else None
     if isinstance(target, Filter):
-        fields, parts = [*target.pairs(), ("filtered", "yes")], target.pairs() or [("", _("everything"))]
+        fields, parts = [*target.pairs(), ("on", "filtered")], target.pairs() or [("", _("everything"))]
     else:
         fields, parts = [("ids", one) for one in target], []
     return _dialog(words, fit, able, [*fields, ("verb", verb)], "dashboard.start", parts, paused)
@@ -61,7 +62,7 @@ def start() -> Answer:
     reason, release_at = _reason(_words_of(verb)), _release_at(at) if verb == "hold" else None
     if (undone := form.get("action")) is not None:
         return _on_its_way(actions.start_undo(held.database, at, who, undone, reason))
-    target = asked(form) if "filtered" in form else form.getlist("ids")
+    target = asked(form) if form.get("on") == "filtered" else form.getlist("ids")
     return _on_its_way(actions.start(held.database, at, who, verb, target, reason, release_at))
 
 
@@ -69,15 +70,16 @@ def start() -> Answer:
 @rule(Role.VIEWER)
 def action(action: str) -> str:
     """How far an action is."""
-    return page("action.html", it=_progress(action))
+    found, left = _progress(action)
+    return page("action.html", it=found, skipped=left)
 
 
 @blueprint.get("/actions/<action>/progress")
 @rule(Role.VIEWER)
 def progress(action: str) -> Answer | tuple[str, int]:
     """The part of that page that moves; 286 tells htmx that it was the last."""
-    found = _progress(action)
-    return page("_action.html", it=found), 286 if found.ended_at else 200
+    found, left = _progress(action)
+    return page("_action.html", it=found, skipped=left), 286 if found.ended_at else 200
 
 
 @blueprint.post("/actions/<action>/cancel")
@@ -106,29 +108,69 @@ def publish_over() -> Answer:
 @blueprint.get("/holds")
 @rule(Role.VIEWER)
 def holds() -> str:
-    """What somebody holds, and why."""
-    with node().database.read() as conn:
-        found = queries.holds(conn, now())
-    return page("holds.html", found=found)
+    """What is held, by whom, and why."""
+    return _holds()
 
 
 @blueprint.post("/holds")
 @rule(Role.OPERATOR)
-def hold() -> Answer:
-    """Hold everything, or one event."""
+def hold() -> Answer | tuple[str, int]:
+    """Hold one event."""
     must_be_writable()
-    held, at, who, slug = node(), now(), me().name, request.form.get("event", "").strip()
+    slug = request.form.get("event", "").strip()
+    with node().database.read() as conn:
+        event = events.find(conn, slug)
+        meant = [] if event is not None else events.like(conn, slug)
+    if event is None:
+        return _holds(unknown=slug, meant=meant), 422
+    return _place_hold(event.id, event.name)
+
+
+@blueprint.post("/holds/everything/ask")
+@rule(Role.OPERATOR)
+def ask_hold_everything() -> str:
+    """The question before everything is held."""
+    must_be_writable()
+    reason = _reason(VERBS["hold"])
+    _release_at(now())  # refused now, and not after the question
+    with node().database.read() as conn:
+        waiting = queries.status(conn, now()).waiting
+    return confirm(
+        _("Hold everything?"),
+        ngettext(
+            "Nothing more is sent to the master, for any event: %(num)s submission waits now. "
+            "Results are still accepted. You can release it at any time.",
+            "Nothing more is sent to the master, for any event: %(num)s submissions wait now. "
+            "Results are still accepted. You can release it at any time.",
+            waiting,
+        ),
+        url_for("dashboard.hold_everything"),
+        _("Hold everything"),
+        url_for("dashboard.holds"),
+        [("reason", reason), ("release_at", request.form.get("release_at", ""))],
+    )
+
+
+@blueprint.post("/holds/everything")
+@rule(Role.OPERATOR)
+def hold_everything() -> Answer:
+    """Hold everything that goes to the master."""
+    must_be_writable()
+    return _place_hold(None, _("Everything"))
+
+
+def _place_hold(event_id: int | None, what: str) -> Answer:
+    held, at, who = node(), now(), me().name
     reason, release_at = _reason(VERBS["hold"]), _release_at(at)
-    event_id = None
-    if slug:
-        with held.database.read() as conn:
-            event = events.find(conn, slug)
-        if event is None:
-            raise NotThere(_("There is no event called %(slug)s here.", slug=slug))
-        event_id = event.id
     held.database.write(lambda conn: actions.place_hold(conn, at, who, event_id, reason, release_at))
-    flash(_("%(what)s is held.", what=slug or _("Everything")), "warning")
+    flash(_("%(what)s is held.", what=what), "warning")
     return redirect(url_for("dashboard.holds"), 303)
+
+
+def _holds(**values: object) -> str:
+    with node().database.read() as conn:
+        found = queries.holds(conn, now())
+    return page("holds.html", found=found, given=request.form, **values)
 
 
 @blueprint.post("/holds/<int:hold>/release")
@@ -222,9 +264,11 @@ def _release_at(at: datetime) -> datetime | None:
     return moment
 
 
-def _progress(action: str) -> actions.Progress:
+def _progress(action: str) -> tuple[actions.Progress, Mapping[State, int]]:
+    """The action, and what became of those that it skipped."""
     with node().database.read() as conn:
         found = actions.progress(conn, action)
+        left = skipped.states(conn, found) if found is not None and found.skipped else {}
     if found is None:
         raise NotThere(_("There is no such action here."))
-    return found
+    return found, left

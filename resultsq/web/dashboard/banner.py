@@ -89,7 +89,14 @@ def _down(pulse: Pulse, state: LinkState, since: datetime, cause: str | None) ->
 def _up(now: datetime, pulse: Pulse) -> Headline:
     last, link = pulse.last, pulse.link
     since = None if link is None else link.since
-    if last is not None and last.ended_at is not None and last.remaining:
+    if pulse.held and not pulse.to_send and not pulse.needs_person:
+        first = pulse.holds[0] if pulse.holds else None
+        text = sentence("Everything else is published. Held by {who}: {n} ({reason}). Release them to publish them.")
+        by = {"who": first.placed_by if first else "?", "reason": first.reason if first else ""}
+        return Headline(
+            Tone.WAITS, sentence("Held"), text, first.placed_at if first else since, {"n": pulse.held, **by}
+        )
+    if last is not None and last.ended_at is not None and last.remaining and pulse.to_send:
         values: dict[str, object] = {"done": max(0, last.delayed - last.remaining), "all": last.delayed}
         text = sentence("The link is back. {done} of the {all} that waited are out; nothing to do here.")
         return Headline(Tone.MOVING, sentence("Catching up"), text, last.ended_at, values)

@@ -17,7 +17,7 @@ from resultsq.domain.filter import Filter
 from resultsq.domain.role import Role
 from resultsq.domain.sheet import Sheet
 from resultsq.domain.why import why
-from resultsq.store import dossier, listing
+from resultsq.store import dossier, listing, queries
 from resultsq.store.listing import Line, Order, Sort
 from resultsq.web.auth import rule
 from resultsq.web.dashboard.frame import blueprint, now, page, zone
@@ -42,6 +42,7 @@ def submissions() -> str:
         # a page that holds everything has counted it
         alone = found.before is None and found.after is None and not before
         total, more = (len(found.lines), False) if alone else listing.count(conn, filter_)
+        everything, events = queries.held_scopes(conn, now())
 
     def address(**changed: object) -> str:
         """This list with another order, size or page; a change of order begins anew."""
@@ -64,6 +65,7 @@ def submissions() -> str:
         csv=url_for("dashboard.submissions_csv", **query(filter_), sort=str(order)),  # type: ignore[arg-type]
         pairs=filter_.pairs(),
         local=_local,
+        held=lambda line: everything or line.hold_id is not None or line.event_id in events,
     )
 
 

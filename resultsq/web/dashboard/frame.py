@@ -1,5 +1,6 @@
 """What all pages of the dashboard share: the blueprint, times in the node's zone, words, and who may act."""
 
+import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import cast
@@ -41,7 +42,9 @@ STATE_TONES = {
 def _equip(state: BlueprintSetupState) -> None:
     app = state.app
     app.extensions["resultsq.shared"] = Shared(app.extensions["resultsq"].clock)
-    app.jinja_env.filters.update(moment=moment, ago=ago, until=until, cause=_cause, said=said, spell=spell, word=word)
+    app.jinja_env.filters.update(
+        moment=moment, ago=ago, until=until, about=about, cause=_cause, said=said, spell=spell, word=word
+    )
 
 
 def shared() -> Shared:
@@ -131,6 +134,15 @@ def until(at: datetime | None) -> Markup:
         return Markup("–")
     text = spell(max(timedelta(), at - now()).total_seconds())
     return Markup('<time datetime="{0}" title="{1}" data-until="{0}">{2}</time>').format(_iso(at), _utc(at), text)
+
+
+def about(seconds: float) -> str:
+    """An estimate as people say it: no more exact than it is."""
+    if seconds < 10:
+        return str(_("a few seconds"))
+    if seconds < 120:
+        return str(_("about %(time)s", time=spell(math.ceil(seconds / 10) * 10)))
+    return str(_("about %(time)s", time=spell(math.ceil(seconds / 60) * 60)))
 
 
 def said(sentence: Why | Headline, part: str = "text") -> str:

@@ -93,7 +93,7 @@ def live(submission: str) -> Answer | str:
 
 
 def _live(conn: Connection, found: SubmissionView) -> dict[str, object]:
-    place = versions.place(conn, found.seq) if found.state in WAITING else None
+    place = versions.place(conn, node().clock.now(), found.seq) if found.state in WAITING else None
     link = queries.link(conn)
     waits = ""
     if found.state is State.QUEUED and place is not None:

@@ -5,9 +5,10 @@ import re
 
 from sqlalchemy import select
 
+from resultsq.domain.filter import Filter
 from resultsq.domain.outcome import Cause, Deferred
 from resultsq.domain.submission import State
-from resultsq.store import queries
+from resultsq.store import actions, queries
 from resultsq.store.tables import Audit
 from tests.integration.dashboard.conftest import Person
 from tests.support.nodes import Node, accepted, finishers, moved, unsent
@@ -23,7 +24,7 @@ def test_nothing_else_is_touched_when_an_action_has_a_filter(sqlite_node: Node, 
     node = sqlite_node
     mine = [node.accept("bushy", date=f"2013-11-0{n}").id for n in range(1, 4)]
     others = [node.accept("richmond", date=f"2013-11-0{n}").id for n in range(1, 4)]
-    dialog = operator.post("/admin/ask", filtered="withdraw", events="bushy", states="queued")
+    dialog = operator.post("/admin/ask", on="filtered", verb="withdraw", events="bushy", states="queued")
     assert "Withdraw: 3 submissions" in dialog.text
     assert operator.confirm(dialog, reason="").status_code == 422, "it stops something: why is asked"
     done = operator.confirm(dialog, reason="sent twice")
@@ -40,7 +41,7 @@ def test_nothing_else_is_touched_when_an_action_has_a_filter(sqlite_node: Node, 
 def test_a_row_that_moved_on_is_skipped_and_said_when_the_dialog_was_open(sqlite_node: Node, operator: Person) -> None:
     node = sqlite_node
     first, second = node.accept("bushy").id, node.accept("richmond").id
-    dialog = operator.post("/admin/ask", chosen="withdraw", ids=[first, second])
+    dialog = operator.post("/admin/ask", verb="withdraw", ids=[first, second])
     assert "Withdraw: 2 submissions" in dialog.text
     lease = node.claim_one()
     node.settle(lease, accepted(lease))
@@ -48,6 +49,7 @@ def test_a_row_that_moved_on_is_skipped_and_said_when_the_dialog_was_open(sqlite
     page = operator.page(done.location)
     assert "1 of 2 done" in page
     assert "1 was skipped: it had moved on meanwhile" in page
+    assert "1 published</a>" in page
     assert [node.state(one) for one in (first, second)] == [State.PUBLISHED, State.WITHDRAWN]
 
 
@@ -55,18 +57,18 @@ def test_what_cannot_be_done_is_said_beforehand_when_it_fits_the_filter(sqlite_n
     sqlite_node.accept("bushy")
     sqlite_node.accept("richmond")
     sqlite_node.publish_one()
-    text = operator.post("/admin/ask", filtered="retry").text
+    text = operator.post("/admin/ask", on="filtered", verb="retry").text
     assert "Retry now: 1 submission" in text
     assert "1 more fits, but this cannot be done to it" in text
-    assert "disabled" in operator.post("/admin/ask", filtered="release").text
+    assert "disabled" in operator.post("/admin/ask", on="filtered", verb="release").text
 
 
 def test_a_withdrawal_is_undone_when_it_was_a_mistake(sqlite_node: Node, operator: Person) -> None:
     ids = [sqlite_node.accept(event).id for event in ("bushy", "richmond")]
-    done = operator.confirm(operator.post("/admin/ask", filtered="withdraw"), reason="oops")
+    done = operator.confirm(operator.post("/admin/ask", on="filtered", verb="withdraw"), reason="oops")
     action = done.location.rpartition("/")[2]
     assert "Undo this withdrawal" in operator.page(done.location)
-    undone = operator.confirm(operator.post("/admin/ask", filtered="undo", action=action))
+    undone = operator.confirm(operator.post("/admin/ask", on="filtered", verb="undo", action=action))
     assert "2 of 2 done" in operator.page(undone.location)
     assert {sqlite_node.state(one) for one in ids} == {State.QUEUED}
 
@@ -76,7 +78,7 @@ def test_a_retry_is_due_at_once_and_costs_nothing_when_it_was_put_off(sqlite_nod
     sqlite_node.try_one(unsent(Cause.MASTER_DOWN))
     before = sqlite_node.row(one)
     assert before.next_attempt_at is not None
-    operator.confirm(operator.post("/admin/ask", chosen="retry", ids=[one]))
+    operator.confirm(operator.post("/admin/ask", verb="retry", ids=[one]))
     after = sqlite_node.row(one)
     assert (after.next_attempt_at, after.attempts, after.failures) == (None, before.attempts, before.failures)
 
@@ -85,10 +87,10 @@ def test_the_masters_pause_is_said_beforehand_when_a_retry_obeys_it(sqlite_node:
     one = sqlite_node.accept("bushy").id
     sqlite_node.try_one(Deferred(Cause.BUSY, "429", in_doubt=True, retry_after_s=600))
     until = f"{sqlite_node.row(one).next_attempt_at:%H:%M:%S}"
-    dialog = operator.post("/admin/ask", chosen="retry", ids=[one]).text
+    dialog = operator.post("/admin/ask", verb="retry", ids=[one]).text
     assert "Retry now: 0 submissions" in dialog
     assert re.search(rf"The master asked for a pause until <time [^>]*>{until}</time>, which is obeyed", dialog)
-    assert "asked for a pause" not in operator.post("/admin/ask", chosen="hold", ids=[one]).text
+    assert "asked for a pause" not in operator.post("/admin/ask", verb="hold", ids=[one]).text
 
 
 def test_a_conflict_is_resolved_when_somebody_has_seen_both_sheets(sqlite_node: Node, operator: Person) -> None:
@@ -115,7 +117,11 @@ def test_a_conflict_is_resolved_when_somebody_has_seen_both_sheets(sqlite_node: 
 def test_an_event_waits_when_it_is_held_and_goes_when_released(sqlite_node: Node, operator: Person) -> None:
     node = sqlite_node
     held, free = node.accept("bushy").id, node.accept("richmond").id
-    assert operator.post("/admin/holds", event="nowhere", reason="x").status_code == 404
+    unknown = operator.post("/admin/holds", event="bushi", reason="x")
+    assert unknown.status_code == 422
+    assert "There is no event called bushi here. Did you mean" in re.sub(r"\s+", " ", unknown.text)
+    assert ">bushy</a>" in unknown.text
+    assert operator.post("/admin/holds", event="", reason="x").status_code == 422, "an empty field holds nothing"
     assert operator.post("/admin/holds", event="bushy", reason="").status_code == 422
     assert operator.post("/admin/holds", event="bushy", reason="wrong course").status_code == 303
     assert "wrong course" in operator.page("/admin/holds")
@@ -132,8 +138,10 @@ def test_an_event_waits_when_it_is_held_and_goes_when_released(sqlite_node: Node
 def test_everything_waits_until_its_time_when_the_destination_is_held(sqlite_node: Node, operator: Person) -> None:
     node = sqlite_node
     node.accept("bushy")
-    assert operator.post("/admin/holds", reason="x", release_at="2013-12-07T12:00").status_code == 422, "over already"
-    assert operator.post("/admin/holds", reason="a drill", release_at="2013-12-07T12:10").status_code == 303
+    assert operator.post("/admin/holds/everything", reason="x", release_at="2013-12-07T12:00").status_code == 422, (
+        "over already"
+    )
+    assert operator.post("/admin/holds/everything", reason="a drill", release_at="2013-12-07T12:10").status_code == 303
     node.pass_time(2)
     page = operator.page("/admin")
     assert "Held" in page
@@ -147,9 +155,40 @@ def test_a_held_submission_is_released_by_its_own_page_when_an_operator_says_so(
     sqlite_node: Node, operator: Person
 ) -> None:
     one = sqlite_node.accept("bushy").id
-    operator.confirm(operator.post("/admin/ask", chosen="hold", ids=[one]), reason="to be looked at")
+    operator.confirm(operator.post("/admin/ask", verb="hold", ids=[one]), reason="to be looked at")
     assert sqlite_node.claim() == []
     page = operator.page(f"/admin/submissions/{one}")
     assert "holds this submission (to be looked at)" in page
-    operator.confirm(operator.post("/admin/ask", chosen="release", ids=[one]))
+    operator.confirm(operator.post("/admin/ask", verb="release", ids=[one]))
     assert len(sqlite_node.claim()) == 1
+
+
+def test_everything_is_held_only_after_a_question(sqlite_node: Node, operator: Person) -> None:
+    sqlite_node.accept("bushy")
+    sqlite_node.accept("richmond")
+    dialog = operator.post("/admin/holds/everything/ask", reason="wrong results went out")
+    assert "2 submissions wait now" in dialog.text
+    with sqlite_node.database.read() as conn:
+        assert queries.holds(conn, sqlite_node.now) == [], "a question changes nothing"
+    assert operator.post("/admin/holds/everything/ask", reason="").status_code == 422
+    assert operator.confirm(dialog).status_code == 303
+    assert sqlite_node.claim() == []
+    with sqlite_node.database.read() as conn:
+        (hold,) = queries.holds(conn, sqlite_node.now)
+    assert (hold.scope, hold.reason) == ("destination", "wrong results went out")
+
+
+def test_what_is_published_meanwhile_is_counted_when_an_action_by_filter_skips_it(
+    sqlite_node: Node, operator: Person
+) -> None:
+    for day in range(1, 4):
+        sqlite_node.accept(date=f"2013-11-0{day}")
+    action = actions.start(sqlite_node.database, sqlite_node.now, "op", "withdraw", Filter(events=("bushy",)), "x")
+    lease = sqlite_node.claim_one()
+    sqlite_node.pass_time(1)
+    sqlite_node.settle(lease, accepted(lease))
+    while sqlite_node.database.write(lambda conn: actions.advance(conn, sqlite_node.now, action)):
+        continue
+    page = operator.page(f"/admin/actions/{action}")
+    assert "1 was skipped" in page
+    assert "1 published</a>" in page

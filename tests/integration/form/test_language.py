@@ -253,8 +253,8 @@ def the_operators_look(site: Site, walk: Walk, ids: list[str]) -> None:
         probed(site, cause)
         pages() if cause in (None, Cause.REFUSED, Cause.NOT_OUR_MASTER, Cause.MASTER_DOWN) else chief.get("/admin")
     for verb in ("retry", "hold", "release", "withdraw", "undo"):
-        post("/admin/ask", chosen=verb, ids=ids)
-        post("/admin/ask", filtered=verb, states="queued")
+        post("/admin/ask", verb=verb, ids=ids)
+        post("/admin/ask", on="filtered", verb=verb, states="queued")
         post("/admin/actions", verb=verb, ids=ids, reason="it rains")
         pages()
     post("/admin/ask", resolve="publish-over", ids=ids[2])
@@ -262,7 +262,8 @@ def the_operators_look(site: Site, walk: Walk, ids: list[str]) -> None:
     post("/admin/holds", reason="it rains", event="bushy", release_at="2013-12-08T10:00")
     post("/admin/holds", reason="it rains", event="nowhere")
     post("/admin/holds", reason="it rains", release_at="2013-01-01T10:00")
-    post("/admin/holds", reason="it rains")
+    post("/admin/holds/everything/ask", reason="it rains")
+    post("/admin/holds/everything", reason="it rains")
     pages()
     post("/admin/publish-over", ids=ids[2], reason="it rains")
     for path in ("/admin/welcome", "/admin/events/bushy", "/admin/tokens"):

@@ -17,7 +17,9 @@ HELD = HoldView(1, "destination", None, "a drill", "ann", NOW, None)
 OVER = OutageView(1, NOW - timedelta(minutes=9), NOW - timedelta(seconds=50), "timeout", None, 3, 312)
 
 
-def pulse(link: LinkView | None = UP, workers: int = 1, last: OutageView | None = None, **counts: int) -> Pulse:
+def pulse(
+    link: LinkView | None = UP, workers: int = 1, last: OutageView | None = None, held: int = 0, **counts: int
+) -> Pulse:
     return Pulse(
         at=NOW,
         counts={state: counts.get(state, 0) for state in State},
@@ -27,6 +29,8 @@ def pulse(link: LinkView | None = UP, workers: int = 1, last: OutageView | None 
         workers_alive=workers,
         refused_events=[],
         rate=0.0,
+        usual_rate=None,
+        held=held,
         last=last,
         groups=[],
     )
@@ -44,9 +48,12 @@ def pulse(link: LinkView | None = UP, workers: int = 1, last: OutageView | None 
         (pulse(replace(UP, state=LinkState.NOT_OUR_MASTER)), "Not our master", Tone.BAD),
         (pulse(replace(UP, refused_at=NOW)), "Credentials refused", Tone.BAD),
         (replace(pulse(), holds=[HELD]), "Held", Tone.WAITS),
+        (replace(pulse(queued=39, held=39), holds=[replace(HELD, scope="event")]), "Held", Tone.WAITS),
+        (replace(pulse(queued=41, held=39), holds=[replace(HELD, scope="event")]), "All is well", Tone.GOOD),
         (pulse(replace(UP, suspect=True)), "Checking the link", Tone.MOVING),
         (pulse(conflict=1), "Somebody is needed", Tone.BAD),
         (pulse(last=replace(OVER, remaining=12), queued=12, rejected=1), "Catching up", Tone.MOVING),
+        (pulse(last=replace(OVER, remaining=12), queued=12, held=12, rejected=1), "Somebody is needed", Tone.BAD),
     ],
 )
 def test_the_headline_names_what_matters_most_when_it_is_read(seen: Pulse, title: str, tone: Tone) -> None:

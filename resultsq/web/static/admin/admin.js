@@ -71,7 +71,8 @@
   const tell = () => {
     const chosen = boxes().filter((box) => box.checked).length;
     document.querySelectorAll("[data-chosen]").forEach((place) => (place.textContent = chosen));
-    document.querySelectorAll("[data-needs-chosen]").forEach((button) => (button.disabled = !chosen));
+    const all = document.querySelector("input[name=on][value=filtered]")?.checked;
+    document.querySelectorAll("[data-needs-chosen]").forEach((button) => (button.disabled = !chosen && !all));
   };
   document.addEventListener("click", (event) => {
     const box = event.target;
@@ -83,6 +84,11 @@
         all.slice(from, to + 1).forEach((one) => (one.checked = box.checked));
       }
       before = box;
+    }
+    // who ticks a line means the lines
+    if (box.matches?.("[data-all], input[name=ids]")) {
+      const selected = document.querySelector("input[name=on][value=chosen]");
+      if (selected) selected.checked = true;
     }
     tell();
   });
