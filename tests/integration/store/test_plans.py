@@ -31,7 +31,7 @@ _FILL = (
     " finishers,"
     " submitted_by, accepted_at, request_id, blocked, wait_s, attempts, failures, silences, in_doubt, lease_s,"
     " next_attempt_at)"
-    " SELECT i, 'id-' || i, 'results', i, {event}, CAST(i AS text), 1, 'queued', :now, 'd', 'r', 2, 1,"
+    " SELECT i, 'id-' || i, 'results', i, {event}, '2013-12-07', 1, 'queued', :now, 'd', 'r', 2, 1,"
     " 't', :now, '', false, 60.0, 0, 0, 0, false, 0.0,"
     " CASE WHEN i % 100 = 0 THEN :due WHEN i % 50 = 0 THEN :soon END FROM n",
     "payloads (seq, body) SELECT i, :body FROM n",
