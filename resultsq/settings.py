@@ -84,6 +84,12 @@ class Settings(BaseModel):
     # limits
     max_body_bytes: int = Field(8 * 1024 * 1024, ge=1024, description="Largest request body, all files together.")
     max_rows: int = Field(20_000, ge=1, le=20_000, description="Most rows in one sheet or file.")
+    connections_per_address: int = Field(
+        300,
+        ge=0,
+        le=900,
+        description="Most open connections of one client address; 0 or a trusted proxy in front: no limit.",
+    )
     disk_low_bytes: int = Field(
         200 * 1024 * 1024, ge=0, description="Less room than this on the data folder's disk raises an alert."
     )

@@ -8,11 +8,16 @@ shares.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from resultsq.domain.words import say
+
+MOST_PLACES = 50
+"""Places that one problem names. A damaged file has thousands, and each costs a kilobyte of memory; the problem's
+sentence says how many there are."""
 
 
 class Severity(StrEnum):
@@ -86,6 +91,6 @@ class Rule:
             code=self.code,
             severity=self.severity,
             message=say(self.sentence, **values),
-            where=tuple(where),
+            where=tuple(islice(where, MOST_PLACES)),
             fixes=tuple(fixes),
         )

@@ -8,7 +8,7 @@ from typing import Literal, cast
 from flask import Blueprint, Response, current_app, g, json, request
 
 from resultsq.app import submissions
-from resultsq.domain.errors import NotThere
+from resultsq.domain.errors import NotThere, TooLarge
 from resultsq.domain.problem import Problem
 from resultsq.domain.role import Role
 from resultsq.domain.submission import State
@@ -20,6 +20,7 @@ from resultsq.store.queries import LinkView, SubmissionView
 from resultsq.store.tokens import Bearer
 from resultsq.web import intake
 from resultsq.web.auth import bearer, rule
+from resultsq.web.bounds import MOST_FILES, bound
 from resultsq.web.cache import ShortMemory
 from resultsq.web.errors import ApiProblem, problems_json
 from resultsq.web.node import node
@@ -32,6 +33,7 @@ _VALUE = re.compile(r'"([\x21\x23-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255})')
 
 @blueprint.post("/submissions")
 @rule.bearer(Role.TEAM)
+@bound.files
 def submit() -> Response:
     """Accept results: 201 when they are committed here, 200 when these very ones were here before."""
     who = bearer()
@@ -74,6 +76,7 @@ def withdraw(submission: str) -> Response:
 
 @blueprint.post("/check")
 @rule.bearer(Role.TEAM, Role.VIEWER)
+@bound.files
 def check() -> Response:
     """What would come of these files. Stores nothing, and reads no event and no date."""
     if _media_type() != "multipart/form-data":
@@ -174,6 +177,8 @@ def _files() -> tuple[list[tuple[str, bytes]], str | tuple[str, bytes] | None]:
             raise ApiProblem(422, f"{detail} Nothing was stored.", [{"detail": detail, "pointer": f"/{name}"}])
     volunteers: str | tuple[str, bytes] | None = request.form.get(intake.VOLUNTEERS)
     files: list[tuple[str, bytes]] = []
+    if len(request.files) > MOST_FILES + 1:
+        raise TooLarge(say("More than {most} files are not taken at once. Nothing was stored.", most=MOST_FILES))
     for field, part in request.files.items(multi=True):
         content = part.stream.read()
         if not part.filename and not content:

@@ -28,6 +28,7 @@ from resultsq.domain.words import say
 from resultsq.store import accounts, tokens
 from resultsq.store.accounts import Account
 from resultsq.store.tokens import Bearer
+from resultsq.web import bounds
 from resultsq.web.cache import ShortMemory
 from resultsq.web.errors import ApiProblem
 from resultsq.web.limits import Tries, network
@@ -220,11 +221,13 @@ def _enforce() -> Response | None:
                 return _to_login()
             g.personal = True
             _need(who.role, declared)
+            bounds.begin_check(f"account {who.id}")
             _csrf.protect()
             _demand_text()
         case Who.PROGRAM:
             g.bearer = _bearer()
             _need(g.bearer.role, declared)
+            bounds.begin_check(f"token {g.bearer.id}")
         case Who.MACHINE:
             if not _is_this_machine():
                 _need(_bearer().role, declared)

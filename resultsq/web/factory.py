@@ -1,19 +1,21 @@
 """Puts the web application together: one function, from settings and a database to a WSGI app."""
 
 import importlib.util
+import io
 import os
 import re
 import secrets
 import tempfile
 from datetime import timedelta
 from pathlib import Path
+from typing import IO, Any
 
 import structlog
 from flask import Blueprint, Flask, Request, Response, g, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_babel import Babel, get_translations
 from flask_bootstrap import Bootstrap5
-from werkzeug.exceptions import BadRequest
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -25,7 +27,7 @@ from resultsq.domain.words import say
 from resultsq.settings import Settings
 from resultsq.store.session import Database
 from resultsq.wakeup import Bell
-from resultsq.web import api, auth, control, dashboard, errors, form, openapi, ops
+from resultsq.web import api, auth, bounds, control, dashboard, errors, form, openapi, ops
 from resultsq.web.node import Node, node, put
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
@@ -41,9 +43,6 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
 SESSION_LIFE = timedelta(hours=18)
 """A working day from the login on: nobody is logged out between the first finisher and the last correction."""
 
-MAX_FORM_PARTS = 100_000
-"""A typed table of 20,000 rows is that many fields; the body's limit bounds their size."""
-
 # nothing is fetched from elsewhere, and nothing inline runs or paints
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
@@ -55,8 +54,20 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 log = logs.get("web")
 
 
+class _FormParser(FormDataParser):
+    """Counts the fields of a form before it makes them."""
+
+    def _parse_urlencoded(self, stream: IO[bytes], *more: Any) -> Any:
+        body = stream.read()
+        if self.max_form_parts is not None and body.count(b"&") >= self.max_form_parts:
+            raise RequestEntityTooLarge
+        return super()._parse_urlencoded(io.BytesIO(body), *more)
+
+
 class _Request(Request):
     """A broken multipart body is an error, not an empty form."""
+
+    form_data_parser_class = _FormParser
 
     def make_form_data_parser(self) -> FormDataParser:
         parser = super().make_form_data_parser()
@@ -91,8 +102,6 @@ def create_app(settings: Settings, database: Database, *, clock: Clock, bell: Be
     app.config.update(
         SECRET_KEY=settings.secret_key.get_secret_value() or kept_secret(settings.data_dir),
         MAX_CONTENT_LENGTH=settings.max_body_bytes,
-        MAX_FORM_MEMORY_SIZE=settings.max_body_bytes,
-        MAX_FORM_PARTS=MAX_FORM_PARTS,
         SESSION_COOKIE_NAME="resultsq",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
@@ -110,6 +119,7 @@ def create_app(settings: Settings, database: Database, *, clock: Clock, bell: Be
     put(app, Node(settings, database, clock, bell))
     app.before_request(_begin)
     app.after_request(_finish)
+    bounds.install(app)
     auth.install(app)
     errors.install(app)
     Babel(app)

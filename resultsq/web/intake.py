@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from hashlib import sha256
 from typing import Annotated
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import FailFast, Field, TypeAdapter, ValidationError
 from sqlalchemy import Connection
 
 from resultsq.app import submissions
@@ -29,19 +29,16 @@ from resultsq.kinds.results.volunteers import read_volunteers
 from resultsq.readers import MAX_ROWS
 from resultsq.store import outbox, queries
 from resultsq.store.queries import SubmissionView
+from resultsq.web.bounds import has_few_values
 from resultsq.web.errors import ApiProblem
 from resultsq.web.node import Node
 
 VOLUNTEERS = "volunteers"
 """The name of a multipart body's part that is no file of times or scans; the kind of such a file in the store."""
 
-MOST_COMMAS = 8 * MAX_ROWS
-"""In a body with more there are more values than the largest sheet has; it is refused before any is made, for
-millions of them would fill the memory."""
-
 _KIND = ResultsKind()
 _VOLUNTEERS: TypeAdapter[tuple[Volunteer, ...]] = TypeAdapter(
-    Annotated[tuple[Volunteer, ...], Field(max_length=MAX_ROWS)]
+    Annotated[tuple[Volunteer, ...], Field(max_length=MAX_ROWS), FailFast()]
 )
 _LINE_AND_COLUMN = re.compile(r"line (\d+) column (\d+)")
 
@@ -62,8 +59,7 @@ def from_json(body: bytes, max_rows: int, today: date) -> Sent:
 
     :raises ApiProblem: it is none.
     :raises SheetRefused: with a JSON pointer for each value that cannot be taken."""
-    if body.count(b",") > MOST_COMMAS:
-        raise _refused(TOO_MANY_ROWS.broken([Where(pointer="")], count="far too many", limit=MAX_ROWS))
+    _demand_few_values(body, "")
     good = read_quickly(body)
     if good is not None and max(good.rows.finishers, good.volunteers) <= max_rows:
         return Sent(good.event, past(good.date, today), good.rows, problems=())
@@ -232,7 +228,13 @@ def _values(text: bytes | str, error: ValidationError, pointer: str) -> object:
     )
 
 
+def _demand_few_values(body: bytes, pointer: str) -> None:
+    if not has_few_values(body):
+        raise _refused(TOO_MANY_ROWS.broken([Where(pointer=pointer)], count="far too many", limit=MAX_ROWS))
+
+
 def _volunteers(text: str) -> tuple[Volunteer, ...]:
+    _demand_few_values(text.encode(), f"/{VOLUNTEERS}")
     try:
         return _VOLUNTEERS.validate_json(text)
     except ValidationError as error:

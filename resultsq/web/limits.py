@@ -1,10 +1,11 @@
-"""How often somebody may try a password. Counted in this process alone, so that no broker can get in the way.
+"""How often and how much at once one caller may do. Counted in this process alone, so that no broker can
+get in the way.
 
-Nothing else is limited: an event day's posts may all come from one address."""
+Posts are not counted here: an event day's may all come from one address."""
 
 import ipaddress
 import threading
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 
 from resultsq.clock import Clock
 
@@ -39,6 +40,29 @@ class Tries:
         """It was who it said it was: the tries before do not count any more."""
         with self._lock:
             self._seen.pop(key, None)
+
+
+class AtOnce:
+    """At most `most` things of one key at the same time."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._running: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def begin(self, key: str) -> bool:
+        """Whether one more of this key may begin; it runs until `end`."""
+        with self._lock:
+            if self._running[key] >= self._most:
+                return False
+            self._running[key] += 1
+            return True
+
+    def end(self, key: str) -> None:
+        with self._lock:
+            self._running[key] -= 1
+            if not self._running[key]:
+                del self._running[key]
 
 
 def network(address: str | None) -> str:

@@ -1,16 +1,15 @@
 """The server: waitress, whose threads are given whole requests, so that stalled uploads starve nobody."""
 
-import json
 import signal
 import socket
 import threading
+from functools import partial
 from types import FrameType
 from typing import NoReturn
 
-from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser, ParsingError
-from waitress.server import create_server
-from waitress.task import ErrorTask
+from flask import Flask
+from waitress.adjustments import Adjustments
+from waitress.task import ThreadedTaskDispatcher
 
 from resultsq import interpreter, logs
 from resultsq.clock import Clock
@@ -18,42 +17,14 @@ from resultsq.domain.errors import SettingsError
 from resultsq.settings import Settings
 from resultsq.store.session import Database
 from resultsq.wakeup import Bell
+from resultsq.web import bounds
+from resultsq.web.arrivals import CONNECTIONS, Server, limited
 from resultsq.web.factory import create_app
 
-CONNECTIONS = 900
-"""Open connections at once, below the usual limit of 1,024 files: each stalled upload holds one."""
+TEMPORARY_BODIES = 32
+"""Largest bodies whose bytes are kept at once until their requests are answered, in memory and temporary files."""
 
 log = logs.get("web")
-
-
-class _Refusal(ErrorTask):  # type: ignore[misc]  # waitress has no types
-    """What the server refuses before the application sees it, in the application's manner."""
-
-    def execute(self) -> None:
-        error = self.request.error
-        detail = "The server cannot take this request, so nothing was stored."
-        content = {"title": error.reason, "status": error.code, "detail": detail}
-        body = json.dumps(content).encode()
-        self.status = f"{error.code} {error.reason}"
-        self.response_headers.append(("Content-Type", "application/problem+json"))
-        self.set_close_on_finish()
-        self.content_length = len(body)
-        self.write(body)
-
-
-class _Parser(HTTPRequestParser):  # type: ignore[misc]
-    """Refuses a request whose length is told twice. Where a proxy in front believed the other one, the rest of the
-    body would be taken for the next caller's request (RFC 9112, 6.1)."""
-
-    def parse_header(self, header_plus: bytes) -> None:
-        super().parse_header(header_plus)
-        if self.chunked and "CONTENT_LENGTH" in self.headers:
-            raise ParsingError("both Content-Length and Transfer-Encoding")
-
-
-class _Channel(HTTPChannel):  # type: ignore[misc]
-    parser_class = _Parser
-    error_task_class = _Refusal
 
 
 def serve(settings: Settings, database: Database, clock: Clock, bell: Bell) -> None:
@@ -63,19 +34,7 @@ def serve(settings: Settings, database: Database, clock: Clock, bell: Bell) -> N
     :raises SettingsError: the address cannot be listened on."""
     app = create_app(settings, database, clock=clock, bell=bell)
     listening = _listen(settings.host, settings.port)
-    server = create_server(
-        app,
-        sockets=[listening],
-        threads=settings.web_threads,
-        connection_limit=CONNECTIONS,
-        asyncore_use_poll=True,
-        channel_timeout=120,
-        ident="resultsq",
-        # the application answers a body over its limit politely, once it is there; this one only saves the disk
-        max_request_body_size=4 * settings.max_body_bytes,
-        clear_untrusted_proxy_headers=False,  # ProxyFix knows which to believe
-    )
-    server.channel_class = _Channel
+    server = _server(app, listening, settings)
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _leave)
     interpreter.ready()
@@ -84,6 +43,30 @@ def serve(settings: Settings, database: Database, clock: Clock, bell: Bell) -> N
         server.run()  # returns after SystemExit and KeyboardInterrupt, with its threads' work done
     finally:
         server.close()
+
+
+def _server(app: Flask, listening: socket.socket, settings: Settings) -> Server:
+    adjustments = Adjustments(
+        sockets=[listening],
+        threads=settings.web_threads,
+        connection_limit=CONNECTIONS + 50,  # at CONNECTIONS idle ones are closed; at this one waitress would stop
+        asyncore_use_poll=True,
+        channel_timeout=120,
+        cleanup_interval=1,
+        ident="resultsq",
+        inbuf_overflow=64 * 1024,
+        max_request_header_size=32 * 1024,
+        # the application answers a body over its limit politely, once it is there; from this size on it is not awaited
+        max_request_body_size=4 * settings.max_body_bytes,
+        clear_untrusted_proxy_headers=False,  # ProxyFix knows which to believe
+    )
+    limited(adjustments, partial(bounds.most_bytes, app), TEMPORARY_BODIES * settings.max_body_bytes)
+    dispatcher = ThreadedTaskDispatcher()
+    dispatcher.set_thread_count(settings.web_threads)
+    at = (listening.family, listening.type, listening.proto, listening.getsockname())
+    server = Server(app, {}, True, listening, dispatcher=dispatcher, adj=adjustments, bind_socket=False, sockinfo=at)
+    server.per_address = 0 if settings.trusted_proxies else settings.connections_per_address
+    return server
 
 
 def _listen(host: str, port: int) -> socket.socket:

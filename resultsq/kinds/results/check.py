@@ -9,7 +9,7 @@ from resultsq.domain.event_files import FileKind, ReadFile
 from resultsq.domain.problem import Problem
 from resultsq.domain.sheet import Finisher
 from resultsq.kinds.results.checks import by_severity
-from resultsq.kinds.results.join import join
+from resultsq.kinds.results.join import join, too_many_together
 from resultsq.kinds.results.rules import NO_FINISHERS
 from resultsq.readers import read
 
@@ -53,6 +53,9 @@ def report(files: Sequence[tuple[str, bytes]], slots: Sequence[FileKind | None] 
         except FileRefused as refusal:
             unreadable.append((name, content))
             refusals.extend(refusal.problems)
+    if too_many := too_many_together(readable):
+        refusals.append(too_many)
+        readable = []
     joined = join(readable)
     problems = [problem for problem in joined.problems if not (refusals and problem.code == NO_FINISHERS.code)]
     counts = [

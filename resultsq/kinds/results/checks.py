@@ -6,10 +6,10 @@ functions, with the findings of the join (findings.py) beside them.
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import TypeVar
 
-from resultsq.domain.problem import Fix, Problem, Severity, Where
+from resultsq.domain.problem import MOST_PLACES, Fix, Problem, Severity, Where
 from resultsq.domain.sheet import Finisher, Volunteer
 from resultsq.domain.words import say
 from resultsq.kinds.results.rules import (
@@ -24,7 +24,7 @@ from resultsq.kinds.results.rules import (
 from resultsq.readers import MAX_ROWS
 from resultsq.readers.marks import LONGEST_NORMAL
 
-_SINGLY = 100
+_SINGLY = 50
 """How many problems of one code are told one by one."""
 
 _CHOICES = 20
@@ -98,13 +98,13 @@ def row_place(finishers: Sequence[Finisher]) -> Place:
 
 
 def each(items: Sequence[T], tell: Callable[[T], Problem], places: Callable[[T], Iterable[Where]]) -> Iterator[Problem]:
-    """A problem for each item, and one for all that are too many: nobody mends thousands one by one, and a
-    damaged file must not cost what thousands of sentences cost. Every place is in one of them."""
+    """A problem for each of the first items, and one for all others with their number and their first places: nobody
+    mends thousands one by one, and a damaged file must not cost what thousands of sentences cost."""
     yield from map(tell, items[:_SINGLY])
     if rest := items[_SINGLY:]:
         first = tell(rest[0])
         message = say("There are {count} more like this one: {sentence}", count=len(rest), sentence=first.message)
-        where = tuple(where for item in rest for where in places(item))
+        where = tuple(islice((where for item in rest for where in places(item)), MOST_PLACES))
         yield Problem(code=first.code, severity=first.severity, message=message, where=where)
 
 

@@ -30,9 +30,12 @@ from resultsq.kinds.results.board import Board, Scan, Time
 from resultsq.kinds.results.checks import by_severity, overlong, positions, row_place, times
 from resultsq.kinds.results.corrections import Correction
 from resultsq.kinds.results.findings import findings
-from resultsq.kinds.results.rules import NO_FINISHERS, TOO_MANY_ROWS
+from resultsq.kinds.results.rules import NO_FINISHERS, TOO_MANY_ROWS, TOO_MANY_ROWS_TOGETHER
 from resultsq.readers import MAX_ROWS
 from resultsq.readers.marks import read_time, write_time
+
+MOST_ROWS_TOGETHER = 4 * MAX_ROWS
+"""Rows of all files of one event, lines that were set aside included: what joining them costs grows with this."""
 
 _AnyFile = Annotated[StopwatchFile | ScannerFile | TableFile, Field(discriminator="kind")]
 _FINISHERS: TypeAdapter[tuple[Finisher, ...]] = TypeAdapter(tuple[Finisher, ...])
@@ -143,6 +146,14 @@ def add(work: Work, files: Sequence[ReadFile]) -> Work:
             say("Times were edited by hand, and a file with times would be joined below those edits: undo them first.")
         )
     return work.model_copy(update={"files": (*work.files, *files)})
+
+
+def too_many_together(files: Sequence[ReadFile]) -> Problem | None:
+    """The problem of files that have too many rows to be joined. Ask it before `join` and `add`."""
+    count = sum(file.used + file.set_aside for file in files)
+    if count <= MOST_ROWS_TOGETHER:
+        return None
+    return TOO_MANY_ROWS_TOGETHER.broken([Where(file=files[-1].name)], count=count, limit=MOST_ROWS_TOGETHER)
 
 
 def _replay(work: Work) -> Board:

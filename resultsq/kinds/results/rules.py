@@ -18,6 +18,12 @@ TOO_MANY_ROWS = Rule(
     "There are {count} rows, and no more than {limit} are taken. A misread finish token can do this: look for "
     "the highest.",
 )
+TOO_MANY_ROWS_TOGETHER = Rule(
+    "too-many-rows",
+    _BLOCKS,
+    "These files have {count} rows together, and no more than {limit} are taken. Leave out files that do not belong "
+    "to this event.",
+)
 POSITION_MISSING = Rule(
     "position-missing",
     _BLOCKS,

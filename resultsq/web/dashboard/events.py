@@ -10,6 +10,7 @@ from resultsq.domain.errors import InputRefused, NotThere
 from resultsq.domain.role import Role
 from resultsq.store import events as stored
 from resultsq.web.auth import me, rule
+from resultsq.web.bounds import bound
 from resultsq.web.dashboard.frame import blueprint, must_be_writable, now, page
 from resultsq.web.dashboard.lists import Draft, asked_list
 from resultsq.web.node import node
@@ -63,6 +64,7 @@ def change_event(slug: str) -> Answer | tuple[str, int]:
 
 @blueprint.post("/events/import")
 @rule(Role.ADMIN)
+@bound.list
 def import_events() -> Answer | str | tuple[str, int]:
     """Show what a list would add, then add it."""
     must_be_writable()

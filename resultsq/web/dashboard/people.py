@@ -11,6 +11,7 @@ from resultsq.domain.errors import Conflicting, InputRefused, NotThere
 from resultsq.domain.role import Role
 from resultsq.store import accounts, events
 from resultsq.web.auth import me, rule
+from resultsq.web.bounds import bound
 from resultsq.web.dashboard.frame import blueprint, confirm, must_be_writable, now, page
 from resultsq.web.dashboard.lists import Draft, asked_list, qr_code
 from resultsq.web.node import node
@@ -42,6 +43,7 @@ def add_account() -> str | tuple[str, int]:
 
 @blueprint.post("/people/import")
 @rule(Role.ADMIN)
+@bound.list
 def import_accounts() -> str | tuple[str, int]:
     """Show what a list would add, then add it: each new account's link is shown once."""
     must_be_writable()

@@ -27,12 +27,12 @@ from resultsq.store import drafts, outbox, versions
 from resultsq.store.drafts import Draft
 from resultsq.store.events import EventRow
 from resultsq.web.auth import me
+from resultsq.web.bounds import MOST_FILES
 from resultsq.web.form.frame import today
 from resultsq.web.intake import VOLUNTEERS, name_of
 from resultsq.web.node import node
 
 _SATURDAY = 6
-MOST_FILES = 50
 MOST_BODIES = 3
 """Files of one draft may be as large as so many full requests."""
 MOST_VOLUNTEERS = 1000
@@ -190,6 +190,8 @@ def with_files(desk: Desk, batch: Batch, instead_of: str | None = None) -> tuple
     refused = [problem for problem in hand.refused if not batch.names & {where.file for where in problem.where}]
     if len(work.files) + len(new) + len(refused) + len(batch.refused) > MOST_FILES:
         raise too_many_files()
+    if (too_many := join.too_many_together([*work.files, *new])) is not None:
+        raise TooLarge(too_many.message)
     hand = hand.model_copy(
         update={
             "work": join.add(work, new),

@@ -25,6 +25,7 @@ from resultsq.store import drafts, outbox, versions
 from resultsq.store.drafts import DraftMoved
 from resultsq.web import intake
 from resultsq.web.auth import me, rule
+from resultsq.web.bounds import MOST_FILES, bound
 from resultsq.web.form import desk as desks
 from resultsq.web.form.desk import Batch, Desk
 from resultsq.web.form.frame import blueprint, events_of, my_event, of_htmx, today
@@ -201,11 +202,12 @@ def restart(slug: str) -> Answer | str:
 
 @blueprint.post("/submit/<slug>/files")
 @rule(Role.TEAM)
+@bound.files
 def add_files(slug: str) -> Answer | str:
     """Take files, or text that was pasted; they are checked at once."""
     batch = Batch()
     chosen = [file for file in request.files.getlist("files") if file.filename]
-    if len(chosen) > desks.MOST_FILES:
+    if len(chosen) > MOST_FILES:
         raise desks.too_many_files()  # before each of a hundred thousand is looked into
     for file in chosen:
         batch.take(file.filename or "", file.read())
@@ -259,6 +261,7 @@ def table(slug: str) -> str:
 
 @blueprint.post("/submit/<slug>/table")
 @rule(Role.TEAM)
+@bound.rows
 def type_table(slug: str) -> Answer | str | tuple[str, int]:
     """Take the typed table as a file of the draft; a line that cannot be read is shown as it was typed."""
     typed = [

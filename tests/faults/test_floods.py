@@ -1,0 +1,198 @@
+"""A real web process, and the dearest requests that are known: what each costs it in memory and processor time."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import pytest
+import requests
+
+from resultsq.web.bounds import MOST_FILES
+from tests.integration.deploy import site as sites
+from tests.integration.deploy.site import DAY, Site
+
+BODY = 8 * 1024 * 1024
+MOST_MEMORY = 300 * 1024 * 1024
+MOST_CPU_S = 3.0
+KEPT = 400 * 1024 * 1024
+"""What eight threads' heaps may keep after all of this: twice what was seen."""
+JSON, URLENCODED = "application/json", "application/x-www-form-urlencoded"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("floods") / "data"
+    folder.mkdir()
+    with sites.raised(folder) as raised:
+        files = {"f": _scans(200, 200), "g": _stopwatch(200)}
+        requests.post(f"{raised.url}/api/v1/check", files=files, headers=_bearer(raised), timeout=20)
+        at_rest = _kernel(raised.web.pid, "VmRSS")
+        yield raised
+        assert _kernel(raised.web.pid, "VmRSS") - at_rest <= KEPT, "of all that it took, the process gave nothing back"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one request took: bytes above what the process held before, and seconds of a processor."""
+
+    memory: int
+    cpu_s: float
+
+
+def cost_of(pid: int, call: Callable[[], object]) -> Cost:
+    """The kernel's figures of the process: its peak is set back before the call."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5")
+    before, before_s = _kernel(pid, "VmRSS"), _cpu_s(pid)
+    call()
+    return Cost(_kernel(pid, "VmHWM") - before, _cpu_s(pid) - before_s)
+
+
+def _kernel(pid: int, name: str) -> int:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:"))
+
+
+def _cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _multipart(*parts: tuple[str, bytes]) -> bytes:
+    return b"".join(b"--b\r\nContent-Disposition: form-data; " + head.encode() + b"\r\n\r\n" + content + b"\r\n"
+                    for head, content in parts) + b"--b--\r\n"  # fmt: skip
+
+
+def _files(*contents: bytes) -> bytes:
+    return _multipart(*((f'name="f"; filename="{n}.csv"', content) for n, content in enumerate(contents)))
+
+
+def _filled(piece: bytes, size: int = BODY - 4096) -> bytes:
+    return piece * (size // len(piece))
+
+
+def _scans(tokens: int, lines: int, athletes: int = 10**9) -> bytes:
+    rows = (b"A%d,P%04d,07/12/2013 09:20:00\n" % (1000 + n % athletes, 1 + n % tokens) for n in range(lines))
+    return b"".join(rows)
+
+
+def _stopwatch(rows: int, falling: bool = False) -> bytes:
+    head = b"STARTOFEVENT,07/12/2013 09:00:00,junsd_stopwatch\n0,07/12/2013 09:00:00\n"
+    ordered = range(rows, 0, -1) if falling else range(1, rows + 1)
+    lines = (
+        b"%d,07/12/2013 09:17:31,%02d:%02d:%02d\n" % (at, n // 3600, n // 60 % 60, n % 60)
+        for at, n in enumerate(ordered, 1)
+    )
+    return head + b"".join(lines) + b"ENDOFEVENT,07/12/2013 15:30:00\n"
+
+
+def _table(rows: int, of: Callable[[int], bytes]) -> bytes:
+    return b"position,time,athlete\n" + b"".join(of(n) for n in range(1, rows + 1))
+
+
+MANY_FILES = _files(*(_scans(20_000, 5_000, 7) + b"A%d,P1\n" % n for n in range(48)))
+CHECKS = {
+    "nonsense in one file": _files(_filled(b"x,y\n")),
+    "empty lines": _files(_filled(b"\n")),
+    "a long line": _files(_filled(b"A")),
+    "commas": _files(_filled(b",")),
+    "scans by the thousand in many files": MANY_FILES,
+    "each token has many athletes": _files(*(_scans(50, 20_000) for _ in range(8))),
+    "each athlete has many tokens": _files(*(_scans(20_000, 20_000, 50) for _ in range(8))),
+    "two stopwatches that agree in nothing": _files(
+        _stopwatch(20_000), _stopwatch(19_000, falling=True), _scans(19_999, 20_000)
+    ),
+    "falling times": _files(_stopwatch(20_000, falling=True), _scans(19_999, 20_000, 3_000)),
+    "many tables": _files(*(_table(20_000, lambda n: b"%d,00:17:31,A%d\n" % (n, n % 9 + 100)) for _ in range(14))),
+    "holes": _files(_table(10_000, lambda n: b"%d,,A%d\n" % (2 * n, n % 7 + 100))),
+    "many parts": _multipart(*((f'name="f"; filename="{n}"', b"x") for n in range(99_000))),
+    "many fields": _multipart(*((f'name="{n}"', b"x") for n in range(99_000))),
+    "volunteers without end": _multipart(
+        ('name="event"', b"bushy"), ('name="date"', DAY.encode()), ('name="f"; filename="t"', b"time\n17:00\n"),
+        ('name="volunteers"', b"[" + _filled(b"{},") + b"{}]"),
+    ),
+}  # fmt: skip
+HEAD = b'{"event":"bushy","date":"%s","finishers":[' % DAY.encode()
+BODIES = {
+    "finishers without end": HEAD + _filled(b"{},") + b"{}]}",
+    "as many empty finishers as may be": HEAD + b"{}," * 119_000 + b"{}]}",
+    "as many wrong values as may be": HEAD + b'{"a":0},' * 19_999 + b'{"a":0}]}',
+    "wrong volunteers": HEAD + b'{"position":1}],"volunteers":[' + b'{"athlete":0},' * 19_999 + b"{}]}",
+    "numbers": HEAD + _filled(b"1,") + b"1]}",
+    "brackets": HEAD + _filled(b"["),
+    "keys": b'{"a":' + _filled(b"0,") + b"0}",
+    "one text": b'{"event":"' + _filled(b"x") + b'"}',
+    "athletes twice": json.dumps(
+        {"event": "bushy", "date": DAY, "finishers": [
+            {"position": n % 300 + 1, "athlete": f"A{n % 7 + 100}", "time": f"00:{n % 60:02}:59"} for n in range(20_000)
+        ]}
+    ).encode(),
+}  # fmt: skip
+ANONYMOUS = {
+    "ampersands": _filled(b"&"),
+    "fields": _filled(b"a=1&"),
+    "fields of one letter": _filled(b"a&"),
+    "escapes": _filled(b"a=%00&"),
+}
+
+
+def _bearer(site: Site) -> dict[str, str]:
+    return {"Authorization": f"Bearer {site.tokens['bushy']}"}
+
+
+def _held(site: Site, call: Callable[[], object]) -> None:
+    found = cost_of(site.web.pid, call)
+    print(found)
+    assert found.memory <= MOST_MEMORY, found
+    assert found.cpu_s <= MOST_CPU_S, found
+
+
+@pytest.mark.parametrize("path", ["check", "submissions"])
+@pytest.mark.parametrize("name", CHECKS)
+def test_a_request_costs_little_when_its_files_are_the_dearest(site: Site, name: str, path: str) -> None:
+    def call() -> None:
+        headers = {**_bearer(site), "Content-Type": "multipart/form-data; boundary=b"}
+        answer = requests.post(f"{site.url}/api/v1/{path}", data=CHECKS[name], headers=headers, timeout=120)
+        assert answer.status_code < 500
+        assert len(answer.content) < 4 * 1024 * 1024
+
+    _held(site, call)
+
+
+@pytest.mark.parametrize("path", ["submissions", "actions", "holds"])
+@pytest.mark.parametrize("name", BODIES)
+def test_a_request_costs_little_when_its_json_is_the_dearest(site: Site, name: str, path: str) -> None:
+    def call() -> None:
+        headers = {**_bearer(site), "Content-Type": JSON}
+        answer = requests.post(f"{site.url}/api/v1/{path}", data=BODIES[name], headers=headers, timeout=120)
+        assert 400 <= answer.status_code < 500
+
+    _held(site, call)
+
+
+@pytest.mark.parametrize("path", ["/login", "/password/guess", "/logout", "/nowhere"])
+@pytest.mark.parametrize("name", ANONYMOUS)
+def test_a_request_costs_little_when_a_stranger_sends_a_form_without_end(site: Site, name: str, path: str) -> None:
+    def call() -> None:
+        headers = {"Content-Type": URLENCODED}
+        answer = requests.post(
+            f"{site.url}{path}", data=ANONYMOUS[name], headers=headers, timeout=120, allow_redirects=False
+        )
+        assert 300 <= answer.status_code < 500
+
+    _held(site, call)
+
+
+def test_every_page_of_a_draft_costs_little_when_it_is_as_full_as_it_may_be(site: Site) -> None:
+    team = site.browser("bushy")
+    # twins in every second token, athletes in many positions, lines that mean nothing, up to the last row that is taken
+    full = [(f"{n}.csv", _scans(5_000, 1_500, 7_000 + n) + b"x,%d\n" % n * 80) for n in range(MOST_FILES)]
+    for at in range(0, MOST_FILES, 10):
+        drop = partial(team.fill, "/submit/bushy", "/submit/bushy/files", {}, full[at : at + 10])
+        _held(site, drop)
+    page = team.get("/submit/bushy")
+    assert f"{MOST_FILES - 1}.csv" in page.text
+    _held(site, lambda: team.get("/submit/bushy"))
+    _held(site, lambda: team.get("/submit/bushy/table?rows=20000"))
