@@ -177,9 +177,10 @@ def _files() -> tuple[list[tuple[str, bytes]], str | tuple[str, bytes] | None]:
             raise ApiProblem(422, f"{detail} Nothing was stored.", [{"detail": detail, "pointer": f"/{name}"}])
     volunteers: str | tuple[str, bytes] | None = request.form.get(intake.VOLUNTEERS)
     files: list[tuple[str, bytes]] = []
-    if len(request.files) > MOST_FILES + 1:
+    parts = list(request.files.items(multi=True))
+    if len(parts) > MOST_FILES + 1:
         raise TooLarge(say("More than {most} files are not taken at once. Nothing was stored.", most=MOST_FILES))
-    for field, part in request.files.items(multi=True):
+    for field, part in parts:
         content = part.stream.read()
         if not part.filename and not content:
             continue  # a browser's empty file field
