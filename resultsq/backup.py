@@ -13,12 +13,12 @@ from datetime import datetime
 from pathlib import Path
 
 from alembic.util.exc import CommandError
-from sqlalchemy import Connection, delete, func, insert, select, text, update
+from sqlalchemy import Connection, case, delete, func, insert, null, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from resultsq.clock import Clock
 from resultsq.domain.errors import InputRefused, ResultsqError, StoreUnavailable
-from resultsq.domain.submission import State
+from resultsq.domain.submission import GONE, NEEDS_A_PERSON, State
 from resultsq.store import migrate, outbox
 from resultsq.store.session import Database, told
 from resultsq.store.tables import Account, Base, Event, Link, Submission, Worker
@@ -45,8 +45,17 @@ def backup(database: Database, out: Path) -> int:
         finally:
             target.close()
         copy.chmod(0o600)
-        os.link(copy, out)  # never over another file
+        _put_in_place(copy, out)
     return count
+
+
+def _put_in_place(copy: Path, out: Path) -> None:
+    """Never over another file; and without a hard link, which some file systems lack."""
+    try:
+        out.open("xb").close()
+    except FileExistsError:
+        raise InputRefused(f"A file called {out} has just been made by another, and was left alone.") from None
+    os.replace(copy, out)
 
 
 def restore(database: Database, file: Path, clock: Clock) -> int:
@@ -123,6 +132,11 @@ def _doubt(conn: Connection, now: datetime) -> None:
     """What waits may have been sent since the backup; what was alive then is not alive here."""
     sending = conn.execute(select(Submission.seq).where(Submission.state == State.SENDING)).scalars().all()
     outbox.reclaim(conn, now, sending)
-    conn.execute(update(Submission).where(Submission.state == State.QUEUED).values(in_doubt=True, next_attempt_at=None))
+    # the master's own Retry-After is obeyed all the same
+    due = case((Submission.wait_for == "master", Submission.next_attempt_at), else_=null())
+    conn.execute(update(Submission).where(Submission.state == State.QUEUED).values(in_doubt=True, next_attempt_at=due))
+    # what was given up here may have been sent and taken since: nobody steps over it before the master was asked
+    given_up = Submission.state.in_([*NEEDS_A_PERSON, *GONE])
+    conn.execute(update(Submission).where(given_up).values(in_doubt=True))
     conn.execute(update(Link).values(prober=None, prober_until=None, next_probe_at=now))
     conn.execute(delete(Worker))

@@ -11,6 +11,7 @@ import click
 from resultsq.cli.actions import many
 from resultsq.cli.node import Node, Overrides, as_json_option, show, show_json
 from resultsq.delivery import bundle
+from resultsq.delivery import reconcile as comparison
 from resultsq.delivery.masters import open_configured
 from resultsq.domain.errors import InputRefused, ResultsqError
 from resultsq.domain.ports import Master
@@ -99,16 +100,19 @@ def reconcile(overrides: Overrides, since: str, as_json: bool) -> None:
     master = _master(node)
     now = node.clock.now()
     try:
-        found = bundle.reconcile(node.database, master, now, _since(node, since, now))
+        found = comparison.reconcile(node.database, master, now, _since(node, since, now))
     finally:
         master.close()
     if as_json:
         show_json(found)
         return
     click.echo(
-        f"{found.settled} waited here and are published; {found.lost} were published and are there no more, so they "
-        f"are queued again; {found.different} have other content there under the same id."
+        f"{found.settled} waited here or were given up, and are published; {found.lost} were published and are there "
+        f"no more, so they are queued again; {found.resumed} were in conflict and go on; {found.different} have other "
+        "content there under the same id."
     )
+    for cause, count in found.skipped.items():
+        click.echo(f"Not compared: {count} ({cause}).")
     if found.different:
         raise ResultsqError("The last ones are for a person: look at them in the dashboard.")
 

@@ -1,4 +1,4 @@
-"""The other road: submissions on a USB stick or in a mail, and the comparison with what the master has.
+"""The other road: submissions on a USB stick or in a mail.
 
 A bundle is JSON, packed and sealed with Fernet (encrypted and authenticated): it carries minors' data. Both
 sides hold the keys; the first one seals, any one opens, so that keys can be changed without a gap.
@@ -9,7 +9,7 @@ import gzip
 import io
 import json
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -17,12 +17,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from resultsq.app import people
 from resultsq.domain import sheet
-from resultsq.domain.errors import InputRefused, ResultsqError, SettingsError
-from resultsq.domain.outcome import Accepted, Conflict, Deferred, Outcome, Receipt, Rejected, Unauthorised
-from resultsq.domain.ports import Master, Parcel, ReceiptPage
+from resultsq.domain.errors import InputRefused, SettingsError
+from resultsq.domain.outcome import Accepted, Conflict, Deferred, Outcome, Rejected, Unauthorised
+from resultsq.domain.ports import Master, Parcel
 from resultsq.domain.submission import State
 from resultsq.store import events, outbox
-from resultsq.store.outbox import Parted, Reconciled
+from resultsq.store.outbox import Parted
 from resultsq.store.session import Database
 
 SCHEMA = "resultsq.bundle/1"
@@ -185,25 +185,3 @@ def _said(outcome: Outcome) -> tuple[str, str]:
             return "conflict", "another sheet is published there"
         case Unauthorised():
             return "refused", outcome.detail
-
-
-def reconcile(database: Database, master: Master, now: datetime, since: datetime) -> Reconciled:
-    """Compare ids and digests with the master's receipts since then; what the master lacks is queued again,
-    and what waits here and is there is published.
-
-    :raises ResultsqError: the master's list could not be had whole; nothing was changed"""
-    receipts: list[Receipt] = []
-    cursor: str | None = None
-    while True:
-        page = master.receipts(since.isoformat(), None, cursor)
-        if not isinstance(page, ReceiptPage):
-            raise ResultsqError(
-                f"The master's list of receipts could not be had: {_said(page)[1]} Nothing was changed."
-            )
-        receipts += page.receipts
-        cursor = page.next_cursor
-        if cursor is None:
-            break
-    # the master's clock and ours differ a little: what stands at the edge is not taken for lost
-    edge = since + timedelta(minutes=10)
-    return database.write(lambda conn: outbox.reconcile(conn, now, receipts, edge))

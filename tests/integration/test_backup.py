@@ -1,5 +1,6 @@
 """Backup, restore and prune: what a copy holds, and what the master sees of a node that came back from one."""
 
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
@@ -12,7 +13,11 @@ from sqlalchemy import func, insert, select, text
 
 from resultsq.backup import backup, restore
 from resultsq.clock import ManualClock
-from resultsq.domain.errors import InputRefused, ResultsqError
+from resultsq.delivery import reconcile
+from resultsq.delivery.masters import open_master
+from resultsq.domain.errors import HeadMoved, InputRefused, ResultsqError
+from resultsq.domain.outcome import Cause, Deferred
+from resultsq.domain.ports import Parcel
 from resultsq.domain.role import Role
 from resultsq.domain.submission import State
 from resultsq.store import accounts, queries, retention, workers
@@ -97,13 +102,71 @@ def test_everything_is_there_when_a_backup_is_restored_on_either_database(
     for name, id in ids.items():
         row = restored.row(id)
         waits = name not in ("published", "rejected")
-        assert (row.state, row.in_doubt) == (State.QUEUED, True) if waits else (node.state(id), False), name
+        assert (row.state, row.in_doubt) == (State.QUEUED if waits else node.state(id), name != "published"), name
         assert (row.lease, row.next_attempt_at) == (None, None), name
     # what is new is numbered behind what was copied
     fresh = restored.accept("richmond", date="2014-01-04")
     assert restored.row(fresh.id).seq > max(node.row(id).seq for id in ids.values())
     restored.probe()
     assert [lease.in_doubt for lease in restored.claim(free=1)] == [True]
+
+
+def test_what_the_master_asked_for_is_obeyed_after_a_restore(
+    opened: Callable[[str], Database], store_url: str, tmp_path: Path
+) -> None:
+    source, target = opened(store_url), opened(f"sqlite:///{tmp_path / 'other.db'}")
+    node = Node(source)
+    node.probe()
+    made = [node.accept(event).id for event in node.events]
+    node.try_one(Deferred(Cause.BUSY, "Later.", in_doubt=True, retry_after_s=1800))
+    node.try_one(lost())
+    until = node.row(made[0]).next_attempt_at
+    backup(source, tmp_path / "copy.db")
+    restore(target, tmp_path / "copy.db", CLOCK)
+    restored = Node.__new__(Node)
+    restored.database, restored.now = target, node.now
+    assert [restored.row(one).next_attempt_at for one in made] == [until, None, None]
+
+
+@pytest.mark.parametrize("given_up", ["rejected", "withdrawn"])
+def test_what_was_given_up_is_asked_about_after_a_restore_before_anybody_steps_over_it(
+    opened: Callable[[str], Database], store_url: str, tmp_path: Path, given_up: str
+) -> None:
+    source, target = opened(store_url), opened(f"sqlite:///{tmp_path / 'other.db'}")
+    node = Node(source)
+    node.probe()
+    there, nowhere = node.accept("bushy").id, node.accept("richmond").id
+    lease = node.claim_one()
+    for one in (lease, node.claim_one()):
+        node.settle(one, rejected())
+    if given_up == "withdrawn":
+        node.withdraw(there)
+    backup(source, tmp_path / "copy.db")
+    restore(target, tmp_path / "copy.db", CLOCK)
+    restored = Node.__new__(Node)
+    restored.database, restored.now, restored.events = target, CLOCK.now(), node.events
+    master = open_master(f"sqlite:///{tmp_path / 'master.db'}", "a token", clock=CLOCK)
+    master.send(Parcel(there, lease.event, lease.date, lease.body, lease.digest, None))
+    with closing(master):
+        if given_up == "rejected":
+            with pytest.raises(HeadMoved):
+                restored.withdraw(there)
+        found = reconcile.reconcile(target, master, restored.now, restored.now - timedelta(days=1))
+    assert (found.settled, restored.state(there)) == (1, State.PUBLISHED)
+    assert restored.withdraw(nowhere).state is State.WITHDRAWN, "the master was asked, and has it not"
+
+
+def test_a_backup_is_made_where_there_are_no_hard_links(
+    opened: Callable[[str], Database], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_links(*_: object, **__: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    source = opened(f"sqlite:///{tmp_path / 'a.db'}")
+    _busy_node(source)
+    monkeypatch.setattr(os, "link", no_links)
+    assert backup(source, tmp_path / "copy.db") == 6
+    assert (tmp_path / "copy.db").stat().st_mode & 0o777 == 0o600
 
 
 def test_nothing_is_lost_or_twice_at_the_master_when_a_node_comes_back_from_a_backup(

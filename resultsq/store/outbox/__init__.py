@@ -12,7 +12,8 @@ when the one on its way is settled, withdrawn or stepped over (upload contract, 
     decisions.py  what a person decides: withdraw and its undo, publish over
     leases.py     what a worker takes: claim, hand back, reclaim, void
     endings.py    what a worker brings back: settle
-    roads.py      what leaves and comes in bundles, and the comparison with the master's own list
+    roads.py      what leaves and comes in bundles
+    comparison.py what the master has and has not
     aside.py      what no worker can go on with: it is held, and says why
     chains.py     the order within a chain: whose turn it is, its precondition, the head
     states.py     the one place where a state changes, and the chain's lock
@@ -20,6 +21,7 @@ when the one on its way is settled, withdrawn or stepped over (upload contract, 
 
 from resultsq.store.outbox.aside import count_aside, put_aside
 from resultsq.store.outbox.chains import follow_on, place_on, set_head
+from resultsq.store.outbox.comparison import Open, Question, Reconciled, bring_in_line, open_questions
 from resultsq.store.outbox.decisions import publish_over, undo_withdrawal, withdraw
 from resultsq.store.outbox.endings import (
     Clash,
@@ -50,7 +52,7 @@ from resultsq.store.outbox.leases import (
     void_leases,
     waits_too_long,
 )
-from resultsq.store.outbox.roads import Parted, Reconciled, adopt, export, reconcile
+from resultsq.store.outbox.roads import Parted, adopt, export
 from resultsq.store.outbox.states import lock_all
 from resultsq.store.outbox.team import Accepted, Entry, File, accept, forget_client_keys
 
@@ -61,9 +63,11 @@ __all__ = [
     "Entry",
     "File",
     "Lease",
+    "Open",
     "Parted",
     "Published",
     "PutBack",
+    "Question",
     "Queue",
     "Reconciled",
     "Refused",
@@ -71,6 +75,7 @@ __all__ = [
     "Settlement",
     "accept",
     "adopt",
+    "bring_in_line",
     "claim",
     "claim_these",
     "claimable",
@@ -84,13 +89,13 @@ __all__ = [
     "lock_all",
     "look",
     "mend_stepped_clock",
+    "open_questions",
     "place_on",
     "publish_by_receipt",
     "publish_over",
     "put_aside",
     "put_off",
     "reclaim",
-    "reconcile",
     "release_from_link",
     "set_head",
     "settle",

@@ -83,7 +83,7 @@ def place_after(conn: Connection, now: datetime, chain_id: int, below: Row[Any] 
 
 def give_up_place(conn: Connection, now: datetime, row: Row[Any] | None) -> bool:
     """If the master cannot have this version, a newer one supersedes it; whether it did."""
-    if row is None or not (row.state in NEEDS_A_PERSON or (row.state == State.QUEUED and not row.in_doubt)):
+    if row is None or row.in_doubt or not (row.state in NEEDS_A_PERSON or row.state == State.QUEUED):
         return False
     move(conn, now, [row.seq], State.SUPERSEDED)
     return True

@@ -1,26 +1,21 @@
-"""The other roads: what leaves in a bundle, what comes in one, and what the master's own list says.
+"""The other roads: what leaves in a bundle, and what comes in one.
 
 An exported submission stays in the queue: whichever road is first publishes it, and the master's unique id makes
 the other one a repetition."""
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
 
-from sqlalchemy import Connection, Row, and_, insert, select, update
+from sqlalchemy import Connection, and_, insert, select, update
 
-from resultsq.domain.outcome import Receipt
 from resultsq.domain.submission import NEEDS_A_PERSON, State
 from resultsq.store.outbox.chains import give_up_place, place_on, waits
-from resultsq.store.outbox.endings import publish_by_receipt
-from resultsq.store.outbox.states import find, lock_chain, move
+from resultsq.store.outbox.states import find, lock_chain
 from resultsq.store.tables import Attempt, Chain, Event, Payload, Submission
 
 EXPORTED = "exported"
-LISTED_AFTER = timedelta(minutes=1)
-"""What was published since the list was asked for is not in it, and not lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,48 +133,3 @@ def adopt(conn: Connection, now: datetime, parted: Parted, event_id: int) -> boo
     conn.execute(insert(Payload), {"seq": seq, "body": parted.body})
     conn.execute(update(Chain).where(Chain.id == chain.id).values(head=parted.id, versions=chain.versions + 1))
     return True
-
-
-@dataclass(frozen=True, slots=True)
-class Reconciled:
-    """What comparing with the master's list changed."""
-
-    settled: int  # waited here, and the master has it
-    lost: int  # published here, and the master has it no more: queued again
-    different: int  # the same id with another digest: for a person
-
-
-def reconcile(conn: Connection, now: datetime, receipts: Sequence[Receipt], since: datetime) -> Reconciled:
-    """Bring this node in line with the master's list: `receipts` must be all of them since then, and `now` a
-    moment before they were asked for."""
-    listed = {receipt.submission: receipt for receipt in receipts}
-    ours: list[Row[Any]] = []
-    ids = list(listed)
-    for start in range(0, len(ids), 500):
-        ours += conn.execute(select(Submission).where(Submission.id.in_(ids[start : start + 500]))).all()
-    different = [row for row in ours if listed[row.id].digest != row.digest]
-    waiting = [row for row in ours if row.state == State.QUEUED and listed[row.id].digest == row.digest]
-    publish_by_receipt(conn, now, [(row, listed[row.id]) for row in waiting])
-    lost = [
-        row
-        for row in conn.execute(
-            select(Submission)
-            .where(
-                Submission.state.in_((State.PUBLISHED, State.CORRECTED)),
-                Submission.received_at >= since,
-                Submission.published_at < now - LISTED_AFTER,
-                Submission.published_as == Submission.id,
-            )
-            .order_by(Submission.seq)
-        )
-        if row.id not in listed
-    ]
-    gone = {row.id for row in lost}
-    for row in lost:
-        move(conn, now, [row.seq], State.QUEUED, blocked=row.base in gone, in_doubt=True, next_attempt_at=None)
-        conn.execute(  # a correction that waits on top of it goes after it
-            update(Submission)
-            .where(Submission.chain_id == row.chain_id, Submission.base == row.id, Submission.state == State.QUEUED)
-            .values(blocked=True)
-        )
-    return Reconciled(len(waiting), len(lost), len(different))

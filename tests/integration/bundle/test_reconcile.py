@@ -1,19 +1,28 @@
 """Comparing with the master's own list: only what is missing is queued, and what is there is settled unsent."""
 
+import threading
 from collections.abc import Callable
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import event, select
 
+from resultsq.app import people
 from resultsq.clock import SystemClock
-from resultsq.delivery import bundle
+from resultsq.delivery import bundle, reconcile
 from resultsq.delivery.masters import open_master
-from resultsq.domain.errors import ResultsqError
+from resultsq.delivery.masters.database import DatabaseMaster
+from resultsq.domain.errors import HeadMoved, ResultsqError
+from resultsq.domain.outcome import Outcome
+from resultsq.domain.ports import Parcel, ReceiptPage
 from resultsq.domain.submission import State
-from resultsq.store import queries
+from resultsq.store import outbox, queries, retention
 from resultsq.store.outbox import Parted, Reconciled
+from resultsq.store.session import Database
+from resultsq.store.tables import Submission
 from tests.integration.bundle.conftest import Far, deliver_all
-from tests.support.nodes import NOW, Node, lost
+from tests.support.nodes import NOW, Node, lost, moved, rejected
 
 SINCE = NOW - timedelta(days=1)
 
@@ -26,7 +35,7 @@ def _a_while_ago(far: Far) -> None:
 
 def compare(node: Node, far: Far) -> Reconciled:
     node.pass_time(120)
-    return bundle.reconcile(node.database, far.master, node.now, SINCE)
+    return reconcile.reconcile(node.database, far.master, node.now, SINCE)
 
 
 def test_only_what_the_master_lost_is_sent_again(here: Node, far: Far) -> None:
@@ -87,7 +96,7 @@ def test_nothing_is_changed_when_the_list_cannot_be_had(here: Node, far: Far, fr
     here.pass_time(120)
     nobody = open_master(f"http://127.0.0.1:{free_port()}", "a token", clock=SystemClock())
     with pytest.raises(ResultsqError, match="Nothing was changed"):
-        bundle.reconcile(here.database, nobody, here.now, SINCE)
+        reconcile.reconcile(here.database, nobody, here.now, SINCE)
     nobody.close()
     assert here.state(gone) is State.PUBLISHED
 
@@ -103,3 +112,170 @@ def parted(submission: str, node: Node) -> Parted:
         rows_digest=row.rows_digest, finishers=row.finishers, submitted_by=row.submitted_by,
         accepted_at=row.accepted_at, body=body,
     )  # fmt: skip
+
+
+# chains
+
+
+def published_chain(here: Node, far: Far, versions: int) -> list[str]:
+    """So many versions of one event and date, each published on top of the one before."""
+    ids: list[str] = []
+    for rows in range(1, versions + 1):
+        ids.append(here.accept(rows=rows, corrects=ids[-1] if ids else None).id)
+        deliver_all(here, far)
+    return ids
+
+
+def test_nothing_older_is_sent_again_where_the_master_has_a_newer_version(here: Node, far: Far) -> None:
+    first, second, third = published_chain(here, far, 3)
+    far.loses(second)
+    assert compare(here, far) == Reconciled(0, 0, 0)
+    assert [here.state(one) for one in (first, second, third)] == [State.CORRECTED, State.CORRECTED, State.PUBLISHED]
+
+
+def test_of_a_chain_all_that_lay_above_is_sent_again_in_its_order(here: Node, far: Far) -> None:
+    first, second, third = published_chain(here, far, 3)
+    for one in (second, third):
+        far.loses(one)
+    assert compare(here, far) == Reconciled(0, 2, 0)
+    assert here.count(published_at=None) == 2, "they wait again, and count among those that do"
+    here.pass_time(120)
+    deliver_all(here, far)
+    assert far.has() == {first: 1, second: 2, third: 3}
+    assert here.state(third) is State.PUBLISHED
+
+
+def test_what_was_settled_under_another_nodes_id_is_sent_again_when_that_is_gone_too(
+    here: Node, there: Node, far: Far
+) -> None:
+    first = here.accept(rows=1).id
+    deliver_all(here, far)
+    second = here.accept(rows=2, corrects=first).id
+    there.events |= {"bushy": there.database.write(lambda conn: people.add_event(conn, NOW, "op", "bushy", "B", "UTC"))}
+    other = there.accept(rows=2)
+    body = parted(other.id, there)
+    far.master.send(Parcel(other.id, "bushy", body.date, body.body, body.digest, first))
+    deliver_all(here, far)
+    assert here.row(second).published_as == other.id
+    for one in (first, other.id):
+        far.loses(one)
+    assert compare(here, far) == Reconciled(0, 2, 0)
+    here.pass_time(120)
+    deliver_all(here, far)
+    assert far.has() == {first: 1, second: 2}
+
+
+def test_nothing_is_called_lost_that_another_token_brought(here: Node, far: Far) -> None:
+    made = here.accept().id
+    deliver_all(here, far)
+    rotated = open_master(far.url, "another token", clock=far.clock)
+    here.pass_time(120)
+    found = reconcile.reconcile(here.database, rotated, here.now, SINCE)
+    rotated.close()
+    assert (found, here.state(made)) == (Reconciled(0, 0, 0), State.PUBLISHED)
+
+
+@pytest.mark.parametrize("state", [State.REJECTED, State.CONFLICT, State.SUPERSEDED, State.WITHDRAWN])
+def test_what_was_given_up_here_and_is_there_is_published(here: Node, far: Far, state: State) -> None:
+    made = here.accept().id
+    bundle.give_to_master(far.master, [parted(made, here)])
+    match state:
+        case State.REJECTED:
+            here.try_one(rejected())
+        case State.CONFLICT:
+            here.try_one(moved("elsewhere", 3))
+        case State.SUPERSEDED:
+            here.accept(rows=9, corrects=made)
+        case _:
+            here.withdraw(made)
+    assert here.state(made) is state
+    assert compare(here, far) == Reconciled(1, 0, 0)
+    assert here.state(made) is State.PUBLISHED
+    here.probe()
+    deliver_all(here, far)
+    assert far.has()[made] == 1
+    assert {State(row) for row in states(here)} <= {State.PUBLISHED, State.CORRECTED}
+
+
+def states(node: Node) -> list[str]:
+    with node.database.read() as conn:
+        return list(conn.execute(select(Submission.state)).scalars())
+
+
+def test_a_conflict_goes_on_by_itself_when_the_lost_predecessor_is_sent_again(here: Node, far: Far) -> None:
+    first, second = published_chain(here, far, 2)
+    far.loses(second)
+    far.loses(first)
+    third = here.accept(rows=7, corrects=second).id
+    deliver_all(here, far)
+    assert (here.state(third), here.row(third).conflict_head) == (State.CONFLICT, None)
+    assert compare(here, far) == Reconciled(0, 2, 0, 1)
+    here.pass_time(120)
+    deliver_all(here, far)
+    assert far.has() == {first: 1, second: 2, third: 3}
+
+
+def test_what_has_no_sheet_any_more_is_told_and_not_queued(here: Node, far: Far) -> None:
+    made = here.accept().id
+    deliver_all(here, far)
+    here.pass_time(60)
+    here.database.write(lambda conn: retention.prune_some(conn, here.now))
+    far.loses(made)
+    found = compare(here, far)
+    assert (found, found.skipped) == (Reconciled(0, 0, 0), {"its sheet was removed": 1})
+    assert here.state(made) is State.PUBLISHED
+    assert here.claim() == []
+
+
+def test_it_says_what_it_did_not_compare_and_why(here: Node, far: Far) -> None:
+    here.accept()
+    deliver_all(here, far)
+    found = reconcile.reconcile(here.database, far.master, here.now, SINCE)
+    assert found.skipped == {"published within the last minute": 1}
+    found = reconcile.reconcile(here.database, far.master, here.now + timedelta(days=9), here.now + timedelta(days=8))
+    assert found.skipped == {"published before the time that was asked for": 1}
+
+
+class Endless(DatabaseMaster):
+    """A master that repeats its cursor for ever."""
+
+    def receipts(self, since: str | None, until: str | None, cursor: str | None) -> ReceiptPage | Outcome:
+        page = super().receipts(since, until, None)
+        assert isinstance(page, ReceiptPage)
+        return ReceiptPage(page.receipts, "the same")
+
+
+def test_it_ends_in_words_when_the_master_repeats_its_cursor(here: Node, far: Far) -> None:
+    here.accept()
+    deliver_all(here, far)
+    endless = Endless(far.url, "a token", clock=far.clock)
+    with closing(endless), pytest.raises(ResultsqError, match="does not come to an end"):
+        reconcile.reconcile(here.database, endless, here.now, SINCE)
+
+
+# beside others
+
+
+def test_what_is_exported_cannot_be_withdrawn_at_the_same_moment(postgres_store: Database) -> None:
+    node = Node(postgres_store)
+    made = node.accept().id
+    exporting, going = threading.Event(), threading.Event()
+
+    def pause(_conn: object, _cursor: object, statement: str, *_: object) -> None:
+        if threading.current_thread().name == "export" and statement.startswith("INSERT INTO attempts"):
+            exporting.set()
+            going.wait(0.5)
+
+    event.listen(postgres_store.engine, "before_cursor_execute", pause)
+    export = threading.Thread(
+        target=lambda: postgres_store.write(lambda conn: outbox.export(conn, node.now, [State.QUEUED], "bundle")),
+        name="export",
+    )
+    export.start()
+    assert exporting.wait(5)
+    with pytest.raises(HeadMoved):
+        node.withdraw(made)
+    going.set()
+    export.join()
+    event.remove(postgres_store.engine, "before_cursor_execute", pause)
+    assert (node.state(made), node.row(made).in_doubt) == (State.QUEUED, True)

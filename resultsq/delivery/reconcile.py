@@ -1,0 +1,86 @@
+"""Compares this node with the master: first by the master's list of receipts, then by asking for one at a time.
+
+The list is by credentials, so what was published with an older token is not on it: nothing is called lost before the
+master said so of its very id."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import partial
+
+from resultsq.domain.errors import ResultsqError
+from resultsq.domain.outcome import Deferred, Outcome, Receipt
+from resultsq.domain.ports import Master, ReceiptPage
+from resultsq.store import outbox
+from resultsq.store.outbox import Question, Reconciled
+from resultsq.store.session import Database
+
+EDGE = timedelta(minutes=10)
+"""The master's clock and ours differ a little: what stands at the edge is not taken for lost."""
+
+MOST_QUESTIONS = 2_000
+"""Asked one by one in one comparison; the next one goes on."""
+
+MOST_PAGES = 2_000
+
+
+def reconcile(
+    database: Database, master: Master, now: datetime, since: datetime, most: int = MOST_QUESTIONS
+) -> Reconciled:
+    """Compare what was published since then. What the master lacks is queued again, what waits here or was given up
+    and is there is published.
+
+    :raises ResultsqError: the master's list could not be had whole; nothing was changed"""
+    has = {one.submission: one for one in _listed(master, since)}
+    with database.read() as conn:
+        left = outbox.open_questions(conn, now, has, since + EDGE)
+    gone, unanswered = _ask(master, left.questions[:most], has)
+    chains = {*left.chains, *(one.chain_id for one in left.questions[:most] if one.name in gone or one.name in has)}
+    skipped = {
+        "published before the time that was asked for": left.older,
+        "published within the last minute": left.newer,
+        "the master gave no answer about it": unanswered,
+        "left for the next comparison": max(0, len(left.questions) - most),
+    }
+    total = Reconciled(0, 0, left.different, 0, {cause: count for cause, count in skipped.items() if count})
+    for chain in sorted(chains):
+        work = partial(outbox.bring_in_line, now=now, chain_id=chain, has=has, gone=gone)
+        total += database.write(work)
+    return total
+
+
+def _listed(master: Master, since: datetime) -> list[Receipt]:
+    receipts: list[Receipt] = []
+    cursors: set[str | None] = {None}
+    cursor: str | None = None
+    while True:
+        page = master.receipts(since.isoformat(), None, cursor)
+        if not isinstance(page, ReceiptPage):
+            raise ResultsqError(f"The master's list of receipts could not be had: {_said(page)} Nothing was changed.")
+        receipts += page.receipts
+        cursor = page.next_cursor
+        if cursor is None:
+            return receipts
+        if cursor in cursors or not page.receipts or len(cursors) > MOST_PAGES:
+            raise ResultsqError("The master's list of receipts does not come to an end. Nothing was changed.")
+        cursors.add(cursor)
+
+
+def _ask(master: Master, questions: Sequence[Question], has: dict[str, Receipt]) -> tuple[set[str], int]:
+    """Which of these names the master has not; what it has is added to `has`. And how many got no answer: after the
+    first the rest is not asked, for the link is away."""
+    gone: set[str] = set()
+    for number, one in enumerate(questions):
+        if one.name in has or one.name in gone:
+            continue
+        match master.receipt(one.name):
+            case None:
+                gone.add(one.name)
+            case Receipt() as receipt:
+                has[one.name] = receipt
+            case _:
+                return gone, len(questions) - number
+    return gone, 0
+
+
+def _said(outcome: Outcome) -> str:
+    return outcome.detail if isinstance(outcome, Deferred) else getattr(outcome, "detail", "")

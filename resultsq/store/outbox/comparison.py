@@ -1,0 +1,191 @@
+"""The comparison with what the master has: what it has is published here too, and what it lost is sent again.
+
+The master is asked between two transactions: `open_questions` says what its list leaves open, and `bring_in_line`
+does what follows for one chain, whose rows it locks and looks at anew."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, func, or_, select, update
+
+from resultsq.domain.outcome import Receipt
+from resultsq.domain.submission import GONE, NEEDS_A_PERSON, WAITING, State
+from resultsq.store.outbox.chains import follow_on
+from resultsq.store.outbox.endings import publish_by_receipt
+from resultsq.store.outbox.states import lock_all, move
+from resultsq.store.tables import Payload, Submission
+
+LISTED_AFTER = timedelta(minutes=1)
+"""What was published since the list was asked for is not in it, and not lost."""
+
+_AT_ONCE = 500
+_THERE = (State.PUBLISHED, State.CORRECTED)
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """What comparing with the master changed. `skipped`: what was not compared, or not mended, and why."""
+
+    settled: int  # waited here or was given up, and the master has it
+    lost: int  # published here, and the master has it no more: queued again
+    different: int  # the same id with another digest: for a person
+    resumed: int = 0  # in conflict for a predecessor that was lost, and that is there again or on its way
+    skipped: Mapping[str, int] = field(default_factory=dict, compare=False)
+
+    def __add__(self, other: "Reconciled") -> "Reconciled":
+        causes = {*self.skipped, *other.skipped}
+        return Reconciled(
+            self.settled + other.settled,
+            self.lost + other.lost,
+            self.different + other.different,
+            self.resumed + other.resumed,
+            {cause: self.skipped.get(cause, 0) + other.skipped.get(cause, 0) for cause in sorted(causes)},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A name that the master's list does not hold, and the chain that the answer concerns."""
+
+    name: str
+    chain_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """What the list leaves open: the chains that have something on it, the names to ask for one by one, and how many
+    are too old or too new to be compared."""
+
+    chains: Collection[int]
+    questions: Sequence[Question]
+    different: int
+    older: int
+    newer: int
+
+
+def open_questions(conn: Connection, now: datetime, receipts: Mapping[str, Receipt], since: datetime) -> Open:
+    """What to ask, where `receipts` are all that the master lists since then. Reads only."""
+    chains: set[int] = set()
+    different = 0
+    columns = (Submission.id, Submission.chain_id, Submission.digest, Submission.state)
+    names = list(receipts)
+    for start in range(0, len(names), _AT_ONCE):
+        named = Submission.id.in_(names[start : start + _AT_ONCE])
+        for row in conn.execute(select(*columns).where(named)):
+            different += receipts[row.id].digest != row.digest
+            if row.state not in _THERE and receipts[row.id].digest == row.digest:
+                chains.add(row.chain_id)
+    there = Submission.state.in_(_THERE)
+    # by an index: what was received since then is not known here for much longer
+    lately = and_(Submission.received_at >= since, Submission.published_at >= since - timedelta(days=1))
+    settled = and_(there, lately, Submission.published_at < now - LISTED_AFTER)
+    whole = or_(Submission.state.in_(NEEDS_A_PERSON), Submission.accepted_at >= since)
+    given_up = and_(Submission.state.in_([*NEEDS_A_PERSON, *GONE]), Submission.in_doubt, whole)
+    headless = and_(
+        Submission.state == State.CONFLICT, Submission.conflict_head.is_(None), Submission.base.is_not(None)
+    )
+    asked: tuple[tuple[Any, Any], ...] = (
+        (Submission.published_as, settled),
+        (Submission.id, given_up),
+        (Submission.base, headless),
+    )
+    questions = [
+        Question(*row)
+        for name, where in asked
+        for row in conn.execute(select(name, Submission.chain_id).where(where).order_by(Submission.seq))
+    ]
+    # where a predecessor is on the list nothing has to be asked
+    chains |= set(conn.execute(select(Submission.chain_id).where(headless)).scalars())
+    return Open(
+        chains,
+        [one for one in dict.fromkeys(questions) if one.name not in receipts],
+        different,
+        older=_count(conn, there, Submission.published_at < since),
+        newer=_count(conn, there, Submission.published_at >= now - LISTED_AFTER),
+    )
+
+
+def bring_in_line(
+    conn: Connection, now: datetime, chain_id: int, has: Mapping[str, Receipt], gone: Collection[str]
+) -> Reconciled:
+    """Bring one chain in line with the master, which `has` these and said of the others that it has them not (`gone`).
+
+    Of what it lost, it is sent what lies above the newest that it has: an older version must not come to lie on top."""
+    lock_all(conn, Submission.chain_id == chain_id)
+    settled = _settle(conn, now, chain_id, has)
+    rows = _versions(conn, chain_id)
+    sure = [row.seq for row in rows if row.in_doubt and row.id in gone and row.state not in WAITING]
+    conn.execute(update(Submission).where(Submission.seq.in_(sure)).values(in_doubt=False))
+    lost = {row.published_as: row for row in rows if row.state in _THERE and row.published_as in gone}
+    kept = [row for row in rows if row.state in _THERE and row.published_as not in lost]
+    newest = max(kept, key=lambda row: row.revision or 0, default=None)
+    above = sorted(
+        (row for row in lost.values() if newest is None or (row.revision or 0) > (newest.revision or 0)),
+        key=lambda row: row.revision or 0,
+    )
+    again = [row for row in above if row.sheet is not None]
+    _send_again(conn, now, again, lost, None if newest is None else newest.published_as)
+    resumed = _resume(conn, now, rows, again, has)
+    if again or resumed:
+        _in_line(conn, chain_id, {row.published_as: row.id for row in again})
+    unsendable = len(above) - len(again)
+    return Reconciled(settled, len(again), 0, resumed, {"its sheet was removed": unsendable} if unsendable else {})
+
+
+def _settle(conn: Connection, now: datetime, chain_id: int, has: Mapping[str, Receipt]) -> int:
+    """Whatever became of it here: what the master has is published. What is on its way is left to its courier."""
+    open_ = Submission.state.not_in([*_THERE, State.SENDING])
+    rows = conn.execute(select(Submission).where(Submission.chain_id == chain_id, open_)).all()
+    found = [(row, has[row.id]) for row in rows if row.id in has and has[row.id].digest == row.digest]
+    publish_by_receipt(conn, now, sorted(found, key=lambda one: one[1].revision))
+    return len(found)
+
+
+def _versions(conn: Connection, chain_id: int) -> Sequence[Any]:
+    query = select(Submission.__table__, Payload.seq.label("sheet")).join(
+        Payload, Payload.seq == Submission.seq, isouter=True
+    )
+    return conn.execute(query.where(Submission.chain_id == chain_id).order_by(Submission.version)).all()
+
+
+def _send_again(
+    conn: Connection, now: datetime, again: Sequence[Row[Any]], lost: Collection[str], newest: str | None
+) -> None:
+    """Queue these, each on top of the one before."""
+    below: str | None = None
+    for row in again:
+        base = below or (newest if row.base in lost else row.base)
+        fresh = {"published_as": None, "published_at": None, "received_at": None, "revision": None}
+        move(
+            conn, now, [row.seq], State.QUEUED, base=base, blocked=True, in_doubt=True, next_attempt_at=None, **fresh
+        )  # fmt: skip
+        below = row.id
+
+
+def _resume(
+    conn: Connection, now: datetime, rows: Sequence[Row[Any]], again: Sequence[Row[Any]], has: Mapping[str, Receipt]
+) -> int:
+    """What was in conflict because its predecessor was lost goes on, where that is there again or goes before it."""
+    count = 0
+    back = {name for row in again for name in (row.id, row.published_as)}
+    for row in rows:
+        headless = row.state == State.CONFLICT and row.conflict_head is None and row.base is not None
+        if headless and row.sheet is not None and (row.base in back or row.base in has):
+            move(conn, now, [row.seq], State.QUEUED, blocked=True, next_attempt_at=None, failures=0)
+            count += 1
+    return count
+
+
+def _in_line(conn: Connection, chain_id: int, names: Mapping[str, str]) -> None:
+    """Whatever waits in the chain waits its turn, and names what is sent again by its own id."""
+    waiting = and_(Submission.chain_id == chain_id, Submission.state == State.QUEUED)
+    conn.execute(update(Submission).where(waiting).values(blocked=True))
+    for name, id_ in names.items():
+        conn.execute(update(Submission).where(waiting, Submission.base == name).values(base=id_))
+    follow_on(conn, chain_id)
+
+
+def _count(conn: Connection, *where: Any) -> int:
+    return conn.execute(select(func.count()).select_from(Submission).where(*where)).scalar_one()
