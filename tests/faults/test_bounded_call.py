@@ -5,7 +5,6 @@ import gzip
 import os
 import random
 import socket
-import ssl
 import threading
 import time
 import warnings
@@ -24,7 +23,19 @@ from resultsq.delivery.masters.http import HttpMaster
 from resultsq.delivery.masters.limits import Limits
 from resultsq.domain.outcome import Accepted, Cause, Deferred, Outcome
 from tests.support.certificates import write as write_certificates
-from tests.support.far_side import Talk, answer, far_side, good, hear, parcel, receipt_for, reset, says, silent
+from tests.support.far_side import (
+    Talk,
+    answer,
+    far_side,
+    good,
+    hear,
+    over_tls,
+    parcel,
+    receipt_for,
+    reset,
+    says,
+    silent,
+)
 from tests.support.services import HOST
 from tests.support.waiting import wait_until
 
@@ -463,17 +474,6 @@ def test_nothing_is_left_behind_when_many_calls_failed(opened: Opened) -> None:
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_certificates(tmp_path_factory.mktemp("tls"))
-
-
-def over_tls(certificate: Path, talk: Talk = good) -> Talk:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-
-    def handshake(connection: socket.socket) -> None:
-        with context.wrap_socket(connection, server_side=True) as wrapped:
-            talk(wrapped)
-
-    return handshake
 
 
 def test_a_sheet_is_published_over_tls_when_the_authority_is_named(opened: Opened, certificates: Path) -> None:

@@ -11,7 +11,8 @@ from resultsq.clock import ManualClock, SystemClock
 from resultsq.delivery.masters.http import HttpMaster
 from resultsq.delivery.masters.lines import KeepAlive
 from resultsq.domain.outcome import Accepted, Cause, Deferred
-from tests.support.far_side import answer, far_side, hear, parcel, receipt_for, reset
+from tests.support.certificates import write as write_certificates
+from tests.support.far_side import answer, far_side, hear, over_tls, parcel, receipt_for, reset
 from tests.support.nodes import NOW
 from tests.support.processes import OtherMaster
 from tests.support.relays import Relay
@@ -79,6 +80,21 @@ def test_a_sheet_is_sent_again_at_once_when_the_kept_connection_was_dead(then: C
     talk = Counted(then)
     with far_side(talk) as port:
         master = opened(port)
+        for _ in range(2):
+            assert isinstance(master.send(parcel()), Accepted)
+        master.close()
+    assert (talk.connections, talk.requests) == (2, ["PUT"] * 3)
+
+
+@pytest.mark.parametrize("then", [reset, socket.socket.close])
+def test_a_sheet_is_sent_again_at_once_when_the_kept_connection_over_tls_was_dead(
+    then: Callable[[socket.socket], None], tmp_path: Path
+) -> None:
+    papers = write_certificates(tmp_path)
+    talk = Counted(then)
+    with far_side(over_tls(papers / "good.pem", talk)) as port:
+        authority = str(papers / "authority.pem")
+        master = HttpMaster(f"https://{HOST}:{port}", "secret", clock=SystemClock(), ca_file=authority)
         for _ in range(2):
             assert isinstance(master.send(parcel()), Accepted)
         master.close()

@@ -4,12 +4,14 @@ import gzip
 import json
 import random
 import socket
+import ssl
 import struct
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from resultsq.domain import sheet
 from resultsq.domain.ports import Parcel
@@ -133,3 +135,14 @@ def silent(connection: socket.socket) -> None:
 def reset(connection: socket.socket) -> None:
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.close()
+
+
+def over_tls(certificate: Path, talk: Talk = good) -> Talk:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+
+    def handshake(connection: socket.socket) -> None:
+        with context.wrap_socket(connection, server_side=True) as wrapped:
+            talk(wrapped)
+
+    return handshake

@@ -4,6 +4,8 @@ from datetime import timedelta
 
 import pytest
 
+from resultsq.delivery.masters import answers
+from resultsq.delivery.masters.answers import Answer
 from resultsq.domain.link import LinkState
 from resultsq.domain.outcome import Cause, Deferred
 from resultsq.store import links
@@ -112,6 +114,15 @@ def test_the_masters_retry_after_on_the_probe_binds_the_destination(up: Node, sa
     up.pass_time(waits - 0.5)
     assert not look(up).probe_due
     up.pass_time(0.6)
+    assert look(up).probe_due
+
+
+def test_a_probe_is_due_within_seconds_when_a_proxys_page_asks_for_an_hour(up: Node) -> None:
+    page = Answer(503, {"content-type": "text/html", "retry-after": "3600"}, b"<h1>Back soon</h1>")
+    trouble = answers.of_probe(page, up.now)
+    assert trouble is not None
+    up.probe(trouble.cause, retry_after_s=trouble.retry_after_s)
+    up.pass_time(15.1)
     assert look(up).probe_due
 
 

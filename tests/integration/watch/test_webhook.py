@@ -12,9 +12,8 @@ from resultsq.domain.errors import SettingsError
 from resultsq.domain.proxy import Proxy
 from resultsq.watch import webhook
 from resultsq.watch.unsent import Unsent, within
-from tests.faults.test_bounded_call import over_tls
 from tests.support.certificates import write as write_certificates
-from tests.support.far_side import Talk, answer, far_side, hear, reset
+from tests.support.far_side import Talk, answer, far_side, hear, over_tls, reset
 from tests.support.forward_proxy import ForwardProxy
 from tests.support.services import HOST
 from tests.support.waiting import wait_until
