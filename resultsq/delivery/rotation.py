@@ -1,5 +1,5 @@
 """Takes up new secrets while a worker runs: the files behind the settings are read each second, and at once when the
-master refuses the token. Whoever rotates a token writes its file and restarts nothing."""
+master refuses the token. So a token is rotated by writing its file, and nothing is restarted."""
 
 import threading
 from collections.abc import Callable
@@ -57,6 +57,8 @@ class Rotation:
             return  # at the next look
         except SettingsError as error:
             _log.warning("settings.refused", reason=str(error))
+        except Exception:  # noqa: BLE001 - logged; a thread that ended here would follow no file any more
+            _log.exception("settings.not_taken_up")
         self._taken_up = settings
 
 

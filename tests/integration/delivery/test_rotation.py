@@ -10,7 +10,10 @@ from sqlalchemy import select
 
 from resultsq.clock import SystemClock
 from resultsq.delivery.masters.http import HttpMaster
+from resultsq.delivery.rotation import Rotation
+from resultsq.domain.errors import StoreUnavailable
 from resultsq.domain.outcome import Accepted, Unauthorised
+from resultsq.settings import Settings, load
 from resultsq.store.tables import Link
 from tests.integration.masters.far import parcel
 from tests.support.processes import OtherMaster
@@ -99,3 +102,25 @@ def test_it_is_said_which_settings_need_a_restart(server: OtherMaster, tmp_path:
     told = [(line["event"], line["names"]) for line in lines if line["event"].startswith("settings.")]
     assert ("settings.restart_needed", ["public_url"]) in told
     assert not any("newer-token" in repr(line) for line in lines)
+
+
+def test_the_next_change_is_taken_up_when_one_could_not_be(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("first")
+    taken: list[str] = []
+
+    def take_up(settings: Settings) -> None:
+        token = settings.master_token.get_secret_value()
+        taken.append(token)
+        if token == "second":
+            raise RuntimeError("a fault of ours")
+        if taken.count(token) < 2:
+            raise StoreUnavailable
+
+    rotation = Rotation(load({"RESULTSQ_MASTER_TOKEN_FILE": str(file)}).settings, take_up)
+    rotation.start()
+    for token, times in (("second", 1), ("third", 2)):
+        file.write_text(token)
+        wait_until(lambda token=token, times=times: taken.count(token) == times, SOON_S, token)  # type: ignore[misc]
+    rotation.stop()
+    assert rotation.token() == "third"
