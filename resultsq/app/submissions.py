@@ -38,6 +38,11 @@ def publish_over(conn: Connection, now: datetime, who: str, submission: str) -> 
     return _noted(conn, now, who, "publish over", submission, outbox.publish_over)
 
 
+def send_lost_again(conn: Connection, now: datetime, who: str, submission: str) -> Accepted:
+    """Send again what the master lost, and then this one; see `outbox.send_lost_again` for what it raises."""
+    return _noted(conn, now, who, "resend", submission, outbox.send_lost_again)
+
+
 def _noted(
     conn: Connection,
     now: datetime,

@@ -51,6 +51,7 @@ COMMANDS = {
         "resultsq.cli.actions:withdraw",
         "Take back what the master cannot have. It can be undone for 30 days.",
     ),
+    "resend": ("resultsq.cli.actions:resend", "Send again what the master lost, and then these, which correct it."),
     "undo": ("resultsq.cli.actions:undo", "Put withdrawn ones back in the queue, where nothing has taken their place."),
     "export": (
         "resultsq.cli.bundle:export",

@@ -1,4 +1,4 @@
-"""Acting on many submissions: `retry`, `hold`, `release`, `withdraw`, `undo`. The same filters as the dashboard's."""
+"""Acting on many submissions by the dashboard's filters: `retry`, `hold`, `release`, `withdraw`, `resend`, `undo`."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -118,6 +118,16 @@ def release(overrides: Overrides, /, destination: bool, whole_event: str | None,
 def withdraw(overrides: Overrides, /, **given: Any) -> None:
     """Take back what the master cannot have. It can be undone for 30 days."""
     _act(Node(overrides), Verb.WITHDRAW, given)
+
+
+@click.command()
+@_options(_FILTERS, _WHAT)
+@click.pass_obj
+def resend(overrides: Overrides, /, **given: Any) -> None:
+    """Send again what the master lost, and then these, which correct it.
+
+    For what is in conflict because the master no longer has the version that it corrects."""
+    _act(Node(overrides), Verb.RESEND, given)
 
 
 @click.command()

@@ -64,7 +64,7 @@ class HoldFact:
 @dataclass(frozen=True, slots=True)
 class Standing:
     """All that decides whether a submission may go now. `link` None: no worker has ever run here; `ahead` is
-    how many are to be claimed before it."""
+    how many are to be claimed before it; `lost`: the master no longer has what it corrects."""
 
     state: State
     link: LinkState | None
@@ -72,6 +72,7 @@ class Standing:
     cause: str | None = None
     blocked: bool = False
     predecessor: int | None = None
+    lost: bool = False
     hold: HoldFact | None = None
     credentials_refused: bool = False
     event_refused: bool = False
@@ -111,6 +112,13 @@ def why(now: datetime, it: Standing) -> Why:
             return Why(
                 "The master will never take it like this ({code}). It waits for a correction by the team.",
                 {"code": it.cause or "rejected"},
+                person=True,
+            )
+        case State.CONFLICT if it.lost:
+            return Why(
+                "The master no longer has version {version}, which this one corrects. Send that one again and then "
+                "this one, or publish this one by itself.",
+                {"version": it.predecessor or "?"},
                 person=True,
             )
         case State.CONFLICT:

@@ -52,6 +52,7 @@ class Verb(StrEnum):
     HOLD = "hold"  # queued, or on its way: that one is held if it is not published
     RELEASE = "release"  # held
     WITHDRAW = "withdraw"  # what the master cannot have
+    RESEND = "resend"  # in conflict with nothing: what the master lost is sent again, and then these
     UNDO = "undo"  # withdrawn, for 30 days, while nothing has taken its place
 
 
@@ -326,6 +327,9 @@ def _may(verb: Verb, now: datetime) -> list[ColumnElement[bool]]:
         case Verb.WITHDRAW:
             states = (State.QUEUED, State.REJECTED, State.CONFLICT)
             return [Submission.state.in_(states), Submission.in_doubt.is_(False)]
+        case Verb.RESEND:
+            nothing = and_(Submission.conflict_head.is_(None), Submission.base.is_not(None))
+            return [Submission.state == State.CONFLICT, nothing]
         case Verb.UNDO:
             return [Submission.state == State.WITHDRAWN, Submission.state_at > now - UNDO]
 
@@ -405,6 +409,10 @@ def _withdraw(conn: Connection, now: datetime, row: Any, seqs: Sequence[int]) ->
     return _chain_by_chain(conn, Submission.seq.in_(seqs), lambda one: outbox.withdraw(conn, now, one, row.id))
 
 
+def _resend(conn: Connection, now: datetime, row: Any, seqs: Sequence[int]) -> list[int]:
+    return _chain_by_chain(conn, Submission.seq.in_(seqs), lambda one: outbox.send_lost_again(conn, now, one))
+
+
 def _undo(conn: Connection, now: datetime, row: Any, seqs: Sequence[int]) -> list[int]:
     return _chain_by_chain(conn, Submission.seq.in_(seqs), lambda one: outbox.undo_withdrawal(conn, now, one))
 
@@ -432,6 +440,7 @@ _WORK: dict[Verb, Callable[[Connection, datetime, Any, Sequence[int]], list[int]
     Verb.HOLD: _hold,
     Verb.RELEASE: _release,
     Verb.WITHDRAW: _withdraw,
+    Verb.RESEND: _resend,
     Verb.UNDO: _undo,
 }
 _AT_ONCE = {Verb.HOLD, Verb.RELEASE}

@@ -93,17 +93,18 @@ def open_(conn: Connection, now: datetime, submission: str) -> Dossier | None:
         ).where(Submission.seq == view.seq)
     ).one()
     held = _holds(conn, now, view)
+    clash = versions.clash(conn, view.seq) if view.state is State.CONFLICT else None
     return Dossier(
         view=view,
         in_doubt=more.in_doubt,
         base=more.base,
-        standing=_standing(conn, now, view, more, held),
+        standing=_standing(conn, now, view, more, held, clash),
         holds=held,
         attempts=_attempts(conn, view.seq),
         versions=versions.of_date(conn, view.event_id, view.date),
         files=versions.file_names(conn, [view.seq]).get(view.seq, []),
         body=queries.body(conn, view.seq),
-        clash=versions.clash(conn, view.seq) if view.state is State.CONFLICT else None,
+        clash=clash,
         audit=audit_of(conn, view),
     )
 
@@ -161,13 +162,16 @@ def _holds(conn: Connection, now: datetime, view: SubmissionView) -> list[HeldBy
     return [HeldBy(row[0], HoldFact(*row[1:])) for row in conn.execute(query)]
 
 
-def _standing(conn: Connection, now: datetime, view: SubmissionView, more: Any, held: Sequence[HeldBy]) -> Standing:
+def _standing(
+    conn: Connection, now: datetime, view: SubmissionView, more: Any, held: Sequence[HeldBy], clash: Clash | None
+) -> Standing:
     link = conn.execute(
         select(Link.state, Link.next_probe_at, Link.refused_at).where(Link.name == MASTER)
     ).first()  # fmt: skip
     alive = any((now - seen_at).total_seconds() < workers.ALIVE_S for _, _, seen_at in workers.every(conn))
     refused_at = conn.execute(select(Event.refused_at).where(Event.id == view.event_id)).scalar_one()
-    predecessor = None
+    lost = clash is not None and clash.head is None
+    predecessor = clash.lost if clash is not None else None
     if more.blocked:
         goes_first = and_(Submission.state.in_(WAITING), Submission.blocked.is_(False))
         predecessor = conn.execute(
@@ -180,6 +184,7 @@ def _standing(conn: Connection, now: datetime, view: SubmissionView, more: Any, 
         cause=view.cause,
         blocked=more.blocked,
         predecessor=predecessor,
+        lost=lost,
         hold=held[0].fact if held else None,
         credentials_refused=link is not None and link.refused_at is not None,
         event_refused=refused_at is not None,

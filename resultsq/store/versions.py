@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, or_, select
+from sqlalchemy.orm import aliased
 
 from resultsq.domain.submission import WAITING, State
 from resultsq.store import queries
@@ -40,11 +41,13 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Clash:
-    """What stands in the way of a version. `other` None: the master's sheet could not be fetched, or there is none."""
+    """What stands in the way of a version. `other` None: the master's sheet could not be fetched, or there is none.
+    `head` None: nothing is published there, and the master lost the version of the number `lost`, where we have it."""
 
     head: str | None
     revision: int | None
     other: bytes | None
+    lost: int | None = None
 
 
 _VERSION = (
@@ -83,8 +86,17 @@ def head(conn: Connection, event_id: int, date: str) -> str | None:
 
 def clash(conn: Connection, seq: int) -> Clash:
     """What the master said that it has instead."""
+    below = aliased(Submission)
+    lost = (
+        select(below.version)
+        .where(below.chain_id == Submission.chain_id, below.state.in_([State.PUBLISHED, State.CORRECTED]))
+        .where(or_(below.id == Submission.base, below.published_as == Submission.base))
+        .where(Submission.conflict_head.is_(None))
+        .limit(1)
+        .scalar_subquery()
+    )
     row = conn.execute(
-        select(Submission.conflict_head, Submission.conflict_revision, Payload.other_body)
+        select(Submission.conflict_head, Submission.conflict_revision, Payload.other_body, lost)
         .join(Payload, Payload.seq == Submission.seq, isouter=True)
         .where(Submission.seq == seq)
     ).one()

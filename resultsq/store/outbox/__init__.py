@@ -21,7 +21,14 @@ when the one on its way is settled, withdrawn or stepped over (upload contract, 
 
 from resultsq.store.outbox.aside import count_aside, put_aside
 from resultsq.store.outbox.chains import follow_on, place_on, set_head
-from resultsq.store.outbox.comparison import Open, Question, Reconciled, bring_in_line, open_questions
+from resultsq.store.outbox.comparison import (
+    Open,
+    Question,
+    Reconciled,
+    bring_in_line,
+    open_questions,
+    send_lost_again,
+)
 from resultsq.store.outbox.decisions import publish_over, undo_withdrawal, withdraw
 from resultsq.store.outbox.endings import (
     Clash,
@@ -97,6 +104,7 @@ __all__ = [
     "put_off",
     "reclaim",
     "release_from_link",
+    "send_lost_again",
     "set_head",
     "settle",
     "take_back",

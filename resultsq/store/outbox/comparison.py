@@ -10,11 +10,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, func, or_, select, update
 
+from resultsq.domain.errors import HeadMoved, NotThere
 from resultsq.domain.outcome import Receipt
 from resultsq.domain.submission import GONE, NEEDS_A_PERSON, WAITING, State
+from resultsq.domain.words import say
 from resultsq.store.outbox.chains import follow_on
 from resultsq.store.outbox.endings import publish_by_receipt
-from resultsq.store.outbox.states import lock_all, move
+from resultsq.store.outbox.states import find, lock_all, lock_chain_of, move
+from resultsq.store.outbox.team import Accepted
 from resultsq.store.tables import Payload, Submission
 
 LISTED_AFTER = timedelta(minutes=1)
@@ -132,6 +135,29 @@ def bring_in_line(
         _in_line(conn, chain_id, {row.published_as: row.id for row in again})
     unsendable = len(above) - len(again)
     return Reconciled(settled, len(again), 0, resumed, {"its sheet was removed": unsendable} if unsendable else {})
+
+
+def send_lost_again(conn: Connection, now: datetime, submission: str) -> Accepted:
+    """A person has looked at a conflict with nothing: the master lost what this version corrects. What it lost is sent
+    again, and then this one.
+
+    :raises NotThere: no such submission.
+    :raises HeadMoved: it is in no such conflict, or what it corrects has no sheet here; nothing changed."""
+    chain = lock_chain_of(conn, submission)
+    row = find(conn, Submission.id == submission)
+    if row is None or chain is None:
+        raise NotThere(say("There is no such submission here."))
+    if row.state != State.CONFLICT or row.conflict_head is not None:
+        raise HeadMoved(say("The master has not lost what this version corrects. Nothing was changed."), chain.head)
+    there = [one for one in _versions(conn, chain.id) if one.state in _THERE]
+    if not any(row.base in (one.id, one.published_as) and one.sheet is not None for one in there):
+        raise HeadMoved(
+            say("The version that this one corrects is not kept here, so it cannot be sent again. Publish this one."),
+            chain.head,
+        )
+    # where nothing is published, all of them are gone
+    bring_in_line(conn, now, chain.id, {}, {one.published_as for one in there})
+    return Accepted(row.id, State.QUEUED, row.digest, created=False)
 
 
 def _settle(conn: Connection, now: datetime, chain_id: int, has: Mapping[str, Receipt]) -> int:

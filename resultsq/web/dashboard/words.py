@@ -33,6 +33,10 @@ VERBS: dict[str, Words] = {
         _("They are never sent, unless that is undone, which works for 30 days. What the master may have is skipped."),
         needs_reason=True,
     ),
+    "resend": Words(
+        _("Send the lost version again, then this one"),
+        _("What the master no longer has is sent again first, in its order, and then these on top of it."),
+    ),
     "undo": Words(
         _("Undo withdrawal"), _("They are back in the queue, where nothing has taken their place meanwhile.")
     ),

@@ -99,8 +99,9 @@ def _live(conn: Connection, found: SubmissionView) -> dict[str, object]:
     if found.state is State.QUEUED and place is not None:
         held = queries.holds(conn, node().clock.now(), found.event_id)
         waits = _why_it_waits(place, link, bool(held))
+    clash = versions.clash(conn, found.seq) if found.state is State.CONFLICT else None
     seen = "-".join(map(str, (found.state, place.ahead if place else "", len(waits))))
-    return {"place": place, "waits": waits, "seen": seen, "waiting": found.state in WAITING}
+    return {"place": place, "waits": waits, "seen": seen, "waiting": found.state in WAITING, "clash": clash}
 
 
 def _why_it_waits(place: versions.Place, link: queries.LinkView | None, held: bool) -> str:
@@ -194,6 +195,15 @@ def _different(ours: Iterable[Finisher], theirs: Iterable[Finisher]) -> Iterable
 def publish_over(submission: str) -> Answer:
     """The team has looked at both sheets, and its own is the right one."""
     return _decide(submission, submissions.publish_over, _("Your results are published over the other sheet."))
+
+
+@blueprint.post("/submissions/<submission>/resend")
+@rule(Role.TEAM)
+def resend(submission: str) -> Answer:
+    """The master lost what this version corrects: that one goes again, and then this one."""
+    return _decide(
+        submission, submissions.send_lost_again, _("What the master lost is sent again, and then these results.")
+    )
 
 
 @blueprint.post("/submissions/<submission>/withdraw")

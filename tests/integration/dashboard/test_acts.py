@@ -192,3 +192,18 @@ def test_what_is_published_meanwhile_is_counted_when_an_action_by_filter_skips_i
     page = operator.page(f"/admin/actions/{action}")
     assert "1 was skipped" in page
     assert "1 published</a>" in page
+
+
+def test_what_the_master_lost_is_sent_again_before_its_correction(sqlite_node: Node, operator: Person) -> None:
+    node = sqlite_node
+    first = node.accept("bushy", 3).id
+    node.publish_one()
+    second = node.accept("bushy", 4, corrects=first).id
+    node.try_one(moved(None))
+    page = operator.page(f"/admin/submissions/{second}")
+    assert "The master no longer has version 1, which this one corrects" in page
+    assert "Send version 1 again, then this one" in page
+    assert "Publish this one over it" not in page
+    operator.confirm(operator.post("/admin/ask", verb="resend", ids=[second]))
+    assert [lease.submission for lease in node.claim()] == [first]
+    assert (node.row(second).state, node.row(second).base, node.row(second).blocked) == (State.QUEUED, first, True)

@@ -12,10 +12,10 @@ from resultsq.domain.outcome import Cause, Conflict, Exchange, Outcome, Reason, 
 from resultsq.domain.ports import ProbeAnswer
 from resultsq.domain.sheet import Finisher, Sheet, Volunteer
 from resultsq.domain.submission import State
-from resultsq.store import links, queries, turn
+from resultsq.store import links, outbox, queries, turn
 from resultsq.web.form.history import harmless
 from tests.integration.form.conftest import DAY, FILES, NOW, Browser, Site
-from tests.support.nodes import accepted
+from tests.support.nodes import accepted, entry
 
 BrowserOf = Callable[[str], Browser]
 PAGE = "/submit/bushy"
@@ -249,3 +249,33 @@ def test_a_sheet_of_volunteers_is_the_value_that_the_master_gets(site: Site, tea
         body = queries.body(conn, found.seq)
     assert body is not None
     assert sheet.parse(body).volunteers == (Volunteer(athlete="A7", role="Timekeeper"),)
+
+
+def lost_below(site: Site, team: Browser) -> tuple[str, str]:
+    """Version 1 was published, the master lost it, and version 2 met nothing there."""
+    first = team.submit(FILES)
+    worked(site, accepted)
+    with site.database.read() as conn:
+        found = queries.submission(conn, first)
+    assert found is not None
+    better = entry(found.event_id, "bushy", 9, date=found.date, if_match=first)
+    second = site.database.write(lambda conn: outbox.accept(conn, site.clock.now(), better)).id
+    worked(site, lambda _lease: Conflict(None, None, exchange=Exchange(status=412)))
+    return first, second
+
+
+def test_a_conflict_with_nothing_is_told_as_it_is_and_both_are_sent_again(site: Site, team: Browser) -> None:
+    first, second = lost_below(site, team)
+    path = f"/submissions/{second}"
+    page = team.get(path).text
+    assert "The master no longer has version 1" in page
+    assert "Send version 1 again, then this one" in page
+    assert "Theirs are right" not in page
+    assert "Other results are published" not in page
+    assert team.post(f"{path}/resend", {}, path).location.endswith(path)
+    assert (state(site, first), state(site, second)) == (State.QUEUED, State.QUEUED)
+    worked(site, accepted)
+    worked(site, lambda lease: accepted(lease, 2))
+    assert (state(site, first), state(site, second)) == (State.CORRECTED, State.PUBLISHED)
+    team.client.post(f"{path}/resend", data={"csrf_token": team.hidden(path, "/logout")["csrf_token"]})
+    assert "has not lost what this version corrects" in team.get(path).text
