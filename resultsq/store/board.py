@@ -37,6 +37,7 @@ AGE_BANDS_MIN = (5, 10, 20, 40, 80, 160, 320, 640)
 class Span(Enum):
     """What the chart shows up to now, and the step of its points. Steps are whole parts of a UTC day."""
 
+    MINUTES = "10m", timedelta(minutes=10), timedelta(seconds=10)
     HOUR = "1h", timedelta(hours=1), timedelta(minutes=1)
     DAY = "24h", timedelta(hours=24), timedelta(minutes=10)
     MONTH = "30d", timedelta(days=30), timedelta(hours=6)
@@ -234,6 +235,12 @@ def series(conn: Connection, until: datetime, span: Span, waiting: int) -> list[
         waiting += went + left.get(at, 0) - came
         at -= span.step
     return points[::-1]
+
+
+def fitting_span(conn: Connection, now: datetime) -> Span:
+    """What to show unasked: the last hour, or less of a node that has only just begun."""
+    first = conn.execute(select(func.min(Submission.accepted_at))).scalar_one_or_none()
+    return Span.MINUTES if first is not None and now - first < Span.MINUTES.length else Span.HOUR
 
 
 def waiting_at(conn: Connection, at: datetime) -> int:

@@ -4,6 +4,7 @@ frame.py     the blueprint, and what all pages share: times, words, who may act
 shared.py    one computation that serves every open dashboard
 banner.py    the state of things as one headline: pure
 chart.py     the chart, drawn on the server: pure
+timeline.py  the way of one submission, drawn: pure
 overview.py  the overview and the live part of every page
 browse.py    the list with its filters and its CSV, and one submission
 records.py   errors in groups, and the audit

@@ -105,9 +105,9 @@ def _up(now: datetime, pulse: Pulse) -> Headline:
         return Headline(Tone.MOVING, sentence("Checking the link"), text, since, probing=True)
     if pulse.needs_person:
         text = sentence(
-            "The link is up and results go out, but some will not heal by themselves: they are listed below."
+            "The link is up and results go out. Some need a decision or a correction: they are listed below."
         )
-        return Headline(Tone.BAD, sentence("Somebody is needed"), text, since)
+        return Headline(Tone.BAD, sentence("Attention needed"), text, since)
     if last is not None and last.caught_up_at is not None and now - last.caught_up_at < RECOVERED_SHOWN:
         took = (last.caught_up_at - (last.ended_at or last.caught_up_at)).total_seconds()
         text = sentence("All is well again: {all} that waited were published in {took} s after the link came back.")

@@ -20,6 +20,7 @@ from resultsq.domain.why import why
 from resultsq.store import dossier, listing, queries
 from resultsq.store.listing import Line, Order, Sort
 from resultsq.web.auth import rule
+from resultsq.web.dashboard import timeline
 from resultsq.web.dashboard.frame import blueprint, now, page, zone
 from resultsq.web.node import node
 
@@ -102,6 +103,7 @@ def submission(submission: str) -> str:
         it=found.view,
         dossier=found,
         why=why(at, found.standing),
+        timeline=timeline.draw(at, found.view, found.attempts),
         sheet=mine,
         other=other,
         rows=_beside(mine, other),

@@ -26,6 +26,18 @@ class Tick:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """What the chart says of one step: shown where the pointer is, or by arrow keys. `x` and `width` are its column."""
+
+    x: float
+    width: float
+    time: str
+    waiting: int
+    accepted: int
+    published: int
+
+
+@dataclass(frozen=True, slots=True)
 class Band:
     """An outage: where it is shaded, and what it is called."""
 
@@ -44,6 +56,8 @@ class Chart:
     accepted: str
     published: str
     bands: Sequence[Band]
+    readings: Sequence[Reading]
+    zone: str
     across: Sequence[Tick]
     up_waiting: Sequence[Tick]
     up_flow: Sequence[Tick]
@@ -79,6 +93,18 @@ def draw(points: Sequence[Point], outages: Sequence[OutageView], span: Span, zon
             for one in outages
             if (one.ended_at or end) > start
         ],
+        readings=[
+            Reading(
+                x(point.at),
+                round(x(point.at + span.step) - x(point.at), 1),
+                _clock(point.at.astimezone(zone), span),
+                point.waiting,
+                point.accepted,
+                point.published,
+            )
+            for point in points
+        ],
+        zone=str(zone),
         across=[Tick(x(at), text) for at, text in _times(start, end, span, zone)],
         up_waiting=_figures(tallest, WAITING),
         up_flow=_figures(busiest, FLOW),
@@ -110,8 +136,13 @@ def _figures(most: int, panel: _Panel) -> list[Tick]:
     return [Tick(_y(value, most, panel), f"{value:,}") for value in (0, most // 2, most)]
 
 
+def _clock(at: datetime, span: Span) -> str:
+    return at.strftime("%-d %b %H:%M" if span is Span.MONTH else "%H:%M:%S" if span is Span.MINUTES else "%H:%M")
+
+
 def _times(start: datetime, end: datetime, span: Span, zone: tzinfo) -> list[tuple[datetime, str]]:
     every, form = {
+        Span.MINUTES: (timedelta(minutes=2), "%H:%M"),
         Span.HOUR: (timedelta(minutes=10), "%H:%M"),
         Span.DAY: (timedelta(hours=4), "%H:%M"),
         Span.MONTH: (timedelta(days=5), "%-d %b"),

@@ -43,7 +43,7 @@ def _equip(state: BlueprintSetupState) -> None:
     app = state.app
     app.extensions["resultsq.shared"] = Shared(app.extensions["resultsq"].clock)
     app.jinja_env.filters.update(
-        moment=moment, ago=ago, until=until, about=about, cause=_cause, said=said, spell=spell, word=word
+        moment=moment, ago=ago, until=until, about=about, gap=say, cause=_cause, said=said, spell=spell, word=word
     )
 
 

@@ -32,12 +32,15 @@ PULSE_S = 1.5
 RENDERED_S = 10.0
 """Durations are counted on by the page itself; this often they are written anew all the same."""
 
+SPAN_S = 60.0
+"""How long the span that fits a young node is kept."""
+
 ALERTS_SHOWN = 10
 
 DAYS = 30
 """In the longest chart."""
 
-_LIFE_S = {Span.HOUR: 2.0, Span.DAY: 15.0, Span.MONTH: 60.0}
+_LIFE_S = {Span.MINUTES: 1.5, Span.HOUR: 2.0, Span.DAY: 15.0, Span.MONTH: 60.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,19 @@ def live_part(view: str, span: Span = Span.HOUR) -> tuple[Rendered, float]:
 
 
 def _span() -> Span:
-    return next((span for span in Span if span.label == request.args.get("span")), Span.HOUR)
+    asked = next((span for span in Span if span.label == request.args.get("span")), None)
+    if asked is not None:
+        return asked
+    pulse, _age_s = shared().get("pulse", PULSE_S, _pulse)
+    if pulse.last is not None and pulse.last.remaining and pulse.to_send:
+        return Span.MINUTES  # a backlog goes out in seconds, which an hour's chart would not show
+
+    def look() -> Span:
+        with node().database.read() as conn:
+            return board.fitting_span(conn, now())
+
+    fitting, _ = shared().get("fitting", SPAN_S, look)
+    return fitting
 
 
 def _pulse() -> Pulse:

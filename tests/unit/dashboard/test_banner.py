@@ -51,9 +51,9 @@ def pulse(
         (replace(pulse(queued=39, held=39), holds=[replace(HELD, scope="event")]), "Held", Tone.WAITS),
         (replace(pulse(queued=41, held=39), holds=[replace(HELD, scope="event")]), "All is well", Tone.GOOD),
         (pulse(replace(UP, suspect=True)), "Checking the link", Tone.MOVING),
-        (pulse(conflict=1), "Somebody is needed", Tone.BAD),
+        (pulse(conflict=1), "Attention needed", Tone.BAD),
         (pulse(last=replace(OVER, remaining=12), queued=12, rejected=1), "Catching up", Tone.MOVING),
-        (pulse(last=replace(OVER, remaining=12), queued=12, held=12, rejected=1), "Somebody is needed", Tone.BAD),
+        (pulse(last=replace(OVER, remaining=12), queued=12, held=12, rejected=1), "Attention needed", Tone.BAD),
     ],
 )
 def test_the_headline_names_what_matters_most_when_it_is_read(seen: Pulse, title: str, tone: Tone) -> None:

@@ -65,6 +65,31 @@
     }
   });
 
+  // the chart's values: under the pointer, and by arrow keys where the chart has the focus
+  let reading = null;
+  const readings = () => [...document.querySelectorAll("#chart .reading")];
+  const read = (at) => {
+    const all = readings();
+    reading = at === null ? null : Math.min(all.length - 1, Math.max(0, at));
+    all.forEach((one, n) => one.classList.toggle("is-read", n === reading));
+    const place = document.getElementById("chart-value");
+    if (place) place.textContent = reading === null ? "" : (all[reading]?.dataset.says ?? "");
+  };
+  document.addEventListener("pointerover", (event) => {
+    const over = event.target.closest?.("#chart .reading");
+    if (over) read(readings().indexOf(over));
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.target.id !== "chart") return;
+    const last = readings().length - 1;
+    const step = { ArrowLeft: (reading ?? last + 1) - 1, ArrowRight: (reading ?? last - 1) + 1, Home: 0, End: last };
+    if (event.key === "Escape") read(null);
+    if (!(event.key in step)) return;
+    event.preventDefault();
+    read(step[event.key]);
+  });
+  document.addEventListener("htmx:afterSwap", () => read(reading));
+
   // choosing lines: all on the page, and with shift all between two
   let before = null;
   const boxes = () => [...document.querySelectorAll("input[name=ids]")];
