@@ -53,6 +53,16 @@ class TableRow(NamedTuple):
     athlete: str | None
 
 
+class TableColumn(NamedTuple):
+    """A column of a table: what it is called and what it is used as (empty: nothing). `could_be` is what it may be
+    while nobody has said so, and `cells` are kept as long, one for each row."""
+
+    name: str
+    use: str = ""
+    could_be: tuple[str, ...] = ()
+    cells: tuple[str, ...] = ()
+
+
 class AsideLine(NamedTuple):
     """A line that was not used, with the reason as a clause of a sentence."""
 
@@ -81,7 +91,10 @@ class _File:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopwatchFile(_File):
+    """`held_on` is the date (ISO 8601) of a device whose dates can be trusted."""
+
     rows: tuple[TimeRow, ...]
+    held_on: str | None = None
     kind: Literal[FileKind.STOPWATCH] = FileKind.STOPWATCH
 
     @property
@@ -91,10 +104,12 @@ class StopwatchFile(_File):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScannerFile(_File):
-    """`scanned_on` is the date (ISO 8601) of the last scan whose clock can be read."""
+    """`scanned_on` is the date (ISO 8601) of the last scan whose clock can be read. `days` are the lines of each
+    day where there are scans of more than one."""
 
     rows: tuple[ScanRow, ...]
     scanned_on: str | None = None
+    days: tuple[tuple[str, tuple[int, ...]], ...] = ()
     kind: Literal[FileKind.SCANNER] = FileKind.SCANNER
 
     @property
@@ -104,7 +119,12 @@ class ScannerFile(_File):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableFile(_File):
+    """`columns` are those of the header; none where the rows did not come from a table with one. `changed`: a
+    spreadsheet has written the times its own way."""
+
     rows: tuple[TableRow, ...]
+    columns: tuple[TableColumn, ...] = ()
+    changed: bool = False
     kind: Literal[FileKind.TABLE] = FileKind.TABLE
 
     @property

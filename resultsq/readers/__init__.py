@@ -4,15 +4,20 @@ What a file is, its content decides: never its name, never the slot it was dropp
 disk, no network.
 """
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 
+from resultsq.domain.errors import FileRefused
 from resultsq.domain.event_files import FileKind, ReadFile, ScannerFile, StopwatchFile, TableFile, Text
 from resultsq.domain.ports import Reader
+from resultsq.domain.problem import Where
 from resultsq.domain.words import say, sentence
-from resultsq.readers import scanner, startofevent, table, webfms
+from resultsq.readers import scanner, spreadsheet, startofevent, table, webfms
 from resultsq.readers.marks import quoted
-from resultsq.readers.rules import UNKNOWN_SHAPE, WRONG_SLOT, refused
-from resultsq.readers.text import MAX_BYTES, MAX_ROWS, text_of
+from resultsq.readers.resaved import delimiter_of, restored
+from resultsq.readers.rules import NO_SHEET, SHEETS_NOT_USED, SYSTEM_FILE, UNKNOWN_SHAPE, WRONG_SLOT, refused
+from resultsq.readers.text import MAX_BYTES, MAX_ROWS, is_of_the_system, text_of
 
 __all__ = [
     "MAX_BYTES",
@@ -34,6 +39,9 @@ READERS: dict[str, Reader] = {
 }
 """Every format that is read, in the order of asking."""
 
+_FIELDS: Mapping[Reader, int] = {startofevent: 3, webfms: 4, scanner: 3}
+"""How many fields a line of a device's file has at most."""
+
 _SLOTS = {
     FileKind.STOPWATCH: sentence("stopwatch"),
     FileKind.SCANNER: sentence("scanner"),
@@ -47,19 +55,45 @@ def read(name: str, content: bytes, slot: FileKind | None = None) -> ReadFile:
     """Read one file. `name` is only repeated in sentences for the team; `slot` is what the team said it is.
 
     :raises FileRefused: with one problem or more, each with the file and the line."""
-    text = text_of(name, content)
-    reader = _reader_of(text)
+    if is_of_the_system(name, content):
+        raise refused(SYSTEM_FILE, name, 1)
+    if spreadsheet.is_one(content):
+        return _read_sheets(name, spreadsheet.sheets(name, content), slot)
+    return _read_text(text_of(name, content), slot)
+
+
+def _read_text(text: Text, slot: FileKind | None) -> ReadFile:
+    reader, delimiter = _reader_of(text)
     if slot not in (None, reader.KIND):
-        raise refused(WRONG_SLOT, name, 1, kind=say(_SLOTS[reader.KIND]), slot=say(_SLOTS[slot or reader.KIND]))
-    return reader.read(text)
+        raise refused(WRONG_SLOT, text.name, 1, kind=say(_SLOTS[reader.KIND]), slot=say(_SLOTS[slot or reader.KIND]))
+    return reader.read(restored(text, delimiter, _FIELDS[reader]) if reader in _FIELDS else text)
 
 
-def _reader_of(text: Text) -> Reader:
+def _read_sheets(name: str, sheets: Sequence[tuple[str, Text]], slot: FileKind | None) -> ReadFile:
+    """The first sheet that can be an event's file; the others are named where they hold anything."""
+    for title, text in sheets:
+        try:
+            _reader_of(text)
+        except FileRefused:
+            continue
+        file = _read_text(text, slot)
+        others = [other for other, _ in sheets if other != title]
+        if not others:
+            return file
+        unused = SHEETS_NOT_USED.broken([Where(file=name)], file=name, sheet=title, others=", ".join(others))
+        return replace(file, problems=(*file.problems, unused))
+    raise refused(NO_SHEET, name, 1)
+
+
+def _reader_of(text: Text) -> tuple[Reader, str]:
+    """Who reads it, and by what its cells are parted."""
     meaningful = list(islice(((at, line) for at, line in enumerate(text.lines, 1) if line.strip()), _MISREADS))
     at, first = meaningful[0]
     for reader in READERS.values():
-        if reader.recognises(first):
-            return reader
-    if any(scanner.recognises(line) for _, line in meaningful):
-        return scanner
+        if delimiter := delimiter_of(first, reader.recognises):
+            return reader, delimiter
+    for _, line in meaningful:
+        for reader in (scanner, table):
+            if delimiter := delimiter_of(line, reader.recognises):
+                return reader, delimiter
     raise refused(UNKNOWN_SHAPE, text.name, at, text=quoted(first.strip()))

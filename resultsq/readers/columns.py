@@ -1,12 +1,13 @@
-"""Lines of a table into named cells: a header matched on letters and digits only, whatever the case, and
-commas, semicolons or tabs between cells, as spreadsheets write them."""
+"""Lines of a list into named cells: a header matched on letters and digits only, whatever the case and the accents,
+and commas, semicolons or tabs between cells, as spreadsheets write them."""
 
-import csv
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from resultsq.domain.words import say
+from resultsq.readers.headings import plain
 from resultsq.readers.marks import Unreadable, quoted
+from resultsq.readers.records import split
 
 Wanted = Mapping[str, Sequence[str]]
 """What a column is called here → what it may be called in a header, the best name first."""
@@ -24,7 +25,7 @@ class Columns(NamedTuple):
         """The wanted cells of a line; empty where the line is short.
 
         :raises Unreadable: where a quoted cell has no end, or a cell stands beyond the header."""
-        cells = _split(line, self.delimiter)
+        cells = split(line, self.delimiter)
         if any(cells[self.width :]):
             raise Unreadable(say("{text} has more cells than the header", text=quoted(line)))
         return {name: cells[at] if at < len(cells) else "" for name, at in self.at.items()}
@@ -40,7 +41,7 @@ def columns(line: str, wanted: Wanted) -> Columns | None:
 
 def _match(line: str, delimiter: str, wanted: Wanted) -> Columns:
     try:
-        names = [_plain(cell) for cell in _split(line, delimiter)]
+        names = [plain(cell) for cell in split(line, delimiter)]
     except Unreadable:
         names = []
     at: dict[str, int] = {}
@@ -51,16 +52,3 @@ def _match(line: str, delimiter: str, wanted: Wanted) -> Columns:
             at[column] = names.index(alias)
     known = {alias for aliases in wanted.values() for alias in aliases}
     return Columns(delimiter, at, len(names), known.issuperset(names))
-
-
-def _split(line: str, delimiter: str) -> list[str]:
-    if '"' not in line:
-        return [cell.strip() for cell in line.split(delimiter)]
-    try:
-        return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter, strict=True))]
-    except csv.Error:
-        raise Unreadable(say("the quotation marks of {text} do not match", text=quoted(line))) from None
-
-
-def _plain(cell: str) -> str:
-    return "".join(filter(str.isalnum, cell.casefold()))

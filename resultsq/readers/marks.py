@@ -11,11 +11,11 @@ class Unreadable(ValueError):
 
 
 # ASCII digits on purpose, here and below: \d would take other scripts' digits.
-TIME = r"(?:[0-9]{1,2}:)?[0-5]?[0-9]:[0-5]?[0-9](?:\.[0-9]+)?"
+TIME = r"(?:[0-9]{1,2}:)?[0-5]?[0-9]:[0-5]?[0-9](?:[.,][0-9]+)?"
 """What `read_time` takes, for lines that have a time in them."""
 
 _TIME = re.compile(TIME)
-_NEARLY_A_TIME = re.compile(r"(?:[0-9]{1,2}:)?([0-9]{1,2}):([0-9]{1,2})(?:\.[0-9]+)?")
+_NEARLY_A_TIME = re.compile(r"(?:[0-9]{1,2}:)?([0-9]{1,2}):([0-9]{1,2})(?:[.,][0-9]+)?")
 _ATHLETE = re.compile(r"A[1-9][0-9]{0,30}")
 _TOKEN = re.compile(r"P([0-9]{1,5})")
 
@@ -37,7 +37,7 @@ def read_time(text: str) -> int:
     text = text.strip()
     if _TIME.fullmatch(text):
         seconds = 0
-        for group in text.partition(".")[0].split(":"):
+        for group in text.replace(",", ".").partition(".")[0].split(":"):
             seconds = seconds * 60 + int(group)
         return seconds
     if not text:
@@ -55,6 +55,25 @@ def read_time(text: str) -> int:
             say("{text} has {seconds} seconds, and they go up to 59", text=quoted(text), seconds=nearly[2])
         )
     raise Unreadable(say("{text} is not a time, which is written MM:SS or HH:MM:SS", text=quoted(text)))
+
+
+_CLOCK = re.compile(r"([0-9]{1,2}):([0-5][0-9])(?::([0-5][0-9]))?(?:[.,][0-9]+)? ?([AP])\.?M\.?", re.IGNORECASE)
+_DAY_FRACTION = re.compile(r"0?[.,][0-9]{3,17}")
+_DAY_S = 86_400
+
+
+@lru_cache(16_384)
+def read_spreadsheet_time(text: str) -> int | None:
+    """The seconds since midnight of a time that a spreadsheet wrote as a clock (`12:17:31 AM`) or as a fraction of
+    a day (`0.012164352`); None where it did not."""
+    text = text.strip()
+    if clock := _CLOCK.fullmatch(text):
+        hours, minutes, seconds = (int(group or 0) for group in clock.group(1, 2, 3))
+        late = clock[4] in "Pp"
+        return None if not 1 <= hours <= 12 else (hours % 12 + 12 * late) * 3600 + minutes * 60 + seconds
+    if _DAY_FRACTION.fullmatch(text):
+        return round(float(text.replace(",", ".")) * _DAY_S)
+    return None
 
 
 @lru_cache(16_384)

@@ -31,8 +31,42 @@ UNKNOWN_SHAPE = Rule(
 ARCHIVE = Rule(
     "file-archive",
     Severity.BLOCKS,
-    "{file} is {what}, which is never opened here. Nothing was taken from it: send the text files "
-    "themselves, and a spreadsheet as CSV.",
+    "{file} is {what}, which is not opened here. Nothing was taken from it: send the text files "
+    "themselves; a spreadsheet can be .xlsx, .ods or CSV.",
+)
+SYSTEM_FILE = Rule(
+    "system-file",
+    Severity.WARNS,
+    "{file} is a file that a computer makes for itself, and was ignored.",
+)
+NOT_LOADED = Rule(
+    "file-not-loaded",
+    Severity.BLOCKS,
+    "{file} is only a placeholder: the file itself is still in the cloud. Open it once, so that it is loaded, and "
+    "choose it again.",
+)
+DAMAGED_SPREADSHEET = Rule(
+    "file-damaged",
+    Severity.BLOCKS,
+    "{file} is a spreadsheet that is damaged or locked with a password. Nothing was taken from it: open it, save it "
+    "without a password, and choose it again.",
+)
+SPREADSHEET_TOO_LARGE = Rule(
+    "file-too-large",
+    Severity.BLOCKS,
+    "{file} holds far more than an event's results do once it is unpacked. Nothing was taken from it: is it the right "
+    "file?",
+)
+NO_SHEET = Rule(
+    "file-unknown-shape",
+    Severity.BLOCKS,
+    "No sheet of {file} has a table of results. Nothing was taken from it: a table needs a first line such as "
+    "position, time, athlete.",
+)
+SHEETS_NOT_USED = Rule(
+    "sheets-not-used",
+    Severity.WARNS,
+    "Only the sheet {sheet} of {file} is used. Not used: {others}.",
 )
 TOO_LARGE = Rule(
     "file-too-large",

@@ -8,7 +8,9 @@ its clock. A line that cannot be read is set aside with its reason and the rest 
 """
 
 import re
-from datetime import date
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from itertools import pairwise
 from typing import Final
 
 from resultsq.domain.event_files import AsideLine, FileKind, ScannerFile, ScanRow, Text
@@ -21,9 +23,22 @@ KIND: Final = FileKind.SCANNER
 
 _START = re.compile(r"\s*Start of File\b")
 # *+ gives no space back: a line of spaces must not be tried in all ways to share them out
-_SCAN = re.compile(r"\s*+(?:(A[1-9][0-9]{0,30})|(?i:null))?\s*+,\s*+(?:P([0-9]{1,5})|(?i:null))?\s*+(?:,[^,]*)?")
-_SHAPE = re.compile(r"\s*+(?:Start of File\b|A[0-9]+\s*,|(?:null)?\s*,\s*P[0-9]|P[0-9]+\s*,\s*A[0-9])")
-_DATE = re.compile(r"\s*([0-9]{1,2})[/.-]([0-9]{1,2})[/.-]([0-9]{4})\b")
+_SCAN = re.compile(
+    r"\s*+(?:(A[1-9][0-9]{0,30})|(?i:null))?\s*+,\s*+(?:P([0-9]{1,5})|(?i:null))?\s*+"
+    r"(?:,[^,]*|,\s*[0-9./-]+\s*,\s*[0-9:.]+(?: ?[AaPp][Mm])?\s*)?"
+)
+_SHAPE = re.compile(
+    r"\s*+(?:Start of File\b|[AaАа][0-9]+\s*,|(?:null)?\s*,\s*[PpРр][0-9]|[PpРр][0-9]+\s*,\s*[AaАа][0-9]"
+    r"|[0-9]{2,}\s*,\s*[PpРр][0-9]{1,5}\s*(?:,|$))"
+)
+_DATE = re.compile(r"\s*([0-9]{1,2})[/.-]([0-9]{1,2})[/.-]([0-9]{4})(?:\s*,?\s*([0-9]{1,2}):([0-9]{1,2}))?")
+_DIGITS = re.compile(r"[1-9][0-9]+")
+_LOOK_ALIKE = str.maketrans("АаРрΑαΡρ", "AaPpAaPp")
+_DUMMY = 2010
+"""Devices that have lost their clock count from 2000 or 2001."""
+
+_ONE_MORNING_MIN = 6 * 60
+"""Scans this close are of one event, though midnight (in a clock's own zone) may lie between them."""
 
 
 def recognises(line: str) -> bool:
@@ -51,6 +66,7 @@ def read(text: Text) -> ScannerFile:
     if rows and rows[-1].line == len(text.lines) and _cut_off(text):
         last = rows.pop()
         aside.append(AsideLine(last.line, text.lines[-1], say("the file ends in the middle of its token")))
+    scanned_on, days = _days_of(text, rows)
     return ScannerFile(
         name=text.name,
         digest=text.digest,
@@ -58,7 +74,8 @@ def read(text: Text) -> ScannerFile:
         idle=idle,
         rows=tuple(rows),
         aside=tuple(aside),
-        scanned_on=_last_date(text, rows),
+        scanned_on=scanned_on,
+        days=days,
     )
 
 
@@ -73,6 +90,10 @@ def scan(line: str) -> tuple[str | None, int | None]:
         if number := int(token):
             return athlete, number
     fields = [field.strip() for field in line.split(",")]
+    if any(letter in line for letter in "АаРрΑαΡρ"):
+        raise Unreadable(
+            say("{text} has a letter that only looks like A or P, and is of another alphabet", text=quoted(line))
+        )
     if not 2 <= len(fields) <= 3:
         raise Unreadable(
             say_many(
@@ -99,12 +120,60 @@ def _cut_off(text: Text) -> bool:
     return not text.ends_whole and len(last) == 2 and len(before) == 3 and len(last[1]) < len(before[1])
 
 
-def _last_date(text: Text, rows: list[ScanRow]) -> str | None:
-    for row in reversed(rows):
-        if found := _DATE.match(text.lines[row.line - 1].rpartition(",")[2]):
-            day, month, year = map(int, found.groups())
-            try:
-                return date(year, month, day).isoformat()
-            except ValueError:
-                continue
-    return None
+def _days_of(text: Text, rows: list[ScanRow]) -> tuple[str | None, tuple[tuple[str, tuple[int, ...]], ...]]:
+    """The day of the last scan whose clock can be read, and the lines of each day where there are more than one."""
+    lines: dict[date, list[int]] = {}
+    moments: list[datetime] = []
+    last = None
+    for row in rows:
+        if (moment := _moment(text.lines[row.line - 1])) is not None:
+            last = moment.date()
+            lines.setdefault(last, []).append(row.line)
+            moments.append(moment)
+    if len(lines) < 2:
+        return (None if last is None else last.isoformat()), ()
+    _join_mornings(lines, sorted(moments))
+    days = tuple((day.isoformat(), tuple(lines[day])) for day in sorted(lines))
+    return max(lines).isoformat() if last not in lines else last.isoformat(), days if len(days) > 1 else ()
+
+
+def _moment(line: str) -> datetime | None:
+    clock = line.split(",", 2)[2] if line.count(",") > 1 else ""
+    found = _DATE.match(clock)
+    return None if found is None else _moment_of(*found.groups(default="0"))
+
+
+@lru_cache(4096)
+def _moment_of(day: str, month: str, year: str, hour: str, minute: str) -> datetime | None:
+    if int(year) < _DUMMY:
+        return None
+    try:
+        moment = datetime(int(year), int(month), int(day))  # noqa: DTZ001 - nobody knows the zone of a scanner
+        return moment + timedelta(hours=int(hour) % 24, minutes=int(minute) % 60)
+    except ValueError:
+        return None
+
+
+def _join_mornings(lines: dict[date, list[int]], moments: list[datetime]) -> None:
+    """Count two days as one where the scans go on from one to the other without a pause."""
+    for before, after in pairwise(moments):
+        day, other = before.date(), after.date()
+        if day != other and after - before < timedelta(minutes=_ONE_MORNING_MIN) and day in lines:
+            kept, gone = (day, other) if len(lines[day]) > len(lines[other]) else (other, day)
+            lines[kept] = sorted(lines[kept] + lines.pop(gone))
+
+
+def meant(line: str) -> str | None:
+    """What a line that cannot be read says once small letters are capitals, letters that only look like A and P are
+    those, and an athlete without the A has one; None where that does not help."""
+    first, comma, rest = line.translate(_LOOK_ALIKE).partition(",")
+    second, other, clock = rest.partition(",")
+    first, second = first.strip().upper(), second.strip().upper()
+    if _DIGITS.fullmatch(first):
+        first = f"A{first}"
+    anew = f"{first}{comma}{second}{other}{clock}"
+    try:
+        scan(anew)
+    except Unreadable:
+        return None
+    return anew

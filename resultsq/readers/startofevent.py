@@ -11,6 +11,7 @@ them. A position is the order in the file.
 """
 
 import re
+from datetime import date
 from typing import Final
 
 from resultsq.domain.event_files import AsideLine, FileKind, StopwatchFile, Text, TimeRow
@@ -30,6 +31,10 @@ from resultsq.readers.text import check_rows
 KIND: Final = FileKind.STOPWATCH
 
 _START = re.compile(r"\s*STARTOFEVENT\s*(?:,|$)")
+_DAY = re.compile(
+    r"\s*STARTOFEVENT\s*,\s*([0-9]{1,2})[/.-]([0-9]{1,2})[/.-](20[1-9][0-9])\b[^,]*,\s*virtual_?volunteer.*",
+    re.IGNORECASE,
+)
 _END = re.compile(r"\s*ENDOFEVENT\s*(?:,|$)")
 _MARKER = re.compile(r"\s*0+\s*,[^,]*(?:,\s*)?")
 _ROW = re.compile(rf"\s*([0-9]{{1,9}})\s*,[^,]*,\s*({TIME})\s*")
@@ -46,6 +51,7 @@ def read(text: Text) -> StopwatchFile:
     bad: dict[int, str] = {}
     idle = 0
     started = marked = ended = False
+    held_on: str | None = None
     for at, line in enumerate(text.lines, 1):
         row = None if ended else _ROW.fullmatch(line)
         if row:
@@ -56,6 +62,7 @@ def read(text: Text) -> StopwatchFile:
             idle += 1
         elif not started and recognises(line):
             started = True
+            held_on = _day_of(line)
             idle += 1
         elif not ended and _END.match(line):
             ended = True
@@ -81,9 +88,21 @@ def read(text: Text) -> StopwatchFile:
         lines=len(text.lines),
         idle=idle,
         rows=tuple(rows[taps:]),
+        held_on=held_on,
         aside=tuple(AsideLine(tap.line, text.lines[tap.line - 1], say("a double tap")) for tap in rows[:taps]),
         problems=tuple(_oddities(text.name, rows, numbers, taps, ended)),
     )
+
+
+def _day_of(line: str) -> str | None:
+    """The day in a first line of Virtual Volunteer; other devices' dates are dummies."""
+    if not (found := _DAY.fullmatch(line)):
+        return None
+    day, month, year = map(int, found.groups())
+    try:
+        return date(year, month, day).isoformat()
+    except ValueError:
+        return None
 
 
 def _reason(line: str) -> str:

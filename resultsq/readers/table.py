@@ -3,82 +3,164 @@
     position,time,athlete
     1,00:18:11,A1234567
 
-The header may have other columns and other orders. Without a position the order of the lines is the
-position; without times or athletes the table stands in for the scanners or the stopwatch.
+The header may have other names, other columns and other orders, and stand below a title. Every column is used, asked
+about (`could_be`), or named as not used. Without a position the order of the lines is the position; without times or
+athletes the table stands in for the scanners or the stopwatch.
 """
 
 import re
-from typing import Final
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final, NamedTuple
 
-from resultsq.domain.event_files import FileKind, TableFile, TableRow, Text
+from resultsq.domain.event_files import FileKind, TableColumn, TableFile, TableRow, Text
 from resultsq.domain.words import say
-from resultsq.readers.columns import Columns, columns
-from resultsq.readers.marks import Unreadable, quoted, read_athlete, read_time
+from resultsq.readers import headings
+from resultsq.readers.guess import columns_of
+from resultsq.readers.headings import ATHLETE, POSITION
+from resultsq.readers.marks import Unreadable, quoted, read_athlete, read_spreadsheet_time, read_time
+from resultsq.readers.records import DELIMITERS, Record, records, separator, split
 from resultsq.readers.rules import NO_ROWS, bad_lines, refused
 from resultsq.readers.text import check_rows
 
 KIND: Final = FileKind.TABLE
 
-WANTED: Final = {
-    "position": ("position", "finishposition", "place"),
-    "time": ("finishtime", "time"),
-    # where a table has both, the column called athlete holds names
-    "athlete": ("athleteid", "barcode", "athlete", "bib"),
-}
-
 _POSITION = re.compile(r"0{0,4}[1-9][0-9]{0,4}")
-_UNKNOWN = frozenset({"", "null", "unknown"})
+
+
+class _Header(NamedTuple):
+    line: int
+    delimiter: str
+    names: list[str]
 
 
 def recognises(line: str) -> bool:
-    try:
-        header = columns(line, WANTED)
-    except Unreadable:
-        return True
-    return header is not None and (len(header.at) > 1 or header.whole)
+    return _header_of(line, 1, DELIMITERS) is not None
+
+
+def _header_of(line: str, at: int, delimiters: str) -> _Header | None:
+    """The names in a header, split by whichever delimiter finds most that are known; two columns or all must be."""
+    best, most = None, 0
+    for delimiter in delimiters:
+        try:
+            names = split(line, delimiter)
+        except Unreadable:
+            continue
+        known = sum(bool(headings.uses(name)) for name in names)
+        if known > most and (known > 1 or known == len(names)):
+            best, most = _Header(at, delimiter, names), known
+    return best
+
+
+def _find_header(text: Text) -> _Header:
+    delimiters = DELIMITERS
+    for at, line in enumerate(text.lines, 1):
+        if named := separator(line):
+            delimiters = named
+        elif header := _header_of(line, at, delimiters):
+            return header
+    raise refused(NO_ROWS, text.name, len(text.lines))
 
 
 def read(text: Text) -> TableFile:
     """:raises FileRefused: where a line is bad, naming each of them."""
-    rows: list[TableRow] = []
+    header = _find_header(text)
     bad: dict[int, str] = {}
-    idle = 0
-    header: Columns | None = None
-    for at, line in enumerate(text.lines, 1):
-        if not line.strip():
-            idle += 1
-            continue
+    kept: list[Record] = []
+    for record in records(text.lines, header.line + 1, header.delimiter):
+        if record.reason:
+            bad[record.line] = record.reason
+        elif any(record.cells[len(header.names) :]):
+            bad[record.line] = say("{text} has more cells than the header", text=quoted(record.text))
+        elif any(record.cells):
+            kept.append(record)
+    check_rows(text, len(kept) + len(bad))
+    columns = columns_of(header.names, [record.cells for record in kept])
+    rows: list[TableRow] = []
+    changed = False
+    for record in kept:
         try:
-            if header is None:
-                header = columns(line, WANTED)
-                idle += 1
-                continue
-            cells = header.cells(line)
-            if any(cells.values()):
-                rows.append(_row(at, len(rows) + 1, cells))
-            else:
-                idle += 1
+            row, odd = _row(record, len(rows) + 1, columns)
         except Unreadable as reason:
-            bad[at] = str(reason)
-            if header is None:
-                break
+            bad[record.line] = str(reason)
+        else:
+            rows.append(row)
+            changed |= odd
     if bad:
-        raise bad_lines(text.name, bad)
+        raise bad_lines(text.name, dict(sorted(bad.items())))
     if not rows:
         raise refused(NO_ROWS, text.name, len(text.lines))
-    check_rows(text, len(rows))
-    return TableFile(name=text.name, digest=text.digest, lines=len(text.lines), idle=idle, rows=tuple(rows))
-
-
-def _row(line: int, place: int, cells: dict[str, str]) -> TableRow:
-    position, time, athlete = cells.get("position"), cells.get("time"), cells.get("athlete", "")
-    if position is not None:
-        if not _POSITION.fullmatch(position):
-            raise Unreadable(say("{text} is not a position, which is a number from 1", text=quoted(position)))
-        place = int(position)
-    return TableRow(
-        line,
-        place,
-        read_time(time) if time else None,
-        None if athlete.lower() in _UNKNOWN else read_athlete(athlete),
+    return TableFile(
+        name=text.name,
+        digest=text.digest,
+        lines=len(text.lines),
+        idle=len(text.lines) - len(rows),
+        rows=tuple(rows),
+        columns=tuple(columns),
+        changed=changed,
     )
+
+
+def _row(record: Record, place: int, columns: Sequence[TableColumn]) -> tuple[TableRow, bool]:
+    row, changed = TableRow(record.line, place, None, None), False
+    for column, cell in zip(columns, record.cells, strict=False):
+        if column.use:
+            row, odd = with_cell(row, column.use, cell)
+            changed |= odd
+    position_is_missing = any(column.use == POSITION for column in columns[len(record.cells) :])
+    return with_cell(row, POSITION, "") if position_is_missing else (row, changed)
+
+
+def with_cell(row: TableRow, use: str, cell: str) -> tuple[TableRow, bool]:
+    """The row with a cell used as its position, time or athlete; whether a spreadsheet had changed the time.
+
+    :raises Unreadable: the cell is none."""
+    if use == POSITION:
+        if not _POSITION.fullmatch(cell):
+            raise Unreadable(say("{text} is not a position, which is a number from 1", text=quoted(cell)))
+        return row._replace(position=int(cell)), False
+    if use == ATHLETE:
+        return row._replace(athlete=None if is_unknown(cell) else read_athlete(cell)), False
+    if is_unknown(cell):
+        return row._replace(seconds=None), False
+    seconds = read_spreadsheet_time(cell)
+    return row._replace(seconds=read_time(cell) if seconds is None else seconds), seconds is not None
+
+
+_UNKNOWN_WORDS = """
+    null none nil na n/a n.a. nan a0 0 ? ?? ??? - -- – — unknown unbekannt inconnu inconnue nieznany nieznana
+    sconosciuto desconocido onbekend ukendt okänd tuntematon ukjent desconhecido
+"""
+_UNKNOWN = frozenset(_UNKNOWN_WORDS.split())
+
+
+def is_unknown(cell: str) -> bool:
+    """Whether a cell says that nothing is known."""
+    return not cell or cell.casefold() in _UNKNOWN
+
+
+def use_column(table: TableFile, index: int, use: str) -> TableFile:
+    """The table with an open column used as its position, time or athlete; with an empty `use` it is left out.
+
+    :raises Unreadable: one of its cells cannot be; the reason names the line."""
+    chosen = table.columns[index]
+    rows, changed = list(table.rows), table.changed
+    for at, cell in enumerate(chosen.cells if use else ()):
+        try:
+            rows[at], odd = with_cell(rows[at], use, cell)
+        except Unreadable as reason:
+            raise Unreadable(say("line {line}: {reason}", line=rows[at].line, reason=reason)) from None
+        changed |= odd
+    columns = [_decided(column, use) for column in table.columns]
+    columns[index] = TableColumn(chosen.name, use)
+    return replace(table, rows=tuple(rows), columns=tuple(columns), changed=changed)
+
+
+def _decided(column: TableColumn, use: str) -> TableColumn:
+    """A column beside one that was chosen: it can no more be the same."""
+    if not use:
+        return column
+    if column.use == use:
+        return TableColumn(column.name)
+    left = tuple(other for other in column.could_be if other != use)
+    return column if left == column.could_be else TableColumn(column.name, "", left, column.cells if left else ())

@@ -3,10 +3,20 @@
 import codecs
 import hashlib
 import re
+from collections.abc import Iterator
 
 from resultsq.domain.event_files import Text
 from resultsq.domain.words import say, sentence
-from resultsq.readers.rules import ARCHIVE, CONTROL_BYTES, EMPTY, LINE_TOO_LONG, TOO_LARGE, TOO_MANY_ROWS, refused
+from resultsq.readers.rules import (
+    ARCHIVE,
+    CONTROL_BYTES,
+    EMPTY,
+    LINE_TOO_LONG,
+    NOT_LOADED,
+    TOO_LARGE,
+    TOO_MANY_ROWS,
+    refused,
+)
 
 MAX_BYTES = 8 * 1024 * 1024
 MAX_ROWS = 20_000
@@ -18,9 +28,9 @@ MAX_LINE = 10_000
 _MAX_LINES = 3 * MAX_ROWS
 
 _BOM = b"\xef\xbb\xbf"
-_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _NOT_TEXT = {
-    b"PK\x03\x04": sentence("a zip archive or a spreadsheet"),
+    b"PK\x03\x04": sentence("a zip archive"),
     b"PK\x05\x06": sentence("an empty zip archive"),
     b"\x1f\x8b": sentence("a gzip archive"),
     b"BZh": sentence("a bzip2 archive"),
@@ -28,7 +38,7 @@ _NOT_TEXT = {
     b"7z\xbc\xaf\x27\x1c": sentence("a 7-Zip archive"),
     b"Rar!\x1a\x07": sentence("a RAR archive"),
     b"\x28\xb5\x2f\xfd": sentence("a Zstandard archive"),
-    b"\xd0\xcf\x11\xe0": sentence("an old Office document"),
+    b"\xd0\xcf\x11\xe0": sentence("an old Office document, or one with a password"),
     b"%PDF": sentence("a PDF"),
     b"\x89PNG": sentence("a picture"),
     b"\xff\xd8\xff": sentence("a picture"),
@@ -38,32 +48,60 @@ _NOT_TEXT = {
     b"RIFF": sentence("a picture or a recording"),
 }
 _WINDOWS_1252 = bytes(range(256)).decode("cp1252", errors="replace")
+_LOOKED_AT = 2_000
+_INVISIBLE: dict[int, str | None] = {
+    **dict.fromkeys([0xAD, 0xFEFF, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x206A)]),
+    **dict.fromkeys([0xA0, 0x2007, 0x202F], " "),
+}
+"""Marks that messengers and word processors leave between letters, and blanks that do not break."""
+
 _HEIF = slice(4, 8)  # photographs of telephones: the mark stands after a length
 
 
 def text_of(name: str, content: bytes) -> Text:
-    """The lines of a file called `name`. UTF-8 with or without a byte-order mark, else Windows-1252, which
-    spreadsheets write; line ends are LF, CRLF or a lone CR.
+    """The lines of a file called `name`. UTF-8 or UTF-16 with or without a byte-order mark, else Windows-1252, which
+    spreadsheets write; line ends are LF, CRLF or a lone CR. Marks that nobody sees are dropped.
 
     :raises FileRefused: where the bytes are no text, or too many."""
     if len(content) > MAX_BYTES:
         raise refused(TOO_LARGE, name, 1, limit=MAX_BYTES // 1024 // 1024)
+    if name.casefold().endswith(".icloud") or content.startswith(_PLACEHOLDER):
+        raise refused(NOT_LOADED, name, 1)
     for start, what in _NOT_TEXT.items():
         if content.startswith(start):
             raise refused(ARCHIVE, name, 1, what=say(what))
     if content[_HEIF] == b"ftyp":
         raise refused(ARCHIVE, name, 1, what=say("a picture or a film"))
-    digest = hashlib.sha256(content).hexdigest()[:16]
-    content = content.removeprefix(_BOM)
-    if control := _CONTROL.search(content):
-        raise refused(CONTROL_BYTES, name, 1 + _line_ends(content[: control.start()]))
-    try:
-        text = content.decode()
-    except UnicodeDecodeError:
-        text, _ = codecs.charmap_decode(content, "strict", _WINDOWS_1252)
+    return of_text(name, hashlib.sha256(content).hexdigest()[:16], _decoded(content))
+
+
+_SYSTEM_NAMES = frozenset({".ds_store", "desktop.ini", "thumbs.db"})
+_SYSTEM_BYTES = (b"\0\0\0\x01Bud1", b"\0\x05\x16\x07")  # macOS: a folder's view, and what it knows beside a file
+_PLACEHOLDER = b"bplist00"
+
+
+def is_of_the_system(name: str, content: bytes) -> bool:
+    """Whether it is a file that a computer makes for itself, beside people's files."""
+    last = name.replace("\\", "/").rpartition("/")[2].casefold()
+    return (
+        last in _SYSTEM_NAMES
+        or content.startswith(_SYSTEM_BYTES)
+        or (last.startswith("._") and b"\0" in content)
+        or content.lstrip().lower().startswith(b"[.shellclassinfo]")
+    )
+
+
+def of_text(name: str, digest: str, text: str) -> Text:
+    """The lines of what was decoded already.
+
+    :raises FileRefused: where it holds nothing, too much, or what no text has."""
+    if control := _CONTROL.search(text):
+        raise refused(CONTROL_BYTES, name, 1 + _line_ends(text[: control.start()]))
+    if not text.isascii():
+        text = text.translate(_INVISIBLE)
     if not text.strip():
         raise refused(EMPTY, name, 1)
-    if _line_ends(content) > _MAX_LINES:
+    if _line_ends(text) > _MAX_LINES:
         raise refused(TOO_MANY_ROWS, name, _MAX_LINES, limit=MAX_ROWS)
     # str.splitlines would also split at characters that may stand inside a name
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
@@ -76,8 +114,33 @@ def text_of(name: str, content: bytes) -> Text:
     return Text(name, digest, lines, ends_whole)
 
 
-def _line_ends(content: bytes) -> int:
-    return content.count(b"\n") + content.count(b"\r") - content.count(b"\r\n")
+def _decoded(content: bytes) -> str:
+    content = content.removeprefix(_BOM)
+    for encoding in _utf_16(content):
+        try:
+            return content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return codecs.charmap_decode(content, "strict", _WINDOWS_1252)[0]
+
+
+def _utf_16(content: bytes) -> Iterator[str]:
+    """The UTF-16 that these bytes may be: by their mark, or because every other byte of most letters is zero."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        yield "utf-16"
+    start = content[:_LOOKED_AT]
+    enough = len(start) // 4
+    if start[1::2].count(0) > enough and not start[::2].count(0):
+        yield "utf-16-le"
+    elif start[::2].count(0) > enough and not start[1::2].count(0):
+        yield "utf-16-be"
+
+
+def _line_ends(content: str) -> int:
+    return content.count("\n") + content.count("\r") - content.count("\r\n")
 
 
 def check_rows(text: Text, rows: int) -> None:

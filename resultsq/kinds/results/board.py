@@ -12,7 +12,9 @@ from typing import NamedTuple
 from resultsq.domain.errors import InputRefused
 from resultsq.domain.event_files import AsideLine, ReadFile, ScannerFile, StopwatchFile, TableFile
 from resultsq.domain.words import say
-from resultsq.kinds.results.merge import merge
+from resultsq.kinds.results.merge import Press, merge, offset
+from resultsq.kinds.results.plausible import Occasion, Reading
+from resultsq.readers.scanner import meant
 
 Line = tuple[str, int]
 """A line of a file, by the file's digest."""
@@ -39,10 +41,31 @@ class Scan(NamedTuple):
     line: int | None = None
 
 
+ENOUGH_TIMES = 10
+_AGREE = 0.8
+"""Of the shorter watch's times so many have a partner in the longer, or the watches are not of one event."""
+
+
+class Watches(NamedTuple):
+    """How two stopwatches compare. `alone`: only this one counts until a person has decided, and `beside` is shown
+    with it; `ahead` is the constant by which the first is ahead; `apart`: they hardly agree, in `both` times only."""
+
+    alone: StopwatchFile | None = None
+    beside: StopwatchFile | None = None
+    ahead: int = 0
+    apart: bool = False
+    both: int = 0
+    union: int = 0
+
+
 class Board:
     """Times, scans and what was decided about them; corrections change it in place."""
 
-    def __init__(self, files: Sequence[ReadFile]) -> None:
+    def __init__(self, files: Sequence[ReadFile], occasion: Occasion) -> None:
+        self.occasion = occasion
+        self.as_given: set[str] = set()
+        self.reading: Reading | None = None
+        self.watches = Watches()
         self.files: dict[str, ReadFile] = {}
         self.copies: dict[str, list[str]] = defaultdict(list)
         for file in sorted(files, key=lambda file: (file.name, file.digest)):
@@ -60,7 +83,11 @@ class Board:
             if isinstance(file, ScannerFile)
             for line in file.aside
         }
+        self.left_days: dict[str, set[str]] = defaultdict(set)
+        self.withheld: dict[str, set[int]] = {}
         self.scans: list[Scan] = [scan for digest in sorted(self.files) for scan in _scans_of(self.files[digest])]
+        for digest in self.files:
+            self.gather_days(digest)
         self.times: list[Time] = []
         self.sources: tuple[str, ...] = ()
         self.gather_times()
@@ -93,34 +120,116 @@ class Board:
         """Take the times from the files once more; those that were typed by hand go."""
         watches = self.stopwatches()[:2]
         tables = self.timing_tables()
+        self.watches = Watches()
+        if len(watches) == 2:
+            self.watches = self._compare(*watches)
+            watches = [self.watches.alone] if self.watches.alone else watches
         self.sources = tuple(file.digest for file in watches or tables[:1])
         if len(watches) == 2:
             self.times = self._merged(*watches)
         elif watches:
             [watch] = watches
-            shift = self.shifts.get(watch.digest, 0)
-            self.times = [Time(seconds + shift, line) for line, seconds in watch.rows]
+            self.times = [
+                Time(seconds, row.line) for row, seconds in zip(watch.rows, self.seconds_of(watch), strict=True)
+            ]
         else:
-            self.times = _times_of(tables[0]) if tables else []
+            self.times = self._times_of(tables[0]) if tables else []
+
+    def _compare(self, one: StopwatchFile, other: StopwatchFile) -> "Watches":
+        mine, theirs = self.seconds_of(one), self.seconds_of(other)
+        found = 0 if mine == theirs else offset(mine, theirs)
+        ahead = 0 if self.offset_left else found
+        presses = list(merge(mine, theirs))
+        both = sum(press.one is not None and press.other is not None for press in presses)
+        fewer = min(len(mine), len(theirs))
+        # neighbours seconds apart make chance partners: with a constant left open the pairs say nothing
+        apart = not ahead and fewer >= ENOUGH_TIMES and (found != 0 or both < _AGREE * fewer)
+        fuller = one if len(mine) >= len(theirs) else other
+        alone = fuller if ahead or (apart and "watches-disagree" not in self.as_given) else None
+        return Watches(alone, other if alone is one else one, ahead, apart, both, len(presses))
 
     def seconds_of(self, watch: StopwatchFile) -> list[int]:
-        """A stopwatch's times, shifted as somebody decided."""
+        """A stopwatch's times, read and shifted as somebody decided."""
         shift = self.shifts.get(watch.digest, 0)
-        return [seconds + shift for _, seconds in watch.rows]
+        return self._read([seconds + shift for _, seconds in watch.rows])
+
+    def _read(self, times: list[int]) -> list[int]:
+        return times if self.reading is None else self.reading.of(times, self.occasion.plausible)
+
+    def given_seconds(self) -> list[int]:
+        """The times that count, where they have any."""
+        return [time.seconds for time in self.times if time.counts and time.seconds is not None]
+
+    def _times_of(self, table: TableFile) -> list[Time]:
+        rows = sorted(table.rows, key=lambda row: row.position)
+        regular = all(row.position == due for due, row in enumerate(rows, 1))
+        given = iter(self._read([row.seconds for row in rows if row.seconds is not None]))
+        return [
+            Time(None if row.seconds is None else next(given), row.line, position=None if regular else row.position)
+            for row in rows
+        ]
+
+    def replace_table(self, table: TableFile) -> None:
+        """One of a table's columns was decided: its rows are others now."""
+        self.files[table.digest] = table
+        at = next((index for index, scan in enumerate(self.scans) if scan.file == table.digest), len(self.scans))
+        others = [scan for scan in self.scans if scan.file != table.digest]
+        self.scans = [*others[:at], *_scans_of(table), *others[at:]]
+        self.gather_times()
 
     def _merged(self, one: StopwatchFile, other: StopwatchFile) -> list[Time]:
-        times = []
-        for seconds, i, j in merge(self.seconds_of(one), self.seconds_of(other)):
-            mine = None if i is None else one.rows[i].line
-            theirs = None if j is None else other.rows[j].line
-            if mine is None and theirs is not None:
-                counts = (other.digest, theirs) not in self.unticked
-            elif theirs is None and mine is not None:
-                counts = (one.digest, mine) not in self.unticked
-            else:
-                counts = True
-            times.append(Time(seconds, mine, theirs, counts))
-        return times
+        return [self._time_of(press, one, other) for press in merge(self.seconds_of(one), self.seconds_of(other))]
+
+    def _time_of(self, press: Press, one: StopwatchFile, other: StopwatchFile) -> Time:
+        mine = None if press.one is None else one.rows[press.one].line
+        theirs = None if press.other is None else other.rows[press.other].line
+        counts = True
+        if mine is None and theirs is not None:
+            counts = (other.digest, theirs) not in self.unticked
+        elif theirs is None and mine is not None:
+            counts = (one.digest, mine) not in self.unticked
+        return Time(press.seconds, mine, theirs, counts)
+
+    # days
+
+    def gather_days(self, digest: str) -> None:
+        """Take the scans of a scanner that holds several days once more: those of the days that count."""
+        file = self.files[digest]
+        if not isinstance(file, ScannerFile) or len(file.days) < 2:
+            return
+        gone = {line for day, lines in file.days for line in lines if not self.day_counts(file, day)}
+        back = self.withheld.get(digest, set()) - gone
+        kept = [scan for scan in self.scans if scan.file == digest and scan.line not in gone]
+        kept += [scan for scan in _scans_of(file) if scan.line in back]
+        at = next((index for index, scan in enumerate(self.scans) if scan.file == digest), len(self.scans))
+        others = [scan for scan in self.scans if scan.file != digest]
+        self.scans = [*others[:at], *sorted(kept, key=lambda scan: scan.line or 0), *others[at:]]
+        self.withheld[digest] = gone
+
+    def day_counts(self, file: ScannerFile, day: str) -> bool:
+        """Whether the scans of that day count. While nobody has said so, one day alone does: the chosen one, or
+        the last."""
+        left = self.left_days[file.digest]
+        days = [one for one, _ in file.days if one not in left]
+        if day in left:
+            return False
+        if len(days) == 1 or "scans-of-two-days" in self.as_given:
+            return True
+        return day == (self.occasion.day if self.occasion.day in days else days[-1])
+
+    def open_days(self, file: ScannerFile) -> list[tuple[str, int]]:
+        """The days of a scanner of which nobody has said yet which is right, each with its number of scans."""
+        left = self.left_days[file.digest]
+        days = [(day, len(lines)) for day, lines in file.days if day not in left]
+        return days if len(days) > 1 and "scans-of-two-days" not in self.as_given else []
+
+    def meant_lines(self, digest: str) -> list[tuple[int, str]]:
+        """Lines of a scanner that were set aside and can be read in capitals or with an A, as they were meant."""
+        return [
+            (line, text)
+            for (file, line), aside in self.aside.items()
+            if file == digest and (text := meant(aside.text)) is not None
+        ]
 
     def count(self) -> int:
         """How many times count."""
@@ -231,9 +340,3 @@ def _scans_of(file: ReadFile) -> list[Scan]:
             Scan(athlete, position, digest, line) for line, position, _, athlete in file.rows if athlete is not None
         ]
     return []
-
-
-def _times_of(table: TableFile) -> list[Time]:
-    rows = sorted(table.rows, key=lambda row: row.position)
-    regular = all(row.position == due for due, row in enumerate(rows, 1))
-    return [Time(row.seconds, row.line, position=None if regular else row.position) for row in rows]

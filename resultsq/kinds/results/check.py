@@ -10,6 +10,7 @@ from resultsq.domain.problem import Problem
 from resultsq.domain.sheet import Finisher
 from resultsq.kinds.results.checks import by_severity
 from resultsq.kinds.results.join import join, too_many_together
+from resultsq.kinds.results.plausible import Occasion
 from resultsq.kinds.results.rules import NO_FINISHERS
 from resultsq.readers import read
 
@@ -41,9 +42,15 @@ class Report(BaseModel):
         return any(problem.blocks for problem in self.problems)
 
 
-def report(files: Sequence[tuple[str, bytes]], slots: Sequence[FileKind | None] = ()) -> Report:
+def report(
+    files: Sequence[tuple[str, bytes]],
+    slots: Sequence[FileKind | None] = (),
+    *,
+    occasion: Occasion | None = None,
+) -> Report:
     """Read, join and check files given as name and content. Never raises for what a file holds: one that
-    cannot be read is a blocking problem. `slots` says what each was given as, where that is known."""
+    cannot be read is a blocking problem. `slots` says what each was given as, where that is known, and `occasion` what
+    is known of the event."""
     readable: list[ReadFile] = []
     unreadable: list[tuple[str, bytes]] = []
     refusals: list[Problem] = []
@@ -56,8 +63,9 @@ def report(files: Sequence[tuple[str, bytes]], slots: Sequence[FileKind | None] 
     if too_many := too_many_together(readable):
         refusals.append(too_many)
         readable = []
-    joined = join(readable)
-    problems = [problem for problem in joined.problems if not (refusals and problem.code == NO_FINISHERS.code)]
+    joined = join(readable, occasion=occasion)
+    blocked = any(problem.blocks for problem in refusals)
+    problems = [problem for problem in joined.problems if not (blocked and problem.code == NO_FINISHERS.code)]
     counts = [
         FileReport(name=file.name, kind=file.kind, lines=file.lines, used=file.used, set_aside=file.set_aside)
         for file in joined.files

@@ -7,22 +7,27 @@ functions, with the findings of the join (findings.py) beside them.
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice, pairwise
+from operator import ne
 from typing import TypeVar
 
 from resultsq.domain.problem import MOST_PLACES, Fix, Problem, Severity, Where
 from resultsq.domain.sheet import Finisher, Volunteer
 from resultsq.domain.words import say
+from resultsq.kinds.results.plausible import FIVE_K, STUCK, Plausible, Reading, outliers, readings, stuck
 from resultsq.kinds.results.rules import (
     ATHLETE_IN_TWO_POSITIONS,
+    IMPLAUSIBLE_TIME,
+    IMPLAUSIBLE_TIMES,
     NO_FINISHERS,
     OVERLONG_ATHLETE,
     POSITION_MISSING,
     POSITION_TWICE,
     TIMES_OUT_OF_ORDER,
+    TIMES_STUCK,
     TOO_MANY_ROWS,
 )
 from resultsq.readers import MAX_ROWS
-from resultsq.readers.marks import LONGEST_NORMAL
+from resultsq.readers.marks import LONGEST_NORMAL, read_time, write_time
 
 _SINGLY = 50
 """How many problems of one code are told one by one."""
@@ -36,7 +41,9 @@ Place = Callable[[int, str], Where]
 """From a finisher's index and the name of a field to the place of a problem."""
 
 
-def check_rows(finishers: Sequence[Finisher], volunteers: Sequence[Volunteer] = ()) -> tuple[Problem, ...]:
+def check_rows(
+    finishers: Sequence[Finisher], volunteers: Sequence[Volunteer] = (), plausible: Plausible = FIVE_K
+) -> tuple[Problem, ...]:
     """What is wrong with these rows, blocking problems first. Each place has the row's position and its JSON
     pointer in a body with `finishers`."""
 
@@ -57,7 +64,7 @@ def check_rows(finishers: Sequence[Finisher], volunteers: Sequence[Volunteer] = 
         return tuple(too_many)
     if not finishers:
         return (NO_FINISHERS.broken([Where(pointer="/finishers")]),)
-    if _nothing_to_say(finishers):
+    if _nothing_to_say(finishers, plausible):
         return ()
     return by_severity(
         [
@@ -65,11 +72,12 @@ def check_rows(finishers: Sequence[Finisher], volunteers: Sequence[Volunteer] = 
             *athletes_twice(finishers, place),
             *times(finishers, place),
             *overlong(finishers, place),
+            *plausibility(finishers, place, plausible),
         ]
     )
 
 
-def _nothing_to_say(finishers: Sequence[Finisher]) -> bool:
+def _nothing_to_say(finishers: Sequence[Finisher], plausible: Plausible) -> bool:
     """Whether the rows are as nearly all are: in order, nobody twice, times that rise, barcodes of usual length.
     Each acceptance waits for this check, and these few walks take a quarter of the rules' time."""
     athletes = [row.athlete for row in finishers if row.athlete is not None]
@@ -79,6 +87,17 @@ def _nothing_to_say(finishers: Sequence[Finisher]) -> bool:
         and len(set(athletes)) == len(athletes)
         and rising == sorted(rising)
         and max(map(len, athletes), default=0) <= LONGEST_NORMAL
+        and are_plausible(rising, plausible)
+    )
+
+
+def are_plausible(rising: Sequence[str], plausible: Plausible) -> bool:
+    """Whether times that rise are what a run takes, and no five of them are equal: nothing more is to be looked at.
+    `HH:MM:SS` sorts as text."""
+    return not rising or (
+        write_time(plausible.shortest) <= rising[0]
+        and rising[-1] <= write_time(plausible.longest)
+        and all(map(ne, rising, rising[STUCK - 1 :]))
     )
 
 
@@ -188,6 +207,55 @@ def overlong(finishers: Sequence[Finisher], place: Place) -> Iterator[Problem]:
 
     long = [index for index, row in enumerate(finishers) if row.athlete and len(row.athlete) > LONGEST_NORMAL]
     yield from each(long, too_long, lambda index: [place(index, "athlete")])
+
+
+def plausibility(finishers: Sequence[Finisher], place: Place, plausible: Plausible) -> Iterator[Problem]:
+    """Times that no run takes, as a whole or singly, and a watch that was stuck."""
+    timed = sorted(
+        (index for index, row in enumerate(finishers) if row.time is not None),
+        key=lambda index: finishers[index].position,
+    )
+    texts = [finishers[index].time or "" for index in timed]
+    rising = sorted(texts)
+    if are_plausible(rising, plausible):
+        return
+    seconds = list(map(read_time, texts))
+    ways = readings(seconds, plausible)
+    if ways:
+        where = [place(timed[0], "time"), place(timed[-1], "time")]
+        fixes = [*(_read_as(way, seconds, plausible) for way in ways), as_given("implausible-times")]
+        yield IMPLAUSIBLE_TIMES.broken(where, fixes, first=rising[0], last=rising[-1])
+
+    def single(index: int) -> Problem:
+        row = finishers[timed[index]]
+        fix = _edit("time", row.position, row.time)
+        return IMPLAUSIBLE_TIME.broken([place(timed[index], "time")], [fix], position=row.position, time=row.time)
+
+    def equal(run: tuple[int, int]) -> Problem:
+        first, last = (finishers[timed[index]] for index in run)
+        fix = _edit("time", first.position, first.time)
+        return TIMES_STUCK.broken(places(run), [fix], first=first.position, last=last.position, time=first.time)
+
+    def places(run: tuple[int, int]) -> list[Where]:
+        return [place(timed[index], "time") for index in range(run[0], run[1] + 1)]
+
+    alone = [] if ways else outliers(seconds, plausible)
+    yield from each(alone, single, lambda index: [place(timed[index], "time")])
+    yield from each(stuck(texts), equal, places)
+
+
+def _read_as(way: Reading, seconds: Sequence[int], plausible: Plausible) -> Fix:
+    example = max(seconds)
+    [meant] = way.of([example], plausible)
+    label = say(
+        "They are {way}: {written} is {meant}", way=way.words(), written=write_time(example), meant=write_time(meant)
+    )
+    return Fix(action="read-times", label=label, arguments={"way": way.way, "start": way.start})
+
+
+def as_given(code: str, label: str | None = None) -> Fix:
+    """A person says that it is right as it is."""
+    return Fix(action="as-given", label=label or say("They are right as they are"), arguments={"code": code})
 
 
 def choices_of_token(athlete: str, tokens: Sequence[int]) -> list[Fix]:

@@ -14,27 +14,26 @@ from resultsq.domain.problem import Fix, Problem, Where
 from resultsq.domain.words import say, say_many
 from resultsq.kinds.results.board import Board, Scan
 from resultsq.kinds.results.checks import choices_of_athlete, choices_of_token, each, listed
-from resultsq.kinds.results.corrections import LONGEST_LINE
-from resultsq.kinds.results.merge import offset
+from resultsq.kinds.results.corrections_base import LONGEST_LINE
+from resultsq.kinds.results.findings_files import columns, days, leave_out
+from resultsq.kinds.results.findings_watches import stopwatches
 from resultsq.kinds.results.rules import (
     ATHLETE_IN_TWO_POSITIONS,
     ATHLETE_WITH_AND_WITHOUT_TOKEN,
     ATHLETE_WITHOUT_TOKEN,
-    FILES_FROM_DIFFERENT_DAYS,
     LINE_SET_ASIDE,
+    LINES_SET_ASIDE,
     MISREAD_ATHLETE,
+    NO_LINE_USED,
     POSITION_WITH_TWO_ATHLETES,
-    SAME_STOPWATCH_TWICE,
-    STOPWATCH_OFFSET,
-    TIMES_FROM_TWO_PLACES,
     TOKEN_BEFORE_ATHLETE,
     TOKEN_BEYOND_TIMES,
     TOKEN_WITHOUT_ATHLETE,
-    TOO_MANY_STOPWATCHES,
     UNUSUAL_COUNT,
 )
 from resultsq.readers import MAX_ROWS, scanner
 from resultsq.readers.marks import LONGEST_NORMAL, Unreadable
+from resultsq.readers.rules import DOUBLE_TAP_DROPPED
 
 _ALIKE = 6
 """A misread barcode shares its first so many characters with a good one."""
@@ -47,10 +46,11 @@ def findings(board: Board) -> list[Problem]:
     athletes, shared = board.athletes()
     beyond = _beyond(board)
     return [
-        *(problem for file in board.in_use() for problem in file.problems),
-        *_stopwatches(board),
+        *(_with_fix(problem, file) for file in board.in_use() for problem in file.problems),
+        *columns(board),
+        *stopwatches(board),
         *_set_aside(board),
-        *_days(board),
+        *days(board),
         *each(runs, partial(_wrong_way_round, board), lambda run: [_place(board, scan) for scan in run.scans]),
         *_two_positions(board, lone),
         *_two_athletes(board, shared),
@@ -59,6 +59,14 @@ def findings(board: Board) -> list[Problem]:
         *_lone_tokens(board, lone, explained={*athletes, *shared, *(scan.token for scan in beyond)}),
         *_count(board, lone, beyond),
     ]
+
+
+def _with_fix(problem: Problem, file: ReadFile) -> Problem:
+    """A reader's problem with the way to mend it, which names the file by its digest."""
+    if problem.code != DOUBLE_TAP_DROPPED.code:
+        return problem
+    fix = Fix(action="keep-double-tap", label=say("It was a finisher: put it back"), arguments={"file": file.digest})
+    return problem.model_copy(update={"fixes": (fix,)})
 
 
 class _Lone(NamedTuple):
@@ -97,62 +105,6 @@ class _Run(NamedTuple):
 def _place(board: Board, scan: Scan) -> Where:
     file = None if scan.file is None else board.files[scan.file].name
     return Where(file=file, line=scan.line, row=scan.token, athlete=scan.athlete, token=scan.token)
-
-
-def _leave_out(file: ReadFile) -> Fix:
-    return Fix(action="drop-file", label=say("Leave out {name}", name=file.name), arguments={"file": file.digest})
-
-
-# times
-
-
-def _stopwatches(board: Board) -> Iterator[Problem]:
-    watches, tables = board.stopwatches(), board.timing_tables()
-    for watch in watches:
-        if len(copies := board.copies[watch.digest]) > 1:
-            where = [Where(file=name) for name in copies]
-            fix = Fix(
-                action="drop-file", label=say("Leave out {name}", name=copies[-1]), arguments={"file": watch.digest}
-            )
-            yield SAME_STOPWATCH_TWICE.broken(where, [fix], files=listed(copies))
-    sources: list[ReadFile] = [*watches, *tables]
-    if len(tables) > 1 or (watches and tables):
-        names = listed([file.name for file in sources])
-        where = [Where(file=file.name) for file in sources]
-        yield TIMES_FROM_TWO_PLACES.broken(where, map(_leave_out, sources), files=names)
-    if len(watches) > 2:
-        names = listed([watch.name for watch in watches])
-        where = [Where(file=watch.name) for watch in watches]
-        yield TOO_MANY_STOPWATCHES.broken(where, map(_leave_out, sources), count=len(watches), files=names)
-    if len(watches) == 2:
-        one, other = watches
-        mine, theirs = board.seconds_of(one), board.seconds_of(other)
-        where = [Where(file=one.name), Where(file=other.name)]
-        if mine == theirs:
-            fixes = map(_leave_out, sources)
-            yield SAME_STOPWATCH_TWICE.broken(where, fixes, files=listed([one.name, other.name]))
-        elif not board.offset_left and (seconds := offset(mine, theirs)):
-            ahead, behind = (one, other) if seconds > 0 else (other, one)
-            seconds = abs(seconds)
-            yield STOPWATCH_OFFSET.broken(
-                where,
-                [
-                    Fix(
-                        action="shift-stopwatch",
-                        label=say("Take {seconds} s from {name}", seconds=seconds, name=ahead.name),
-                        arguments={"file": ahead.digest, "seconds": -seconds},
-                    ),
-                    Fix(
-                        action="shift-stopwatch",
-                        label=say("Add {seconds} s to {name}", seconds=seconds, name=behind.name),
-                        arguments={"file": behind.digest, "seconds": seconds},
-                    ),
-                    Fix(action="leave-offset", label=say("Leave them as they are")),
-                ],
-                ahead=ahead.name,
-                behind=behind.name,
-                seconds=seconds,
-            )
 
 
 def _beyond(board: Board) -> list[Scan]:
@@ -207,12 +159,43 @@ def _set_aside(board: Board) -> Iterator[Problem]:
     by_file: dict[str, list[AsideLine]] = defaultdict(list)
     for (digest, _), line in board.aside.items():
         by_file[digest].append(line)
+    used = {scan.file for scan in board.scans}
     for file in board.in_use():
+        lines = sorted(by_file[file.digest])
+        meant = board.meant_lines(file.digest) if len(lines) > 1 else []
+        if lines and file.digest not in used and not board.withheld.get(file.digest):
+            yield _none_used(file, lines, bool(board.meant_lines(file.digest)))
+            continue
+        if len(meant) > 1:
+            of_habit = {line for line, _ in meant}
+            yield _many_set_aside(file, [line for line in lines if line.line in of_habit])
+            lines = [line for line in lines if line.line not in of_habit]
         yield from each(
-            sorted(by_file[file.digest]),
+            lines,
             partial(_line_set_aside, file),
             lambda line, name=file.name: [Where(file=name, line=line.line)],  # type: ignore[misc]
         )
+
+
+def _none_used(file: ReadFile, lines: Sequence[AsideLine], readable: bool) -> Problem:
+    fixes = [leave_out(file)]
+    if readable:
+        fixes.insert(0, _as_meant(file))
+    where = [Where(file=file.name, line=line.line) for line in lines]
+    return NO_LINE_USED.broken(where, fixes, file=file.name, reason=lines[0].reason)
+
+
+def _many_set_aside(file: ReadFile, lines: Sequence[AsideLine]) -> Problem:
+    where = [Where(file=file.name, line=line.line) for line in lines]
+    return LINES_SET_ASIDE.broken(where, [_as_meant(file)], count=len(lines), file=file.name, reason=lines[0].reason)
+
+
+def _as_meant(file: ReadFile) -> Fix:
+    return Fix(
+        action="read-lines-as-meant",
+        label=say("Read the lines as they were meant"),
+        arguments={"file": file.digest},
+    )
 
 
 def _line_set_aside(file: ReadFile, line: AsideLine) -> Problem:
@@ -231,8 +214,8 @@ def _line_fixes(file: ReadFile, line: AsideLine) -> list[Fix]:
     second, comma, clock = rest.partition(",")
     # in capitals, the other way round, and with a nought where somebody typed the letter
     typed = f"{first},{second}".upper().replace("O", "0")
-    ways = (line.text.upper(), f"{second},{first}{comma}{clock}", f"{typed}{comma}{clock}")
-    for meant in dict.fromkeys(ways):
+    ways = (scanner.meant(line.text), f"{second},{first}{comma}{clock}", f"{typed}{comma}{clock}")
+    for meant in dict.fromkeys(filter(None, ways)):
         try:
             scanner.scan(meant)
         except Unreadable:
@@ -240,14 +223,6 @@ def _line_fixes(file: ReadFile, line: AsideLine) -> list[Fix]:
         fix = Fix(action="edit-line", label=say("Read it as {meant}", meant=meant), arguments={**place, "text": meant})
         fixes.insert(0, fix)
     return fixes
-
-
-def _days(board: Board) -> Iterator[Problem]:
-    dated = [file for file in board.in_use() if isinstance(file, ScannerFile) and file.scanned_on]
-    days = sorted({file.scanned_on for file in dated if file.scanned_on})
-    if len(days) > 1:
-        where = [Where(file=file.name) for file in dated]
-        yield FILES_FROM_DIFFERENT_DAYS.broken(where, map(_leave_out, dated), days=listed(days))
 
 
 def _runs(board: Board) -> Iterator[_Run]:

@@ -27,9 +27,10 @@ from resultsq.domain.problem import Problem, Where
 from resultsq.domain.sheet import Finisher
 from resultsq.domain.words import say
 from resultsq.kinds.results.board import Board, Scan, Time
-from resultsq.kinds.results.checks import by_severity, overlong, positions, row_place, times
+from resultsq.kinds.results.checks import by_severity, overlong, plausibility, positions, row_place, times
 from resultsq.kinds.results.corrections import Correction
 from resultsq.kinds.results.findings import findings
+from resultsq.kinds.results.plausible import Occasion
 from resultsq.kinds.results.rules import NO_FINISHERS, TOO_MANY_ROWS, TOO_MANY_ROWS_TOGETHER
 from resultsq.readers import MAX_ROWS
 from resultsq.readers.marks import read_time, write_time
@@ -57,12 +58,13 @@ class Work(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     files: tuple[_AnyFile, ...] = ()
+    occasion: Occasion = Field(default=Occasion(), exclude=True)
     changes: tuple[Change, ...] = ()
 
     @classmethod
-    def from_files(cls, files: Sequence[ReadFile]) -> "Work":
+    def from_files(cls, files: Sequence[ReadFile], occasion: Occasion | None = None) -> "Work":
         # the readers have checked every row
-        return cls.model_construct(files=tuple(files), changes=())
+        return cls.model_construct(files=tuple(files), occasion=occasion or Occasion(), changes=())
 
     @classmethod
     def from_rows(cls, name: str, finishers: Sequence[Finisher]) -> "Work":
@@ -104,11 +106,11 @@ class Joined:
         return any(problem.blocks for problem in self.problems)
 
 
-def join(files: Sequence[ReadFile], choices: Sequence[Correction] = ()) -> Joined:
+def join(files: Sequence[ReadFile], choices: Sequence[Correction] = (), occasion: Occasion | None = None) -> Joined:
     """The results of these files, in whatever order they come, with these choices made.
 
     :raises InputRefused: where a choice makes no sense."""
-    board = Board(files)
+    board = Board(files, occasion or Occasion())
     for choice in choices:
         choice.on(board)
     return _joined(board, files)
@@ -157,7 +159,7 @@ def too_many_together(files: Sequence[ReadFile]) -> Problem | None:
 
 
 def _replay(work: Work) -> Board:
-    board = Board(work.files)
+    board = Board(work.files, work.occasion)
     for change in work.changes:
         change.correction.on(board)
     return board
@@ -171,14 +173,16 @@ def _joined(board: Board, files: Sequence[ReadFile]) -> Joined:
         *positions(finishers, place),
         *times(finishers, place),
         *overlong(finishers, place),
+        *plausibility(finishers, place, board.occasion.plausible),
     ]
+    problems = [problem for problem in problems if problem.code not in board.as_given]
     count = max(len(finishers), board.count())
     if count > MAX_ROWS:
         problems.append(TOO_MANY_ROWS.broken([Where(row=count)], count=count, limit=MAX_ROWS))
     if not finishers and not any(problem.blocks for problem in problems):
         problems.append(NO_FINISHERS.broken([]))
     counts = sorted(
-        (FileCount(file.name, file.kind, file.lines, file.used, file.set_aside) for file in files),
+        (_counted(board, file) for file in files),
         key=lambda file: (file.name, file.kind, file.lines),
     )
     return Joined(
@@ -189,6 +193,11 @@ def _joined(board: Board, files: Sequence[ReadFile]) -> Joined:
         scans=tuple(board.scans),
         sources=board.sources,
     )
+
+
+def _counted(board: Board, file: ReadFile) -> FileCount:
+    now = board.files[file.digest]  # with what a person has put back
+    return FileCount(file.name, file.kind, file.lines, now.used, now.set_aside)
 
 
 def _finishers(board: Board) -> tuple[Finisher, ...]:

@@ -13,6 +13,8 @@ from datetime import date
 import msgspec
 
 from resultsq.domain.sheet import Rows
+from resultsq.kinds.results.checks import are_plausible
+from resultsq.kinds.results.plausible import FIVE_K
 from resultsq.readers.marks import LONGEST_NORMAL
 
 _EVENT = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?").fullmatch
@@ -87,5 +89,6 @@ def _are_good(given: _Body) -> bool:
         and rising == sorted(rising)
         and all(map(_FINISHERS_ATHLETE, athletes))
         and all(map(_TIME, rising))
+        and are_plausible(rising, FIVE_K)
         and all(_HELPERS_ATHLETE(row.athlete) and _ROLE(row.role) for row in volunteers)
     )

@@ -69,9 +69,88 @@ SAME_STOPWATCH_TWICE = Rule(
 )
 STOPWATCH_OFFSET = Rule(
     "stopwatch-offset",
+    _BLOCKS,
+    "{ahead} shows {seconds} s more than {behind} all the way, as if it had been started earlier. Until you say which "
+    "one is right, only {alone} counts.",
+)
+WATCHES_DISAGREE = Rule(
+    "watches-disagree",
+    _BLOCKS,
+    "{one} and {other} hardly agree: they have {both} finishers in common, of {fewer}. One may be of another event. "
+    "Only {alone} counts until you say which is right.",
+)
+WATCHES_JOINED = Rule(
+    "watches-disagree",
     _WARNS,
-    "{ahead} shows {seconds} s more than {behind} all the way, as if it had been started earlier. Nothing was "
-    "shifted: find out which one is right.",
+    "{one} and {other} hardly agree: they have {both} finishers in common, of {fewer}. Both count, as you said.",
+)
+IMPLAUSIBLE_TIMES = Rule(
+    "implausible-times",
+    _BLOCKS,
+    "Most of these times are not what a run takes: the first is {first}, the last {last}. Choose how they were meant.",
+)
+TIMES_CHANGED = Rule(
+    "implausible-times",
+    _BLOCKS,
+    "Your spreadsheet changed the times of {file}: they are clocks or fractions of a day there. Read back they are "
+    "{times}. If that is wrong, format the column as text in the spreadsheet and save it again.",
+)
+IMPLAUSIBLE_TIME = Rule(
+    "implausible-time",
+    _WARNS,
+    "Position {position} has {time}, far from the times beside it and from what a run takes: check it.",
+)
+TIMES_STUCK = Rule(
+    "times-stuck",
+    _WARNS,
+    "Positions {first} to {last} all have {time}. Nobody finishes like that: the watch may have been stuck. Compare "
+    "with the other watch.",
+)
+
+# tables
+
+COLUMN_NOT_UNDERSTOOD = Rule(
+    "column-not-understood",
+    _BLOCKS,
+    "{file}: is the column {columns} the {use}? Until you say so it is not used.",
+)
+COLUMNS_ALIKE = Rule(
+    "column-not-understood",
+    _BLOCKS,
+    "{file} has more than one column that could be the {use}: {columns}. Say which one it is.",
+)
+COLUMNS_NOT_USED = Rule(
+    "columns-not-used", _WARNS, "Not used of {file}: {columns}. Everything else of the table is in the results."
+)
+NO_TIME_COLUMN = Rule(
+    "no-time-column",
+    _BLOCKS,
+    "{file} has no column of times, so nobody would have a time. Name the column in the first line, or say that there "
+    "are none.",
+)
+NO_POSITION_COLUMN = Rule(
+    "no-position-column",
+    _BLOCKS,
+    "{file} has no column of positions. Name the column in the first line, or say that the lines are in the order of "
+    "finishing.",
+)
+
+# days
+
+OTHER_DAY = Rule(
+    "other-day",
+    _WARNS,
+    "{files} {found}, but you chose {chosen}. Which day was it?",
+)
+SCANS_OF_TWO_DAYS = Rule(
+    "scans-of-two-days",
+    _BLOCKS,
+    "{file} holds scans of {days}: the scanner was not cleared. Until you say so only those of {kept} count.",
+)
+ALREADY_HERE = Rule(
+    "already-here",
+    _BLOCKS,
+    "The very same rows are here already, for {already}. Are these the right files?",
 )
 UNUSUAL_COUNT = Rule(
     "unusual-count",
@@ -87,11 +166,20 @@ LINE_SET_ASIDE = Rule(
     _WARNS,
     "Line {line} of {file} was set aside: {reason}. The rest of the file is used.",
 )
+NO_LINE_USED = Rule(
+    "no-line-used",
+    _BLOCKS,
+    "Not one line of {file} could be used: {reason}. Leave the file out, or read the lines as they were meant.",
+)
+LINES_SET_ASIDE = Rule(
+    "line-set-aside",
+    _WARNS,
+    "{count} lines of {file} were set aside: {reason}, and so on. They can be read as they were meant.",
+)
 FILES_FROM_DIFFERENT_DAYS = Rule(
     "files-from-different-days",
     _WARNS,
-    "The last scans of these files are of different days ({days}): one may be from another event. A scanner's "
-    "clock can also be wrong.",
+    "These files are of different days: {days}. One may be of another event; a scanner's clock can also be wrong.",
 )
 TOKEN_BEFORE_ATHLETE = Rule(
     "token-before-athlete",

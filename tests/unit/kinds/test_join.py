@@ -243,9 +243,9 @@ def test_the_days_are_told_when_the_files_differ() -> None:
     problem = only(found)
 
     assert (problem.code, problem.severity) == ("files-from-different-days", Severity.WARNS)
-    assert [where.file for where in problem.where] == ["file2", "file3"]
-    assert fixes(problem) == ["drop-file", "drop-file"]
-    assert "2026-03-07 and 2026-03-14" in problem.message
+    assert [where.file for where in problem.where] == ["file3", "file2"]
+    assert fixes(problem) == ["drop-file", "drop-file", "as-given"]
+    assert "file3 of 7 March 2026 and file2 of 14 March 2026" in problem.message
 
 
 def test_the_days_are_no_problem_when_they_are_one_or_unreadable() -> None:
@@ -355,17 +355,19 @@ def test_the_same_file_counts_once_when_it_has_two_names() -> None:
     assert checked(FIVE, pairs(range(1, 6)), pairs(range(1, 6))).problems == ()
 
 
-def test_a_constant_offset_is_told_and_nothing_is_shifted() -> None:
+def test_a_constant_offset_blocks_and_nothing_is_shifted() -> None:
     one = [1000 + 20 * index for index in range(30)]
     other = [time + 7 for time in one]
     found = checked(watch(one), watch(other))
     problem = only(found)
 
-    assert (problem.code, problem.severity) == ("stopwatch-offset", Severity.WARNS)
+    assert (problem.code, problem.severity) == ("stopwatch-offset", Severity.BLOCKS)
     assert "file2 shows 7 s more than file1" in problem.message
     assert [(fix.action, fix.arguments.get("seconds")) for fix in problem.fixes] == [
         ("shift-stopwatch", -7),
         ("shift-stopwatch", 7),
+        ("drop-file", None),
+        ("drop-file", None),
         ("leave-offset", None),
     ]
     assert times(found)[0] == "00:16:40"
@@ -441,7 +443,7 @@ def test_a_falling_time_in_a_table_is_told() -> None:
 
 
 def test_typed_times_stand_in_for_a_stopwatch() -> None:
-    found = checked(b"time\n18:11\n19:08\n", pairs([1, 2]))
+    found = checked(b"position,time\n1,18:11\n2,19:08\n", pairs([1, 2]))
 
     assert (athletes(found), times(found)) == (["A1001", "A1002"], ["00:18:11", "00:19:08"])
     assert found.problems == ()
@@ -458,13 +460,14 @@ def test_a_table_without_times_is_the_sheet_when_it_stands_alone() -> None:
     found = checked(b"position,athlete\n1,A5\n2,\n")
 
     assert (athletes(found), times(found)) == (["A5", None], [None, None])
-    assert codes(checked(b"position,athlete\n1,A5\n3,\n")) == ["position-missing"]
+    assert codes(found) == ["no-time-column"]
+    assert codes(checked(b"position,athlete\n1,A5\n3,\n")) == ["no-time-column", "position-missing"]
 
 
 def test_athletes_come_from_tables_and_scanners_when_no_times_do() -> None:
     found = checked(b"position,athlete\n1,A5\n", pairs([2]))
 
-    assert (athletes(found), found.problems) == (["A5", "A1002"], ())
+    assert (athletes(found), codes(found)) == (["A5", "A1002"], ["no-time-column"])
 
 
 def test_times_from_two_places_block() -> None:

@@ -7,6 +7,7 @@ from resultsq.domain.errors import FileRefused
 from resultsq.domain.event_files import ReadFile
 from resultsq.domain.problem import Severity
 from resultsq.readers import read
+from resultsq.readers.rules import SYSTEM_FILE
 
 WITHIN_MS = 1000
 LINE_ENDS = st.sampled_from(["\n", "\r\n", "\r"])
@@ -58,7 +59,7 @@ def read_or_refused(content: bytes) -> None:
     if isinstance(outcome, FileRefused):
         assert outcome.problems
         for problem in outcome.problems:
-            assert problem.severity is Severity.BLOCKS
+            assert problem.severity is Severity.BLOCKS or problem.code == SYSTEM_FILE.code
             assert problem.where[0].file == "any"
             assert 1 <= (problem.where[0].line or 0) <= max(counted(content), 1)
         return

@@ -43,7 +43,7 @@ def test_a_table_is_read_when_its_header_is_written_in_any_way(
 
 
 def test_other_columns_and_orders_do_not_matter_when_the_header_names_them() -> None:
-    assert rows("Club;Athlete;Pos.;Athlete ID;Time;Place\nX;Ann;9;A12;18:11;1\n;Bob;9;;19:08;2\n") == WHOLE
+    assert rows("Club;Athlete;Athlete ID;Time;Place\nX;Ann;A12;18:11;1\n;Bob;;19:08;2\n") == WHOLE
 
 
 def test_the_order_is_the_position_when_no_column_says_it() -> None:
@@ -91,11 +91,11 @@ def test_the_line_is_named_when_a_cell_is_bad(line: str, reason: str) -> None:
     assert reason in str(refused)
 
 
-def test_the_header_is_named_when_two_columns_have_one_name() -> None:
-    refused = refusal("position,time,Time\n1,18:11,18:12\n")
+def test_nothing_is_chosen_when_two_columns_have_one_name() -> None:
+    file = table("position,time,Time\n1,18:11,18:12\n")
 
-    assert refused.problems[0].where[0].line == 1
-    assert "two columns are called time" in str(refused)
+    assert [row.seconds for row in file.rows] == [None]
+    assert [column.could_be for column in file.columns] == [(), ("time",), ("time",)]
 
 
 def test_the_file_is_refused_when_it_has_only_a_header() -> None:

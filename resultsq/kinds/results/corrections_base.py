@@ -1,0 +1,108 @@
+"""What all corrections share: the types of their fields, and what they demand of a board before they change it."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from resultsq.domain.errors import InputRefused
+from resultsq.domain.event_files import ScannerFile
+from resultsq.domain.sheet import AthleteId
+from resultsq.domain.words import say
+from resultsq.kinds.results.board import Board, Line
+from resultsq.readers import MAX_ROWS
+from resultsq.readers.marks import read_athlete, read_time, read_token, write_time
+
+LONGEST_LINE = 200
+"""Characters of a scanner's line that may be written anew."""
+
+LONGEST_S = 99 * 3600 + 59 * 60 + 59
+HIGHEST_TOKEN = 99_999
+
+
+def _seconds(value: object) -> object:
+    if isinstance(value, str):
+        return read_time(value) if value.strip() else None
+    return value
+
+
+def _athlete(value: object) -> object:
+    if isinstance(value, str):
+        return read_athlete(value.strip()) if value.strip() else None
+    return value
+
+
+def _token(value: object) -> object:
+    if isinstance(value, str):
+        value = value.strip()
+        return read_token(value) if value.startswith("P") else value or None
+    return value
+
+
+Seconds = Annotated[Annotated[int, Field(ge=0, le=LONGEST_S)] | None, BeforeValidator(_seconds)]
+"""An elapsed time in seconds; from outside also as people write it. Empty: no time."""
+
+Athlete = Annotated[AthleteId | None, BeforeValidator(_athlete)]
+"""A barcode. Empty: an Unknown."""
+
+Position = Annotated[int, Field(ge=1, le=MAX_ROWS)]
+Token = Annotated[int, BeforeValidator(_token), Field(ge=1, le=HIGHEST_TOKEN)]
+"""A finish token's number, with or without its P."""
+
+
+class Base(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def who(*athletes: str | None) -> str:
+    return say(" and ").join(filter(None, athletes)) or say("an Unknown")
+
+
+def time_text(seconds: int | None) -> str:
+    return say("no time") if seconds is None else write_time(seconds)
+
+
+def token_range(first: int, last: int) -> range:
+    if last < first:
+        raise InputRefused(say("A range goes upward, and {last} is below {first}.", last=last, first=first))
+    return range(first, last + 1)
+
+
+def demand_highest(board: Board, first: int) -> int:
+    highest = board.highest()
+    if first > highest:
+        raise InputRefused(say("No token from {first} on was scanned.", first=first))
+    return highest
+
+
+def demand_new(board: Board, athlete: str | None) -> None:
+    if athlete is not None and (tokens := board.tokens_of(athlete)):
+        places = ", ".join(map(str, sorted(tokens)))
+        raise InputRefused(
+            say("{athlete} is at position {places} already, and nobody finishes twice.", athlete=athlete, places=places)
+        )
+
+
+def demand_scanned(board: Board, athlete: str) -> None:
+    if all(scan.athlete != athlete for scan in board.scans):
+        raise InputRefused(say("{athlete} was not scanned.", athlete=athlete))
+
+
+def demand_times_of_files(board: Board) -> None:
+    if board.times_by_hand:
+        raise InputRefused(
+            say("Times were edited by hand, and this would join the files anew below them: undo those edits first.")
+        )
+
+
+def demand_scanner(board: Board, digest: str) -> ScannerFile:
+    file = board.file(digest)
+    if not isinstance(file, ScannerFile):
+        raise InputRefused(say("{name} is not a scanner file, so its lines cannot be edited singly.", name=file.name))
+    return file
+
+
+def index_of_line(board: Board, line: Line) -> int:
+    for index, scanned in enumerate(board.scans):
+        if (scanned.file, scanned.line) == line:
+            return index
+    raise InputRefused(say("There is no scan in line {line} that counts.", line=line[1]))

@@ -1,0 +1,159 @@
+"""What the files say about themselves: the columns of their tables, and the days that they are of."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from resultsq.domain.event_files import ReadFile, ScannerFile, StopwatchFile, TableColumn, TableFile
+from resultsq.domain.problem import Fix, Problem, Where
+from resultsq.domain.words import say
+from resultsq.kinds.results.board import Board
+from resultsq.kinds.results.checks import as_given, listed
+from resultsq.kinds.results.rules import (
+    ALREADY_HERE,
+    COLUMN_NOT_UNDERSTOOD,
+    COLUMNS_ALIKE,
+    COLUMNS_NOT_USED,
+    FILES_FROM_DIFFERENT_DAYS,
+    NO_POSITION_COLUMN,
+    NO_TIME_COLUMN,
+    OTHER_DAY,
+    SCANS_OF_TWO_DAYS,
+    TIMES_CHANGED,
+)
+from resultsq.kinds.results.texts import day_text, use_text
+from resultsq.readers.headings import ATHLETE, POSITION, TIME
+from resultsq.readers.marks import write_time
+
+
+def leave_out(file: ReadFile) -> Fix:
+    """The way to go on without a file."""
+    return Fix(action="drop-file", label=say("Leave out {name}", name=file.name), arguments={"file": file.digest})
+
+
+# tables
+
+
+def columns(board: Board) -> Iterator[Problem]:
+    """Every column of a table is used, asked about, or named as not used."""
+    timed = bool(board.stopwatches()) or len(board.timing_tables()) > 1
+    for file in board.in_use():
+        if not isinstance(file, TableFile) or not file.columns:
+            continue
+        for use in (TIME, POSITION, ATHLETE):
+            yield from _undecided(file, use)
+        yield from _missing(file, timed)
+        if file.changed and "times-changed" not in board.as_given:
+            yield _changed(file)
+        unused = [column.name for column in file.columns if column.name and not (column.use or column.could_be)]
+        if unused:
+            yield COLUMNS_NOT_USED.broken([Where(file=file.name)], file=file.name, columns=", ".join(unused))
+
+
+def _undecided(file: TableFile, use: str) -> Iterator[Problem]:
+    # a column that may be two things is asked about once, as the first of them
+    asked = [(at, one) for at, one in enumerate(file.columns, 1) if one.could_be[:1] == (use,)]
+    if not asked:
+        return
+    fixes = [_use(file, at, column, use) for at, column in asked]
+    if len(asked) == 1:
+        fixes.append(_leave(file, *asked[0]))
+    elif any(column.use == use for column in file.columns):
+        fixes += [_leave(file, at, column) for at, column in asked]
+    rule = COLUMN_NOT_UNDERSTOOD if len(asked) == 1 else COLUMNS_ALIKE
+    names = listed([f"“{column.name}”" for _, column in asked])
+    yield rule.broken([Where(file=file.name)], fixes, file=file.name, columns=names, use=use_text(use))
+
+
+def _use(file: TableFile, at: int, column: TableColumn, use: str) -> Fix:
+    label = say("{column} is the {use}", column=column.name, use=use_text(use))
+    return Fix(action="use-column", label=label, arguments={"file": file.digest, "column": at, "use": use})
+
+
+def _leave(file: TableFile, at: int, column: TableColumn) -> Fix:
+    label = say("Do not use {column}", column=column.name)
+    return Fix(action="use-column", label=label, arguments={"file": file.digest, "column": at, "use": ""})
+
+
+def _missing(file: TableFile, timed: bool) -> Iterator[Problem]:
+    there = {column.use for column in file.columns} | {use for column in file.columns for use in column.could_be}
+    where = [Where(file=file.name)]
+    if TIME not in there and not timed:
+        fix = as_given("no-time-column", say("There are no times"))
+        yield NO_TIME_COLUMN.broken(where, [fix], file=file.name)
+    if POSITION not in there:
+        fix = as_given("no-position-column", say("The lines are in the order of finishing"))
+        yield NO_POSITION_COLUMN.broken(where, [fix], file=file.name)
+
+
+def _changed(file: TableFile) -> Problem:
+    times = [write_time(row.seconds) for row in file.rows if row.seconds is not None]
+    shown = ", ".join(times[:3]) + (" …" if len(times) > 3 else "")
+    fix = as_given("times-changed", say("Yes, they are {times}", times=shown))
+    return TIMES_CHANGED.broken([Where(file=file.name)], [fix], file=file.name, times=shown)
+
+
+# days
+
+
+def days(board: Board) -> Iterator[Problem]:
+    """Scans of several days in one file, files of several days, another day than the chosen one, and the same rows
+    for another event or day."""
+    for file in board.in_use():
+        if isinstance(file, ScannerFile) and (held := board.open_days(file)):
+            yield _two_days(board, file, held)
+    dated: dict[str, list[ReadFile]] = defaultdict(list)
+    for file in board.in_use():
+        if (day := day_of(board, file)) is not None:
+            dated[day].append(file)
+    chosen = board.occasion.day
+    if len(dated) > 1:
+        files = [file for day in sorted(dated) for file in dated[day]]
+        text = listed([_of_day(files, day) for day, files in sorted(dated.items())])
+        fixes = [*map(leave_out, files), as_given("files-from-different-days", say("A clock was wrong"))]
+        yield FILES_FROM_DIFFERENT_DAYS.broken([Where(file=file.name) for file in files], fixes, days=text)
+    elif chosen and dated and chosen not in dated:
+        [(day, files)] = dated.items()
+        yield _other_day(files, day, chosen)
+    if board.occasion.already:
+        fix = as_given("already-here", say("They are right"))
+        yield ALREADY_HERE.broken([], [fix], already=board.occasion.already)
+
+
+def day_of(board: Board, file: ReadFile) -> str | None:
+    """The day that a file says of itself, where its dates can be trusted."""
+    if isinstance(file, StopwatchFile):
+        return file.held_on
+    if not isinstance(file, ScannerFile):
+        return None
+    counted = [day for day, _ in file.days if board.day_counts(file, day)]
+    return counted[-1] if counted else file.scanned_on
+
+
+def _of_day(files: list[ReadFile], day: str) -> str:
+    return say("{files} of {day}", files=listed([file.name for file in files]), day=day_text(day))
+
+
+def _two_days(board: Board, file: ScannerFile, held: list[tuple[str, int]]) -> Problem:
+    kept = next(day for day, _ in held if board.day_counts(file, day))
+    fixes = [
+        Fix(
+            action="leave-out-day",
+            label=say("Leave out the {count} scans of {day}", count=count, day=day_text(day)),
+            arguments={"file": file.digest, "day": day},
+        )
+        for day, count in sorted(held, key=lambda one: (one[0] == kept, one[0]))
+    ]
+    fixes.append(as_given("scans-of-two-days", say("All are of this event")))
+    texts = listed([day_text(day) for day, _ in held])
+    return SCANS_OF_TWO_DAYS.broken([Where(file=file.name)], fixes, file=file.name, days=texts, kept=day_text(kept))
+
+
+def _other_day(files: list[ReadFile], day: str, chosen: str) -> Problem:
+    fixes = [
+        Fix(action="choose-day", label=say("It was {day}", day=day_text(day)), arguments={"date": day}),
+        as_given("other-day", say("The clock was wrong")),
+    ]
+    names = listed([file.name for file in files])
+    found = say("is of {day}", day=day_text(day)) if len(files) == 1 else say("are of {day}", day=day_text(day))
+    where = [Where(file=file.name) for file in files]
+    return OTHER_DAY.broken(where, fixes, files=names, found=found, chosen=day_text(chosen))

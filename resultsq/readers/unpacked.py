@@ -1,0 +1,110 @@
+"""A spreadsheet's archive, unpacked as a stream within bounds, and the rows that come out of it."""
+
+import zipfile
+from collections.abc import Mapping
+from typing import Final, Protocol
+from xml.parsers import expat
+
+from resultsq.readers.text import MAX_LINE, MAX_ROWS
+
+MOST_UNPACKED: Final = 24 * 1024 * 1024
+"""Bytes of XML that are unpacked of one spreadsheet. Twenty thousand rows have about eight million."""
+
+_CHUNK = 64 * 1024
+_MOST_TEXT = 2 * MOST_UNPACKED
+
+
+class Broken(Exception):
+    """The document is not what it says."""
+
+
+class TooLarge(Exception):
+    """More is in it than any event's results."""
+
+
+class Handler(Protocol):
+    """What is made of a document's elements; names come without their prefix."""
+
+    def start(self, name: str, attributes: Mapping[str, str]) -> None: ...
+    def end(self, name: str) -> None: ...
+    def text(self, data: str) -> None: ...
+
+
+class Archive:
+    """The documents of one archive. `left` is what may still be unpacked of all of them together."""
+
+    def __init__(self, archive: zipfile.ZipFile) -> None:
+        self._archive = archive
+        self._left = MOST_UNPACKED
+        self.names = frozenset(archive.namelist())
+
+    def parse(self, member: str, handler: Handler) -> None:
+        """Let the handler see every element of a document.
+
+        :raises TooLarge, Broken, zipfile.BadZipFile, zlib.error, expat.ExpatError, RuntimeError: it cannot be."""
+        parser = expat.ParserCreate()
+        parser.buffer_text = True
+        parser.StartDoctypeDeclHandler = _no_doctype
+        parser.StartElementHandler = lambda name, attributes: handler.start(
+            _bare(name), {_bare(key): value for key, value in attributes.items()}
+        )
+        parser.EndElementHandler = lambda name: handler.end(_bare(name))
+        parser.CharacterDataHandler = handler.text
+        with self._archive.open(member) as stream:
+            while chunk := stream.read(_CHUNK):
+                self._left -= len(chunk)
+                if self._left < 0:
+                    raise TooLarge
+                parser.Parse(chunk)
+        parser.Parse(b"", True)
+
+
+def _bare(name: str) -> str:
+    return name.rpartition(":")[2]
+
+
+def _no_doctype(*_: object) -> None:
+    # entities of its own could make gigabytes out of a line
+    raise Broken
+
+
+class Grid:
+    """The rows of one sheet as lines of CSV. Rows and cells come in their order; gaps are filled when something
+    comes behind them."""
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+        self.lines: list[str] = []
+        self._cells: list[str] = []
+        self._size = 0
+
+    def cell(self, text: str, column: int) -> None:
+        """A cell of the present row; `column` counts from 0."""
+        if text := " ".join(text.split()):
+            if column >= MAX_LINE:
+                raise TooLarge
+            self._cells.extend([""] * (column - len(self._cells)))
+            self._cells[column:] = [text]
+
+    def end_row(self, row: int, count: int = 1) -> None:
+        """The present row ends, as row `row` (from 1), and is there `count` times."""
+        cells, self._cells = self._cells, []
+        if not cells:
+            return
+        line = ",".join(map(_quoted, cells))
+        last = row + count - 1
+        self._size += (last - len(self.lines)) + len(line) * count
+        if last > 3 * MAX_ROWS or self._size > _MOST_TEXT:
+            raise TooLarge
+        self.lines.extend([""] * (row - 1 - len(self.lines)))
+        self.lines.extend([line] * count)
+
+
+def _quoted(cell: str) -> str:
+    return '"' + cell.replace('"', '""') + '"' if any(mark in cell for mark in ',"') else cell
+
+
+def clock(seconds: float) -> str:
+    """A time as it is written here; what is below a second is cut off."""
+    whole = int(seconds + 0.001)  # a fraction of a day is never quite exact
+    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
