@@ -14,6 +14,7 @@ from resultsq.domain.errors import FileRefused, NotThere, TooLarge
 from resultsq.domain.problem import Problem
 from resultsq.kinds.results.check import Report, report
 from resultsq.kinds.results.kind import ResultsKind
+from resultsq.kinds.results.plausible import Occasion
 from resultsq.store import events
 from resultsq.store.tables import Chain
 from resultsq.wakeup import Bell
@@ -27,12 +28,14 @@ _files = click.argument("files", nargs=-1, required=True, type=_FILE)
 
 @click.command()
 @_files
+@click.option("--date", "day", metavar="YYYY-MM-DD", help="The day of the event: files of another one are named.")
 @as_json_option
-def check(files: tuple[Path, ...], as_json: bool) -> None:
+def check(files: tuple[Path, ...], day: str | None, as_json: bool) -> None:
     """Say what is wrong with the FILES of an event.
 
     Nothing is stored. Exit status 1 where they could not be published like this."""
-    found = report(_contents(files))
+    occasion = Occasion(day="" if day is None else intake.iso_date(day).isoformat())
+    found = report(_contents(files), occasion=occasion)
     if as_json:
         show_json(found.model_dump(mode="json"))
     else:
@@ -46,6 +49,9 @@ def check(files: tuple[Path, ...], as_json: bool) -> None:
 @click.option("--date", "day", required=True, metavar="YYYY-MM-DD")
 @click.option("--corrects", metavar="ID", help="The version that these correct: its id, or `latest`.")
 @click.option("--volunteers", "volunteers_file", type=_FILE, help="CSV: athlete,role.")
+@click.option(
+    "--as-given", "codes", multiple=True, metavar="CODE", help="Somebody has looked: this problem blocks no more."
+)
 @click.option("--by", "submitted_by", default="operator", show_default=True, help="Who submits.")
 @as_json_option
 @click.pass_obj
@@ -56,6 +62,7 @@ def submit(
     day: str,
     corrects: str | None,
     volunteers_file: Path | None,
+    codes: tuple[str, ...],
     submitted_by: str,
     as_json: bool,
 ) -> None:
@@ -73,6 +80,7 @@ def submit(
         )
     volunteers = None if volunteers_file is None else _contents([volunteers_file])[0]
     sent = intake.from_files(slug, day, contents, volunteers, settings.max_rows, now.date())
+    sent = intake.as_given(sent, codes)
     with node.database.read() as conn:
         event = events.find(conn, slug)
         if event is None:
@@ -129,6 +137,8 @@ def _show(found: Report) -> None:
     console.print(f"{len(found.finishers)} finishers, {unknown} of them Unknown.")
     for problem in found.problems:
         console.print(_sentence(problem), markup=False)
+        for fix in problem.fixes:
+            console.print(f"    - {fix.label}", markup=False)
     if found.blocked:
         console.print("They cannot be published like this.")
 

@@ -11,7 +11,7 @@ MOST_UNPACKED: Final = 24 * 1024 * 1024
 """Bytes of XML that are unpacked of one spreadsheet. Twenty thousand rows have about eight million."""
 
 _CHUNK = 64 * 1024
-_MOST_TEXT = 2 * MOST_UNPACKED
+_MOST_TEXT = 16 * 1024 * 1024
 
 
 class Broken(Exception):
@@ -75,25 +75,28 @@ class Grid:
     def __init__(self, title: str) -> None:
         self.title = title
         self.lines: list[str] = []
-        self._cells: list[str] = []
+        self._line = ""
+        self._column = 0
         self._size = 0
 
     def cell(self, text: str, column: int) -> None:
         """A cell of the present row; `column` counts from 0."""
-        if text := " ".join(text.split()):
-            if column >= MAX_LINE:
-                raise TooLarge
-            self._cells.extend([""] * (column - len(self._cells)))
-            self._cells[column:] = [text]
+        if not (text := " ".join(text.split())):
+            return
+        if self._line and column <= self._column:
+            raise Broken
+        self._line += "," * (column - self._column) + _quoted(text)
+        self._column = column
+        if len(self._line) > MAX_LINE:
+            raise TooLarge
 
     def end_row(self, row: int, count: int = 1) -> None:
         """The present row ends, as row `row` (from 1), and is there `count` times."""
-        cells, self._cells = self._cells, []
-        if not cells:
+        line, self._line, self._column = self._line, "", 0
+        if not line:
             return
-        line = ",".join(map(_quoted, cells))
         last = row + count - 1
-        self._size += (last - len(self.lines)) + len(line) * count
+        self._size += last - len(self.lines) + len(line) * count
         if last > 3 * MAX_ROWS or self._size > _MOST_TEXT:
             raise TooLarge
         self.lines.extend([""] * (row - 1 - len(self.lines)))

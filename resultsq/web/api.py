@@ -38,7 +38,7 @@ def submit() -> Response:
     """Accept results: 201 when they are committed here, 200 when these very ones were here before."""
     who = bearer()
     client_key, if_match = _one_value("Idempotency-Key"), _one_value("If-Match")
-    sent = _sent()
+    sent = intake.as_given(_sent(), _values(request.headers.get("As-Given", "")))
     accepted = intake.submit(
         node(),
         sent,
@@ -217,6 +217,11 @@ def _mine(submission: str) -> SubmissionView:
     if found is None or event_id not in (None, found.event_id):
         raise NotThere(say("There is no such submission here."))
     return found
+
+
+def _values(text: str) -> list[str]:
+    """What stands between the commas of a header."""
+    return [value for part in text.split(",") if (value := part.strip())]
 
 
 def _one_value(header: str) -> str | None:

@@ -6,7 +6,7 @@ The COMMIT is the last thing that is waited for; the bell is rung after it.
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from hashlib import sha256
 from typing import Annotated
@@ -22,7 +22,9 @@ from resultsq.domain.submission import State
 from resultsq.domain.words import say
 from resultsq.kinds.results.check import Report, report
 from resultsq.kinds.results.checks import check_rows
+from resultsq.kinds.results.corrections_files import AS_GIVEN
 from resultsq.kinds.results.kind import Payload, ResultsKind, payload_of
+from resultsq.kinds.results.plausible import Occasion
 from resultsq.kinds.results.quick import read_quickly
 from resultsq.kinds.results.rules import BAD_VALUE, TOO_MANY_ROWS
 from resultsq.kinds.results.volunteers import read_volunteers
@@ -99,12 +101,27 @@ def from_files(
         helpers = _volunteers(volunteers)
     elif volunteers is not None:
         helpers = read_volunteers(*volunteers)
-    found = report(files)
+    found = report(files, occasion=Occasion(day=on.isoformat()))
     _few(found.finishers, helpers, max_rows)
     kept = _originals(files, found)
     if isinstance(volunteers, tuple):
         kept = (*kept, _original(*volunteers, VOLUNTEERS))
     return Sent(event, on, rows_of(found.finishers, helpers), found.problems, kept)
+
+
+def as_given(sent: Sent, codes: Sequence[str]) -> Sent:
+    """A person has looked: problems of these codes block no more.
+
+    :raises SheetRefused: one of them cannot be taken as given."""
+    for code in codes:
+        if code not in AS_GIVEN:
+            known = ", ".join(sorted(AS_GIVEN))
+            raise _bad("", say("As-Given"), say("{code} is none of {known}", code=code, known=known))
+    return replace(sent, problems=tuple(_warning(one) if one.code in codes else one for one in sent.problems))
+
+
+def _warning(problem: Problem) -> Problem:
+    return problem.model_copy(update={"severity": Severity.WARNS})
 
 
 def submit(
@@ -165,9 +182,13 @@ def problems_of(conn: Connection, found: SubmissionView) -> tuple[Problem, ...]:
         return (_PRUNED,)
     sheet = parse(body)
     files = [(file.name, file.content) for file in queries.files(conn, found.seq) if file.kind != VOLUNTEERS]
-    if files and (again := report(files)).finishers == sheet.finishers:
-        return again.problems
-    return check_rows(sheet.finishers, sheet.volunteers)  # sent as rows, or mended by hand since
+    again = report(files, occasion=Occasion(day=found.date)) if files else None
+    if again is not None and again.finishers == sheet.finishers:
+        said = again.problems
+    else:
+        said = check_rows(sheet.finishers, sheet.volunteers)  # sent as rows, or mended by hand since
+    # what would block was accepted with a person's word
+    return tuple(map(_warning, said))
 
 
 def masters_reasons(found: SubmissionView) -> tuple[Problem, ...]:

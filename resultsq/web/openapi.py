@@ -63,7 +63,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         (400, 403, 409, 413, 415, 422),
         body=Payload,
         files=_RESULTS,
-        headers=("Idempotency-Key", "If-Match"),
+        headers=("Idempotency-Key", "If-Match", "As-Given"),
     ),
     ("GET", "/api/v1/submissions/{submission}"): Operation({200: shapes.SubmissionTold}, (404,)),
     ("DELETE", "/api/v1/submissions/{submission}"): Operation({200: shapes.SubmissionTold}, (404, 409)),

@@ -110,7 +110,8 @@ CHECKS = {
     "many parts": _multipart(*((f'name="f"; filename="{n}"', b"x") for n in range(99_000))),
     "many fields": _multipart(*((f'name="{n}"', b"x") for n in range(99_000))),
     "volunteers without end": _multipart(
-        ('name="event"', b"bushy"), ('name="date"', DAY.encode()), ('name="f"; filename="t"', b"time\n17:00\n"),
+        ('name="event"', b"bushy"), ('name="date"', DAY.encode()),
+        ('name="f"; filename="t"', b"position,time\n1,17:00\n"),
         ('name="volunteers"', b"[" + _filled(b"{},") + b"{}]"),
     ),
 }  # fmt: skip

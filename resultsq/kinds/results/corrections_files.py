@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from itertools import pairwise
-from typing import Literal
+from typing import Final, Literal, get_args
 
 from pydantic import Field
 
@@ -22,6 +22,20 @@ from resultsq.readers.marks import Unreadable
 from resultsq.readers.rules import DOUBLE_TAP_DROPPED
 from resultsq.readers.scanner import scan
 from resultsq.readers.table import use_column
+
+GivenCode = Literal[
+    "implausible-times",
+    "times-changed",
+    "files-from-different-days",
+    "other-day",
+    "scans-of-two-days",
+    "already-here",
+    "watches-disagree",
+    "no-time-column",
+    "no-position-column",
+]
+AS_GIVEN: Final = frozenset(get_args(GivenCode))
+"""Problems that are none once a person has looked."""
 
 
 class EditLine(Base):
@@ -204,17 +218,7 @@ class AsGiven(Base):
     """A person has looked: what is told is as it should be."""
 
     action: Literal["as-given"] = "as-given"
-    code: Literal[
-        "implausible-times",
-        "times-changed",
-        "files-from-different-days",
-        "other-day",
-        "scans-of-two-days",
-        "already-here",
-        "watches-disagree",
-        "no-time-column",
-        "no-position-column",
-    ]
+    code: GivenCode
 
     def on(self, board: Board) -> str:
         if self.code in board.as_given:

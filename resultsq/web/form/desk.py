@@ -18,6 +18,7 @@ from resultsq.kinds.results import join
 from resultsq.kinds.results.board import Time
 from resultsq.kinds.results.checks import by_severity
 from resultsq.kinds.results.join import Joined, Work
+from resultsq.kinds.results.plausible import Occasion
 from resultsq.kinds.results.rules import NO_FINISHERS
 from resultsq.kinds.results.volunteers import WANTED, read_volunteers
 from resultsq.readers import read
@@ -87,7 +88,13 @@ def take(conn: Connection, event: EventRow) -> Desk:
     if hand.empty and not draft.date and today(event).isoweekday() == _SATURDAY:
         # the morning's own day; on any other day people say which day they mean, for a wrong one is found late
         draft = replace(draft, date=today(event).isoformat())
-    return Desk(event, draft, hand)
+    return _of_its_day(Desk(event, draft, hand))
+
+
+def _of_its_day(desk: Desk) -> Desk:
+    """The desk whose work knows the chosen day: its files may say another."""
+    work = desk.hand.work.model_copy(update={"occasion": Occasion(day=desk.draft.date)})
+    return with_hand(desk, work=work)
 
 
 def last_saturday(event: EventRow) -> date:
@@ -110,7 +117,7 @@ def put(desk: Desk, files: Sequence[outbox.File] = (), *, afresh: bool = False) 
 def clear(desk: Desk, date: str = "", base: str | None = None, hand: Hand | None = None) -> Desk:
     """Begin anew, with `hand` where a version is corrected."""
     draft = replace(desk.draft, date=date, base=base)
-    return put(replace(desk, draft=draft, hand=hand or _new_hand()), afresh=True)
+    return put(_of_its_day(replace(desk, draft=draft, hand=hand or _new_hand())), afresh=True)
 
 
 def with_date(desk: Desk, text: str) -> Desk:
@@ -125,7 +132,7 @@ def with_date(desk: Desk, text: str) -> Desk:
         raise InputRefused(_("That is no date. Choose the day of the event.")) from None
     if chosen > today(desk.event):
         raise InputRefused(_("That day is still to come, so there can be no results for it."))
-    return replace(desk, draft=replace(desk.draft, date=chosen.isoformat()))
+    return _of_its_day(replace(desk, draft=replace(desk.draft, date=chosen.isoformat())))
 
 
 # files

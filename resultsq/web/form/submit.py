@@ -128,6 +128,8 @@ def change(slug: str) -> Answer | str:
     """Apply a fix or a correction by hand."""
 
     def corrected(desk: Desk) -> Desk:
+        if request.form.get("action") == "choose-day":
+            return desks.with_date(desk, request.form.get("date", ""))
         given = {name: text for name, text in request.form.items() if name not in _OUR_FIELDS}
         correction = correction_of(request.form.get("action", ""), given)
         return desks.with_hand(desk, work=join.apply(desk.hand.work, correction, me().name))

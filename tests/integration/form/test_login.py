@@ -50,7 +50,7 @@ def test_everybody_starts_where_they_work_when_they_open_the_root(site: Site) ->
 
 def test_a_session_survives_a_working_day_and_ends_when_logged_out(site: Site, team: Browser) -> None:
     site.clock.advance(timedelta(hours=10).total_seconds())
-    assert team.drop([("table.csv", b"time\n18:00\n")]).status_code == 303
+    assert team.drop([("table.csv", b"position,time\n1,18:00\n")]).status_code == 303
     assert team.post("/logout", {}, "/submit/bushy").location == "/login"
     assert team.get("/submit/bushy").status_code == 303
 

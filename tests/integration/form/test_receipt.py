@@ -49,7 +49,7 @@ def worked(site: Site, outcome: Callable[[Any], Outcome]) -> None:
 def test_the_receipt_says_what_waits_before_it_and_why_while_the_master_is_away(
     site: Site, team: Browser, stranger: Browser
 ) -> None:
-    stranger.submit([("t.csv", b"time\n18:00\n")], "richmond")
+    stranger.submit([("t.csv", b"position,time\n1,18:00\n")], "richmond")
     submission = team.submit(FILES)
     probed(site, Cause.REFUSED)
     page = team.get(f"/submissions/{submission}").text
@@ -216,7 +216,7 @@ def test_the_public_page_has_positions_and_times_and_nothing_else(site: Site, te
 def test_the_public_page_shows_the_latest_that_is_neither_rejected_nor_withdrawn(site: Site, team: Browser) -> None:
     team.submit(FILES)
     worked(site, accepted)
-    team.drop([("t.csv", b"time\n20:00\n")])
+    team.drop([("t.csv", b"position,time\n1,20:00\n")])
     team.post(f"{PAGE}/on-top", {}, PAGE)
     second = team.send().location.rpartition("/")[2]
     anybody = site.browser()

@@ -39,7 +39,7 @@ def test_another_teams_work_is_untouched_when_every_change_is_tried_on_it(
     site: Site, team: Browser, stranger: Browser
 ) -> None:
     submission = team.submit(FILES)
-    team.drop([("t.csv", b"time\n18:00\n")])
+    team.drop([("t.csv", b"position,time\n1,18:00\n")])
     before = [_tokenless(team.get(page).text) for page in (PAGE, f"/submissions/{submission}", "/events/bushy")]
     fields = stranger.hidden("/submit/richmond", "/submit/richmond/date")
     fields |= {"key": team.hidden(PAGE, f"{PAGE}/send")["key"], "shown": "no", "head": submission}
@@ -66,7 +66,7 @@ def test_a_key_of_another_team_sends_nothing_and_tells_nothing_when_it_is_used(
     team.drop(FILES)
     key = team.hidden(PAGE, f"{PAGE}/send")["key"]
     ours = team.send().location
-    stranger.drop([("t.csv", b"time\n18:00\n")], "richmond")
+    stranger.drop([("t.csv", b"position,time\n1,18:00\n")], "richmond")
     answer = stranger.post("/submit/richmond/send", {"key": key}, "/submit/richmond")
     assert answer.location != ours
     assert answer.location.endswith("/submit/richmond")
@@ -273,7 +273,7 @@ def test_the_public_page_shows_nothing_that_its_team_has_replaced_when_the_repla
     site: Site, team: Browser
 ) -> None:
     first = team.submit(FILES)
-    team.drop([("t.csv", b"time\n20:00\n")])
+    team.drop([("t.csv", b"position,time\n1,20:00\n")])
     team.post(f"{PAGE}/on-top", {}, PAGE)
     team.send()
     anybody = site.browser()

@@ -178,7 +178,7 @@ def test_a_date_still_to_come_or_none_is_refused(site: Site, team: Browser) -> N
     assert "That is no date" in team.post(f"{PAGE}/date", {"date": "soon"}, PAGE, htmx=True).text
     assert 'value="2013-12-07"' in team.get(PAGE).text, "on a Saturday it is the day itself"
     site.clock.advance(86_400)
-    sunday = site.browser("richmond").drop([("t.csv", b"time\n18:00\n")], "richmond", htmx=True).text
+    sunday = site.browser("richmond").drop([("t.csv", b"position,time\n1,18:00\n")], "richmond", htmx=True).text
     assert "The date is not chosen yet." in sunday
 
 
@@ -193,7 +193,7 @@ def test_a_double_click_and_a_reload_are_one_submission(site: Site, team: Browse
     assert "/submissions/" in first.location
     assert len(submissions(site)) == 1
     assert "1. The day" in team.get(PAGE).text
-    team.drop([("other.csv", b"time\n18:00\n")])
+    team.drop([("other.csv", b"position,time\n1,18:00\n")])
     assert team.client.post(f"{PAGE}/send", data=fields).location == first.location, "an old button sends nothing new"
     assert len(submissions(site)) == 1
 
@@ -240,7 +240,7 @@ def test_the_originals_are_kept_with_the_submission(site: Site, team: Browser) -
 
 def test_results_for_a_day_that_has_some_wait_for_a_word_when_they_are_no_correction(site: Site, team: Browser) -> None:
     first = team.submit(FILES)
-    page = team.drop([("t.csv", b"time\n18:00\n")], htmx=True).text
+    page = team.drop([("t.csv", b"position,time\n1,18:00\n")], htmx=True).text
     assert "There are results for 7 December 2013 already" in page
     assert 'id="send" disabled' in page
     on_top = team.post(f"{PAGE}/on-top", {}, PAGE, htmx=True).text
@@ -274,7 +274,7 @@ def test_a_correction_goes_on_when_what_it_corrects_moves_on_or_goes(site: Site,
     assert "was withdrawn, so there is nothing to correct" in page
     assert 'id="send" disabled' in page
     other = site.browser("operator")
-    newer = other.submit([("t.csv", b"time\n18:00\n")])
+    newer = other.submit([("t.csv", b"position,time\n1,18:00\n")])
     assert f"/submissions/{newer}" in team.get(PAGE).text, "the newer one is offered to look at"
     team.post(f"{PAGE}/on-top", {}, PAGE)
     mine = team.send().location.rpartition("/")[2]
@@ -283,7 +283,7 @@ def test_a_correction_goes_on_when_what_it_corrects_moves_on_or_goes(site: Site,
 
 def test_work_in_progress_is_only_replaced_when_somebody_says_so(team: Browser) -> None:
     path = f"/submissions/{team.submit(FILES)}"
-    team.drop([("t.csv", b"time\n18:00\n")])
+    team.drop([("t.csv", b"position,time\n1,18:00\n")])
     asked = team.post(f"{path}/correct", {}, path)
     assert "There is work in progress" in asked.text
     assert "t.csv" in team.get(PAGE).text
@@ -364,3 +364,26 @@ def _field_after(page: str, label: str) -> str:
     found = re.search(rf'value="([^"]*)" required aria-label="{label}"', page)
     assert found is not None, page
     return found[1]
+
+
+def test_the_day_of_the_files_is_chosen_by_one_tap(team: Browser) -> None:
+    scans = b"".join(b"A%d,P%d,30/11/2013 09:20:00\n" % (at, at) for at in range(1, 4))
+    page = team.drop([("t.csv", b"position,time\n1,18:00\n2,18:10\n3,18:20\n"), ("s.csv", scans)], htmx=True).text
+    assert "is of 30 November 2013, but you chose 7 December 2013" in page
+    assert "The clock was wrong" in page
+
+    page = team.change("choose-day", date="2013-11-30", htmx=True).text
+
+    assert "but you chose" not in page
+    assert 'value="2013-11-30"' in page
+
+
+def test_times_that_a_spreadsheet_changed_are_mended_by_one_tap(site: Site, team: Browser) -> None:
+    page = team.drop([("t.csv", b"position,time\n1,17:31:00\n2,25:02:00\n")], htmx=True).text
+    assert "They are minutes and seconds" in page
+    assert 'id="send" disabled' in page
+
+    page = team.change("read-times", way="minutes", start="0", htmx=True).text
+
+    assert "00:25:02" in page
+    assert 'id="send" disabled' not in page

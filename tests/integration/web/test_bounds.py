@@ -96,7 +96,12 @@ def test_values_are_counted_before_they_are_made_wherever_json_comes_in(
 
 def test_one_bad_volunteer_is_told_and_not_each_when_thousands_are_wrong(site: Site) -> None:
     wrong = json.dumps([{"athlete": 0}] * 19_000)
-    data = {"event": "bushy", "date": "2013-12-07", "volunteers": wrong, "f": (BytesIO(b"time\n17:00\n"), "t.csv")}
+    data = {
+        "event": "bushy",
+        "date": "2013-12-07",
+        "volunteers": wrong,
+        "f": (BytesIO(b"position,time\n1,17:00\n"), "t.csv"),
+    }
     answer = site.call("POST", "/submissions", data=data)
     assert (answer.status, len(answer.json["errors"])) == (422, 1)
     assert answer.json["errors"][0]["pointer"] == "/volunteers/0/athlete"
