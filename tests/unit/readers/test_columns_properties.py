@@ -1,5 +1,7 @@
 """Nothing of a table is dropped without a word: every filled cell is in a row, or its column is named."""
 
+from collections.abc import Callable
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -28,7 +30,7 @@ HEADINGS = st.sampled_from(
         "",
     ]
 )
-KINDS = {
+KINDS: dict[str, Callable[[int], str]] = {
     "times": lambda at: write_time(1000 + 11 * at),
     "positions": lambda at: str(at + 1),
     "athletes": lambda at: f"A{100 + at}",

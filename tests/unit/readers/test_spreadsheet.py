@@ -67,9 +67,10 @@ def rows_of(content: bytes) -> list[tuple[int, int | None, str | None]]:
 
 TABLE = (
     "<row r='1'><c r='A1' t='s'><v>0</v></c><c r='B1' t='inlineStr'><is><t>Time</t></is></c>"
-    "<c r='C1' t='s'><v>1</v></c></row><row r='3'><c r='A3'><v>1</v></c><c r='B3' s='1'>"
-    "<v>0.012164351851851852</v></c>"
-    "<c r='C3' t='str'><v>A11</v></c></row><row r='4'><c r='A4'><v>2</v></c><c r='B4' s='2'><v>0.043171296296296298</v></c></row>"
+    "<c r='C1' t='s'><v>1</v></c></row>"
+    "<row r='3'><c r='A3'><v>1</v></c><c r='B3' s='1'><v>0.012164351851851852</v></c>"
+    "<c r='C3' t='str'><v>A11</v></c></row>"
+    "<row r='4'><c r='A4'><v>2</v></c><c r='B4' s='2'><v>0.043171296296296298</v></c></row>"
 )
 STRINGS = "<sst><si><t>Posi</t><r><t>tion</t></r><rPh><t>x</t></rPh></si><si><t>Bar\ncode</t></si></sst>"
 
