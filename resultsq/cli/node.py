@@ -16,9 +16,11 @@ from rich.table import Table
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from resultsq import logs
+from resultsq.app.started import note_settings
 from resultsq.clock import Clock, SystemClock
-from resultsq.domain.errors import ResultsqError, SettingsError
+from resultsq.domain.errors import ResultsqError, SettingsError, StoreUnavailable
 from resultsq.settings import Loaded, Settings, load
+from resultsq.settings import shown as shown_settings
 from resultsq.store import migrate
 from resultsq.store.session import Database, told
 from resultsq.supervisor.folder import make_data_dir
@@ -120,6 +122,14 @@ class Node:
             raise told(error) from error
         except CommandError as error:
             raise SettingsError(f"The schema was not changed: {error}.") from None
+
+    def note_settings(self, process: str) -> None:
+        """Write into the audit what a process that stays starts with, where it differs from its last start."""
+        values = {name: value for name, value, _origin, _sentence in shown_settings(self.loaded)}
+        try:
+            self.awaited_database.write(lambda conn: note_settings(conn, self.clock.now(), process, values))
+        except StoreUnavailable as error:  # the process works without it, and waits for the database by itself
+            logs.get("cli").warning("settings.not_noted", error=type(error.__cause__).__name__)
 
     def log(self) -> None:
         """Set up the logs of a process that stays."""

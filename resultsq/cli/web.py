@@ -17,4 +17,5 @@ def web(overrides: Overrides, host: str | None, port: int | None) -> None:
     SIGTERM finishes what is in work."""
     node = Node(overrides, host=host, port=port)
     node.log()
+    node.note_settings("web")
     serve(node.settings, node.awaited_database, node.clock, Bell(node.settings.broker_url.get_secret_value()))

@@ -23,6 +23,7 @@ def worker(overrides: Overrides, name: str | None) -> None:
     node = Node(overrides, worker_name=name)
     node.log()
     settings, database, clock = node.settings, node.awaited_database, node.clock
+    node.note_settings(settings.worker_name or "worker")
     if settings.worker_metrics_port:
         exporter.expose(settings.host, settings.worker_metrics_port)
 

@@ -73,7 +73,7 @@ def target(entry: AuditView) -> str:
     parts = [
         f"{name.replace('_', ' ')}: {', '.join(map(str, value)) if isinstance(value, list) else value}"
         for name, value in named.items()
-        if name not in ("filter", "of") and value not in (None, [], "")
+        if name not in ("filter", "of", "settings") and value not in (None, [], "")
     ]
     if entry.target.get("filter") == {}:
         parts.insert(0, _("everything"))

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Connection, select
 
 from resultsq.app import people, submissions
+from resultsq.app.started import note_settings
 from resultsq.domain.errors import InputRefused, NotThere
 from resultsq.domain.role import Role
 from resultsq.store import accounts, tokens
@@ -108,6 +109,17 @@ def test_what_a_team_does_to_its_submissions_is_in_the_audit_and_on_their_pages(
     assert set(named) == {node.row(second.id).seq}
     lease = node.claim_one()
     node.settle(lease, accepted(lease))
+
+
+def test_settings_are_in_the_audit_when_a_process_starts_with_others(store: Database) -> None:
+    node = Node(store)
+    first = {"port": "8080", "master_token": "(hidden)"}
+    assert do(node, lambda conn: note_settings(conn, NOW, "web", first))
+    assert not do(node, lambda conn: note_settings(conn, NOW, "web", first))
+    assert do(node, lambda conn: note_settings(conn, NOW, "w1", first)), "another process has settings of its own"
+    assert do(node, lambda conn: note_settings(conn, NOW, "web", {"port": "8081", "read_only": "True"}))
+    who, action, target = lines(node)[-1]
+    assert (who, action, target["changed"]) == ("web", "start with settings", ["master_token", "port", "read_only"])
 
 
 def test_no_face_changes_anything_behind_the_back_of_the_use_cases() -> None:
