@@ -6,7 +6,6 @@ the doctor is for when everything is down.
 
 import os
 import queue
-import shutil
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from enum import StrEnum
 import redis
 from sqlalchemy import text
 
+from resultsq import disk
 from resultsq.clock import Clock
 from resultsq.delivery.masters import open_configured
 from resultsq.domain.errors import ResultsqError, StoreFull, StoreUnavailable
@@ -27,12 +27,14 @@ from resultsq.settings import Settings
 from resultsq.sqlite import wal_is_safe
 from resultsq.store import migrate, queries, repairs, workers
 from resultsq.store.session import Database
+from resultsq.store.trouble import own_words
 
 PATIENCE_S = 12.0
 """Longer than the probe of a master, the slowest thing that is asked, may take."""
 
 BROKER_S = 2.0
 CLOCK_OFF_S = 30.0
+INODES_LOW = 1_000
 
 
 class Level(StrEnum):
@@ -72,8 +74,8 @@ def examine(patient: Patient, patience_s: float = PATIENCE_S, parts: Collection[
     def look(part: str, check: Callable[[Patient], Told]) -> None:
         try:
             found = [Finding(part, level, sentence) for level, sentence in check(patient)]
-        except StoreUnavailable:
-            found = [Finding(part, Level.BAD, "Nobody can tell while the database does not answer.")]
+        except StoreUnavailable as error:
+            found = [Finding(part, Level.BAD, f"Unknown: {error.cause}")]
         except ResultsqError as error:
             found = [Finding(part, Level.BAD, str(error))]
         except Exception as error:  # noqa: BLE001 - whatever it is, the other findings are worth having
@@ -101,14 +103,15 @@ def _store(patient: Patient) -> Told:
         return
     try:
         database.write(queries.touch)
-    except StoreFull:
-        yield Level.BAD, "Its disk is full: nothing is accepted until there is room; what was accepted is safe."
+    except StoreFull as error:
+        yield Level.BAD, f"{error.cause} Nothing is accepted until there is room; what was accepted is safe."
         return
     except StoreUnavailable as error:
         yield (
             Level.BAD,
-            f"The database does not answer, so nothing is accepted until it does. Look at its server and at "
-            f"RESULTSQ_DATABASE_URL. ({_first_line(error.__cause__)})",
+            f"{error.cause} Nothing is accepted until this ends; what was accepted is safe. Look at "
+            f"{'the disk' if database.is_sqlite else 'its server'} and at RESULTSQ_DATABASE_URL. "
+            f"({own_words(error.__cause__)})",
         )
         return
     with database.read() as conn:
@@ -128,11 +131,6 @@ def _store(patient: Patient) -> Told:
     yield Level.OK, f"SQLite {version} takes writes, in journal mode {mode}."
 
 
-def _first_line(error: BaseException | None) -> str:
-    """The driver's own words, without SQLAlchemy's around them."""
-    return str(getattr(error, "orig", error)).strip().partition("\n")[0]
-
-
 def _schema(patient: Patient) -> Told:
     found, needed = migrate.current(patient.database), migrate.newest()
     if found == needed:
@@ -148,10 +146,15 @@ def _schema(patient: Patient) -> Told:
 
 def _disk(patient: Patient) -> Told:
     settings = patient.settings
-    folder = next(path for path in (settings.data_dir, *settings.data_dir.absolute().parents) if path.exists())
-    free = shutil.disk_usage(folder).free
-    room = f"{free / 2**20:,.0f} MiB are free on the disk of {settings.data_dir}"
-    if free < 2 * settings.max_body_bytes:
+    folder = disk.nearest(settings.data_dir)
+    if (trouble := disk.write_trouble(folder)) is not None:
+        yield Level.BAD, f"Nothing can be written in {folder}: {trouble}. What was accepted is safe."
+        return
+    left = disk.space(folder)
+    free, room = left.bytes, f"{left.bytes / 2**20:,.0f} MiB are free on the disk of {settings.data_dir}"
+    if left.inodes is not None and left.inodes < INODES_LOW:
+        yield Level.WARN, f"Only {left.inodes} more files fit on the disk of {settings.data_dir}. Remove some."
+    elif free < 2 * settings.max_body_bytes:
         yield Level.BAD, f"Only {room}: nothing more can be accepted. Make room; what was accepted is safe."
     elif free < settings.disk_low_bytes:
         yield Level.WARN, f"Only {room}. Make room before submissions are refused."

@@ -61,6 +61,11 @@ def configure(log_format: Literal["console", "json"], level: str) -> None:
         logging.getLogger(chatty).setLevel(logging.ERROR)
 
 
+def is_set_up() -> bool:
+    """Whether this is a process that stays, with a log. A command that ends has its answer on the standard output."""
+    return structlog.is_configured()
+
+
 def get(room: str) -> structlog.stdlib.BoundLogger:
     """A logger; events are called `room.what_happened`."""
     logger: structlog.stdlib.BoundLogger = structlog.get_logger(room=room)

@@ -14,6 +14,7 @@ from typing import Any, NoReturn, TypeVar
 import pytest
 
 from tests.support import netns, services
+from tests.support.failover import Failover
 from tests.support.matrix import FaultMatrix
 from tests.support.processes import OtherMaster, Process
 from tests.support.relays import Relay
@@ -98,6 +99,17 @@ def postgresql() -> Iterator[services.PostgreSQL]:
 
 
 @pytest.fixture
+def failover() -> Iterator[Failover]:
+    """A PostgreSQL server with a standby, behind one address."""
+    with ExitStack() as stack:
+        try:
+            pair = stack.enter_context(Failover())
+        except services.Missing as missing:
+            give_up(missing)
+        yield pair
+
+
+@pytest.fixture
 def postgres_url_factory(postgresql: services.PostgreSQL) -> Iterator[Callable[[], str]]:
     """Makes empty databases, each gone with the test: `postgresql+psycopg://…` URLs."""
     with ExitStack() as stack:
@@ -156,6 +168,11 @@ def mounted(size: str, where: Path) -> Iterator[Path]:
         yield Path(folder)
     finally:
         subprocess.run(["umount", "-l", folder], check=True)
+
+
+def remount(folder: Path, options: str) -> None:
+    """Change what a disk of `mounted` is like."""
+    subprocess.run(["mount", "-o", f"remount,{options}", folder], check=True)
 
 
 @pytest.fixture

@@ -13,9 +13,10 @@ from typing import NoReturn
 
 import click
 
+from resultsq import disk
 from resultsq.cli.lazy import LazyGroup
 from resultsq.cli.lifeline import follow
-from resultsq.domain.errors import HeadMoved, InputRefused, ResultsqError, SettingsError
+from resultsq.domain.errors import HeadMoved, InputRefused, ResultsqError, SettingsError, StoreUnavailable
 
 COMMANDS = {
     "up": (
@@ -121,11 +122,18 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     try:
         commands.main(arguments, prog_name="resultsq")
     except ResultsqError as error:
-        click.echo(f"resultsq: {error}", err=True)
+        cause = f" ({error.cause})" if isinstance(error, StoreUnavailable) else ""
+        click.echo(f"resultsq: {error}{cause}", err=True)
         if isinstance(error, InputRefused):
             for problem in error.problems:
                 click.echo(f"  {problem.message}", err=True)
         if isinstance(error, HeadMoved) and error.head is not None:
             click.echo(f"  The present version is {error.head}; name it with --corrects.", err=True)
         sys.exit(2 if isinstance(error, SettingsError) else 1)
+    except OSError as error:
+        if error.filename is None or error.errno not in disk.KNOWN:
+            raise
+        why = disk.reason(error, disk.nearest(Path(str(error.filename))))
+        click.echo(f"resultsq: {error.filename} cannot be used: {why}.", err=True)
+        sys.exit(1)
     sys.exit(0)

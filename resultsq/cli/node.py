@@ -22,7 +22,7 @@ from resultsq.domain.errors import ResultsqError, SettingsError, StoreUnavailabl
 from resultsq.settings import Loaded, Settings, load
 from resultsq.settings import shown as shown_settings
 from resultsq.store import migrate
-from resultsq.store.session import Database, told
+from resultsq.store.session import Database
 from resultsq.supervisor.folder import make_data_dir
 
 Overrides = Mapping[str, object]
@@ -88,6 +88,7 @@ class Node:
         """The same for a process that stays: where another is just making the tables, wait for it.
 
         :raises ResultsqError: nobody made them in a minute"""
+        make_data_dir(self.settings)
         give_up = self.clock.monotonic() + SCHEMA_WAIT_S
         _ = self.new_database
         while (trouble := self._schema_trouble()) is not None:
@@ -119,7 +120,7 @@ class Node:
         try:
             change(self.new_database, revision)
         except DBAPIError as error:
-            raise told(error) from error
+            raise self.new_database.told(error) from error
         except CommandError as error:
             raise SettingsError(f"The schema was not changed: {error}.") from None
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from resultsq import logs
 from resultsq.clock import Clock
+from resultsq.domain.errors import StoreUnavailable
 
 LOOK_S = 1.0
 _log = logs.get("chores")
@@ -54,5 +55,7 @@ def carry_out(chore: Chore) -> None:
     """Do it; what goes wrong is told in the log, and the next time is tried again."""
     try:
         chore.do()
+    except StoreUnavailable as error:  # the store has logged why, with a line a second at most
+        _log.debug("chore.put_off", chore=chore.name, cause=error.cause)
     except Exception:  # noqa: BLE001 - a chore that fails must not end the timer that the others hang on
         _log.exception("chore.failed", chore=chore.name)

@@ -99,8 +99,7 @@ class Dispatcher:
                 self._chores()
                 self._turn(self._ceiling - self._couriers.out)
                 self._notice_silences()
-            except StoreUnavailable as error:
-                _log.warning("store.unavailable", error=type(error.__cause__).__name__)
+            except StoreUnavailable:  # the store has logged why
                 self._stopping.wait(STORE_REST_S)
             except Exception as surprise:  # noqa: BLE001 - see the next line
                 # the loop is what delivery hangs on: it says what it met and goes on

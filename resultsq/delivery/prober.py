@@ -64,8 +64,7 @@ class Prober:
             try:
                 if self._is_due():
                     self._start_probe()
-            except StoreUnavailable as error:
-                _log.warning("store.unavailable", error=type(error.__cause__).__name__)
+            except StoreUnavailable:  # the store has logged why
                 pause = STORE_REST_S
             except Exception:  # noqa: BLE001 - see the next line
                 # without its prober a link never returns: it says what it met and goes on

@@ -76,7 +76,12 @@ class KeyReused(Conflicting):
 
 
 class StoreUnavailable(ResultsqError):
-    """The node's own database did not answer in time. Nothing was stored; trying again is safe."""
+    """The node's own database did not answer in time. Nothing was stored; trying again is safe. `cause`: why, as a
+    sentence for operators, without anything of a row."""
+
+    def __init__(self, message: str = "", cause: str = "") -> None:
+        super().__init__(message)
+        self.cause = cause or message
 
 
 class StoreFull(StoreUnavailable):

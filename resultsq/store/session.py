@@ -13,18 +13,20 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
 from resultsq import sqlite
-from resultsq.domain.errors import StoreFull, StoreUnavailable
-from resultsq.domain.words import say
+from resultsq.store import postgres
 from resultsq.store.timings import WRITE_S, Work
+from resultsq.store.trouble import READ_ONLY, UNAVAILABLE, own_words, sqlstate, told
 
 T = TypeVar("T")
 
@@ -59,7 +61,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        self.engine = _sqlite_engine(url) if self.is_sqlite else _postgres_engine(url)
+        self.engine = _sqlite_engine(url) if self.is_sqlite else postgres.engine(url, BUSY_S)
         self._waiting: deque[_Write[Any]] = deque()
         self._leader = threading.Lock()
         self._writer: Connection | None = None
@@ -72,8 +74,8 @@ class Database:
                 if self.is_sqlite:
                     _driver(conn).execute("BEGIN")
                 yield conn
-        except DBAPIError as error:
-            raise told(error) from error
+        except UNAVAILABLE as error:
+            raise self.told(error) from error
 
     @contextmanager
     def snapshot(self) -> Generator[Connection]:
@@ -106,6 +108,14 @@ class Database:
                 self._commit_together([self._waiting.popleft() for _ in range(min(len(self._waiting), BATCH))])
         return mine.result()
 
+    def told(self, error: DBAPIError | PoolTimeout) -> Exception:
+        """An error of the driver as one for people."""
+        return told(error, self._folder)
+
+    @property
+    def _folder(self) -> Path | None:
+        return Path(self.url.database).absolute().parent if self.is_sqlite and self.url.database else None
+
     def close(self) -> None:
         with self._leader:
             self._leave_writer()
@@ -134,12 +144,12 @@ class Database:
     def _commit_together(self, batch: list[_Write[Any]]) -> None:
         try:
             self._transaction(batch)
-        except DBAPIError as error:
+        except UNAVAILABLE as error:
             # a full disk or a failing one can undo the whole transaction: then each writer learns for itself;
             # behind another process's lock none would fare better, and each would wait for it anew
-            if len(batch) == 1 or "locked" in str(error.orig):
+            if len(batch) == 1 or "locked" in own_words(error):
                 for write in batch:
-                    write.error = told(error)
+                    write.error = self.told(error)
             else:
                 for write in batch:
                     write.error, write.value = None, None
@@ -169,58 +179,21 @@ class Database:
                 raw.execute("RELEASE one")
 
     def _write_postgres(self, work: Callable[[Connection], T]) -> T:
-        for last in (False, False, True):
+        for tried in (1, 2, 3):
             try:
                 with self.engine.begin() as conn:
                     return work(conn)
-            except DBAPIError as error:
-                if last or not _may_pass(error):
-                    raise told(error) from error
+            except UNAVAILABLE as error:
+                if not _may_pass(error, tried):
+                    raise self.told(error) from error
         raise AssertionError("unreachable")
 
 
-def _may_pass(error: DBAPIError) -> bool:
-    """Deadlock, serialisation failure, or two that made the same chain: the second try sees the first's."""
-    return getattr(error.orig, "sqlstate", None) in {"40001", "40P01", "23505"}
-
-
-def told(error: DBAPIError) -> Exception:
-    """The driver's error as one for people; one that is no fault of the database stays what it is."""
-    text = str(error.orig).lower()
-    if "disk is full" in text or "no space left" in text or getattr(error.orig, "sqlstate", None) == "53100":
-        return StoreFull(
-            say(
-                "This node's disk is full, so nothing was stored. Free some room and send it again; "
-                "nothing accepted before is lost."
-            )
-        )
-    if "could not decode" in text:  # SQLite's driver has no other kind of error for what cannot be read in one row
-        return error
-    if isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
-        return StoreUnavailable(
-            say("This node's database does not answer, so nothing was stored. Send it again in a few seconds.")
-        )
-    return error
-
-
-def _postgres_engine(url: str) -> Engine:
-    return create_engine(
-        url,
-        hide_parameters=True,  # an error's text reaches the log, and parameters are people's results
-        pool_pre_ping=True,
-        pool_size=10,
-        max_overflow=20,
-        pool_timeout=BUSY_S,
-        connect_args={
-            "connect_timeout": 3,
-            # a server that is black-holed is given up by the kernel: its own timeouts end with it
-            "tcp_user_timeout": 10_000,
-            "keepalives_idle": 5,
-            "keepalives_interval": 2,
-            "keepalives_count": 3,
-            "options": "-c statement_timeout=15000 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=30000",
-        },
-    )
+def _may_pass(error: Exception, tried: int) -> bool:
+    """Deadlock, serialisation failure, or two that made the same chain: the next try sees the first's. A server that
+    has become read-only: the address may lead to another one by now, which a new connection finds out."""
+    state = sqlstate(error)
+    return tried < (3 if state in {"40001", "40P01", "23505"} else 2 if state == READ_ONLY else 0)
 
 
 class _Compiler(SQLiteCompiler):

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from resultsq import disk
 from resultsq.domain.errors import ResultsqError, SettingsError
 from resultsq.settings import Settings
 
@@ -21,11 +22,14 @@ LEAVING_S = 10.0
 def make_data_dir(settings: Settings) -> None:
     """The data folder, for its owner alone: results are about people.
 
-    :raises SettingsError: it cannot be made"""
+    :raises SettingsError: it cannot be made, or nothing can be written in it"""
     try:
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise SettingsError(f"The data folder {settings.data_dir} cannot be made: {error.strerror}.") from None
+        why = disk.reason(error, disk.nearest(settings.data_dir))
+        raise SettingsError(f"The data folder {settings.data_dir} cannot be made: {why}.") from None
+    if (trouble := disk.write_trouble(settings.data_dir)) is not None:
+        raise SettingsError(f"Nothing can be written in the data folder {settings.data_dir}: {trouble}.")
 
 
 @contextmanager

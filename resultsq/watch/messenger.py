@@ -1,12 +1,12 @@
 """Carries alerts to people: a webhook and mail. What cannot be sent waits in the store and is tried again."""
 
 import random
-import shutil
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from email.message import EmailMessage
+from pathlib import Path
 
-from resultsq import logs
+from resultsq import disk, logs
 from resultsq.clock import Clock
 from resultsq.domain.errors import SettingsError
 from resultsq.domain.proxy import Proxy
@@ -46,10 +46,7 @@ def look_out(settings: Settings, database: Database, clock: Clock) -> None:
         timedelta(minutes=settings.alert_link_down_min),
         settings.disk_low_bytes,
     )
-    try:
-        free = shutil.disk_usage(settings.data_dir).free
-    except OSError:
-        free = None
+    free, trouble = _disk(settings.data_dir)
     with database.read() as conn:
         link, seen = links.facts(conn), alerts.counts(conn)
         drained = alerts.drained_outages(conn, now)
@@ -67,12 +64,22 @@ def look_out(settings: Settings, database: Database, clock: Clock) -> None:
         free,
         seen.damaged,
         seen.aside,
+        trouble,
     )
     holding = rules.raised(facts, limits, now)
     names = list(roads(settings))
     database.write(lambda conn: alerts.bring_up_to_date(conn, now, holding, names))
     for one in drained:
         _tell_recovery(database, now, one, names)
+
+
+def _disk(folder: Path) -> tuple[int | None, str | None]:
+    """How much room there is, None where it cannot be asked, and why nothing can be written."""
+    try:
+        free = disk.space(folder).bytes
+    except OSError:
+        free = None
+    return free, disk.write_trouble(folder)
 
 
 def _tell_recovery(database: Database, now: datetime, drained: Drained, names: list[str]) -> None:

@@ -16,6 +16,7 @@ class Rule(StrEnum):
     CONFLICT = "conflict"
     CREDENTIALS_REFUSED = "credentials-refused"
     DISK_LOW = "disk-low"
+    DISK_UNWRITABLE = "disk-unwritable"
     DAMAGED = "damaged"
     ASIDE = "put-aside"
     RECOVERED = "recovered"  # good news, told once an outage
@@ -45,6 +46,7 @@ class Facts:
     disk_free_bytes: int | None
     damaged: int = 0
     aside: int = 0
+    disk_trouble: str | None = None
 
 
 _LINK = {
@@ -90,6 +92,11 @@ def raised(facts: Facts, limits: Limits, now: datetime) -> dict[str, str]:
         found[Rule.DISK_LOW] = (
             f"Only {facts.disk_free_bytes // 1_000_000} MB are free on this node's disk. When it is full no results "
             "can be accepted; free some room."
+        )
+    if facts.disk_trouble is not None:
+        found[Rule.DISK_UNWRITABLE] = (
+            f"Nothing can be written in this node's data folder: {facts.disk_trouble}. Results may not be accepted "
+            "until this ends; what was accepted is safe."
         )
     if facts.damaged:
         found[Rule.DAMAGED] = (

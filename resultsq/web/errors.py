@@ -141,9 +141,7 @@ def _ours(error: ResultsqError) -> Response:
     status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 500)
     if status == 500:
         return _surprise(error)
-    if status >= 500:
-        log.error("web.store_failed", error=type(error).__name__)
-    headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else None
+    headers = {"Retry-After": str(RETRY_AFTER_S)} if isinstance(error, StoreUnavailable) else None
     match error:
         case HeadMoved():
             return _answer(status, str(error), headers, head=error.head)

@@ -1,13 +1,14 @@
 """For the machines that watch this one: alive, ready, what is wrong, and figures for Prometheus."""
 
-import shutil
 from collections.abc import Iterator
 
 from flask import Blueprint, Response, json, request
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from resultsq import disk
 from resultsq.domain.errors import StoreUnavailable
 from resultsq.domain.role import Role
+from resultsq.settings import Settings
 from resultsq.store import alerts, migrate, queries
 from resultsq.web import figures, shapes
 from resultsq.web.auth import rule
@@ -62,10 +63,19 @@ def _checks(held: Node) -> Iterator[tuple[str, str]]:
             "Its schema is older than this version: run `resultsq db upgrade`." if behind else "ok",
         )
     except StoreUnavailable as error:
-        yield "store", str(error)
-    room = shutil.disk_usage(held.settings.data_dir).free
+        yield "store", error.cause
+    yield "disk", _disk_trouble(held.settings) or "ok"
+
+
+def _disk_trouble(settings: Settings) -> str | None:
+    """As the disk tells it: nothing is written, for strangers may ask."""
+    left = disk.space(settings.data_dir)
+    if left.read_only:
+        return "The disk is read-only."
+    if left.inodes == 0:
+        return "The disk has no inodes left."
     # the largest body once in the store and once in its journal
-    yield "disk", "ok" if room > 2 * held.settings.max_body_bytes else "There is hardly any room on the disk."
+    return None if left.bytes > 2 * settings.max_body_bytes else "There is hardly any room on the disk."
 
 
 def _json(status: int, content: object) -> Response:

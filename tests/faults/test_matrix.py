@@ -6,6 +6,7 @@ whole run that was started with WRITE_FAULT_MATRIX=1.
 """
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -26,9 +27,10 @@ from resultsq.domain.submission import State
 from resultsq.sqlite import driver
 from resultsq.store.session import Database
 from resultsq.store.tables import Submission
-from tests.conftest import mounted, started
+from tests.conftest import mounted, remount, started
 from tests.support import matrix
 from tests.support.certificates import write as write_certificates
+from tests.support.failover import Failover
 from tests.support.machines import Machine
 from tests.support.netns import Cable
 from tests.support.nodes import Node, migrated
@@ -137,10 +139,56 @@ def fill_disk(place: Place) -> Mend:
     return filling.unlink
 
 
+READ_ONLY = 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && shift && exec "$@"'
+"""A program that follows sees this folder's disk as read-only; those who have files open there would not let it be."""
+
+
+def refuse_to_start(place: Place, cause: str, *program: str) -> Mend:
+    """Both processes are killed, and started again they say in a sentence what the disk is like."""
+    kill_web(place)
+    kill_worker(place)
+    for command in (["web", "--port", "0"], ["worker"]):
+        started_by = [*program, sys.executable, "-m", "resultsq"]
+        with Process(*command, env=place.machine.environment, program=started_by) as process:
+            assert process.wait(30) == 2
+            assert process.stderr.strip().count("\n") == 0
+            assert f"{place.folder}: {cause}" in process.stderr
+
+    def mend() -> None:
+        place.machine.replace_web()
+        place.machine.replace_worker()
+
+    return mend
+
+
+def take_inodes(place: Place) -> Mend:
+    there = os.statvfs(place.folder)
+    remount(place.folder, f"nr_inodes={there.f_files - there.f_ffree}")
+    start = refuse_to_start(place, "its disk has no inodes left")
+
+    def mend() -> None:
+        remount(place.folder, f"nr_inodes={there.f_files}")
+        start()
+
+    return mend
+
+
+def make_disk_read_only(place: Place) -> Mend:
+    alone = ("unshare", "-m", "sh", "-c", READ_ONLY, "sh", str(place.folder))
+    return refuse_to_start(place, "its file system is read-only", *alone)
+
+
 def stop_postgresql(place: Place) -> Mend:
     assert place.postgresql
     place.postgresql.stop()
     return place.postgresql.start
+
+
+def make_postgresql_read_only(place: Place) -> Mend:
+    """With every connection left as it is."""
+    assert place.postgresql
+    place.postgresql.take_no_writes()
+    return partial(place.postgresql.take_no_writes, False)
 
 
 def kill_worker(place: Place) -> Mend:
@@ -167,12 +215,16 @@ ON_SQLITE: dict[str, Callable[[Place], Mend]] = {
     "web, worker and broker killed at once": kill_node,
     "SQLite locked by another program": lock_store,
     "no room on the disk": fill_disk,
+    "no inodes left on the disk, at a restart": take_inodes,
+    "disk read-only, at a restart": make_disk_read_only,
 }
 ON_POSTGRESQL: dict[str, Callable[[Place], Mend]] = {
     "PostgreSQL restarted, four workers": stop_postgresql,
+    "PostgreSQL read-only, four workers": make_postgresql_read_only,
 }
+FAILOVER = "PostgreSQL fails over to its standby"
 
-ROWS = [*FAULTS, *STRANGERS, NAMESERVER, *CABLE_FAULTS, *ON_SQLITE, *ON_POSTGRESQL]
+ROWS = [*FAULTS, *STRANGERS, NAMESERVER, *CABLE_FAULTS, *ON_SQLITE, *ON_POSTGRESQL, FAILOVER]
 Row = Callable[[str, int, int, int, int | None, float, float], None]
 
 
@@ -411,3 +463,20 @@ def test_nothing_is_lost_or_doubled_when_a_node_on_postgresql_fails_like_this(
     ):
         strike = partial(ON_POSTGRESQL[name], Place(machine, valkey, tmp_path, own))
         scene_of(relay, machine.accept).meet(name, strike, row)
+
+
+@pytest.mark.long
+def test_nothing_is_lost_or_doubled_when_postgresql_fails_over(
+    failover: Failover, valkey: Valkey, row: Row, tmp_path: Path
+) -> None:
+    with (
+        OtherMaster() as master,
+        Relay(failover.url, master) as relay,
+        Machine(relay, tmp_path, free_port(), valkey.url, workers=2) as machine,
+    ):
+
+        def strike() -> Mend:
+            failover.fence()
+            return failover.promote
+
+        scene_of(relay, machine.accept).meet(FAILOVER, strike, row)

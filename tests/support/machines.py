@@ -22,7 +22,7 @@ class Machine:
 
     def __init__(self, relay: Relay, folder: Path, port: int, broker_url: str = "", workers: int = 1) -> None:
         self.relay = relay
-        self._environment = relay.environment(DATA_DIR=folder, BROKER_URL=broker_url)
+        self.environment = relay.environment(DATA_DIR=folder, BROKER_URL=broker_url)
         self._port = port
         self._token = relay.token("bushy")
         self._days = iter(DAYS)
@@ -42,10 +42,10 @@ class Machine:
         self._stack.close()
 
     def start_worker(self, number: int = 0) -> Process:
-        return self._stack.enter_context(Process("worker", "--name", f"w{number}", env=self._environment))
+        return self._stack.enter_context(Process("worker", "--name", f"w{number}", env=self.environment))
 
     def start_web(self) -> Process:
-        web = self._stack.enter_context(Process("web", "--port", str(self._port), env=self._environment))
+        web = self._stack.enter_context(Process("web", "--port", str(self._port), env=self.environment))
         web.wait_for("web.ready", 60)
         return web
 
@@ -63,15 +63,21 @@ class Machine:
         :raises AssertionError: when an answer is neither that nor "not now", or when patience runs out"""
         return [self._post(next(self._days), time.monotonic() + patience_s) for _ in range(count)]
 
-    def _post(self, day: str, until: float) -> str:
+    def post_once(self, day: str) -> requests.Response:
+        """One attempt to send results of that day.
+
+        :raises requests.RequestException: there was no answer"""
         lines = [one.model_dump() for one in finishers(20)]
         sheet = {"event": "bushy", "date": day, "finishers": lines, "volunteers": []}
         headers = {"Authorization": f"Bearer {self._token}", "Idempotency-Key": day}
+        url = f"http://{HOST}:{self._port}/api/v1/submissions"
+        return requests.post(url, json=sheet, headers=headers, timeout=20)
+
+    def _post(self, day: str, until: float) -> str:
         said = "nothing"
         while time.monotonic() < until:
             try:
-                url = f"http://{HOST}:{self._port}/api/v1/submissions"
-                answer = requests.post(url, json=sheet, headers=headers, timeout=20)
+                answer = self.post_once(day)
             except requests.RequestException as trouble:
                 said = repr(trouble)
             else:

@@ -148,6 +148,10 @@ class Proxy:
         """The way leads to another host, as an answer of a lying nameserver would have it."""
         self._switch(_Mode(_Kind.ASTRAY, port))
 
+    def move_to(self, port: int) -> None:
+        """The address is another server's from now on; what is connected stays with the one before."""
+        self._target = (self._target[0], port)
+
     def leave_after(self, seconds: float) -> None:
         """Each connection is closed so long after something was answered on it, whatever is under way by then."""
         self._switch(_Mode(_Kind.LEAVE, seconds))

@@ -260,6 +260,49 @@ class PostgreSQL(Server):
     def stop(self) -> None:
         self._end(signal.SIGINT)  # PostgreSQL's "fast": it does not wait for clients to leave
 
+    def be_standby_of(self, primary: "PostgreSQL") -> None:
+        """Before it is started: become a copy of another server that follows it."""
+        shutil.rmtree(self.folder / "data")
+        words: list[str | Path] = [
+            "-h",
+            HOST,
+            "-p",
+            str(primary.port),
+            "-U",
+            "postgres",
+            "-R",
+            "-c",
+            "fast",
+            "-D",
+            self.folder / "data",
+        ]
+        subprocess.run(
+            [self.binaries / "pg_basebackup", *words],
+            check=True,
+            capture_output=True,
+            cwd=self.folder,
+            **self._options(),
+        )
+
+    def promote(self) -> None:
+        """A standby becomes a primary."""
+        with self._admin() as admin:
+            admin.execute("SELECT pg_promote(true)")
+
+    def wal_position(self) -> int:
+        """How far a primary has written, or a standby has caught up."""
+        where = "CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END"
+        with self._admin() as admin:
+            row = admin.execute(f"SELECT ({where} - '0/0'::pg_lsn)::bigint").fetchone()
+        assert row
+        return int(row[0])
+
+    def take_no_writes(self, refuse: bool = True) -> None:
+        """Be read-only for everybody, those included who are connected; or no longer."""
+        with self._admin() as admin:
+            admin.execute(f"ALTER SYSTEM SET default_transaction_read_only = {'on' if refuse else 'off'}")
+            admin.execute("SELECT pg_reload_conf()")
+
     def create_database(self) -> str:
         """Make an empty database; its SQLAlchemy URL."""
         name = f"test_{uuid.uuid4().hex}"

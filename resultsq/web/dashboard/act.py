@@ -205,7 +205,7 @@ def _finish(held: Node, action: str) -> None:
     try:
         actions.run(held.database, held.clock, action)
     except StoreUnavailable as error:
-        log.warning("action.left_unfinished", action=action, error=type(error.__cause__).__name__)
+        log.warning("action.left_unfinished", action=action, cause=error.cause)
     held.bell.ring()
 
 
