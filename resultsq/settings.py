@@ -79,7 +79,11 @@ class Settings(BaseModel):
     secret_key: Hidden = Field(
         SecretStr(""), description="Signs sessions. Empty: made once and kept in the data folder."
     )
-    read_only: bool = Field(False, description="The dashboard shows everything and changes nothing.")
+    read_only: bool = Field(
+        False,
+        description="The dashboard and the operators' API show everything and change nothing. "
+        "Teams go on submitting, and the command line acts.",
+    )
 
     # limits
     max_body_bytes: int = Field(8 * 1024 * 1024, ge=1024, description="Largest request body, all files together.")
@@ -175,6 +179,13 @@ class Settings(BaseModel):
                 continue
             renewed._files = self._files
         return renewed
+
+    @property
+    def alert_roads(self) -> tuple[str, ...]:
+        """The names of the ways by which alerts reach people, as far as they are set up."""
+        mail = self.smtp_url.get_secret_value() and self.alert_mail_to
+        there = {"webhook": self.alert_webhook_url.get_secret_value(), "mail": mail}
+        return tuple(name for name, is_set in there.items() if is_set)
 
 
 class Loaded(BaseModel):

@@ -136,7 +136,9 @@ def create_app(
     def receipts() -> Response:
         rule = credentials()
         try:
-            page = ledger.receipts(rule.node, _moment("since"), _moment("until"), request.args.get("cursor"), _limit())
+            page = ledger.receipts(
+                rule.node, _moment("since"), _moment("until"), request.args.get("cursor"), _limit(), rule.events
+            )
         except InputRefused as refused:
             _refuse(400, str(refused))
         return _json({"receipts": [_receipt(each) for each in page.receipts], "next": page.next_cursor})

@@ -9,7 +9,7 @@ import datetime as dt
 import hashlib
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -229,14 +229,17 @@ class Ledger:
         until: dt.datetime | None = None,
         cursor: str | None = None,
         limit: int = 500,
+        events: Collection[str] | None = None,
     ) -> ReceiptPage:
-        """Receipts of what `node` brought, since <= received_at < until, oldest first.
+        """Receipts of what `node` brought, since <= received_at < until, oldest first; of these `events` where given.
 
         :raises InputRefused: the cursor is not one that this ledger gave."""
         age = sa.tuple_(_sheets.c.received_at, _sheets.c.number)
         query = sa.select(*_RECEIPT, _sheets.c.number).where(_sheets.c.node == node)
         if since is not None:
             query = query.where(_sheets.c.received_at >= since)
+        if events is not None:
+            query = query.where(_sheets.c.event.in_(sorted(events)))
         if until is not None:
             query = query.where(_sheets.c.received_at < until)
         if cursor is not None:

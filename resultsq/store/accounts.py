@@ -13,13 +13,13 @@ from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import ColumnElement, Connection, Row, Select, func, insert, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, insert, or_, select, true, update
 
 from resultsq.domain.errors import InputRefused, NotThere
 from resultsq.domain.role import Role
 from resultsq.domain.words import say, sentence
 from resultsq.store.tables import Account as Stored
-from resultsq.store.tables import AccountEvent, Event, PasswordLink
+from resultsq.store.tables import AccountEvent, EndedSession, Event, PasswordLink
 
 LINK_LIFE = timedelta(hours=24)
 PASSWORD_MIN, PASSWORD_MAX = 8, 200
@@ -119,6 +119,18 @@ def end_sessions(conn: Connection, name: str) -> None:
     :raises NotThere: there is no such account."""
     _demand(conn, name)
     _change_where(conn, name, true())
+
+
+def end_session(conn: Connection, now: datetime, session: str, until: datetime) -> None:
+    """One session has ended before its time: nobody goes on with its cookie. `until`: it would have ended then."""
+    conn.execute(delete(EndedSession).where(EndedSession.until < now))
+    if not has_ended(conn, session):
+        conn.execute(insert(EndedSession), {"hash": _digest(session), "until": until})
+
+
+def has_ended(conn: Connection, session: str) -> bool:
+    """Whether that session was ended."""
+    return conn.execute(select(EndedSession.until).where(EndedSession.hash == _digest(session))).first() is not None
 
 
 def disable(conn: Connection, now: datetime, name: str) -> None:

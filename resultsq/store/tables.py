@@ -384,6 +384,15 @@ class PasswordLink(Base):
     used_at: Mapped[datetime | None]
 
 
+class EndedSession(Base):
+    """A person's session that was ended before its time; only its name's hash is kept, until it would have ended."""
+
+    __tablename__ = "ended_sessions"
+
+    hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    until: Mapped[datetime] = mapped_column(index=True)
+
+
 class ApiToken(Base):
     """A bearer token of an event's team, or of an operator where it has no event; only its hash is kept."""
 

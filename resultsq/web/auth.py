@@ -11,27 +11,31 @@ need none, because nothing that a browser sends by itself lets them in.
 
 import hmac
 import ipaddress
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import Enum
+from hashlib import sha256
 from typing import Any, TypeVar, cast
+from urllib.parse import urlsplit
 
 from flask import Flask, Response, abort, current_app, g, redirect, request, session, url_for
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 from flask_wtf.csrf import CSRFProtect
-from werkzeug.exceptions import BadRequest, TooManyRequests
+from werkzeug.exceptions import BadRequest
 
 from resultsq.app import people
 from resultsq.domain.errors import NotAllowed
 from resultsq.domain.role import Role
 from resultsq.domain.words import say
-from resultsq.store import accounts, tokens
+from resultsq.store import accounts, alerts, tokens
 from resultsq.store.accounts import Account
 from resultsq.store.tokens import Bearer
 from resultsq.web import bounds
 from resultsq.web.cache import ShortMemory
 from resultsq.web.errors import ApiProblem
-from resultsq.web.limits import Tries, network
+from resultsq.web.login_limits import LoginLimits, known_device, remember_device
 from resultsq.web.node import node
 
 TOKEN_CACHE_S = 3.0
@@ -41,6 +45,12 @@ LOGIN_VIEW = "form.login"
 """The endpoint of the login page."""
 
 V = TypeVar("V", bound=Callable[..., Any])
+
+_BEGAN = "began"
+"""In the session: when somebody logged in, in seconds since 1970."""
+
+_ID = "id"
+"""In the session: its own name, by which the server knows that it was ended."""
 
 _ATTRIBUTE = "resultsq_rule"
 _csrf = CSRFProtect()
@@ -98,8 +108,7 @@ class _Doors:
     """What the process remembers of callers."""
 
     bearers: ShortMemory[str, Bearer | None]
-    by_name: Tries
-    by_address: Tries
+    log_ins: LoginLimits
 
 
 def install(app: Flask) -> None:
@@ -107,8 +116,7 @@ def install(app: Flask) -> None:
     clock = app.extensions["resultsq"].clock
     app.extensions["resultsq.doors"] = _Doors(
         bearers=ShortMemory(clock, TOKEN_CACHE_S),
-        by_name=Tries(clock, most=10, within_s=300),
-        by_address=Tries(clock, most=100, within_s=300),
+        log_ins=LoginLimits(clock, _tell_of_guesses),
     )
     manager = LoginManager()
     manager.init_app(app, add_context_processor=False)  # a page that tells of a store that is gone must not ask it
@@ -163,20 +171,34 @@ def me() -> Account:
 def log_in(name: str, password: str) -> Account | None:
     """Log in with a password; None where name and password do not fit.
 
-    :raises TooManyRequests: too many tries of this name from this address, or of this address."""
-    doors = _doors()
-    caller = network(request.remote_addr)
-    by_name = f"{caller} {name.strip()}"
-    wait_s = doors.by_address.take(caller) or doors.by_name.take(by_name)
-    if wait_s > 0:
-        raise TooManyRequests(say("Too many tries. Wait a few minutes and try again."), retry_after=int(wait_s) + 1)
+    :raises TooManyRequests: too many tries were refused, of this name or from this address."""
+    app, name = current_app, name.strip()
+    attempt = _doors().log_ins.begin(name, request.remote_addr, known_device(app, name))
     with node().database.read() as conn:
-        found = accounts.verify(conn, name.strip(), password)
+        found = accounts.verify(conn, name, password)
     if found is None:
         return None
-    doors.by_name.forget(by_name)
+    attempt.was_right()
     start_session(found)
+    remember_device(app, name)
     return found
+
+
+def _tell_of_guesses(name: str) -> None:
+    """An alert, once a day for each account that there is."""
+    held = node()
+    now = held.clock.now()
+    with held.database.read() as conn:
+        if not accounts.known_names(conn, [name]):
+            return
+    about = sha256(f"{now.date()} {name}".encode()).hexdigest()[:40]
+    text = say(
+        "Many addresses try passwords for the account {name}. New devices cannot log in with it for a while; known "
+        "ones can. A password that is used nowhere else is safe.",
+        name=name,
+    )
+    roads = held.settings.alert_roads
+    held.database.write(lambda conn: alerts.tell_once(conn, now, "log-in refused often", about, text, roads))
 
 
 def start_session(who: Account) -> None:
@@ -184,10 +206,16 @@ def start_session(who: Account) -> None:
     session.clear()
     login_user(_User(who))
     session.permanent = True
+    session[_BEGAN] = _seconds()
+    session[_ID] = secrets.token_hex(16)
 
 
 def log_out() -> None:
-    """End this browser's session."""
+    """End this browser's session, for a copy of its cookie as well."""
+    held, ended = node(), session.get(_ID, "")
+    now, until = held.clock.now(), datetime.fromtimestamp(_ends_s(), UTC)
+    if ended:
+        held.database.write(lambda conn: accounts.end_session(conn, now, ended, until))
     logout_user()
     session.clear()
 
@@ -229,7 +257,7 @@ def _enforce() -> Response | None:
             _need(g.bearer.role, declared)
             bounds.begin_check(f"token {g.bearer.id}")
         case Who.MACHINE:
-            if not _is_this_machine():
+            if not is_this_machine():
                 _need(_bearer().role, declared)
     return None
 
@@ -274,20 +302,41 @@ def _look_up(token: str) -> Bearer | None:
 
 
 def _load_user(user_id: str) -> _User | None:
+    # the cookie is written anew, with a new date, whenever a page changes something in the session
+    if _seconds() >= _ends_s():
+        return None
     number, _, salt = user_id.partition(":")
     with node().database.read() as conn:
         found = accounts.load(conn, int(number)) if number.isdecimal() else None
+        if found is not None and accounts.has_ended(conn, session.get(_ID, "")):
+            return None
     return _User(found) if found is not None and hmac.compare_digest(found.salt, salt) else None
 
 
-def _is_this_machine() -> bool:
+def _seconds() -> int:
+    return int(node().clock.now().timestamp())
+
+
+def _ends_s() -> float:
+    """When this session ends. One of an older version, which does not say when it began, begins now."""
+    began: int = session.setdefault(_BEGAN, _seconds())
+    return began + current_app.permanent_session_lifetime.total_seconds()
+
+
+def is_this_machine() -> bool:
+    """Whether this request comes from a program on this machine, and straight."""
     # a request that a proxy on this machine passed on comes from somewhere else
     if "X-Forwarded-For" in request.headers or "Forwarded" in request.headers:
         return False
+    # a page from elsewhere, whose name was made to point here, comes with that name
+    return _is_loopback(request.remote_addr or "") and _is_loopback(urlsplit(f"//{request.host}").hostname or "")
+
+
+def _is_loopback(host: str) -> bool:
     try:
-        return ipaddress.ip_address(request.remote_addr or "").is_loopback
+        return ipaddress.ip_address(host).is_loopback
     except ValueError:
-        return False
+        return host == "localhost"
 
 
 def _doors() -> _Doors:

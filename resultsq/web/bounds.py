@@ -22,6 +22,9 @@ from resultsq.web.limits import AtOnce
 MOST_CHECKS = 2
 """Requests with files of one account or token that are worked on at once in a process."""
 
+MOST_NUMBER = 2**31 - 1
+"""The largest number of a row that an address or a form may name."""
+
 JSON = "application/json"
 
 V = TypeVar("V", bound=Callable[..., Any])
@@ -90,6 +93,16 @@ def most_bytes(app: Flask, method: str, path: str) -> int:
 def has_few_values(body: bytes) -> bool:
     """Whether a JSON body may be parsed."""
     return body.count(b",") + body.count(b"[") + body.count(b"{") <= MOST_VALUES
+
+
+def row_number(text: str) -> int:
+    """A row's number in a query, for `args.get(…, type=row_number)`.
+
+    :raises ValueError: it is none, or larger than any."""
+    number = int(text)
+    if not 0 <= number <= MOST_NUMBER:
+        raise ValueError("no row has that number")
+    return number
 
 
 def begin_check(who: str) -> None:

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, request
 from pydantic import BaseModel, ValidationError
 
 from resultsq.domain import incident
-from resultsq.domain.errors import InputRefused, NotThere
+from resultsq.domain.errors import InputRefused, NotAllowed, NotThere
 from resultsq.domain.filter import Filter
 from resultsq.domain.role import Role
 from resultsq.domain.words import say
@@ -50,6 +50,8 @@ def act() -> Response:
     """Retry, hold, release, withdraw or undo, on a selection or on exactly a filter."""
     held, who, now = node(), _name(bearer()), node().clock.now()
     asked = _body(shapes.ActionAsked)
+    if not asked.dry_run:
+        _demand_writable()
     if asked.release_at is not None and asked.release_at <= now:
         raise InputRefused(say("The time of release is over already. Nothing was changed."))
     if asked.action is not None:
@@ -80,6 +82,7 @@ def look(action: UUID) -> Response:
 @rule.bearer(Role.OPERATOR)
 def cancel(action: UUID) -> Response:
     """Leave the rest of an action as it is."""
+    _demand_writable()
     held, who = node(), _name(bearer())
     now = held.clock.now()
     held.database.write(lambda conn: actions.cancel(conn, now, str(action), who))
@@ -100,6 +103,7 @@ def holds() -> Response:
 @rule.bearer(Role.OPERATOR)
 def hold() -> Response:
     """Hold an event, or everything that goes to the master. Held means kept."""
+    _demand_writable()
     held, who = node(), _name(bearer())
     asked, now = _body(shapes.HoldAsked), held.clock.now()
     if asked.release_at is not None and asked.release_at <= now:
@@ -123,10 +127,9 @@ def hold() -> Response:
 @rule.bearer(Role.OPERATOR)
 def release(hold: int) -> Response:
     """End a hold; what it held goes in its turn."""
+    _demand_writable()
     held, who = node(), _name(bearer())
     now = held.clock.now()
-    if hold >= 2**31:
-        raise NotThere(say("There is no such hold in force."))
     action = held.database.write(lambda conn: actions.release_hold(conn, now, who, hold))
     if action is not None:
         actions.run(held.database, held.clock, action, DONE_AT_ONCE_S)
@@ -147,8 +150,6 @@ def all_outages() -> Response:
 @rule.bearer(Role.VIEWER)
 def outage(outage: int) -> Response:
     """The report of an outage: its figures, and the post that they make."""
-    if outage >= 2**63:
-        raise NotThere(say("There is no outage with that number."))
     with node().database.read() as conn:
         found = outages.report(conn, outage)
     values = {name: getattr(found, name, None) for name in shapes.IncidentTold.model_fields}
@@ -184,6 +185,11 @@ def _listed(who: Bearer) -> tuple[Filter, Order, int, str | None]:
     if after is not None and _KEY.fullmatch(after) is None:
         raise InputRefused(say("`after` is the `next` of the page before, as it was given."))
     return filter_, Order.parse(args.get("sort", "")), int(size), after
+
+
+def _demand_writable() -> None:
+    if node().settings.read_only:
+        raise NotAllowed(say("This node shows everything and changes nothing here (setting read_only)."))
 
 
 def _body(shape: type[M]) -> M:

@@ -6,6 +6,7 @@ import os
 import re
 import secrets
 import tempfile
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 from typing import IO, Any
@@ -18,6 +19,7 @@ from flask_bootstrap import Bootstrap5
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import IntegerConverter, Map
 
 from resultsq import logs
 from resultsq.clock import Clock
@@ -28,6 +30,7 @@ from resultsq.settings import Settings
 from resultsq.store.session import Database
 from resultsq.wakeup import Bell
 from resultsq.web import api, auth, bounds, control, dashboard, errors, form, openapi, ops
+from resultsq.web.bounds import MOST_NUMBER
 from resultsq.web.node import Node, node, put
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
@@ -74,9 +77,14 @@ class _Request(Request):
         parser.silent = False
         return parser
 
+    def _get_file_stream(self, *about: Any, **more: Any) -> IO[bytes]:
+        return self._opened.enter_context(super()._get_file_stream(*about, **more))
+
     def _load_form_data(self) -> None:
         try:
-            super()._load_form_data()
+            with ExitStack() as self._opened:  # the files of an upload that is refused half-way are closed at once
+                super()._load_form_data()
+                self._opened.pop_all()
         except ValueError:
             raise BadRequest(say("This upload is broken or was cut off. Nothing was stored; send it again.")) from None
 
@@ -86,6 +94,13 @@ class _Sessions(SecureCookieSessionInterface):
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         return None if request.path.startswith("/api/") else super().open_session(app, request)
+
+
+class _Number(IntegerConverter):
+    """A row's number in an address: no database has more bits."""
+
+    def __init__(self, of: Map, *about: Any, **more: Any) -> None:
+        super().__init__(of, *about, **{"max": MOST_NUMBER, **more})
 
 
 class _App(Flask):
@@ -102,7 +117,9 @@ def create_app(settings: Settings, database: Database, *, clock: Clock, bell: Be
     app.config.update(
         SECRET_KEY=settings.secret_key.get_secret_value() or kept_secret(settings.data_dir),
         MAX_CONTENT_LENGTH=settings.max_body_bytes,
-        SESSION_COOKIE_NAME="resultsq",
+        # with that prefix a browser takes it over TLS only, from this very host and for all of it
+        SESSION_COOKIE_NAME="__Host-resultsq" if settings.secure_cookies else "resultsq",
+        WTF_CSRF_SSL_STRICT=False,  # or a page with a secret in its address could not hide it from the Referer
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.secure_cookies,
@@ -114,6 +131,7 @@ def create_app(settings: Settings, database: Database, *, clock: Clock, bell: Be
         BABEL_DEFAULT_TIMEZONE=settings.time_zone,
         SEND_FILE_MAX_AGE_DEFAULT=3600,
     )
+    app.url_map.converters["int"] = _Number
     app.url_map.merge_slashes = False  # or a doubled slash would be answered with an HTML redirect
     app.json.sort_keys = False  # type: ignore[attr-defined]  # of Flask's own provider
     put(app, Node(settings, database, clock, bell))
@@ -184,7 +202,7 @@ def _finish(response: Response) -> Response:
     headers["X-Request-ID"] = g.request_id
     headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
     headers["X-Content-Type-Options"] = "nosniff"
-    headers["Referrer-Policy"] = "same-origin"
+    headers["Referrer-Policy"] = "no-referrer" if "secret" in (request.view_args or ()) else "same-origin"
     headers["X-Frame-Options"] = "DENY"
     if "Cache-Control" not in headers:
         # what one person sees stays off the disk of a laptop that the next one borrows; figures that a page asks

@@ -36,6 +36,12 @@ class Tries:
             times.append(now)
             return 0.0
 
+    def take_back(self, key: str) -> None:
+        """The last try of this key does not count after all."""
+        with self._lock:
+            if times := self._seen.get(key):
+                times.pop()
+
     def forget(self, key: str) -> None:
         """It was who it said it was: the tries before do not count any more."""
         with self._lock:

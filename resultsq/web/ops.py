@@ -1,8 +1,9 @@
 """For the machines that watch this one: alive, ready, what is wrong, and figures for Prometheus."""
 
 from collections.abc import Iterator
+from typing import cast
 
-from flask import Blueprint, Response, json, request
+from flask import Blueprint, Response, current_app, json, request
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from resultsq import disk
@@ -11,7 +12,8 @@ from resultsq.domain.role import Role
 from resultsq.settings import Settings
 from resultsq.store import alerts, migrate, queries
 from resultsq.web import figures, shapes
-from resultsq.web.auth import rule
+from resultsq.web.auth import is_this_machine, rule
+from resultsq.web.cache import ShortMemory
 from resultsq.web.errors import ApiProblem
 from resultsq.web.node import Node, node
 
@@ -29,7 +31,7 @@ def alive() -> Response:
 @rule.public
 def ready() -> Response:
     """Whether results would be accepted now. The master and the broker have no say in that."""
-    checks = dict(_checks(node()))
+    checks = _ready().get("", lambda: dict(_checks(node()))) if not is_this_machine() else dict(_checks(node()))
     fit = all(verdict == "ok" for verdict in checks.values())
     return _json(200 if fit else 503, {"status": "ready" if fit else "not ready", "checks": checks})
 
@@ -51,6 +53,12 @@ def standing_alerts() -> Response:
         found = [one for one in alerts.standing(conn) if one.ended_at is None]
     told = shapes.Alerts.model_validate({"alerts": found})
     return Response(told.model_dump_json(), 503 if found and fail == "1" else 200, mimetype="application/json")
+
+
+def _ready() -> ShortMemory[str, dict[str, str]]:
+    """What strangers are told: the check writes, and is made for them once a second at most."""
+    memory = ShortMemory[str, dict[str, str]](node().clock, life_s=1)
+    return cast(ShortMemory[str, dict[str, str]], current_app.extensions.setdefault("resultsq.ready", memory))
 
 
 def _checks(held: Node) -> Iterator[tuple[str, str]]:

@@ -196,7 +196,7 @@ def as_csv(lines: Iterator[Sequence[object]], name: str) -> Response:
 
     def text() -> Iterator[str]:
         buffer = io.StringIO()
-        writer = csv.writer(buffer)
+        writer = csv.writer(buffer, quoting=csv.QUOTE_ALL)  # or a spreadsheet that parts at semicolons finds formulas
         for line in lines:
             writer.writerow([harmless(cell) for cell in line])
             if buffer.tell() > 64_000:

@@ -11,6 +11,7 @@ from resultsq.store import board, dossier
 from resultsq.store.board import ErrorGroup
 from resultsq.store.dossier import AuditView
 from resultsq.web.auth import rule
+from resultsq.web.bounds import row_number
 from resultsq.web.dashboard.browse import as_csv
 from resultsq.web.dashboard.frame import blueprint, page, shared
 from resultsq.web.node import node
@@ -38,7 +39,7 @@ def audit() -> str:
     """Who did what, when, on what, how many, why."""
     who, action = request.args.get("who", "").strip(), request.args.get("action", "").strip()
     with node().database.read() as conn:
-        found = dossier.audit(conn, AT_ONCE + 1, request.args.get("before", type=int), who, action)
+        found = dossier.audit(conn, AT_ONCE + 1, request.args.get("before", type=row_number), who, action)
     more = None
     if len(found) > AT_ONCE:
         more = url_for("dashboard.audit", who=who or None, action=action or None, before=found[AT_ONCE - 1].id)

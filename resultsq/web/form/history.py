@@ -95,7 +95,7 @@ def table_of(submission: str, what: str) -> Answer:
         raise NotThere(_("The rows of this version are kept here no more; the master has them."))
     sheet = parse(body)
     text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\r\n")
+    rows = csv.writer(text, lineterminator="\r\n", quoting=csv.QUOTE_ALL)
     if what == "results":
         rows.writerow(("position", "time", "athlete"))
         rows.writerows((row.position, row.time or "", harmless(row.athlete or "")) for row in sheet.finishers)

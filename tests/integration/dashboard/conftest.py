@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -63,6 +63,10 @@ class Person:
 
     def __init__(self, client: FlaskClient) -> None:
         self.client = client
+
+    def stays_logged_in(self) -> None:
+        """For a test that lets months pass: sessions do not end meanwhile."""
+        self.client.application.config["PERMANENT_SESSION_LIFETIME"] = timedelta(days=1000)
 
     def get(self, path: str, **headers: str) -> TestResponse:
         return self.client.get(path, headers=headers)

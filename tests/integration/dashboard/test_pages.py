@@ -156,6 +156,7 @@ def test_what_makes_no_sense_is_said_when_an_address_is_mistyped(viewer: Person)
 
 
 def test_times_are_the_nodes_own_with_utc_behind_them_when_it_is_summer(sqlite_node: Node, viewer: Person) -> None:
+    viewer.stays_logged_in()
     sqlite_node.now = sqlite_node.now.replace(month=7) + timedelta(days=365)
     sqlite_node.accept()
     page = viewer.page("/admin/submissions")
@@ -183,6 +184,7 @@ def test_an_account_is_managed_when_an_admin_does_it(sqlite_node: Node, log_in: 
 
 
 def test_the_report_writes_itself_when_an_outage_is_over(sqlite_node: Node, viewer: Person) -> None:
+    viewer.stays_logged_in()
     node = sqlite_node
     node.probe(Cause.TIMEOUT)
     node.accept_many(3)
@@ -204,6 +206,7 @@ def test_the_report_writes_itself_when_an_outage_is_over(sqlite_node: Node, view
 def test_a_months_delays_are_those_of_all_its_days_when_old_days_are_counted_once(
     sqlite_node: Node, viewer: Person
 ) -> None:
+    viewer.stays_logged_in()
     node = sqlite_node
 
     def published(days: int, count: int) -> None:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from resultsq.store import accounts
+from resultsq.store import accounts, alerts
 from tests.integration.form.conftest import FILES, PASSWORD, Browser, Site
 
 
@@ -55,6 +55,53 @@ def test_a_session_survives_a_working_day_and_ends_when_logged_out(site: Site, t
     assert team.get("/submit/bushy").status_code == 303
 
 
+def test_a_copied_cookie_is_of_no_use_when_its_session_was_ended(site: Site, team: Browser) -> None:
+    cookie = team.client.get_cookie("resultsq")
+    other = site.browser("bushy")
+    team.post("/logout", {}, "/submit/bushy")
+    thief = site.browser()
+    assert cookie is not None
+    thief.client.set_cookie("resultsq", cookie.value)
+    assert thief.get("/submit/bushy").location.startswith("/login")
+    assert other.get("/submit/bushy").status_code == 200, "the account's other devices go on"
+
+
+def test_a_session_ends_18_hours_after_its_log_in_whatever_was_done_since(site: Site, team: Browser) -> None:
+    for _ in range(17):
+        site.clock.advance(3600)
+        assert team.drop([("table.csv", b"time\n18:00\n")]).status_code == 303
+    assert "Set-Cookie" in team.drop([]).headers, "what is told on the next page writes the cookie anew"
+    site.clock.advance(3601)
+    assert team.get("/submit/bushy").location.startswith("/login")
+
+
+def _try(browser: Browser, address: str, name: str = "bushy", password: str = "guess") -> int:
+    hidden = browser.hidden("/login", "/login")
+    asked = {**hidden, "name": name, "password": password}
+    return browser.client.post("/login", data=asked, environ_overrides={"REMOTE_ADDR": address}).status_code
+
+
+def test_everybody_behind_one_address_logs_in_when_no_password_is_wrong(site: Site) -> None:
+    assert {_try(site.browser(), "192.0.2.1", password=PASSWORD) for _ in range(130)} == {303}
+
+
+def test_a_device_that_was_here_before_logs_in_when_strangers_guess_at_its_name(site: Site, team: Browser) -> None:
+    team.post("/logout", {}, "/submit/bushy")
+    stranger = site.browser()
+    statuses = [_try(stranger, f"198.51.100.{n // 5}") for n in range(60)]
+    assert statuses == [422] * 50 + [429] * 10, "one name has a limit over all addresses"
+    assert _try(site.browser(), "203.0.113.9", password=PASSWORD) == 429
+    assert _try(team, "203.0.113.9", password=PASSWORD) == 303
+    with site.database.read() as conn:
+        [alert] = alerts.standing(conn)
+    assert (alert.rule, "bushy" in alert.text) == ("log-in refused often", True)
+
+
+def test_a_known_device_has_a_limit_of_its_own(site: Site, team: Browser) -> None:
+    team.post("/logout", {}, "/submit/bushy")
+    assert [_try(team, "192.0.2.1") for _ in range(11)] == [422] * 10 + [429]
+
+
 def test_a_one_time_link_sets_a_password_once_and_ends_other_sessions(site: Site, team: Browser) -> None:
     secret = site.database.write(lambda conn: accounts.make_password_link(conn, site.clock.now(), "bushy"))
     phone = site.browser()
@@ -78,7 +125,8 @@ def test_a_one_time_link_stays_off_disks_and_other_hosts_and_spends_no_hash_on_a
     secret = site.database.write(lambda conn: accounts.make_password_link(conn, site.clock.now(), "bushy"))
     page = site.browser().get(f"/password/{secret}")
     assert page.headers["Cache-Control"] == "no-store"
-    assert page.headers["Referrer-Policy"] == "same-origin"
+    assert page.headers["Referrer-Policy"] == "no-referrer"
+    assert site.browser().get("/login").headers["Referrer-Policy"] == "same-origin"
     monkeypatch.delattr(accounts, "hash_password")
     guess = site.browser()
     token = guess.hidden("/login", "/login")

@@ -186,7 +186,9 @@ def test_the_teams_table_carries_the_ids_and_a_role_is_no_formula(team: Browser)
     team.post(f"{PAGE}/volunteers", {"athlete": "A7", "role": '=HYPERLINK("http://evil")'}, PAGE)
     path = f"/submissions/{team.send().location.rpartition('/')[2]}"
     table = team.get(f"{path}/results.csv")
-    assert table.text == "position,time,athlete\r\n1,00:17:31,A1234567\r\n2,00:18:02,\r\n3,00:19:40,A7654321\r\n"
+    assert table.text == (
+        '"position","time","athlete"\r\n"1","00:17:31","A1234567"\r\n"2","00:18:02",""\r\n"3","00:19:40","A7654321"\r\n'
+    )
     assert table.headers["Content-Disposition"] == "attachment; filename=bushy-2013-12-07-v1-results.csv"
     assert table.headers["Cache-Control"] == "no-store"
     assert '"\'=HYPERLINK(""http://evil"")"' in team.get(f"{path}/volunteers.csv").text

@@ -350,8 +350,9 @@ def test_a_letter_that_was_typed_for_a_nought_is_mended_by_one_tap(team: Browser
     assert "nothing is wrong" in mended
 
 
-def test_last_saturday_is_one_tap_away_when_no_day_is_chosen(site: Site, team: Browser) -> None:
+def test_last_saturday_is_one_tap_away_when_no_day_is_chosen(site: Site) -> None:
     site.clock.advance(3 * 86_400)
+    team = site.browser("bushy")
     page = team.get(PAGE).text
     assert "It was last Saturday, 7 December 2013" in page
     token = team.hidden(PAGE, f"{PAGE}/date")

@@ -333,3 +333,13 @@ def test_receipts_are_cut_when_a_time_is_given(ledger: Ledger) -> None:
 def test_a_cursor_is_refused_when_it_was_made_up(ledger: Ledger, cursor: str) -> None:
     with pytest.raises(InputRefused):
         ledger.receipts("relay", cursor=cursor)
+
+
+def test_receipts_are_those_of_a_tokens_events_when_it_covers_only_some(ledger: Ledger) -> None:
+    ids = {event: str(uuid.uuid4()) for event in ("bushy", "fulham", "richmond")}
+    for event, submission in ids.items():
+        publish(ledger, submission, event=event)
+    page = ledger.receipts("relay", limit=1, events={"bushy", "richmond"})
+    rest = ledger.receipts("relay", cursor=page.next_cursor, events={"bushy", "richmond"})
+    assert [one.submission for one in (*page.receipts, *rest.receipts)] == [ids["bushy"], ids["richmond"]]
+    assert ledger.receipts("relay", events=()).receipts == ()

@@ -5,6 +5,7 @@ import re
 import stat
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -261,3 +262,62 @@ def test_the_node_says_so_when_the_key_cannot_be_kept(site: Site, tmp_path: Path
     settings = site.settings.model_copy(update={"data_dir": tmp_path / "file"})
     with pytest.raises(SettingsError, match="cannot be kept"):
         factory.create_app(settings, site.database, clock=ManualClock(NOW), bell=Bell(""))
+
+
+NUMBERS = [2**31, 2**63, 2**64, 10**400]
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_no_number_in_an_address_is_more_than_an_address_that_is_not_there(site: Site, number: int) -> None:
+    paths = [("GET", f"/api/v1/outages/{number}"), ("DELETE", f"/api/v1/holds/{number}")]
+    for method, path in paths:
+        answer = site.open(method, path, headers={"Authorization": f"Bearer {site.tokens['operator']}"})
+        assert answer.status == 404, path
+
+
+def test_the_api_changes_nothing_for_operators_when_the_node_is_read_only(make_site: Callable[..., Site]) -> None:
+    site = make_site(read_only=True)
+    calls = [
+        ("POST", "/actions", {"verb": "hold", "filter": {}, "reason": "x"}),
+        ("POST", "/holds", {"reason": "x"}),
+        ("DELETE", "/holds/1", None),
+        ("DELETE", "/actions/00000000-0000-4000-8000-000000000001", None),
+    ]
+    for method, path, body in calls:
+        answer = site.call(method, path, "operator", json=body)
+        assert (answer.status, "read_only" in answer.text) == (403, True), path
+    counted = site.call("POST", "/actions", "operator", json={"verb": "retry", "filter": {}, "dry_run": True})
+    assert counted.status == 200
+
+
+def test_figures_are_not_shown_to_a_page_whose_name_was_made_to_point_here(site: Site) -> None:
+    for path in ("/metrics", "/alerts"):
+        assert site.open("GET", path, headers={"Host": "127.0.0.1:8080"}).status == 200
+        assert site.open("GET", path, headers={"Host": "[::1]:8080"}).status == 200
+        assert site.open("GET", path, headers={"Host": "evil.example:8080"}).status == 401
+
+
+def test_the_cookie_is_bound_to_the_host_when_it_is_secure(make_site: Callable[..., Site]) -> None:
+    answer = make_site(secure_cookies=True).open("GET", "/login", base_url="https://localhost")
+    cookie = answer.headers["Set-Cookie"]
+    assert cookie.startswith("__Host-resultsq=")
+    assert {"Secure", "Path=/"} <= set(cookie.split("; "))
+    assert "Domain" not in cookie
+
+
+def test_a_stranger_has_the_store_written_to_once_a_second_at_most(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = 0
+    write = site.database.write
+
+    def counting(*work: Any) -> Any:
+        nonlocal written
+        written += 1
+        return write(*work)
+
+    monkeypatch.setattr(site.database, "write", counting)
+    for _ in range(20):
+        assert site.open("GET", "/readyz", environ_overrides={"REMOTE_ADDR": "192.0.2.7"}).status == 200
+    assert written == 1
+    site.clock.advance(1)
+    site.open("GET", "/readyz", environ_overrides={"REMOTE_ADDR": "192.0.2.7"})
+    assert written == 2
