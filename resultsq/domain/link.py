@@ -94,5 +94,5 @@ def opening(ceiling: int) -> Window:
     return Window(size=min(OPENING, ceiling))
 
 
-TROUBLE = frozenset({Cause.BUSY, Cause.MASTER_DOWN, Cause.TIMEOUT, Cause.SILENT, Cause.DATABASE})
+TROUBLE = frozenset({Cause.BUSY, Cause.MASTER_DOWN, Cause.TIMEOUT, Cause.NO_ANSWER, Cause.SILENT, Cause.DATABASE})
 """The causes that halve the window."""

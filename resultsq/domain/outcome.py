@@ -47,7 +47,8 @@ class Cause(StrEnum):
     UNREACHABLE = "unreachable"  # no route to the host or network
     REFUSED = "refused"  # the host is there, nothing listens
     RESET = "reset"  # the connection was cut
-    TIMEOUT = "timeout"  # no connection, or no whole answer, in time
+    TIMEOUT = "timeout"  # no connection in time (straight into a database: or no answer)
+    NO_ANSWER = "no-answer"  # the connection was made, and no whole answer came in time
     SILENT = "silent"  # nothing came for two seconds while a newer connection worked
     TLS = "tls"  # the certificate or the handshake is not the master's
     NOT_OUR_MASTER = "not-our-master"  # something answered that is not the master: a captive portal, a proxy
@@ -65,6 +66,7 @@ LINK_CAUSES = frozenset(
         Cause.REFUSED,
         Cause.RESET,
         Cause.TIMEOUT,
+        Cause.NO_ANSWER,
         Cause.SILENT,
         Cause.TLS,
         Cause.NOT_OUR_MASTER,

@@ -125,12 +125,12 @@ def test_a_call_ends_in_time_when_the_answer_has_no_end(fault: str, opened: Open
         sent = together.submit(timed, lambda: master.send(parcel(), patience_s=60))
         asked = together.submit(timed, lambda: master.receipt("x"))
         probe = master.probe()
-        assert probe.cause is Cause.TIMEOUT
+        assert probe.cause is Cause.NO_ANSWER
         assert probe.duration_s < QUICK.probe_s + LATE_S
         for call, limit_s in ((sent, QUICK.send_s), (asked, QUICK.receipt_s)):
             outcome, took_s = call.result()
             assert isinstance(outcome, Deferred)
-            assert (outcome.cause, outcome.in_doubt) == (Cause.TIMEOUT, True)
+            assert (outcome.cause, outcome.in_doubt) == (Cause.NO_ANSWER, True)
             assert took_s < limit_s + LATE_S
 
 
@@ -140,7 +140,7 @@ def test_a_call_ends_in_time_when_the_far_side_never_reads_a_large_sheet(opened:
     with far_side(deaf, receive_buffer=4096) as port:
         outcome, took_s = timed(lambda: opened(port, limits=limits).send(large, patience_s=60))
     assert isinstance(outcome, Deferred)
-    assert (outcome.cause, outcome.in_doubt) == (Cause.TIMEOUT, True)
+    assert (outcome.cause, outcome.in_doubt) == (Cause.NO_ANSWER, True)
     assert took_s < limits.send_s + LATE_S
 
 
@@ -449,7 +449,7 @@ def test_listeners_are_told_again_when_one_of_them_raised(opened: Opened) -> Non
         for _ in range(2):
             outcome, took_s = timed(lambda: master.send(parcel(), patience_s=0.2))
             assert isinstance(outcome, Deferred)
-            assert outcome.cause is Cause.TIMEOUT
+            assert outcome.cause is Cause.NO_ANSWER
             assert took_s < QUICK.send_s + LATE_S
     assert len(told) == 2
 
@@ -518,8 +518,8 @@ def _ends_a_handshake(connection: socket.socket) -> None:
     ("talk", "cause"),
     [
         (_portal_without_tls, Cause.TLS),
-        (silent, Cause.TIMEOUT),
-        (_drips_a_handshake, Cause.TIMEOUT),
+        (silent, Cause.NO_ANSWER),
+        (_drips_a_handshake, Cause.NO_ANSWER),
         (_ends_a_handshake, Cause.RESET),
         (reset, Cause.RESET),
     ],
@@ -546,5 +546,5 @@ def test_a_call_over_tls_ends_in_time_when_the_answer_has_no_end(
         master = opened(port, scheme="https", ca_file=str(certificates / "authority.pem"))
         outcome, took_s = timed(lambda: master.send(parcel(), patience_s=60))
     assert isinstance(outcome, Deferred)
-    assert (outcome.cause, outcome.in_doubt) == (Cause.TIMEOUT, True)
+    assert (outcome.cause, outcome.in_doubt) == (Cause.NO_ANSWER, True)
     assert took_s < QUICK.send_s + LATE_S

@@ -43,6 +43,7 @@ _SENTENCES = {
     Cause.REFUSED: "Nothing listens at the master's address.",
     Cause.RESET: "The connection to the master was cut.",
     Cause.TIMEOUT: "The master did not answer in time.",
+    Cause.NO_ANSWER: "The connection to the master was made, but no answer came in time.",
     Cause.TLS: "The certificate or the handshake is not the master's.",
     Cause.NOT_OUR_MASTER: "What answered does not speak like the master: a captive portal or a proxy.",
 }
@@ -309,8 +310,10 @@ def _cause(error: BaseException, sent: bool) -> Cause | None:
             return Cause.RESET if sent else Cause.TLS
         case socket.gaierror():
             return Cause.DNS
+        case TimeoutError() if error.errno == errno.ETIMEDOUT and not sent:
+            return Cause.TIMEOUT  # the kernel's own, while it connects
         case TimeoutError() | urllib3.exceptions.TimeoutError():
-            return Cause.TIMEOUT
+            return Cause.NO_ANSWER
         case ConnectionRefusedError():
             return Cause.REFUSED
         case ConnectionError():

@@ -61,7 +61,7 @@ class Resolver:
             while not pending.done.wait(min(_SLICE_S, call.left())):
                 pass
         except Failed as failed:
-            if failed.cause is Cause.TIMEOUT:
+            if failed.cause in (Cause.TIMEOUT, Cause.NO_ANSWER):
                 raise Failed(Cause.DNS, "The nameserver did not answer in time.") from None
             raise
         if pending.error is not None:

@@ -110,7 +110,9 @@ class Call:
     def ending(self, cause: Cause) -> Failed:
         if cause is Cause.SILENT:
             return Failed(cause, "Nothing moved on this connection while a newer one worked. It is tried again.")
-        return Failed(cause, f"There was no whole answer within {self._limit_s:.0f} s.")
+        if cause is Cause.TIMEOUT and self._wire is None:
+            return Failed(cause, f"No connection was made within {self._limit_s:.0f} s.")
+        return Failed(Cause.NO_ANSWER, f"There was no whole answer within {self._limit_s:.0f} s.")
 
     @property
     def over(self) -> Cause | None:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from resultsq.domain.link import LinkState
+from resultsq.domain.outcome import Cause
 from resultsq.domain.why import cause_text
 from resultsq.domain.words import sentence
 from resultsq.store.board import Pulse
@@ -82,7 +83,15 @@ def _down(pulse: Pulse, state: LinkState, since: datetime, cause: str | None) ->
             "The link works, but the master answers that it cannot. Nothing to do here: it goes on by itself."
         )
         return Headline(Tone.WAITS, sentence("The master is down"), text, since, values, probing=True)
-    text = sentence("The master cannot be reached: {cause}. Results are accepted and kept, and go by themselves.")
+    if cause == Cause.NO_ANSWER:
+        text = sentence(
+            "The connection to the master opens, but nothing answers. "
+            "Results are accepted, and published automatically when it answers."
+        )
+        return Headline(Tone.WAITS, sentence("The master does not answer"), text, since, values, probing=True)
+    text = sentence(
+        "The master cannot be reached: {cause}. Results are accepted, and published automatically when it can."
+    )
     return Headline(Tone.WAITS, sentence("The link is down"), text, since, values, probing=True)
 
 

@@ -107,7 +107,7 @@ def test_the_banner_says_what_is_the_matter_when_an_outage_begins_and_ends(sqlit
     node.pass_time(4)
     page = viewer.page("/admin")
     assert "The link is down" in page
-    assert "no answer came in time" in page
+    assert "no connection was made in time" in page
     assert "Next probe" in page
     node.probe(Cause.NOT_OUR_MASTER)
     node.pass_time(2)
@@ -196,7 +196,7 @@ def test_the_report_writes_itself_when_an_outage_is_over(sqlite_node: Node, view
     (number,) = re.findall(r"/admin/outages/(\d+)", viewer.page("/admin"))
     page = viewer.page(f"/admin/outages/{number}")
     assert "3 submissions" in page
-    assert "<dd>no answer came in time</dd>" in page  # the operator is told the cause,
+    assert "<dd>no connection was made in time</dd>" in page  # the operator is told the cause,
     assert "because the central results system could not be reached" in page  # the public what it means
     assert 'class="outage"' in page
     assert "| results delayed | 3, of 1 event |" in viewer.page(f"/admin/outages/{number}.md")

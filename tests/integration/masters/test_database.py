@@ -133,7 +133,7 @@ def test_a_call_ends_in_time_when_an_old_connection_is_silent(opened: Opened, li
     began, connections = time.monotonic(), link.connections
     outcome = master.send(parcel(), patience_s=0.5)
     assert isinstance(outcome, Deferred)
-    assert (outcome.cause, outcome.in_doubt) == (Cause.TIMEOUT, False)
+    assert (outcome.cause, outcome.in_doubt) == (Cause.NO_ANSWER, False)
     assert time.monotonic() - began < QUICK.send_s + LATE_S
     assert told
     assert link.connections == connections, "a call that is over connects to nobody"

@@ -44,6 +44,8 @@ def pulse(
         (pulse(link=None), "No worker is running", Tone.BAD),
         (pulse(workers=0), "No worker is running", Tone.BAD),
         (pulse(replace(UP, state=LinkState.DOWN), rejected=2), "The link is down", Tone.WAITS),
+        (pulse(replace(UP, state=LinkState.DOWN, cause="no-answer")), "The master does not answer", Tone.WAITS),
+        (pulse(replace(UP, state=LinkState.DOWN, cause="timeout")), "The link is down", Tone.WAITS),
         (pulse(replace(UP, state=LinkState.MASTER_DOWN)), "The master is down", Tone.WAITS),
         (pulse(replace(UP, state=LinkState.NOT_OUR_MASTER)), "Not our master", Tone.BAD),
         (pulse(replace(UP, refused_at=NOW)), "Credentials refused", Tone.BAD),

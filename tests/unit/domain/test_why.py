@@ -31,7 +31,7 @@ FREE = Standing(State.QUEUED, LinkState.UP)
         (replace(FREE, next_attempt_at=SOON, wait_for="master", cause="busy"), "asked for this pause", SOON, False),
         (
             replace(FREE, next_attempt_at=SOON, wait_for="backoff", cause="timeout", failures=3),
-            "no answer came in time. After 3 in a row",
+            "no connection was made in time. After 3 in a row",
             SOON,
             False,
         ),
