@@ -21,13 +21,12 @@ class Columns(NamedTuple):
     width: int
     whole: bool
 
-    def cells(self, line: str) -> dict[str, str]:
-        """The wanted cells of a line; empty where the line is short.
+    def of(self, cells: Sequence[str], text: str) -> dict[str, str]:
+        """The wanted cells of a row; empty where it is short.
 
-        :raises Unreadable: where a quoted cell has no end, or a cell stands beyond the header."""
-        cells = split(line, self.delimiter)
+        :raises Unreadable: where a cell stands beyond the header."""
         if any(cells[self.width :]):
-            raise Unreadable(say("{text} has more cells than the header", text=quoted(line)))
+            raise Unreadable(say("{text} has more cells than the header", text=quoted(text)))
         return {name: cells[at] if at < len(cells) else "" for name, at in self.at.items()}
 
 

@@ -219,3 +219,17 @@ TOKEN_WITHOUT_ATHLETE = Rule(
     _WARNS,
     "Finish token {token} was scanned without an athlete: its position stays Unknown.",
 )
+
+# volunteers
+
+BAD_VOLUNTEER = Rule(
+    "bad-line",
+    _BLOCKS,
+    "Line {line} of the list of volunteers {file}: {reason}. Nothing was taken from the list: mend the line, or type "
+    "these volunteers into the form. The results are not affected.",
+)
+NO_VOLUNTEERS = Rule(
+    "file-no-rows",
+    _BLOCKS,
+    "The list of volunteers {file} has nobody in it. Leave it out, or add the volunteers below its first line.",
+)

@@ -1,61 +1,108 @@
-"""A list of volunteers: a CSV with the columns athlete and role, its header matched as a table's is."""
+"""A list of volunteers: CSV or a spreadsheet with the columns athlete and role, its header matched as a table's is."""
 
+import re
+from itertools import islice
 from typing import Final
 
+from resultsq.domain.errors import FileRefused
+from resultsq.domain.event_files import Text
+from resultsq.domain.problem import Where
 from resultsq.domain.sheet import Volunteer
 from resultsq.domain.words import say
+from resultsq.kinds.results.rules import BAD_VOLUNTEER, NO_VOLUNTEERS
+from resultsq.readers import headings, spreadsheet
 from resultsq.readers.columns import Columns, columns
 from resultsq.readers.marks import Unreadable, read_athlete
-from resultsq.readers.rules import NO_ROWS, bad_lines, refused
+from resultsq.readers.records import Record, records, separator
 from resultsq.readers.text import check_rows, text_of
 
+_ROLES = """
+    role roles task rolle aufgabe funktion poste tache rola funkcja zadanie ruolo compito rol tarea taak opgave roll
+    uppgift rooli tehtava oppgave funcao papel
+"""
 WANTED: Final = {
-    "athlete": ("athleteid", "barcode", "athlete"),
-    "role": ("role", "roles", "task"),
+    "athlete": (
+        *("athleteid", "barcode", "athlete", "id", "bib", "number"),
+        *sorted(headings.NAMES[headings.ATHLETE] - {"athleteid", "barcode", "athlete", "id", "bib", "number"}),
+    ),
+    "role": tuple(_ROLES.split()),
 }
 
 _LONGEST_ROLE = 100
+_LOOKED_AT = 10
+_NAMED = 50
+_BLANKS = re.compile(r"\s+")
+
+
+def lists_roles(name: str, content: bytes) -> bool:
+    """Whether a file is a list of volunteers: its header has an athlete and a role."""
+    try:
+        return any(_find_header(text) is not None for text in _texts(name, content))
+    except FileRefused:
+        return False
 
 
 def read_volunteers(name: str, content: bytes) -> tuple[Volunteer, ...]:
-    """Athletes and their roles in the order of the file; one athlete may have several lines.
+    """Athletes and their roles in the order of the list; one athlete may have several lines.
 
     :raises FileRefused: naming every bad line; nothing of the file is then used."""
-    text = text_of(name, content)
+    texts = _texts(name, content)
+    for text in texts:
+        if (found := _find_header(text)) is not None:
+            return _read(text, *found)
+    raise _bad(name, {1: say("a list of volunteers begins with a line that names its columns, athlete and role")})
+
+
+def _texts(name: str, content: bytes) -> list[Text]:
+    if spreadsheet.is_one(content):
+        return [text for _, text in spreadsheet.sheets(name, content)]
+    return [text_of(name, content)]
+
+
+def _find_header(text: Text) -> tuple[int, Columns] | None:
+    """The header among the first lines, and in which line it is; a title may stand above it."""
+    meaningful = ((at, line) for at, line in enumerate(text.lines, 1) if line.strip() and not separator(line))
+    for at, line in islice(meaningful, _LOOKED_AT):
+        try:
+            header = columns(line, WANTED)
+        except Unreadable as reason:
+            raise _bad(text.name, {at: str(reason)}) from None
+        if header is not None and len(header.at) == len(WANTED):
+            return at, header
+    return None
+
+
+def _read(text: Text, at: int, header: Columns) -> tuple[Volunteer, ...]:
     volunteers: list[Volunteer] = []
     bad: dict[int, str] = {}
-    header: Columns | None = None
-    for at, line in enumerate(text.lines, 1):
-        if not line.strip():
-            continue
+    for record in records(text.lines, at + 1, header.delimiter):
         try:
-            if header is None:
-                header = _header(line)
-                continue
-            cells = header.cells(line)
+            cells = _cells(record, header)
             if any(cells.values()):
                 volunteers.append(_volunteer(cells))
         except Unreadable as reason:
-            bad[at] = str(reason)
-            if header is None:
-                break
+            bad[record.line] = str(reason)
     if bad:
-        raise bad_lines(name, bad)
+        raise _bad(text.name, bad)
     if not volunteers:
-        raise refused(NO_ROWS, name, len(text.lines))
+        where = [Where(file=text.name, line=len(text.lines))]
+        problem = NO_VOLUNTEERS.broken(where, file=text.name)
+        raise FileRefused(problem.message, (problem,))
     check_rows(text, len(volunteers))
     return tuple(volunteers)
 
 
-def _header(line: str) -> Columns:
-    header = columns(line, WANTED)
-    if header is None or len(header.at) < len(WANTED):
-        raise Unreadable(say("a list of volunteers begins with a header of athlete and role"))
-    return header
+def _cells(record: Record, header: Columns) -> dict[str, str]:
+    if record.reason:
+        raise Unreadable(record.reason)
+    return header.of(record.cells, record.text)
 
 
 def _volunteer(cells: dict[str, str]) -> Volunteer:
-    athlete, role = read_athlete(cells["athlete"]), cells["role"]
+    role = cells["role"]
+    if not cells["athlete"]:
+        raise Unreadable(say("the volunteer's number is missing"))
+    athlete = read_athlete(_BLANKS.sub("", cells["athlete"]).upper())
     if not role:
         raise Unreadable(say("the role is missing"))
     if not role.isprintable():
@@ -63,3 +110,12 @@ def _volunteer(cells: dict[str, str]) -> Volunteer:
     if len(role) > _LONGEST_ROLE:
         raise Unreadable(say("the role is longer than {most} characters", most=_LONGEST_ROLE))
     return Volunteer(athlete=athlete, role=role)
+
+
+def _bad(name: str, reasons: dict[int, str]) -> FileRefused:
+    """The refusal of a list with bad lines: one problem for each of the first."""
+    problems = tuple(
+        BAD_VOLUNTEER.broken([Where(file=name, line=line)], file=name, line=line, reason=reason)
+        for line, reason in islice(reasons.items(), _NAMED)
+    )
+    return FileRefused(problems[0].message, problems)

@@ -20,10 +20,8 @@ from resultsq.kinds.results.checks import by_severity
 from resultsq.kinds.results.join import Joined, Work
 from resultsq.kinds.results.plausible import Occasion
 from resultsq.kinds.results.rules import NO_FINISHERS
-from resultsq.kinds.results.volunteers import WANTED, read_volunteers
+from resultsq.kinds.results.volunteers import lists_roles, read_volunteers
 from resultsq.readers import read
-from resultsq.readers.columns import columns
-from resultsq.readers.marks import Unreadable
 from resultsq.store import drafts, outbox, versions
 from resultsq.store.drafts import Draft
 from resultsq.store.events import EventRow
@@ -37,7 +35,6 @@ _SATURDAY = 6
 MOST_BODIES = 3
 """Files of one draft may be as large as so many full requests."""
 MOST_VOLUNTEERS = 1000
-_HEADER_BYTES = 4096
 
 
 class Hand(BaseModel):
@@ -153,7 +150,7 @@ class Batch:
         name = name_of(name) or _("a file without a name")
         self.names.add(name)
         try:
-            if _lists_roles(content):
+            if lists_roles(name, content):
                 self.volunteers += read_volunteers(name, content)
                 self.kept.append(outbox.File(name, VOLUNTEERS, "", content))
             else:
@@ -166,17 +163,6 @@ class Batch:
 
 def too_many_files() -> TooLarge:
     return TooLarge(_("More than %(most)s files are not taken for one event. Leave some out.", most=MOST_FILES))
-
-
-def _lists_roles(content: bytes) -> bool:
-    """Whether a file begins with the header of a list of volunteers. A position alone makes no role here: tables
-    of results have that too."""
-    first = next((line for line in content[:_HEADER_BYTES].decode(errors="replace").splitlines() if line.strip()), "")
-    try:
-        header = columns(first.removeprefix("\ufeff"), {**WANTED, "role": ("role", "roles", "task")})
-    except Unreadable:
-        return False
-    return header is not None and len(header.at) == len(WANTED)
 
 
 def with_files(desk: Desk, batch: Batch, instead_of: str | None = None) -> tuple[Desk, list[outbox.File]]:

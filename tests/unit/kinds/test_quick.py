@@ -34,6 +34,7 @@ WRONG: list[Any] = [
     None, True, 0, -1, 1, 2, 3, 2.0, 10**30, "", [], {}, [1], {"position": 1},
     "A", "A0", "A1", "A3", "A1\n", "A1\nA2", "A12345678", "A123456789", "A" + "1" * 31, "A" + "1" * 32, "A１", "a1",
     "00:17:30", "00:17:31", "00:17:34", "00:17:31\n", "00:61:00", "00:17:60", "０0:17:31", "17:31", "100:17:31",
+    "00:09:59", "00:10:00", "04:00:00", "04:00:01", "17:31:00", "25:02:00",
     "\x00", "\x1f", "\x7f", "é", "x" * 63, "x" * 64, "x" * 100, "x" * 101, "B", "-b", "b-", "b-1", "b\n", "b_b",
     "2013-12-07", "2013-02-30", "0000-01-01", "20131207", "2013-12-07T00:00:00", "2013-W49-6", "２013-12-07",
 ]  # fmt: skip
@@ -98,6 +99,14 @@ def test_a_body_is_left_to_the_ordinary_way_when_something_is_missing(field: str
 def test_what_json_leaves_open_is_taken_as_the_ordinary_way_takes_it(row: str) -> None:
     sent = f'{{"event":"bushy","date":"2013-12-07","finishers":[{{{row}}}]}}'.encode()
     assert quick(sent) in (None, ordinary(sent))
+
+
+def test_a_stuck_watch_is_left_to_the_ordinary_way() -> None:
+    for equal in (4, 5, 6):
+        rows = [{"position": at, "athlete": None, "time": "00:59:59"} for at in range(1, equal + 1)]
+        sent = json.dumps({"event": "bushy", "date": "2013-12-07", "finishers": rows}).encode()
+        assert quick(sent) == ordinary(sent)
+        assert (quick(sent) is None) == (equal > 4)
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,14 @@
 """Lists of volunteers."""
 
+from pathlib import Path
+
 import pytest
 
 from resultsq.domain.errors import FileRefused
 from resultsq.domain.sheet import Volunteer
-from resultsq.kinds.results.volunteers import read_volunteers
+from resultsq.kinds.results.volunteers import lists_roles, read_volunteers
+
+MISTAKES = Path(__file__).parent.parent.parent / "samples" / "mistakes"
 
 
 def refusal(text: str) -> FileRefused:
@@ -31,8 +35,8 @@ def test_athletes_and_roles_are_read_when_the_header_names_them(text: str) -> No
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
-        ("name,role\nAnn,Marshal\n", 1, "header"),
-        ("Dear team\n", 1, "header"),
+        ("name,role\nAnn,Marshal\n", 1, "begins with a line"),
+        ("Dear team\n", 1, "begins with a line"),
         ("athlete,role,Role\n", 1, "two columns"),
         ("athlete,role\nA1,Marshal\nAnn,Marshal\n", 3, "not an athlete's barcode"),
         ("athlete,role\nA1,\n", 2, "role is missing"),
@@ -49,3 +53,33 @@ def test_the_line_is_named_when_it_is_bad(text: str, line: int, words: str) -> N
 def test_the_file_is_refused_when_nobody_is_in_it() -> None:
     assert refusal("athlete,role\n").problems[0].code == "file-no-rows"
     assert refusal("").problems[0].code == "file-empty"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        (MISTAKES / "volunteers-lower-case.csv").read_bytes(),
+        "Volunteers 14/03/2026;\n\nLäufer-ID;Aufgabe\nA 11;Marshal\na12;Timekeeper\n".encode("utf-16"),
+        b'sep=;\n"Name";"Barcode";"Role"\n"Joe\nBloggs";"a11";"Marshal"\n"Ann";"A12";"Timekeeper"\n',
+    ],
+    ids=["small letters", "title, blanks, UTF-16", "line breaks in cells"],
+)
+def test_a_list_is_taken_as_the_form_takes_it(content: bytes) -> None:
+    assert lists_roles("roster.csv", content)
+    assert read_volunteers("roster.csv", content) == (
+        Volunteer(athlete="A11", role="Marshal"),
+        Volunteer(athlete="A12", role="Timekeeper"),
+    )
+
+
+def test_a_bad_line_has_a_sentence_fit_for_a_list() -> None:
+    [problem] = refusal("athlete,role\nA1,Marshal\nAnn,Marshal\n").problems
+
+    assert "Line 3 of the list of volunteers roster.csv" in problem.message
+    assert "move everybody" not in problem.message
+    assert "The results are not affected" in problem.message
+
+
+def test_a_table_of_results_is_no_list_of_volunteers() -> None:
+    assert not lists_roles("t", b"position,time,athlete\n1,18:11,A1\n")
+    assert not lists_roles("t", b"A1234567,P0001,x\n")
