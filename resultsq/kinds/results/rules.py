@@ -120,7 +120,10 @@ COLUMNS_ALIKE = Rule(
     "{file} has more than one column that could be the {use}: {columns}. Say which one it is.",
 )
 COLUMNS_NOT_USED = Rule(
-    "columns-not-used", _WARNS, "Not used of {file}: {columns}. Everything else of the table is in the results."
+    "columns-not-used",
+    _WARNS,
+    "Not used of {file}: {columns}. Is one of them the position, the time or the athlete? Then name it so in the first "
+    "line.",
 )
 NO_TIME_COLUMN = Rule(
     "no-time-column",
