@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from resultsq.domain.backoff import wait_s
 from resultsq.domain.submission import WAITING, State
-from resultsq.store import links, outbox, repairs
+from resultsq.store import links, outbox, queries, repairs
 from resultsq.store.tables import Alert, AlertMessage, Event, Outage, Submission
 
 MESSAGE_LEASE_S = 60.0
@@ -52,15 +52,9 @@ def counts(conn: Connection) -> Counts:
         .group_by(Submission.state)
     )
     by_state = {row[0]: row[1] for row in rows}
-    oldest = [
-        conn.execute(
-            select(Submission.accepted_at).where(Submission.state == state).order_by(Submission.seq).limit(1)
-        ).scalar()
-        for state in WAITING
-    ]
     refused = conn.execute(select(func.count()).select_from(Event).where(Event.refused_at.is_not(None))).scalar_one()
     return Counts(
-        min((at for at in oldest if at is not None), default=None),
+        queries.oldest_waiting_at(conn),
         sum(by_state.get(state, 0) for state in WAITING),
         by_state.get(State.REJECTED, 0),
         by_state.get(State.CONFLICT, 0),
@@ -107,12 +101,11 @@ class Drained:
 
 def drained_outages(conn: Connection, now: datetime) -> list[Drained]:
     """Outages that ended lately with submissions waiting, of which none waits any more."""
-    found = []
+    found, first = [], queries.oldest_waiting_seq(conn)
     for row in conn.execute(
         select(Outage.id, Outage.ended_at, Outage.last_seq).where(Outage.ended_at > now - _LONG_AGO, Outage.delayed > 0)
     ):
-        still = select(Submission.seq).where(Submission.state.in_(WAITING), Submission.seq <= row.last_seq).limit(1)
-        if conn.execute(still).first() is not None:
+        if first is not None and first <= row.last_seq:
             continue
         count, last = conn.execute(
             select(func.count(), func.max(Submission.published_at)).where(

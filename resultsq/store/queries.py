@@ -185,14 +185,23 @@ def oldest_waiting_at(conn: Connection, event_id: int | None = None) -> datetime
         waits = and_(Submission.published_at.is_(None), Submission.state.in_(sorted(WAITING)))
         query = select(func.min(Submission.accepted_at)).where(waits, Submission.event_id == event_id)
         return conn.execute(query).scalar_one()
-    oldest = []
+    return min((at for _, at in _first_waiting(conn)), default=None)
+
+
+def oldest_waiting_seq(conn: Connection) -> int | None:
+    """The first in the order of acceptance that waits."""
+    return min((seq for seq, _ in _first_waiting(conn)), default=None)
+
+
+def _first_waiting(conn: Connection) -> list[tuple[int, datetime]]:
+    """Of each state that waits the first submission: its seq, and when it was accepted."""
+    found = []
     for state in sorted(WAITING):
         # between, not equal: else PostgreSQL looks for it from the first submission ever, in order of seq
-        query = select(Submission.accepted_at).where(Submission.state.between(state, state))
-        query = query.order_by(Submission.state, Submission.seq).limit(1)
-        if (found := conn.execute(query).scalar_one_or_none()) is not None:
-            oldest.append(found)
-    return min(oldest, default=None)
+        query = select(Submission.seq, Submission.accepted_at).where(Submission.state.between(state, state))
+        if (row := conn.execute(query.order_by(Submission.state, Submission.seq).limit(1)).first()) is not None:
+            found.append((row.seq, row.accepted_at))
+    return found
 
 
 def link(conn: Connection) -> LinkView | None:

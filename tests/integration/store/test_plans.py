@@ -14,7 +14,7 @@ from sqlalchemy import Connection, event, text, update
 from resultsq.delivery import courier
 from resultsq.domain.filter import Filter
 from resultsq.domain.submission import State
-from resultsq.store import board, dossier, links, listing, outages, outbox, queries, repairs, turn
+from resultsq.store import alerts, board, dossier, links, listing, outages, outbox, queries, repairs, turn
 from resultsq.store.board import Span
 from resultsq.store.listing import Order
 from resultsq.store.session import Database
@@ -235,6 +235,11 @@ def the_last_dossier(conn: Connection) -> object:
 LOOKS: dict[str, tuple[Callable[[Connection], object], set[str]]] = {
     # a look, and the indexes of which each of its statements takes one; none: whichever
     "the oldest": (queries.oldest_waiting_at, {"ix_submissions_state_seq"}),
+    "what the alerts count": (alerts.counts, {"ix_submissions_state_seq", "ix_submissions_due", "ix_submissions_held"}),
+    "the outages that are over": (
+        lambda conn: alerts.drained_outages(conn, NOW + timedelta(hours=1)),
+        {"ix_submissions_state_seq", "ix_submissions_published_at"},
+    ),
     "whom to call": (board.needs_person, set()),
     "the pulse": (lambda conn: board.pulse(conn, NOW), set()),
     "an hour": (
