@@ -58,15 +58,17 @@ def mend(database: Database, clock: Clock, who: str) -> Iterator[tuple[Repair, i
     """Mend what there is, and write it into the audit: each kind, and how many rows of it."""
     for repair in REPAIRS:
         count = 0
-        while done := database.write(partial(_mend_some, now=clock.now(), who=who, repair=repair)):
+        while done := database.write(partial(mend_some, now=clock.now(), who=who, repair=repair)):
             count += done
         if count:
             yield repair, count
 
 
-def _mend_some(conn: Connection, now: datetime, who: str, repair: Repair) -> int:
-    outbox.lock_all(conn, Submission.seq.in_([row.seq for row in found(conn, repair)]))
-    rows = found(conn, repair)
+def mend_some(conn: Connection, now: datetime, who: str, repair: Repair) -> int:
+    """Mend some of the rows that have this damage; how many."""
+    seen = [row.seq for row in found(conn, repair)]
+    outbox.lock_all(conn, Submission.seq.in_(seen))
+    rows = [row for row in found(conn, repair) if row.seq in set(seen)]
     repair.mend(conn, now, rows)
     still = {row.seq for row in found(conn, repair)}
     mended = [row for row in rows if row.seq not in still]

@@ -17,6 +17,53 @@ when the one on its way is settled, withdrawn or stepped over (upload contract, 
     aside.py      what no worker can go on with: it is held, and says why
     chains.py     the order within a chain: whose turn it is, its precondition, the head
     states.py     the one place where a state changes, and the chain's lock
+
+Who writes a submission's row. Locks are taken in the order given, several of a kind in the order of their key; `link`
+is the row that makes workers take turns, `row` the submission itself. "The next goes" is `follow_on`. What a line does
+not name it leaves alone. The audit is written by who asks for it (actions.py, repairs.py), in the same transaction.
+
+writer             from → to                 locks         in the chain                     hold           counts
+-----------------  ------------------------  ------------  -------------------------------  -------------  ------
+accept             new → queued              chain, head   it is the head; supersedes the   of what it     versions + 1
+                                                           one before that was never sent   supersedes
+adopt              new → queued, in doubt    chain, base   it is the head; waits for what                  versions + 1
+                                                           is on its way
+withdraw           queued, rejected,         chain, row    what waits behind it takes its   goes to what   kept for the
+                   conflict → withdrawn                    place; next goes; head: newest   takes its      undo
+                                                                                            place
+undo_withdrawal    withdrawn → as it was     chain, row,   what waited behind it waits      as it was, if
+                                             newer, hold   again; supersedes what it        in force
+                                                           corrects; head: newest
+publish_over       rejected, conflict →      chain, row,   waits for an older one; refused                 failures = 0
+                   queued                    newer         while a newer one waits
+claim              queued → sending          link, row                                      none is held   attempts + 1
+hand_back          sending → queued          link, chain,  gives way to a correction, if    stays          attempts − 1
+                                             row           not in doubt; next goes
+reclaim, void      sending → queued, in      link, row                                      stays
+                   doubt
+settle  Published  sending → published       link, chain,  older published → corrected;     ends           failures = 0
+                                             row           next goes
+        PutBack    sending → queued          the same      as hand_back                     stays          failures,
+                                                                                                           silences + 1
+        Refused    sending → rejected        the same      gives way; next goes             ends
+        Clash      sending → queued (again), the same      the version that the master      ends, but for
+                   published, conflict,                    has is published; gives way;     queued
+                   superseded                              next goes
+publish_by_receipt any → published           (caller:      as Published; what was gone may  ends           failures = 0
+                                             chain, row)   be the head again
+export             stays, in doubt           row                                            stays          attempts + 1
+reconcile          published, corrected →    (roads.py)    see there
+                   queued, in doubt
+put_aside          queued, sending →         link, row                                      one of its     failures,
+                   queued                                                                   own            silences = 0
+actions: hold,     queued, sending           row, hold                                      set, or ended
+release
+actions: retry     queued: due now           row                                            none is held
+release_from_link, queued: due now           row                                            none is held   failures = 0
+mend_stepped_clock
+repairs            queued                    chain, row    next goes; head: newest; a base  stays
+                                                           by the id that the master knows
+prune              its sheet goes            chain, row    what is published or gone only
 """
 
 from resultsq.store.outbox.aside import count_aside, put_aside

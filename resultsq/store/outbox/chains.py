@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Row, and_, bindparam, case, func, or_, select
 from sqlalchemy.orm import aliased
 
 from resultsq.domain.submission import GONE, NEEDS_A_PERSON, WAITING, State
+from resultsq.store.outbox.aside import BY_ITSELF
 from resultsq.store.outbox.states import move
 from resultsq.store.tables import Chain, Hold, Submission
 
@@ -78,7 +79,7 @@ def place_after(conn: Connection, now: datetime, chain_id: int, below: Row[Any] 
     if below.state in WAITING and not gave_up:
         return Place(below.id, blocked=True)
     place = place_on(conn, chain_id, below.published_as if below.state in _THERE else below.base)
-    return Place(place.base, place.blocked or waits(conn, chain_id), in_force(conn, below.hold_id))
+    return Place(place.base, place.blocked or waits(conn, chain_id), _inherited(conn, below.hold_id))
 
 
 def give_up_place(conn: Connection, now: datetime, row: Row[Any] | None) -> bool:
@@ -101,6 +102,15 @@ def in_force(conn: Connection, hold: int | None) -> int | None:
         return None
     standing = select(Hold.id).where(Hold.id == hold, Hold.released_at.is_(None))
     return conn.execute(standing.with_for_update(read=True)).scalar()
+
+
+def _inherited(conn: Connection, hold: int | None) -> int | None:
+    """The same for a version that takes the place of a held one: what people hold is the results, and what was put
+    aside is that one sheet."""
+    found = in_force(conn, hold)
+    if found is None:
+        return None
+    return conn.execute(select(Hold.id).where(Hold.id == found, Hold.placed_by != BY_ITSELF)).scalar()
 
 
 def follow_on(conn: Connection, chain_id: int) -> None:
@@ -127,7 +137,7 @@ _STANDS = select(Submission.id, Submission.base, Submission.hold_id)
 def give_way(conn: Connection, chain_id: int, row: Any) -> Sequence[str]:
     """What waits behind this version waits for what this one stood on, and is held if this one was; their ids."""
     values: dict[str, Any] = {"base": row.base}
-    if (hold := in_force(conn, row.hold_id)) is not None:
+    if (hold := _inherited(conn, row.hold_id)) is not None:
         values["hold_id"] = func.coalesce(Submission.hold_id, hold)
     behind = and_(Submission.chain_id == chain_id, Submission.base == row.id, Submission.blocked.is_(True))
     moved = update(Submission).where(behind, Submission.state == State.QUEUED).values(**values)

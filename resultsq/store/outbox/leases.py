@@ -310,6 +310,9 @@ def reclaim(conn: Connection, now: datetime, seqs: Sequence[int]) -> None:
     """Back to the queue with attempts whose end nobody knows; the next one asks the master for a receipt."""
     if not seqs:
         return
+    # as they are now: one may have been settled by the master's own list since it was looked for
+    sent = and_(Submission.seq.in_(seqs), Submission.state == State.SENDING)
+    seqs = conn.execute(select(Submission.seq).where(sent).order_by(Submission.seq).with_for_update()).scalars().all()
     leases = select(Submission.lease).where(Submission.seq.in_(seqs))
     conn.execute(
         update(Attempt)

@@ -247,6 +247,14 @@ def test_a_waiting_correction_can_be_taken_back_and_leaves_its_predecessor_the_h
     assert place(up, third) == (first, False)
 
 
+def test_what_a_withdrawn_version_had_replaced_unsent_stays_replaced(up: Node) -> None:
+    first = version(up, 1)
+    second = version(up, 2, first)
+    up.withdraw(second)
+    assert states(up, first, second) == (SUPERSEDED, WITHDRAWN)
+    assert not up.claim()
+
+
 def test_an_undo_puts_a_version_back_where_it_was(up: Node) -> None:
     first = version(up, 1)
     up.publish_one()

@@ -295,6 +295,13 @@ def test_a_correction_is_not_held_by_a_hold_that_was_released(up: Node) -> None:
     assert up.publish_one().submission == second
 
 
+def test_a_correction_goes_when_what_it_corrects_was_put_aside(up: Node) -> None:
+    first = version(up, 1)
+    up.database.write(lambda conn: outbox.put_aside(conn, up.now, [up.row(first).seq], "It is damaged."))
+    second = version(up, 2, first)
+    assert up.publish_one().submission == second
+
+
 # two of one chain at once
 
 
@@ -369,6 +376,44 @@ def test_of_two_that_wait_behind_the_same_version_one_goes_and_the_other_is_a_co
     assert on_their_way(up) == [other]
     assert up.try_one(moved(second, 2)).base == first
     assert states(up, first, second, other) == (CORRECTED, PUBLISHED, CONFLICT)
+
+
+def test_what_is_next_in_line_waits_on_when_another_that_waits_is_withdrawn(up: Node) -> None:
+    first = version(up, 1)
+    up.claim_one()
+    second = version(up, 2, first)
+    other = adopt(up, 3, base=FOREIGN)
+    up.withdraw(second)
+    assert on_their_way(up) == [first]
+    assert place(up, other) == (FOREIGN, True)
+
+
+def test_a_version_waits_for_an_older_one_that_is_sent_again(up: Node) -> None:
+    """The comparison with the master's list found that the oldest is lost, and queued it again."""
+    first = version(up, 1)
+    up.publish_one()
+    second = version(up, 2, first)
+    up.try_one(moved(FOREIGN, 2))
+    lost_again = {"state": QUEUED, "in_doubt": True, "published_as": None}
+    again = update(Submission).where(Submission.id == first).values(**lost_again)
+    up.database.write(lambda conn: conn.execute(again))
+    up.publish_over(second)
+    assert on_their_way(up) == [first]
+    assert place(up, second) == (FOREIGN, True)
+    version(up, 3, second)
+    assert on_their_way(up) == [first]
+
+
+def test_the_newer_version_is_the_corrected_one_when_a_person_puts_the_older_on_top(up: Node) -> None:
+    first = version(up, 1)
+    up.try_one(rejected())
+    other = adopt(up, 2, base=None)
+    up.publish_one()
+    up.publish_over(first)
+    up.try_one(moved(other, 1))
+    up.publish_over(first)
+    assert up.publish_one(2).base == other
+    assert states(up, first, other) == (PUBLISHED, CORRECTED)
 
 
 def test_a_bundles_correction_lands_on_what_it_corrects_when_that_is_published_here_by_another_id(up: Node) -> None:
