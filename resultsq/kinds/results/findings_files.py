@@ -96,8 +96,7 @@ def _changed(file: TableFile) -> Problem:
 
 
 def days(board: Board) -> Iterator[Problem]:
-    """Scans of several days in one file, files of several days, another day than the chosen one, and the same rows
-    for another event or day."""
+    """Scans of several days in one file, files of several days, and another day than the chosen one."""
     for file in board.in_use():
         if isinstance(file, ScannerFile) and (held := board.open_days(file)):
             yield _two_days(board, file, held)
@@ -114,9 +113,12 @@ def days(board: Board) -> Iterator[Problem]:
     elif chosen and dated and chosen not in dated:
         [(day, files)] = dated.items()
         yield _other_day(files, day, chosen)
-    if board.occasion.already:
-        fix = as_given("already-here", say("They are right"))
-        yield ALREADY_HERE.broken([], [fix], already=board.occasion.already)
+
+
+def already_here(day: str) -> Problem:
+    """The problem of rows that stand in a sheet of another day."""
+    fix = as_given("already-here", say("They are right"))
+    return ALREADY_HERE.broken([], [fix], day=day_text(day))
 
 
 def day_of(board: Board, file: ReadFile) -> str | None:

@@ -36,12 +36,11 @@ FIVE_K: Final = Plausible()
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """What is known of the event beside its files: the chosen day (ISO 8601, empty while none is chosen), what a run
-    takes there, and another event or day under which the same rows are here already."""
+    """What is known of the event beside its files: the chosen day (ISO 8601, empty while none is chosen), and what a
+    run takes there."""
 
     day: str = ""
     plausible: Plausible = FIVE_K
-    already: str = ""
 
 
 class Reading(NamedTuple):

@@ -153,7 +153,7 @@ SCANS_OF_TWO_DAYS = Rule(
 ALREADY_HERE = Rule(
     "already-here",
     _BLOCKS,
-    "The very same rows are here already, for {already}. Are these the right files?",
+    "The very same finishers are here already, for {day}. Are these the right files, and is it the right day?",
 )
 UNUSUAL_COUNT = Rule(
     "unusual-count",

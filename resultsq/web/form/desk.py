@@ -27,6 +27,7 @@ from resultsq.store.drafts import Draft
 from resultsq.store.events import EventRow
 from resultsq.web.auth import me
 from resultsq.web.bounds import MOST_FILES
+from resultsq.web.form.already import elsewhere
 from resultsq.web.form.frame import today
 from resultsq.web.intake import VOLUNTEERS, name_of
 from resultsq.web.node import node
@@ -285,6 +286,8 @@ def look(conn: Connection, desk: Desk) -> Look:
         reasons = (str(refusal), _("Undo the last correction."))
         return Look(blocking=hand.refused, moved=moved, head=head, reasons=reasons)
     problems = [one for one in joined.problems if one.code != NO_FINISHERS.code]
+    if (again := elsewhere(conn, desk.event.id, desk.draft.date, hand.work, joined.finishers)) is not None:
+        problems.append(again)
     all_problems = by_severity([*hand.refused, *problems])
     blocking = tuple(problem for problem in all_problems if problem.blocks)
     return Look(

@@ -388,3 +388,21 @@ def test_times_that_a_spreadsheet_changed_are_mended_by_one_tap(site: Site, team
 
     assert "00:25:02" in page
     assert 'id="send" disabled' not in page
+
+
+def test_last_weeks_files_block_until_a_person_says_that_they_are_right(site: Site, team: Browser) -> None:
+    lines = "".join(f"{at},00:{18 + at}:00,A{at}\n" for at in range(1, 13))
+    files = [("t.csv", f"position,time,athlete\n{lines}".encode())]
+    team.submit(files)
+    team.drop(files)
+    team.post(f"{PAGE}/date", {"date": "2013-11-30"}, PAGE)
+    page = team.get(PAGE).text
+    assert "The very same finishers are here already, for 7 December 2013" in page
+    assert 'id="send" disabled' in page
+
+    page = team.change("as-given", code="already-here", htmx=True).text
+
+    assert "The very same finishers" not in page
+    assert 'id="send" disabled' not in page
+    team.send()
+    assert len(submissions(site)) == 2

@@ -288,13 +288,6 @@ def test_a_dummy_date_says_nothing() -> None:
     assert evaluate(of).problems == ()
 
 
-def test_the_same_rows_block_when_they_are_here_for_another_day() -> None:
-    of = Work.from_files([read("a", watch([1051]))], Occasion(already="Bushy, 7 March 2026"))
-
-    assert [problem.code for problem in blocking(evaluate(of))] == ["already-here"]
-    assert evaluate(apply(of, correction_of("as-given", {"code": "already-here"}), by="bushy")).problems == ()
-
-
 # scanner files
 
 
