@@ -9,7 +9,7 @@ import threading
 import time
 
 from celery import Celery
-from kombu.exceptions import OperationalError
+from kombu.entity import Queue
 
 from resultsq import logs
 
@@ -32,6 +32,8 @@ def celery_app(broker_url: str) -> Celery:
     app = Celery("resultsq", broker=broker_url or "memory://", set_as_current=False)
     app.conf.update(
         task_default_queue=QUEUE,
+        # off the queue as it is read: what cannot be read must not come back, and a lost ring costs nothing
+        task_queues=[Queue(QUEUE, routing_key=QUEUE, no_ack=True)],  # type: ignore[no-untyped-call]
         task_ignore_result=True,
         task_publish_retry=False,
         task_publish_retry_policy={"max_retries": 0, "interval_start": 0, "interval_step": 0, "interval_max": 0},
@@ -92,7 +94,7 @@ class Bell:
             return False
         try:
             self._app.send_task(task, queue=QUEUE, expires=expires_s)
-        except (OperationalError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever a broker answers, who rings goes on ringing
             _log.warning("bell.lost", error=type(error).__name__)
             return False
         return True

@@ -38,4 +38,5 @@ def worker(overrides: Overrides, name: str | None) -> None:
         Chore("resultsq.look_out", LOOK_OUT_S, look_out),
         Chore("resultsq.send_alerts", SEND_ALERTS_S, send_alerts),
     ]
-    run_worker(settings, database, clock, chores)
+    if not run_worker(settings, database, clock, chores):
+        raise SystemExit(1)

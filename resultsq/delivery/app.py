@@ -10,13 +10,16 @@ import hashlib
 import signal
 import socket
 import threading
+import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any, TextIO
 
 from celery import Celery, bootsteps
 from celery.exceptions import SecurityWarning
+from celery.worker import state
+from celery.worker.consumer import Consumer
 from sqlalchemy import Connection
 
 from resultsq import interpreter, logs
@@ -33,6 +36,7 @@ from resultsq.store.session import Database
 from resultsq.wakeup import WAKE, Bell, celery_app
 
 CLEAN_UP_S = 3600.0
+BROKER_REST_S = 1.0
 CLIENT_KEYS_KEPT = timedelta(days=90)
 
 _log = logs.get("worker")
@@ -52,7 +56,7 @@ class Delivery:
         self._master = open_configured(settings, clock, self._rotation.token)
         self.bell = Bell(settings.broker_url.get_secret_value())
         self.dispatcher = Dispatcher(database, self._master, clock, worker, self._ceiling, settings.sweep_s)
-        self._chores = Timer(chores, clock, self.bell.ask)
+        self.timer = Timer(chores, clock, self.bell.ask)
         self._prober = Prober(database, self._master, clock, worker, self._ceiling, self._link_changed)
 
     def start(self) -> None:
@@ -65,13 +69,13 @@ class Delivery:
         self._database.write(prepare)
         self.dispatcher.start()
         self._prober.start()
-        self._chores.start()
+        self.timer.start()
         self._rotation.start()
 
     def stop(self) -> None:
         """Stop in good order, within a few seconds."""
         self._rotation.stop()
-        self._chores.stop()
+        self.timer.stop()
         self._prober.stop()
         self.dispatcher.stop()
         self.bell.close()
@@ -96,8 +100,8 @@ def _fingerprint(settings: Settings) -> str:
     return hashlib.sha256(pair.encode()).hexdigest()
 
 
-def run_worker(settings: Settings, database: Database, clock: Clock, chores: Sequence[Chore] = ()) -> None:
-    """Deliver, and see to the chores, until told to stop. Returns after SIGTERM or SIGINT.
+def run_worker(settings: Settings, database: Database, clock: Clock, chores: Sequence[Chore] = ()) -> bool:
+    """Deliver, and see to the chores, until told to stop. Returns after SIGTERM or SIGINT; False: for another reason.
 
     :raises SettingsError: there is no master to deliver to"""
     name, held = worker_name(settings)
@@ -106,10 +110,11 @@ def run_worker(settings: Settings, database: Database, clock: Clock, chores: Seq
     _log.info("worker.starting", worker=name)
     broker_url = settings.broker_url.get_secret_value()
     interpreter.ready()
+    failed = False
     if broker_url:
         # it warns of root because messages could carry code; ours are JSON and carry nothing
         warnings.filterwarnings("ignore", category=SecurityWarning)
-        worker_app(broker_url, delivery, chores).Worker(
+        celery = worker_app(broker_url, delivery, chores).Worker(
             hostname=f"{name}@resultsq",
             pool_cls="threads",
             concurrency=len(chores) + 1,  # chores that take long leave room for a ring
@@ -118,7 +123,10 @@ def run_worker(settings: Settings, database: Database, clock: Clock, chores: Seq
             without_mingle=True,
             without_gossip=True,
             without_heartbeat=True,
-        ).start()
+        )
+        celery.start()
+        # a status of 0 would say that it was told to stop, and nobody would start it again
+        failed = state.should_stop is None and state.should_terminate is None
     else:
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -128,6 +136,7 @@ def run_worker(settings: Settings, database: Database, clock: Clock, chores: Seq
         delivery.stop()
     held.close()
     _log.info("worker.stopped", worker=name)
+    return not failed
 
 
 def worker_name(settings: Settings) -> tuple[str, TextIO]:
@@ -152,6 +161,29 @@ def worker_name(settings: Settings) -> tuple[str, TextIO]:
     raise SettingsError("A thousand workers run in this data folder already.")
 
 
+class PatientConsumer(Consumer):  # type: ignore[misc]  # Celery is untyped
+    """Takes whatever a broker says or holds for a broken connection: it rests, and connects anew. What it could not
+    read has been taken from the queue by then, and does not come back."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.connection_errors = (Exception,)
+        self._told: str | None = None
+
+    def on_connection_error_before_connected(self, exc: Exception) -> None:
+        self._rest(exc)
+
+    def on_connection_error_after_connected(self, exc: Exception) -> None:
+        super().on_connection_error_after_connected(exc)
+        self._rest(exc)
+
+    def _rest(self, error: Exception) -> None:
+        if self._told != type(error).__name__:  # once, and not each second
+            self._told = type(error).__name__
+            _log.warning("broker.unusable", error=self._told)
+        time.sleep(BROKER_REST_S)
+
+
 def worker_app(broker_url: str, delivery: Delivery, chores: Sequence[Chore]) -> Celery:
     """The Celery app of a worker, with delivery as a bootstep and the tasks registered."""
     app = celery_app(broker_url)
@@ -160,6 +192,7 @@ def worker_app(broker_url: str, delivery: Delivery, chores: Sequence[Chore]) -> 
         broker_connection_max_retries=None,
         broker_connection_timeout=3,
         accept_content=["json"],
+        worker_consumer=PatientConsumer,
         # a half-open connection is noticed in seconds; with the defaults the worker never consumes again. At its
         # end a worker waits for one answer of its broker: less than the five seconds in which it has to be gone
         broker_transport_options={"socket_timeout": 3, "socket_connect_timeout": 3, "health_check_interval": 5},
@@ -189,14 +222,15 @@ def worker_app(broker_url: str, delivery: Delivery, chores: Sequence[Chore]) -> 
         delivery.dispatcher.wake()
 
     for chore in chores:
-        _register(app, chore)
+        _register(app, chore, delivery.timer.heard)
     app.steps["worker"].add(Step)
     return app
 
 
-def _register(app: Celery, chore: Chore) -> None:
+def _register(app: Celery, chore: Chore, heard: Callable[[str], None]) -> None:
     @app.task(name=chore.name)  # type: ignore[untyped-decorator]
     def do() -> None:
+        heard(chore.name)
         carry_out(chore)
 
 

@@ -10,6 +10,10 @@ from resultsq.clock import Clock
 from resultsq.domain.errors import StoreUnavailable
 
 LOOK_S = 1.0
+UNHEARD = 3
+"""A chore that was asked for so often, and reached nobody here, is done all the same: a broker may take tasks and hand
+out none. Where other workers did it, it is done once more."""
+
 _log = logs.get("chores")
 
 
@@ -30,6 +34,7 @@ class Timer:
         self._chores = chores
         self._clock = clock
         self._ask = ask
+        self._unheard = dict.fromkeys((chore.name for chore in chores), 0)
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="chores", daemon=True)
 
@@ -40,6 +45,10 @@ class Timer:
         """A chore under way ends by itself."""
         self._stopped.set()
 
+    def heard(self, name: str) -> None:
+        """The chore is being done here."""
+        self._unheard[name] = 0
+
     def _run(self) -> None:
         due = {chore.name: self._clock.monotonic() + chore.every_s for chore in self._chores}
         while not self._stopped.wait(LOOK_S):
@@ -47,7 +56,9 @@ class Timer:
                 if self._clock.monotonic() < due[chore.name]:
                     continue
                 due[chore.name] = self._clock.monotonic() + chore.every_s
-                if not self._ask(chore.name, chore.every_s):
+                self._unheard[chore.name] += 1
+                if self._unheard[chore.name] > UNHEARD or not self._ask(chore.name, chore.every_s):
+                    self.heard(chore.name)
                     carry_out(chore)
 
 

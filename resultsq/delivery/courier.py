@@ -45,10 +45,10 @@ def deliver(master: Master, lease: Lease, clock: Clock, jitter: float) -> Settle
     )
     try:
         outcome = master.send(parcel, patience_s(lease.silences))
+        return settlement(lease, outcome, clock.monotonic() - began, jitter)
     except Exception as surprise:  # noqa: BLE001 - logged, and an ending like any other
         _log.exception("courier.surprised", submission=lease.submission, attempt=lease.attempt)
-        outcome = at_fault(surprise)
-    return settlement(lease, outcome, clock.monotonic() - began, jitter)
+        return settlement(lease, at_fault(surprise), clock.monotonic() - began, jitter)
 
 
 def at_fault(surprise: Exception) -> Deferred:

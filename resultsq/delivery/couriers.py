@@ -10,11 +10,14 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from resultsq import logs
 from resultsq.clock import Clock
 from resultsq.store.outbox import Lease, Published, Settlement
 
 AHEAD_S = 1.0
 """How long a sheet may lie ahead: its lease runs, and a hold does not stop it any more."""
+
+_log = logs.get("couriers")
 
 
 class Couriers:
@@ -32,6 +35,7 @@ class Couriers:
         self._tell = tell
         self._pool = ThreadPoolExecutor(ceiling, thread_name_prefix="courier")
         self._ahead: deque[tuple[float, Lease]] = deque()
+        self._begun: deque[tuple[float, Lease]] = deque()  # for whichever thread comes first
         self._out = 0
         self._lock = threading.Lock()
 
@@ -61,10 +65,14 @@ class Couriers:
         until = self._clock.monotonic() + AHEAD_S
         with self._lock:
             self._ahead.extend((until, lease) for lease in leases)
-            begun = [self._ahead.popleft()[1] for _ in range(min(room, len(self._ahead)))]
+            begun = [self._ahead.popleft() for _ in range(min(room, len(self._ahead)))]
+            self._begun.extend(begun)
             self._out += len(begun)
-        for lease in begun:
-            self._pool.submit(self._round, lease)
+        for _ in begun:
+            try:
+                self._pool.submit(self._work)
+            except RuntimeError as error:  # the system has no more threads for us
+                self._not_begun(error)
 
     def recall(self) -> list[Lease]:
         """Take all that lie ahead; no courier will begin with them."""
@@ -77,7 +85,18 @@ class Couriers:
         """Begin with none; this does not wait for what is on its way."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _round(self, lease: Lease | None) -> None:
+    def _not_begun(self, error: RuntimeError) -> None:
+        """A sheet that no thread takes lies ahead: a courier that is done goes on with it, or it is handed back."""
+        with self._lock:
+            if self._begun:
+                self._ahead.appendleft(self._begun.pop())
+                self._out -= 1
+        _log.warning("courier.no_thread", error=str(error))
+
+    def _work(self) -> None:
+        with self._lock:
+            # the pool keeps what it could not start: such a call may find that there is nothing left to do
+            lease = self._begun.popleft()[1] if self._begun else None
         while lease is not None:
             ending = self._deliver(lease)
             with self._lock:

@@ -96,7 +96,7 @@ class Dispatcher:
                     voided = True
                     if count:
                         _log.warning("leases.voided", count=count)
-                self._chores()
+                self._try_chores()
                 self._turn(self._ceiling - self._couriers.out)
                 self._notice_silences()
             except StoreUnavailable:  # the store has logged why
@@ -195,9 +195,19 @@ class Dispatcher:
     def _deliver(self, lease: Lease) -> Settlement:
         return courier.deliver(self._master, lease, self._clock, random.random())
 
-    def _chores(self) -> None:
+    def _try_chores(self) -> None:
+        """What is not delivery must not keep it from running."""
         if self._clock.monotonic() < self._chores_due:
             return
+        self._chores_due = self._clock.monotonic() + CHORES_S
+        try:
+            self._chores()
+        except StoreUnavailable:
+            raise
+        except Exception:  # noqa: BLE001 - told, and tried again when it is due
+            _log.exception("dispatch.chores_failed")
+
+    def _chores(self) -> None:
         now, monotonic = self._clock.now(), self._clock.monotonic()
         lead_s = now.timestamp() - monotonic
         mend = lead_s < self._wall_lead_s - stepped.SLACK_S or monotonic >= self._mend_due
@@ -207,7 +217,6 @@ class Dispatcher:
             return outbox.mend_stepped_clock(conn, now) if mend else 0
 
         mended = self._database.write(chores)
-        self._chores_due = monotonic + CHORES_S
         if mend:
             self._mend_due = monotonic + MEND_S
         self._wall_lead_s = lead_s

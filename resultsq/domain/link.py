@@ -94,5 +94,15 @@ def opening(ceiling: int) -> Window:
     return Window(size=min(OPENING, ceiling))
 
 
+STALLED_AFTER = 3
+STALLED_S = 3.0
+"""So many submissions in a row, for so long: less is a dropped connection, or a master that restarts."""
+
+TRIAL_S = 1.0
+"""While a master answers probes and takes nothing, one submission is tried this often."""
+
+STALLING = frozenset({Cause.MASTER_DOWN, Cause.DATABASE, *LINK_CAUSES} - {Cause.SILENT})
+"""The causes that say that the master takes nothing. It does not say so when it is busy, or slow."""
+
 TROUBLE = frozenset({Cause.BUSY, Cause.MASTER_DOWN, Cause.TIMEOUT, Cause.NO_ANSWER, Cause.SILENT, Cause.DATABASE})
 """The causes that halve the window."""

@@ -56,6 +56,7 @@ class Cause(StrEnum):
     BUSY = "busy"  # the master answered 408, 425 or 429: later
     DATABASE = "database"  # the master's database did not take it (straight into a database)
     SURPRISE = "surprise"  # a fault of this product; the log has it
+    TAKES_NOTHING = "takes-nothing"  # an outage's: the master answers probes, and every submission fails
     WORKER_GONE = "worker-gone"  # the courier died with the submission in hand; its end is unknown
 
 

@@ -22,6 +22,7 @@ CAUSES: dict[str, str] = {
     Cause.BUSY: sentence("the master was too busy"),
     Cause.DATABASE: sentence("the master's database did not take it"),
     Cause.SURPRISE: sentence("resultsq itself failed; its log says where"),
+    Cause.TAKES_NOTHING: sentence("the master answers, but takes no results"),
     Cause.WORKER_GONE: sentence("the worker stopped with it in hand, so its end is not known"),
     "unauthorised": sentence("the master refused this node's credentials"),
     "forbidden": sentence("the master refused this node's credentials for this event"),

@@ -8,17 +8,19 @@ WHERE of each piece: what moved on meanwhile is skipped and counted. An action o
 
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, insert, null, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, func, insert, null, or_, select, text, update
 
+from resultsq import logs
 from resultsq.clock import Clock
-from resultsq.domain.errors import HeadMoved, InputRefused, NotThere
+from resultsq.domain.errors import HeadMoved, InputRefused, NotThere, StoreUnavailable
 from resultsq.domain.filter import Filter
 from resultsq.domain.submission import WAITING, State
 from resultsq.domain.words import say
@@ -43,6 +45,9 @@ PAUSE_S = 0.01
 MOST_IDS = 1_000
 UNDO = timedelta(days=30)
 """For how long a withdrawal can be undone."""
+
+
+_log = logs.get("actions")
 
 
 class Verb(StrEnum):
@@ -145,7 +150,7 @@ def advance(conn: Connection, now: datetime, action: str, most: int = PIECE) -> 
     skipped = row.skipped + row.done + len(seqs) - done
     # what came to fit the filter since it was counted is done too
     total = max(row.total, done + skipped)
-    facts: dict[str, Any] = {"last_seq": last, "total": total, "done": done, "skipped": skipped}
+    facts: dict[str, Any] = {"last_seq": last, "total": total, "done": done, "skipped": skipped, "error": None}
     over = last >= row.until_seq
     if over:
         facts |= {"ended_at": now, "skipped": total - done}
@@ -217,12 +222,19 @@ def place_hold(
     """Hold an event, or the destination (`event_id` None), until somebody releases it or until `release_at`.
     It takes the place of the hold that was there. The hold's id."""
     scope, target = _scope(conn, event_id)
+    if conn.dialect.name == "postgresql":
+        conn.execute(_ONE_PLACES)
     same = (Hold.scope == scope, Hold.event_id == event_id if event_id is not None else Hold.event_id.is_(None))
     conn.execute(update(Hold).where(Hold.released_at.is_(None), *same).values(released_at=now, released_by=who))
     values = {"scope": scope, "event_id": event_id, "reason": reason, "placed_by": who, "placed_at": now}
     hold = conn.execute(insert(Hold).values(**values, release_at=release_at).returning(Hold.id)).scalar_one()
     audit.note(conn, now, who, Verb.HOLD, target, 1, reason)
     return hold
+
+
+# two who hold one event at once take turns, so that the second one finds the hold of the first; nobody who reads
+# holds, or puts a submission under one, waits for them
+_ONE_PLACES = text("LOCK TABLE holds IN SHARE ROW EXCLUSIVE MODE")
 
 
 def release_hold(conn: Connection, now: datetime, who: str, hold: int, reason: str = "") -> str | None:
@@ -244,12 +256,20 @@ def release_hold(conn: Connection, now: datetime, who: str, hold: int, reason: s
     return None
 
 
-def release_due(conn: Connection, now: datetime) -> None:
-    """End the holds whose time has come. Those of events and of the destination have ended by then: each claim
-    reads their time."""
-    due = select(Hold.id).where(Hold.released_at.is_(None), Hold.release_at <= now).with_for_update(skip_locked=True)
+def release_due(conn: Connection, now: datetime, *these: ColumnElement[bool]) -> None:
+    """End the holds, or those of them that are meant, whose time has come. Those of events and of the destination have
+    ended by then: each claim reads their time."""
+    due = select(Hold.id).where(*_due(now), *these).with_for_update(skip_locked=True)
     for hold in conn.execute(due).scalars().all():
         release_hold(conn, now, BY_ITSELF, hold, "its time has come")
+
+
+def _release_one(conn: Connection, now: datetime, hold: int) -> None:
+    release_due(conn, now, Hold.id == hold)
+
+
+def _due(now: datetime) -> list[ColumnElement[bool]]:
+    return [Hold.released_at.is_(None), Hold.release_at <= now]
 
 
 # whoever does the pieces
@@ -271,18 +291,49 @@ def run(database: Database, clock: Clock, action: str, for_s: float = float("inf
 
 
 def go_on(database: Database, clock: Clock) -> None:
-    """Release what is due, and finish the actions that were left unfinished. May be called by several at once."""
+    """Release what is due, and finish the actions that were left unfinished. May be called by several at once. What
+    cannot be done keeps nothing else from being done; it is told, and tried again at the next call."""
     with database.read() as conn:
-        due = conn.execute(select(Hold.id).where(Hold.released_at.is_(None), Hold.release_at <= clock.now())).first()
-    if due is not None:
-        database.write(lambda conn: release_due(conn, clock.now()))
+        due = conn.execute(select(Hold.id).where(*_due(clock.now()))).scalars().all()
+    for hold in due:
+        with _alone("hold.not_released", hold=hold):
+            database.write(partial(_release_one, now=clock.now(), hold=hold))
     with database.read() as conn:
-        unfinished = list(conn.execute(_UNFINISHED).scalars())
-    for action in unfinished:
-        run(database, clock, action)
+        unfinished = conn.execute(_UNFINISHED).all()
+    for one in unfinished:
+        try:
+            run(database, clock, one.id)
+        except StoreUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - written into its row, and told by an alert
+            _note_failure(database, one, type(error).__name__)
 
 
-_UNFINISHED = select(Action.id).where(Action.ended_at.is_(None)).order_by(Action.started_at)
+_UNFINISHED = select(Action.id, Action.verb, Action.error).where(Action.ended_at.is_(None)).order_by(Action.started_at)
+
+
+@contextmanager
+def _alone(what: str, **which: object) -> Generator[None]:
+    try:
+        yield
+    except StoreUnavailable:
+        raise
+    except Exception:  # noqa: BLE001 - the next one may be done all the same
+        _log.exception(what, **which)
+
+
+def _note_failure(database: Database, action: Any, error: str) -> None:
+    if action.error == error:
+        return  # it was told
+    _log.exception("action.failed", action=action.id, verb=action.verb)
+    with _alone("action.failed", action=action.id):
+        database.write(lambda conn: conn.execute(update(Action).where(Action.id == action.id).values(error=error)))
+
+
+def failing(conn: Connection) -> int:
+    """How many actions cannot be carried out, at least not yet."""
+    stuck = select(func.count()).select_from(Action).where(Action.ended_at.is_(None), Action.error.is_not(None))
+    return conn.execute(stuck).scalar_one()
 
 
 # what they are about
@@ -338,9 +389,9 @@ def _pauses(now: datetime) -> list[ColumnElement[bool]]:
     return [Submission.wait_for == "master", Submission.next_attempt_at > now]
 
 
-def _verb(text: str) -> Verb:
+def _verb(name: str) -> Verb:
     try:
-        return Verb(text)
+        return Verb(name)
     except ValueError:
         raise InputRefused(
             say("There is no such action; there are {known}. Nothing was changed.", known=", ".join(Verb))
@@ -394,7 +445,7 @@ def _retry(conn: Connection, now: datetime, row: Any, seqs: Sequence[int]) -> li
 
 def _hold(conn: Connection, now: datetime, row: Any, seqs: Sequence[int]) -> list[int]:
     hold = row.target["hold"]
-    if conn.execute(select(Hold.id).where(Hold.id == hold, Hold.released_at.is_(None))).first() is None:
+    if outbox.in_force(conn, hold) is None:
         return []  # its time has come before it was all placed
     return _change(conn, Submission.seq.in_(seqs), hold_id=hold)
 

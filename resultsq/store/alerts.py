@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from resultsq.domain.backoff import wait_s
 from resultsq.domain.submission import WAITING, State
-from resultsq.store import links, outbox, queries, repairs
+from resultsq.store import actions, links, outbox, queries, repairs
 from resultsq.store.tables import Alert, AlertMessage, Event, Outage, Submission
 
 MESSAGE_LEASE_S = 60.0
@@ -42,6 +42,7 @@ class Counts:
     refused_events: int
     damaged: int
     aside: int
+    failing_actions: int
 
 
 def counts(conn: Connection) -> Counts:
@@ -61,6 +62,7 @@ def counts(conn: Connection) -> Counts:
         refused,
         sum(count for _, count in repairs.damaged(conn, watched=True)),
         outbox.count_aside(conn),
+        actions.failing(conn),
     )
 
 

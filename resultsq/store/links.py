@@ -149,7 +149,7 @@ def probe_answered(
         if answer.master_time_offset_s is not None:
             facts["clock_offset_s"] = answer.master_time_offset_s
         if before is not LinkState.UP:
-            facts |= _return(conn, now, row, ceiling)
+            facts |= come_back(conn, now, row.outage_id, row.epoch, ceiling)
         began = now - timedelta(seconds=answer.duration_s)
         if row.suspect_at is None or not began < row.suspect_at <= now:
             facts |= {
@@ -174,11 +174,8 @@ def probe_answered(
         if before is LinkState.UP:
             began = row.suspect_at or now
             facts["since"] = began
-            facts["outage_id"] = conn.execute(
-                insert(Outage)
-                .values(link=MASTER, began_at=began, cause=answer.cause, detail=answer.detail, probes=1)
-                .returning(Outage.id)
-            ).scalar_one()
+            if row.outage_id is None:  # else it had begun before: the master answered, and took nothing
+                facts["outage_id"] = open_outage(conn, began, answer.cause, answer.detail, probes=1)
         elif after is not before:
             facts["since"] = now
     conn.execute(update(Link).where(Link.name == MASTER).values(**facts))
@@ -191,23 +188,36 @@ def next_probe(now: datetime, wait_s: float) -> dict[str, Any]:
     return {"next_probe_at": now + timedelta(seconds=wait_s), "probe_wait_s": wait_s}
 
 
-def _return(conn: Connection, now: datetime, row: Row[Any], ceiling: int) -> dict[str, Any]:
+def open_outage(conn: Connection, began_at: datetime, cause: str, detail: str, probes: int) -> int:
+    """An outage begins; its number."""
+    facts = {"link": MASTER, "began_at": began_at, "cause": cause, "detail": detail, "probes": probes}
+    return conn.execute(insert(Outage).values(**facts).returning(Outage.id)).scalar_one()
+
+
+NOTHING_FAILS = {"failures": 0, "failed_seq": 0, "failing_since": None, "trial_at": None}
+
+
+def come_back(conn: Connection, now: datetime, outage_id: int | None, epoch: int, ceiling: int) -> dict[str, Any]:
+    """The link returns: whatever waited for it waits no longer, and its outage is over. What its row says then."""
     last_seq = conn.execute(select(func.coalesce(func.max(Submission.seq), 0))).scalar_one()
     outbox.release_from_link(conn)
-    if row.outage_id is not None:
+    if outage_id is not None:
         # counted once an outage, from the index on state
         delayed = conn.execute(
             select(func.count()).select_from(Submission).where(Submission.state.in_(WAITING))
         ).scalar_one()
         conn.execute(
-            update(Outage).where(Outage.id == row.outage_id).values(ended_at=now, delayed=delayed, last_seq=last_seq)
+            update(Outage).where(Outage.id == outage_id).values(ended_at=now, delayed=delayed, last_seq=last_seq)
         )
     return {
         "state": LinkState.UP,
         "since": now,
         "returned_at": now,
         "return_seq": last_seq,
+        "epoch": epoch + 1,
+        "round": 0,
         "outage_id": None,
+        **NOTHING_FAILS,
         "window": opening(ceiling).size,
         "answered": 0,
         "opened_at": None,
@@ -230,16 +240,16 @@ def window(row: Row[Any]) -> Window:
     return Window(row.window, row.answered, row.opened_at)
 
 
-def keep(conn: Connection, value: Window, claimed: int, facts: dict[str, Any]) -> None:
-    """Write the window back, with how many were claimed and whatever else the turn found out."""
-    conn.execute(
-        _KEEP,
-        {"_size": value.size, "_answered": value.answered, "_opened_at": value.opened_at, "_claimed": claimed},
-    )
+def keep(conn: Connection, value: Window, claimed: int, last_round: int, facts: dict[str, Any]) -> None:
+    """Write the window back, with how many were claimed, up to which round, and whatever else the turn found out."""
+    values = {"_size": value.size, "_answered": value.answered, "_opened_at": value.opened_at}
+    conn.execute(_KEEP, {**values, "_claimed": claimed, "_round": last_round})
+    facts = {name: found for name, found in facts.items() if name not in _KEPT}
     if facts:
         conn.execute(update(Link).where(Link.name == MASTER).values(**facts))
 
 
+_KEPT = {"window", "answered", "opened_at", "round"}
 _KEEP = (
     update(Link)
     .where(Link.name == MASTER)
@@ -247,6 +257,7 @@ _KEEP = (
         window=bindparam("_size"),
         answered=bindparam("_answered"),
         opened_at=bindparam("_opened_at"),
+        round=bindparam("_round"),
         turns=Link.turns + bindparam("_claimed"),  # not each turn: old and new alternate by what was claimed
     )
 )

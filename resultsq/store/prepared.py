@@ -51,7 +51,8 @@ class Prepared:
 
 
 def _make(statement: Insert | Update, dialect: Dialect, names: list[str]) -> _Made:
-    compiled = statement.compile(dialect=dialect, column_keys=names)
+    columns = [name for name in names if name in statement.table.c]  # the others are parameters of its own
+    compiled = statement.compile(dialect=dialect, column_keys=columns)
     assert isinstance(compiled, SQLCompiler)  # noqa: S101 - what else a statement for rows compiles to
     if missing := [column.name for column in (*compiled.insert_prefetch, *compiled.update_prefetch)]:
         raise AssertionError(f"no value for {', '.join(missing)}")

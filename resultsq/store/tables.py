@@ -108,7 +108,7 @@ class Submission(Base):
     __tablename__ = "submissions"
     __table_args__ = (
         # what a claim reads: equal on the first four where nothing waits for a time, then in order
-        Index("ix_submissions_due", "state", "blocked", "hold_id", "next_attempt_at", "seq"),
+        Index("ix_submissions_due", "state", "blocked", "hold_id", "next_attempt_at", "epoch", "round", "seq"),
         Index(
             "ix_submissions_held",
             "hold_id",
@@ -171,6 +171,10 @@ class Submission(Base):
     hold_id: Mapped[int | None] = mapped_column(ForeignKey("holds.id"))
     withdrawn_in: Mapped[str | None] = mapped_column(_Id)  # the action that withdrew it, for its undo
     before_withdrawal: Mapped[dict[str, Any] | None]  # what an undo puts back: see outbox/decisions.py
+
+    # its place in the order of claims: see outbox/rounds.py
+    epoch: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")  # the link's returns before it came
+    round: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")  # one of each event goes in a round
 
     # when it is tried
     next_attempt_at: Mapped[datetime | None]  # None: now, in order of seq
@@ -307,6 +311,14 @@ class Link(Base):
     returned_at: Mapped[datetime | None]
     return_seq: Mapped[int] = mapped_column(_Seq, default=0)  # accepted up to here before the return
     turns: Mapped[int] = mapped_column(_Seq, default=0)
+    epoch: Mapped[int] = mapped_column(BigInteger, default=1, server_default="1")  # counts the returns
+    round: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")  # the last that was claimed from
+
+    # a master that answers probes and takes nothing
+    failures: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")  # since the last good answer
+    failed_seq: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")  # the last of these
+    failing_since: Mapped[datetime | None]
+    trial_at: Mapped[datetime | None]  # when the next one is tried, put off or not
 
     # credentials
     credentials: Mapped[str | None] = mapped_column(String(64))  # a fingerprint, to know when they changed
@@ -480,6 +492,7 @@ class Action(Base):
     done: Mapped[int] = mapped_column(default=0)
     skipped: Mapped[int] = mapped_column(default=0)
     audit_id: Mapped[int | None] = mapped_column(_Seq)  # its line; None: begun by the version before that column
+    error: Mapped[str | None] = mapped_column(String(100))  # why its next piece could not be done; None: it was
 
 
 class Worker(Base):

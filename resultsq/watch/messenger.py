@@ -65,6 +65,7 @@ def look_out(settings: Settings, database: Database, clock: Clock) -> None:
         seen.damaged,
         seen.aside,
         trouble,
+        seen.failing_actions,
     )
     holding = rules.raised(facts, limits, now)
     names = list(roads(settings))

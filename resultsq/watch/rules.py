@@ -19,6 +19,7 @@ class Rule(StrEnum):
     DISK_UNWRITABLE = "disk-unwritable"
     DAMAGED = "damaged"
     ASIDE = "put-aside"
+    ACTION_FAILS = "action-fails"
     RECOVERED = "recovered"  # good news, told once an outage
 
 
@@ -47,6 +48,7 @@ class Facts:
     damaged: int = 0
     aside: int = 0
     disk_trouble: str | None = None
+    failing_actions: int = 0
 
 
 _LINK = {
@@ -107,6 +109,11 @@ def raised(facts: Facts, limits: Limits, now: datetime) -> dict[str, str]:
         found[Rule.ASIDE] = (
             f"resultsq cannot go on with {_many(facts.aside)}, and has put what it cannot send aside. Nothing is lost, "
             "and the others go on; each says why on its page on the dashboard."
+        )
+    if facts.failing_actions:
+        found[Rule.ACTION_FAILS] = (
+            f"{'1 action' if facts.failing_actions == 1 else f'{facts.failing_actions} actions'} of an operator cannot "
+            "be carried out; the others go on. The worker's log says why; cancel it, or upgrade this worker."
         )
     return found
 

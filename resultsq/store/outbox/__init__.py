@@ -15,6 +15,7 @@ when the one on its way is settled, withdrawn or stepped over (upload contract, 
     roads.py      what leaves and comes in bundles
     comparison.py what the master has and has not
     aside.py      what no worker can go on with: it is held, and says why
+    rounds.py     the order between events: they take turns
     chains.py     the order within a chain: whose turn it is, its precondition, the head
     states.py     the one place where a state changes, and the chain's lock
 
@@ -67,7 +68,7 @@ prune              its sheet goes            chain, row    what is published or 
 """
 
 from resultsq.store.outbox.aside import count_aside, put_aside
-from resultsq.store.outbox.chains import follow_on, place_on, set_head
+from resultsq.store.outbox.chains import follow_on, in_force, place_on, set_head
 from resultsq.store.outbox.comparison import (
     Open,
     Question,
@@ -138,6 +139,7 @@ __all__ = [
     "follow_on",
     "forget_client_keys",
     "hand_back",
+    "in_force",
     "lease_s",
     "leased",
     "lock_all",

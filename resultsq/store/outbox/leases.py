@@ -60,10 +60,10 @@ class Queue:
     again: bool
 
 
-def look(conn: Connection, now: datetime, return_seq: int) -> Queue:
+def look(conn: Connection, now: datetime, epoch: int) -> Queue:
     """One statement, for a turn is taken for every few sheets. A lease that ends further ahead than it is long
     was written before the clock was set back: it counts as run out."""
-    rows = conn.execute(_LOOK, {"now": now, "return_seq": return_seq}).all()
+    rows = conn.execute(_LOOK, {"now": now, "epoch": epoch}).all()
     out = [row for row in rows if row.seq is not None]
     ended = [row.seq for row in out if passed(row.lease_until, row.lease_s, now, LEASE_SLACK_S)]
     first = rows[0]
@@ -73,21 +73,25 @@ def look(conn: Connection, now: datetime, return_seq: int) -> Queue:
 
 
 def claim(
-    conn: Connection, now: datetime, worker: str, room: int, return_seq: int, turns: int, queue: Queue
-) -> list[Lease]:
-    """Lease up to `room` submissions: one that was accepted after the link's last return (`return_seq`) for
-    one from before, so that neither waits for the other; within each, in order."""
+    conn: Connection, now: datetime, worker: str, room: int, epoch: int, turns: int, queue: Queue, trial: bool = False
+) -> tuple[list[Lease], int]:
+    """Lease up to `room` submissions: one that was accepted after the link's last return (in this `epoch`) for
+    one from before, so that neither waits for the other; within each, round by round. The last round of the epoch that
+    was claimed from, too, or 0. `trial`: where none may go, the first of those that wait for the link or by themselves.
+    """
     if room <= 0:
-        return []
+        return [], 0
     asked = {
         "now": now,
         "refused_until": latest(now, REFUSED_WAIT_S),
-        "return_seq": return_seq,
+        "epoch": epoch,
         "room": room,
     }
     old = conn.execute(_OLD, asked).all() if queue.old else []
     fresh = conn.execute(_FRESH, asked).all() if queue.fresh else []
     again = conn.execute(_AGAIN, asked).all() if queue.again else []
+    if trial and not (old or fresh or again):
+        again = conn.execute(_PUT_OFF, {**asked, "room": 1}).all()
     backlog = list(_in_turn(again, old))
     chosen: list[Row[Any]] = []
     refused: set[int] = set()
@@ -103,21 +107,28 @@ def claim(
     if refused:
         next_at = now + timedelta(seconds=REFUSED_WAIT_S)
         conn.execute(update(Event).where(Event.id.in_(refused)).values(refused_next_at=next_at))
-    return _lease(conn, now, worker, chosen) if chosen else []
+    last = max((row.round for row in chosen if row.epoch == epoch), default=0)
+    return (_lease(conn, now, worker, chosen) if chosen else []), last
 
 
 _NOW = bindparam("now", type_=UtcDateTime())
 _WAITS = and_(Submission.state == State.QUEUED, Submission.blocked.is_(False), Submission.hold_id.is_(None))
 _NEVER_PUT_OFF = Submission.next_attempt_at.is_(None)
-_FROM_BEFORE = and_(_NEVER_PUT_OFF, Submission.seq <= bindparam("return_seq"))
-_FROM_AFTER = and_(_NEVER_PUT_OFF, Submission.seq > bindparam("return_seq"))
+_FROM_BEFORE = and_(_NEVER_PUT_OFF, Submission.epoch < bindparam("epoch"))
+_FROM_AFTER = and_(_NEVER_PUT_OFF, Submission.epoch >= bindparam("epoch"))
 _DUE_AGAIN = Submission.next_attempt_at <= _NOW
 _IN_FORCE = and_(Hold.released_at.is_(None), or_(Hold.release_at.is_(None), Hold.release_at > _NOW))
 
 
 # by all of ix_submissions_due: PostgreSQL does not see that what is NULL everywhere needs no order, and for a
 # bare EXISTS it would read the table from its start
-_IN_ORDER = (Submission.hold_id, Submission.next_attempt_at, Submission.seq)
+_IN_ORDER = (
+    Submission.hold_id,
+    Submission.next_attempt_at,
+    Submission.epoch,
+    Submission.round,
+    Submission.seq,
+)
 
 
 def _any(*where: Any) -> Any:
@@ -155,6 +166,8 @@ def _candidates(*where: Any) -> Any:
             Submission.failures,
             Submission.silences,
             Submission.request_id,
+            Submission.epoch,
+            Submission.round,
             Event.slug,
             Event.refused_at,
             Payload.seq.label("sheet"),
@@ -177,14 +190,16 @@ def _candidates(*where: Any) -> Any:
 
 
 _OLD, _FRESH, _AGAIN = _candidates(_FROM_BEFORE), _candidates(_FROM_AFTER), _candidates(_DUE_AGAIN)
+_PUT_OFF = _candidates(Submission.next_attempt_at > _NOW, Submission.wait_for != "master")
 _THESE = _candidates(Submission.seq.in_(bindparam("seqs", expanding=True)))
 
 
 def claimable(conn: Connection, now: datetime, room: int) -> Sequence[int]:
     """The seqs that the next claims will look at; nothing else of their rows is read."""
-    return_seq = conn.execute(select(Link.return_seq)).scalar_one()
-    asked = {"now": now, "refused_until": latest(now, REFUSED_WAIT_S), "return_seq": return_seq, "room": room}
-    found = (conn.execute(one.with_only_columns(Submission.seq), asked).scalars() for one in (_OLD, _FRESH, _AGAIN))
+    epoch = conn.execute(select(Link.epoch)).scalar_one()
+    asked = {"now": now, "refused_until": latest(now, REFUSED_WAIT_S), "epoch": epoch, "room": room}
+    several = (_OLD, _FRESH, _AGAIN, _PUT_OFF)
+    found = (conn.execute(one.with_only_columns(Submission.seq), asked).scalars() for one in several)
     return [seq for seqs in found for seq in seqs]
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, and_, insert, select, update
 
 from resultsq.domain.submission import NEEDS_A_PERSON, State
 from resultsq.store.outbox.chains import give_up_place, place_on, waits
+from resultsq.store.outbox.rounds import place_in_order
 from resultsq.store.outbox.states import find, lock_chain
 from resultsq.store.tables import Attempt, Chain, Event, Payload, Submission
 
@@ -108,7 +109,7 @@ def adopt(conn: Connection, now: datetime, parted: Parted, event_id: int) -> boo
         give_up_place(conn, now, corrected)
     place = place_on(conn, chain.id, parted.base)
     seq = conn.execute(
-        insert(Submission).returning(Submission.seq),
+        insert(Submission).values(place_in_order(event_id)).returning(Submission.seq),
         {
             "id": parted.id,
             "kind": parted.kind,

@@ -4,12 +4,13 @@ import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Integer, bindparam, delete, insert, select, update
 
 from resultsq.domain.errors import HeadMoved, KeyReused, NotThere
 from resultsq.domain.submission import State
 from resultsq.domain.words import say
 from resultsq.store.outbox.chains import place_after
+from resultsq.store.outbox.rounds import place_in_order
 from resultsq.store.outbox.states import find, lock_chain
 from resultsq.store.prepared import Prepared
 from resultsq.store.tables import Chain, ClientKey, Original, Payload, Submission
@@ -95,6 +96,7 @@ def accept(conn: Connection, now: datetime, entry: Entry) -> Accepted:
             "kind": entry.kind,
             "chain_id": chain.id,
             "event_id": entry.event_id,
+            "_event": entry.event_id,
             "date": entry.date,
             "version": chain.versions if made else chain.versions + 1,
             "state": State.QUEUED,
@@ -132,7 +134,7 @@ def accept(conn: Connection, now: datetime, entry: Entry) -> Accepted:
 _KNOWN_KEY = select(ClientKey.content, ClientKey.submission).where(
     ClientKey.event_id == bindparam("event_id"), ClientKey.key == bindparam("key")
 )
-_NEW = Prepared(insert(Submission).returning(Submission.seq))
+_NEW = Prepared(insert(Submission).values(place_in_order(bindparam("_event", type_=Integer))).returning(Submission.seq))
 _UNTRIED = {"wait_s": 0.0, "attempts": 0, "failures": 0, "silences": 0, "in_doubt": False, "lease_s": 0.0}
 _NEW_PAYLOAD = Prepared(insert(Payload))
 _NEW_ORIGINAL = insert(Original)

@@ -2,13 +2,14 @@
 
 import threading
 import time
+from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import event, func, select
+from sqlalchemy import Connection, event, func, select, update
 
 from resultsq import sqlite
 from resultsq.clock import ManualClock, SystemClock
@@ -16,14 +17,16 @@ from resultsq.domain.errors import InputRefused, NotThere
 from resultsq.domain.filter import Filter
 from resultsq.domain.outcome import Cause, Deferred
 from resultsq.domain.submission import State
-from resultsq.store import actions, outbox, queries
-from resultsq.store.tables import Audit, Submission
+from resultsq.store import actions, alerts, outbox, queries
+from resultsq.store.tables import Action, Audit, Submission
 from tests.integration.actions.conftest import Operator
 from tests.integration.store.test_plans import fill, heard
 from tests.support.nodes import Node, accepted, moved, rejected, unsent
 
 QUEUED = Filter(states=(State.QUEUED,))
 BUSHY = Filter(events=("bushy",))
+MEANWHILE_S = 0.3
+"""For somebody else to do what they would, before it is committed."""
 
 
 def put_off(node: Node, outcome: Deferred, date: str = "2013-12-07") -> str:
@@ -316,6 +319,73 @@ def test_a_hold_that_ended_before_it_was_all_placed_places_no_more(op: Operator)
     op.node.database.write(lambda conn: actions.release_due(conn, op.node.now))
     op.go_on()
     assert held(op.node) == 0
+
+
+def beside(op: Operator, first: Callable[[Connection], object], then: Callable[[], object]) -> None:
+    """Do the first thing, and begin the other before the first is committed."""
+    other = threading.Thread(target=then)
+
+    def work(conn: Connection) -> None:
+        first(conn)
+        other.start()
+        other.join(MEANWHILE_S)
+
+    op.node.database.write(work)
+    other.join()
+
+
+def test_nothing_stays_held_when_its_hold_is_released_while_it_is_being_placed(op: Operator) -> None:
+    op.node.accept_many(4)
+    placing = op.start("hold", QUEUED)
+    hold = op.progress(placing).target["hold"]
+    beside(
+        op, lambda conn: actions.advance(conn, op.node.now, placing, 2), lambda: op.write(actions.release_hold, hold)
+    )
+    op.go_on()
+    assert held(op.node) == 0
+    assert op.progress(placing).ended_at is not None
+
+
+def test_nothing_stays_held_when_its_time_comes_while_it_is_being_placed(op: Operator) -> None:
+    op.node.accept_many(4)
+    placing = op.start("hold", QUEUED, release_at=op.node.now + timedelta(seconds=1))
+
+    def place(conn: Connection) -> None:
+        actions.advance(conn, op.node.now, placing, 2)
+        op.node.pass_time(2)
+
+    beside(op, place, lambda: op.node.database.write(lambda conn: actions.release_due(conn, op.node.now)))
+    op.go_on()
+    assert held(op.node) == 0
+
+
+@pytest.mark.parametrize("event", ["bushy", None])
+def test_one_hold_is_in_force_when_two_place_one_at_once(op: Operator, event: str | None) -> None:
+    number = None if event is None else op.node.events[event]
+    place = partial(actions.place_hold, now=op.node.now, who="op", event_id=number, reason="a test")
+    beside(op, place, lambda: op.node.database.write(place))
+    with op.node.database.read() as conn:
+        assert len(queries.holds(conn, op.node.now)) == 1
+
+
+def test_the_others_go_on_when_one_action_cannot_be_carried_out(op: Operator) -> None:
+    op.node.accept_many(4)
+    timed = op.start("hold", QUEUED, release_at=op.node.now + timedelta(seconds=1))
+    op.finish(timed)
+    newer = op.start("retry", BUSHY)
+    op.node.database.write(lambda conn: conn.execute(update(Action).where(Action.id == newer).values(verb="polish")))
+    later = op.start("withdraw", BUSHY)
+    op.node.pass_time(2)
+    for _ in range(2):
+        op.go_on()
+    assert op.progress(later).done == 4
+    assert held(op.node) == 0
+    with op.node.database.read() as conn:
+        assert actions.failing(conn) == 1
+        assert alerts.counts(conn).failing_actions == 1
+    op.write(lambda conn, now, who: actions.cancel(conn, now, newer, who))
+    with op.node.database.read() as conn:
+        assert actions.failing(conn) == 0
 
 
 # undo

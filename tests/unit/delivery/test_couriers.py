@@ -1,6 +1,7 @@
 """Couriers: who goes on with what lies ahead, and who waits for a turn."""
 
 import queue
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -12,7 +13,7 @@ from resultsq.delivery.couriers import AHEAD_S, Couriers
 from resultsq.delivery.masters import database
 from resultsq.delivery.masters.limits import Limits
 from resultsq.domain.outcome import Accepted, Cause, Deferred, Receipt, Rejected
-from resultsq.store.outbox import Lease, Settlement, lease_s
+from resultsq.store.outbox import Lease, PutBack, Settlement, lease_s
 
 NOW = datetime(2013, 12, 7, 12, 5, tzinfo=UTC)
 LIMIT_S = 5
@@ -109,6 +110,50 @@ def test_what_lay_longest_goes_first_when_there_is_room_for_more(master: Master)
     master.couriers.send([lease(3)], 1)
     assert master.receive() == 2
     assert (master.couriers.out, master.couriers.ahead) == (2, 1)
+
+
+@pytest.fixture
+def no_threads() -> Iterator[None]:
+    """No thread can be started: the system has no room for so large a stack."""
+    before = threading.stack_size(1 << 46)
+    yield
+    threading.stack_size(before)
+
+
+def test_a_sender_that_cannot_be_started_keeps_no_slot_and_its_sheet_lies_ahead(
+    master: Master, no_threads: None
+) -> None:
+    for number in range(1, 10):
+        master.couriers.send([lease(number)], 1)
+        assert (master.couriers.out, master.couriers.ahead) == (0, 1)
+        assert [one.seq for one in master.couriers.recall()] == [number]
+    threading.stack_size(0)
+    master.couriers.send([lease(10), lease(11)], 2)
+    assert {master.receive(), master.receive()} == {10, 11}, "and nothing that was recalled"
+    assert (master.couriers.out, master.couriers.ahead) == (2, 0)
+
+
+class Broken:
+    """Its `send` has a fault of ours: it returns what is no outcome."""
+
+    def send(self, *_: object) -> None:
+        return None
+
+
+def test_a_sheet_whose_end_is_a_fault_of_ours_keeps_no_slot() -> None:
+    clock = ManualClock(NOW)
+    ends: queue.SimpleQueue[Settlement] = queue.SimpleQueue()
+
+    def deliver(one: Lease) -> Settlement:
+        return courier.deliver(Broken(), one, clock, 0.5)  # type: ignore[arg-type]  # so it is
+
+    couriers = Couriers(1, clock, deliver, lambda _, end: ends.put(end))
+    couriers.send([lease(1)], 1)
+    end = ends.get(timeout=LIMIT_S)
+    assert isinstance(end, PutBack)
+    assert end.cause == Cause.SURPRISE
+    assert couriers.out == 0
+    couriers.close()
 
 
 @pytest.mark.parametrize("size", [0, 12_000, 8 * 1024 * 1024])

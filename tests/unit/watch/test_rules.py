@@ -78,7 +78,7 @@ def test_it_says_whether_it_is_the_link_or_the_master_and_that_nothing_need_be_d
 
 
 def test_all_of_them_are_told_when_everything_is_wrong() -> None:
-    facts = Facts(LinkState.DOWN, NOW - 60 * MINUTE, NOW - 60 * MINUTE, 5, 1, 1, NOW, 1, 0, 1, 1, "its disk is full")
+    facts = Facts(LinkState.DOWN, NOW - 60 * MINUTE, NOW - 60 * MINUTE, 5, 1, 1, NOW, 1, 0, 1, 1, "its disk is full", 1)
     assert set(rules.raised(facts, LIMITS, NOW)) == set(Rule) - {Rule.RECOVERED}
 
 

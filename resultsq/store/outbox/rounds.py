@@ -1,0 +1,41 @@
+"""Events take turns: in each round of claims one submission of each event goes.
+
+A submission is given its round when it comes: the one after that of its event's last, if that one still waits, and
+else the round from which claims are taken now. So one event's thousands lie in thousands of rounds, and another's
+single one in the next. The order is in the rows and in their index: to find the next costs the same however many wait.
+
+Rounds count within an epoch, which the link's return ends: what came before it and what came after it are claimed one
+for one (leases.py). What is read here may be changed by others meanwhile; then two may have one round, or one comes a
+round late, and no more."""
+
+from typing import Any
+
+from sqlalchemy import func, or_, select, union_all
+from sqlalchemy.orm import aliased
+
+from resultsq.domain.submission import WAITING
+from resultsq.store.tables import MASTER, Link, Submission
+
+_EPOCH = select(Link.epoch).where(Link.name == MASTER)
+
+
+def place_in_order(event: Any) -> dict[str, Any]:
+    """The values of `epoch` and `round` for a new submission of this event, for its INSERT."""
+    before = aliased(Submission)
+    last = (
+        select(before.state, before.epoch, before.round)
+        .where(before.event_id == event)
+        .order_by(before.event_id.desc(), before.seq.desc())
+        .limit(1)
+        .subquery()
+    )
+    epoch = _EPOCH.scalar_subquery()
+    now = select(Link.round.label("round")).where(Link.name == MASTER)
+    behind = select(last.c.round + 1).where(
+        or_(*(last.c.state == state for state in sorted(WAITING))), last.c.epoch == epoch
+    )
+    rounds = union_all(now, behind).subquery()
+    return {
+        "epoch": func.coalesce(epoch, 0),
+        "round": select(func.coalesce(func.max(rounds.c.round), 0)).scalar_subquery(),
+    }

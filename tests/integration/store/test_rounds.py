@@ -1,0 +1,90 @@
+"""Events take turns: thousands of one event cost another's submission one cycle at most."""
+
+from collections.abc import Sequence
+
+import pytest
+from sqlalchemy import update
+
+from resultsq.domain.outcome import Cause
+from resultsq.store.outbox import Lease
+from resultsq.store.tables import Link, Submission
+from tests.support.nodes import CEILING, Node, accepted
+
+
+@pytest.fixture
+def wide(up: Node) -> Node:
+    """A node whose link is up, and whose window is wide open."""
+    up.database.write(lambda conn: conn.execute(update(Link).values(window=CEILING, opened_at=up.now)))
+    return up
+
+
+def published(node: Node, cycles: int, room: int = CEILING) -> list[str]:
+    """The events of what is published in so many cycles."""
+    found: list[str] = []
+    for _ in range(cycles):
+        leases: Sequence[Lease] = node.claim(free=room)
+        for lease in leases:
+            node.settle(lease, accepted(lease))
+        found += [lease.event for lease in leases]
+    return found
+
+
+def test_another_events_submission_goes_in_the_next_cycle_beside_a_flood_of_one(wide: Node) -> None:
+    wide.accept_many(200)
+    assert set(published(wide, 3)) == {"bushy"}
+    wide.accept("richmond")
+    assert published(wide, 1)[0] == "richmond"
+    wide.accept("richmond", date="2013-12-14")
+    assert published(wide, 1, room=1) == ["richmond"]
+
+
+def test_two_floods_share_the_link_half_and_half(wide: Node) -> None:
+    wide.accept_many(60)
+    published(wide, 2)
+    wide.accept_many(40, "richmond")
+    both = published(wide, 4)
+    assert 14 <= both.count("richmond") <= 18
+    assert len(both) == 32
+
+
+def test_each_event_goes_once_in_a_round_after_an_outage(wide: Node) -> None:
+    wide.probe(Cause.REFUSED)
+    wide.accept_many(50)
+    wide.accept_many(2, "richmond")
+    wide.accept_many(2, "wimbledon")
+    wide.probe()
+    wide.database.write(lambda conn: conn.execute(update(Link).values(window=CEILING, opened_at=wide.now)))
+    wide.accept_many(50, first=50)
+    wide.accept("richmond")
+    first = published(wide, 1)
+    assert set(first) == {"bushy", "richmond", "wimbledon"}, "three of before the return, and both that came after it"
+    assert published(wide, 2).count("bushy") == 2 * CEILING - 2, "the others' second ones"
+
+
+def test_in_one_event_the_order_is_that_of_acceptance(wide: Node) -> None:
+    wide.accept_many(30)
+    seqs = []
+    for _ in range(4):
+        for lease in wide.claim():
+            seqs.append(lease.seq)
+            wide.settle(lease, accepted(lease))
+    assert seqs == sorted(seqs)
+    assert len(seqs) == 30
+
+
+def test_nothing_is_passed_over_when_the_links_row_was_made_anew(wide: Node) -> None:
+    """As after a restore: the rows know epochs and rounds that the link's new row does not."""
+    wide.accept_many(5)
+    wide.database.write(lambda conn: conn.execute(update(Submission).values(epoch=7, round=900)))
+    assert len(published(wide, 1)) == 5
+
+
+def test_the_next_round_of_an_event_is_not_that_of_what_it_had_long_ago(wide: Node) -> None:
+    wide.accept_many(40)
+    assert len(published(wide, 5)) == 40
+    first = wide.accept("richmond").id
+    second = wide.accept("bushy").id
+    assert wide.row(first).round == wide.row(second).round
+    wide.withdraw(second)
+    third = wide.accept("bushy", date="2013-12-14").id
+    assert wide.row(third).round == wide.row(first).round
