@@ -244,12 +244,11 @@ def keep(conn: Connection, value: Window, claimed: int, last_round: int, facts: 
     """Write the window back, with how many were claimed, up to which round, and whatever else the turn found out."""
     values = {"_size": value.size, "_answered": value.answered, "_opened_at": value.opened_at}
     conn.execute(_KEEP, {**values, "_claimed": claimed, "_round": last_round})
-    facts = {name: found for name, found in facts.items() if name not in _KEPT}
+    facts = {name: found for name, found in facts.items() if name != "round"}  # what was claimed from is later
     if facts:
         conn.execute(update(Link).where(Link.name == MASTER).values(**facts))
 
 
-_KEPT = {"window", "answered", "opened_at", "round"}
 _KEEP = (
     update(Link)
     .where(Link.name == MASTER)

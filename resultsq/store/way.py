@@ -131,8 +131,9 @@ def _answered(conn: Connection, now: datetime, way: Way, ceiling: int) -> None:
     if way.get("refused_at") is not None:
         way.facts |= {"refused_at": None, "refused_next_at": None}
     if way.stalled:
-        way.facts |= links.come_back(conn, now, way.get("outage_id"), way.epoch, ceiling)
-        way.window = opening(ceiling)
+        back = links.come_back(conn, now, way.get("outage_id"), way.epoch, ceiling)
+        way.window = opening(ceiling)  # and it is written with what these ends make of it
+        way.facts |= {name: value for name, value in back.items() if name not in {"window", "answered", "opened_at"}}
     elif way.get("failures"):
         way.facts |= links.NOTHING_FAILS
     way.window = way.window.answered_well(now, ceiling)

@@ -113,7 +113,9 @@ def clean(node: Node) -> None:
     def work(conn: Any) -> None:
         for table in ("attempts", "payloads", "submissions", "chains", "holds"):
             conn.execute(text(f"DELETE FROM {table}"))
-        links.keep(conn, links.window(links.lock(conn)), 0, {"suspect": False, "suspect_at": None, "window": CEILING})
+        links.keep(
+            conn, links.window(links.lock(conn)), 0, 0, {"suspect": False, "suspect_at": None, "window": CEILING}
+        )
 
     node.database.write(work)
 
