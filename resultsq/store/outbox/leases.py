@@ -107,7 +107,7 @@ def claim(
     if refused:
         next_at = now + timedelta(seconds=REFUSED_WAIT_S)
         conn.execute(update(Event).where(Event.id.in_(refused)).values(refused_next_at=next_at))
-    last = max((row.round for row in chosen if row.epoch == epoch), default=0)
+    last = _last_round(chosen, epoch)
     return (_lease(conn, now, worker, chosen) if chosen else []), last
 
 
@@ -206,7 +206,14 @@ def claimable(conn: Connection, now: datetime, room: int) -> Sequence[int]:
 def claim_these(conn: Connection, now: datetime, worker: str, seqs: Sequence[int]) -> list[Lease]:
     """Lease these, those of them that may go."""
     asked = {"now": now, "refused_until": latest(now, REFUSED_WAIT_S), "seqs": list(seqs), "room": len(seqs)}
-    return _lease(conn, now, worker, [row for row in conn.execute(_THESE, asked) if row.sheet is not None])
+    rows = [row for row in conn.execute(_THESE, asked) if row.sheet is not None]
+    _last_round(rows, 0)  # as a claim does
+    return _lease(conn, now, worker, rows)
+
+
+def _last_round(rows: Sequence[Row[Any]], epoch: int) -> int:
+    rounds = [(row.epoch, int(row.round)) for row in rows]
+    return max((number for its_epoch, number in rounds if its_epoch == epoch), default=0)
 
 
 def _in_turn(one: Sequence[Row[Any]], other: Sequence[Row[Any]]) -> Iterable[Row[Any]]:
