@@ -12,7 +12,7 @@ from resultsq.domain.errors import HeadMoved
 from resultsq.domain.submission import State
 from resultsq.store import outbox
 from resultsq.store.session import Database
-from tests.support.nodes import Node
+from tests.support.nodes import Node, receipt_for
 from tests.support.waiting import wait_until
 
 Work = Callable[[Connection], Any]
@@ -76,3 +76,16 @@ def test_what_is_exported_meanwhile_is_not_withdrawn(pg: Node) -> None:
     with pytest.raises(HeadMoved):
         in_between(pg, export(pg), lambda conn: outbox.withdraw(conn, pg.now, made))
     assert (pg.state(made), pg.row(made).in_doubt) == (State.QUEUED, True)
+
+
+def test_what_is_settled_by_the_list_meanwhile_is_not_taken_back_into_the_queue(pg: Node) -> None:
+    made = pg.accept().id
+    lease = pg.claim_one()
+    row = pg.row(made)
+    published = [(row, receipt_for(lease))]
+    in_between(
+        pg,
+        lambda conn: outbox.publish_by_receipt(conn, pg.now, published),
+        lambda conn: outbox.void_leases(conn, pg.now, "w1"),
+    )
+    assert (pg.state(made), pg.row(made).in_doubt) == (State.PUBLISHED, False)
