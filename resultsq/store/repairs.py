@@ -17,7 +17,7 @@ from resultsq.domain.submission import GONE, WAITING, State
 from resultsq.store import audit, outbox
 from resultsq.store.outbox.aside import NO_SHEET
 from resultsq.store.session import Database
-from resultsq.store.tables import Chain, Payload, Submission
+from resultsq.store.tables import Action, Chain, Hold, Payload, Submission
 
 MOST = 1_000
 """No more than these are counted, and mended in one transaction."""
@@ -125,7 +125,23 @@ def _put_aside(conn: Connection, now: datetime, rows: Sequence[Any]) -> None:
     outbox.put_aside(conn, now, [row.seq for row in rows], NO_SHEET)
 
 
+def _let_go(conn: Connection, now: datetime, rows: Sequence[Any]) -> None:
+    these = Submission.seq.in_([row.seq for row in rows])
+    conn.execute(update(Submission).where(these, _OF_A_RELEASED_HOLD).values(hold_id=None))
+
+
+_RELEASED = select(Hold.id).where(Hold.id == Submission.hold_id, Hold.released_at.is_not(None)).exists()
+_RELEASING = select(Action.id).where(Action.verb == "release", Action.ended_at.is_(None)).exists()
+_OF_A_RELEASED_HOLD = and_(Submission.hold_id.is_not(None), _RELEASED, ~_RELEASING)
+
 REPAIRS: tuple[Repair, ...] = (
+    Repair(
+        "held",
+        "1 version is held by a hold that was released, so it would never be published.",
+        "{n} versions are held by a hold that was released, so they would never be published.",
+        _OF_A_RELEASED_HOLD,
+        _let_go,
+    ),
     Repair(
         "abreast",
         "1 version is on its way beside another of the same event and date.",

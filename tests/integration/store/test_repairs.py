@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import JSON, Boolean, DateTime, LargeBinary, MetaData, Table, delete, insert, select, text
+from sqlalchemy import JSON, Boolean, DateTime, LargeBinary, MetaData, Table, delete, insert, select, text, update
 
 from resultsq.clock import ManualClock
 from resultsq.domain.ports import Parcel
@@ -16,7 +16,7 @@ from resultsq.settings import Settings
 from resultsq.store import migrate, outbox, repairs
 from resultsq.store.outbox.aside import NO_SHEET
 from resultsq.store.session import Database
-from resultsq.store.tables import Audit, AuditSubmission, Event, Payload, Submission
+from resultsq.store.tables import Audit, AuditSubmission, Event, Hold, Payload, Submission
 from resultsq.watch import messenger
 from tests.integration.bundle.conftest import Far, deliver_all
 from tests.support.nodes import Node
@@ -188,3 +188,19 @@ def test_nothing_is_found_when_all_is_as_it_must_be(store: Database) -> None:
     assert counts(node) == {}
     assert lease.submission == first
     assert mend(node) == {}
+
+
+def test_what_a_released_hold_still_holds_is_found_and_goes_on(store: Database) -> None:
+    node = Node(store)
+    node.probe()
+    made, kept = node.accept().id, node.accept("richmond").id
+    node.act("hold", made)
+    node.act("hold", kept)
+    hold = node.row(made).hold_id
+    released = {"released_at": node.now, "released_by": "op"}
+    node.database.write(lambda conn: conn.execute(update(Hold).where(Hold.id == hold).values(**released)))
+    with node.database.read() as conn:
+        assert {repair.name: count for repair, count in repairs.damaged(conn)} == {"held": 1}
+    assert [repair.name for repair, _ in repairs.mend(node.database, ManualClock(node.now), "op")] == ["held"]
+    assert [lease.submission for lease in node.claim()] == [made]
+    assert node.row(kept).hold_id is not None
