@@ -13,6 +13,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from datetime import timedelta
 from typing import Any, TextIO
 
@@ -24,6 +25,7 @@ from sqlalchemy import Connection
 
 from resultsq import interpreter, logs
 from resultsq.clock import Clock
+from resultsq.delivery import reconcile
 from resultsq.delivery.chores import Chore, Timer, carry_out
 from resultsq.delivery.dispatch import Dispatcher
 from resultsq.delivery.masters import open_configured
@@ -31,12 +33,15 @@ from resultsq.delivery.prober import Prober
 from resultsq.delivery.rotation import Rotation
 from resultsq.domain.errors import SettingsError
 from resultsq.settings import Settings
-from resultsq.store import links, outbox
+from resultsq.store import comparisons, links, outbox
 from resultsq.store.session import Database
 from resultsq.wakeup import WAKE, Bell, celery_app
 
 CLEAN_UP_S = 3600.0
 BROKER_REST_S = 1.0
+COMPARE_S = 5.0
+"""How often a worker looks whether a comparison with the master is due."""
+
 CLIENT_KEYS_KEPT = timedelta(days=90)
 
 _log = logs.get("worker")
@@ -105,7 +110,7 @@ def run_worker(settings: Settings, database: Database, clock: Clock, chores: Seq
 
     :raises SettingsError: there is no master to deliver to"""
     name, held = worker_name(settings)
-    chores = [_clean_up(database, clock), *chores]
+    chores = [_clean_up(database, clock), _compare(settings, database, clock), *chores]
     delivery = Delivery(settings, database, clock, name, chores)
     _log.info("worker.starting", worker=name)
     broker_url = settings.broker_url.get_secret_value()
@@ -240,3 +245,14 @@ def _clean_up(database: Database, clock: Clock) -> Chore:
         database.write(lambda conn: outbox.forget_client_keys(conn, before))
 
     return Chore("resultsq.clean_up", CLEAN_UP_S, clean_up)
+
+
+def _compare(settings: Settings, database: Database, clock: Clock) -> Chore:
+    def compare() -> None:
+        with database.read() as conn:
+            due = comparisons.is_due(conn, clock.now())
+        if due:
+            with closing(open_configured(settings.renewed(), clock)) as master:
+                reconcile.by_itself(database, master, clock)
+
+    return Chore("resultsq.compare", COMPARE_S, compare)

@@ -8,13 +8,15 @@ import random
 import threading
 from collections.abc import Callable
 
+from sqlalchemy import Connection
+
 from resultsq import logs
 from resultsq.clock import Clock
 from resultsq.domain.errors import StoreUnavailable
 from resultsq.domain.link import PROBES_AT_ONCE
 from resultsq.domain.outcome import Cause
 from resultsq.domain.ports import Master, ProbeAnswer
-from resultsq.store import links
+from resultsq.store import comparisons, links
 from resultsq.store.session import Database
 
 LOOK_S = 0.25
@@ -105,9 +107,12 @@ class Prober:
         try:
             answer = self._ask()
             now = self._clock.now()
-            change = self._database.write(
-                lambda conn: links.probe_answered(conn, now, number, answer, self._ceiling, random.random())
-            )
+
+            def note(conn: Connection) -> links.Change:
+                comparisons.note_latest(conn, now, answer.latest)
+                return links.probe_answered(conn, now, number, answer, self._ceiling, random.random())
+
+            change = self._database.write(note)
         except StoreUnavailable:
             _log.warning("probe.unrecorded", number=number)
             return

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
+from resultsq import logs
+from resultsq.clock import Clock
 from resultsq.domain.errors import ResultsqError
 from resultsq.domain.outcome import Deferred, Outcome, Receipt
 from resultsq.domain.ports import Master, ReceiptPage
-from resultsq.store import outbox
+from resultsq.store import comparisons, outbox
 from resultsq.store.outbox import Question, Reconciled
 from resultsq.store.session import Database
 
@@ -21,6 +23,10 @@ MOST_QUESTIONS = 2_000
 """Asked one by one in one comparison; the next one goes on."""
 
 MOST_PAGES = 2_000
+REACH = timedelta(days=30)
+"""How far back a comparison that comes by itself looks."""
+
+_log = logs.get("reconcile")
 
 
 def reconcile(
@@ -46,6 +52,41 @@ def reconcile(
         work = partial(outbox.bring_in_line, now=now, chain_id=chain, has=has, gone=gone)
         total += database.write(work)
     return total
+
+
+def by_itself(database: Database, master: Master, clock: Clock) -> Reconciled | None:
+    """Compare if it is due: the newest receipts first, and all of a month only where one of them is gone, where the
+    master has less than it had, or where something waits for it. None: it was not due, or could not be made."""
+    now = clock.now()
+    less = database.write(lambda conn: comparisons.take(conn, now))
+    if less is None:
+        return None
+    with database.read() as conn:
+        names, whole = comparisons.newest_names(conn, now), less or comparisons.anything_open(conn)
+    try:
+        whole = whole or not _all_there(master, names)
+        found = reconcile(database, master, now, now - REACH) if whole else Reconciled(0, 0, 0)
+    except ResultsqError as error:
+        said = str(error)
+        database.write(lambda conn: comparisons.record_failure(conn, now, said))
+        return None
+    database.write(lambda conn: comparisons.record(conn, now, found, whole))
+    if found.lost:
+        _log.warning("master.lost", lost=found.lost, settled=found.settled, resumed=found.resumed)
+    return found
+
+
+def _all_there(master: Master, names: Sequence[str]) -> bool:
+    """:raises ResultsqError: the master gave no answer"""
+    for name in names:
+        match master.receipt(name):
+            case None:
+                return False
+            case Receipt():
+                continue
+            case outcome:
+                raise ResultsqError(f"The master gave no answer about the newest results: {_said(outcome)}")
+    return True
 
 
 def _listed(master: Master, since: datetime) -> list[Receipt]:

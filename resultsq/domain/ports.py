@@ -25,14 +25,23 @@ class Parcel:
 
 
 @dataclass(frozen=True, slots=True)
+class Latest:
+    """What a master has: how many receipts, and when it gave the newest; None where there is none."""
+
+    received_at: datetime | None
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class ProbeAnswer:
-    """What a probe saw. `cause` None: our master answered and is up."""
+    """What a probe saw. `cause` None: our master answered and is up. `latest` None: it does not say."""
 
     cause: Cause | None
     detail: str
     duration_s: float
     retry_after_s: float | None = None
     master_time_offset_s: float | None = None
+    latest: Latest | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,8 +91,11 @@ def create_app(
 
     @app.get("/v1/health")
     def health() -> Response:
-        ledger.ping()
-        return _json({"service": "results-master"})
+        latest = ledger.latest()
+        newest = None if latest.received_at is None else _utc(latest.received_at)
+        return _json(
+            {"service": "results-master", "contract": "1.1", "latest": {"received_at": newest, "count": latest.count}}
+        )
 
     @app.put("/v1/events/<event>/results/<day>")
     def publish(event: str, day: str) -> Response:
@@ -185,8 +188,12 @@ def _receipt(receipt: Receipt) -> dict[str, object]:
         "date": receipt.date,
         "revision": receipt.revision,
         "digest": receipt.digest,
-        "received_at": receipt.received_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        "received_at": _utc(receipt.received_at),
     }
+
+
+def _utc(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _is_date(text: str) -> bool:

@@ -20,7 +20,7 @@ from sqlalchemy.exc import IntegrityError, TimeoutError
 from resultsq.domain import sheet as sheets
 from resultsq.domain.errors import InputRefused
 from resultsq.domain.outcome import Receipt
-from resultsq.domain.ports import ReceiptPage
+from resultsq.domain.ports import Latest, ReceiptPage
 from resultsq.domain.sheet import Sheet
 from resultsq.master import rules
 from resultsq.master.database import READ_ONLY
@@ -139,14 +139,23 @@ def node_of(token: str) -> str:
     return f"token-{hashlib.sha256(token.encode()).hexdigest()[:12]}"
 
 
+class Counted:
+    """How many receipts were counted, up to which number."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        self.rows = 0
+
+
 class Ledger:
     """The master's database. Thread-safe; `engine` comes from `database.open_engine`.
 
     Every method may raise one of `database.UNAVAILABLE`. Then nothing is known of a publication: look its
     receipt up, or publish it again."""
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, counted: "Counted | None" = None) -> None:
         self._engine = engine
+        self._counted = counted or Counted()
         self._reader = engine.execution_options(**READ_ONLY)
         # SQLite lets waiting writers starve each other for seconds; one lock in the process ends that.
         self._lock = threading.Lock() if engine.dialect.name == "sqlite" else None
@@ -161,10 +170,23 @@ class Ledger:
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CREATION_LOCK)))
             metadata.create_all(connection)
 
-    def ping(self) -> None:
-        """Return if the database answers."""
+    def latest(self) -> Latest:
+        """How many receipts there are, and when the newest was given. Counts what came since it was asked last, and
+        all of them again where there are fewer: a backup was restored."""
+        number, here = _sheets.c.number, self._counted
         with self._reader.begin() as connection:
-            connection.execute(sa.select(1))
+            newest = connection.execute(
+                sa.select(number, _sheets.c.received_at).order_by(number.desc()).limit(1)
+            ).first()
+            if newest is None:
+                here.number = here.rows = 0
+                return Latest(None, 0)
+            if newest.number < here.number:
+                here.number = here.rows = 0
+            more = sa.select(sa.func.count()).where(number > here.number, number <= newest.number)
+            rows = here.rows + connection.execute(more).scalar_one()
+        here.number, here.rows = newest.number, rows
+        return Latest(newest.received_at, rows)
 
     def publish(
         self,

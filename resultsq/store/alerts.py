@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from resultsq.domain.backoff import wait_s
 from resultsq.domain.submission import WAITING, State
-from resultsq.store import actions, links, outbox, queries, repairs
+from resultsq.store import actions, comparisons, links, outbox, queries, repairs
 from resultsq.store.tables import Alert, AlertMessage, Event, Outage, Submission
 
 MESSAGE_LEASE_S = 60.0
@@ -43,9 +43,10 @@ class Counts:
     damaged: int
     aside: int
     failing_actions: int
+    lost_there: int
 
 
-def counts(conn: Connection) -> Counts:
+def counts(conn: Connection, now: datetime) -> Counts:
     """The figures that rules are asked with; each from an index."""
     rows = conn.execute(
         select(Submission.state, func.count())
@@ -63,6 +64,7 @@ def counts(conn: Connection) -> Counts:
         sum(count for _, count in repairs.damaged(conn, watched=True)),
         outbox.count_aside(conn),
         actions.failing(conn),
+        comparisons.lost_lately(conn, now),
     )
 
 

@@ -344,6 +344,21 @@ class Outage(Base):
     last_seq: Mapped[int | None] = mapped_column(_Seq)  # accepted up to here when it ended
 
 
+class Comparison(Base):
+    """What is known of the master's own list: the newest that it said it has, and what the last comparison found."""
+
+    __tablename__ = "comparisons"
+
+    link: Mapped[str] = mapped_column(String(32), primary_key=True)
+    latest_at: Mapped[datetime | None]
+    latest_count: Mapped[int | None] = mapped_column(_Seq)
+    rewound_at: Mapped[datetime | None]  # since then it has less than it had: it was restored from a backup
+    compared_at: Mapped[datetime | None]
+    found: Mapped[dict[str, Any] | None]
+    lost_at: Mapped[datetime | None]  # the last comparison that found something lost, and how many
+    lost: Mapped[int] = mapped_column(default=0)
+
+
 class Hold(Base):
     """Somebody's word that something waits: the destination, an event, or the submissions that name it in
     `hold_id`. Held means kept."""

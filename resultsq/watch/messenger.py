@@ -48,7 +48,7 @@ def look_out(settings: Settings, database: Database, clock: Clock) -> None:
     )
     free, trouble = _disk(settings.data_dir)
     with database.read() as conn:
-        link, seen = links.facts(conn), alerts.counts(conn)
+        link, seen = links.facts(conn), alerts.counts(conn, now)
         drained = alerts.drained_outages(conn, now)
     if link is None:
         return  # no worker has ever run here
@@ -66,6 +66,7 @@ def look_out(settings: Settings, database: Database, clock: Clock) -> None:
         seen.aside,
         trouble,
         seen.failing_actions,
+        seen.lost_there,
     )
     holding = rules.raised(facts, limits, now)
     names = list(roads(settings))

@@ -20,6 +20,7 @@ class Rule(StrEnum):
     DAMAGED = "damaged"
     ASIDE = "put-aside"
     ACTION_FAILS = "action-fails"
+    MASTER_LOST = "master-lost"
     RECOVERED = "recovered"  # good news, told once an outage
 
 
@@ -49,6 +50,7 @@ class Facts:
     aside: int = 0
     disk_trouble: str | None = None
     failing_actions: int = 0
+    lost_there: int = 0
 
 
 _LINK = {
@@ -114,6 +116,11 @@ def raised(facts: Facts, limits: Limits, now: datetime) -> dict[str, str]:
         found[Rule.ACTION_FAILS] = (
             f"{'1 action' if facts.failing_actions == 1 else f'{facts.failing_actions} actions'} of an operator cannot "
             "be carried out; the others go on. The worker's log says why; cancel it, or upgrade this worker."
+        )
+    if facts.lost_there:
+        found[Rule.MASTER_LOST] = (
+            f"The master no longer had {_many(facts.lost_there)} that it had given a receipt for; it may have been "
+            "restored from an older backup. What it lost is sent again by itself. Tell its operators."
         )
     return found
 

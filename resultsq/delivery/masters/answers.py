@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter, ValidationError
 
 from resultsq.domain import sheet
 from resultsq.domain.outcome import (
@@ -30,7 +30,7 @@ from resultsq.domain.outcome import (
     Unauthorised,
     plain,
 )
-from resultsq.domain.ports import Parcel, ReceiptPage
+from resultsq.domain.ports import Latest, Parcel, ReceiptPage
 
 SERVICE = "results-master"
 
@@ -56,6 +56,13 @@ _LONGEST_POINTER = 200
 _LONGEST_NUMBER = re.compile(r"[0-9]{10}", re.ASCII)  # no row has such a number
 _SECONDS = re.compile(r"[0-9]+", re.ASCII)
 _TAG = re.compile(r'(?:W/)?"([!#-~]{1,36})"')  # a proxy that packs an answer weakens its tag
+
+
+class _Latest(BaseModel):
+    count: int = Field(ge=0, lt=2**53, strict=True)
+    received_at: AwareDatetime | None = None
+
+
 _RECEIPTS = TypeAdapter(list[Receipt])
 
 
@@ -167,6 +174,16 @@ def of_probe(answer: Answer, now: datetime) -> Deferred | None:
             return None
         return _stranger(answer, "it does not say that it is a results master")
     return _later(answer, now) or _stranger(answer, "the master answers the probe with 200")
+
+
+def latest(answer: Answer) -> Latest | None:
+    """What the answer to the probe says of the newest receipt; None where it says nothing that can be read."""
+    said = (answer.object or {}).get("latest")
+    try:
+        found = _Latest.model_validate(said)
+    except ValidationError:
+        return None
+    return Latest(found.received_at, found.count)
 
 
 def is_own(receipt: Receipt, parcel: Parcel) -> bool:

@@ -29,7 +29,7 @@ from resultsq.domain.outcome import (
 )
 from resultsq.domain.ports import Parcel, ProbeAnswer, ReceiptPage
 from resultsq.master.database import open_engine
-from resultsq.master.ledger import Committed, HeadIs, IdReused, Invalid, Ledger, Unreadable
+from resultsq.master.ledger import Committed, Counted, HeadIs, IdReused, Invalid, Ledger, Unreadable
 
 LIMITS = Limits(slowest_bytes_per_s=12_000.0)
 """Here a sheet travels as it is, and is three times as large as over HTTP; a lease has to outlive the call."""
@@ -100,6 +100,7 @@ class DatabaseMaster:
         self._lookup = lookup
         self._limits = limits or LIMITS
         self._engine = self._open()
+        self._counted = Counted()
         self._ledger = Ledger(self._engine)
         self._has_tables = False
         self._watch = Watch(clock, lambda: self.on_silent())
@@ -111,10 +112,11 @@ class DatabaseMaster:
         began = self._clock.monotonic()
         with self._watch.call(self._limits.probe_s) as call, self._fresh_ledger() as ledger:
             try:
-                self._ask(call, lambda: self._look(ledger))
+                latest = self._ask(call, ledger.latest)
             except Failed as failed:
                 return ProbeAnswer(failed.cause, failed.detail, self._clock.monotonic() - began)
-        return ProbeAnswer(None, "The master's database answers.", self._clock.monotonic() - began)
+        took_s = self._clock.monotonic() - began
+        return ProbeAnswer(None, "The master's database answers.", took_s, latest=latest)
 
     def send(self, parcel: Parcel, patience_s: float = 2.0) -> Outcome:
         with self._watch.call(self._limits.for_sheet_s(len(parcel.body)), patience_s) as call:
@@ -205,16 +207,12 @@ class DatabaseMaster:
         finally:
             _running.reset(token)
 
-    @staticmethod
-    def _look(ledger: Ledger) -> None:
-        ledger.receipt("")
-
     @contextmanager
     def _fresh_ledger(self) -> Iterator[Ledger]:
         """A ledger whose connection is new, and gone afterwards."""
         engine = self._open()
         try:
-            yield Ledger(engine)
+            yield Ledger(engine, self._counted)
         finally:
             engine.dispose()
 

@@ -75,20 +75,20 @@ class HttpMaster:
     def probe(self) -> ProbeAnswer:
         began = self._clock.monotonic()
         asked_at = self._clock.now()
-        offset_s = None
+        offset_s = latest = None
         try:
             with self._watch.call(self._limits.probe_s) as call:
                 answer = self._ask(call, "GET", _HEALTH, fresh=True, keep=False)
         except Failed as failed:
             trouble: Deferred | None = _deferred(failed, in_doubt=False)
         else:
-            trouble = answers.of_probe(answer, self._clock.now())
+            trouble, latest = answers.of_probe(answer, self._clock.now()), answers.latest(answer)
             if answer.date is not None:
                 # the header is cut to the second: in the middle, it is half a second later than it says
                 offset_s = (answer.date - asked_at).total_seconds() + 0.5
         duration_s = self._clock.monotonic() - began
         if trouble is None:
-            return ProbeAnswer(None, "The master answers.", duration_s, master_time_offset_s=offset_s)
+            return ProbeAnswer(None, "The master answers.", duration_s, master_time_offset_s=offset_s, latest=latest)
         return ProbeAnswer(trouble.cause, trouble.detail, duration_s, trouble.retry_after_s, offset_s)
 
     def send(self, parcel: Parcel, patience_s: float = 2.0) -> Outcome:

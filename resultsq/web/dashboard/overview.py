@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response as Answer
 
 from resultsq.domain.delays import Delays
 from resultsq.domain.role import Role
-from resultsq.store import alerts, board
+from resultsq.store import alerts, board, comparisons
 from resultsq.store.alerts import AlertView
 from resultsq.store.board import OutageView, Point, Pulse, Shape, Span
 from resultsq.store.figures import SETTLED
@@ -54,6 +54,7 @@ class Facts:
     delays: Delays
     shape: Shape
     alerts: list[AlertView]
+    compared: comparisons.View | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +180,10 @@ def _facts(pulse: Pulse, span: Span) -> Facts:
         with database.read() as conn:
             return [one for one in alerts.standing(conn, ALERTS_SHOWN) if one.ended_at is None]
 
+    def compared() -> comparisons.View | None:
+        with database.read() as conn:
+            return comparisons.last(conn)
+
     (points, outages, delays), _ = shared().get(("history", span), _LIFE_S[span], history)
     return Facts(
         pulse,
@@ -188,4 +193,5 @@ def _facts(pulse: Pulse, span: Span) -> Facts:
         delays,
         shared().get("shape", 3.0, shape)[0],
         shared().get("alerts", 2.0, standing)[0],
+        shared().get("compared", 5.0, compared)[0],
     )

@@ -3,12 +3,13 @@
 import json
 import re
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from resultsq.domain.filter import Filter
 from resultsq.domain.outcome import Cause, Deferred
 from resultsq.domain.submission import State
-from resultsq.store import actions, queries
+from resultsq.store import actions, comparisons, queries
+from resultsq.store.outbox import Reconciled
 from resultsq.store.tables import Audit
 from tests.integration.dashboard.conftest import Person
 from tests.support.nodes import Node, accepted, finishers, moved, unsent
@@ -207,3 +208,13 @@ def test_what_the_master_lost_is_sent_again_before_its_correction(sqlite_node: N
     operator.confirm(operator.post("/admin/ask", verb="resend", ids=[second]))
     assert [lease.submission for lease in node.claim()] == [first]
     assert (node.row(second).state, node.row(second).base, node.row(second).blocked) == (State.QUEUED, first, True)
+
+
+def test_the_overview_says_what_the_last_comparison_found(sqlite_node: Node, operator: Person) -> None:
+    def work(conn: Connection) -> None:
+        comparisons.take(conn, sqlite_node.now)
+        comparisons.record(conn, sqlite_node.now, Reconciled(0, 3, 0), whole=True)
+
+    sqlite_node.accept()
+    sqlite_node.database.write(work)
+    assert "The master had lost 3 results; they are sent again." in operator.page("/admin")

@@ -138,6 +138,13 @@ def test_the_probe_is_answered_without_credentials_when_the_master_is_up(master:
     answer = master.get("/v1/health", token=None)
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/json")
     assert answer.json()["service"] == "results-master"
+    assert answer.json()["contract"] == "1.1"
+
+
+def test_the_probe_says_how_much_there_is_and_since_when(master: Master, event: str) -> None:
+    before = master.get("/v1/health", token=None).json()["latest"]["count"]
+    received_at = master.put(event, sheet(event), str(uuid.uuid4())).json()["received_at"]
+    assert master.get("/v1/health", token=None).json()["latest"] == {"received_at": received_at, "count": before + 1}
 
 
 def test_a_receipt_is_given_when_a_sheet_is_committed(master: Master, event: str) -> None:

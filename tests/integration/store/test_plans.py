@@ -245,7 +245,10 @@ BY_STATE = ("ix_submissions_state_seq", "ix_submissions_due")
 LOOKS: dict[str, tuple[Callable[[Connection], object], set[str]]] = {
     # a look, and the indexes of which each of its statements takes one; none: whichever
     "the oldest": (queries.oldest_waiting_at, {"ix_submissions_state_seq"}),
-    "what the alerts count": (alerts.counts, {"ix_submissions_state_seq", "ix_submissions_due", "ix_submissions_held"}),
+    "what the alerts count": (
+        lambda conn: alerts.counts(conn, NOW),
+        {"ix_submissions_state_seq", "ix_submissions_due", "ix_submissions_held"},
+    ),
     "the outages that are over": (
         lambda conn: alerts.drained_outages(conn, NOW + timedelta(hours=1)),
         {"ix_submissions_state_seq", "ix_submissions_published_at"},

@@ -458,3 +458,22 @@ def test_anything_at_all_has_a_meaning_when_it_is_answered(
 
 def test_a_deep_answer_is_nothing_when_a_portal_plays_tricks() -> None:
     assert said(200, b"[" * 100_000, "application/json").object is None
+
+
+@pytest.mark.parametrize(
+    ("said", "count"),
+    [
+        ({"received_at": "2013-12-07T12:00:00Z", "count": 7}, 7),
+        ({"received_at": None, "count": 0}, 0),
+        ({"received_at": "2013-12-07T12:00:00", "count": 7}, None),
+        ({"received_at": "yesterday", "count": 7}, None),
+        ({"count": -1}, None),
+        ({"count": "7"}, None),
+        ([], None),
+        (None, None),
+    ],
+)
+def test_the_newest_receipt_is_read_from_the_probe_or_nothing_is(said: object, count: int | None) -> None:
+    answer = Answer(200, {"content-type": "application/json"}, json.dumps({"service": "x", "latest": said}).encode())
+    found = answers.latest(answer)
+    assert (None if found is None else found.count) == count

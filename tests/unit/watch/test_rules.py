@@ -50,6 +50,7 @@ def test_nobody_is_told_anything_when_all_is_well() -> None:
         (Rule.DISK_LOW, {"disk_free_bytes": 0}, {"disk_free_bytes": None}),
         (Rule.DAMAGED, {"damaged": 1}, {"damaged": 0}),
         (Rule.ASIDE, {"aside": 1}, {"aside": 0}),
+        (Rule.MASTER_LOST, {"lost_there": 1}, {"lost_there": 0}),
     ],
 )
 def test_one_rule_alone_holds_from_its_limit_on(
@@ -78,7 +79,9 @@ def test_it_says_whether_it_is_the_link_or_the_master_and_that_nothing_need_be_d
 
 
 def test_all_of_them_are_told_when_everything_is_wrong() -> None:
-    facts = Facts(LinkState.DOWN, NOW - 60 * MINUTE, NOW - 60 * MINUTE, 5, 1, 1, NOW, 1, 0, 1, 1, "its disk is full", 1)
+    facts = Facts(
+        LinkState.DOWN, NOW - 60 * MINUTE, NOW - 60 * MINUTE, 5, 1, 1, NOW, 1, 0, 1, 1, "its disk is full", 1, 1
+    )
     assert set(rules.raised(facts, LIMITS, NOW)) == set(Rule) - {Rule.RECOVERED}
 
 

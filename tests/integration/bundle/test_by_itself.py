@@ -1,0 +1,120 @@
+"""A master that comes back from an older backup is noticed, and what it lost is sent again by itself."""
+
+from datetime import timedelta
+
+import pytest
+
+from resultsq.clock import ManualClock, SystemClock
+from resultsq.delivery import reconcile
+from resultsq.delivery.masters import open_master
+from resultsq.domain.outcome import Cause
+from resultsq.domain.ports import Latest
+from resultsq.domain.submission import State
+from resultsq.store import comparisons
+from resultsq.store.outbox import Reconciled
+from tests.integration.bundle.conftest import Far, deliver_all
+from tests.support.nodes import NOW, Node
+
+
+@pytest.fixture(autouse=True)
+def _a_while_ago(far: Far) -> None:
+    """What the master received is older than the comparison's edge."""
+    far.clock.step(-3600)
+
+
+def probed(node: Node, far: Far) -> bool:
+    """The probe's answer is written down as the prober does it; whether the master has less than it had."""
+    answer = far.master.probe()
+    return node.database.write(lambda conn: comparisons.note_latest(conn, node.now, answer.latest))
+
+
+def by_itself(node: Node, far: Far) -> Reconciled | None:
+    return reconcile.by_itself(node.database, far.master, ManualClock(node.now))
+
+
+def last(node: Node) -> comparisons.View | None:
+    with node.database.read() as conn:
+        return comparisons.last(conn)
+
+
+def test_a_restored_master_is_noticed_by_the_probe_and_gets_back_what_it_lost(here: Node, far: Far) -> None:
+    kept, gone = here.accept().id, here.accept("richmond").id
+    deliver_all(here, far)
+    here.pass_time(120)
+    assert not probed(here, far)
+    assert by_itself(here, far) == Reconciled(0, 0, 0)
+    far.loses(gone)
+    assert by_itself(here, far) is None, "an hour has not passed, and nothing was noticed so far"
+    here.pass_time(120)
+    assert probed(here, far)
+    assert by_itself(here, far) == Reconciled(0, 1, 0)
+    found = last(here)
+    assert found is not None
+    assert (found.whole, found.lost) == (True, 1)
+    with here.database.read() as conn:
+        assert comparisons.lost_lately(conn, here.now) == 1
+    here.pass_time(120)
+    deliver_all(here, far)
+    assert far.has() == {kept: 1, gone: 1}
+    assert by_itself(here, far) is None, "once is enough"
+
+
+def test_it_is_compared_each_hour_and_after_each_outage_and_cheaply_first(here: Node, far: Far) -> None:
+    made = here.accept().id
+    deliver_all(here, far)
+    here.pass_time(120)
+    assert by_itself(here, far) == Reconciled(0, 0, 0)
+    assert by_itself(here, far) is None
+    found = last(here)
+    assert found is not None
+    assert not found.whole, "the newest receipts are there: the list is not asked for"
+    here.pass_time(3601)
+    far.loses(made)  # by a master that says nothing of its newest receipt
+    assert by_itself(here, far) == Reconciled(0, 1, 0)
+    here.pass_time(120)
+    deliver_all(here, far)
+    assert by_itself(here, far) is None
+    here.probe(Cause.REFUSED)
+    assert by_itself(here, far) is None, "not while the link is down"
+    here.pass_time(60)
+    here.probe()
+    assert by_itself(here, far) == Reconciled(0, 0, 0)
+
+
+def test_it_is_tried_again_in_a_minute_when_the_master_gave_no_answer(here: Node, far: Far) -> None:
+    here.accept()
+    deliver_all(here, far)
+    here.pass_time(120)
+    away = open_master("http://127.0.0.1:9", "a token", clock=SystemClock())
+    assert reconcile.by_itself(here.database, away, ManualClock(here.now)) is None
+    away.close()
+    assert (last(here) or pytest.fail("nothing was written down")).error
+    assert by_itself(here, far) is None
+    here.pass_time(61)
+    assert by_itself(here, far) == Reconciled(0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "less"),
+    [
+        (Latest(NOW, 5), Latest(NOW, 5), False),
+        (Latest(NOW, 5), Latest(NOW + timedelta(seconds=1), 6), False),
+        (Latest(NOW, 5), Latest(NOW, 4), True),
+        (Latest(NOW, 5), Latest(NOW - timedelta(seconds=1), 5), True),
+        (Latest(NOW, 5), Latest(None, 0), True),
+        (Latest(NOW, 5), None, False),
+    ],
+)
+def test_less_than_before_is_what_a_restored_master_has(
+    here: Node, before: Latest, after: Latest | None, less: bool
+) -> None:
+    here.database.write(lambda conn: comparisons.note_latest(conn, here.now, before))
+    assert here.database.write(lambda conn: comparisons.note_latest(conn, here.now, after)) is less
+
+
+def test_the_state_stays_as_it_is_when_nothing_is_lost(here: Node, far: Far) -> None:
+    made = here.accept().id
+    deliver_all(here, far)
+    here.pass_time(120)
+    by_itself(here, far)
+    assert here.state(made) is State.PUBLISHED
