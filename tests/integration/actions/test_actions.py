@@ -382,7 +382,7 @@ def test_the_others_go_on_when_one_action_cannot_be_carried_out(op: Operator) ->
     assert held(op.node) == 0
     with op.node.database.read() as conn:
         assert actions.failing(conn) == 1
-        assert alerts.counts(conn, node.now).failing_actions == 1
+        assert alerts.counts(conn, op.node.now).failing_actions == 1
     op.write(lambda conn, now, who: actions.cancel(conn, now, newer, who))
     with op.node.database.read() as conn:
         assert actions.failing(conn) == 0
