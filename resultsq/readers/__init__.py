@@ -15,6 +15,7 @@ from resultsq.domain.problem import Where
 from resultsq.domain.words import say, sentence
 from resultsq.readers import scanner, spreadsheet, startofevent, table, webfms
 from resultsq.readers.marks import quoted
+from resultsq.readers.records import whole
 from resultsq.readers.resaved import delimiter_of, restored
 from resultsq.readers.rules import NO_SHEET, SHEETS_NOT_USED, SYSTEM_FILE, UNKNOWN_SHAPE, WRONG_SLOT, refused
 from resultsq.readers.text import MAX_BYTES, MAX_ROWS, is_of_the_system, text_of
@@ -92,7 +93,8 @@ def _reader_of(text: Text) -> tuple[Reader, str]:
     for reader in READERS.values():
         if delimiter := delimiter_of(first, reader.recognises):
             return reader, delimiter
-    for _, line in meaningful:
+    for line_number, _ in meaningful:
+        line = whole(text.lines, line_number)[1]
         for reader in (scanner, table):
             if delimiter := delimiter_of(line, reader.recognises):
                 return reader, delimiter

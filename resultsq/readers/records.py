@@ -48,6 +48,12 @@ def records(lines: Sequence[str], first: int, delimiter: str) -> Iterator[Record
         at = last + 1
 
 
+def whole(lines: Sequence[str], at: int) -> tuple[int, str]:
+    """A row that begins in line `at`, with the line breaks in its cells as blanks; and the line in which it ends."""
+    last = _end(lines, at) if '"' in lines[at - 1] else at
+    return last, " ".join(lines[at - 1 : last])
+
+
 def _end(lines: Sequence[str], at: int) -> int:
     """The line in which the cells of line `at` end."""
     marks = 0

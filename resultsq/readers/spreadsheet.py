@@ -4,7 +4,6 @@ Unpacked as a stream and never as a whole: memory and time are bounded by what i
 about itself. Only the cells' own values are read; no formula, no macro, no link, no document type.
 """
 
-import hashlib
 import zipfile
 import zlib
 from io import BytesIO
@@ -13,7 +12,7 @@ from xml.parsers import expat
 from resultsq.domain.event_files import Text
 from resultsq.readers import ods, xlsx
 from resultsq.readers.rules import DAMAGED_SPREADSHEET, EMPTY, SPREADSHEET_TOO_LARGE, refused
-from resultsq.readers.text import MAX_BYTES, of_text
+from resultsq.readers.text import MAX_BYTES, digest_of, of_text
 from resultsq.readers.unpacked import Archive, Broken, Grid, TooLarge
 
 _ZIP = b"PK\x03\x04"
@@ -46,7 +45,7 @@ def sheets(name: str, content: bytes) -> list[tuple[str, Text]]:
     """The sheets that hold anything, in the order of their tabs, each with its title.
 
     :raises FileRefused: it is damaged, locked or too large, or holds nothing."""
-    digest = hashlib.sha256(content).hexdigest()[:16]
+    digest = digest_of(content)
     try:
         grids = _grids(content)
     except TooLarge:

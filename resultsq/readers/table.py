@@ -19,7 +19,7 @@ from resultsq.readers import headings
 from resultsq.readers.guess import columns_of
 from resultsq.readers.headings import ATHLETE, POSITION
 from resultsq.readers.marks import Unreadable, quoted, read_athlete, read_spreadsheet_time, read_time
-from resultsq.readers.records import DELIMITERS, Record, records, separator, split
+from resultsq.readers.records import DELIMITERS, Record, records, separator, split, whole
 from resultsq.readers.rules import NO_ROWS, bad_lines, refused
 from resultsq.readers.text import check_rows
 
@@ -55,9 +55,10 @@ def _header_of(line: str, at: int, delimiters: str) -> _Header | None:
 def _find_header(text: Text) -> _Header:
     delimiters = DELIMITERS
     for at, line in enumerate(text.lines, 1):
+        last, row = whole(text.lines, at)
         if named := separator(line):
             delimiters = named
-        elif header := _header_of(line, at, delimiters):
+        elif header := _header_of(row, last, delimiters):
             return header
     raise refused(NO_ROWS, text.name, len(text.lines))
 

@@ -58,6 +58,11 @@ _INVISIBLE: dict[int, str | None] = {
 _HEIF = slice(4, 8)  # photographs of telephones: the mark stands after a length
 
 
+def digest_of(content: bytes) -> str:
+    """What names a file's content, whatever the file is called."""
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
 def text_of(name: str, content: bytes) -> Text:
     """The lines of a file called `name`. UTF-8 or UTF-16 with or without a byte-order mark, else Windows-1252, which
     spreadsheets write; line ends are LF, CRLF or a lone CR. Marks that nobody sees are dropped.
@@ -72,7 +77,7 @@ def text_of(name: str, content: bytes) -> Text:
             raise refused(ARCHIVE, name, 1, what=say(what))
     if content[_HEIF] == b"ftyp":
         raise refused(ARCHIVE, name, 1, what=say("a picture or a film"))
-    return of_text(name, hashlib.sha256(content).hexdigest()[:16], _decoded(content))
+    return of_text(name, digest_of(content), _decoded(content))
 
 
 _SYSTEM_NAMES = frozenset({".ds_store", "desktop.ini", "thumbs.db"})

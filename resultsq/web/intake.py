@@ -29,6 +29,7 @@ from resultsq.kinds.results.quick import read_quickly
 from resultsq.kinds.results.rules import BAD_VALUE, TOO_MANY_ROWS
 from resultsq.kinds.results.volunteers import read_volunteers
 from resultsq.readers import MAX_ROWS
+from resultsq.readers.text import digest_of
 from resultsq.store import outbox, queries
 from resultsq.store.queries import SubmissionView
 from resultsq.web.bounds import has_few_values
@@ -273,8 +274,8 @@ def _few(finishers: Sequence[Finisher], volunteers: Sequence[Volunteer], most: i
 
 
 def _originals(files: Sequence[tuple[str, bytes]], found: Report) -> tuple[outbox.File, ...]:
-    kinds = {one.name: one.kind or "" for one in found.files}
-    return tuple(_original(name, content, kinds.get(name, "")) for name, content in files)
+    kinds = {one.digest: one.kind or "" for one in found.files}
+    return tuple(_original(name, content, kinds.get(digest_of(content), "")) for name, content in files)
 
 
 def _original(name: str, content: bytes, kind: str) -> outbox.File:

@@ -13,10 +13,12 @@ from resultsq.kinds.results.join import join, too_many_together
 from resultsq.kinds.results.plausible import Occasion
 from resultsq.kinds.results.rules import NO_FINISHERS
 from resultsq.readers import read
+from resultsq.readers.text import digest_of
 
 
 class FileReport(BaseModel):
-    """One file's count of lines. `kind` None: it could not be read, and nothing of it is in the results."""
+    """One file's count of lines. `kind` None: it could not be read, and nothing of it is in the results. `digest` names
+    its content, as the fixes of problems do: two files may have one name."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -25,6 +27,7 @@ class FileReport(BaseModel):
     lines: int
     used: int
     set_aside: int
+    digest: str
 
 
 class Report(BaseModel):
@@ -67,11 +70,18 @@ def report(
     blocked = any(problem.blocks for problem in refusals)
     problems = [problem for problem in joined.problems if not (blocked and problem.code == NO_FINISHERS.code)]
     counts = [
-        FileReport(name=file.name, kind=file.kind, lines=file.lines, used=file.used, set_aside=file.set_aside)
+        FileReport(
+            name=file.name,
+            kind=file.kind,
+            lines=file.lines,
+            used=file.used,
+            set_aside=file.set_aside,
+            digest=file.digest,
+        )
         for file in joined.files
     ]
     counts += [
-        FileReport(name=name, kind=None, lines=_lines(content), used=0, set_aside=0)
+        FileReport(name=name, kind=None, lines=_lines(content), used=0, set_aside=0, digest=digest_of(content))
         for name, content in sorted(unreadable)
     ]
     refusals.sort(key=lambda problem: (problem.where[0].file or "", problem.where[0].line or 0, problem.code))

@@ -85,6 +85,7 @@ class FileCount:
     lines: int
     used: int
     set_aside: int
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +198,7 @@ def _joined(board: Board, files: Sequence[ReadFile]) -> Joined:
 
 def _counted(board: Board, file: ReadFile) -> FileCount:
     now = board.files[file.digest]  # with what a person has put back
-    return FileCount(file.name, file.kind, file.lines, now.used, now.set_aside)
+    return FileCount(file.name, file.kind, file.lines, now.used, now.set_aside, file.digest)
 
 
 def _finishers(board: Board) -> tuple[Finisher, ...]:

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from hashlib import sha256
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,18 +12,20 @@ from resultsq.kinds.results.check import report
 from tests.unit.kinds.builders import pairs, scans, watch
 
 WATCH = watch([1000, 1010])
+SCANS = scans("A1,P1", "A2,P2", "bad")
 
 
 def test_the_answer_has_exactly_its_fields() -> None:
-    found = report([("watch", WATCH), ("scanner", scans("A1,P1", "A2,P2", "bad"))])
+    found = report([("watch", WATCH), ("scanner", SCANS)])
     answer = json.loads(found.model_dump_json())
 
+    digests = [sha256(content).hexdigest()[:16] for content in (SCANS, WATCH)]
     assert answer == found.model_dump(mode="json")
     assert list(answer) == ["finishers", "problems", "files"]
     assert answer["finishers"][0] == {"position": 1, "athlete": "A1", "time": "00:16:40"}
     assert answer["files"] == [
-        {"name": "scanner", "kind": "scanner", "lines": 3, "used": 2, "set_aside": 1},
-        {"name": "watch", "kind": "stopwatch", "lines": 5, "used": 2, "set_aside": 0},
+        {"name": "scanner", "kind": "scanner", "lines": 3, "used": 2, "set_aside": 1, "digest": digests[0]},
+        {"name": "watch", "kind": "stopwatch", "lines": 5, "used": 2, "set_aside": 0, "digest": digests[1]},
     ]
     [problem] = answer["problems"]
     assert list(problem) == ["code", "severity", "message", "where", "fixes"]

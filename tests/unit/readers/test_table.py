@@ -108,3 +108,17 @@ def test_a_header_needs_more_than_one_wanted_column_when_it_has_others() -> None
 
 def test_no_columns_are_found_when_a_line_cannot_be_split() -> None:
     assert columns('"position,time', {"position": ["position"]}) is None
+
+
+def test_line_breaks_in_cells_are_read_when_a_spreadsheet_has_them() -> None:
+    file = table(
+        'Results\nPosition,"Finish\nTime",Athlete,"Club\nor team"\n1,18:11,A12,"Harriers\nLondon"\n2,19:08,,\n'
+    )
+
+    assert [row[1:] for row in file.rows] == WHOLE
+    assert [row.line for row in file.rows] == [5, 7]
+
+
+@pytest.mark.parametrize("cell", ["'18:11", '="18:11"', '"=""18:11"""', '"18:11"', "18:11,0", "0:18:11"])
+def test_a_time_is_read_however_a_spreadsheet_kept_it_as_it_is(cell: str) -> None:
+    assert rows(f"position;time;athlete\n1;{cell};A12\n2;19:08;-\n") == WHOLE
