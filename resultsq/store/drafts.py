@@ -44,6 +44,12 @@ def load(conn: Connection, event_id: int, account_id: int) -> Draft:
     return Draft(event_id, account_id) if row is None else Draft(event_id, account_id, *row)
 
 
+def of_account(conn: Connection, account_id: int, limit: int) -> list[tuple[int, str, str]]:
+    """Event, date and work of the drafts that this account changed last."""
+    query = select(Stored.event_id, Stored.date, Stored.work).where(Stored.account_id == account_id, Stored.work != "")
+    return [(*row,) for row in conn.execute(query.order_by(Stored.updated_at.desc()).limit(limit))]
+
+
 def save(conn: Connection, now: datetime, draft: Draft, files: Sequence[File] = (), *, afresh: bool = False) -> int:
     """Store `draft`, which was made from its `revision`, and add `files`; with `afresh` all older files go.
     The new revision.

@@ -71,6 +71,29 @@ def of_event(conn: Connection, event_id: int, limit: int, before_seq: int | None
     return [_version(row) for row in conn.execute(query.order_by(Submission.seq.desc()).limit(limit))]
 
 
+def undecided(conn: Connection, event_ids: Sequence[int], limit: int) -> list[tuple[int, Version]]:
+    """Current versions of these events that were refused or clash, newest first, each with its event's id."""
+    query = (
+        select(Submission.event_id, *_VERSION)
+        .join(Chain, Chain.id == Submission.chain_id)
+        .where(
+            Submission.event_id.in_(event_ids),
+            Submission.published_at.is_(None),  # a small index has these alone
+            Submission.state.in_([State.REJECTED, State.CONFLICT]),
+            Submission.kind == KIND,
+            Chain.head == Submission.id,
+        )
+        .order_by(Submission.seq.desc())
+        .limit(limit)
+    )
+    found = []
+    for row in conn.execute(query):
+        values = row._asdict()
+        event_id = values.pop("event_id")
+        found.append((event_id, Version(**{**values, "state": State(values["state"])})))
+    return found
+
+
 def of_date(conn: Connection, event_id: int, date: str) -> list[Version]:
     """All versions of one event and date, newest first."""
     query = select(*_VERSION).join(Chain, Chain.id == Submission.chain_id)

@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 from flask import Flask, Response, abort, current_app, g, redirect, request, session, url_for
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 from flask_wtf.csrf import CSRFProtect
+from markupsafe import escape
 from werkzeug.exceptions import BadRequest
 
 from resultsq.app import people
@@ -274,8 +275,17 @@ def _need(role: Role, declared: Rule) -> None:
 
 
 def _to_login() -> Response:
-    target = url_for(LOGIN_VIEW, next=request.full_path if request.method == "GET" else None)
-    if "HX-Request" in request.headers:
+    asked = request.full_path if request.method == "GET" else None
+    part = "HX-Request" in request.headers
+    if part and request.method != "GET":
+        # the page keeps what was being sent, and sends it after the login
+        sentence = escape(say("You were logged out. Log in again: what was saved is kept."))
+        return Response(f"<main><p>{sentence}</p></main>", 401, {"X-Login": url_for(LOGIN_VIEW)})
+    shown = urlsplit(request.headers.get("HX-Current-URL", "") if part else request.referrer or "")
+    if (part or asked is None) and shown.netloc == request.host:
+        asked = shown.path  # the page, and not the part of it or the action that was asked for
+    target = url_for(LOGIN_VIEW, next=asked)
+    if part:
         return Response(status=204, headers={"HX-Redirect": target})
     return cast(Response, redirect(target, 303))
 

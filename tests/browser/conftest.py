@@ -37,7 +37,12 @@ QUIET = (
     "--no-pings",
 )
 
-FAILED_CALLS = ("Failed to load resource", "htmx:sendError", "htmx:afterRequest")
+FAILED_CALLS = (
+    "Failed to load resource",
+    "htmx:sendError",
+    "htmx:afterRequest",
+    "Response Status Error Code 401",
+)
 """Chromium and htmx log every call that could not be made, and every answer of 4xx."""
 
 NewPage = Callable[..., Page]

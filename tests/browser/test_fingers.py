@@ -39,6 +39,7 @@ def test_what_matters_is_in_sight_and_large_enough_when_a_sheet_is_mended_on_a_p
     check = page.get_by_role("heading", name="2 things to mend")
     expect(check).to_be_in_viewport(ratio=1)
     assert is_in_sight(page, check), "the check comes into view by itself"
+    page.get_by_text("Rows and corrections").click()
     page.get_by_role("link", name="Edit position 5").click()
     expect(page.get_by_role("button", name="Change the time")).to_be_visible()
     assert page.evaluate(TOO_SMALL, SMALLEST) == []

@@ -36,7 +36,6 @@ def test_nothing_is_lost_when_the_browser_goes_offline_in_the_middle(
     expect(page.get_by_role("button", name="Submit 12 finishers")).to_be_visible()
     page.context.set_offline(False)
     expect(page.get_by_role("alert").filter(has_text="This device is offline")).to_be_hidden()
-    fix.click()
     expect(page.get_by_role("heading", name="one thing to mend")).to_be_visible()
     later = page.context.new_page()
     later.goto("/submit/cafe")

@@ -122,7 +122,7 @@ def test_a_refusal_and_a_conflict_are_understood_and_decided(
     page.get_by_label("Athlete; empty: Unknown").fill("A1000099")
     page.get_by_role("button", name="Change the athlete").click()
     expect(page.locator("#row-2")).to_contain_text("A1000099")
-    page.get_by_role("button", name="Submit 3 finishers").click()
+    page.get_by_role("button", name="Submit the correction").click()
     expect(page.get_by_role("heading", name="Both sheets beside each other")).to_be_visible(timeout=20_000)
     expect(page.get_by_text("the other laptop")).to_be_visible()
     see(page, "conflict")

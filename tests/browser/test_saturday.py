@@ -87,7 +87,7 @@ def test_three_mistakes_are_mended_and_published_by_themselves_when_the_link_ret
         expect(page.get_by_role("status")).to_contain_text("publish by themselves")
         expect(page.get_by_text("Nobody needs to do anything.")).to_be_visible()
         submission = submission_of(page)
-        expect(page.get_by_text(submission)).to_be_visible()
+        expect(page.get_by_text(submission, exact=True)).to_be_visible()
         assert submission not in running_node.master.receipts()
         shoot(page, f"receipt-waiting-{team}")
     finally:

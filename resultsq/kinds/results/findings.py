@@ -134,7 +134,7 @@ def _beyond_times(board: Board, beyond: Sequence[Scan]) -> Iterator[Problem]:
             Fix(
                 action="insert-time",
                 label=say_many("Insert one missed time", "Insert {number} missed times", missing),
-                arguments={"position": count + 1, "count": missing},
+                arguments={"count": missing},  # where they belong only a person knows
             ),
         )
     where = [_place(board, scan) for scan in beyond]

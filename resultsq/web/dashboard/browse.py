@@ -3,23 +3,20 @@
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import zip_longest
 from typing import Any
 
 from flask import Response, request, url_for
 from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
-from resultsq.domain import sheet
 from resultsq.domain.errors import NotThere
 from resultsq.domain.filter import Filter
 from resultsq.domain.role import Role
-from resultsq.domain.sheet import Sheet
 from resultsq.domain.why import why
 from resultsq.store import dossier, listing, queries
 from resultsq.store.listing import Line, Order, Sort
 from resultsq.web.auth import rule
+from resultsq.web.compare import difference, parsed
 from resultsq.web.dashboard import timeline
 from resultsq.web.dashboard.frame import blueprint, now, page, zone
 from resultsq.web.node import node
@@ -96,8 +93,8 @@ def submission(submission: str) -> str:
         found = dossier.open_(conn, at, submission)
     if found is None:
         raise NotThere(_("There is no such submission here."))
-    mine = _sheet(found.body)
-    other = _sheet(found.clash.other) if found.clash is not None else None
+    mine = parsed(found.body)
+    other = parsed(found.clash.other) if found.clash is not None else None
     return page(
         "submission.html",
         it=found.view,
@@ -106,7 +103,7 @@ def submission(submission: str) -> str:
         timeline=timeline.draw(at, found.view, found.attempts),
         sheet=mine,
         other=other,
-        rows=_beside(mine, other),
+        rows=difference(mine.finishers, other.finishers) if mine and other else None,
         SHEET_ROWS=SHEET_ROWS,
     )
 
@@ -214,36 +211,3 @@ def harmless(cell: object) -> object:
     if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n")):
         return f"'{cell}"
     return "" if cell is None else cell
-
-
-# sheets
-
-
-@dataclass(frozen=True, slots=True)
-class Beside:
-    """A position in both sheets, athlete and time each."""
-
-    position: int
-    mine: tuple[str, str] | None
-    other: tuple[str, str] | None
-
-    @property
-    def differs(self) -> bool:
-        return self.mine != self.other
-
-
-def _sheet(body: bytes | None) -> Sheet | None:
-    if body is None:
-        return None
-    try:
-        return sheet.parse(body)
-    except ValueError:  # another node may publish what this version cannot read; a pruned one is gone
-        return None
-
-
-def _beside(mine: Sheet | None, other: Sheet | None) -> list[Beside]:
-    def lines(one: Sheet | None) -> list[tuple[str, str]]:
-        return [] if one is None else [(row.athlete or "", row.time or "") for row in one.finishers]
-
-    both = zip_longest(lines(mine), lines(other))
-    return [Beside(n, left, right) for n, (left, right) in enumerate(both, start=1)]

@@ -22,11 +22,12 @@ from resultsq.kinds.results.plausible import Occasion
 from resultsq.kinds.results.rules import NO_FINISHERS
 from resultsq.kinds.results.volunteers import lists_roles, read_volunteers
 from resultsq.readers import read
-from resultsq.store import drafts, outbox, versions
+from resultsq.store import drafts, outbox, queries, versions
 from resultsq.store.drafts import Draft
 from resultsq.store.events import EventRow
 from resultsq.web.auth import me
 from resultsq.web.bounds import MOST_FILES
+from resultsq.web.compare import Difference, difference, parsed
 from resultsq.web.form.already import elsewhere
 from resultsq.web.form.frame import today
 from resultsq.web.intake import VOLUNTEERS, name_of
@@ -264,7 +265,7 @@ class Unticked:
 @dataclass(frozen=True, slots=True)
 class Look:
     """All that the page of a desk shows. `moved`: what is there is not what this work stands on; `head` is what is
-    there. `reasons` say why the button is shut."""
+    there. `reasons` say why the button is shut. `changed` is what a correction does to the version below it."""
 
     blocking: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
@@ -273,6 +274,8 @@ class Look:
     moved: bool = False
     head: str | None = None
     reasons: tuple[str, ...] = ()
+    changed: Difference | None = None
+    volunteers_changed: bool = False
 
 
 def look(conn: Connection, desk: Desk) -> Look:
@@ -290,6 +293,7 @@ def look(conn: Connection, desk: Desk) -> Look:
         problems.append(again)
     all_problems = by_severity([*hand.refused, *problems])
     blocking = tuple(problem for problem in all_problems if problem.blocks)
+    changed, volunteers_changed = _change(conn, desk, joined, moved)
     return Look(
         blocking=blocking,
         warnings=tuple(problem for problem in all_problems if not problem.blocks),
@@ -297,8 +301,26 @@ def look(conn: Connection, desk: Desk) -> Look:
         unticked=tuple(_unticked(hand, joined)),
         moved=moved,
         head=head,
-        reasons=tuple(_reasons(desk, joined, len(blocking), moved, head)),
+        reasons=(*_reasons(desk, joined, len(blocking), moved, head), *_unchanged(changed, volunteers_changed)),
+        changed=changed,
+        volunteers_changed=volunteers_changed,
     )
+
+
+def _change(conn: Connection, desk: Desk, joined: Joined, moved: bool) -> tuple[Difference | None, bool]:
+    """What a correction changes: rows, and whether volunteers do. None: it is no correction, or the rows of the
+    version below it are gone."""
+    below = None if moved or desk.draft.base is None else queries.submission(conn, desk.draft.base)
+    sheet = None if below is None else parsed(queries.body(conn, below.seq))
+    if sheet is None:
+        return None, False
+    changed = difference(joined.finishers, sheet.finishers)
+    return changed, set(desk.hand.volunteers) != set(sheet.volunteers)
+
+
+def _unchanged(changed: Difference | None, volunteers_changed: bool) -> Iterable[str]:
+    if changed is not None and not changed.count and not volunteers_changed:
+        yield _("Nothing is changed, so there is nothing to send.")
 
 
 def _reasons(desk: Desk, joined: Joined, blocking: int, moved: bool, head: str | None) -> Iterable[str]:

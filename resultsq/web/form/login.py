@@ -60,10 +60,37 @@ def logout() -> Answer:
 @blueprint.get("/account")
 @rule(*Role)
 def account() -> str:
-    """Who is logged in here, and an end to it elsewhere."""
+    """Who is logged in here, an end to it elsewhere, and another password."""
+    return _account_page()
+
+
+def _account_page(refusal: str = "") -> str:
     with node().database.read() as conn:
         mine = events_of(conn, auth.me())
-    return render_template("account.html", mine=mine)
+    return render_template("account.html", mine=mine, refusal=refusal, least=accounts.PASSWORD_MIN)
+
+
+@blueprint.post("/account/password")
+@rule(*Role)
+def change_password() -> Answer | tuple[str, int]:
+    """Another password for whoever knows the present one; guesses are limited as at the login."""
+    who, held = auth.me(), node()
+    try:
+        if auth.log_in(who.name, request.form.get("present", "")) is None:
+            return _account_page(_("That isn't your password now. Nothing was changed.")), 422
+        hashed = accounts.hash_password(request.form.get("chosen", ""))
+    except TooManyRequests as refusal:
+        return _account_page(refusal.description or ""), 429
+    except InputRefused as refusal:
+        return _account_page(str(refusal)), 422
+    now = held.clock.now()
+    held.database.write(lambda conn: people.set_password(conn, now, who.name, who.name, hashed))
+    with held.database.read() as conn:
+        found = accounts.load(conn, who.id)
+    if found is not None:
+        auth.start_session(found)
+    flash(_("Your password is changed. All other devices are logged out."), "success")
+    return redirect(url_for("form.account"), 303)
 
 
 @blueprint.post("/logout/elsewhere")

@@ -2,13 +2,13 @@
 
 import re
 import secrets
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
 
+import segno
 from flask import Response, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from markupsafe import Markup
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response as Answer
 
@@ -17,20 +17,21 @@ from resultsq.app.submissions import Decision
 from resultsq.domain.errors import Conflicting
 from resultsq.domain.link import LinkState
 from resultsq.domain.role import Role
-from resultsq.domain.sheet import Finisher, Sheet, parse
+from resultsq.domain.sheet import Sheet, parse
 from resultsq.domain.submission import WAITING, State
 from resultsq.kinds.results.join import Work
 from resultsq.store import queries, versions
 from resultsq.store.drafts import DraftMoved
 from resultsq.store.queries import SubmissionView
 from resultsq.web.auth import me, rule
+from resultsq.web.compare import Difference, difference, parsed
 from resultsq.web.form import desk as desks
 from resultsq.web.form.desk import Hand
 from resultsq.web.form.frame import blueprint, day, my_submission
 from resultsq.web.node import node
 
-MOST_ROWS_COMPARED = 2000
-"""A comparison is for people; beyond so many different rows the two sheets have nothing in common."""
+MOST_ROWS_ON_PAPER = 400
+"""Rows that a printed receipt has; beyond, it says how many there are and where."""
 
 _ROW = re.compile(r"[0-9]{1,9}", re.ASCII)
 
@@ -62,6 +63,7 @@ def receipt(submission: str) -> str:
         files = versions.file_names(conn, [found.seq]).get(found.seq, [])
         head = versions.head(conn, found.event_id, found.date)
     said = _reasons_by_row(found) if found.state is State.REJECTED else {}
+    where = _address(found)
     return render_template(
         "receipt.html",
         found=found,
@@ -72,9 +74,25 @@ def receipt(submission: str) -> str:
         compared=compared,
         files=files,
         said=said,
+        where=where,
+        code=_code(where),
+        most_on_paper=MOST_ROWS_ON_PAPER,
         may_change=me().role.at_least(Role.TEAM),
         **live,
     )
+
+
+def _address(found: SubmissionView) -> str:
+    """Where to look it up, as it stands on paper: the node's public address where it has one."""
+    public = node().settings.public_url.rstrip("/")
+    path = url_for("form.receipt", submission=found.id)
+    return public + path if public else url_for("form.receipt", submission=found.id, _external=True)
+
+
+def _code(where: str) -> Markup:
+    """The address as a QR code, to be read from paper."""
+    # markupsafe: the library writes the picture, and the address is in it as squares alone
+    return Markup(segno.make_qr(where).svg_inline(scale=3, border=4, dark="#000", light="#fff"))  # noqa: S704
 
 
 @blueprint.get("/submissions/<submission>/live")
@@ -136,55 +154,23 @@ def _reasons_by_row(found: SubmissionView) -> dict[int, list[str]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    """The same position in two sheets; None: that sheet ends before it."""
-
-    position: int
-    ours: Finisher | None
-    theirs: Finisher | None
-
-
-@dataclass(frozen=True, slots=True)
 class Compared:
     """Two sheets beside each other. `theirs` None: the other one could not be fetched, or there is none
     (`head` None)."""
 
     head: str | None
-    revision: int | None
     theirs: Sheet | None
-    pairs: Sequence[Pair]
-    equal: int
+    rows: Difference | None
     volunteers_differ: bool
 
 
 def _compared(conn: Connection, found: SubmissionView, ours: Sheet | None) -> Compared:
     clash = versions.clash(conn, found.seq)
-    theirs = _parsed(clash.other)
+    theirs = parsed(clash.other)
     if ours is None or theirs is None:
-        return Compared(clash.head, clash.revision, None, (), 0, volunteers_differ=False)
-    pairs = list(_different(ours.finishers, theirs.finishers))
-    both = max(len(ours.finishers), len(theirs.finishers))
-    return Compared(
-        clash.head,
-        clash.revision,
-        theirs,
-        pairs[:MOST_ROWS_COMPARED],
-        both - len(pairs),
-        volunteers_differ=set(ours.volunteers) != set(theirs.volunteers),
-    )
-
-
-def _parsed(body: bytes | None) -> Sheet | None:
-    try:
-        return None if body is None else parse(body)
-    except ValueError:  # version 0.1.0 kept whatever the master said
-        return None
-
-
-def _different(ours: Iterable[Finisher], theirs: Iterable[Finisher]) -> Iterable[Pair]:
-    for position, (mine, other) in enumerate(zip_longest(ours, theirs), 1):
-        if mine != other:
-            yield Pair(position, mine, other)
+        return Compared(clash.head, None, None, volunteers_differ=False)
+    rows = difference(ours.finishers, theirs.finishers)
+    return Compared(clash.head, theirs, rows, volunteers_differ=set(ours.volunteers) != set(theirs.volunteers))
 
 
 # what a team does

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 
 from flask import Response, flash, g, redirect, render_template, request, url_for
 from flask_babel import gettext as _
@@ -27,8 +28,10 @@ from resultsq.web import intake
 from resultsq.web.auth import me, rule
 from resultsq.web.bounds import MOST_FILES, bound
 from resultsq.web.form import desk as desks
+from resultsq.web.form.barcode import scanned_or_typed
 from resultsq.web.form.desk import Batch, Desk
 from resultsq.web.form.frame import blueprint, events_of, my_event, of_htmx, today
+from resultsq.web.form.needs import needs
 from resultsq.web.node import node
 
 TYPED = "typed-table.csv"
@@ -40,6 +43,7 @@ ASKED: Mapping[str, tuple[str, ...]] = {
     "edit-time": ("time",),
     "edit-athlete": ("athlete",),
     "edit-token": ("token",),
+    "insert-time": ("position",),
     "edit-line": ("text",),
 }
 """What a correction asks of the person where a fix does not say it."""
@@ -53,9 +57,10 @@ def choose() -> Answer | str:
     """Straight to the team's event, or a choice where it has several."""
     with node().database.read() as conn:
         mine = events_of(conn, me())
+        waiting = needs(conn, mine)
     if len(mine) == 1:
         return redirect(url_for("form.work", slug=mine[0].slug), 303)
-    return render_template("events.html", events=mine, onward="form.work")
+    return render_template("events.html", events=mine, onward="form.work", needs=waiting)
 
 
 @blueprint.get("/submit/<slug>")
@@ -70,9 +75,11 @@ def _open(slug: str) -> Desk:
         return desks.take(conn, my_event(conn, slug))
 
 
-def _page(desk: Desk, told: str = "") -> str:
+def _page(desk: Desk, told: str = "", refused: Mapping[str, str] | None = None) -> str:
+    """The whole page or its part; `refused` is the form that was not taken, to be shown as it was typed."""
     with node().database.read() as conn:
         look = desks.look(conn, desk)
+        waiting = needs(conn, [desk.event])
         latest = versions.of_event(conn, desk.event.id, limit=3)
         base = next((one for one in latest if one.id == desk.draft.base), None)
     return render_template(
@@ -84,11 +91,27 @@ def _page(desk: Desk, told: str = "") -> str:
         base=base,
         asked=ASKED,
         left_out={one.correction.file for one in desk.hand.work.changes if one.correction.action == "drop-file"},
-        edit=request.args.get("edit", type=int),
+        edit=_edited(look, refused or {}),
+        typed=partial(_typed, refused or {}),
+        needs=waiting,
         today=today(desk.event).isoformat(),
         saturday=desks.last_saturday(desk.event).isoformat(),
         told=told,
+        most_bytes=node().settings.max_body_bytes,
     )
+
+
+def _edited(look: desks.Look, refused: Mapping[str, str]) -> int | None:
+    """Which row is open: the one that was asked for, or the one whose change was refused."""
+    position = refused.get("position")
+    at = next((row.index for row in look.rows if str(row.position) == position), None)
+    return request.args.get("edit", default=at, type=int)
+
+
+def _typed(refused: Mapping[str, str], action: str, hidden: Mapping[str, object], name: str, value: str) -> str:
+    """What a field shows: what was typed into it when its form was refused, else `value`."""
+    same = refused.get("action") == action and all(refused.get(key) == str(text) for key, text in hidden.items())
+    return refused.get(name, value) if same else value
 
 
 def _step(slug: str, change: Callable[[Desk], Desk]) -> Answer | str:
@@ -102,7 +125,7 @@ def _step(slug: str, change: Callable[[Desk], Desk]) -> Answer | str:
         desk = _open(slug)
         told = _("These results were changed since they were shown, perhaps on another device. Look, and do it again.")
     except InputRefused as refusal:
-        told = str(refusal)
+        return _page(desk, str(refusal), request.form)
     return _shown(desk, told)
 
 
@@ -131,6 +154,8 @@ def change(slug: str) -> Answer | str:
         if request.form.get("action") == "choose-day":
             return desks.with_date(desk, request.form.get("date", ""))
         given = {name: text for name, text in request.form.items() if name not in _OUR_FIELDS}
+        if "athlete" in given:
+            given["athlete"] = scanned_or_typed(given["athlete"])
         correction = correction_of(request.form.get("action", ""), given)
         return desks.with_hand(desk, work=join.apply(desk.hand.work, correction, me().name))
 
@@ -162,7 +187,7 @@ def volunteers(slug: str) -> Answer | str:
         if gone is not None:
             return desks.with_volunteers(desk, [one for index, one in enumerate(there) if index != gone])
         try:
-            athlete = read_athlete(request.form.get("athlete", "").strip().upper())
+            athlete = read_athlete(scanned_or_typed(request.form.get("athlete", "")))
         except Unreadable as reason:
             raise InputRefused(_("The volunteer's number: %(reason)s.", reason=str(reason))) from None
         role = request.form.get("role", "").strip()
@@ -267,7 +292,7 @@ def table(slug: str) -> str:
 def type_table(slug: str) -> Answer | str | tuple[str, int]:
     """Take the typed table as a file of the draft; a line that cannot be read is shown as it was typed."""
     typed = [
-        Typed(time.strip()[:LONGEST_CELL], athlete.strip().upper()[:LONGEST_CELL])
+        Typed(time.strip()[:LONGEST_CELL], scanned_or_typed(athlete)[:LONGEST_CELL])
         for time, athlete in zip(request.form.getlist("time"), request.form.getlist("athlete"), strict=False)
     ]
     while typed and not (typed[-1].time or typed[-1].athlete):

@@ -9,14 +9,14 @@
   document.addEventListener("htmx:beforeRequest", () => told.replaceChildren());
   document.addEventListener("htmx:afterRequest", (event) => event.detail.xhr.status && offline(false));
 
+  // a page that cannot ask for the password itself goes to the login
+  document.addEventListener("htmx:responseError", (event) => {
+    if (event.detail.xhr.status === 401 && !document.getElementById("again")) location.assign(event.detail.xhr.getResponseHeader("X-Login"));
+  });
+
   // whoever works with the keyboard goes on at the state of things, not at the top
   document.addEventListener("htmx:afterSettle", () => {
     if (document.activeElement === document.body) document.getElementById("state")?.focus({ preventScroll: true });
-  });
-
-  // files are checked as soon as they are chosen or dropped
-  document.addEventListener("change", (event) => {
-    if (event.target.matches("[data-send-at-once]")) event.target.form.requestSubmit();
   });
 
   document.addEventListener("click", (event) => {

@@ -34,7 +34,7 @@ DATA = re.compile(
 )
 """What is data here, or a name: nobody translates it."""
 
-OTHER_THAN_PAGES = ("csv", "original", "sheet_bytes", "markdown", "table_of", "static")
+OTHER_THAN_PAGES = ("csv", "original", "sheet_bytes", "markdown", "table_of", "static", "favicon", "robots", "manifest")
 
 _ON = b"07/12/2013 09:21:00"
 _SHIFTED = STOPWATCH.replace(b"00:17:31", b"00:17:41").replace(b"00:18:02", b"00:18:12").replace(b":19:40", b":19:50")

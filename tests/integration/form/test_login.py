@@ -1,5 +1,6 @@
 """Logging in and out, the limiter, and one-time links."""
 
+import html
 from datetime import timedelta
 
 import pytest
@@ -135,10 +136,22 @@ def test_a_one_time_link_stays_off_disks_and_other_hosts_and_spends_no_hash_on_a
     assert guess.get(f"/password/{secret}").status_code == 404
 
 
-def test_a_change_by_a_browser_whose_session_ended_leads_to_the_login_when_htmx_asks(site: Site) -> None:
+def test_an_ended_session_is_told_and_the_page_stays_when_htmx_sends_a_change(site: Site) -> None:
     answer = site.browser().client.post("/submit/bushy/undo", headers={"HX-Request": "true"})
-    assert answer.status_code == 204
-    assert answer.headers["HX-Redirect"].startswith("/login")
+    assert answer.status_code == 401
+    assert "HX-Redirect" not in answer.headers, "the page would go, and with it the file that was being sent"
+    assert answer.headers["X-Login"] == "/login"
+    assert "You were logged out" in answer.text
+
+
+def test_the_login_comes_back_to_the_page_when_a_part_of_it_or_an_action_was_asked_for(site: Site) -> None:
+    client = site.browser().client
+    part = {"HX-Request": "true", "HX-Current-URL": "http://localhost/submissions/1"}
+    assert client.get("/submissions/1/live?seen=x", headers=part).headers["HX-Redirect"].endswith("next=/submissions/1")
+    plain = client.post("/submit/bushy/undo", headers={"Referer": "http://localhost/submit/bushy"})
+    assert plain.location == "/login?next=/submit/bushy"
+    foreign = client.post("/submit/bushy/undo", headers={"Referer": "https://elsewhere.example/submit/bushy"})
+    assert foreign.location == "/login"
 
 
 def test_other_devices_are_logged_out_when_somebody_asks_for_it_and_this_one_stays(site: Site, team: Browser) -> None:
@@ -154,3 +167,36 @@ def test_other_devices_are_logged_out_when_somebody_asks_for_it_and_this_one_sta
     assert stranger.get("/submit/richmond").status_code == 200, "another account is not touched"
     assert "stopwatch.csv" in team.get("/submit/bushy").text, "work in progress is kept"
     assert site.browser("bushy").get("/submit/bushy").status_code == 200, "the password is the same"
+
+
+def test_a_person_changes_the_password_and_other_devices_end_when_the_present_one_is_known(
+    site: Site, team: Browser
+) -> None:
+    phone = site.browser("bushy")
+    wrong = team.post("/account/password", {"present": "no", "chosen": "dry hands at last"}, "/account")
+    assert wrong.status_code == 422
+    assert "isn't your password now" in html.unescape(wrong.text)
+    assert team.post("/account/password", {"present": PASSWORD, "chosen": "x"}, "/account").status_code == 422
+    changed = team.post("/account/password", {"present": PASSWORD, "chosen": "dry hands at last"}, "/account")
+    assert changed.status_code == 303
+    assert "Your password is changed." in team.get("/account").text
+    assert phone.get("/account").status_code == 303, "the other device is logged out"
+    with site.database.read() as conn:
+        assert accounts.verify(conn, "bushy", PASSWORD) is None
+        assert accounts.verify(conn, "bushy", "dry hands at last") is not None
+
+
+def test_guesses_of_the_present_password_are_limited_when_a_session_is_open(team: Browser) -> None:
+    fields = {"present": "a guess", "chosen": "dry hands at last"}
+    codes = [team.post("/account/password", fields, "/account").status_code for _ in range(11)]
+    assert codes == [422] * 10 + [429]
+
+
+def test_icon_manifest_and_robots_are_there_when_nobody_is_logged_in(site: Site) -> None:
+    browser = site.browser()
+    with browser.get("/favicon.ico") as icon:
+        assert icon.mimetype == "image/svg+xml"
+    assert "Disallow: /" in browser.get("/robots.txt").text
+    manifest = browser.get("/manifest.webmanifest").get_json()
+    with browser.get(manifest["icons"][0]["src"]) as icon:
+        assert icon.status_code == 200

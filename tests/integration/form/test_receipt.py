@@ -281,3 +281,13 @@ def test_a_conflict_with_nothing_is_told_as_it_is_and_both_are_sent_again(site: 
     assert (state(site, first), state(site, second)) == (State.CORRECTED, State.PUBLISHED)
     team.client.post(f"{path}/resend", data={"csrf_token": team.hidden(path, "/logout")["csrf_token"]})
     assert "has not lost what this version corrects" in team.get(path).text
+
+
+def test_a_printed_receipt_has_its_rows_and_its_address(site: Site, team: Browser) -> None:
+    path = f"/submissions/{team.submit(FILES)}"
+    page = team.get(path).text
+    paper = page[page.index('class="paper"') :]
+    assert f"http://localhost{path}" in paper
+    assert "<svg" in paper
+    assert "style=" not in paper, "the policy refuses it"
+    assert paper.index("00:17:31") < paper.index("A7654321")

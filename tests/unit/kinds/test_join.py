@@ -108,7 +108,7 @@ def test_tokens_beyond_the_times_block_as_one_problem() -> None:
     assert "up to 9" in problem.message
     assert sorted(places(problem)) == [("file3", 1), ("file3", 2), ("file3", 3)]
     assert [(fix.action, fix.arguments) for fix in problem.fixes] == [
-        ("insert-time", {"position": 6, "count": 4}),
+        ("insert-time", {"count": 4}),  # a person says where
         ("drop-tokens-beyond", {"last": 5}),
     ]
     assert len(found.finishers) == 5

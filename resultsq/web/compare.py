@@ -1,0 +1,47 @@
+"""Two sheets beside each other: only the rows that differ. The team's pages and the operators' show the same."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+
+from resultsq.domain.sheet import Finisher, Sheet, parse
+
+MOST_ROWS = 2000
+"""A comparison is for people; beyond so many different rows the two sheets have nothing in common."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """The same position in two sheets; None: that sheet ends before it."""
+
+    position: int
+    ours: Finisher | None
+    theirs: Finisher | None
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The rows that differ, at most `MOST_ROWS` of `count`, and how many are equal."""
+
+    pairs: Sequence[Pair]
+    count: int
+    equal: int
+
+
+def difference(ours: Sequence[Finisher], theirs: Sequence[Finisher]) -> Difference:
+    """Compare two sheets position by position."""
+    pairs = [
+        Pair(position, mine, other)
+        for position, (mine, other) in enumerate(zip_longest(ours, theirs), 1)
+        if mine != other
+    ]
+    return Difference(pairs[:MOST_ROWS], len(pairs), max(len(ours), len(theirs)) - len(pairs))
+
+
+def parsed(body: bytes | None) -> Sheet | None:
+    """A sheet that is kept; None: it is gone, or another version of this program published what this one cannot
+    read."""
+    try:
+        return None if body is None else parse(body)
+    except ValueError:
+        return None

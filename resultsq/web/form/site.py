@@ -1,0 +1,38 @@
+"""What browsers and crawlers fetch by themselves: the icon, the manifest and robots.txt."""
+
+from flask import Response, current_app, jsonify, url_for
+
+from resultsq.web.auth import rule
+from resultsq.web.form.frame import blueprint
+from resultsq.web.form.weight import asset
+
+
+@blueprint.get("/favicon.ico")
+@rule.public
+def favicon() -> Response:
+    """The mark, where a browser asks for it without having read the page."""
+    return current_app.send_static_file("icon.svg")
+
+
+@blueprint.get("/robots.txt")
+@rule.public
+def robots() -> Response:
+    """Nothing here is for search engines."""
+    return Response("User-agent: *\nDisallow: /\n", mimetype="text/plain")
+
+
+@blueprint.get("/manifest.webmanifest")
+@rule.public
+def manifest() -> Response:
+    """Lets a phone put the form on its home screen."""
+    answer = jsonify(
+        name="resultsq",
+        short_name="resultsq",
+        start_url=url_for("form.start"),
+        display="standalone",
+        background_color="#ffffff",
+        theme_color="#0b5ed7",
+        icons=[{"src": asset("icon.svg"), "sizes": "any", "type": "image/svg+xml"}],
+    )
+    answer.mimetype = "application/manifest+json"
+    return answer

@@ -1,0 +1,170 @@
+// The work page keeps each tap until the node has answered it. One request runs at a time; what is tapped meanwhile,
+// while offline or after the session ended waits here. It is sent only if the page still shows the same thing:
+// otherwise another row may have moved below the finger.
+(() => {
+  const words = document.getElementById("working").dataset;
+  const working = document.getElementById("working");
+  const dialog = document.getElementById("again");
+  const work = () => document.getElementById("work");
+  const ours = new Set(["csrf_token", "revision", "key"]);
+  const waiting = [];
+  let running = null;
+  let replaying = false;
+  let timer = 0;
+
+  const tell = (text) => {
+    const line = document.createElement("p");
+    line.textContent = text;
+    document.getElementById("told").replaceChildren(line);
+  };
+
+  const signature = (one) => {
+    const about = one.closest("tbody, li")?.querySelector("tr, .said");
+    const hidden = [...one.querySelectorAll("input[type=hidden]")].filter((field) => !ours.has(field.name));
+    const state = one.querySelector("#send") ? document.getElementById("state") : null;
+    return [
+      one.getAttribute("action") || one.id,
+      one.querySelector("button")?.textContent,
+      ...hidden.map((field) => `${field.name}=${field.value}`),
+      about?.textContent,
+      state?.textContent,
+    ].join("\n").replace(/[ \n]+/g, " ");
+  };
+
+  const typed = (one) =>
+    [...one.querySelectorAll("input:not([type=hidden]), textarea")].map((field) =>
+      field.type === "file" ? [field.name, [...field.files]] : [field.name, field.value],
+    );
+
+  const keep = (one, first = false) => {
+    const tap = { sign: signature(one), values: typed(one) };
+    const same = waiting.findIndex((other) => other.sign === tap.sign && tap.sign.indexOf("/files") < 0);
+    if (same >= 0) waiting.splice(same, 1);
+    if (first) waiting.unshift(tap);
+    else waiting.push(tap);
+    one.classList.add("waits");
+  };
+
+  const fill = (one, values) => {
+    for (const [name, value] of values) {
+      const field = one.elements[name];
+      if (typeof value === "string") {
+        field.value = value;
+      } else {
+        const files = new DataTransfer();
+        value.forEach((file) => files.items.add(file));
+        field.files = files.files;
+      }
+    }
+  };
+
+  const next = () => {
+    clearTimeout(timer);
+    if (running || !waiting.length || !navigator.onLine || dialog.open) return;
+    const tap = waiting.shift();
+    const one = [...work().querySelectorAll("form, a[hx-select]")].find((other) => signature(other) === tap.sign);
+    if (!one || one.querySelector("#send")?.disabled) {
+      tell(words.changed);
+      next();
+      return;
+    }
+    replaying = true;
+    if (one.matches("a")) {
+      one.click();
+    } else {
+      fill(one, tap.values);
+      one.requestSubmit();
+    }
+    replaying = false;
+  };
+
+  const hold = (event) => {
+    const one = event.target.closest?.(event.type === "submit" ? "#work form" : "#work a[hx-select]");
+    if (!one || replaying || (!running && !waiting.length && navigator.onLine)) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    keep(one);
+    if (!navigator.onLine) document.getElementById("offline").classList.remove("d-none");
+    else if (!running) next();
+  };
+  document.addEventListener("submit", hold, true);
+  document.addEventListener("click", hold, true);
+
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (!event.target.closest("#work")) return;
+    const one = event.target;
+    running = { one, xhr: event.detail.xhr };
+    one.classList.add("waits");
+    setTimeout(() => {
+      if (running?.one === one) working.textContent = words.working;
+    }, 300);
+  });
+  document.addEventListener("htmx:afterRequest", (event) => {
+    if (!running || event.detail.xhr !== running.xhr) return; // the element may be gone from the page by now
+    const { one } = running;
+    running = null;
+    working.textContent = "";
+    one.classList.remove("waits");
+    const status = event.detail.xhr.status;
+    if (!status || status === 401) keep(one, true);
+    if (status === 401) logInAgain();
+    else timer = setTimeout(next, status ? 50 : 3000);
+  });
+  addEventListener("online", next);
+
+  // the session has ended: log in here, so that a chosen file and what was typed stay
+  const showLogin = (page) => {
+    const found = new DOMParser().parseFromString(page, "text/html").querySelectorAll("#refusal, main form");
+    const place = document.getElementById("again-form");
+    if (found.length) place.replaceChildren(...found);
+    else tell(words.busy);
+  };
+  const logInAgain = async () => {
+    showLogin(await (await fetch(`${words.login}?next=${encodeURIComponent(location.pathname)}`)).text());
+    dialog.showModal();
+  };
+  dialog.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const answer = await fetch(event.target.action, { method: "POST", body: new URLSearchParams(new FormData(event.target)) });
+    if (!answer.redirected || new URL(answer.url).pathname === new URL(event.target.action).pathname) {
+      showLogin(await answer.text());
+      return;
+    }
+    dialog.close();
+    document.getElementById("told").replaceChildren();
+    await htmx.ajax("GET", location.pathname, { target: "#work", swap: "outerHTML" });
+    next();
+  });
+
+  // files are checked as soon as they are chosen or dropped; the largest is named where they are too large together
+  document.addEventListener("change", (event) => {
+    const field = event.target;
+    if (!field.matches("[data-send-at-once]")) return;
+    const files = [...(field.files ?? [])].sort((one, other) => other.size - one.size);
+    const most = Number(field.dataset.most);
+    if (files.reduce((sum, file) => sum + file.size, 0) > most) {
+      const mib = (bytes) => (bytes / 2 ** 20).toFixed(1);
+      tell(words.large.replace("{file}", files[0].name).replace("{size}", mib(files[0].size)).replace("{most}", mib(most)));
+      field.value = "";
+    } else {
+      field.form.requestSubmit();
+    }
+  });
+
+  // on a phone the sheet is folded until it is wanted
+  const narrow = matchMedia("(max-width: 575.98px)");
+  let unfolded = !narrow.matches;
+  const fold = () => {
+    const sheet = document.querySelector("details.sheet");
+    if (sheet) sheet.open = unfolded || sheet.querySelector("[data-editing]") !== null;
+  };
+  document.addEventListener("toggle", (event) => {
+    if (event.target.matches("details.sheet")) unfolded = event.target.open;
+  }, true);
+  document.addEventListener("click", (event) => {
+    const sheet = document.querySelector("details.sheet");
+    if (sheet && event.target.closest?.('a[href^="#row-"]')) sheet.open = true;
+  });
+  document.addEventListener("htmx:afterSwap", fold);
+  fold();
+})();

@@ -1,0 +1,121 @@
+"""No tap and no file is lost: while a request runs, while the device is offline, and after the session ended."""
+
+import re
+
+import pytest
+from playwright.sync_api import FilePayload, Page, Route, expect
+
+from tests.browser.conftest import PASSWORD, PHONE, NewPage, RunningNode
+from tests.browser.test_network import TABLE
+from tests.browser.test_saturday import LogIn, add_files, set_day
+
+pytestmark = pytest.mark.long
+
+FIRST, SECOND = "A1000003 was in position 3", "Drop the scans with tokens above 12"
+
+
+def stopped(page: Page, what: str) -> list[Route]:
+    """The next request to `what` waits in this list until the test lets it go on."""
+    routes: list[Route] = []
+    page.route(what, lambda route: routes.append(route), times=1)
+    return routes
+
+
+def test_a_tap_is_done_after_the_running_one_when_it_comes_meanwhile(
+    running_node: RunningNode, new_page: NewPage, log_in: LogIn
+) -> None:
+    page = log_in(new_page(size=PHONE), running_node.team("quick"))
+    set_day(page)
+    add_files(page)
+    expect(page.get_by_role("heading", name="2 things to mend")).to_be_visible()
+    routes = stopped(page, "**/change")
+    page.get_by_role("button", name=FIRST).first.click()
+    page.get_by_role("button", name=SECOND).first.click()
+    expect(page.get_by_text("Working…")).to_be_visible()
+    assert len(routes) == 1, "one request at a time"
+    routes[0].continue_()
+    expect(page.get_by_role("heading", name=re.compile("thing.*worth a look|nothing is wrong", re.I))).to_be_visible()
+    expect(page.get_by_text("Changed by hand")).to_be_visible()
+    expect(page.locator("[aria-labelledby=changes] li")).to_have_count(2)
+    expect(page.get_by_text("Working…")).to_have_count(0)
+
+
+def test_a_tap_is_left_out_and_told_when_its_row_is_another_after_the_running_one(
+    running_node: RunningNode, new_page: NewPage, log_in: LogIn
+) -> None:
+    page = log_in(new_page(), running_node.team("moved"))
+    set_day(page)
+    add_files(page)
+    choices = page.get_by_role("listitem").filter(has_text="A1000003 is in positions 3 and 9")
+    expect(choices).to_be_visible()
+    routes = stopped(page, "**/change")
+    choices.get_by_role("button", name="A1000003 was in position 3").click()
+    choices.get_by_role("button", name="A1000003 was in position 9").click()
+    routes[0].continue_()
+    expect(page.get_by_role("alert").filter(has_text="The page changed before your last tap")).to_be_visible()
+    expect(page.locator("[aria-labelledby=changes] li")).to_have_count(1)
+
+
+def test_a_file_is_sent_by_itself_when_it_was_chosen_while_offline(
+    running_node: RunningNode, new_page: NewPage, log_in: LogIn
+) -> None:
+    page = log_in(new_page(size=PHONE), running_node.team("tunnel"))
+    set_day(page)
+    page.context.set_offline(True)
+    page.locator("#files").set_input_files([TABLE])
+    expect(page.get_by_role("alert").filter(has_text="This device is offline")).to_be_visible()
+    page.context.set_offline(False)
+    expect(page.get_by_role("button", name="Submit 2 finishers")).to_be_enabled()
+
+
+def test_a_file_is_sent_by_itself_when_the_node_was_away(
+    running_node: RunningNode, new_page: NewPage, log_in: LogIn
+) -> None:
+    page = log_in(new_page(size=PHONE), running_node.team("away"))
+    set_day(page)
+    page.route("**/files", lambda route: route.abort())
+    page.locator("#files").set_input_files([TABLE])
+    expect(page.get_by_role("alert").filter(has_text="This device is offline")).to_be_visible()
+    page.unroute("**/files")
+    expect(page.get_by_role("button", name="Submit 2 finishers")).to_be_enabled()
+
+
+def test_a_file_is_sent_after_the_login_when_the_session_had_ended(
+    running_node: RunningNode, new_page: NewPage, log_in: LogIn
+) -> None:
+    page = log_in(new_page(size=PHONE), running_node.team("expired"))
+    set_day(page)
+    page.context.clear_cookies()
+    page.locator("#files").set_input_files([TABLE])
+    dialog = page.get_by_role("dialog", name="You were logged out")
+    expect(dialog).to_be_visible()
+    dialog.get_by_label("Name").fill("expired")
+    dialog.get_by_label("Password").fill(PASSWORD)
+    dialog.get_by_role("button", name="Log in").click()
+    expect(dialog).to_be_hidden()
+    expect(page).to_have_url(re.compile("/submit/expired(#state)?$"))
+    expect(page.get_by_role("button", name="Submit 2 finishers")).to_be_enabled()
+
+
+def test_the_large_file_is_named_when_files_are_too_large_together(
+    running_node: RunningNode, new_page: NewPage, log_in: LogIn
+) -> None:
+    page = log_in(new_page(size=PHONE), running_node.team("large"))
+    film = FilePayload(name="film.mp4", mimeType="video/mp4", buffer=b"0" * 9 * 2**20)
+    page.locator("#files").set_input_files([TABLE, film])
+    expect(page.get_by_role("alert").filter(has_text="film.mp4 has 9.0 MiB")).to_be_visible()
+
+
+def test_the_sheet_is_folded_on_a_phone_and_opened_by_a_link_to_a_row(
+    running_node: RunningNode, new_page: NewPage, log_in: LogIn
+) -> None:
+    page = log_in(new_page(size=PHONE), running_node.team("folded"))
+    expect(page.get_by_label("Day of the event")).to_have_attribute("autocomplete", "off")
+    expect(page.locator(".text-danger-emphasis")).to_have_count(0)
+    add_files(page)
+    expect(page.get_by_role("heading", name="2 things to mend")).to_be_visible()
+    expect(page.locator("#row-3")).to_be_hidden()
+    send = page.get_by_role("button", name="Submit 12 finishers")
+    assert send.evaluate("one => getComputedStyle(one).backgroundColor") != "rgb(25, 135, 84)", "it looks enabled"
+    page.get_by_role("link", name="Position 3").first.click()
+    expect(page.locator("#row-3")).to_be_visible()
