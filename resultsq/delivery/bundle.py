@@ -20,7 +20,7 @@ from resultsq.domain import sheet
 from resultsq.domain.errors import InputRefused, SettingsError
 from resultsq.domain.outcome import Accepted, Conflict, Deferred, Outcome, Rejected, Unauthorised
 from resultsq.domain.ports import Master, Parcel
-from resultsq.domain.submission import State
+from resultsq.domain.submission import KINDS, State
 from resultsq.store import events, outbox
 from resultsq.store.outbox import Parted
 from resultsq.store.session import Database
@@ -84,7 +84,8 @@ def seal(parted: list[Parted], now: datetime, locks: MultiFernet) -> bytes:
 def unseal(content: bytes, locks: MultiFernet) -> list[Parted]:
     """What a bundle holds, each body checked against its digest.
 
-    :raises InputRefused: it was sealed with another key, changed on the way, or is no bundle"""
+    :raises InputRefused: it was sealed with another key, changed on the way, holds a kind that is not known here, or
+    is no bundle"""
     try:
         packed = locks.decrypt(content.strip())
     except InvalidToken:
@@ -104,6 +105,11 @@ def unseal(content: bytes, locks: MultiFernet) -> list[Parted]:
     except (OSError, EOFError, KeyError, TypeError, ValueError, ValidationError) as error:
         raise InputRefused(f"This file is no bundle of resultsq ({type(error).__name__}).") from None
     for one in parted:
+        if one.kind not in KINDS:
+            raise InputRefused(
+                f"The submission {one.id} in this bundle is of a kind that this version of resultsq does not know. "
+                "Nothing was taken; update resultsq here, and take the bundle in again."
+            )
         if sheet.digest(one.body) != one.digest:
             raise InputRefused(f"The sheet {one.id} in this bundle does not have its digest. Nothing was taken.")
     return parted

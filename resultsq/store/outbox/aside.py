@@ -4,17 +4,24 @@ People see the hold and its reason; releasing it tries the submission again. Not
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, and_, case, func, insert, select, update
+from sqlalchemy import Connection, Row, and_, case, func, insert, select, update
 
 from resultsq.domain.outcome import Cause
-from resultsq.domain.submission import WAITING, State
+from resultsq.domain.submission import KINDS, WAITING, State
 from resultsq.store.tables import Attempt, Hold, Submission
 
 BY_ITSELF = "resultsq"
 """Who holds and releases where nobody asked for it."""
 
 NO_SHEET = "Its sheet is no longer on this node, so it cannot be sent. Withdraw it, and send the results again."
+NO_KIND = "It is of a kind that this version of resultsq does not know, so it was not sent. Update, then release it."
+
+
+def cannot_go(row: Row[Any]) -> str | None:
+    """Why what was found to send (its `kind`, and whether its `sheet` is here) is not to be sent; None: it may be."""
+    return NO_SHEET if row.sheet is None else None if row.kind in KINDS else NO_KIND
 
 
 def put_aside(conn: Connection, now: datetime, seqs: Sequence[int], reason: str) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, and_, bindparam, delete, insert, literal
 
 from resultsq.domain.outcome import Cause
 from resultsq.domain.submission import State
-from resultsq.store.outbox.aside import NO_SHEET, put_aside
+from resultsq.store.outbox.aside import NO_KIND, NO_SHEET, cannot_go, put_aside
 from resultsq.store.outbox.chains import FOLLOWED, follow_on, step_over
 from resultsq.store.outbox.states import lock_all, move
 from resultsq.store.stepped import LEASE_SLACK_S, latest, passed
@@ -95,11 +95,12 @@ def claim(
     backlog = list(_in_turn(again, old))
     chosen: list[Row[Any]] = []
     refused: set[int] = set()
-    put_aside(conn, now, [row.seq for row in (*backlog, *fresh) if row.sheet is None], NO_SHEET)
+    for why in (NO_SHEET, NO_KIND):
+        put_aside(conn, now, [row.seq for row in (*backlog, *fresh) if cannot_go(row) == why], why)
     for row in _in_turn(fresh, backlog) if turns % 2 else _in_turn(backlog, fresh):
         if len(chosen) == room:
             break
-        if row.event_id in refused or row.sheet is None:
+        if row.event_id in refused or cannot_go(row):
             continue
         if row.refused_at is not None:
             refused.add(row.event_id)
@@ -156,6 +157,7 @@ def _candidates(*where: Any) -> Any:
         select(
             Submission.seq,
             Submission.id,
+            Submission.kind,
             Submission.event_id,
             Submission.date,
             Submission.digest,
@@ -206,9 +208,9 @@ def claimable(conn: Connection, now: datetime, room: int) -> Sequence[int]:
 def claim_these(conn: Connection, now: datetime, worker: str, seqs: Sequence[int]) -> list[Lease]:
     """Lease these, those of them that may go."""
     asked = {"now": now, "refused_until": latest(now, REFUSED_WAIT_S), "seqs": list(seqs), "room": len(seqs)}
-    rows = [row for row in conn.execute(_THESE, asked) if row.sheet is not None]
+    rows = [row for row in conn.execute(_THESE, asked) if not cannot_go(row)]
     _last_round(rows, 0)  # as a claim does
-    return _lease(conn, now, worker, rows)
+    return _lease(conn, now, worker, rows) if rows else []
 
 
 def _last_round(rows: Sequence[Row[Any]], epoch: int) -> int:

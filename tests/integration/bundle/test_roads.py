@@ -111,6 +111,16 @@ def test_nothing_is_taken_when_a_sheet_is_not_what_its_digest_says(here: Node, l
         bundle.unseal(bundle.seal([other], here.now, locks), locks)
 
 
+def test_nothing_is_taken_when_one_is_of_an_unknown_kind(here: Node, there: Node, locks: MultiFernet) -> None:
+    for slug in ("bushy", "richmond"):
+        here.accept(slug)
+    one, other = bundle.unseal(export(here, locks), locks)
+    sealed = bundle.seal([one, replace(other, kind="kayaks")], here.now, locks)
+    with pytest.raises(InputRefused, match=f"{other.id} .* does not know"):
+        take_in(there, sealed, locks)
+    assert there.count() == 0
+
+
 def test_the_other_node_cannot_say_either_what_the_master_has(here: Node, there: Node, locks: MultiFernet) -> None:
     made = here.accept().id
     take_in(there, export(here, locks), locks)

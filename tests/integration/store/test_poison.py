@@ -33,7 +33,7 @@ from resultsq.domain.outcome import Outcome
 from resultsq.domain.submission import State
 from resultsq.settings import Settings
 from resultsq.store import alerts, dossier, links, outbox, retention, sift
-from resultsq.store.outbox.aside import BY_ITSELF, NO_SHEET
+from resultsq.store.outbox.aside import BY_ITSELF, NO_KIND, NO_SHEET
 from resultsq.store.session import Database
 from resultsq.store.tables import Hold, Payload, Submission, UtcDateTime
 from resultsq.watch import messenger
@@ -202,6 +202,20 @@ def test_a_waiting_row_without_its_sheet_is_put_aside_and_told_and_can_be_withdr
     assert [lease.submission for lease in node.claim()] == [again]
     with node.database.read() as conn:
         assert outbox.count_aside(conn) == 0
+
+
+def test_what_is_of_no_known_kind_is_put_aside_and_never_sent(node: Node) -> None:
+    bad, good = node.accept("bushy").id, node.accept("richmond").id
+    poison(node, bad, "kind", "'kayaks'")
+    assert [lease.submission for lease in node.claim()] == [good]
+    assert held_aside(node, bad) == NO_KIND
+    assert (node.row(bad).detail, node.row(bad).attempts, node.attempts(bad)) == (NO_KIND, 0, [])
+    node.act("release", bad)
+    assert node.claim() == [], "and again, for it is as unknown as before"
+    assert held_aside(node, bad) == NO_KIND
+    poison(node, bad, "kind", "'results'")  # as for a newer version, which knows it
+    node.act("release", bad)
+    assert [lease.submission for lease in node.claim()] == [bad]
 
 
 def test_what_was_put_aside_goes_when_its_row_is_mended_and_it_is_released(node: Node) -> None:

@@ -6,12 +6,17 @@ from typing import Any
 
 import pytest
 
+from resultsq.domain import submission
 from resultsq.domain.errors import SheetRefused
 from resultsq.domain.sheet import digest, parse
 from resultsq.kinds.registry import KINDS
 
 NOW = datetime(2013, 12, 7, 10, 42, 11, tzinfo=UTC)
 RESULTS = KINDS["results"]
+
+
+def test_the_queue_knows_the_kinds_that_are_registered() -> None:
+    assert {name: kind.name for name, kind in KINDS.items()} == {name: name for name in submission.KINDS}
 
 
 def payload(**changes: Any) -> dict[str, Any]:
