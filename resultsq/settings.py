@@ -8,13 +8,26 @@ secrets that are mounted as files). A key that is not below is an error that nam
 import difflib
 import os
 import tomllib
-from collections.abc import Mapping
+import zoneinfo
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, PrivateAttr, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
+from resultsq.domain import destinations
 from resultsq.domain.errors import SettingsError
+from resultsq.domain.proxy import Proxy
 
 PREFIX = "RESULTSQ_"
 CONFIG_KEY = f"{PREFIX}CONFIG"
@@ -22,6 +35,18 @@ DEFAULT_CONFIG = Path("config/resultsq.toml")
 
 _HIDDEN: dict[str, JsonValue] = {"hidden": True}
 Hidden = Annotated[SecretStr, Field(json_schema_extra=_HIDDEN)]
+
+_URL_CHECKS: dict[str, Callable[[str], object]] = {
+    "database_url": destinations.check_database,
+    "broker_url": destinations.check_broker,
+    "master_url": destinations.master_urls,
+    "master_proxy": lambda url: Proxy.parse(url, "It"),
+    "public_url": destinations.check_public,
+    "alert_webhook_url": destinations.webhook_parts,
+    "webhook_proxy": lambda url: Proxy.parse(url, "It"),
+    "smtp_url": destinations.mail_parts,
+}
+"""What a field's URL has to be; an empty one is not checked."""
 
 
 class Settings(BaseModel):
@@ -158,6 +183,28 @@ class Settings(BaseModel):
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
 
+    @field_validator(*_URL_CHECKS)
+    @classmethod
+    def _url(cls, value: SecretStr | str, info: ValidationInfo) -> SecretStr | str:
+        url = value.get_secret_value() if isinstance(value, SecretStr) else value
+        try:
+            if url:
+                _URL_CHECKS[str(info.field_name)](url)
+        except SettingsError as error:
+            raise ValueError(str(error)) from None
+        return value
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone(cls, value: str) -> str:
+        try:
+            zoneinfo.ZoneInfo(value)
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+            close = difflib.get_close_matches(value, sorted(zoneinfo.available_timezones()), n=1)
+            hint = f" Did you mean {close[0]}?" if close else ""
+            raise ValueError(f"It is no time zone. It is written like Europe/London.{hint}") from None
+        return value
+
     @property
     def store_url(self) -> str:
         """The URL of the node's own database."""
@@ -198,40 +245,71 @@ class Loaded(BaseModel):
 def load(environ: Mapping[str, str] | None = None, **overrides: object) -> Loaded:
     """The settings in force. `overrides` are the command line's; None means "not given".
 
-    :raises SettingsError: for an unknown key, a value that makes no sense, or a file that cannot be read."""
-    environ = os.environ if environ is None else environ
-    values: dict[str, Any] = {}
-    origin: dict[str, str] = {}
-    files: dict[str, Path] = {}
+    :raises SettingsError: for unknown keys, values that make no sense, and files that cannot be read; all at once"""
+    found = _Found()
+    found.read(os.environ if environ is None else environ)
+    found.take({name: value for name, value in overrides.items() if value is not None}, "command line")
+    settings = found.settings()
+    settings._files = {name: path for name, path in found.files.items() if name not in overrides}
+    return Loaded(settings=settings, origin=found.origin)
 
-    def take(found: Mapping[str, Any], where: str) -> None:
+
+class _Found:
+    """What the sources say, and each fault in it."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+        self.origin: dict[str, str] = {}
+        self.files: dict[str, Path] = {}
+        self._faults: list[str] = []
+
+    def read(self, environ: Mapping[str, str]) -> None:
+        path = Path(environ[CONFIG_KEY]) if environ.get(CONFIG_KEY) else DEFAULT_CONFIG
+        if environ.get(CONFIG_KEY) or path.exists():
+            try:
+                self.take(_toml(path), str(path))
+            except SettingsError as error:
+                self._faults.append(str(error))
+        for key, value in environ.items():
+            if key.startswith(PREFIX) and key != CONFIG_KEY:
+                self._take_variable(key, value)
+
+    def take(self, found: Mapping[str, Any], where: str) -> None:
         for name, value in found.items():
-            _known(name, where)
-            values[name] = value
-            origin[name] = where
+            if name not in Settings.model_fields:
+                self._faults.append(_unknown(name, where))
+                continue
+            self.values[name] = value
+            self.origin[name] = where
 
-    path = Path(environ[CONFIG_KEY]) if environ.get(CONFIG_KEY) else DEFAULT_CONFIG
-    if environ.get(CONFIG_KEY) or path.exists():
-        take(_toml(path), str(path))
-    inline = {key: value for key, value in environ.items() if key.startswith(PREFIX) and key != CONFIG_KEY}
-    for key, value in inline.items():
+    def settings(self) -> Settings:
+        """:raises SettingsError: something is wrong; every fault is named"""
+        faults = list(self._faults)
+        try:
+            settings = Settings.model_validate(self.values)
+            if not faults:
+                return settings
+        except ValidationError as error:
+            faults += [self._no_sense(str(one["loc"][0]), one["msg"]) for one in error.errors()]
+        heading = [f"{len(faults)} settings are wrong:"] if len(faults) > 1 else []
+        raise SettingsError("\n  ".join([*heading, *faults])) from None
+
+    def _take_variable(self, key: str, value: str) -> None:
         name = key.removeprefix(PREFIX).lower()
-        if name.endswith("_file") and name not in Settings.model_fields:
-            take({name.removesuffix("_file"): _content(Path(value), key)}, key)
-            files[name.removesuffix("_file")] = Path(value)
-        else:
-            take({name: value}, key)
-    take({name: value for name, value in overrides.items() if value is not None}, "command line")
-    try:
-        settings = Settings.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0])
-        raise SettingsError(
-            f"The setting {name} (from {origin.get(name, 'its default')}) makes no sense: {first['msg']}."
-        ) from None
-    settings._files = {name: path for name, path in files.items() if name not in overrides}
-    return Loaded(settings=settings, origin=origin)
+        if not name.endswith("_file") or name in Settings.model_fields:
+            self.take({name: value}, key)
+            return
+        name = name.removesuffix("_file")
+        try:
+            self.take({name: _content(Path(value), key)}, key)
+        except SettingsError as error:
+            self._faults.append(str(error))
+        self.files[name] = Path(value)
+
+    def _no_sense(self, name: str, why: str) -> str:
+        where = self.origin.get(name, "its default")
+        sentence = why.removeprefix("Value error, ").removesuffix(".")
+        return f"The setting {name} (from {where}) makes no sense: {sentence}{'' if sentence.endswith('?') else '.'}"
 
 
 def shown(loaded: Loaded) -> list[tuple[str, str, str, str]]:
@@ -276,11 +354,10 @@ def page() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _known(name: str, where: str) -> None:
-    if name not in Settings.model_fields:
-        close = difflib.get_close_matches(name, Settings.model_fields, n=1)
-        hint = f" Did you mean {close[0]}?" if close else ""
-        raise SettingsError(f"There is no setting called {name} ({where}).{hint} `resultsq settings` lists them all.")
+def _unknown(name: str, where: str) -> str:
+    close = difflib.get_close_matches(name, Settings.model_fields, n=1)
+    hint = f" Did you mean {close[0]}?" if close else ""
+    return f"There is no setting called {name} ({where}).{hint} `resultsq settings` lists them all."
 
 
 def _toml(path: Path) -> dict[str, Any]:

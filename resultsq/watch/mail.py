@@ -1,12 +1,11 @@
 """Mails an alert, over TLS wherever the server offers it, with a certificate that is checked."""
 
-import ipaddress
 import smtplib
 import ssl
 from email.message import EmailMessage
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, unquote
 
-from resultsq.domain.errors import SettingsError
+from resultsq.domain.destinations import is_loopback, mail_parts
 from resultsq.watch.unsent import Unsent
 
 
@@ -16,7 +15,7 @@ def send(url: str, message: EmailMessage, timeout_s: float) -> None:
     :raises Unsent: a password would have travelled in clear
     :raises OSError: the server was not reached, or did not take it
     :raises SettingsError: the URL makes no sense"""
-    parts = _parsed(url)
+    parts = mail_parts(url)
     with _connected(parts, timeout_s) as server:
         server.ehlo_or_helo_if_needed()  # before it nobody knows what the server can do
         encrypted = parts.scheme == "smtps"
@@ -28,17 +27,6 @@ def send(url: str, message: EmailMessage, timeout_s: float) -> None:
                 raise Unsent("The mail server offers no encryption, so the password was not sent.")
             server.login(unquote(parts.username), unquote(parts.password or ""))
         server.send_message(message)
-
-
-def _parsed(url: str) -> SplitResult:
-    try:
-        parts = urlsplit(url)
-        good = parts.scheme in ("smtp", "smtps") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        good, parts = False, urlsplit("")
-    if not good:
-        raise SettingsError("SMTP_URL is smtp://user:password@host:port, or smtps://… for TLS from the start.")
-    return parts
 
 
 def _connected(parts: SplitResult, timeout_s: float) -> smtplib.SMTP:
@@ -57,10 +45,4 @@ def _is_wanted(server: smtplib.SMTP, parts: SplitResult) -> bool:
 
 
 def _is_loopback(parts: SplitResult) -> bool:
-    host = parts.hostname or ""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return is_loopback(parts.hostname or "")

@@ -8,11 +8,11 @@ import http.client
 import json
 import ssl
 from collections.abc import Mapping
-from urllib.parse import SplitResult, quote, unquote, urlsplit
+from urllib.parse import SplitResult, quote, unquote
 
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
-from resultsq.domain.errors import SettingsError
+from resultsq.domain.destinations import webhook_parts
 from resultsq.domain.proxy import Proxy
 from resultsq.interim import FinalResponse
 from resultsq.watch.unsent import Unsent
@@ -26,7 +26,7 @@ def post(url: str, proxy: Proxy | None, value: Mapping[str, str], timeout_s: flo
     :raises Unsent: the webhook did not take it
     :raises OSError: it was not reached
     :raises SettingsError: the URL makes no sense"""
-    parts, port = _parsed(url)
+    parts, port = webhook_parts(url)
     connection = _connection(parts, port, proxy, timeout_s)
     try:
         headers = {"Content-Type": "application/json", "User-Agent": "resultsq", **_credentials(parts)}
@@ -40,17 +40,6 @@ def post(url: str, proxy: Proxy | None, value: Mapping[str, str], timeout_s: flo
         connection.close()
     if not 200 <= status <= 299:
         raise Unsent(f"The webhook answered {status}.")
-
-
-def _parsed(url: str) -> tuple[SplitResult, int]:
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        parts, port = urlsplit(""), None
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise SettingsError("ALERT_WEBHOOK_URL is http://… or https://….")
-    return parts, port or (443 if parts.scheme == "https" else 80)
 
 
 def _connection(parts: SplitResult, port: int, proxy: Proxy | None, timeout_s: float) -> http.client.HTTPConnection:

@@ -288,11 +288,26 @@ def test_it_says_so_when_the_port_is_taken(up: Up) -> None:
 
 
 def test_it_ends_and_names_the_child_when_its_settings_make_no_sense(up: Up) -> None:
-    node = up(env={"RESULTSQ_MASTER_URL": "gopher://master"})
+    node = up(env={"RESULTSQ_MASTER_URL": "http://master.example", "RESULTSQ_MASTER_TOKEN": "secret"})
     assert node.wait(60) == 2
     assert "“worker” cannot do its work" in node.stderr
-    assert "gopher" in node.stderr
+    assert "everyone on the way could read the token" in node.stderr
     assert _children(node) == {}
+
+
+def test_every_wrong_setting_is_named_before_anything_starts(up: Up, tmp_path: Path) -> None:
+    folder = tmp_path / "not-made"
+    wrong = {
+        "MASTER_URL": "master.example",
+        "SMTP_URL": "smpt://mail.example",
+        "TIME_ZONE": "Europe/Londn",
+        "PROT": "1",
+    }
+    node = up("--data-dir", str(folder), env={f"RESULTSQ_{name}": value for name, value in wrong.items()})
+    assert node.wait() == 2
+    assert all(name.lower() in node.stderr for name in wrong)
+    assert "Log in" not in node.stdout
+    assert not folder.exists()
 
 
 def test_it_ends_when_the_database_cannot_be_had(up: Up) -> None:

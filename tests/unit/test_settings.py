@@ -47,6 +47,69 @@ def test_the_setting_and_where_it_came_from_are_told_when_its_value_makes_no_sen
         load({"RESULTSQ_PORT": "eighty"})
 
 
+WRONG = [
+    ("time_zone", "Europe/Londn", "Did you mean Europe/London?"),
+    ("time_zone", "../../etc/passwd", "no time zone"),
+    ("time_zone", "Europe", "no time zone"),
+    ("master_url", "master.example", "begins with one of http://, https://"),
+    ("master_url", "https://one.example,htps://two.example", "Did you mean https://?"),
+    ("master_url", "localhost:8080", "begins with"),
+    ("master_url", "https://", "https://host"),
+    ("master_url", "https://host:port", "https://host"),
+    ("master_url", "https://me:pa55@host", "token has a setting of its own"),
+    ("master_url", ",", "begins with"),
+    ("smtp_url", "smpt://mail.example", "Did you mean smtp://?"),
+    ("smtp_url", "mail.example:25", "SMTP_URL is smtp://"),
+    ("alert_webhook_url", "hooks.example/x", "http://…"),
+    ("alert_webhook_url", "http://hooks.example:x/", "http://…"),
+    ("master_proxy", "socks5://me:pa55@proxy:1080", "http://host:port"),
+    ("webhook_proxy", "proxy:3128", "http://host:port"),
+    ("broker_url", "reds://me:pa55@broker/0", "Did you mean redis://?"),
+    ("database_url", "postgres://me:pa55@host/name", "Did you mean postgresql://?"),
+    ("public_url", "results.example.org", "https://host"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "said"), WRONG)
+def test_a_wrong_value_is_named_with_its_neighbour_and_never_repeated(name: str, value: str, said: str) -> None:
+    with pytest.raises(SettingsError, match=rf"^The setting {name} \(from RESULTSQ_{name.upper()}\)") as refused:
+        load({f"{PREFIX}{name.upper()}": value})
+    assert said in str(refused.value)
+    assert "pa55" not in str(refused.value)
+
+
+def test_every_fault_is_told_at_once_when_several_settings_are_wrong(tmp_path: Path) -> None:
+    last = {name: value for name, value, _ in WRONG}
+    environ = {
+        **_file(tmp_path, "prot = 80\nlog_level = 'loud'"),
+        "RESULTSQ_MASTR_TOKEN": "x",
+        "RESULTSQ_PORT": "eighty",
+    }
+    environ |= {f"{PREFIX}{name.upper()}": value for name, value in last.items()}
+    environ["RESULTSQ_SECRET_KEY_FILE"] = str(tmp_path / "gone")
+    with pytest.raises(SettingsError) as refused:
+        load(environ, host="b")
+    told = str(refused.value)
+    named = ["prot", "mastr_token", "log_level", "port", "RESULTSQ_SECRET_KEY_FILE", *last]
+    assert [name for name in named if name not in told] == []
+    assert told.startswith(f"{len(named)} settings are wrong:\n  ")
+    assert len(told.splitlines()) == 1 + len(named)
+
+
+def test_every_example_of_an_address_is_taken() -> None:
+    for name, value in [
+        ("master_url", "https://one.example:8443/prefix, http://[::1]:80"),
+        ("master_url", "postgresql+psycopg://u:p@one,two/name"),
+        ("master_url", "sqlite:////data/master.db"),
+        ("broker_url", "redis+socket:///run/valkey.sock"),
+        ("broker_url", "rediss://:pa55@broker:6379/0"),
+        ("smtp_url", "smtps://me:p%40ss@mail.example"),
+        ("master_proxy", "http://me:pa55@proxy:3128"),
+        ("time_zone", "Australia/Perth"),
+    ]:
+        assert load({f"{PREFIX}{name.upper()}": value}).origin == {name: f"{PREFIX}{name.upper()}"}
+
+
 @pytest.mark.parametrize("text", ["port = ", "\x00"])
 def test_the_file_is_named_when_it_is_no_toml(tmp_path: Path, text: str) -> None:
     with pytest.raises(SettingsError, match=r"resultsq\.toml is no TOML"):
@@ -96,8 +159,10 @@ def test_a_file_is_not_followed_when_the_command_line_says_otherwise(tmp_path: P
 
 
 def test_no_secret_is_shown_when_settings_are_listed() -> None:
+    schemes = {"broker_url": "redis", "smtp_url": "smtp", "database_url": "postgresql", "master_url": "postgresql"}
+    paths = {"master_proxy": "", "webhook_proxy": ""}
     secret = {
-        name: "postgresql://u:pa55@h/d"
+        name: f"{schemes.get(name, 'http')}://u:pa55@h{paths.get(name, '/d')}"
         for name, field in Settings.model_fields.items()
         if field.annotation is SecretStr
     }

@@ -7,6 +7,7 @@ from resultsq.clock import Clock
 from resultsq.delivery.masters.database import DatabaseMaster
 from resultsq.delivery.masters.http import HttpMaster
 from resultsq.delivery.masters.several import SeveralAddresses
+from resultsq.domain.destinations import master_urls
 from resultsq.domain.errors import SettingsError
 from resultsq.domain.ports import Master
 from resultsq.domain.proxy import Proxy
@@ -84,16 +85,9 @@ def open_master(
 
     :raises SettingsError: there is no make for a URL, or it makes no sense"""
     options = Options(token, clock, ca_file, allow_plain_http, proxy, reread_token)
-    parts = url.split(",") if url.startswith("http") else [url]  # a database's URL may list hosts of its own
-    addresses = [_open(one.strip(), options) for one in parts if one.strip()]
-    if not addresses:
-        raise SettingsError("The master's URL is empty.")
+    addresses = [_open(one, options) for one in master_urls(url)]
     return addresses[0] if len(addresses) == 1 else SeveralAddresses(addresses)
 
 
 def _open(url: str, options: Options) -> Master:
-    scheme = url.partition(":")[0].partition("+")[0].lower()
-    make = MAKES.get(scheme)
-    if make is None:
-        raise SettingsError(f"A master's URL begins with one of {', '.join(MAKES)}; {scheme or 'nothing'} is not.")
-    return make(url, options)
+    return MAKES[url.partition(":")[0].partition("+")[0].lower()](url, options)

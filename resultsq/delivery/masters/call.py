@@ -9,9 +9,7 @@ import errno
 import http.client
 import socket
 import ssl
-from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import requests
 import urllib3
@@ -27,6 +25,7 @@ from resultsq.delivery.masters.dial import Resolver, connect
 from resultsq.delivery.masters.redact import Redactor, redactor
 from resultsq.delivery.masters.tunnel import open_through
 from resultsq.delivery.masters.watch import Call, Failed, Wire
+from resultsq.domain.destinations import Address
 from resultsq.domain.errors import SettingsError
 from resultsq.domain.outcome import Cause, Exchange, plain
 from resultsq.domain.proxy import Proxy
@@ -47,36 +46,6 @@ _SENTENCES = {
     Cause.TLS: "The certificate or the handshake is not the master's.",
     Cause.NOT_OUR_MASTER: "What answered does not speak like the master: a captive portal or a proxy.",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where a master is: `https://host:port/prefix`."""
-
-    scheme: str
-    host: str
-    port: int
-    prefix: str
-
-    @classmethod
-    def parse(cls, url: str) -> "Address":
-        """:raises SettingsError: the URL is none of a master"""
-        try:
-            parts = urlsplit(url)
-            port = parts.port
-        except ValueError as error:
-            raise SettingsError(f"The master's URL makes no sense: {error}.") from None
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise SettingsError("The master's URL is http://host or https://host, with a port and a path if need be.")
-        if parts.username or parts.password or parts.query or parts.fragment:
-            raise SettingsError("The master's URL is an address alone; its token has a setting of its own.")
-        default = 443 if parts.scheme == "https" else 80
-        return cls(parts.scheme, parts.hostname, port or default, parts.path.rstrip("/"))
-
-    @property
-    def url(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.scheme}://{host}:{self.port}{self.prefix}"
 
 
 class _TlsSocket(ssl.SSLSocket):

@@ -1,7 +1,6 @@
 """The master over HTTP: the node's side of the upload contract."""
 
 import gzip
-import ipaddress
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Literal
@@ -13,11 +12,11 @@ from requests.structures import CaseInsensitiveDict
 from resultsq.clock import Clock
 from resultsq.delivery.masters import answers
 from resultsq.delivery.masters.answers import Answer
-from resultsq.delivery.masters.call import Address
 from resultsq.delivery.masters.dial import Lookup, system_lookup
 from resultsq.delivery.masters.limits import Limits
 from resultsq.delivery.masters.lines import Lines
 from resultsq.delivery.masters.watch import Call, Failed, Watch
+from resultsq.domain.destinations import Address, is_loopback
 from resultsq.domain.errors import SettingsError
 from resultsq.domain.outcome import Accepted, Conflict, Deferred, Outcome, Receipt
 from resultsq.domain.ports import Parcel, ProbeAnswer, ReceiptPage
@@ -214,16 +213,7 @@ def _is_private(address: Address, proxy: Proxy | None) -> bool:
     """Whether nobody else can listen on the way: TLS, or this very machine."""
     if address.scheme == "https":
         return True
-    return _is_loopback(address.host) and (proxy is None or _is_loopback(proxy.host))
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return is_loopback(address.host) and (proxy is None or is_loopback(proxy.host))
 
 
 def _sheet_path(parcel: Parcel) -> str:

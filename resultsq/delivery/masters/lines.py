@@ -10,9 +10,10 @@ import requests
 
 from resultsq.clock import Clock
 from resultsq.delivery.masters.answers import Answer
-from resultsq.delivery.masters.call import Address, Line, tls_context
+from resultsq.delivery.masters.call import Line, tls_context
 from resultsq.delivery.masters.dial import Lookup, Resolver, system_lookup
 from resultsq.delivery.masters.watch import Call, Failed
+from resultsq.domain.destinations import Address
 from resultsq.domain.outcome import Cause
 from resultsq.domain.proxy import Proxy
 

@@ -86,7 +86,7 @@ def test_a_sheet_is_sent_again_at_once_when_the_token_has_another_by_now(server:
 
 def test_it_is_said_which_settings_need_a_restart(server: OtherMaster, tmp_path: Path) -> None:
     folder, token = tmp_path / "folder", tmp_path / "token"
-    folder.write_text("/tmp/one")
+    folder.write_text("https://one.example")
     token.write_text("new-token")
     files = {"PUBLIC_URL_FILE": str(folder), "MASTER_TOKEN_FILE": str(token)}
     with (
@@ -94,7 +94,7 @@ def test_it_is_said_which_settings_need_a_restart(server: OtherMaster, tmp_path:
         Relay(f"sqlite:///{tmp_path / 'store.db'}", server) as relay,
         relay.worker(**files),
     ):
-        folder.write_text("/tmp/two")
+        folder.write_text("https://two.example")
         token.write_text("newer-token")
         give_up = time.monotonic() + SOON_S
         while not any(line["event"] == "settings.restart_needed" for line in lines) and time.monotonic() < give_up:

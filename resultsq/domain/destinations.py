@@ -1,0 +1,134 @@
+"""What the URLs of the settings have to look like. None of the errors repeats a URL: it may hold a password."""
+
+import difflib
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import SplitResult, urlsplit
+
+from resultsq.domain.errors import SettingsError
+
+MASTER_SCHEMES = ("http", "https", "sqlite", "postgresql")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a master answers over HTTP."""
+
+    scheme: str
+    host: str
+    port: int
+    prefix: str
+
+    @classmethod
+    def parse(cls, url: str) -> "Address":
+        """:raises SettingsError: the URL is none of a master"""
+        parts = _split(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise SettingsError("The master's URL is http://host or https://host, with a port and a path if need be.")
+        if parts.username or parts.password or parts.query or parts.fragment:
+            raise SettingsError("The master's URL is an address alone; its token has a setting of its own.")
+        default = 443 if parts.scheme == "https" else 80
+        return cls(parts.scheme, parts.hostname, parts.port or default, parts.path.rstrip("/"))
+
+    @property
+    def url(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{self.port}{self.prefix}"
+
+
+def master_urls(text: str) -> list[str]:
+    """The addresses of one master, each with a scheme that there is a make for.
+
+    :raises SettingsError: one has none, or there is no address"""
+    parts = text.split(",") if text.startswith("http") else [text]  # a database's URL may list hosts of its own
+    urls = [one.strip() for one in parts if one.strip()]
+    if not urls:
+        raise SettingsError("The master's URL is empty.")
+    for url in urls:
+        scheme = _backend(url)
+        if scheme not in MASTER_SCHEMES:
+            schemes = ", ".join(f"{one}://" for one in MASTER_SCHEMES)
+            raise SettingsError(f"The master's URL begins with one of {schemes}.{_hint(scheme, MASTER_SCHEMES)}")
+        if scheme in ("http", "https"):
+            Address.parse(url)
+    return urls
+
+
+def webhook_parts(url: str) -> tuple[SplitResult, int]:
+    """The parts of a webhook's URL, and its port.
+
+    :raises SettingsError: it is none"""
+    parts = _split(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise SettingsError(f"ALERT_WEBHOOK_URL is http://… or https://….{_hint(parts.scheme, ('http', 'https'))}")
+    return parts, parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def mail_parts(url: str) -> SplitResult:
+    """The parts of a mail server's URL.
+
+    :raises SettingsError: it is none"""
+    parts, schemes = _split(url), ("smtp", "smtps")
+    if parts.scheme not in schemes or not parts.hostname or parts.port == 0:
+        raise SettingsError(
+            "SMTP_URL is smtp://user:password@host:port, or smtps://… for TLS from the start."
+            f"{_hint(parts.scheme, schemes)}"
+        )
+    return parts
+
+
+def check_broker(url: str) -> None:
+    """:raises SettingsError: it is no URL of Redis or Valkey"""
+    parts, schemes = _split(url), ("redis", "rediss", "redis+socket")
+    if parts.scheme not in schemes or not (parts.hostname or parts.path):
+        raise SettingsError(
+            "It is written like redis://host:6379/0, rediss://… for TLS, or redis+socket:///path."
+            f"{_hint(parts.scheme, schemes)}"
+        )
+
+
+def check_public(url: str) -> None:
+    """:raises SettingsError: it is no address that a browser opens"""
+    parts = _split(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise SettingsError(f"It is http://host or https://host.{_hint(parts.scheme, ('http', 'https'))}")
+
+
+def check_database(url: str) -> None:
+    """:raises SettingsError: it begins as no URL of SQLite or PostgreSQL does"""
+    scheme, schemes = _backend(url), ("sqlite", "postgresql")
+    if scheme not in schemes:
+        raise SettingsError(
+            "It is no SQLAlchemy URL of SQLite or PostgreSQL. It is written like postgresql+psycopg://user@host/name."
+            f"{_hint(scheme, schemes)}"
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether this name or address can only be this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # raises for one that is no number
+    except ValueError:
+        return urlsplit("")
+    return parts
+
+
+def _backend(url: str) -> str:
+    scheme, colon, _ = url.partition("://")
+    return scheme.partition("+")[0].lower() if colon else ""
+
+
+def _hint(scheme: str, schemes: Sequence[str]) -> str:
+    close = difflib.get_close_matches(scheme, schemes, n=1)
+    return f" Did you mean {close[0]}://?" if close else ""
