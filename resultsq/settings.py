@@ -113,6 +113,12 @@ class Settings(BaseModel):
     # limits
     max_body_bytes: int = Field(8 * 1024 * 1024, ge=1024, description="Largest request body, all files together.")
     max_rows: int = Field(20_000, ge=1, le=20_000, description="Most rows in one sheet or file.")
+    event_submissions_per_day: int = Field(
+        1000, ge=0, description="Most submissions of one event in a day, which is UTC's; 0: no limit."
+    )
+    event_bytes_per_day: int = Field(
+        512 * 1024 * 1024, ge=0, description="Most bytes of one event's sheets and files in a day; 0: no limit."
+    )
     connections_per_address: int = Field(
         300,
         ge=0,

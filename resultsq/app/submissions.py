@@ -4,23 +4,56 @@ Every function works inside the caller's transaction. `who` is the person or pro
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection
 
-from resultsq.store import audit, outbox, queries
+from resultsq.domain.errors import QuotaReached
+from resultsq.domain.words import say
+from resultsq.store import audit, outbox, queries, quotas
 from resultsq.store.outbox import Accepted, Entry
 
 Decision = Callable[[Connection, datetime, str, str], Accepted]
 """Takes connection, now, who and the submission's id."""
 
 
-def accept(conn: Connection, now: datetime, entry: Entry) -> Accepted:
-    """Store one version; see `outbox.accept` for what it raises. A correction is a change, and noted as one."""
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """The most that one event may hand in on a day; 0: no limit."""
+
+    submissions: int
+    bytes: int
+
+
+def accept(conn: Connection, now: datetime, entry: Entry, quota: Quota) -> Accepted:
+    """Store one version; see `outbox.accept` for what else it raises. A correction is a change, and noted as one.
+
+    :raises QuotaReached: the event has handed in as much today. What was here before is found all the same."""
     accepted = outbox.accept(conn, now, entry)
+    if accepted.created:
+        _keep_to(quota, conn, now, entry)
     if accepted.created and entry.if_match is not None:
         audit.note_submission(conn, now, entry.submitted_by, "correct", accepted.id)
     return accepted
+
+
+def _keep_to(quota: Quota, conn: Connection, now: datetime, entry: Entry) -> None:
+    used = quotas.use(conn, now, entry.event_id, len(entry.body) + sum(len(file.content) for file in entry.files))
+    if 0 < quota.submissions < used.submissions:
+        many = say("{count} submissions", count=quota.submissions)
+    elif 0 < quota.bytes < used.bytes:
+        many = say("sheets and files of {size} MB", size=f"{max(1, quota.bytes // 1_000_000):,}")
+    else:
+        return
+    raise QuotaReached(
+        say(
+            "An event may hand in {many} in a day, and this one has. Nothing was stored, and what was accepted before "
+            "is safe. Send it again tomorrow, or ask this node's operators to allow more.",
+            many=many,
+        ),
+        quotas.left_s(now),
+    )
 
 
 def withdraw(conn: Connection, now: datetime, who: str, submission: str) -> Accepted:

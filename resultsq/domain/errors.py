@@ -8,6 +8,7 @@
     │   ├── SheetRefused               rows that have blocking problems
     │   └── TooLarge                   over a limit that is written down
     ├── NotAllowed                     the caller may not do this, or not see it
+    ├── QuotaReached                   the event has handed in all that it may today; nothing was stored
     ├── NotThere                       no such event, submission, account …
     ├── Conflicting                    what is there now does not allow it
     │   ├── HeadMoved                  the event and date already have another version
@@ -52,6 +53,14 @@ class TooLarge(InputRefused):
 
 class NotAllowed(ResultsqError):
     """The caller may not do this, or not see it."""
+
+
+class QuotaReached(ResultsqError):
+    """The event has handed in all that it may in a day; nothing was stored. It may again after `wait_s`."""
+
+    def __init__(self, message: str, wait_s: int) -> None:
+        super().__init__(message)
+        self.wait_s = wait_s
 
 
 class NotThere(ResultsqError):

@@ -87,6 +87,19 @@ class Event(Base):
     refused_next_at: Mapped[datetime | None]
 
 
+class EventDay(Base):
+    """What an event has handed in on the last day (UTC) on which it did. A row of its own beside the event's, which
+    workers lock: acceptance waits for none of them. `refused_at`: its quota was reached."""
+
+    __tablename__ = "event_days"
+
+    event_id: Mapped[int] = mapped_column(ForeignKey("events.id"), primary_key=True, autoincrement=False)
+    day: Mapped[str] = mapped_column(String(10))
+    submissions: Mapped[int] = mapped_column(_Seq)
+    bytes: Mapped[int] = mapped_column(_Seq)
+    refused_at: Mapped[datetime | None] = mapped_column(index=True)
+
+
 class Chain(Base):
     """The versions of one kind, event and date. Its row is locked by whoever adds to the chain or settles a
     member, so that a correction and the answer to its predecessor cannot miss each other."""

@@ -11,7 +11,7 @@ from resultsq.clock import Clock
 from resultsq.domain.errors import SettingsError
 from resultsq.domain.proxy import Proxy
 from resultsq.settings import Settings
-from resultsq.store import alerts, links
+from resultsq.store import alerts, links, quotas
 from resultsq.store.alerts import Drained, Message
 from resultsq.store.session import Database
 from resultsq.watch import mail, rules, webhook
@@ -49,7 +49,7 @@ def look_out(settings: Settings, database: Database, clock: Clock) -> None:
     free, trouble = _disk(settings.data_dir)
     with database.read() as conn:
         link, seen = links.facts(conn), alerts.counts(conn, now)
-        drained = alerts.drained_outages(conn, now)
+        drained, over_quota = alerts.drained_outages(conn, now), tuple(quotas.refused(conn, now))
     if link is None:
         return  # no worker has ever run here
     facts = Facts(
@@ -67,6 +67,7 @@ def look_out(settings: Settings, database: Database, clock: Clock) -> None:
         trouble,
         seen.failing_actions,
         seen.lost_there,
+        over_quota,
     )
     holding = rules.raised(facts, limits, now)
     names = list(roads(settings))

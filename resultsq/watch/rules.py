@@ -1,5 +1,6 @@
 """When somebody must be told: pure rules over what is known, and the sentences."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -21,6 +22,7 @@ class Rule(StrEnum):
     ASIDE = "put-aside"
     ACTION_FAILS = "action-fails"
     MASTER_LOST = "master-lost"
+    QUOTA = "quota-reached"
     RECOVERED = "recovered"  # good news, told once an outage
 
 
@@ -51,8 +53,10 @@ class Facts:
     disk_trouble: str | None = None
     failing_actions: int = 0
     lost_there: int = 0
+    over_quota: tuple[str, ...] = ()
 
 
+_MOST_SLUGS = 3
 _LINK = {
     LinkState.UP: "The link to the master is up",
     LinkState.DOWN: "The master cannot be reached",
@@ -62,7 +66,7 @@ _LINK = {
 
 
 def raised(facts: Facts, limits: Limits, now: datetime) -> dict[str, str]:
-    """The alerts that hold now, each with its sentence. Never a name: a sentence may leave by mail."""
+    """The alerts that hold now, each with its sentence. Never a person: a sentence may leave by mail."""
     found: dict[str, str] = {}
     if facts.link is not LinkState.UP and now - facts.link_since >= limits.link_down:
         found[Rule.LINK_DOWN] = (
@@ -122,12 +126,23 @@ def raised(facts: Facts, limits: Limits, now: datetime) -> dict[str, str]:
             f"The master no longer had {_many(facts.lost_there)} that it had given a receipt for; it may have been "
             "restored from an older backup. What it lost is sent again by itself. Tell its operators."
         )
+    if facts.over_quota:
+        found[Rule.QUOTA] = (
+            f"{_some(facts.over_quota)} handed in as much today as an event may, and more was refused. Has a token got "
+            "into wrong hands, or does a program repeat itself? RESULTSQ_EVENT_SUBMISSIONS_PER_DAY and "
+            "RESULTSQ_EVENT_BYTES_PER_DAY allow more."
+        )
     return found
 
 
 def recovered(published: int, seconds: float) -> str:
     """The good news after an outage."""
     return f"The link is back: {published} published in {seconds:.0f} s. Nothing waits any more from the outage."
+
+
+def _some(slugs: Sequence[str]) -> str:
+    rest = len(slugs) - _MOST_SLUGS
+    return ", ".join(slugs[:_MOST_SLUGS]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _many(count: int) -> str:

@@ -23,6 +23,7 @@ from resultsq.domain.errors import (
     KeyReused,
     NotAllowed,
     NotThere,
+    QuotaReached,
     ResultsqError,
     StoreFull,
     StoreUnavailable,
@@ -46,6 +47,7 @@ _STATUS: dict[type[ResultsqError], int] = {
     InputRefused: 422,
     Conflicting: 409,
     NotAllowed: 403,
+    QuotaReached: 429,
     NotThere: 404,
 }
 """The first that fits; what fits none is a failure of ours (500)."""
@@ -143,6 +145,8 @@ def _ours(error: ResultsqError) -> Response:
         return _surprise(error)
     headers = {"Retry-After": str(RETRY_AFTER_S)} if isinstance(error, StoreUnavailable) else None
     match error:
+        case QuotaReached():
+            return _answer(status, str(error), {"Retry-After": str(error.wait_s)})
         case HeadMoved():
             return _answer(status, str(error), headers, head=error.head)
         case InputRefused():

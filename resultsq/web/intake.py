@@ -15,7 +15,7 @@ from pydantic import FailFast, Field, TypeAdapter, ValidationError
 from sqlalchemy import Connection
 
 from resultsq.app import submissions
-from resultsq.domain.errors import SheetRefused
+from resultsq.domain.errors import QuotaReached, SheetRefused
 from resultsq.domain.problem import Problem, Severity, Where
 from resultsq.domain.sheet import Finisher, Rows, Volunteer, parse, rows_of
 from resultsq.domain.submission import State
@@ -30,7 +30,7 @@ from resultsq.kinds.results.rules import BAD_VALUE, TOO_MANY_ROWS
 from resultsq.kinds.results.volunteers import read_volunteers
 from resultsq.readers import MAX_ROWS
 from resultsq.readers.text import digest_of
-from resultsq.store import outbox, queries
+from resultsq.store import outbox, queries, quotas
 from resultsq.store.queries import SubmissionView
 from resultsq.web.bounds import has_few_values
 from resultsq.web.errors import ApiProblem
@@ -139,6 +139,7 @@ def submit(
 
     :raises SheetRefused: it has problems that block publication; nothing was stored.
     :raises KeyReused, HeadMoved: as `outbox.accept`.
+    :raises QuotaReached: the event has handed in as much today as it may; nothing was stored.
     :raises StoreUnavailable: nothing was stored."""
     now = held.clock.now()
     prepared = _KIND.prepare_rows(
@@ -163,7 +164,12 @@ def submit(
         files=sent.files,
         request_id=request_id,
     )
-    accepted = held.database.write(lambda conn: submissions.accept(conn, now, entry), "accept")
+    quota = submissions.Quota(held.settings.event_submissions_per_day, held.settings.event_bytes_per_day)
+    try:
+        accepted = held.database.write(lambda conn: submissions.accept(conn, now, entry, quota), "accept")
+    except QuotaReached:
+        held.database.write(lambda conn: quotas.note_refusal(conn, now, event_id))  # for an alert
+        raise
     if accepted.created:
         held.bell.ring()
     return accepted

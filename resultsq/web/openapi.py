@@ -60,7 +60,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("POST", "/api/v1/check"): Operation({200: Report}, (400, 413, 415, 422), files=_FILES),
     ("POST", "/api/v1/submissions"): Operation(
         {200: shapes.SubmissionTold, 201: shapes.SubmissionTold},
-        (400, 403, 409, 413, 415, 422),
+        (400, 403, 409, 413, 415, 422, 429),
         body=Payload,
         files=_RESULTS,
         headers=("Idempotency-Key", "If-Match", "As-Given"),

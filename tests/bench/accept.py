@@ -83,7 +83,7 @@ def bare(folder: Path) -> Any:
 
 def product(folder: Path, broker_url: str = "") -> Any:
     """The node's own application, with one event and the token in `folder`."""
-    settings = Settings(data_dir=folder)
+    settings = Settings(data_dir=folder, event_submissions_per_day=0, event_bytes_per_day=0)
     database = Database(settings.store_url)
     migrate.upgrade(database)
     now = datetime.now(UTC)

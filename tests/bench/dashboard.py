@@ -282,7 +282,7 @@ NAME, PASSWORD = "bench", "wet hands"
 
 def application(folder: Path, url: str, clock: Clock | None = None) -> Flask:
     """The node's web application over the database at `url`; empty: SQLite in the folder."""
-    settings = Settings(data_dir=folder, database_url=url)
+    settings = Settings(data_dir=folder, database_url=url, event_submissions_per_day=0, event_bytes_per_day=0)
     return create_app(settings, Database(settings.store_url), clock=clock or SystemClock(), bell=Bell(""))
 
 

@@ -14,7 +14,7 @@ from flask import Response, flash, g, redirect, render_template, request, url_fo
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as Answer
 
-from resultsq.domain.errors import HeadMoved, InputRefused
+from resultsq.domain.errors import HeadMoved, InputRefused, QuotaReached
 from resultsq.domain.event_files import FileKind
 from resultsq.domain.role import Role
 from resultsq.domain.sheet import Volunteer, rows_of
@@ -342,7 +342,7 @@ def send(slug: str) -> Answer | str:
         return _shown(desk, " ".join(look.reasons))
     try:
         accepted = _accept(desk)
-    except HeadMoved as refusal:
+    except (HeadMoved, QuotaReached) as refusal:
         return _shown(desk, str(refusal))
     _clear(desk)
     return redirect(url_for("form.receipt", submission=accepted.id), 303)

@@ -18,6 +18,7 @@ from resultsq.store.tables import Audit, AuditSubmission
 from tests.support.nodes import NOW, Node, accepted, rejected
 from tests.support.processes import ROOT
 
+NO_LIMIT = submissions.Quota(0, 0)
 HASHED = accounts.hash_password("wet hands")
 ONLY_BY_USE_CASES = {
     "accounts": {"add", "disable", "enable", "set_password", "make_password_link", "use_password_link", "end_sessions"},
@@ -90,8 +91,8 @@ def test_nothing_is_in_the_audit_when_a_change_is_refused(store: Database) -> No
 
 def test_what_a_team_does_to_its_submissions_is_in_the_audit_and_on_their_pages(store: Database) -> None:
     node = Node(store)
-    first = do(node, lambda conn: submissions.accept(conn, NOW, node.entry(rows=3)))
-    second = do(node, lambda conn: submissions.accept(conn, NOW, node.entry(rows=4, if_match=first.id)))
+    first = do(node, lambda conn: submissions.accept(conn, NOW, node.entry(rows=3), NO_LIMIT))
+    second = do(node, lambda conn: submissions.accept(conn, NOW, node.entry(rows=4, if_match=first.id), NO_LIMIT))
     do(node, lambda conn: submissions.withdraw(conn, NOW, "jo", second.id))
     do(node, lambda conn: submissions.withdraw(conn, NOW, "jo", second.id))  # a repeat changes nothing
     do(node, lambda conn: submissions.undo_withdrawal(conn, NOW, "jo", second.id))

@@ -4,14 +4,14 @@ import re
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import Connection, select, update
 from werkzeug.test import TestResponse
 
 from resultsq.domain.sheet import parse
 from resultsq.domain.submission import State
-from resultsq.store import events, queries, versions
+from resultsq.store import events, queries, quotas, versions
 from resultsq.store.tables import Draft, Submission
-from tests.integration.form.conftest import DAY, FILES, SCANNER, STOPWATCH, Browser, Site
+from tests.integration.form.conftest import DAY, FILES, NOW, SCANNER, STOPWATCH, Browser, Site
 
 PAGE = "/submit/bushy"
 BAD_SCANNER = SCANNER + b"A7654321,P0002,07/12/2013 09:22:00\n"
@@ -470,3 +470,19 @@ def test_what_needs_the_team_stands_first_when_results_were_refused(site: Site, 
     assert (
         choice.index("Bushy parkrun") < choice.index("Richmond parkrun, 7 December 2013") < choice.index("Which event?")
     )
+
+
+def test_the_work_is_kept_when_the_event_has_handed_in_all_that_it_may_today(site: Site, team: Browser) -> None:
+    def hand_in_a_gigabyte(conn: Connection) -> None:
+        event = events.find(conn, "bushy")
+        assert event is not None
+        quotas.use(conn, NOW, event.id, 2**30)
+
+    site.database.write(hand_in_a_gigabyte)
+    team.drop(FILES)
+    assert team.send().location.partition("#")[0].endswith("/submit/bushy")
+    page = team.get("/submit/bushy").text
+    assert "MB in a day, and this one has. Nothing was stored" in page
+    assert "stopwatch.csv" in page
+    site.clock.advance(14 * 3600)
+    assert "/submissions/" in team.send().location

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, event, text, update
 from resultsq.delivery import courier
 from resultsq.domain.filter import Filter
 from resultsq.domain.submission import State
-from resultsq.store import alerts, board, dossier, links, listing, outages, outbox, queries, repairs, turn
+from resultsq.store import alerts, board, dossier, links, listing, outages, outbox, queries, quotas, repairs, turn
 from resultsq.store.board import Span
 from resultsq.store.listing import Order
 from resultsq.store.session import Database
@@ -164,6 +164,45 @@ def test_every_statement_of_a_worker_and_of_accept_goes_by_an_index_when_50_000_
                 assert "ix_submissions_due" in plan, plan
                 assert not re.search(r"TEMP B-TREE|Sort", plan), f"it is sorted a second time\n{plan}"
     assert len(questions) == 4, "old ones, new ones, those put off and due; on trial the first that is put off"
+
+
+QUOTAS: dict[str, tuple[Callable[[Node, Connection], object], str]] = {
+    # what is done, and the index of event_days by which it goes on either make; an upsert's is in its text
+    "count": (lambda node, conn: quotas.use(conn, node.now, node.events["bushy"], 9), "(event_id)"),
+    "note a refusal": (lambda node, conn: quotas.note_refusal(conn, node.now, node.events["bushy"]), "pk_event_days"),
+    "ask for refusals": (lambda node, conn: quotas.refused(conn, node.now), "ix_event_days_refused_at"),
+}
+
+
+@pytest.mark.parametrize("name", QUOTAS)
+def test_an_events_quota_is_one_row_and_found_by_its_index_among_10_000_events(up: Node, name: str) -> None:
+    def many(conn: Connection) -> None:
+        numbers = _NUMBERS.format(first=101, last=10_100)
+        conn.execute(
+            text(
+                f"{numbers} events (id, slug, name, time_zone, country, shows_results, created_at)"
+                " SELECT i, 'e' || i, 'e', 'Europe/London', '', true, '2013-12-07 12:00:00' FROM n"
+            )
+        )
+        conn.execute(
+            text(
+                f"{numbers} event_days (event_id, day, submissions, bytes, refused_at)"
+                " SELECT i, '2013-12-07', 1, 1, '2013-12-01 12:00:00' FROM n"
+            )
+        )
+
+    up.database.write(many)
+    with up.database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
+        conn.exec_driver_sql("ANALYZE")
+    work, index = QUOTAS[name]
+    with heard(up.database, "event_days|events") as statements:
+        up.database.write(lambda conn: work(up, conn))
+    sqlite = up.database.is_sqlite
+    for statement in statements:
+        plan = "\n".join(explain(up.database, statement, "EXPLAIN QUERY PLAN" if sqlite else "EXPLAIN"))
+        assert not re.search(r"SCAN event|Seq Scan on event", plan), plan
+        assert index in plan or (sqlite and "PRIMARY KEY" in plan), plan
+    assert len(statements) == (name != "count"), "counting is one upsert, which reads nothing else"
 
 
 def rows_read(plan: dict[str, Any]) -> int:

@@ -10,6 +10,8 @@ from flask import Flask
 from typing_extensions import Buffer
 from werkzeug.test import Client
 
+from resultsq.store import alerts
+from resultsq.watch import messenger
 from resultsq.web import bounds
 from resultsq.web.bounds import MOST_CHECKS, MOST_FILES, MOST_VALUES
 from tests.integration.form.test_access import address, routes
@@ -152,3 +154,19 @@ def test_a_third_check_of_one_token_is_told_to_wait_while_two_run(site: Site) ->
             one.join(20)
     assert statuses == [200, 200]
     assert check("bushy", BytesIO(body)) == 200, "a place is free again"
+
+
+def test_an_event_over_its_days_quota_is_told_so_and_an_alert_tells_the_operators(
+    make_site: Callable[..., Site], sheet: Callable[..., Sheet]
+) -> None:
+    site = make_site(event_submissions_per_day=1, disk_low_bytes=0)
+    assert site.post(sheet(3)).status == 201
+    answer = site.post(sheet(3, date="2013-11-30"))
+    assert (answer.status, answer.headers["Retry-After"]) == (429, "42901")
+    assert "may hand in 1 submissions in a day" in answer.json["detail"]
+    assert site.post(sheet(3)).status == 200, "what is here is found"
+    assert site.post(sheet(3, event="richmond"), "richmond").status == 201
+    messenger.look_out(site.settings, site.database, site.clock)
+    with site.database.read() as conn:
+        told = {one.rule: one.text for one in alerts.standing(conn)}
+    assert told["quota-reached"].startswith("bushy handed in as much today as an event may")

@@ -51,6 +51,7 @@ def test_nobody_is_told_anything_when_all_is_well() -> None:
         (Rule.DAMAGED, {"damaged": 1}, {"damaged": 0}),
         (Rule.ASIDE, {"aside": 1}, {"aside": 0}),
         (Rule.MASTER_LOST, {"lost_there": 1}, {"lost_there": 0}),
+        (Rule.QUOTA, {"over_quota": ("bushy",)}, {"over_quota": ()}),
     ],
 )
 def test_one_rule_alone_holds_from_its_limit_on(
@@ -80,9 +81,28 @@ def test_it_says_whether_it_is_the_link_or_the_master_and_that_nothing_need_be_d
 
 def test_all_of_them_are_told_when_everything_is_wrong() -> None:
     facts = Facts(
-        LinkState.DOWN, NOW - 60 * MINUTE, NOW - 60 * MINUTE, 5, 1, 1, NOW, 1, 0, 1, 1, "its disk is full", 1, 1
+        LinkState.DOWN,
+        NOW - 60 * MINUTE,
+        NOW - 60 * MINUTE,
+        5,
+        1,
+        1,
+        NOW,
+        1,
+        0,
+        1,
+        1,
+        "its disk is full",
+        1,
+        1,
+        ("bushy",),
     )
     assert set(rules.raised(facts, LIMITS, NOW)) == set(Rule) - {Rule.RECOVERED}
+
+
+def test_three_of_the_events_over_their_quota_are_named_and_the_others_counted() -> None:
+    facts = replace(QUIET, over_quota=("bushy", "kingston", "richmond", "wimbledon"))
+    assert rules.raised(facts, LIMITS, NOW)[Rule.QUOTA].startswith("bushy, kingston, richmond and 1 more handed in")
 
 
 def test_the_good_news_says_how_many_and_how_fast() -> None:
