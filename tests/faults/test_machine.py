@@ -2,12 +2,17 @@
 
 Hypothesis interleaves single steps of both sides and shrinks what it finds. Time stands still between them, so
 that months take seconds. Whatever happened, it ends with everybody content and the link up: then the master has
-the last version of every chain, each once, in order, and nothing that was accepted is forgotten."""
+the last version of every chain, each once, in order, and nothing that was accepted is forgotten.
 
+RESULTSQ_MACHINE_EXAMPLES says how many days are tried."""
+
+import os
 import shutil
 import tempfile
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,29 +23,21 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from sqlalchemy import Row, select
 
 from resultsq.delivery import courier
-from resultsq.domain.errors import Conflicting
-from resultsq.domain.outcome import (
-    Accepted,
-    Cause,
-    Conflict,
-    Deferred,
-    Exchange,
-    Outcome,
-    Rejected,
-    Scope,
-    Unauthorised,
-)
+from resultsq.delivery.reconcile import reconcile
+from resultsq.domain.errors import Conflicting, ResultsqError
+from resultsq.domain.outcome import Cause, Deferred, Outcome
+from resultsq.domain.ports import Parcel
 from resultsq.domain.submission import GONE, NEEDS_A_PERSON, WAITING, State
-from resultsq.master.database import open_engine
-from resultsq.master.ledger import Committed, HeadIs, Ledger
-from resultsq.store import outbox
-from resultsq.store.outbox import Lease
+from resultsq.store import actions, outbox, retention
+from resultsq.store.outbox import Lease, Parted
 from resultsq.store.session import Database
-from resultsq.store.tables import Chain, Submission
+from resultsq.store.tables import Chain, Hold, Payload, Submission
+from tests.support.accounts import ELSEWHERE, AccountableMaster
 from tests.support.nodes import DATE, Node, entry, migrated
 
 EVENTS = ("bushy", "richmond")
 MEMORY = Path("/dev/shm")  # where there is one: nobody cuts the power in this test
+EXAMPLES = int(os.environ.get("RESULTSQ_MACHINE_EXAMPLES", "50"))
 
 FATES = ["well", "well", "lost", "lost", "late", "unsent", "busy"]
 """What becomes of a PUT: answered, committed with the answer lost, still on its way, never sent, put off."""
@@ -63,16 +60,12 @@ class Saturday(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.is_dir() else None))
         self.database = Database(f"sqlite:///{shutil.copy(self.template, self.folder / 'store.db')}")
         self.node = Node(self.database, EVENTS)
-        self.engine = open_engine(f"sqlite:///{self.folder / 'master.db'}")
-        self.ledger = Ledger(self.engine)
-        self.ledger.create_tables()
+        self.master = AccountableMaster(f"sqlite:///{self.folder / 'master.db'}")
         self.accepted: set[str] = set()
         self.flights: list[Flight] = []
-        self.on_their_way: list[Lease] = []  # PUTs that the network still holds: they land whenever they like
-        self.bad: set[str] = set()  # sheets that the master will not take
-        self.refused: set[str] = set()  # events that our credentials are not good for
+        self.on_their_way: list[Parcel] = []  # what the network, or a stick, still holds: it lands whenever it likes
+        self.abroad: list[Parcel] = []  # what another node has and this one adopted
         self.held: int | None = None
-        self.link_is_up = True
         self.node.probe()
 
     def teardown(self) -> None:
@@ -81,7 +74,7 @@ class Saturday(RuleBasedStateMachine):
             self.the_master_has_the_last_versions()
         finally:
             self.database.close()
-            self.engine.dispose()
+            self.master.close()
             shutil.rmtree(self.folder)
 
     # one rule, so that each step is as likely as its weight says
@@ -94,6 +87,8 @@ class Saturday(RuleBasedStateMachine):
             + ["settle"] * 4
             + ["decide"] * 4
             + ["die", "pause", "pause", "operate", "land", "spoil", "switch", "elsewhere", "set_the_clock"]
+            + ["hand_back", "hand_back", "withdraw_and_undo", "export", "adopt", "adopt"]
+            + ["prune", "reconcile", "reconcile", "rotate", "restore_the_master"]
         ),
         event=st.sampled_from(EVENTS),
         number=st.integers(0, 11),
@@ -109,7 +104,10 @@ class Saturday(RuleBasedStateMachine):
 
     def accept(self, event: str, number: int) -> None:
         head = self.head(event)
-        self.accepted.add(self.node.accept(event, 1 + number % 5, corrects=head).id)
+        made = self.node.accept(event, 1 + number % 5, corrects=head)
+        self.accepted.add(made.id)
+        if made.created:
+            self.master.replaces(made.id, head)
 
     def decide(self, event: str, number: int) -> None:
         """Withdraw, undo it, publish over. Where it makes no sense it is refused and nothing changes."""
@@ -118,12 +116,62 @@ class Saturday(RuleBasedStateMachine):
             return
         try:
             acts[number % 3](self.node, chosen.id)
+            if number % 3 == 2:
+                self.master.replaces(chosen.id, chosen.conflict_head)
         except Conflicting:
             assert self.node.row(chosen.id) == chosen
 
     def operate(self, event: str, number: int) -> None:
         if (chosen := self.recent(event, number // 3)) is not None:
             self.node.act(["retry", "hold", "release"][number % 3], chosen.id)
+
+    def withdraw_and_undo(self, event: str, number: int) -> None:
+        """One action withdraws several versions, from wherever in the chain, and may be undone whole."""
+        chosen = [row.id for row in self.rows(event)[-1 - number % 3 :]]
+        self.node.act("withdraw", *chosen)
+        if number % 2:
+            withdrawn = [row.withdrawn_in for row in self.rows(event) if row.state == State.WITHDRAWN]
+            if action := next((one for one in reversed(withdrawn) if one is not None), None):
+                now = self.node.now
+                undo = actions.start_undo(self.database, now, "op", action, "a test")
+                while self.database.write(lambda conn: actions.advance(conn, now, undo)):
+                    continue
+
+    def export(self, _: str, number: int) -> None:
+        """What waits goes on a stick as well."""
+        parted, _last = self.database.write(lambda conn: outbox.export(conn, self.node.now, WAITING, "stick"))
+        self.on_their_way += [_parcel(one, one.base) for one in parted]
+
+    def adopt(self, event: str, number: int) -> None:
+        """Another node's version comes on a stick: the first there, on what the master has, or on one of ours."""
+        there, ours = self.master.there(event, DATE), self.recent(event, number)
+        base = [None, there[-1] if there else None, ours.id if ours else None][number % 3]
+        made = entry(0, event, 6 + number % 4, by="another node")
+        parted = Parted(
+            str(uuid.uuid4()), "results", event, DATE, base, made.digest, made.rows_digest, made.finishers,
+            "another node", self.node.now, made.body,
+        )  # fmt: skip
+        self.master.replaces(parted.id, base)
+        self.abroad.append(_parcel(parted, base))
+        if number % 4 == 0:  # that node was the quicker
+            self.master.send(self.abroad[-1], self.node.now, ELSEWHERE)
+        assert self.database.write(lambda conn: outbox.adopt(conn, self.node.now, parted, self.node.events[event]))
+        self.accepted.add(parted.id)
+
+    def prune(self, _: str, number: int) -> None:
+        before = self.node.now - timedelta(hours=number)
+        while self.database.write(lambda conn: retention.prune_some(conn, before)).submissions:
+            continue
+
+    def reconcile(self, _: str, number: int) -> None:
+        try:
+            reconcile(self.database, self.master, self.node.now, self.node.now - timedelta(days=1 + number))  # type: ignore[arg-type]  # a master that is only asked
+        except ResultsqError:
+            assert not self.master.up
+
+    def rotate(self, _: str, number: int) -> None:
+        """Another token: what was published with the old one is on no list any more."""
+        self.master.credentials = f"token {number}"
 
     # workers
 
@@ -134,7 +182,7 @@ class Saturday(RuleBasedStateMachine):
     def send(self, number: int, fate: str) -> None:
         if waiting := [one for one in self.flights if one.outcome is None]:
             flight = waiting[number % len(waiting)]
-            flight.outcome = self.answer(flight.lease, fate if self.link_is_up else "unsent")
+            flight.outcome = self.answer(flight.lease, fate if self.master.up else "unsent")
 
     def settle(self, _: str, number: int) -> None:
         """In the order of their coming, or not; some may wait for the next turn."""
@@ -143,7 +191,13 @@ class Saturday(RuleBasedStateMachine):
         ends = [courier.settlement(one.lease, one.outcome, 0.1, 0.5) for one in done if one.outcome is not None]
         taken = self.node.turn(*ends, worker="w1", free=number % 3)
         self.flights += [Flight("w1", lease) for lease in taken.leases]
-        self.node.probe(None if self.link_is_up else Cause.REFUSED)
+        self.node.probe(None if self.master.up else Cause.REFUSED)
+
+    def hand_back(self, _: str, number: int) -> None:
+        """What a worker leased ahead it gives back."""
+        back = [one for one in self.flights if one.outcome is None][number % 2 :]
+        self.flights = [one for one in self.flights if one not in back]
+        self.database.write(lambda conn: outbox.hand_back(conn, self.node.now, [one.lease.lease for one in back]))
 
     def die(self, _: str, number: int) -> None:
         """kill -9; it starts again under its name."""
@@ -167,64 +221,55 @@ class Saturday(RuleBasedStateMachine):
         if fate == "busy":
             return Deferred(Cause.BUSY, "429", in_doubt=True, retry_after_s=5.0)
         if fate == "late":
-            self.on_their_way.append(lease)
+            self.on_their_way.append(_parcel(lease, lease.base))
             return Deferred(Cause.TIMEOUT, "Nothing came.", in_doubt=True)
         outcome = self.put(lease)
         return Deferred(Cause.RESET, "The answer was lost.", in_doubt=True) if fate == "lost" else outcome
 
     def put(self, lease: Lease) -> Outcome:
-        """As the contract's table has it; a receipt is asked for first where an attempt's end is unknown."""
-        if lease.event in self.refused:
-            return Unauthorised(Scope.EVENT, "Not this event.")
-        if (known := self.ledger.receipt(lease.submission)) is not None and lease.in_doubt:
-            return Accepted(known)
-        if known is None and lease.submission in self.bad:
-            return Rejected("invalid-sheet", "The master does not take it.")
-        said = self.ledger.publish(
-            lease.body, lease.submission, lease.event, lease.date, lease.base, "relay", self.node.now
-        )  # fmt: skip
-        match said:
-            case Committed():
-                return Accepted(said.receipt, Exchange(status=201 if said.new else 200))
-            case HeadIs(None, _):
-                return Conflict(None, None)
-            case HeadIs(str(head), revision) if (found := self.ledger.head(lease.event, lease.date)) is not None:
-                return Conflict(head, revision, found.body, self.ledger.receipt(head))
-            case _:
-                raise AssertionError(f"{said} for a good sheet")
+        return self.master.send(_parcel(lease, lease.base), self.node.now)
 
     def land(self, _: str, number: int) -> None:
         """A PUT that nobody waits for any more comes through, if it is still to the master's liking."""
         if self.on_their_way:
-            self.put(self.on_their_way.pop(number % len(self.on_their_way)))
+            self.master.send(self.on_their_way.pop(number % len(self.on_their_way)), self.node.now)
+
+    def restore_the_master(self, _: str, number: int) -> None:
+        """It comes back from a backup. Connections die with it, and sticks have been given by then."""
+        if number % 4 == 0:
+            self.on_their_way.clear()
+            self.abroad.clear()
+            self.master.restore(1 + number // 4)
 
     def spoil(self, event: str, number: int) -> None:
         if (chosen := self.recent(event, number)) is not None:
-            self.bad.add(chosen.id)
+            self.master.bad.add(chosen.id)
 
     def elsewhere(self, event: str, number: int) -> None:
         """Another node publishes."""
         if number % 4:
             return
-        head = self.ledger.head(event, DATE)
+        there = self.master.there(event, DATE)
         made = entry(0, event, 1 + number // 4, by="another node")
-        base = head.submission if head else None
-        self.ledger.publish(made.body, made.id, event, DATE, base, "another node", self.node.now)
+        parcel = Parcel(made.id, event, DATE, made.body, made.digest, there[-1] if there else None)
+        if self.abroad and number == 4:
+            parcel = self.abroad.pop()
+        self.master.send(parcel, self.node.now, ELSEWHERE)
 
     def switch(self, event: str, number: int) -> None:
         """One thing is switched off, or what was off is on again."""
-        if not self.link_is_up or self.refused or self.held is not None:
+        if not self.master.up or self.master.refused or self.held is not None:
             self.switch_all_on()
         elif number % 3 == 0:
-            self.link_is_up = False
+            self.master.up = False
             self.node.probe(Cause.REFUSED)
         elif number % 3 == 1:
-            self.refused = {event}
+            self.master.refused = {event}
         else:
             self.held = self.node.hold(event if number % 2 else None)
 
     def switch_all_on(self) -> None:
-        self.link_is_up, self.refused = True, set()
+        self.master.up, self.master.refused = True, set()
         self.node.probe()
         if self.held is not None:
             self.node.release(self.held)
@@ -246,29 +291,39 @@ class Saturday(RuleBasedStateMachine):
         with self.database.read() as conn:
             return conn.execute(select(Chain.head).where(Chain.event_id == self.node.events[event])).scalars().first()
 
-    def there(self, event: str) -> list[str]:
-        """What the master has for an event, first revision first."""
-        with self.engine.connect() as conn:
-            query = "SELECT submission FROM master_sheets WHERE event = ? ORDER BY revision"
-            return [row[0] for row in conn.exec_driver_sql(query, (event,))]
-
     @invariant()
     def promises_hold(self) -> None:
         assert {row.id for row in self.rows()} == self.accepted, "nothing accepted is forgotten"
+        same = [(row.id, row.published_as) for row in self.rows() if row.published_as not in (None, row.id)]
+        assert self.master.not_replaced_knowingly(same) == []
         for event in EVENTS:
-            mine, there = self.rows(event), self.there(event)
+            mine, there = self.rows(event), self.master.there(event, DATE)
             assert len(there) == len(set(there))
-            versions = {row.id: row.version for row in mine}
-            ours = [versions[one] for one in there if one in versions]
-            assert ours == sorted(ours), "a correction never lands before its predecessor"
-            free = [row for row in mine if row.state in WAITING and not row.blocked]
-            assert len(free) <= 1, "of two that may go, either could land first"
-            assert sum(row.state == State.PUBLISHED for row in mine) <= 1
+            assert sum(row.state == State.PUBLISHED and row.published_as in there for row in mine) <= 1
             for row in mine:
-                if row.state in GONE:
+                if row.state in GONE and self.is_ours(row):
                     assert row.id not in there, "stepped over or withdrawn while the master could have it"
                 if row.state in {State.PUBLISHED, State.CORRECTED}:
-                    assert row.published_as in there
+                    assert row.published_as in there or row.published_as in self.master.lost
+
+    @invariant()
+    def what_waits_can_be_claimed_sooner_or_later(self) -> None:
+        with self.database.read() as conn:
+            holds = set(conn.execute(select(Hold.id).where(Hold.released_at.is_(None))).scalars())
+            kept = set(conn.execute(select(Payload.seq)).scalars())
+        for event in EVENTS:
+            mine = self.rows(event)
+            waiting = [row for row in mine if row.state in WAITING]
+            assert sum(not row.blocked for row in waiting) == bool(waiting), "one of those that wait is on its way"
+            for row in waiting:
+                assert row.seq in kept, "nothing can be sent without its sheet"
+                assert row.hold_id is None or row.hold_id in holds, "what holds it can be released"
+            living = [row for row in mine if row.state not in GONE]
+            assert self.head(event) == (living[-1].id if living else None)
+
+    def is_ours(self, row: Row[Any]) -> bool:
+        """No other node can have published it."""
+        return bool(row.submitted_by != "another node")
 
     # and at the end
 
@@ -277,14 +332,16 @@ class Saturday(RuleBasedStateMachine):
         self.switch_all_on()
         while self.on_their_way:
             self.land("", 0)
-        self.bad = set()
+        self.master.bad = set()
+        self.node.pass_time(120)
+        self.reconcile("", 11)
         rounds = 0
         while unsettled := [row for row in self.rows() if row.state in WAITING | NEEDS_A_PERSON]:
             rounds += 1
             assert rounds < 100, [(row.version, row.state, row.blocked, row.base) for row in unsettled]
             for row in unsettled:
                 if row.state in NEEDS_A_PERSON:
-                    self.node.publish_over(row.id)
+                    self.person_decides(row)
                 if row.hold_id is not None:
                     self.node.act("release", row.id)
             self.node.pass_time(61)
@@ -295,17 +352,34 @@ class Saturday(RuleBasedStateMachine):
             self.settle("", 0)
             self.promises_hold()
 
+    def person_decides(self, row: Row[Any]) -> None:
+        """It is published over what is there, but where something newer is to be published first."""
+        try:
+            self.node.publish_over(row.id)
+            self.master.replaces(row.id, row.conflict_head)
+        except Conflicting:
+            newer = [one for one in self.rows() if one.chain_id == row.chain_id and one.version > row.version]
+            assert any(one.state in WAITING for one in newer)
+
     def the_master_has_the_last_versions(self) -> None:
         for event in EVENTS:
-            mine, there = self.rows(event), self.there(event)
-            published = [row.published_as for row in mine if row.published_as is not None]
+            mine, there = self.rows(event), self.master.there(event, DATE)
+            published = [row for row in mine if row.published_as is not None]
             head = self.head(event)
             if head is None:
                 assert not [row for row in mine if row.state == State.PUBLISHED and row.published_as == row.id]
-            else:
-                row = self.node.row(head)
-                assert row.state in {State.PUBLISHED, State.CORRECTED}
-                assert there.index(row.published_as) == max(map(there.index, published))
+                continue
+            row = self.node.row(head)
+            assert row.state in {State.PUBLISHED, State.CORRECTED}
+            if row.published_as in there and all(map(self.is_ours, mine)):
+                known = [there.index(one.published_as) for one in published if one.published_as in there]
+                assert there.index(row.published_as) == max(known)
+
+
+def _parcel(one: Lease | Parted, base: str | None) -> Parcel:
+    if isinstance(one, Parted):
+        return Parcel(one.id, one.event, one.date, one.body, one.digest, base, in_doubt=True)
+    return Parcel(one.submission, one.event, one.date, one.body, one.digest, base, one.in_doubt)
 
 
 @pytest.mark.long
@@ -316,6 +390,6 @@ def test_the_master_ends_with_the_last_versions_whatever_happened(tmp_path: Path
     run_state_machine_as_test(
         Saturday,
         settings=settings(
-            max_examples=50, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=EXAMPLES, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )
