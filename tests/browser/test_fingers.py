@@ -58,7 +58,7 @@ def test_what_matters_is_in_sight_and_large_enough_when_a_sheet_is_mended_on_a_p
     expect(page.get_by_role("heading", name="One thing to mend")).to_be_visible()
     page.get_by_role("button", name="Drop the scans with tokens above 12").first.click()
     page.get_by_role("button", name="Submit 12 finishers").click()
-    expect(page.get_by_role("status").filter(has_text="The master has them since")).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("status").filter(has_text="The master has had them since")).to_be_visible(timeout=20_000)
     expect(page.get_by_role("button", name="Correct these results")).to_be_visible()
     expect(page.get_by_text("Take these results back")).to_have_count(0)
     assert page.evaluate(TOO_SMALL, SMALLEST) == []

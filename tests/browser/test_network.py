@@ -82,7 +82,7 @@ def test_the_keyboard_alone_is_enough_to_mend_and_submit(
     expect(page.get_by_role("heading", name="one thing to mend")).to_be_focused()
     tab_to("Drop the scans with tokens above 12")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="nothing is wrong")).to_be_focused()
+    expect(page.get_by_role("heading", name="ready to submit")).to_be_focused()
     tab_to("Submit 12 finishers")
     page.keyboard.press("Enter")
     page.wait_for_url("**/submissions/*")

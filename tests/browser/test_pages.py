@@ -1,5 +1,6 @@
 """Every page of the event team's form: axe, light and dark, on a desk and on a phone; pictures to look at."""
 
+import re
 import uuid
 from collections.abc import Callable
 from datetime import date
@@ -82,10 +83,10 @@ def test_axe_finds_nothing_and_nothing_sticks_out_when_every_page_is_looked_at(
     page.get_by_role("button", name="A1000003 was in position 3").first.click()
     expect(page.get_by_role("heading", name="One thing to mend")).to_be_visible()
     page.get_by_role("button", name="Drop the scans with tokens above 12").first.click()
-    expect(page.get_by_role("heading", name="Nothing is wrong")).to_be_visible()
+    expect(page.get_by_role("heading", name="Ready to submit")).to_be_visible()
     see(page, "submit-ready")
     page.get_by_role("button", name="Submit 12 finishers").click()
-    expect(page.get_by_role("status")).to_contain_text("The master has them since", timeout=20_000)
+    expect(page.get_by_role("status")).to_contain_text("The master has had them since", timeout=20_000)
     see(page, "receipt")
     page.goto(f"/events/{team}")
     see(page, "history")
@@ -112,7 +113,7 @@ def test_a_refusal_and_a_conflict_are_understood_and_decided(
     set_day(page)
     add_files(page, TABLE_FILE)
     page.get_by_role("button", name="Submit 3 finishers").click()
-    expect(page.get_by_text("The master does not take these results")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("The master refused these results")).to_be_visible(timeout=20_000)
     expect(page.get_by_role("row", name="00:18:30")).to_contain_text("is suspended")
     see(page, "rejected")
 
@@ -127,7 +128,7 @@ def test_a_refusal_and_a_conflict_are_understood_and_decided(
     expect(page.get_by_text("the other laptop")).to_be_visible()
     see(page, "conflict")
     page.get_by_role("button", name="Ours are right").click()
-    expect(page.get_by_role("status").filter(has_text="The master has them since")).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("status").filter(has_text="The master has had them since")).to_be_visible(timeout=20_000)
     assert running_node.master.receipts()[submission_of(page)]["revision"] == 2
 
 
@@ -150,3 +151,22 @@ def publish_elsewhere(node: RunningNode, team: str) -> None:
         timeout=10,
     )
     assert answer.status_code == 201, answer.text
+
+
+def test_a_receipt_of_150_finishers_is_one_page_of_paper(
+    running_node: RunningNode, new_page: NewPage, log_in: LogIn
+) -> None:
+    page = log_in(new_page(), running_node.team("paper"))
+    set_day(page)
+    rows = "".join(f"{n},{17 + n // 5}:{n % 5 * 11:02},A{1000000 + n}\n" for n in range(1, 151))
+    table = FilePayload(name="t.csv", mimeType="text/csv", buffer=b"position,time,athlete\n" + rows.encode())
+    add_files(page, table)
+    page.get_by_role("button", name="Submit 150 finishers").click()
+    expect(page.get_by_role("status")).to_contain_text("The master has had them since", timeout=20_000)
+    page.emulate_media(media="print")
+    expect(page.locator(".paper .rows li")).to_have_count(150)
+    expect(page.locator(".paper .rows li").last).to_be_visible()
+    page.emulate_media(media=None)
+    for paper in ("A4", "Letter"):
+        sheets = re.findall(rb"/Type\s*/Page\b", page.pdf(format=paper))
+        assert len(sheets) == 1, f"{len(sheets)} pages of {paper}"

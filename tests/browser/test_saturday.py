@@ -76,7 +76,7 @@ def test_three_mistakes_are_mended_and_published_by_themselves_when_the_link_ret
         page.get_by_role("button", name="A1000003 was in position 3").first.click()
         expect(page.get_by_role("heading", name="One thing to mend")).to_be_visible()
         page.get_by_role("button", name="Drop the scans with tokens above 12").first.click()
-        expect(page.get_by_role("heading", name="Nothing is wrong")).to_be_visible()
+        expect(page.get_by_role("heading", name="Ready to submit")).to_be_visible()
         lone = page.get_by_role("listitem").filter(has_text="A1000077 was scanned without a finish token")
         lone.get_by_label("Type the token of A1000077").fill("P0009")
         lone.get_by_role("button", name="Type the token of A1000077").click()
@@ -84,8 +84,8 @@ def test_three_mistakes_are_mended_and_published_by_themselves_when_the_link_ret
         page.get_by_role("button", name="Submit 12 finishers").click()
 
         expect(page.get_by_role("status")).to_contain_text("Saved here at")
-        expect(page.get_by_role("status")).to_contain_text("publish by themselves")
-        expect(page.get_by_text("Nobody needs to do anything.")).to_be_visible()
+        expect(page.get_by_role("status")).to_contain_text("published automatically")
+        expect(page.get_by_text("You do not need to do anything.")).to_be_visible()
         submission = submission_of(page)
         expect(page.get_by_text(submission, exact=True)).to_be_visible()
         assert submission not in running_node.master.receipts()
@@ -94,7 +94,7 @@ def test_three_mistakes_are_mended_and_published_by_themselves_when_the_link_ret
         running_node.link.restore()
     if not scripts:
         wait_until(lambda: submission in running_node.master.receipts(), 15)
-        wait_until(lambda: page.reload() and page.get_by_text("The master has them since").is_visible(), 10)
-    expect(page.get_by_role("status")).to_contain_text("The master has them since", timeout=20_000)
+        wait_until(lambda: page.reload() and page.get_by_text("The master has had them since").is_visible(), 10)
+    expect(page.get_by_role("status")).to_contain_text("The master has had them since", timeout=20_000)
     assert running_node.master.receipts()[submission]["date"] == DAY
     shoot(page, f"receipt-published-{team}")

@@ -22,6 +22,7 @@ from resultsq.kinds.results.rules import (
     OVERLONG_ATHLETE,
     POSITION_MISSING,
     POSITION_TWICE,
+    TIME_MISSING,
     TIMES_OUT_OF_ORDER,
     TIMES_STUCK,
     TOO_MANY_ROWS,
@@ -197,6 +198,29 @@ def times(finishers: Sequence[Finisher], place: Place) -> Iterator[Problem]:
         )
 
     yield from each(falls, falling, lambda fall: [place(fall[0], "time")])
+
+
+def times_missing(finishers: Sequence[Finisher], place: Place) -> Iterator[Problem]:
+    """Finishers without a time where others have one, those in a row together."""
+    lacking = [index for index, row in enumerate(finishers) if row.time is None]
+    if len(lacking) == len(finishers):
+        return
+    starts = [at for at, index in enumerate(lacking) if at == 0 or lacking[at - 1] != index - 1]
+    runs = [lacking[start:end] for start, end in pairwise([*starts, len(lacking)])]
+
+    def missing(run: list[int]) -> Problem:
+        first, last = finishers[run[0]].position, finishers[run[-1]].position
+        text = (
+            say("Position {position} is", position=first)
+            if len(run) == 1
+            else say("Positions {first} to {last} are", first=first, last=last)
+        )
+        return TIME_MISSING.broken(places(run), [_edit("time", first, None)], positions=text)
+
+    def places(run: list[int]) -> list[Where]:
+        return [place(index, "time") for index in run]
+
+    yield from each(runs, missing, places)
 
 
 def overlong(finishers: Sequence[Finisher], place: Place) -> Iterator[Problem]:

@@ -27,11 +27,23 @@ from resultsq.domain.problem import Problem, Where
 from resultsq.domain.sheet import Finisher
 from resultsq.domain.words import say
 from resultsq.kinds.results.board import Board, Scan, Time
-from resultsq.kinds.results.checks import by_severity, overlong, plausibility, positions, row_place, times
+from resultsq.kinds.results.checks import (
+    by_severity,
+    overlong,
+    plausibility,
+    positions,
+    row_place,
+    times,
+    times_missing,
+)
 from resultsq.kinds.results.corrections import Correction
 from resultsq.kinds.results.findings import findings
 from resultsq.kinds.results.plausible import Occasion
-from resultsq.kinds.results.rules import NO_FINISHERS, TOO_MANY_ROWS, TOO_MANY_ROWS_TOGETHER
+from resultsq.kinds.results.rules import (
+    NO_FINISHERS,
+    TOO_MANY_ROWS,
+    TOO_MANY_ROWS_TOGETHER,
+)
 from resultsq.readers import MAX_ROWS
 from resultsq.readers.marks import read_time, write_time
 
@@ -173,6 +185,7 @@ def _joined(board: Board, files: Sequence[ReadFile]) -> Joined:
         *findings(board),
         *positions(finishers, place),
         *times(finishers, place),
+        *times_missing(finishers, place),
         *overlong(finishers, place),
         *plausibility(finishers, place, board.occasion.plausible),
     ]

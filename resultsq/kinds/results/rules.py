@@ -42,6 +42,17 @@ TIMES_OUT_OF_ORDER = Rule(
     _WARNS,
     "Position {position} has {time}, which is less than {before} of the position ahead: check both times.",
 )
+TIME_MISSING = Rule(
+    "time-missing",
+    _WARNS,
+    "{positions} without a time: type it if a watch or a note has it. Published like this, these finishers have a "
+    "place and no time.",
+)
+NO_TIMES = Rule(
+    "no-times",
+    _WARNS,
+    "Not one finisher has a time. Add the stopwatch's file, or submit the order of finishing alone.",
+)
 OVERLONG_ATHLETE = Rule(
     "overlong-athlete",
     _WARNS,

@@ -19,7 +19,7 @@ from resultsq.kinds.results.board import Time
 from resultsq.kinds.results.checks import by_severity
 from resultsq.kinds.results.join import Joined, Work
 from resultsq.kinds.results.plausible import Occasion
-from resultsq.kinds.results.rules import NO_FINISHERS
+from resultsq.kinds.results.rules import COLUMN_NOT_UNDERSTOOD, NO_FINISHERS, NO_TIME_COLUMN, NO_TIMES
 from resultsq.kinds.results.volunteers import lists_roles, read_volunteers
 from resultsq.readers import read
 from resultsq.store import drafts, outbox, queries, versions
@@ -37,6 +37,9 @@ _SATURDAY = 6
 MOST_BODIES = 3
 """Files of one draft may be as large as so many full requests."""
 MOST_VOLUNTEERS = 1000
+
+_ASKS_FOR_TIMES = {NO_TIME_COLUMN.code, COLUMN_NOT_UNDERSTOOD.code}
+"""Problems of files whose times wait for an answer."""
 
 
 class Hand(BaseModel):
@@ -291,6 +294,8 @@ def look(conn: Connection, desk: Desk) -> Look:
     problems = [one for one in joined.problems if one.code != NO_FINISHERS.code]
     if (again := elsewhere(conn, desk.event.id, desk.draft.date, hand.work, joined.finishers)) is not None:
         problems.append(again)
+    if not (_ASKS_FOR_TIMES & {one.code for one in problems}) and joined.finishers and not _timed(joined):
+        problems.append(NO_TIMES.broken([]))
     all_problems = by_severity([*hand.refused, *problems])
     blocking = tuple(problem for problem in all_problems if problem.blocks)
     changed, volunteers_changed = _change(conn, desk, joined, moved)
@@ -305,6 +310,10 @@ def look(conn: Connection, desk: Desk) -> Look:
         changed=changed,
         volunteers_changed=volunteers_changed,
     )
+
+
+def _timed(joined: Joined) -> bool:
+    return any(row.time is not None for row in joined.finishers)
 
 
 def _change(conn: Connection, desk: Desk, joined: Joined, moved: bool) -> tuple[Difference | None, bool]:

@@ -92,7 +92,7 @@ def table_of(submission: str, what: str) -> Answer:
         found, event = my_submission(conn, submission)
         body = queries.body(conn, found.seq)
     if body is None:
-        raise NotThere(_("The rows of this version are kept here no more; the master has them."))
+        raise NotThere(_("The rows of this version are no longer kept here. The master has them."))
     sheet = parse(body)
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\r\n", quoting=csv.QUOTE_ALL)

@@ -126,12 +126,12 @@ def _why_it_waits(place: versions.Place, link: queries.LinkView | None, held: bo
     if held:
         return str(_("The operators hold publication for the moment, and know of it. It goes on when they release it."))
     if place.blocked:
-        return str(_("It corrects an earlier version whose end is awaited, and goes as soon as that is settled."))
+        return str(_("This corrects an earlier version that is still being sent. It goes as soon as that one is done."))
     if link is not None and link.state is not LinkState.UP:
         return str(
-            _("The master cannot be reached at present. They publish by themselves when the connection is back.")
+            _("The master cannot be reached now. They will be published automatically when the connection is back.")
         )
-    return str(_("They publish by themselves: at once, or as soon as the connection to the master is back."))
+    return str(_("They will be published automatically as soon as the connection to the master allows it."))
 
 
 def _sheet(conn: Connection, found: SubmissionView) -> Sheet | None:

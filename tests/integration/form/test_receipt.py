@@ -53,9 +53,9 @@ def test_the_receipt_says_what_waits_before_it_and_why_while_the_master_is_away(
     submission = team.submit(FILES)
     probed(site, Cause.REFUSED)
     page = team.get(f"/submissions/{submission}").text
-    assert "One submission waits before these." in page
-    assert "They publish by themselves when the connection is back." in page
-    assert "Nobody needs to do anything." in page
+    assert "One submission is ahead of you." in page
+    assert "They will be published automatically when the connection is back." in page
+    assert "You do not need to do anything." in page
 
 
 def test_the_live_part_answers_only_when_something_changed(site: Site, team: Browser) -> None:
@@ -66,7 +66,7 @@ def test_the_live_part_answers_only_when_something_changed(site: Site, team: Bro
     worked(site, accepted)
     assert team.get(f"{path}/live?seen={seen}").headers["HX-Refresh"] == "true"
     changed = team.get(path).text
-    assert "The master has them since 7 December 2013 at" in changed
+    assert "The master has had them since 7 December 2013 at" in changed
     assert "as revision 1" in changed
     assert "revision 1, 7 December 2013" in changed
     assert "hx-trigger" not in changed, "what is published is not asked for any more"
@@ -85,7 +85,7 @@ def test_a_rejection_shows_its_reasons_beside_the_rows_they_point_to(site: Site,
     worked(site, rejected)
     assert team.get(f"{path}/live?seen=x").headers["HX-Refresh"] == "true"
     page = team.get(path).text
-    assert "The master does not take these results" in page
+    assert "The master refused these results" in page
     row = page[page.index("00:18:02") : page.index("00:19:40")]
     assert "is faster than the world record" in row
     assert page.index("is not known (event)") < page.index("00:17:31")

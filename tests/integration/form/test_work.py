@@ -46,7 +46,7 @@ def test_files_become_the_sheet_that_is_submitted_when_nothing_is_wrong(site: Si
     assert "Saved here at 10:42" in receipt
     assert submission in receipt
     assert "sha-256=:" in receipt
-    assert "These are the next to go." in receipt
+    assert "You are next." in receipt
 
 
 def test_a_problem_is_told_beside_its_row_and_shuts_the_button_when_it_blocks(team: Browser) -> None:
@@ -349,6 +349,28 @@ def test_a_letter_that_was_typed_for_a_nought_is_mended_by_one_tap(team: Browser
     mended = team.change("edit-line", htmx=True, file=file[1], line="3", text="A40,P0002,07/12/2013").text
     assert "A40" in mended
     assert "nothing is wrong" in mended
+
+
+def test_finishers_without_a_time_are_told_when_others_have_one(team: Browser) -> None:
+    page = team.drop(
+        [("t.csv", b"position,time,athlete\n1,18:00,A1\n2,,A2\n3,,A3\n4,19:00,A4\n5,,A5\n")], htmx=True
+    ).text
+    assert "Positions 2 to 3 are without a time" in page
+    assert "Position 5 is without a time" in page
+    assert "ready to submit, 2 things are worth a look" in page
+    assert "nothing is wrong" not in page
+    mended = team.change("edit-time", htmx=True, position="5", time="19:30").text
+    assert "Position 5 is without a time" not in mended
+
+
+def test_it_is_told_once_when_no_finisher_has_a_time(team: Browser) -> None:
+    page = team.drop([("scanner.csv", SCANNER)], htmx=True).text
+    assert page.count("Not one finisher has a time.") == 1
+    assert "nothing is wrong" not in page
+    team.post(f"{PAGE}/restart", {}, PAGE)
+    page = team.drop([("t.csv", b"position,athlete\n1,A1\n2,A2\n")], htmx=True).text
+    assert "has no column of times" in page
+    assert "Not one finisher has a time." not in page, "the table's own question says it"
 
 
 def test_last_saturday_is_one_tap_away_when_no_day_is_chosen(site: Site) -> None:

@@ -80,7 +80,10 @@ def test_missed_times_are_inserted_at_the_end() -> None:
     joined = corrected(work(watch(TIMES), pairs(range(1, 8))), "insert-time", position=6, count=2)
 
     assert times(joined)[5:] == [None, None]
-    assert joined.problems == ()
+    [problem] = joined.problems
+    assert (problem.code, problem.blocks) == ("time-missing", False)
+    assert problem.message.startswith("Positions 6 to 7 are without a time")
+    assert (problem.fixes[0].action, problem.fixes[0].arguments) == ("edit-time", {"position": 6})
 
 
 def test_a_time_is_not_inserted_when_there_is_no_such_place() -> None:
@@ -440,7 +443,7 @@ def test_a_hole_in_a_table_is_filled_and_nothing_moves() -> None:
     filled = apply(of, correction_of("insert-finisher", {"position": 3, "athlete": "A9"}), by="bushy")
 
     assert athletes(evaluate(filled)) == ["A1", None, "A9", "A3"]
-    assert codes(evaluate(filled)) == []
+    assert codes(evaluate(filled)) == ["time-missing"]
     assert "is there already" in refusal(of, "insert-finisher", position=2)
     # in order again, so that rows can move
     assert athletes(corrected(filled, "remove-finisher", position=1)) == [None, "A9", "A3"]
@@ -449,7 +452,7 @@ def test_a_hole_in_a_table_is_filled_and_nothing_moves() -> None:
 def test_a_hole_stays_when_another_one_is_filled() -> None:
     of = work(TABLE.replace(b"\n3,", b"\n5,"))
 
-    assert codes(corrected(of, "insert-finisher", position=3)) == ["position-missing"]
+    assert codes(corrected(of, "insert-finisher", position=3)) == ["position-missing", "time-missing"]
 
 
 def test_a_line_is_dropped_when_a_position_is_there_twice() -> None:

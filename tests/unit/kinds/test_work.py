@@ -76,7 +76,7 @@ def test_the_rows_of_a_sheet_become_work_that_can_be_corrected() -> None:
     work = Work.from_rows("published", rows)
 
     assert evaluate(work).finishers == rows
-    assert evaluate(work).problems == ()
+    assert [problem.code for problem in evaluate(work).problems] == ["time-missing"]
     work = apply(work, correction_of("edit-athlete", {"position": 2, "athlete": "A2"}), by="bushy")
     assert evaluate(Work.model_validate_json(work.model_dump_json())).finishers[1].athlete == "A2"
 
