@@ -16,6 +16,7 @@ import redis
 from sqlalchemy import text
 
 from resultsq import disk
+from resultsq.app import heard
 from resultsq.clock import Clock
 from resultsq.delivery.masters import open_configured
 from resultsq.domain.errors import ResultsqError, StoreFull, StoreUnavailable
@@ -26,6 +27,7 @@ from resultsq.domain.submission import State
 from resultsq.settings import Settings
 from resultsq.sqlite import wal_is_safe
 from resultsq.store import migrate, queries, repairs, workers
+from resultsq.store.queries import LinkView
 from resultsq.store.session import Database
 from resultsq.store.trouble import own_words
 
@@ -196,7 +198,13 @@ def _rows(patient: Patient) -> Told:
         yield Level.OK, "Each version that waits will have its turn."
 
 
+def last_heard(link: LinkView) -> str:
+    """When the master last answered, as the end of a sentence."""
+    return "never heard" if link.probed_at is None else f"last heard at {link.probed_at:%H:%M:%S} UTC"
+
+
 def _link(patient: Patient) -> Told:
+    heard.listen(patient.database, patient.clock)
     with patient.database.read() as conn:
         link = queries.link(conn)
     if link is None:
@@ -210,6 +218,16 @@ def _link(patient: Patient) -> Told:
             "RESULTSQ_MASTER_TOKEN_FILE names, or set RESULTSQ_MASTER_TOKEN and restart the workers.",
         )
     match link.state:
+        case LinkState.UP if not link.fresh(patient.clock.now()):
+            yield (
+                Level.WARN,
+                f"Whether the link is up is not known: the master was {last_heard(link)}, and has not been since.",
+            )
+        case LinkState.UP if link.stalled:
+            yield (
+                Level.WARN,
+                "The master answers, but takes no results. One is tried each second, and all go when it takes one.",
+            )
         case LinkState.UP:
             yield Level.OK, f"The link is up {since}."
         case LinkState.DOWN:

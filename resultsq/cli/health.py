@@ -2,15 +2,18 @@
 
 import sys
 from dataclasses import asdict
+from datetime import datetime
 
 import click
 from rich.console import Console
 
 from resultsq import doctor as examination
+from resultsq.app import heard
 from resultsq.cli.node import Node, Overrides, as_json_option, show_json, who
-from resultsq.doctor import Finding, Level, Patient
+from resultsq.doctor import Finding, Level, Patient, last_heard
 from resultsq.domain.submission import State
 from resultsq.store import migrate, queries, repairs
+from resultsq.store.queries import LinkView
 
 _COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.BAD: "bold red"}
 
@@ -21,6 +24,7 @@ _COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.BAD: "bold red"}
 def status(overrides: Overrides, as_json: bool) -> None:
     """Say what waits, and how the link to the master is."""
     node = Node(overrides)
+    heard.listen(node.database, node.clock)
     now = node.clock.now()
     with node.database.read() as conn:
         found = queries.status(conn, now)
@@ -32,7 +36,7 @@ def status(overrides: Overrides, as_json: bool) -> None:
                 "waiting": found.waiting,
                 "held": found.held,
                 "oldest_waiting_at": found.oldest_waiting_at,
-                "link": None if link is None else asdict(link),
+                "link": None if link is None else {**asdict(link), "stalled": link.stalled, "known": link.fresh(now)},
                 "holds": [asdict(hold) for hold in found.holds],
             }
         )
@@ -42,9 +46,7 @@ def status(overrides: Overrides, as_json: bool) -> None:
     if link is None:
         console.print("The link: no worker has run here yet.")
     else:
-        console.print(
-            f"The link: {link.state} since {link.since:%Y-%m-%d %H:%M} UTC. {link.detail or ''}", markup=False
-        )
+        console.print(f"The link: {_said(link, now)}", markup=False)
     if found.oldest_waiting_at is None:
         console.print("Nothing waits.")
     elif not found.to_send:
@@ -58,6 +60,15 @@ def status(overrides: Overrides, as_json: bool) -> None:
     for state in State:
         if found.counts[state]:
             console.print(f"{found.counts[state]:>8} {state}")
+
+
+def _said(link: LinkView, now: datetime) -> str:
+    since = f"since {link.since:%Y-%m-%d %H:%M} UTC"
+    if not link.fresh(now):
+        return f"not known at present; up when the master was {last_heard(link)}."
+    if link.stalled:
+        return "the master answers, but takes no results. One is tried each second."
+    return f"{link.state} {since}. {link.detail or ''}"
 
 
 @click.command()

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from resultsq.domain.backoff import RETRY_AFTER_CAP_S
-from resultsq.domain.link import LinkState, Window, opening, probe_wait_s, state_for
+from resultsq.domain.link import HEARD_S, LinkState, Window, opening, probe_wait_s, state_for
 from resultsq.domain.ports import ProbeAnswer
 from resultsq.domain.submission import WAITING
 from resultsq.store import outbox
@@ -125,6 +125,28 @@ def start_probe(conn: Connection, now: datetime, jitter: float) -> int:
     if row.outage_id is not None:
         conn.execute(update(Outage).where(Outage.id == row.outage_id).values(probes=Outage.probes + 1))
     return int(row.probes) + 1
+
+
+def ask_for_probe(conn: Connection, now: datetime) -> None:
+    """Somebody wants to know how the link is: a probe is due at once, where `askable` still says so."""
+    if _askable(lock(conn), now):
+        conn.execute(update(Link).where(Link.name == MASTER).values(**next_probe(now, 0.0)))
+
+
+def askable(conn: Connection, now: datetime) -> tuple[bool, bool]:
+    """Whether a worker probes, and whether to ask it for a probe: none has been started in the last few seconds, and
+    the next one is not due. A link that is not up is probed often enough, and as the master asked."""
+    row = conn.execute(_LOOK).one()
+    lives = row.prober is not None and not passed(row.prober_until, PROBER_LEASE_S, now)
+    return lives, lives and _askable(row, now)
+
+
+def _askable(row: Row[Any], now: datetime) -> bool:
+    due = passed(row.next_probe_at, row.probe_wait_s, now)
+    if due or LinkState(row.state) is not LinkState.UP:
+        return False
+    started = row.next_probe_at - timedelta(seconds=row.probe_wait_s)
+    return not timedelta(0) <= now - started < timedelta(seconds=HEARD_S)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, and_, false, func, or_, select, update
 
-from resultsq.domain.link import LinkState
+from resultsq.domain.link import HEARD_S, LinkState
 from resultsq.domain.submission import WAITING, State
 from resultsq.store.tables import MASTER, Event, Hold, Link, Original, Payload, Submission
 
@@ -69,6 +69,18 @@ class LinkView:
     returned_at: datetime | None
     return_seq: int
     outage_id: int | None
+
+    @property
+    def stalled(self) -> bool:
+        """The master answers probes and takes nothing (see way.py)."""
+        return self.state is LinkState.UP and self.outage_id is not None
+
+    def fresh(self, now: datetime, within_s: float = HEARD_S) -> bool:
+        """Whether the state is known: all but "up" is looked at each few seconds anyway, and "up" is as old as the last
+        answer. A time ahead of the clock is of no use."""
+        if self.state is not LinkState.UP:
+            return True
+        return self.probed_at is not None and 0 <= (now - self.probed_at).total_seconds() <= within_s
 
 
 @dataclass(frozen=True, slots=True)

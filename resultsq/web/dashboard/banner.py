@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from resultsq.domain.link import LinkState
+from resultsq.domain.link import HEARD_S, PROBE_LIMIT_S, LinkState
 from resultsq.domain.outcome import Cause
 from resultsq.domain.why import cause_text
 from resultsq.domain.words import sentence
@@ -12,6 +12,9 @@ from resultsq.store.board import Pulse
 
 RECOVERED_SHOWN = timedelta(hours=2)
 """How long the summary of a recovery stays in the banner."""
+
+KNOWN_S = HEARD_S + PROBE_LIMIT_S
+"""An answer that is older than this says nothing of now: a newer one was asked for, and did not come in its time."""
 
 
 class Tone(StrEnum):
@@ -66,6 +69,8 @@ def headline(now: datetime, pulse: Pulse) -> Headline:
         )
     if link.state is not LinkState.UP:
         return _down(pulse, link.state, link.since, link.cause)
+    if link.stalled:
+        return _takes_nothing(pulse)
     if hold is not None:
         text = sentence(
             "{who} holds everything: {reason}. Results are accepted and kept; release it when it may go on."
@@ -95,6 +100,14 @@ def _down(pulse: Pulse, state: LinkState, since: datetime, cause: str | None) ->
     return Headline(Tone.WAITS, sentence("The link is down"), text, since, values, probing=True)
 
 
+def _takes_nothing(pulse: Pulse) -> Headline:
+    text = sentence(
+        "The master answers, but takes no results. One is tried each second; the others go when it takes one."
+    )
+    since = None if pulse.last is None or pulse.last.ended_at is not None else pulse.last.began_at
+    return Headline(Tone.WAITS, sentence("The master takes nothing"), text, since, probing=True)
+
+
 def _up(now: datetime, pulse: Pulse) -> Headline:
     last, link = pulse.last, pulse.link
     since = None if link is None else link.since
@@ -112,6 +125,11 @@ def _up(now: datetime, pulse: Pulse) -> Headline:
     if link is not None and link.suspect:
         text = sentence("A call has just met trouble, so the link is being looked at before anything more is sent.")
         return Headline(Tone.MOVING, sentence("Checking the link"), text, since, probing=True)
+    if link is not None and link.probed_at is not None and not link.fresh(pulse.at, KNOWN_S):
+        text = sentence("The master was last heard at {heard}. A newer probe is asked for; until it ends nobody knows.")
+        return Headline(
+            Tone.MOVING, sentence("Checking the link"), text, since, {"heard": link.probed_at}, probing=True
+        )
     if pulse.needs_person:
         text = sentence(
             "The link is up and results go out. Some need a decision or a correction: they are listed below."

@@ -150,7 +150,12 @@ def said(sentence: Why | Headline, part: str = "text") -> str:
     if isinstance(sentence, Why):
         return str(sentence)
     text: str = getattr(sentence, part)
-    return say(text, **sentence.values)
+    values = {name: _clock(value) if isinstance(value, datetime) else value for name, value in sentence.values.items()}
+    return say(text, **values)
+
+
+def _clock(at: datetime) -> str:
+    return format_datetime(at.astimezone(zone()), "HH:mm:ss", locale=get_locale())
 
 
 def _cause(name: str | None) -> str:

@@ -14,6 +14,7 @@ from markupsafe import Markup
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response as Answer
 
+from resultsq.app import heard
 from resultsq.domain.delays import Delays
 from resultsq.domain.role import Role
 from resultsq.store import alerts, board, comparisons
@@ -135,6 +136,7 @@ def _span() -> Span:
 
 
 def _pulse() -> Pulse:
+    heard.ask(node().database, node().clock)
     with node().database.read() as conn:
         return board.pulse(conn, now())
 
