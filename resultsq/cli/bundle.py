@@ -40,8 +40,8 @@ def export(overrides: Overrides, out: Path, state: str) -> None:
     locks, database, now = bundle.keys(node.settings.bundle_keys.get_secret_value()), node.database, node.clock.now()
     try:
         with out.open("xb") as file:  # before anything is marked as exported
-            content, count = bundle.export(database, now, locks, [State(state)])
-            file.write(content)
+            exported = bundle.export(database, now, locks, [State(state)])
+            file.write(exported.content)
             file.flush()
             os.fsync(file.fileno())
     except FileExistsError:
@@ -54,7 +54,9 @@ def export(overrides: Overrides, out: Path, state: str) -> None:
     except ResultsqError:
         out.unlink(missing_ok=True)
         raise
-    click.echo(f"Wrote {many(count)} to {out}. They hold personal data: keep the file and its key apart.")
+    click.echo(f"Wrote {many(exported.count)} to {out}. They hold personal data: keep the file and its key apart.")
+    if exported.is_full:
+        click.echo("More wait than one bundle takes: export again when these are published.", err=True)
 
 
 @click.command("import")

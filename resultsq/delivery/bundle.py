@@ -10,17 +10,18 @@ import io
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, FailFast, Field, ValidationError
 
 from resultsq.app import people
-from resultsq.domain import sheet
+from resultsq.delivery import envelopes
 from resultsq.domain.errors import InputRefused, SettingsError
 from resultsq.domain.outcome import Accepted, Conflict, Deferred, Outcome, Rejected, Unauthorised
 from resultsq.domain.ports import Master, Parcel
-from resultsq.domain.submission import KINDS, State
+from resultsq.domain.submission import State
+from resultsq.readers import MAX_ROWS
 from resultsq.store import events, outbox
 from resultsq.store.outbox import Parted
 from resultsq.store.session import Database
@@ -29,13 +30,37 @@ SCHEMA = "resultsq.bundle/1"
 LARGEST = 256 * 1024 * 1024
 """A bundle that unpacks to more bytes is refused."""
 
+MOST_SHEETS = 50_000
+"""A bundle of more sheets is neither written nor taken."""
+
+_BESIDE = 2048
+"""More bytes than are ever written beside a sheet."""
+
+
+class _Sent(BaseModel):
+    """A submission as it is written. Numbers are bounded, for a database is not asked with longer ones."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    id: str
+    kind: str
+    event: str
+    date: str
+    base: str | None
+    digest: str
+    rows_digest: str
+    finishers: int = Field(ge=0, le=MAX_ROWS)
+    submitted_by: str
+    accepted_at: datetime
+    body: str
+
 
 class _Bundle(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     schema_: str
     made_at: datetime
-    submissions: list[dict[str, Any]]
+    submissions: Annotated[list[_Sent], FailFast()]
 
 
 def keys(text: str) -> MultiFernet:
@@ -82,10 +107,10 @@ def seal(parted: list[Parted], now: datetime, locks: MultiFernet) -> bytes:
 
 
 def unseal(content: bytes, locks: MultiFernet) -> list[Parted]:
-    """What a bundle holds, each body checked against its digest.
+    """What a bundle holds, each sheet held against what is written beside it.
 
-    :raises InputRefused: it was sealed with another key, changed on the way, holds a kind that is not known here, or
-    is no bundle"""
+    :raises InputRefused: it was sealed with another key, changed on the way, is no bundle, or does not agree with
+    itself"""
     try:
         packed = locks.decrypt(content.strip())
     except InvalidToken:
@@ -96,7 +121,8 @@ def unseal(content: bytes, locks: MultiFernet) -> list[Parted]:
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(packed)) as unpacking:
             inside = unpacking.read(LARGEST + 1)
-        if len(inside) > LARGEST:
+        # each sheet is an object; bodies are in base64, which has no brackets
+        if len(inside) > LARGEST or inside.count(b"{") > MOST_SHEETS + 1:
             raise InputRefused("This bundle is larger than any that resultsq writes. Nothing was taken from it.")
         bundle = _Bundle.model_validate_json(inside)
         if bundle.schema_ != SCHEMA:
@@ -104,36 +130,36 @@ def unseal(content: bytes, locks: MultiFernet) -> list[Parted]:
         parted = [_parted(one) for one in bundle.submissions]
     except (OSError, EOFError, KeyError, TypeError, ValueError, ValidationError) as error:
         raise InputRefused(f"This file is no bundle of resultsq ({type(error).__name__}).") from None
-    for one in parted:
-        if one.kind not in KINDS:
-            raise InputRefused(
-                f"The submission {one.id} in this bundle is of a kind that this version of resultsq does not know. "
-                "Nothing was taken; update resultsq here, and take the bundle in again."
-            )
-        if sheet.digest(one.body) != one.digest:
-            raise InputRefused(f"The sheet {one.id} in this bundle does not have its digest. Nothing was taken.")
+    envelopes.check(parted)
     return parted
 
 
-def _parted(one: dict[str, Any]) -> Parted:
-    return Parted(
-        **{
-            **one,
-            "accepted_at": datetime.fromisoformat(one["accepted_at"]),
-            "body": base64.b64decode(one["body"], validate=True),
-        }
-    )
+def _parted(one: _Sent) -> Parted:
+    return Parted(**{**one.model_dump(), "body": base64.b64decode(one.body, validate=True)})
 
 
-def export(database: Database, now: datetime, locks: MultiFernet, states: list[State]) -> tuple[bytes, int]:
-    """A bundle of what waits, and how many are in it. They go on waiting here as well."""
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """A bundle's bytes and how many sheets are in it. `is_full`: more wait than it takes."""
+
+    content: bytes
+    count: int
+    is_full: bool
+
+
+def export(database: Database, now: datetime, locks: MultiFernet, states: list[State]) -> Exported:
+    """A bundle of what waits, the oldest first. They go on waiting here as well."""
     parted: list[Parted] = []
-    last = 0
+    last, room = 0, LARGEST
     while True:
         piece, last = _export_some(database, now, states, last)
         if not piece:
-            return seal(parted, now, locks), len(parted)
-        parted += piece
+            return Exported(seal(parted, now, locks), len(parted), is_full=False)
+        for one in piece:
+            room -= len(one.body) * 4 // 3 + _BESIDE
+            if room < 0 or len(parted) == MOST_SHEETS:
+                return Exported(seal(parted, now, locks), len(parted), is_full=True)
+            parted.append(one)
 
 
 def _export_some(database: Database, now: datetime, states: list[State], after: int) -> tuple[list[Parted], int]:

@@ -117,6 +117,17 @@ class Prepared:
     problems: tuple[Problem, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What the store and bundles write beside a body: it is the body's own. `finishers` is their number."""
+
+    event: str
+    date: str
+    rows_digest: str
+    finishers: int
+    submitted_by: str
+
+
 class Kind(Protocol):
     """What may be queued. One module each (kinds), named in one registry: the store, the couriers, the API
     and the dashboard know no kind by name."""
@@ -133,6 +144,11 @@ class Kind(Protocol):
         """Check a JSON value from outside and fix its bytes.
 
         :raises SheetRefused: with problems, each with a JSON pointer, where it cannot be published."""
+
+    def envelope(self, body: bytes) -> Envelope:
+        """What is to be written beside a body.
+
+        :raises ValueError: it is no body of this kind, or has more rows than any."""
 
     def rows_digest(self, body: bytes) -> str:
         """The digest of what a body says, without who said it and when."""

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from resultsq.domain.errors import SheetRefused
-from resultsq.domain.ports import Prepared
+from resultsq.domain.ports import Envelope, Prepared
 from resultsq.domain.problem import Problem, Where
 from resultsq.domain.sheet import (
     SCHEMA,
@@ -25,6 +25,7 @@ from resultsq.domain.sheet import (
 from resultsq.domain.words import say, sentence
 from resultsq.kinds.results.checks import check_rows
 from resultsq.kinds.results.rules import BAD_VALUE
+from resultsq.readers import MAX_ROWS
 
 _SHOWN = 100
 """How many bad values are named; a body with more is wrong as a whole."""
@@ -104,6 +105,18 @@ class ResultsKind:
             digest=digest(body),
             rows_digest=digest(rows.canonical),
             problems=tuple(problems),
+        )
+
+    def envelope(self, body: bytes) -> Envelope:
+        """What is to be written beside a sheet.
+
+        :raises ValueError: the bytes are no sheet, or have more rows than any."""
+        found = parse(body)
+        if max(len(found.finishers), len(found.volunteers)) > MAX_ROWS:
+            raise ValueError("more rows than any sheet has")
+        rows = rows_of(found.finishers, found.volunteers)
+        return Envelope(
+            found.event, found.date.isoformat(), digest(rows.canonical), len(found.finishers), found.submitted_by
         )
 
     def rows_digest(self, body: bytes) -> str:

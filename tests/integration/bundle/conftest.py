@@ -52,8 +52,7 @@ def deliver_all(node: Node, far: Far) -> None:
 
 
 def export(node: Node, locks: MultiFernet) -> bytes:
-    content, _ = bundle.export(node.database, node.now, locks, [State.QUEUED])
-    return content
+    return bundle.export(node.database, node.now, locks, [State.QUEUED]).content
 
 
 def take_in(node: Node, content: bytes, locks: MultiFernet) -> tuple[int, int]:

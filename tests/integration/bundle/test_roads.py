@@ -1,13 +1,18 @@
 """By either road or by both: once at the master, and each node learns of it."""
 
+import gzip
 from dataclasses import replace
+from datetime import datetime
+from typing import Any
 
 import pytest
 from cryptography.fernet import MultiFernet
 
 from resultsq.delivery import bundle
+from resultsq.domain import sheet
 from resultsq.domain.errors import HeadMoved, InputRefused, SettingsError
 from resultsq.domain.submission import State
+from resultsq.readers import MAX_ROWS
 from tests.integration.bundle.conftest import Far, deliver_all, export, take_in
 from tests.support.nodes import Node, lost
 
@@ -119,6 +124,75 @@ def test_nothing_is_taken_when_one_is_of_an_unknown_kind(here: Node, there: Node
     with pytest.raises(InputRefused, match=f"{other.id} .* does not know"):
         take_in(there, sealed, locks)
     assert there.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"event": "bushy"}, "another event than"),
+        ({"date": "2013-11-30"}, "another date than"),
+        ({"rows_digest": "sha-256=:x:"}, "another digest of rows than"),
+        ({"finishers": 4}, "another number of finishers than"),
+        ({"submitted_by": "somebody else"}, "another sender than"),
+        ({"event": "bushy", "finishers": 0}, "another event and another number of finishers than"),
+        ({"kind": "gossip"}, "a kind that this version of resultsq does not know"),
+        ({"base": "x" * 37}, "corrects something that is no submission"),
+        ({"base": ""}, "corrects something that is no submission"),
+        ({"id": "../../etc"}, "an id that is none"),
+        ({"accepted_at": datetime(2013, 12, 7, 12, 5)}, "without a zone"),  # noqa: DTZ001 - it is the fault
+    ],
+)
+def test_nothing_is_taken_when_a_sheet_is_not_what_is_written_beside_it(
+    here: Node, there: Node, locks: MultiFernet, changes: dict[str, Any], said: str
+) -> None:
+    here.accept()
+    here.accept("richmond")
+    (good, one) = bundle.unseal(export(here, locks), locks)
+    wrong = replace(one, **changes)
+    with pytest.raises(InputRefused, match=said):
+        take_in(there, bundle.seal([good, wrong], here.now, locks), locks)
+    assert there.count() == 0, "not even the good one"
+
+
+@pytest.mark.parametrize("body", [b"{}", b"[", b'{"event": 1}'])
+def test_nothing_is_taken_when_a_sheet_is_none(here: Node, locks: MultiFernet, body: bytes) -> None:
+    here.accept()
+    (one,) = bundle.unseal(export(here, locks), locks)
+    other = replace(one, body=body, digest=sheet.digest(body))
+    with pytest.raises(InputRefused, match="none that can be read"):
+        bundle.unseal(bundle.seal([other], here.now, locks), locks)
+
+
+def test_nothing_is_taken_when_a_sheet_is_in_it_twice(here: Node, locks: MultiFernet) -> None:
+    here.accept()
+    (one,) = bundle.unseal(export(here, locks), locks)
+    with pytest.raises(InputRefused, match="twice"):
+        bundle.unseal(bundle.seal([one, one], here.now, locks), locks)
+
+
+@pytest.mark.parametrize("count", [-1, MAX_ROWS + 1, 10**30])
+def test_it_is_no_bundle_when_a_count_is_beyond_any(here: Node, locks: MultiFernet, count: int) -> None:
+    here.accept()
+    (one,) = bundle.unseal(export(here, locks), locks)
+    with pytest.raises(InputRefused, match="no bundle"):
+        bundle.unseal(bundle.seal([replace(one, finishers=count)], here.now, locks), locks)
+
+
+def test_more_sheets_than_any_bundle_has_are_refused_before_they_are_read(locks: MultiFernet) -> None:
+    inside = b'{"submissions": [' + b"{}," * bundle.MOST_SHEETS + b"{}]}"
+    with pytest.raises(InputRefused, match="larger than any"):
+        bundle.unseal(locks.encrypt(gzip.compress(inside)), locks)
+
+
+@pytest.mark.parametrize("bound", ["MOST_SHEETS", "LARGEST"])
+def test_a_bundle_is_never_larger_than_it_may_be_when_it_is_taken(
+    here: Node, locks: MultiFernet, monkeypatch: pytest.MonkeyPatch, bound: str
+) -> None:
+    here.accept_many(600)
+    monkeypatch.setattr(bundle, bound, {"MOST_SHEETS": 450, "LARGEST": 1_280_000}[bound])
+    exported = bundle.export(here.database, here.now, locks, [State.QUEUED])
+    assert exported.is_full
+    assert 450 <= len(bundle.unseal(exported.content, locks)) == exported.count < 600
 
 
 def test_the_other_node_cannot_say_either_what_the_master_has(here: Node, there: Node, locks: MultiFernet) -> None:
