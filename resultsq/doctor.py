@@ -15,7 +15,7 @@ from enum import StrEnum
 import redis
 from sqlalchemy import text
 
-from resultsq import disk
+from resultsq import disk, pooler
 from resultsq.app import heard
 from resultsq.clock import Clock
 from resultsq.delivery.masters import open_configured
@@ -109,6 +109,9 @@ def _store(patient: Patient) -> Told:
         yield Level.BAD, f"{error.cause} Nothing is accepted until there is room; what was accepted is safe."
         return
     except StoreUnavailable as error:
+        if error.cause == pooler.STATEMENT_MODE:  # no outage that ends: this can never work
+            yield Level.BAD, error.cause
+            return
         yield (
             Level.BAD,
             f"{error.cause} Nothing is accepted until this ends; what was accepted is safe. Look at "
@@ -119,7 +122,8 @@ def _store(patient: Patient) -> Told:
     with database.read() as conn:
         if not database.is_sqlite:
             server = conn.execute(text("SHOW server_version")).scalar_one()
-            yield Level.OK, f"PostgreSQL {server} takes writes."
+            between = ", through a pooler" if pooler.is_pooled(conn.connection) else ""
+            yield Level.OK, f"PostgreSQL {server} takes writes{between}."
             return
         mode = str(conn.exec_driver_sql("PRAGMA journal_mode").scalar_one()).lower()
         version = str(conn.exec_driver_sql("SELECT sqlite_version()").scalar_one())

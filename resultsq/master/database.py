@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError
 
-from resultsq import sqlite
+from resultsq import pooler, sqlite
 
 UNAVAILABLE = (OperationalError, InterfaceError, TimeoutError)
 """What is raised where the database cannot be reached, does not answer in time, is locked or is full."""
@@ -31,7 +31,7 @@ def open_engine(
         _prepare_sqlite(engine, statement_timeout_s)
         return engine
     milliseconds = int(statement_timeout_s * 1000)
-    return create_engine(
+    engine = create_engine(
         url,
         pool_pre_ping=True,
         # one snapshot for all that a publication looks at: an id and a head from two moments would be told
@@ -39,7 +39,6 @@ def open_engine(
         isolation_level="REPEATABLE READ",
         connect_args={
             "connect_timeout": max(2, int(connect_timeout_s)),
-            "options": f"-c statement_timeout={milliseconds} -c idle_in_transaction_session_timeout={milliseconds}",
             # a peer that vanished is noticed by the kernel; the server's own timeouts do not reach us then
             "tcp_user_timeout": milliseconds,
             "keepalives_idle": 5,
@@ -48,6 +47,8 @@ def open_engine(
         },
         **limits,
     )
+    pooler.limit(engine, dict.fromkeys(("statement_timeout", "idle_in_transaction_session_timeout"), milliseconds))
+    return engine
 
 
 def _prepare_sqlite(engine: Engine, patience_s: float) -> None:

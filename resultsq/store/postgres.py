@@ -8,6 +8,7 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from resultsq import pooler
 from resultsq.store.trouble import READ_ONLY, sqlstate
 
 READ_ONLY_KEPT_S = 1.0
@@ -17,7 +18,7 @@ _LEAVE = (READ_ONLY, "25P03", "53", "57P", "58", "08")
 """SQLSTATEs after which a connection is not used again, nor are those that are as old: they lead to a server that is
 no longer the right one, or not well. A deadlock, a lock or a slow statement says nothing against its connection."""
 
-_SESSION = "-c statement_timeout=15000 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=30000"
+_LIMITS_MS = {"statement_timeout": 15_000, "lock_timeout": 5_000, "idle_in_transaction_session_timeout": 30_000}
 
 
 def engine(url: str, patience_s: float) -> Engine:
@@ -36,9 +37,9 @@ def engine(url: str, patience_s: float) -> Engine:
             "keepalives_idle": 5,
             "keepalives_interval": 2,
             "keepalives_count": 3,
-            "options": _SESSION,
         },
     )
+    pooler.limit(made, _LIMITS_MS)
     event.listen(made, "handle_error", _leave_after)
     event.listen(made, "checkout", _leave_read_only)
     return made
@@ -51,7 +52,10 @@ def _leave_after(context: ExceptionContext) -> None:
 
 def _leave_read_only(connection: Any, entry: ConnectionPoolEntry, _proxy: object) -> None:
     """A process that only reads meets no error on a server that another one has replaced, and would show what was
-    true before for ever. The server itself has told, in what it sends with its answers."""
+    true before for ever. The server itself has told, in what it sends with its answers. A pooler passes on what one of
+    its servers told once."""
+    if pooler.is_pooled(entry):
+        return
     now = time.monotonic()
     since = entry.info.setdefault("since", now)
     told = connection.info.parameter_status

@@ -12,7 +12,7 @@ from pathlib import Path
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from resultsq import disk, logs
+from resultsq import disk, logs, pooler
 from resultsq.domain.errors import StoreFull, StoreUnavailable
 from resultsq.domain.words import say
 
@@ -100,6 +100,8 @@ def _is_of_the_family(error: DBAPIError | PoolTimeout, state: str) -> bool:
 def _cause(error: DBAPIError | PoolTimeout, state: str, text: str) -> str:
     if isinstance(error, PoolTimeout):
         return "All connections of this process to the database are in use."
+    if (of_pooler := pooler.trouble(text)) is not None:
+        return of_pooler
     by_text = next((cause for words, cause in _SQLITE_CAUSES.items() if words in text), None)
     return _CAUSES.get(state) or _CAUSES.get(state[:2]) or by_text or "The database cannot be reached."
 

@@ -34,6 +34,7 @@ from tests.support.failover import Failover
 from tests.support.machines import Machine
 from tests.support.netns import Cable
 from tests.support.nodes import Node, migrated
+from tests.support.poolers import PgBouncer
 from tests.support.processes import OtherMaster, Process
 from tests.support.proxy import Proxy
 from tests.support.relays import DAYS, Relay
@@ -223,8 +224,9 @@ ON_POSTGRESQL: dict[str, Callable[[Place], Mend]] = {
     "PostgreSQL read-only, four workers": make_postgresql_read_only,
 }
 FAILOVER = "PostgreSQL fails over to its standby"
+POOLED = "PostgreSQL restarted behind PgBouncer, four workers"
 
-ROWS = [*FAULTS, *STRANGERS, NAMESERVER, *CABLE_FAULTS, *ON_SQLITE, *ON_POSTGRESQL, FAILOVER]
+ROWS = [*FAULTS, *STRANGERS, NAMESERVER, *CABLE_FAULTS, *ON_SQLITE, *ON_POSTGRESQL, FAILOVER, POOLED]
 Row = Callable[[str, int, int, int, int | None, float, float], None]
 
 
@@ -480,3 +482,18 @@ def test_nothing_is_lost_or_doubled_when_postgresql_fails_over(
             return failover.promote
 
         scene_of(relay, machine.accept).meet(FAILOVER, strike, row)
+
+
+@pytest.mark.long
+def test_nothing_is_lost_or_doubled_when_postgresql_restarts_behind_a_pooler(
+    postgresql: PostgreSQL, valkey: Valkey, row: Row, tmp_path: Path
+) -> None:
+    with (
+        PostgreSQL() as own,  # as above
+        started(lambda: PgBouncer(own.port, "transaction")) as pooler,
+        OtherMaster() as master,
+        Relay(pooler.through(own.create_database()), master) as relay,
+        Machine(relay, tmp_path, free_port(), valkey.url, workers=4) as machine,
+    ):
+        strike = partial(stop_postgresql, Place(machine, valkey, tmp_path, own))
+        scene_of(relay, machine.accept).meet(POOLED, strike, row)

@@ -11,6 +11,7 @@ import psycopg
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from resultsq import pooler
 from resultsq.clock import Clock
 from resultsq.delivery.masters.dial import Lookup, Resolver, system_lookup
 from resultsq.delivery.masters.limits import Limits
@@ -260,6 +261,8 @@ def _failure(error: SQLAlchemyError | OSError, call: Call) -> Failed:
         return call.ending(call.over)
     if isinstance(error, OSError):
         return Failed(Cause.DNS, f"The name of the master's database could not be resolved. ({error})")
+    if (of_pooler := pooler.trouble(str(getattr(error, "orig", "")))) is not None:
+        return Failed(Cause.DATABASE, of_pooler)
     if not isinstance(error, DBAPIError) or not isinstance(error.orig, psycopg.Error) or _sqlstate(error):
         # never the database's own words: they may quote a row, which is people's results
         code = _sqlstate(error) or getattr(getattr(error, "orig", None), "sqlite_errorname", "")
