@@ -12,8 +12,10 @@ from io import StringIO
 from sqlalchemy import Connection
 
 from resultsq.domain.errors import FileRefused, InputRefused, NotThere
+from resultsq.domain.plausible import FIVE_K, Plausible
 from resultsq.domain.role import Role
 from resultsq.domain.words import say
+from resultsq.readers.ranges import write_plausible
 from resultsq.store import accounts, audit, events, tokens
 
 MOST_ROWS = 10_000
@@ -33,35 +35,55 @@ class NewPerson:
 
 
 def add_event(
-    conn: Connection, now: datetime, who: str, slug: str, name: str, time_zone: str, country: str = ""
+    conn: Connection,
+    now: datetime,
+    who: str,
+    slug: str,
+    name: str,
+    time_zone: str,
+    country: str = "",
+    plausible: Plausible = FIVE_K,
 ) -> int:
     """Add an event; its id.
 
     :raises InputRefused: see `events.add`."""
-    event = events.add(conn, now, slug, name, time_zone, country)
+    event = events.add(conn, now, slug, name, time_zone, country, plausible)
     audit.note(conn, now, who, "add event", {"event": slug, "name": name})
     return event
 
 
 def change_event(
-    conn: Connection, now: datetime, who: str, slug: str, name: str, time_zone: str, country: str = ""
+    conn: Connection,
+    now: datetime,
+    who: str,
+    slug: str,
+    name: str,
+    time_zone: str,
+    country: str = "",
+    plausible: Plausible | None = None,
 ) -> None:
-    """Give an event another name, time zone or country. Its slug stays: it is in addresses and at the master.
+    """Give an event another name, time zone or country, or other times that a run takes (None: as they are). Its
+    slug stays: it is in addresses and at the master.
 
     :raises NotThere: there is no such event.
     :raises InputRefused: see `events.change`."""
-    before = events.change(conn, slug, name, time_zone, country)
+    before = events.change(conn, slug, name, time_zone, country, plausible)
     changed = {
         field: f"{old} → {new}"
         for field, old, new in (
             ("name", before.name, name),
             ("time zone", before.time_zone, time_zone),
             ("country", before.country, country),
+            ("a run takes", _range(before.plausible), _range(plausible or before.plausible)),
         )
         if old != new
     }
     if changed:
         audit.note(conn, now, who, "change event", {"event": slug, **changed})
+
+
+def _range(plausible: Plausible) -> str:
+    return " ".join(f"{name} {time}" for name, time in write_plausible(plausible).items())
 
 
 def import_events(

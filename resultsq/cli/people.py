@@ -2,14 +2,20 @@
 
 import secrets
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
+from sqlalchemy import Connection
 
 from resultsq.address import public_address
 from resultsq.app import people
 from resultsq.cli.node import Node, Overrides, as_json_option, show, who
+from resultsq.domain.errors import NotThere
+from resultsq.domain.plausible import PRESETS
 from resultsq.domain.role import Role
+from resultsq.readers.ranges import read_plausible, write_plausible
 from resultsq.store import accounts, events, tokens
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -19,6 +25,19 @@ _password_stdin = click.option(
     is_flag=True,
     help="Read the password from the standard input. Default: one is made and printed.",
 )
+
+
+def _run_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say what a run takes at an event."""
+    for option in (
+        click.option("--slowest", metavar="TIME", help="The slowest time that is plausible, like 4:00:00."),
+        click.option("--fastest", metavar="TIME", help="The fastest time that is plausible, like 10:00."),
+        click.option("--first-to", metavar="TIME", help="The latest first finisher, like 45:00."),
+        click.option("--first-from", metavar="TIME", help="The earliest first finisher, like 12:00."),
+        click.option("--run", type=click.Choice(list(PRESETS)), help="The times of a usual run. Default: 5k."),
+    ):
+        command = option(command)
+    return command
 
 
 @click.group()
@@ -31,20 +50,51 @@ def event() -> None:
 @click.argument("name")
 @click.option("--timezone", help="Like Europe/London. Default: the setting time_zone.")
 @click.option("--country", default="")
+@_run_options
 @click.pass_obj
-def event_add(overrides: Overrides, slug: str, name: str, timezone: str | None, country: str) -> None:
+def event_add(
+    overrides: Overrides, /, slug: str, name: str, timezone: str | None, country: str, **run: str | None
+) -> None:
     """Add the event SLUG (its name in addresses), called NAME."""
     node = Node(overrides)
-    now, zone = node.clock.now(), timezone or node.settings.time_zone
-    node.database.write(lambda conn: people.add_event(conn, now, who(), slug, name, zone, country))
+    now, zone, takes = node.clock.now(), timezone or node.settings.time_zone, read_plausible(run)
+    node.database.write(lambda conn: people.add_event(conn, now, who(), slug, name, zone, country, takes))
     click.echo(f"Added the event {slug}.")
+
+
+@event.command("set")
+@click.argument("slug")
+@click.option("--name")
+@click.option("--timezone", help="Like Europe/London.")
+@click.option("--country")
+@_run_options
+@click.pass_obj
+def event_set(
+    overrides: Overrides, /, slug: str, name: str | None, timezone: str | None, country: str | None, **run: str | None
+) -> None:
+    """Change the event SLUG; what no option names stays as it is."""
+    node = Node(overrides)
+    now = node.clock.now()
+
+    def change(conn: Connection) -> dict[str, str]:
+        one = events.find(conn, slug)
+        if one is None:
+            raise NotThere(f"There is no event called {slug} here.")
+        land = one.country if country is None else country
+        takes = read_plausible(run, one.plausible)
+        people.change_event(conn, now, who(), slug, name or one.name, timezone or one.time_zone, land, takes)
+        return write_plausible(takes)
+
+    takes = ", ".join(f"{field} {time}" for field, time in node.database.write(change).items())
+    click.echo(f"Changed the event {slug}. A run there: {takes.replace('_', ' ')}.")
 
 
 @event.command("import")
 @click.argument("file", type=_FILE)
 @click.pass_obj
 def event_import(overrides: Overrides, file: Path) -> None:
-    """Add the events of a CSV FILE: slug,name and, if you like, timezone,country.
+    """Add the events of a CSV FILE: slug,name and, if you like, timezone,country,
+    run (5k or junior),first_from,first_to,fastest,slowest.
 
     Events that are here already are left as they are. Where a line is wrong, none is added."""
     node = Node(overrides)

@@ -29,12 +29,15 @@ _files = click.argument("files", nargs=-1, required=True, type=_FILE)
 @click.command()
 @_files
 @click.option("--date", "day", metavar="YYYY-MM-DD", help="The day of the event: files of another one are named.")
+@click.option("--event", "slug", metavar="SLUG", help="An event of this node: what a run takes there. Default: 5 km.")
 @as_json_option
-def check(files: tuple[Path, ...], day: str | None, as_json: bool) -> None:
+@click.pass_obj
+def check(overrides: Overrides, files: tuple[Path, ...], day: str | None, slug: str | None, as_json: bool) -> None:
     """Say what is wrong with the FILES of an event.
 
     Nothing is stored. Exit status 1 where they could not be published like this."""
-    occasion = Occasion(day="" if day is None else intake.iso_date(day).isoformat())
+    chosen = "" if day is None else intake.iso_date(day).isoformat()
+    occasion = Occasion(chosen) if slug is None else Occasion(chosen, _event(Node(overrides), slug).plausible)
     found = report(_contents(files), occasion=occasion)
     if as_json:
         show_json(found.model_dump(mode="json"))
@@ -79,15 +82,11 @@ def submit(
             "No event's are: is there a wrong file among them?"
         )
     volunteers = None if volunteers_file is None else _contents([volunteers_file])[0]
-    sent = intake.from_files(slug, day, contents, volunteers, settings.max_rows, now.date())
+    event = _event(node, slug)
+    sent = intake.from_files(slug, day, contents, volunteers, settings.max_rows, now.date(), event.plausible)
     sent = intake.as_given(sent, codes)
-    with node.database.read() as conn:
-        event = events.find(conn, slug)
-        if event is None:
-            raise NotThere(
-                f"There is no event called {slug} here, and nothing was stored. `resultsq event add` makes one."
-            )
-        if corrects == LATEST:
+    if corrects == LATEST:
+        with node.database.read() as conn:
             corrects = _head(conn, event.id, day)
     # without a bell: the workers' next sweep comes sooner than this process could ring
     held = web_node.Node(settings, node.database, node.clock, Bell(""))
@@ -109,6 +108,14 @@ def submit(
     if not accepted.created:
         click.echo("These very results were here before.", err=True)
     click.echo(accepted.id)
+
+
+def _event(node: Node, slug: str) -> events.EventRow:
+    with node.database.read() as conn:
+        found = events.find(conn, slug)
+    if found is None:
+        raise NotThere(f"There is no event called {slug} here, and nothing was stored. `resultsq event add` makes one.")
+    return found
 
 
 def _head(conn: Connection, event_id: int, day: str) -> str | None:

@@ -4,25 +4,27 @@ import difflib
 import re
 import zoneinfo
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, or_, select, update
 
 from resultsq.domain.errors import InputRefused, NotThere
+from resultsq.domain.plausible import FIVE_K, Plausible
 from resultsq.domain.words import say
+from resultsq.readers.ranges import RUN, TIMES, read_plausible
 from resultsq.store.tables import Event
 
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _NAME_MAX = 200
-_COLUMNS = frozenset({"slug", "name", "timezone", "country"})
+_COLUMNS = frozenset({"slug", "name", "timezone", "country", RUN, *TIMES})
 
 
 @dataclass(frozen=True, slots=True)
 class EventRow:
     """An event. `slug` is its name in URLs, `time_zone` an IANA name; `shows_results`: its provisional
-    results are public."""
+    results are public; `plausible`: what a run takes there."""
 
     id: int
     slug: str
@@ -30,23 +32,33 @@ class EventRow:
     time_zone: str
     country: str
     shows_results: bool
+    plausible: Plausible = FIVE_K
 
 
-def add(conn: Connection, now: datetime, slug: str, name: str, time_zone: str, country: str = "") -> int:
+def add(
+    conn: Connection,
+    now: datetime,
+    slug: str,
+    name: str,
+    time_zone: str,
+    country: str = "",
+    plausible: Plausible = FIVE_K,
+) -> int:
     """A new event; its id.
 
     :raises InputRefused: the slug, the name or the time zone is none, or the slug is taken."""
     _check(slug, name, time_zone, country)
     if find(conn, slug) is not None:
         raise InputRefused(say("There is already an event called {slug}. Nothing was changed.", slug=slug))
-    return _insert(conn, now, slug, name, time_zone, country)
+    return _insert(conn, now, NewEvent(slug, name, time_zone, country, plausible))
 
 
 def import_rows(
     conn: Connection, now: datetime, rows: Iterable[Mapping[str, str]], default_zone: str = "Europe/London"
 ) -> tuple[int, int]:
     """Add the events of a CSV file, as `csv.DictReader` gives its rows: `slug`, `name`, and optionally
-    `timezone` and `country`. How many were added, and how many were known and left as they are.
+    `timezone`, `country` and what a run takes (readers/ranges.py). How many were added, and how many were
+    known and left as they are.
 
     :raises InputRefused: a row cannot be taken; the message names its line. Then none is added."""
     known = set(conn.execute(select(Event.slug)).scalars())
@@ -55,7 +67,7 @@ def import_rows(
         if one.slug in known:
             skipped += 1
             continue
-        _insert(conn, now, one.slug, one.name, one.time_zone, one.country)
+        _insert(conn, now, one)
         known.add(one.slug)
         added += 1
     return added, skipped
@@ -69,6 +81,7 @@ class NewEvent:
     name: str
     time_zone: str
     country: str
+    plausible: Plausible = FIVE_K
 
 
 def check_rows(rows: Iterable[Mapping[str, str]], default_zone: str) -> list[NewEvent]:
@@ -80,15 +93,19 @@ def check_rows(rows: Iterable[Mapping[str, str]], default_zone: str) -> list[New
         strange = {str(key) for key in row} - _COLUMNS
         if strange or not {"slug", "name"} <= row.keys():
             raise InputRefused(
-                say("The list's first line must be `slug,name`, with `timezone` and `country` if you like.")
+                say(
+                    "The list's first line must be `slug,name`, with {others} if you like.",
+                    others=", ".join(f"`{name}`" for name in ("timezone", "country", RUN, *TIMES)),
+                )
             )
-        one = NewEvent(
-            (row["slug"] or "").strip(),
-            (row["name"] or "").strip(),
-            (row.get("timezone") or "").strip() or default_zone,
-            (row.get("country") or "").strip(),
-        )
         try:
+            one = NewEvent(
+                (row["slug"] or "").strip(),
+                (row["name"] or "").strip(),
+                (row.get("timezone") or "").strip() or default_zone,
+                (row.get("country") or "").strip(),
+                read_plausible(row),
+            )
             _check(one.slug, one.name, one.time_zone, one.country)
         except InputRefused as refused:
             raise InputRefused(say("Line {line}: {refused} No event was added.", line=line, refused=refused)) from None
@@ -96,8 +113,10 @@ def check_rows(rows: Iterable[Mapping[str, str]], default_zone: str) -> list[New
     return found
 
 
-def change(conn: Connection, slug: str, name: str, time_zone: str, country: str) -> EventRow:
-    """Another name, time zone or country; what the event was before.
+def change(
+    conn: Connection, slug: str, name: str, time_zone: str, country: str, plausible: Plausible | None = None
+) -> EventRow:
+    """Another name, time zone, country, or other times that a run takes (None: as they are); what the event was before.
 
     :raises NotThere: there is no such event.
     :raises InputRefused: the name, the time zone or the country cannot be taken."""
@@ -105,7 +124,8 @@ def change(conn: Connection, slug: str, name: str, time_zone: str, country: str)
     if before is None:
         raise NotThere(say("There is no event called {slug} here.", slug=slug))
     _check(slug, name, time_zone, country)
-    conn.execute(update(Event).where(Event.id == before.id).values(name=name, time_zone=time_zone, country=country))
+    values = {"name": name, "time_zone": time_zone, "country": country, **_seconds(plausible or before.plausible)}
+    conn.execute(update(Event).where(Event.id == before.id).values(values))
     return before
 
 
@@ -144,19 +164,32 @@ def show_results(conn: Connection, event_id: int, shown: bool) -> None:
         raise NotThere(say("There is no such event here."))
 
 
-_SELECT = select(Event.id, Event.slug, Event.name, Event.time_zone, Event.country, Event.shows_results)
+RUN_COLUMNS = (Event.first_least_s, Event.first_most_s, Event.shortest_s, Event.longest_s)
+_SELECT = select(Event.id, Event.slug, Event.name, Event.time_zone, Event.country, Event.shows_results, *RUN_COLUMNS)
 
 
 def _event(row: Any) -> EventRow:
-    return EventRow(**row._asdict())
+    return EventRow(
+        row.id, row.slug, row.name, row.time_zone, row.country, row.shows_results, plausible=plausible_in(row)
+    )
 
 
-def _insert(conn: Connection, now: datetime, slug: str, name: str, time_zone: str, country: str) -> int:
+def plausible_in(row: Any) -> Plausible:
+    """What a run takes, from a row with `RUN_COLUMNS`."""
+    return Plausible(row.first_least_s, row.first_most_s, row.shortest_s, row.longest_s)
+
+
+def _seconds(plausible: Plausible) -> dict[str, int]:
+    return {f"{name}_s": seconds for name, seconds in asdict(plausible).items()}
+
+
+def _insert(conn: Connection, now: datetime, one: NewEvent) -> int:
     values = {
-        "slug": slug,
-        "name": name,
-        "time_zone": time_zone,
-        "country": country,
+        "slug": one.slug,
+        "name": one.name,
+        "time_zone": one.time_zone,
+        "country": one.country,
+        **_seconds(one.plausible),
         "shows_results": True,
         "created_at": now,
     }

@@ -25,6 +25,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from resultsq.domain.plausible import FIVE_K
+
 MASTER = "master"
 """The name of the only destination that a node has today; the key of its `links` row."""
 
@@ -83,6 +85,13 @@ class Event(Base):
     country: Mapped[str] = mapped_column(String(64), default="")
     shows_results: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime]
+
+    # what a run takes there: see domain/plausible.py
+    first_least_s: Mapped[int] = mapped_column(default=FIVE_K.first_least, server_default=str(FIVE_K.first_least))
+    first_most_s: Mapped[int] = mapped_column(default=FIVE_K.first_most, server_default=str(FIVE_K.first_most))
+    shortest_s: Mapped[int] = mapped_column(default=FIVE_K.shortest, server_default=str(FIVE_K.shortest))
+    longest_s: Mapped[int] = mapped_column(default=FIVE_K.longest, server_default=str(FIVE_K.longest))
+
     refused_at: Mapped[datetime | None]
     refused_next_at: Mapped[datetime | None]
 

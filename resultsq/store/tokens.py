@@ -9,8 +9,10 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, or_, select, update
 
 from resultsq.domain.errors import InputRefused, NotThere
+from resultsq.domain.plausible import FIVE_K, Plausible
 from resultsq.domain.role import Role
 from resultsq.domain.words import say
+from resultsq.store.events import RUN_COLUMNS, plausible_in
 from resultsq.store.tables import ApiToken, Event
 
 PREFIX = "rq_"
@@ -19,13 +21,15 @@ PREFIX = "rq_"
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """Whose token it is. `event_id` and `event_slug` are a team's; None for the other roles."""
+    """Whose token it is. `event_id` and `event_slug` are a team's; None for the other roles. `plausible`: what a run
+    takes at that event."""
 
     id: int
     label: str
     role: Role
     event_id: int | None
     event_slug: str | None
+    plausible: Plausible = FIVE_K
 
     @property
     def who(self) -> str:
@@ -106,8 +110,10 @@ _SELECT = select(
     ApiToken.created_at,
     ApiToken.revoked_at,
     Event.slug,
+    *RUN_COLUMNS,
 ).join(Event, Event.id == ApiToken.event_id, isouter=True)
 
 
 def _bearer(row: Any) -> Bearer:
-    return Bearer(id=row.id, label=row.label, role=Role(row.role), event_id=row.event_id, event_slug=row.slug)
+    plausible = FIVE_K if row.event_id is None else plausible_in(row)
+    return Bearer(row.id, row.label, Role(row.role), row.event_id, row.slug, plausible)

@@ -1,19 +1,23 @@
 """The JSON API, version 1: submit, look, withdraw, check. Every error is a problem detail (RFC 9457)."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Literal, cast
 
 from flask import Blueprint, Response, current_app, g, json, request
 
 from resultsq.app import submissions
 from resultsq.domain.errors import NotThere, TooLarge
+from resultsq.domain.plausible import Plausible
 from resultsq.domain.problem import Problem
 from resultsq.domain.role import Role
 from resultsq.domain.submission import State
 from resultsq.domain.words import say
 from resultsq.kinds.results.check import report
+from resultsq.kinds.results.plausible import Occasion
 from resultsq.kinds.results.volunteers import read_volunteers
 from resultsq.store import events, queries
 from resultsq.store.queries import LinkView, SubmissionView
@@ -31,6 +35,14 @@ _VALUE = re.compile(r'"([\x21\x23-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255})')
 """A header's one value, in quotes (as the standards write it) or plain."""
 
 
+@dataclass(frozen=True, slots=True)
+class _At:
+    """An event that somebody may submit for, and what a run takes there."""
+
+    id: int
+    plausible: Plausible
+
+
 @blueprint.post("/submissions")
 @rule.bearer(Role.TEAM)
 @bound.files
@@ -38,11 +50,12 @@ def submit() -> Response:
     """Accept results: 201 when they are committed here, 200 when these very ones were here before."""
     who = bearer()
     client_key, if_match = _one_value("Idempotency-Key"), _one_value("If-Match")
-    sent = intake.as_given(_sent(), _values(request.headers.get("As-Given", "")))
+    event = cache(lambda slug: _event(who, slug))  # asked before the rows are judged, and again to store them
+    sent = intake.as_given(_sent(event), _values(request.headers.get("As-Given", "")))
     accepted = intake.submit(
         node(),
         sent,
-        event_id=_event_id(who, sent.event),
+        event_id=event(sent.event).id,
         submitted_by=who.who,
         if_match=if_match,
         client_key=client_key,
@@ -78,13 +91,15 @@ def withdraw(submission: str) -> Response:
 @rule.bearer(Role.TEAM, Role.VIEWER)
 @bound.files
 def check() -> Response:
-    """What would come of these files. Stores nothing, and reads no event and no date."""
+    """What would come of these files. Stores nothing. A team's token names the event; others may send `event`."""
     if _media_type() != "multipart/form-data":
         raise ApiProblem(415, "Files to be checked are sent as multipart/form-data.")
     files, volunteers = _files()
     if isinstance(volunteers, tuple):
         read_volunteers(*volunteers)
-    return Response(report(files).model_dump_json(), mimetype="application/json")
+    named = bearer().event_slug or request.form.get("event", "")
+    occasion = Occasion(plausible=_event(bearer(), named).plausible) if named else None
+    return Response(report(files, occasion=occasion).model_dump_json(), mimetype="application/json")
 
 
 @blueprint.get("/status")
@@ -131,16 +146,18 @@ def _link(link: LinkView | None) -> dict[str, object]:
     }
 
 
-def _sent() -> intake.Sent:
+def _sent(event: Callable[[str], _At]) -> intake.Sent:
     """The results in the request's body."""
     held = node()
     most, today = held.settings.max_rows, held.clock.now().date()
     match _media_type():
         case "application/json":
-            return intake.from_json(request.get_data(cache=False), most, today)
+            body = request.get_data(cache=False)
+            return intake.from_json(body, most, today, lambda slug: event(slug).plausible)
         case _:
             files, volunteers = _files()
-            return intake.from_files(_field("event"), _field("date"), files, volunteers, most, today)
+            slug, day = _field("event"), _field("date")
+            return intake.from_files(slug, day, files, volunteers, most, today, event(slug).plausible)
 
 
 def _media_type() -> Literal["application/json", "multipart/form-data"]:
@@ -192,17 +209,17 @@ def _files() -> tuple[list[tuple[str, bytes]], str | tuple[str, bytes] | None]:
     return files, volunteers
 
 
-def _event_id(who: Bearer, slug: str) -> int:
+def _event(who: Bearer, slug: str) -> _At:
     """The event that `who` may submit for, whether there are others or not."""
     if who.event_id is not None:
         if slug == who.event_slug:
-            return who.event_id
+            return _At(who.event_id, who.plausible)
         raise _at_event(403, "This token is good for another event, so nothing was stored. Use that event's own.")
     with node().database.read() as conn:
         found = events.find(conn, slug)
     if found is None:
         raise _at_event(422, "There is no such event on this node, so nothing was stored.")
-    return found.id
+    return _At(found.id, found.plausible)
 
 
 def _at_event(status: int, detail: str) -> ApiProblem:

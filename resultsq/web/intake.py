@@ -5,7 +5,7 @@ The COMMIT is the last thing that is waited for; the bell is rung after it.
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from hashlib import sha256
@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 
 from resultsq.app import submissions
 from resultsq.domain.errors import QuotaReached, SheetRefused
+from resultsq.domain.plausible import FIVE_K, Plausible
 from resultsq.domain.problem import Problem, Severity, Where
 from resultsq.domain.sheet import Finisher, Rows, Volunteer, parse, rows_of
 from resultsq.domain.submission import State
@@ -30,7 +31,7 @@ from resultsq.kinds.results.rules import BAD_VALUE, TOO_MANY_ROWS
 from resultsq.kinds.results.volunteers import read_volunteers
 from resultsq.readers import MAX_ROWS
 from resultsq.readers.text import digest_of
-from resultsq.store import outbox, queries, quotas
+from resultsq.store import events, outbox, queries, quotas
 from resultsq.store.queries import SubmissionView
 from resultsq.web.bounds import has_few_values
 from resultsq.web.errors import ApiProblem
@@ -57,13 +58,15 @@ class Sent:
     files: tuple[outbox.File, ...] = ()
 
 
-def from_json(body: bytes, max_rows: int, today: date) -> Sent:
-    """A submission's JSON body.
+def from_json(
+    body: bytes, max_rows: int, today: date, plausible_at: Callable[[str], Plausible] = lambda event: FIVE_K
+) -> Sent:
+    """A submission's JSON body. `plausible_at` says what a run takes at the event that the body names.
 
     :raises ApiProblem: it is none.
     :raises SheetRefused: with a JSON pointer for each value that cannot be taken."""
     _demand_few_values(body, "")
-    good = read_quickly(body)
+    good = read_quickly(body, plausible_at)
     if good is not None and max(good.rows.finishers, good.volunteers) <= max_rows:
         return Sent(good.event, past(good.date, today), good.rows, problems=())
     try:
@@ -79,7 +82,7 @@ def from_json(body: bytes, max_rows: int, today: date) -> Sent:
         event=given.event,
         date=past(given.date, today),
         rows=rows_of(given.finishers, given.volunteers),
-        problems=check_rows(given.finishers, given.volunteers),
+        problems=check_rows(given.finishers, given.volunteers, plausible_at(given.event)),
     )
 
 
@@ -90,6 +93,7 @@ def from_files(
     volunteers: str | tuple[str, bytes] | None,
     max_rows: int,
     today: date,
+    plausible: Plausible = FIVE_K,
 ) -> Sent:
     """A team's own files, each as name and content; `volunteers` as JSON rows or as a file.
 
@@ -102,7 +106,7 @@ def from_files(
         helpers = _volunteers(volunteers)
     elif volunteers is not None:
         helpers = read_volunteers(*volunteers)
-    found = report(files, occasion=Occasion(day=on.isoformat()))
+    found = report(files, occasion=Occasion(on.isoformat(), plausible))
     _few(found.finishers, helpers, max_rows)
     kept = _originals(files, found)
     if isinstance(volunteers, tuple):
@@ -189,11 +193,13 @@ def problems_of(conn: Connection, found: SubmissionView) -> tuple[Problem, ...]:
         return (_PRUNED,)
     sheet = parse(body)
     files = [(file.name, file.content) for file in queries.files(conn, found.seq) if file.kind != VOLUNTEERS]
-    again = report(files, occasion=Occasion(day=found.date)) if files else None
+    event = events.find(conn, found.event)
+    plausible = FIVE_K if event is None else event.plausible
+    again = report(files, occasion=Occasion(found.date, plausible)) if files else None
     if again is not None and again.finishers == sheet.finishers:
         said = again.problems
     else:
-        said = check_rows(sheet.finishers, sheet.volunteers)  # sent as rows, or mended by hand since
+        said = check_rows(sheet.finishers, sheet.volunteers, plausible)  # sent as rows, or mended by hand since
     # what would block was accepted with a person's word
     return tuple(map(_warning, said))
 

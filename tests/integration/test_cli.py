@@ -263,6 +263,21 @@ def test_events_are_there_when_they_were_added_and_imported(node: Run, tmp_path:
     assert "Perth Park" in node("event", "list").out
 
 
+def test_files_are_judged_by_what_a_run_takes_at_the_event(node: Run, tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    table.write_text("position,time\n1,07:31:00\n2,11:40:00\n")
+    submit = ("submit", str(table), "--event", "little", "--date", "2013-12-07")
+    assert node("event", "add", "little", "Little", "--run", "junior").status == 0
+    assert node("check", str(table)).status == 0
+    assert "implausible-times" in node("check", str(table), "--event", "little").out
+    assert node(*submit).status == 1
+    assert node("check", str(table), "--event", "nowhere").status == 1
+    hours = ("--first-from", "1:00:00", "--first-to", "8:00:00", "--slowest", "12:00:00")
+    assert "first from 01:00:00" in node("event", "set", "little", *hours).out
+    assert node(*submit).status == 0
+    assert node("event", "set", "little", "--fastest", "2:00:00").status == 1
+
+
 @pytest.mark.parametrize("content", [b"slug;name\na;b\n", b"slug,name\nok,Fine\nBAD SLUG,x\n", b"\xff\xfe"])
 def test_no_event_is_added_when_the_file_is_wrong(node: Run, tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "events.csv"

@@ -10,10 +10,11 @@ from itertools import islice, pairwise
 from operator import ne
 from typing import TypeVar
 
+from resultsq.domain.plausible import FIVE_K, Plausible
 from resultsq.domain.problem import MOST_PLACES, Fix, Problem, Severity, Where
 from resultsq.domain.sheet import Finisher, Volunteer
 from resultsq.domain.words import say
-from resultsq.kinds.results.plausible import FIVE_K, STUCK, Plausible, Reading, outliers, readings, stuck
+from resultsq.kinds.results.plausible import STUCK, Reading, outliers, readings, stuck
 from resultsq.kinds.results.rules import (
     ATHLETE_IN_TWO_POSITIONS,
     IMPLAUSIBLE_TIME,

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
+from resultsq.domain.plausible import FIVE_K, Plausible
 from resultsq.domain.words import say
 from resultsq.readers.marks import write_time
 
@@ -16,22 +17,6 @@ STUCK: Final = 5
 
 _FAR_BELOW_S = 600
 _FAR_ABOVE_S = 3_600
-
-
-@dataclass(frozen=True, slots=True)
-class Plausible:
-    """What a run of an event takes, in seconds: between what the first finisher is expected, and all."""
-
-    first_least: int = 12 * 60
-    first_most: int = 45 * 60
-    shortest: int = 10 * 60
-    longest: int = 4 * 3600
-
-    def takes(self, seconds: int) -> bool:
-        return self.shortest <= seconds <= self.longest
-
-
-FIVE_K: Final = Plausible()
 
 
 @dataclass(frozen=True, slots=True)

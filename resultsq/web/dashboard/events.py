@@ -7,7 +7,9 @@ from werkzeug.wrappers import Response as Answer
 
 from resultsq.app import people as use_cases
 from resultsq.domain.errors import InputRefused, NotThere
+from resultsq.domain.plausible import PRESETS
 from resultsq.domain.role import Role
+from resultsq.readers.ranges import RUN, read_plausible, write_plausible
 from resultsq.store import events as stored
 from resultsq.web.auth import me, rule
 from resultsq.web.bounds import bound
@@ -33,7 +35,8 @@ def add_event() -> Answer | tuple[str, int]:
     slug, name, zone, country = _fields()
     at, who = now(), me().name
     try:
-        node().database.write(lambda conn: use_cases.add_event(conn, at, who, slug, name, zone, country))
+        takes = read_plausible(request.form)
+        node().database.write(lambda conn: use_cases.add_event(conn, at, who, slug, name, zone, country, takes))
     except InputRefused as refused:
         return _events(refused=str(refused)), 422
     flash(_("%(name)s was added.", name=name), "success")
@@ -50,12 +53,13 @@ def event(slug: str) -> str:
 @blueprint.post("/events/<slug>")
 @rule(Role.ADMIN)
 def change_event(slug: str) -> Answer | tuple[str, int]:
-    """Give it another name, time zone or country."""
+    """Give it another name, time zone or country, or other times that a run takes."""
     must_be_writable()
     _slug, name, zone, country = _fields()
     at, who = now(), me().name
     try:
-        node().database.write(lambda conn: use_cases.change_event(conn, at, who, slug, name, zone, country))
+        takes = read_plausible(_run_fields(slug))
+        node().database.write(lambda conn: use_cases.change_event(conn, at, who, slug, name, zone, country, takes))
     except InputRefused as refused:
         return _event(slug, refused=str(refused)), 422
     flash(_("%(name)s was changed.", name=name), "success")
@@ -86,6 +90,17 @@ def import_events() -> Answer | str | tuple[str, int]:
     return redirect(url_for("dashboard.events"), 303)
 
 
+def _run_fields(slug: str) -> dict[str, str]:
+    """What the form says of a run there: its own times, unless a usual run was chosen; those of now where it says
+    nothing."""
+    with node().database.read() as conn:
+        found = stored.find(conn, slug)
+    if run := request.form.get(RUN, "").strip():
+        return {RUN: run}
+    present = {} if found is None else write_plausible(found.plausible)
+    return {name: request.form.get(name, "").strip() or time for name, time in present.items()}
+
+
 def _fields() -> tuple[str, str, str, str]:
     form = request.form
     zone = form.get("timezone", "").strip() or node().settings.time_zone
@@ -102,6 +117,7 @@ def _events(**values: object) -> str:
         more=len(found) > SHOWN,
         q=text,
         given=request.form,
+        runs=PRESETS,
         default_zone=node().settings.time_zone,
         **values,
     )
@@ -112,4 +128,5 @@ def _event(slug: str, **values: object) -> str:
         found = stored.find(conn, slug)
     if found is None:
         raise NotThere(_("There is no event called %(slug)s here.", slug=slug))
-    return page("event.html", it=found, given=request.form, **values)
+    times = write_plausible(found.plausible)
+    return page("event.html", it=found, given=request.form, times=times, runs=PRESETS, **values)

@@ -33,6 +33,22 @@ def test_an_event_is_there_when_it_was_added_and_changed(sqlite_node: Node, admi
     assert admin.get("/admin/events/nowhere").status_code == 404
 
 
+def test_what_a_run_takes_at_an_event_is_chosen_and_changed(sqlite_node: Node, admin: Person) -> None:
+    admin.post("/admin/events", slug="mill", name="Mill Lane", run="junior")
+    page = admin.page("/admin/events/mill")
+    assert 'name="first_from" required maxlength="8" autocomplete="off" inputmode="numeric" value="00:06:00"' in page
+    times = {"first_from": "7:00", "first_to": "30:00", "fastest": "6:30", "slowest": "2:00:00"}
+    refused = admin.post("/admin/events/mill", name="Mill Lane", **{**times, "fastest": "8:00"})
+    assert refused.status_code == 422
+    assert "must rise" in refused.text
+    assert 'value="8:00"' in refused.text
+    assert admin.post("/admin/events/mill", name="Mill Lane", **times).status_code == 303
+    assert 'value="00:06:30"' in admin.page("/admin/events/mill")
+    assert "a run takes" in _actions(admin)
+    assert admin.post("/admin/events/mill", name="Mill Lane", run="5k", **times).status_code == 303
+    assert 'value="00:12:00"' in admin.page("/admin/events/mill")
+
+
 @pytest.mark.parametrize(
     ("fields", "said"),
     [

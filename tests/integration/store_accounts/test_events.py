@@ -5,6 +5,7 @@ from dataclasses import asdict
 import pytest
 
 from resultsq.domain.errors import InputRefused, NotThere
+from resultsq.domain.plausible import FIVE_K, PRESETS, Plausible
 from resultsq.store import events
 from resultsq.store.session import Database
 from tests.support.nodes import NOW
@@ -26,6 +27,7 @@ def test_an_event_is_found_with_all_that_was_said_when_it_was_added(database: Da
             "time_zone": "Europe/London",
             "country": "UK",
             "shows_results": True,
+            "plausible": asdict(FIVE_K),
         }
         assert events.find(conn, "busy") is None
 
@@ -58,7 +60,7 @@ def test_a_file_of_events_adds_the_new_ones_when_some_are_known(database: Databa
     rows = [
         {"slug": "bushy", "name": "Another name"},
         {"slug": "albert", "name": "Albert", "timezone": "Australia/Melbourne", "country": "Australia"},
-        {"slug": "richmond", "name": "Richmond", "timezone": "", "country": ""},
+        {"slug": "richmond", "name": "Richmond", "timezone": "", "country": "", "run": "", "fastest": ""},
     ]
     assert database.write(lambda conn: events.import_rows(conn, NOW, rows)) == (2, 1)
     with database.read() as conn:
@@ -77,6 +79,9 @@ def test_a_file_of_events_adds_the_new_ones_when_some_are_known(database: Databa
         ({"slug": "x", "title": "x"}, "first line"),
         ({"slug": "x"}, "first line"),
         ({"slug": "x", "name": None}, "Line 3: .*a name"),
+        ({"slug": "x", "name": "x", "run": "marathon"}, "Line 3: .*5k, junior"),
+        ({"slug": "x", "name": "x", "fastest": "ten minutes"}, "Line 3: .*is not a time"),
+        ({"slug": "x", "name": "x", "run": "5k", "fastest": "13:00"}, "Line 3: .*must rise"),
     ],
 )
 def test_a_file_of_events_adds_none_when_one_row_is_bad(database: Database, row: dict[str, str], says: str) -> None:
@@ -84,6 +89,32 @@ def test_a_file_of_events_adds_none_when_one_row_is_bad(database: Database, row:
         database.write(lambda conn: events.import_rows(conn, NOW, [{"slug": "a", "name": "A"}, row]))
     with database.read() as conn:
         assert events.every(conn) == []
+
+
+def test_what_a_run_takes_is_kept_when_it_stands_in_the_list(database: Database) -> None:
+    rows = [
+        {"slug": "little", "name": "Little", "run": "junior"},
+        {"slug": "middle", "name": "Middle", "run": "Junior", "first_to": "35:00", "slowest": "1:30:00"},
+        {"slug": "usual", "name": "Usual"},
+    ]
+    database.write(lambda conn: events.import_rows(conn, NOW, rows))
+    with database.read() as conn:
+        found = {event.slug: event.plausible for event in events.every(conn)}
+    assert found == {
+        "little": PRESETS["junior"],
+        "middle": Plausible(6 * 60, 35 * 60, 6 * 60, 90 * 60),
+        "usual": FIVE_K,
+    }
+
+
+def test_what_a_run_takes_stays_when_something_else_is_changed(database: Database) -> None:
+    add(database)
+    junior = PRESETS["junior"]
+    database.write(lambda conn: events.change(conn, "bushy", "Bushy", "Europe/London", "UK", junior))
+    before = database.write(lambda conn: events.change(conn, "bushy", "Bushy Park", "Europe/London", "UK"))
+    assert before.plausible == junior
+    with database.read() as conn:
+        assert [(event.name, event.plausible) for event in events.every(conn)] == [("Bushy Park", junior)]
 
 
 def test_results_are_hidden_when_somebody_says_so(database: Database) -> None:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from resultsq.domain.plausible import FIVE_K, PRESETS, Plausible
 from resultsq.domain.sheet import rows_of
 from resultsq.kinds.results.checks import check_rows
 from resultsq.kinds.results.kind import Payload
@@ -47,19 +48,19 @@ def changed(body: Any, place: tuple[str | int, ...], value: Any) -> None:
     body[last] = copy.deepcopy(value)  # or another change would change it for all that come
 
 
-def ordinary(body: bytes) -> tuple[object, ...] | None:
+def ordinary(body: bytes, plausible: Plausible = FIVE_K) -> tuple[object, ...] | None:
     """What the ordinary way takes without a word; None: it says something."""
     try:
         given = Payload.model_validate_json(body)
     except ValidationError:
         return None
-    if check_rows(given.finishers, given.volunteers):
+    if check_rows(given.finishers, given.volunteers, plausible):
         return None
     return given.event, given.date, rows_of(given.finishers, given.volunteers), len(given.volunteers)
 
 
-def quick(body: bytes) -> tuple[object, ...] | None:
-    good = read_quickly(body)
+def quick(body: bytes, plausible: Plausible = FIVE_K) -> tuple[object, ...] | None:
+    good = read_quickly(body, lambda event: plausible)
     return None if good is None else (good.event, good.date, good.rows, good.volunteers)
 
 
@@ -107,6 +108,17 @@ def test_a_stuck_watch_is_left_to_the_ordinary_way() -> None:
         sent = json.dumps({"event": "bushy", "date": "2013-12-07", "finishers": rows}).encode()
         assert quick(sent) == ordinary(sent)
         assert (quick(sent) is None) == (equal > 4)
+
+
+@pytest.mark.parametrize("run", PRESETS)
+def test_times_are_judged_by_what_a_run_takes_at_the_event(run: str) -> None:
+    taken = {}
+    for first, last in (("00:07:31", "00:08:02"), ("07:31:00", "08:02:00"), ("00:20:00", "02:30:00")):
+        rows = [{"position": at, "time": time} for at, time in ((1, first), (2, last))]
+        sent = json.dumps({"event": "bushy", "date": "2013-12-07", "finishers": rows}).encode()
+        taken[first] = quick(sent, PRESETS[run]) is not None
+        assert quick(sent, PRESETS[run]) in (None, ordinary(sent, PRESETS[run]))
+    assert taken == {"00:07:31": run == "junior", "07:31:00": False, "00:20:00": run == "5k"}
 
 
 @pytest.mark.parametrize(
