@@ -3,11 +3,14 @@
 from collections.abc import Callable
 
 import pytest
+import requests
 from playwright.sync_api import FilePayload, Page, expect
 
+from resultsq.domain import sheet
+from resultsq.readers.marks import write_time
 from tests.browser.conftest import PHONE, NewPage, RunningNode
 from tests.browser.test_pages import see  # noqa: F401 - a fixture
-from tests.browser.test_saturday import LogIn, add_files
+from tests.browser.test_saturday import LogIn, add_files, submission_of
 from tests.unit.kinds.builders import watch
 
 pytestmark = pytest.mark.long
@@ -73,3 +76,74 @@ def test_a_table_that_a_spreadsheet_changed_is_right_after_two_taps(
 
     expect(page.locator("#row-2")).to_contain_text("00:25:00")
     expect(page.locator("#send")).to_be_enabled()
+
+
+MOST_TAPS = 12
+LAST_SCANS = "".join(f"A{7000 + at},P{at:04},07/03/2026 09:30:00\n" for at in range(1, 113))
+# three typical mistakes: A8003 with two tokens, A8050 scanned without one, a token beyond the times
+TODAYS_SCANS = "".join(
+    f"A{8003 if at == 9 else 8000 + at},{'' if at == 50 else f'P{at:04}'},14/03/2026 09:30:00\n" for at in range(1, 141)
+)
+BEYOND = "A8999,P0141,14/03/2026 09:59:00\n"
+
+
+class Thumb:
+    """Counts what a person taps: each button, each field that is typed into, each chooser."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.taps = 0
+
+    def press(self, name: str) -> None:
+        self.taps += 1
+        self.page.get_by_role("button", name=name).first.click()
+
+    def type(self, label: str, text: str) -> None:
+        self.taps += 1
+        self.page.get_by_label(label).first.fill(text)
+
+    def choose(self, *files: FilePayload) -> None:
+        self.taps += 2  # the button, and what the device asks
+        add_files(self.page, *files)
+
+
+def test_an_outage_and_every_usual_mistake_cost_at_most_twelve_taps(
+    running_node: RunningNode, new_page: NewPage, log_in: LogIn
+) -> None:
+    running_node.link.refuse()
+    try:
+        page = log_in(new_page(size=PHONE), running_node.team("twelve"))
+        thumb = Thumb(page)
+        thumb.type("Day of the event", "2026-03-14")
+        expect(page.get_by_text("14 March 2026").first).to_be_visible()
+        thumb.choose(
+            payload("watch A.csv", watch(TIMES)),
+            payload("watch B.csv", watch([time + 7 for time in TIMES])),
+            payload("scanner.csv", (LAST_SCANS + TODAYS_SCANS + BEYOND).encode()),
+        )
+        expect(page.locator("#send")).to_be_disabled()
+        thumb.press("Take 7 s from watch B.csv")
+        thumb.press("Leave out the 112 scans of 7 March 2026")
+        thumb.press("A8003 was in position 3")
+        thumb.press("Drop the scans with tokens above 140")
+        expect(page.locator("#send")).to_be_enabled()
+        thumb.type("Type the token of A8050", "P0050")
+        thumb.press("Type the token of A8050")
+        expect(page.locator("#row-50")).to_contain_text("A8050")
+        thumb.press("Submit 140 finishers")
+        expect(page.get_by_role("status")).to_contain_text("published automatically when the connection is back")
+        submission = submission_of(page)
+        assert submission not in running_node.master.receipts()
+    finally:
+        running_node.link.restore()
+    expect(page.get_by_role("status")).to_contain_text("The master has had them since", timeout=20_000)
+    assert thumb.taps <= MOST_TAPS, thumb.taps
+
+    answer = requests.get(
+        f"{running_node.master.url}/v1/events/twelve/results/2026-03-14",
+        headers={"Authorization": "Bearer node-1"},
+        timeout=10,
+    )
+    published = sheet.parse(answer.content).finishers
+    right = [(at, write_time(TIMES[at - 1]), None if at == 9 else f"A{8000 + at}") for at in range(1, 141)]
+    assert [(row.position, row.time, row.athlete) for row in published] == right

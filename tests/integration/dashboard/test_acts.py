@@ -106,7 +106,11 @@ def test_a_conflict_is_resolved_when_somebody_has_seen_both_sheets(sqlite_node: 
     node.try_one(moved(head, 4, json.dumps(theirs).encode()))
     page = operator.page(f"/admin/submissions/{one}")
     assert "Published there: 00000000-0000-4000-8000-000000000001, revision 4" in page
-    assert page.count('class="differs"') == 1, "the third line is ours alone"
+    assert "One row differs, 2 are the same." in page
+    compared = page[page.index("Both sheets") : page.index("Attempts")]
+    assert re.findall(r'<th scope="row">(\d+)</th>', compared) == ["3"], "the third line is ours alone"
+    assert compared.count("no row") == 1
+    assert not [row for row in finishers(2) if row.athlete and row.athlete in compared], "equal rows are left out"
     dialog = operator.post("/admin/ask", resolve="publish-over", ids=one)
     assert operator.confirm(dialog, reason="ours has all three").status_code == 303
     row = node.row(one)
