@@ -221,6 +221,8 @@ def _link(patient: Patient) -> Told:
             "The master refuses this node's credentials. Write the new token into the file that "
             "RESULTSQ_MASTER_TOKEN_FILE names, or set RESULTSQ_MASTER_TOKEN and restart the workers.",
         )
+    if (off_s := link.clock_off_s(patient.clock.now())) != 0:
+        yield Level.BAD, _wrong_clock(off_s)
     match link.state:
         case LinkState.UP if not link.fresh(patient.clock.now()):
             yield (
@@ -347,6 +349,16 @@ def _clock(offset_s: float) -> tuple[Level, str]:
         Level.WARN,
         f"This machine's clock is {_span(timedelta(seconds=abs(offset_s)))} {which} the master's. Delivery does not "
         "depend on it, but times on the dashboard do: set it.",
+    )
+
+
+def _wrong_clock(off_s: float) -> str:
+    span = _span(timedelta(seconds=abs(off_s)))
+    if off_s < 0:
+        return f"This machine's clock is {span} ahead of the master's. Times on results are wrong: set it."
+    return (
+        f"This machine's clock is {span} behind the newest time that the master has told or this node has written. "
+        "A date that it takes for one to come is accepted with a warning until it is set."
     )
 
 

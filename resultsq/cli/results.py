@@ -82,8 +82,8 @@ def submit(
             "No event's are: is there a wrong file among them?"
         )
     volunteers = None if volunteers_file is None else _contents([volunteers_file])[0]
-    event = _event(node, slug)
-    sent = intake.from_files(slug, day, contents, volunteers, settings.max_rows, now.date(), event.plausible)
+    event, calendar = _event(node, slug), intake.calendar_of(node.database, now)
+    sent = intake.from_files(slug, day, contents, volunteers, settings.max_rows, calendar, event.plausible)
     sent = intake.as_given(sent, codes)
     if corrects == LATEST:
         with node.database.read() as conn:

@@ -84,5 +84,7 @@ def _publish_by_another_node(settings: Settings, day: date, now: datetime) -> No
 
 def _submit(node: Node, event_id: int, given: files.Upload) -> None:
     today = node.clock.now().date()
-    sent = intake.from_files(given.event, given.date.isoformat(), given.files, None, node.settings.max_rows, today)
+    sent = intake.from_files(
+        given.event, given.date.isoformat(), given.files, None, node.settings.max_rows, intake.Calendar(today)
+    )
     intake.submit(node, sent, event_id=event_id, submitted_by=TEAM)

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from resultsq.domain.backoff import RETRY_AFTER_CAP_S
+from resultsq.domain.clock_trust import newest
 from resultsq.domain.link import HEARD_S, LinkState, Window, opening, probe_wait_s, state_for
 from resultsq.domain.ports import ProbeAnswer
 from resultsq.domain.submission import WAITING
@@ -91,12 +92,18 @@ class Facts:
     since: datetime
     cause: str | None
     refused_at: datetime | None
+    newest_at: datetime | None
+    clock_offset_s: float | None
 
 
 def facts(conn: Connection) -> Facts | None:
     """The link as it is, for people; None before the first worker has run."""
     row = conn.execute(_LOOK).first()
-    return None if row is None else Facts(LinkState(row.state), row.since, row.cause, row.refused_at)
+    return (
+        None
+        if row is None
+        else Facts(LinkState(row.state), row.since, row.cause, row.refused_at, row.newest_at, row.clock_offset_s)
+    )
 
 
 def take_prober(conn: Connection, now: datetime, worker: str) -> Seen:
@@ -158,6 +165,12 @@ class Change:
     lost: bool = False
 
 
+def _clock(row: Row[Any], now: datetime, answer: ProbeAnswer) -> dict[str, Any]:
+    heard = answer.cause is None and answer.master_time_offset_s is not None
+    offset_s = answer.master_time_offset_s if heard else row.clock_offset_s
+    return {"clock_offset_s": offset_s, "newest_at": newest(now, row.newest_at, offset_s, heard=heard)}
+
+
 def probe_answered(
     conn: Connection, now: datetime, number: int, answer: ProbeAnswer, ceiling: int, jitter: float
 ) -> Change:
@@ -165,11 +178,9 @@ def probe_answered(
     row = lock(conn)
     before = LinkState(row.state)
     after = state_for(answer.cause)
-    facts: dict[str, Any] = {"probed_at": now, "probe_s": answer.duration_s}
+    facts: dict[str, Any] = {"probed_at": now, "probe_s": answer.duration_s, **_clock(row, now, answer)}
     if answer.cause is None:
         facts |= {"ok_probe": max(number, row.ok_probe), "cause": None, "detail": None}
-        if answer.master_time_offset_s is not None:
-            facts["clock_offset_s"] = answer.master_time_offset_s
         if before is not LinkState.UP:
             facts |= come_back(conn, now, row.outage_id, row.epoch, ceiling)
         began = now - timedelta(seconds=answer.duration_s)

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, and_, false, func, or_, select, update
 
+from resultsq.domain import clock_trust
 from resultsq.domain.link import HEARD_S, LinkState
 from resultsq.domain.submission import WAITING, State
 from resultsq.store.tables import MASTER, Event, Hold, Link, Original, Payload, Submission
@@ -64,6 +65,7 @@ class LinkView:
     probed_at: datetime | None
     probe_s: float | None
     clock_offset_s: float | None
+    newest_at: datetime | None
     refused_at: datetime | None
     refused_next_at: datetime | None
     returned_at: datetime | None
@@ -81,6 +83,10 @@ class LinkView:
         if self.state is not LinkState.UP:
             return True
         return self.probed_at is not None and 0 <= (now - self.probed_at).total_seconds() <= within_s
+
+    def clock_off_s(self, now: datetime) -> float:
+        """How far this machine's clock is behind, as `clock_trust.clock_off_s`."""
+        return clock_trust.clock_off_s(now, self.newest_at, self.clock_offset_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +227,18 @@ def link(conn: Connection) -> LinkView | None:
     columns = [getattr(Link, name) for name in LinkView.__slots__]
     row = conn.execute(select(*columns).where(Link.name == MASTER)).first()
     return None if row is None else LinkView(LinkState(row[0]), *row[1:])
+
+
+def clock_off_s(conn: Connection, now: datetime) -> float:
+    """How far this machine's clock is behind, as `clock_trust.clock_off_s`; where no probe has been answered yet, by
+    what was accepted last."""
+    row = conn.execute(select(Link.newest_at, Link.clock_offset_s).where(Link.name == MASTER)).first()
+    newest_at, offset_s = (None, None) if row is None else row
+    if newest_at is None:
+        newest_at = conn.execute(
+            select(Submission.accepted_at).order_by(Submission.seq.desc()).limit(1)
+        ).scalar_one_or_none()
+    return clock_trust.clock_off_s(now, newest_at, offset_s)
 
 
 def held_scopes(conn: Connection, now: datetime) -> tuple[bool, frozenset[int]]:

@@ -325,6 +325,7 @@ class Link(Base):
     probed_at: Mapped[datetime | None]
     probe_s: Mapped[float | None]
     clock_offset_s: Mapped[float | None]
+    newest_at: Mapped[datetime | None]  # known to have been: written here, or told by the master
 
     # the slow start
     window: Mapped[int]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from resultsq import disk, logs
 from resultsq.clock import Clock
+from resultsq.domain.clock_trust import clock_off_s
 from resultsq.domain.errors import SettingsError
 from resultsq.domain.proxy import Proxy
 from resultsq.settings import Settings
@@ -68,6 +69,7 @@ def look_out(settings: Settings, database: Database, clock: Clock) -> None:
         seen.failing_actions,
         seen.lost_there,
         over_quota,
+        clock_off_s(now, link.newest_at, link.clock_offset_s),
     )
     holding = rules.raised(facts, limits, now)
     names = list(roads(settings))

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from resultsq.domain.link import LinkState
+from resultsq.domain.why import spell
 
 
 class Rule(StrEnum):
@@ -23,6 +24,7 @@ class Rule(StrEnum):
     ACTION_FAILS = "action-fails"
     MASTER_LOST = "master-lost"
     QUOTA = "quota-reached"
+    CLOCK_WRONG = "clock-wrong"
     RECOVERED = "recovered"  # good news, told once an outage
 
 
@@ -54,6 +56,7 @@ class Facts:
     failing_actions: int = 0
     lost_there: int = 0
     over_quota: tuple[str, ...] = ()
+    clock_off_s: float = 0.0
 
 
 _MOST_SLUGS = 3
@@ -131,6 +134,12 @@ def raised(facts: Facts, limits: Limits, now: datetime) -> dict[str, str]:
             f"{_some(facts.over_quota)} handed in as much today as an event may, and more was refused. Has a token got "
             "into wrong hands, or does a program repeat itself? RESULTSQ_EVENT_SUBMISSIONS_PER_DAY and "
             "RESULTSQ_EVENT_BYTES_PER_DAY allow more."
+        )
+    if facts.clock_off_s:
+        found[Rule.CLOCK_WRONG] = (
+            f"This node's clock is wrong: it is {spell(abs(facts.clock_off_s))} "
+            f"{'behind' if facts.clock_off_s > 0 else 'ahead'}. Results are taken and published all the same, with "
+            "wrong times on them; set the clock."
         )
     return found
 

@@ -149,15 +149,15 @@ def _link(link: LinkView | None) -> dict[str, object]:
 def _sent(event: Callable[[str], _At]) -> intake.Sent:
     """The results in the request's body."""
     held = node()
-    most, today = held.settings.max_rows, held.clock.now().date()
+    most, calendar = held.settings.max_rows, intake.calendar_of(held.database, held.clock.now())
     match _media_type():
         case "application/json":
             body = request.get_data(cache=False)
-            return intake.from_json(body, most, today, lambda slug: event(slug).plausible)
+            return intake.from_json(body, most, calendar, lambda slug: event(slug).plausible)
         case _:
             files, volunteers = _files()
             slug, day = _field("event"), _field("date")
-            return intake.from_files(slug, day, files, volunteers, most, today, event(slug).plausible)
+            return intake.from_files(slug, day, files, volunteers, most, calendar, event(slug).plausible)
 
 
 def _media_type() -> Literal["application/json", "multipart/form-data"]:

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from hashlib import sha256
 from typing import Annotated
 
@@ -27,12 +27,13 @@ from resultsq.kinds.results.corrections_files import AS_GIVEN
 from resultsq.kinds.results.kind import Payload, ResultsKind, payload_of
 from resultsq.kinds.results.plausible import Occasion
 from resultsq.kinds.results.quick import read_quickly
-from resultsq.kinds.results.rules import BAD_VALUE, TOO_MANY_ROWS
+from resultsq.kinds.results.rules import BAD_VALUE, DATE_TO_COME, TOO_MANY_ROWS
 from resultsq.kinds.results.volunteers import read_volunteers
 from resultsq.readers import MAX_ROWS
 from resultsq.readers.text import digest_of
 from resultsq.store import events, outbox, queries, quotas
 from resultsq.store.queries import SubmissionView
+from resultsq.store.session import Database
 from resultsq.web.bounds import has_few_values
 from resultsq.web.errors import ApiProblem
 from resultsq.web.node import Node
@@ -58,8 +59,46 @@ class Sent:
     files: tuple[outbox.File, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """What day it is, and how far the clock that says so is behind; asked only where that matters."""
+
+    today: date
+    clock_off_s: Callable[[], float] = lambda: 0.0
+
+    def judge(self, day: date) -> tuple[Problem, ...]:
+        """What is to be said of the day of an event that has been.
+
+        :raises SheetRefused: it is still to come, and the clock is not known to be behind."""
+        told = _to_come(day, self.today)
+        if told and self.clock_off_s() <= 0:
+            reason = say(
+                "it is still to come by this machine's clock, which says {today}, so there can be no results for it",
+                today=self.today,
+            )
+            raise _bad("/date", say("The date"), reason)
+        return told
+
+
+def calendar_of(database: Database, now: datetime) -> Calendar:
+    """The calendar by this node's clock."""
+
+    def off_s() -> float:
+        with database.read() as conn:
+            return queries.clock_off_s(conn, now)
+
+    return Calendar(now.date(), off_s)
+
+
+def _to_come(day: date, today: date) -> tuple[Problem, ...]:
+    """Tomorrow is somebody's today."""
+    if day <= today + timedelta(days=1):
+        return ()
+    return (DATE_TO_COME.broken([Where(pointer="/date")], date=day),)
+
+
 def from_json(
-    body: bytes, max_rows: int, today: date, plausible_at: Callable[[str], Plausible] = lambda event: FIVE_K
+    body: bytes, max_rows: int, calendar: Calendar, plausible_at: Callable[[str], Plausible] = lambda event: FIVE_K
 ) -> Sent:
     """A submission's JSON body. `plausible_at` says what a run takes at the event that the body names.
 
@@ -68,7 +107,7 @@ def from_json(
     _demand_few_values(body, "")
     good = read_quickly(body, plausible_at)
     if good is not None and max(good.rows.finishers, good.volunteers) <= max_rows:
-        return Sent(good.event, past(good.date, today), good.rows, problems=())
+        return Sent(good.event, good.date, good.rows, problems=calendar.judge(good.date))
     try:
         # straight from the bytes: half the time of going through Python's own objects
         given = Payload.model_validate_json(body)
@@ -80,9 +119,12 @@ def from_json(
     _few(given.finishers, given.volunteers, max_rows)
     return Sent(
         event=given.event,
-        date=past(given.date, today),
+        date=given.date,
         rows=rows_of(given.finishers, given.volunteers),
-        problems=check_rows(given.finishers, given.volunteers, plausible_at(given.event)),
+        problems=(
+            *calendar.judge(given.date),
+            *check_rows(given.finishers, given.volunteers, plausible_at(given.event)),
+        ),
     )
 
 
@@ -92,13 +134,14 @@ def from_files(
     files: Sequence[tuple[str, bytes]],
     volunteers: str | tuple[str, bytes] | None,
     max_rows: int,
-    today: date,
+    calendar: Calendar,
     plausible: Plausible = FIVE_K,
 ) -> Sent:
     """A team's own files, each as name and content; `volunteers` as JSON rows or as a file.
 
     :raises InputRefused: as `from_json`; blocking problems in the files are in `problems`."""
-    on = past(iso_date(day), today)
+    on = iso_date(day)
+    clock = calendar.judge(on)
     if not files:
         raise _bad("", say("The body"), say("there is no file in it"))
     helpers: tuple[Volunteer, ...] = ()
@@ -111,7 +154,7 @@ def from_files(
     kept = _originals(files, found)
     if isinstance(volunteers, tuple):
         kept = (*kept, _original(*volunteers, VOLUNTEERS))
-    return Sent(event, on, rows_of(found.finishers, helpers), found.problems, kept)
+    return Sent(event, on, rows_of(found.finishers, helpers), (*clock, *found.problems), kept)
 
 
 def as_given(sent: Sent, codes: Sequence[str]) -> Sent:
@@ -200,8 +243,9 @@ def problems_of(conn: Connection, found: SubmissionView) -> tuple[Problem, ...]:
         said = again.problems
     else:
         said = check_rows(sheet.finishers, sheet.volunteers, plausible)  # sent as rows, or mended by hand since
+    clock = _to_come(date.fromisoformat(found.date), found.accepted_at.date())
     # what would block was accepted with a person's word
-    return tuple(map(_warning, said))
+    return (*clock, *map(_warning, said))
 
 
 def masters_reasons(found: SubmissionView) -> tuple[Problem, ...]:
@@ -233,15 +277,6 @@ def iso_date(text: str) -> date:
         day = None
     if day is None or day.isoformat() != text:
         raise _bad("/date", say("The date"), say("it is written YYYY-MM-DD"))
-    return day
-
-
-def past(day: date, today: date) -> date:
-    """The date of an event that has been; tomorrow's is somebody's today.
-
-    :raises SheetRefused: it is still to come."""
-    if day > today + timedelta(days=1):
-        raise _bad("/date", say("The date"), say("it is still to come, so there can be no results for it"))
     return day
 
 

@@ -12,14 +12,16 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import Connection, select, update
 
 from resultsq.cli import COMMANDS, commands, main
+from resultsq.domain.ports import ProbeAnswer
 from resultsq.domain.role import Role
-from resultsq.store import accounts, tokens
+from resultsq.store import accounts, links, tokens
 from resultsq.store.session import Database
 from resultsq.store.tables import Original, PasswordLink, Payload, Submission
 from tests.support.nodes import Node
@@ -396,6 +398,27 @@ def test_results_are_in_the_queue_when_files_are_submitted(node: Run, files: Seq
         names = set(conn.execute(select(Original.name)).scalars())
     assert json.loads(body)["finishers"][0] == {"position": 1, "athlete": "A1234567", "time": "00:17:31"}
     assert names == {"times.csv", "scans.txt"}
+
+
+def test_today_is_taken_with_a_warning_when_the_clock_is_a_year_behind(
+    node: Run, files: Sequence[Path], tmp_path: Path
+) -> None:
+    real, database = datetime.now(UTC) + timedelta(days=365), _database(tmp_path)
+    words = ["--event", "bushy", "--date", f"{real:%Y-%m-%d}"]
+    said = node("submit", *files, *words)
+    assert (said.status, "still to come" in said.err) == (1, True)
+
+    def known(conn: Connection) -> None:
+        links.ensure(conn, real, 8)
+        number = links.start_probe(conn, real, 0.5)
+        links.probe_answered(conn, real, number, ProbeAnswer(None, "", 0.01, master_time_offset_s=0.0), 8, 0.5)
+
+    database.write(known)
+    database.close()
+    said = node("submit", *files, *words)
+    assert (said.status, "[date-to-come]" in said.err) == (0, True)
+    findings = json.loads(node("doctor", "--part", "link", "--json").out)
+    assert [one["level"] for one in findings if "clock is 36" in one["text"]] == ["bad"]
 
 
 def test_a_colleague_is_not_overwritten_when_a_correction_names_no_version(node: Run, files: Sequence[Path]) -> None:

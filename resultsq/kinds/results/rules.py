@@ -173,6 +173,15 @@ UNUSUAL_COUNT = Rule(
     "without a token. If it was in the middle, everybody behind is off by one.",
 )
 
+# the day
+
+DATE_TO_COME = Rule(
+    "date-to-come",
+    _WARNS,
+    "This machine's clock is behind: by it, {date} is still to come. The date was taken as given, so check it; and set "
+    "the clock.",
+)
+
 # scans
 
 LINE_SET_ASIDE = Rule(

@@ -19,7 +19,7 @@ from resultsq.kinds.results.board import Time
 from resultsq.kinds.results.checks import by_severity
 from resultsq.kinds.results.join import Joined, Work
 from resultsq.kinds.results.plausible import Occasion
-from resultsq.kinds.results.rules import COLUMN_NOT_UNDERSTOOD, NO_FINISHERS, NO_TIME_COLUMN, NO_TIMES
+from resultsq.kinds.results.rules import COLUMN_NOT_UNDERSTOOD, DATE_TO_COME, NO_FINISHERS, NO_TIME_COLUMN, NO_TIMES
 from resultsq.kinds.results.volunteers import lists_roles, read_volunteers
 from resultsq.readers import read
 from resultsq.store import drafts, outbox, queries, versions
@@ -29,7 +29,7 @@ from resultsq.web.auth import me
 from resultsq.web.bounds import MOST_FILES
 from resultsq.web.compare import Difference, difference, parsed
 from resultsq.web.form.already import elsewhere
-from resultsq.web.form.frame import today
+from resultsq.web.form.frame import clock_is_behind, demand_past, today
 from resultsq.web.intake import VOLUNTEERS, name_of
 from resultsq.web.node import node
 
@@ -87,7 +87,7 @@ def take(conn: Connection, event: EventRow) -> Desk:
     """The work in progress of whoever is logged in."""
     draft = drafts.load(conn, event.id, me().id)
     hand = Hand.model_validate_json(draft.work) if draft.work else _new_hand()
-    if hand.empty and not draft.date and today(event).isoweekday() == _SATURDAY:
+    if hand.empty and not draft.date and today(event).isoweekday() == _SATURDAY and not clock_is_behind(conn):
         # the morning's own day; on any other day people say which day they mean, for a wrong one is found late
         draft = replace(draft, date=today(event).isoformat())
     return _of_its_day(Desk(event, draft, hand))
@@ -132,9 +132,13 @@ def with_date(desk: Desk, text: str) -> Desk:
         chosen = date.fromisoformat(text)
     except ValueError:
         raise InputRefused(_("That is no date. Choose the day of the event.")) from None
-    if chosen > today(desk.event):
-        raise InputRefused(_("That day is still to come, so there can be no results for it."))
+    demand_past(desk.event, chosen)
     return _of_its_day(replace(desk, draft=replace(desk.draft, date=chosen.isoformat())))
+
+
+def _clock_problems(conn: Connection, desk: Desk) -> Iterable[Problem]:
+    if desk.draft.date > today(desk.event).isoformat() and clock_is_behind(conn):
+        yield DATE_TO_COME.broken([], date=desk.draft.date)
 
 
 # files
@@ -296,7 +300,7 @@ def look(conn: Connection, desk: Desk) -> Look:
         problems.append(again)
     if not (_ASKS_FOR_TIMES & {one.code for one in problems}) and joined.finishers and not _timed(joined):
         problems.append(NO_TIMES.broken([]))
-    all_problems = by_severity([*hand.refused, *problems])
+    all_problems = by_severity([*hand.refused, *_clock_problems(conn, desk), *problems])
     blocking = tuple(problem for problem in all_problems if problem.blocks)
     changed, volunteers_changed = _change(conn, desk, joined, moved)
     return Look(

@@ -30,7 +30,7 @@ from resultsq.web.bounds import MOST_FILES, bound
 from resultsq.web.form import desk as desks
 from resultsq.web.form.barcode import scanned_or_typed
 from resultsq.web.form.desk import Batch, Desk
-from resultsq.web.form.frame import blueprint, events_of, my_event, of_htmx, today
+from resultsq.web.form.frame import blueprint, clock_is_behind, events_of, my_event, of_htmx, today
 from resultsq.web.form.needs import needs
 from resultsq.web.node import node
 
@@ -79,7 +79,7 @@ def _page(desk: Desk, told: str = "", refused: Mapping[str, str] | None = None) 
     """The whole page or its part; `refused` is the form that was not taken, to be shown as it was typed."""
     with node().database.read() as conn:
         look = desks.look(conn, desk)
-        waiting = needs(conn, [desk.event])
+        waiting, behind = needs(conn, [desk.event]), clock_is_behind(conn)
         latest = versions.of_event(conn, desk.event.id, limit=3)
         base = next((one for one in latest if one.id == desk.draft.base), None)
     return render_template(
@@ -94,8 +94,8 @@ def _page(desk: Desk, told: str = "", refused: Mapping[str, str] | None = None) 
         edit=_edited(look, refused or {}),
         typed=partial(_typed, refused or {}),
         needs=waiting,
-        today=today(desk.event).isoformat(),
-        saturday=desks.last_saturday(desk.event).isoformat(),
+        today="" if behind else today(desk.event).isoformat(),
+        saturday="" if behind else desks.last_saturday(desk.event).isoformat(),
         told=told,
         most_bytes=node().settings.max_body_bytes,
     )

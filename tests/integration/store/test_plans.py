@@ -293,6 +293,7 @@ LOOKS: dict[str, tuple[Callable[[Connection], object], set[str]]] = {
         {"ix_submissions_state_seq", "ix_submissions_published_at"},
     ),
     "whom to call": (board.needs_person, set()),
+    "a day to come": (lambda conn: queries.clock_off_s(conn, NOW), set()),
     "the pulse": (lambda conn: board.pulse(conn, NOW), set()),
     "an hour": (
         lambda conn: board.series(conn, NOW, Span.HOUR, 9),

@@ -101,6 +101,17 @@ def test_the_second_of_two_workers_waits_and_then_raises_nothing(watched: Make) 
         assert len(alerts.standing(conn)) == 1
 
 
+def test_a_clock_that_is_wrong_is_told_of_until_it_is_right(watched: Make) -> None:
+    one = watched()
+    one.node.probe(master_time_offset_s=365 * 86_400.0)
+    one.look()
+    assert one.standing() == ["clock-wrong"]
+    assert "365 d behind" in one.told()[0].text
+    one.node.probe(master_time_offset_s=0.5)
+    one.look()
+    assert one.standing() == []
+
+
 def test_its_sentence_follows_the_facts_and_nobody_is_told_again(watched: Make) -> None:
     one = watched()
     for count, event in enumerate(("bushy", "richmond"), start=1):

@@ -12,7 +12,7 @@ from resultsq.store.queries import HoldView, LinkView
 from resultsq.web.dashboard.banner import RECOVERED_SHOWN, Tone, headline
 from tests.support.nodes import NOW
 
-UP = LinkView(LinkState.UP, NOW, None, None, False, None, None, None, None, None, None, None, 0, None)
+UP = LinkView(LinkState.UP, NOW, None, None, False, None, None, None, None, None, None, None, None, 0, None)
 HELD = HoldView(1, "destination", None, "a drill", "ann", NOW, None)
 OVER = OutageView(1, NOW - timedelta(minutes=9), NOW - timedelta(seconds=50), "timeout", None, 3, 312)
 

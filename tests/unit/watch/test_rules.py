@@ -52,6 +52,8 @@ def test_nobody_is_told_anything_when_all_is_well() -> None:
         (Rule.ASIDE, {"aside": 1}, {"aside": 0}),
         (Rule.MASTER_LOST, {"lost_there": 1}, {"lost_there": 0}),
         (Rule.QUOTA, {"over_quota": ("bushy",)}, {"over_quota": ()}),
+        (Rule.CLOCK_WRONG, {"clock_off_s": 3601.0}, {"clock_off_s": 0.0}),
+        (Rule.CLOCK_WRONG, {"clock_off_s": -3601.0}, {"clock_off_s": 0.0}),
     ],
 )
 def test_one_rule_alone_holds_from_its_limit_on(
@@ -96,6 +98,7 @@ def test_all_of_them_are_told_when_everything_is_wrong() -> None:
         1,
         1,
         ("bushy",),
+        61.0,
     )
     assert set(rules.raised(facts, LIMITS, NOW)) == set(Rule) - {Rule.RECOVERED}
 

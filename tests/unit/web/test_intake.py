@@ -13,6 +13,7 @@ from resultsq.web import intake
 from resultsq.web.errors import ApiProblem, places
 
 TODAY = date(2013, 12, 7)
+CALENDAR = intake.Calendar(TODAY)
 SHEET: dict[str, Any] = {
     "event": "bushy",
     "date": "2013-12-07",
@@ -25,7 +26,7 @@ TIMES = b"STARTOFEVENT,07/12/2013 09:00:00,junsd\n0,07/12/2013 09:00:00\n1,07/12
 
 
 def sent(body: dict[str, Any], max_rows: int = MAX_ROWS) -> intake.Sent:
-    return intake.from_json(json.dumps(body).encode(), max_rows, TODAY)
+    return intake.from_json(json.dumps(body).encode(), max_rows, CALENDAR)
 
 
 def rows(taken: intake.Sent) -> Any:
@@ -75,7 +76,7 @@ def test_a_date_is_refused_when_it_is_none(day: str) -> None:
 )
 def test_a_body_that_is_no_json_is_told_the_place_when_it_breaks(body: bytes, line: int, column: int) -> None:
     with pytest.raises(ApiProblem) as refused:
-        intake.from_json(body, MAX_ROWS, TODAY)
+        intake.from_json(body, MAX_ROWS, CALENDAR)
     assert refused.value.status == 400
     assert (refused.value.errors[0]["line"], refused.value.errors[0]["pointer"]) == (line, "")
     assert abs(int(str(refused.value.errors[0]["column"])) - column) <= 2
@@ -135,7 +136,7 @@ def test_more_rows_than_the_setting_allows_are_refused_when_they_come(field: str
 def test_a_body_of_far_too_many_values_is_refused_before_they_are_made_when_it_comes() -> None:
     body = b'{"event":"bushy","date":"2013-12-07","finishers":[' + b"{}," * 2_000_000 + b"{}]}"
     with pytest.raises(SheetRefused, match="nothing was stored") as refused:
-        intake.from_json(body, MAX_ROWS, TODAY)
+        intake.from_json(body, MAX_ROWS, CALENDAR)
     assert [problem.code for problem in refused.value.problems] == ["too-many-rows"]
 
 
@@ -163,7 +164,7 @@ def test_files_are_kept_as_they_came_when_they_are_sent() -> None:
         [("times of jo.csv", TIMES), ("times of jo.csv", b"A1234567,P0001,\n")],
         ("helpers.csv", b"athlete,role\nA55501,Timekeeper\n"),
         MAX_ROWS,
-        TODAY,
+        CALENDAR,
     )
     assert [row["athlete"] for row in rows(taken)["finishers"]] == ["A1234567"]
     assert [helper["role"] for helper in rows(taken)["volunteers"]] == ["Timekeeper"]
@@ -190,10 +191,10 @@ def told(error: BaseException) -> tuple[int, object]:
 )
 def test_volunteers_are_refused_with_their_pointer_when_they_are_bad(text: str, status: int, pointer: str) -> None:
     with pytest.raises((ApiProblem, SheetRefused)) as refused:
-        intake.from_files("bushy", "2013-12-07", [("t", TIMES)], text, MAX_ROWS, TODAY)
+        intake.from_files("bushy", "2013-12-07", [("t", TIMES)], text, MAX_ROWS, CALENDAR)
     assert told(refused.value) == (status, pointer)
 
 
 def test_nothing_is_taken_when_there_is_no_file() -> None:
     with pytest.raises(SheetRefused, match="nothing was stored"):
-        intake.from_files("bushy", "2013-12-07", [], None, MAX_ROWS, TODAY)
+        intake.from_files("bushy", "2013-12-07", [], None, MAX_ROWS, CALENDAR)
