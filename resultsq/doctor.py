@@ -30,6 +30,7 @@ from resultsq.store import migrate, queries, repairs, workers
 from resultsq.store.queries import LinkView
 from resultsq.store.session import Database
 from resultsq.store.trouble import own_words
+from resultsq.web import forwarded
 
 PATIENCE_S = 12.0
 """Longer than the probe of a master, the slowest thing that is asked, may take."""
@@ -37,6 +38,8 @@ PATIENCE_S = 12.0
 BROKER_S = 2.0
 CLOCK_OFF_S = 30.0
 INODES_LOW = 1_000
+FORWARDED_FOR = timedelta(days=1)
+"""A proxy in front is told of for so long after its last request."""
 
 
 class Level(StrEnum):
@@ -311,6 +314,7 @@ def _master(patient: Patient) -> Told:
 
 
 def _proxies(patient: Patient) -> Told:
+    yield from _proxy_in_front(patient)
     named = [name for name in _PROXY_VARIABLES if os.environ.get(name) or os.environ.get(name.lower())]
     if not named:
         return
@@ -320,6 +324,18 @@ def _proxies(patient: Patient) -> Told:
         Level.OK if any(set_here) else Level.WARN,
         f"{' and '.join(named)} of the environment {'is' if len(named) == 1 else 'are'} ignored: the proxy on the way "
         "to the master is RESULTSQ_MASTER_PROXY, and to the webhook RESULTSQ_WEBHOOK_PROXY.",
+    )
+
+
+def _proxy_in_front(patient: Patient) -> Told:
+    at = None if patient.settings.trusted_proxies else forwarded.last(patient.settings.data_dir)
+    if at is None or (ago := patient.clock.now() - at) > FORWARDED_FOR:
+        return
+    yield (
+        Level.WARN,
+        f"A reverse proxy seems to pass requests on (X-Forwarded-For, last {_span(ago)} ago), and none is trusted: "
+        "everybody has its address and shares one limit of log-ins and connections. Set RESULTSQ_TRUSTED_PROXIES to "
+        "the number of proxies in front.",
     )
 
 

@@ -31,6 +31,7 @@ from resultsq.store.session import Database
 from resultsq.wakeup import Bell
 from resultsq.web import api, auth, bounds, control, dashboard, errors, form, openapi, ops
 from resultsq.web.bounds import MOST_NUMBER
+from resultsq.web.forwarded import Lookout
 from resultsq.web.node import Node, node, put
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
@@ -150,6 +151,8 @@ def create_app(settings: Settings, database: Database, *, clock: Clock, bell: Be
     if settings.trusted_proxies:
         n = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n, x_prefix=n)  # type: ignore[method-assign]
+    else:
+        app.before_request(Lookout(settings.data_dir, clock).look)
     return app
 
 

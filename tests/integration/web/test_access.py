@@ -13,7 +13,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
+from resultsq import doctor
 from resultsq.clock import ManualClock
+from resultsq.doctor import Patient
 from resultsq.domain.errors import SettingsError
 from resultsq.domain.role import Role
 from resultsq.store import accounts, tokens
@@ -321,3 +323,43 @@ def test_a_stranger_has_the_store_written_to_once_a_second_at_most(site: Site, m
     site.clock.advance(1)
     site.open("GET", "/readyz", environ_overrides={"REMOTE_ADDR": "192.0.2.7"})
     assert written == 2
+
+
+def _told_of_proxies(site: Site) -> list[str]:
+    found = doctor.examine(Patient(site.settings, site.database, site.clock), parts=["proxies"])
+    return [one.text for one in found if "RESULTSQ_TRUSTED_PROXIES" in one.text]
+
+
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded"])
+def test_the_doctor_tells_of_a_proxy_in_front_that_nobody_trusts(site: Site, header: str) -> None:
+    note = site.settings.data_dir / "forwarded.note"
+    site.open("GET", "/healthz")
+    site.open("GET", "/healthz", headers={header: "192.0.2.7"}, environ_overrides={"REMOTE_ADDR": "203.0.114.9"})
+    assert _told_of_proxies(site) == [], "who calls from far away may write what he likes"
+    site.open("GET", "/healthz", headers={header: "192.0.2.7"})
+    site.clock.advance(180)
+    (text,) = _told_of_proxies(site)
+    assert "last 3 minutes ago" in text
+    assert note.read_bytes() == b""
+    site.clock.advance(25 * 3600)
+    assert _told_of_proxies(site) == [], "it is gone"
+
+
+def test_a_note_of_forwarded_requests_is_written_once_a_minute_and_fails_none(site: Site) -> None:
+    note = site.settings.data_dir / "forwarded.note"
+    for seconds, written in ((0, True), (59, False), (1, True)):
+        site.clock.advance(seconds)
+        note.unlink(missing_ok=True)
+        assert site.open("GET", "/healthz", headers={"X-Forwarded-For": "192.0.2.7"}).status == 200
+        assert note.exists() == written
+    note.unlink()
+    note.symlink_to(note.parent / "gone" / "away")
+    site.clock.advance(60)
+    assert site.open("GET", "/healthz", headers={"X-Forwarded-For": "192.0.2.7"}).status == 200
+
+
+def test_the_doctor_is_content_with_a_proxy_that_is_trusted(make_site: Callable[..., Site]) -> None:
+    site = make_site(trusted_proxies=1)
+    site.open("GET", "/healthz", headers={"X-Forwarded-For": "192.0.2.7"})
+    assert _told_of_proxies(site) == []
+    assert not (site.settings.data_dir / "forwarded.note").exists()
