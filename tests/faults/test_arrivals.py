@@ -4,6 +4,7 @@ import re
 import resource
 import socket
 import stat
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
@@ -172,3 +173,63 @@ def test_an_upload_is_read_when_it_comes_in_pieces(site: Site) -> None:
             answer = _answer(one)
             assert _statuses(answer) == [200], answer
             assert b'"finishers":[{"position":1' in answer
+
+
+IMPATIENT = """
+import runpy
+from resultsq.web import arrivals
+arrivals.HEAD_S, arrivals.BODY_S = 1.0, 4.0
+runpy.run_module("resultsq", run_name="__main__", alter_sys=False)
+"""
+
+
+@pytest.fixture(scope="module")
+def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A server that gives a head a second and a request four."""
+    folder = tmp_path_factory.mktemp("impatient") / "data"
+    folder.mkdir()
+    with sites.raised(folder, program=(sys.executable, "-c", IMPATIENT)) as raised:
+        yield raised
+
+
+def _open_for_s(connection: socket.socket, drip: bytes, most_s: float) -> float:
+    """How long the server keeps the connection while a byte comes every now and then."""
+    began = time.monotonic()
+    connection.settimeout(0.2)
+    while (open_s := time.monotonic() - began) < most_s:
+        try:
+            connection.sendall(drip)
+            if connection.recv(1000) == b"":
+                return open_s
+        except TimeoutError:
+            continue
+        except (ConnectionResetError, BrokenPipeError):
+            return open_s
+    return most_s
+
+
+@pytest.mark.parametrize(
+    ("begun", "drip"),
+    [(b"", b""), (b"POST /api/v1/sub", b""), (b"POST /login HTTP/1.1\r\nX: ", b"x")],
+    ids=["nothing", "half a head", "a head without end"],
+)
+def test_a_connection_is_closed_when_its_head_takes_too_long(impatient: Site, begun: bytes, drip: bytes) -> None:
+    with ExitStack() as stack:
+        one = _connect(impatient, stack)
+        one.sendall(begun)
+        assert 0.3 <= _open_for_s(one, drip, 15) < 15
+
+
+def test_a_body_has_longer_than_a_head_but_not_for_ever(impatient: Site) -> None:
+    with ExitStack() as stack:
+        one = _connect(impatient, stack)
+        one.sendall(b"POST /api/v1/submissions HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\n")
+        assert 2.5 <= _open_for_s(one, b" ", 20) < 20
+
+
+def test_a_connection_that_was_of_use_is_not_closed_like_a_new_one(impatient: Site) -> None:
+    with ExitStack() as stack:
+        one = _connect(impatient, stack)
+        one.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b"200 OK" in one.recv(4000)
+        assert _open_for_s(one, b"", 4) == 4

@@ -12,6 +12,7 @@ from resultsq.domain.outcome import Cause
 from resultsq.domain.role import Role
 from resultsq.store import actions, board
 from tests.integration.dashboard.conftest import LogIn, Person
+from tests.integration.form.test_access import routes
 from tests.support.nodes import NOW, Node, lost, moved, rejected
 
 PAGES = ("", "?span=24h", "?span=30d", "/live", "/submissions", "/errors", "/holds", "/audit", "/submissions.csv")
@@ -134,6 +135,30 @@ def test_a_formula_is_text_when_it_comes_in_a_csv(sqlite_node: Node, viewer: Per
     (row,) = csv.DictReader(io.StringIO(viewer.page("/admin/submissions.csv")))
     assert row["submitted_by"] == "'=HYPERLINK(1)"
     assert not re.search(r"(^|,)[=+@-]", viewer.page("/admin/submissions.csv"), re.MULTILINE)
+
+
+def test_every_cell_of_the_csv_is_quoted_so_that_a_semicolon_parts_none(sqlite_node: Node, viewer: Person) -> None:
+    sqlite_node.accept(by="a;=HYPERLINK(1)")
+    lines = viewer.page("/admin/submissions.csv").splitlines()
+    assert len(lines) == 2
+    for line in lines:
+        assert re.fullmatch(r'"[^"]*"(,"[^"]*")*', line)
+    assert '"a;=HYPERLINK(1)"' in lines[1]
+
+
+@pytest.mark.parametrize("number", [2**31, 2**63, 2**64, 10**400])
+def test_no_number_is_too_large_for_a_page_of_the_admin(log_in: LogIn, number: int) -> None:
+    admin, walked = log_in(Role.ADMIN), 0
+    for route, method in routes(admin.client.application):
+        if "<int:" not in route.rule or route.rule.startswith("/api/"):
+            continue
+        path = re.sub(r"<int:\w+>", str(number), route.rule).replace("<slug>", "bushy").replace("<submission>", "1")
+        assert "<" not in path
+        answer = admin.get(path) if method == "GET" else admin.post(path)
+        assert answer.status_code == 404, f"{method} {path}"
+        walked += 1
+    assert walked >= 4
+    assert admin.get(f"/admin/audit?before={number}").status_code == 200
 
 
 def test_a_filter_is_kept_when_pages_are_turned_and_sorted(sqlite_node: Node, viewer: Person) -> None:

@@ -2,6 +2,7 @@
 
 import html
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ ENDOFEVENT,07/12/2013 09:30:00
 """
 SCANNER = b"A7654321,P0001,07/12/2013 09:20:00\nA7654322,P0002,07/12/2013 09:21:00\n"
 _FIELD = re.compile(r'name="(\w+)" value="([^"]*)"')
+RESULTSQ = (sys.executable, "-m", "resultsq")
 Files = Sequence[tuple[str, bytes]]
 
 
@@ -91,8 +93,8 @@ class Browser:
 
 
 @contextmanager
-def raised(folder: Path, **settings: str) -> Iterator[Site]:
-    """A node's web process on a fresh database in `folder`."""
+def raised(folder: Path, program: Sequence[str] = RESULTSQ, **settings: str) -> Iterator[Site]:
+    """A node's web process on a fresh database in `folder`; `program` is the command line before its arguments."""
     hashed = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
 
     def prepare(conn: Connection) -> dict[str, str]:
@@ -107,7 +109,7 @@ def raised(folder: Path, **settings: str) -> Iterator[Site]:
     env |= {f"RESULTSQ_{name.upper()}": value for name, value in settings.items()}
     with closing(migrated(f"sqlite:///{folder / 'resultsq.db'}")) as database:
         issued = database.write(prepare)
-        with Process("web", "--port", "0", env=env) as web:
+        with Process("web", "--port", "0", env=env, program=program) as web:
             web.wait_for("web.ready", 60)
             found = re.search(rf"http://{re.escape(HOST)}:(\d+)", web.stderr)
             assert found is not None, web

@@ -80,7 +80,7 @@ def running(database_url: str, **options: Any) -> Iterator[Master]:
         yield master
 
 
-TOKENS = ["relay:relay-secret", "other:other-secret", "team:bushy,fulham:team-secret"]
+TOKENS = ["relay:relay-secret", "other:other-secret", "team:bushy,fulham:team-secret", "relay:bushy:relay-bushy-secret"]
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -487,3 +487,19 @@ def test_a_put_is_told_when_to_come_back_when_all_slots_are_taken(tmp_path: Path
                 check_problem(answer, 503)
                 assert timedelta(seconds=int(answer.headers["Retry-After"])) == timedelta(seconds=1)
         assert master.put("later").status_code == 201  # the slots are given back
+
+
+def test_a_token_of_some_events_is_told_the_receipts_of_no_others(master: Master) -> None:
+    ids = {event: str(uuid.uuid4()) for event in ("bushy", "fulham")}
+    for event, submission in ids.items():
+        assert master.put(event, sheet(event, 3, date="2013-11-30"), submission, date="2013-11-30").status_code == 201
+
+    def told(token: str) -> set[str]:
+        answer = master.get("/v1/receipts", token, limit="500")
+        assert answer.status_code == 200
+        return {one["submission"] for one in answer.json()["receipts"]}
+
+    assert set(ids.values()) <= told("relay-secret")
+    assert ids["bushy"] in told("relay-bushy-secret")
+    assert ids["fulham"] not in told("relay-bushy-secret")
+    assert not told("other-secret") & set(ids.values())

@@ -14,7 +14,20 @@ from sqlalchemy import Connection, event, text, update
 from resultsq.delivery import courier
 from resultsq.domain.filter import Filter
 from resultsq.domain.submission import State
-from resultsq.store import alerts, board, dossier, links, listing, outages, outbox, queries, quotas, repairs, turn
+from resultsq.store import (
+    accounts,
+    alerts,
+    board,
+    dossier,
+    links,
+    listing,
+    outages,
+    outbox,
+    queries,
+    quotas,
+    repairs,
+    turn,
+)
 from resultsq.store.board import Span
 from resultsq.store.listing import Order
 from resultsq.store.session import Database
@@ -203,6 +216,35 @@ def test_an_events_quota_is_one_row_and_found_by_its_index_among_10_000_events(u
         assert not re.search(r"SCAN event|Seq Scan on event", plan), plan
         assert index in plan or (sqlite and "PRIMARY KEY" in plan), plan
     assert len(statements) == (name != "count"), "counting is one upsert, which reads nothing else"
+
+
+SESSIONS: dict[str, tuple[Callable[[Connection], object], list[str]]] = {
+    # what is done, and the indexes of ended_sessions by which its statements go, in their order
+    "ask": (lambda conn: accounts.has_ended(conn, "a session"), ["pk_ended_sessions"]),
+    "end one": (
+        lambda conn: accounts.end_session(conn, NOW, "a session", NOW),
+        ["ix_ended_sessions_until", "pk_ended_sessions"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SESSIONS)
+def test_an_ended_session_is_found_by_its_index_among_10_000(up: Node, name: str) -> None:
+    fill_ = _NUMBERS.format(first=1, last=10_000) + "ended_sessions (hash, until) SELECT 'h' || i, :until FROM n"
+    until = NOW + timedelta(hours=1)
+    asked = {"until": f"{until:%Y-%m-%d %H:%M:%S.%f}" if up.database.is_sqlite else until}
+    up.database.write(lambda conn: conn.execute(text(fill_), asked))
+    with up.database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
+        conn.exec_driver_sql("ANALYZE")
+    work, indexes = SESSIONS[name]
+    with heard(up.database, "ended_sessions") as statements:
+        up.database.write(work)
+    how = "EXPLAIN QUERY PLAN" if up.database.is_sqlite else "EXPLAIN"
+    plans = ["\n".join(explain(up.database, one, how)) for one in statements]
+    assert len(plans) == len(indexes)
+    for plan, index in zip(plans, indexes, strict=True):
+        own_key = index.replace("pk_ended_sessions", "sqlite_autoindex_ended_sessions_1")
+        assert index in plan or own_key in plan, plan
 
 
 def rows_read(plan: dict[str, Any]) -> int:
