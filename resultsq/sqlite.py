@@ -33,6 +33,7 @@ def make_durable(connection: Any, patience_s: float) -> None:
     _take_journal(connection, "WAL" if safe else "DELETE", patience_s)
     connection.execute(f"PRAGMA synchronous={'FULL' if safe else 'EXTRA'}")
     connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute("PRAGMA recursive_triggers=ON")  # what replaces a row fires the triggers of its removal
 
 
 def _take_journal(connection: Any, mode: str, patience_s: float) -> None:

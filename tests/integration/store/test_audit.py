@@ -1,11 +1,13 @@
 """The audit is only added to: the database itself refuses anything else, whoever asks."""
 
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import Connection, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 
+from resultsq import sqlite
 from resultsq.domain.filter import Filter
 from resultsq.store import actions, dossier, queries, retention
 from resultsq.store.dossier import AuditView
@@ -50,6 +52,26 @@ def test_nothing_is_changed_or_removed_when_somebody_tries(up: Node, table: str,
         up.database.write(lambda conn: conn.execute(text(statement.format(table, column, column))))
     assert everything(up) == before
     assert len(before) == 2
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_no_line_takes_another_ones_place_when_somebody_tries(up: Node, table: str) -> None:
+    up.act("hold", up.accept().id)
+    before = everything(up)
+    key, column = ("id", "count") if table == "audit" else ("seq, audit_id", "seq")
+    same = f"INTO {table} SELECT * FROM {table} WHERE true"
+    statements = [f"INSERT {same} ON CONFLICT ({key}) DO UPDATE SET {column} = 7"]
+    if up.database.is_sqlite:
+        statements += [f"INSERT OR REPLACE {same}", f"REPLACE {same}"]
+    for statement in statements:
+        with pytest.raises(DBAPIError, match="The audit is only added to"):
+            up.database.write(lambda conn, one=statement: conn.execute(text(one)))  # type: ignore[misc]
+    if up.database.is_sqlite:
+        with closing(sqlite.driver.connect(str(up.database.url.database))) as another:
+            for statement in statements:
+                with pytest.raises(sqlite.driver.DatabaseError, match="The audit is only added to"):
+                    another.execute(statement)
+    assert everything(up) == before
 
 
 @pytest.mark.parametrize("table", TABLES)
