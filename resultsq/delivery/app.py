@@ -7,6 +7,7 @@ worker that was started without one. What is not delivery is an ordinary Celery 
 
 import fcntl
 import hashlib
+import secrets
 import signal
 import socket
 import threading
@@ -15,6 +16,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, TextIO
 
 from celery import Celery, bootsteps
@@ -43,6 +45,10 @@ COMPARE_S = 5.0
 """How often a worker looks whether a comparison with the master is due."""
 
 CLIENT_KEYS_KEPT = timedelta(days=90)
+
+_names: list[TextIO] = []
+"""The locks of this process's names. Only its end gives them back: calls may be under way after a worker has stopped,
+and whoever takes over the name would take what they carry for dead."""
 
 _log = logs.get("worker")
 
@@ -110,6 +116,7 @@ def run_worker(settings: Settings, database: Database, clock: Clock, chores: Seq
 
     :raises SettingsError: there is no master to deliver to"""
     name, held = worker_name(settings)
+    _names.append(held)
     chores = [_clean_up(database, clock), _compare(settings, database, clock), *chores]
     delivery = Delivery(settings, database, clock, name, chores)
     _log.info("worker.starting", worker=name)
@@ -139,7 +146,6 @@ def run_worker(settings: Settings, database: Database, clock: Clock, chores: Seq
         delivery.start()
         stop.wait()
         delivery.stop()
-    held.close()
     _log.info("worker.stopped", worker=name)
     return not failed
 
@@ -149,9 +155,11 @@ def worker_name(settings: Settings) -> tuple[str, TextIO]:
     worker which starts can void what died with the one before, and never while its holder lives."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     # the lock lies in the data folder, so a name is one folder's: workers of two may share a database
-    folder = hashlib.sha256(str(settings.data_dir.resolve()).encode()).hexdigest()[:4]
+    folder = _folder_id(settings.data_dir)
     for number in range(1, 1000):
-        name = settings.worker_name or f"{socket.gethostname()}-{folder}-{number}"
+        name = (
+            f"{settings.worker_name}-{folder}" if settings.worker_name else f"{socket.gethostname()}-{folder}-{number}"
+        )
         held = (settings.data_dir / f"worker-{hashlib.sha256(name.encode()).hexdigest()[:16]}.lock").open("w")
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -159,11 +167,24 @@ def worker_name(settings: Settings) -> tuple[str, TextIO]:
             held.close()
             if settings.worker_name:
                 raise SettingsError(
-                    f"A worker called {name} is running here already; give this one another name."
+                    f"A worker called {settings.worker_name} is running here already, or its last calls have not "
+                    "ended; give this one another name."
                 ) from None
             continue
         return name, held
     raise SettingsError("A thousand workers run in this data folder already.")
+
+
+def _folder_id(data_dir: Path) -> str:
+    """What tells this data folder from those of other machines, which may have its path, and their host its name."""
+    with (data_dir / "worker-folder").open("a+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # until it is closed: another worker may be starting
+        file.seek(0)
+        found = file.read()
+        if not found:
+            found = secrets.token_hex(3)
+            file.write(found)
+    return found
 
 
 class PatientConsumer(Consumer):  # type: ignore[misc]  # Celery is untyped

@@ -59,6 +59,8 @@ class Dispatcher:
         self._news: queue.SimpleQueue[tuple[Lease, Settlement] | None] = queue.SimpleQueue()
         self._unsettled: list[tuple[Lease, Settlement]] = []
         self._recalled: list[Lease] = []  # leased ahead, and to be handed back by the next turn
+        self._known: set[str] = set()  # what was leased to this worker, by its leases, until it is settled or back
+        self._unsure = False  # the last turn may have been committed, or not
         self._at_ease = True
         self._returned_at: datetime | None = None
         self._chores_due = 0.0
@@ -147,9 +149,14 @@ class Dispatcher:
         def take(conn: Connection) -> turn.Turn:
             # the time is read where the transaction has begun: a lease is not to run while others are waited for
             now = self._clock.now()
-            return turn.take(conn, now, self._worker, settlements, free, self._ceiling, ahead, recalled)
+            back = [*recalled, *(outbox.unknown_leases(conn, self._worker, self._known) if unsure else [])]
+            return turn.take(conn, now, self._worker, settlements, free, self._ceiling, ahead, back)
 
+        unsure, self._unsure = self._unsure, True
         taken = self._database.write(take, "claim")
+        self._unsure = False
+        self._known -= {*recalled, *(settlement.lease for settlement in settlements)}
+        self._known |= {lease.lease for lease in taken.leases}
         self._unsettled, self._recalled, self._at_ease = [], [], taken.at_ease
         if taken.returned_at != self._returned_at:
             self._master.refresh()

@@ -14,7 +14,8 @@
     │   ├── HeadMoved                  the event and date already have another version
     │   └── KeyReused                  the same Idempotency-Key with other content
     └── StoreUnavailable               the node's own database did not answer; try again
-        └── StoreFull                  no room on the disk; nothing was stored
+        ├── StoreFull                  no room on the disk; nothing was stored
+        └── StoreUnsure                the answer was lost; nobody can say whether it was stored
 """
 
 from __future__ import annotations
@@ -85,12 +86,16 @@ class KeyReused(Conflicting):
 
 
 class StoreUnavailable(ResultsqError):
-    """The node's own database did not answer in time. Nothing was stored; trying again is safe. `cause`: why, as a
-    sentence for operators, without anything of a row."""
+    """The node's own database did not answer in time. Nothing was stored, but for StoreUnsure; trying again is safe.
+    `cause`: why, as a sentence for operators, without anything of a row."""
 
     def __init__(self, message: str = "", cause: str = "") -> None:
         super().__init__(message)
         self.cause = cause or message
+
+
+class StoreUnsure(StoreUnavailable):
+    """The database was lost while it committed: it may have been stored, or not. Trying again is as safe."""
 
 
 class StoreFull(StoreUnavailable):

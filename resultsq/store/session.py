@@ -26,7 +26,7 @@ from sqlalchemy.pool import QueuePool
 from resultsq import sqlite
 from resultsq.store import postgres
 from resultsq.store.timings import WRITE_S, Work
-from resultsq.store.trouble import READ_ONLY, UNAVAILABLE, own_words, sqlstate, told
+from resultsq.store.trouble import READ_ONLY, UNAVAILABLE, own_words, sqlstate, told, unsure
 
 T = TypeVar("T")
 
@@ -96,6 +96,7 @@ class Database:
         `what` it is for is counted with the time that it took.
 
         :raises StoreUnavailable: nothing was written; trying again is safe.
+        :raises StoreUnsure: nobody can say whether it was written
         Whatever `work` raises undoes what `work` wrote and is raised here."""
         with WRITE_S[what].time():
             return self._write_postgres(work) if not self.is_sqlite else self._write_sqlite(work)
@@ -180,13 +181,23 @@ class Database:
 
     def _write_postgres(self, work: Callable[[Connection], T]) -> T:
         for tried in (1, 2, 3):
+            committing = False
             try:
                 with self.engine.begin() as conn:
-                    return work(conn)
+                    value = work(conn)
+                    committing = True
+                return value
             except UNAVAILABLE as error:
+                if committing and not _undone(error):
+                    raise unsure(error) from error
                 if not _may_pass(error, tried):
                     raise self.told(error) from error
         raise AssertionError("unreachable")
+
+
+def _undone(error: Exception) -> bool:
+    """Whether the server says of a COMMIT that it did not happen. Where its answer is lost, it may have."""
+    return sqlstate(error)[:2] in {"23", "25", "40", "53"}
 
 
 def _may_pass(error: Exception, tried: int) -> bool:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from resultsq import disk, logs, pooler
-from resultsq.domain.errors import StoreFull, StoreUnavailable
+from resultsq.domain.errors import StoreFull, StoreUnavailable, StoreUnsure
 from resultsq.domain.words import say
 
 UNAVAILABLE = (DBAPIError, PoolTimeout)
@@ -61,6 +61,18 @@ def told(error: DBAPIError | PoolTimeout, folder: Path | None = None) -> Excepti
     ours.__cause__ = error
     _reporter.report(ours)
     return ours
+
+
+def unsure(error: DBAPIError | PoolTimeout) -> Exception:
+    """The same, of a COMMIT whose answer was lost."""
+    ours = told(error)
+    if not isinstance(ours, StoreUnavailable):
+        return ours
+    message = say(
+        "The connection to this node's database was lost while this was stored, so nobody can say whether it was. "
+        "Send it again in a few seconds: the same results are taken once."
+    )
+    return StoreUnsure(message, ours.cause)
 
 
 def sqlstate(error: BaseException | None) -> str:

@@ -104,6 +104,7 @@ from resultsq.store.outbox.leases import (
     reclaim,
     release_from_link,
     take_back,
+    unknown_leases,
     void_leases,
     waits_too_long,
 )
@@ -158,6 +159,7 @@ __all__ = [
     "settle",
     "take_back",
     "undo_withdrawal",
+    "unknown_leases",
     "void_leases",
     "waits_too_long",
     "withdraw",

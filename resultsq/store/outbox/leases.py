@@ -1,7 +1,7 @@
 """What a worker takes from the queue: leases. Claiming costs the same however many wait."""
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -303,6 +303,12 @@ def leased(conn: Connection) -> Sequence[int]:
     """The seqs of all that workers hold; nothing else of their rows is read."""
     held = select(Submission.seq).where(Submission.state == State.SENDING).order_by(Submission.seq)
     return conn.execute(held).scalars().all()
+
+
+def unknown_leases(conn: Connection, worker: str, known: Collection[str]) -> list[str]:
+    """What is leased to this worker without its knowing: the answer to the COMMIT that leased it was lost."""
+    held = select(Submission.lease).where(Submission.state == State.SENDING, Submission.lease_owner == worker)
+    return [lease for lease in conn.execute(held).scalars() if lease and lease not in known]
 
 
 def take_back(conn: Connection, now: datetime, seqs: Sequence[int]) -> None:

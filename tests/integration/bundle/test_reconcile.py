@@ -22,7 +22,7 @@ from resultsq.store.outbox import Parted, Reconciled
 from resultsq.store.session import Database
 from resultsq.store.tables import Submission
 from tests.integration.bundle.conftest import Far, deliver_all
-from tests.support.nodes import NOW, Node, lost, moved, rejected
+from tests.support.nodes import NOW, Node, accepted, lost, moved, rejected
 
 SINCE = NOW - timedelta(days=1)
 
@@ -279,3 +279,22 @@ def test_what_is_exported_cannot_be_withdrawn_at_the_same_moment(postgres_store:
     export.join()
     event.remove(postgres_store.engine, "before_cursor_execute", pause)
     assert (node.state(made), node.row(made).in_doubt) == (State.QUEUED, True)
+
+
+@pytest.mark.parametrize("dead", [True, False])
+def test_no_attempt_is_under_way_for_ever_when_the_list_has_what_a_worker_has_in_hand(
+    here: Node, far: Far, dead: bool
+) -> None:
+    made = here.accept().id
+    lease = here.claim_one()
+    far.master.send(Parcel(made, lease.event, lease.date, lease.body, lease.digest, None))
+    assert compare(here, far) == Reconciled(0, 0, 0), "it is left to its courier"
+    assert here.state(made) is State.SENDING
+    if dead:
+        here.database.write(lambda conn: outbox.void_leases(conn, here.now, "w1"))
+        assert compare(here, far).settled == 1
+    else:
+        here.settle(lease, accepted(lease))
+    (attempt,) = here.attempts(made)
+    assert (attempt.outcome, attempt.ended_at is None) == ("unknown" if dead else "accepted", False)
+    assert here.state(made) is State.PUBLISHED

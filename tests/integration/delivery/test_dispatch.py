@@ -1,6 +1,7 @@
 """Delivery over a real link that goes and returns: at once, gently, once, and in order."""
 
 import itertools
+import signal
 import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
@@ -16,6 +17,7 @@ from resultsq.domain.link import LinkState
 from resultsq.domain.outcome import Cause
 from resultsq.domain.submission import State
 from resultsq.store.tables import Attempt, Submission
+from tests.support.processes import Process
 from tests.support.proxy import Proxy
 from tests.support.relays import Relay
 from tests.support.waiting import wait_until
@@ -165,6 +167,23 @@ def test_no_two_workers_have_one_name_when_they_share_a_database(sqlite_relay: R
     assert workers[-1][0] == first
     for _, lock in workers:
         lock.close()
+
+
+def test_no_two_workers_have_one_name_when_two_machines_are_set_up_alike(relay: Relay, tmp_path: Path) -> None:
+    machines = (relay.settings(DATA_DIR=str(tmp_path / name), WORKER_NAME="w1") for name in ("one", "other"))
+    (name, held), (other, other_held) = (worker_name(settings) for settings in machines)
+    assert name != other
+    with relay.worker(name):
+        relay.wait_for_link("up")
+        relay.master.settings(delay=4.0)
+        made = relay.accept()[0]
+        wait_until(lambda: relay.node.row(made).lease_owner == name, what="a call under way")
+        with relay.worker(other):
+            time.sleep(2)
+            assert relay.node.row(made).lease_owner == name, "nobody voided it"
+            relay.wait_until_published(1, 40)
+    held.close()
+    other_held.close()
 
 
 def test_one_worker_probes_and_another_takes_over_when_it_stops(postgres_relay: Relay) -> None:
@@ -334,6 +353,44 @@ def test_delivery_goes_on_by_itself_when_the_database_was_away_for_a_while(sqlit
         other.close()
         ids += relay.accept(5)
         relay.wait_until_published(10)
+    relay.assert_all_there_once(ids)
+
+
+def test_delivery_goes_on_when_what_a_worker_does_now_and_then_keeps_failing(postgres_relay: Relay) -> None:
+    relay = postgres_relay
+
+    def rename(old: str, new: str) -> None:
+        relay.database.write(lambda conn: conn.exec_driver_sql(f"ALTER TABLE {old} RENAME TO {new}"))
+
+    rename("workers", "missing")
+    with relay.worker():
+        ids = relay.accept(5)
+        relay.wait_until_published(5)
+        rename("missing", "workers")
+    relay.assert_all_there_once(ids)
+
+
+def test_a_workers_name_is_its_own_until_its_last_call_has_ended(
+    sqlite_relay: Relay, tmp_path: Path, start_process: Callable[..., Process]
+) -> None:
+    relay = sqlite_relay
+    relay.master.settings(delay=12.0)
+    environment = relay.environment(DATA_DIR=tmp_path)
+    ids = relay.accept(1)
+    first = start_process("worker", "--name", "w1", env=environment)
+    wait_until(relay.puts, 30, "a call under way")
+    first.send(signal.SIGTERM)
+    wait_until(lambda: "worker.stopped" in first.stdout + first.stderr, 20, "a worker that stops")
+    assert first.running
+    second = start_process("worker", "--name", "w1", env=environment)
+    assert second.wait(20) != 0
+    assert "running here already" in second.stderr
+    assert relay.node.state(ids[0]) is State.SENDING, "nobody voided it"
+    assert first.wait(30) == 0
+    relay.master.settings(delay=0.0)
+    start_process("worker", "--name", "w1", env=environment)
+    relay.wait_until_published(1, 30)
+    assert len(relay.puts()) == 1
     relay.assert_all_there_once(ids)
 
 
