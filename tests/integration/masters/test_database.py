@@ -99,6 +99,27 @@ def test_a_sheet_is_published_when_the_answer_to_its_commit_was_lost(
 
 
 @pytest.mark.usefixtures("slow_commit")
+def test_another_sheet_under_the_id_is_no_answer_when_that_to_the_commit_was_lost(
+    opened: Opened, link: Proxy, postgres_url: str
+) -> None:
+    engine = sa.create_engine(postgres_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "CREATE FUNCTION other() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN NEW.digest := 'sha256:' || repeat('0', 64); RETURN NEW; END $$"
+        )
+        connection.exec_driver_sql(
+            "CREATE TRIGGER other BEFORE INSERT ON master_sheets FOR EACH ROW EXECUTE FUNCTION other()"
+        )
+    engine.dispose()
+    master, sent = opened(), parcel()
+    outcome, _ = during(lambda: master.send(sent), lambda: link.drop_answer(times=1), COMMIT_S / 2)
+    assert committed(postgres_url) == [sent.submission], "something is there under the id"
+    assert isinstance(outcome, Deferred), outcome
+    assert outcome.in_doubt
+
+
+@pytest.mark.usefixtures("slow_commit")
 def test_a_sheet_is_there_once_when_its_commit_was_still_at_work(
     opened: Opened, link: Proxy, postgres_url: str
 ) -> None:

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
+from resultsq.delivery import courier
 from resultsq.domain.errors import HeadMoved
 from resultsq.domain.submission import State
 from resultsq.store import outbox
 from resultsq.store.session import Database
-from tests.support.nodes import Node, receipt_for
+from tests.support.nodes import Node, accepted, receipt_for, rejected
 from tests.support.waiting import wait_until
 
 Work = Callable[[Connection], Any]
@@ -89,3 +90,32 @@ def test_what_is_settled_by_the_list_meanwhile_is_not_taken_back_into_the_queue(
         lambda conn: outbox.void_leases(conn, pg.now, "w1"),
     )
     assert (pg.state(made), pg.row(made).in_doubt) == (State.PUBLISHED, False)
+
+
+def test_a_correction_that_comes_while_its_version_is_settled_goes_next(pg: Node) -> None:
+    made = pg.accept(rows=1).id
+    lease = pg.claim_one()
+    correction = pg.entry(rows=2, if_match=made)
+    end = courier.settlement(lease, accepted(lease), 0.1, 0.5)
+    in_between(
+        pg,
+        lambda conn: outbox.accept(conn, pg.now, correction),
+        lambda conn: outbox.settle(conn, pg.now, [end]),
+    )
+    assert pg.state(made) == State.PUBLISHED
+    assert not pg.row(correction.id).blocked, "nothing would ever let it go"
+    assert pg.claim_one().submission == correction.id
+
+
+def test_a_correction_that_comes_while_its_version_is_refused_goes_next(pg: Node) -> None:
+    made = pg.accept(rows=1).id
+    lease = pg.claim_one()
+    correction = pg.entry(rows=2, if_match=made)
+    end = courier.settlement(lease, rejected(), 0.1, 0.5)
+    in_between(
+        pg,
+        lambda conn: outbox.accept(conn, pg.now, correction),
+        lambda conn: outbox.settle(conn, pg.now, [end]),
+    )
+    assert pg.state(made) == State.SUPERSEDED
+    assert pg.claim_one().submission == correction.id
