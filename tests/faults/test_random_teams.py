@@ -246,6 +246,7 @@ class Saturday:
             if dice.random() < 0.03:
                 ends, held = [], []
                 self.database.write(lambda conn: outbox.void_leases(conn, self.node.now, name))
+            time.sleep(dice.random() * 0.01)
             yield
 
     def send(self, dice: random.Random, lease: Lease) -> Outcome:
@@ -268,7 +269,7 @@ class Saturday:
         while True:
             with self.database.read() as conn:
                 assert broken(conn, at_rest=False) == []
-            time.sleep(0.02)
+            time.sleep(0.05)
             yield
 
     # what is seen
@@ -332,6 +333,10 @@ class Saturday:
         same = [(row.id, row.published_as) for row in rows.values() if row.published_as not in (None, row.id)]
         found += self.master.not_replaced_knowingly(same)
         there = [one for event in EVENTS for date in DATES for one in self.master.there(event, date)]
+        for chain in {row.chain_id for row in rows.values()}:
+            last = {one.published_as for one in rows.values() if (one.chain_id, one.state) == (chain, State.PUBLISHED)}
+            if len(last) > 1:
+                found.append(f"not corrected: {last}")
         for row in rows.values():
             if row.state in GONE and row.submitted_by != ELSEWHERE and row.id in there:
                 found.append(f"{row.state}, and published: {row.id}")
@@ -363,6 +368,6 @@ def test_the_books_agree_after_everybody_did_anything_at_any_moment(postgres_url
         assert day.audit() == []
         published = sum(row.state in (State.PUBLISHED, State.CORRECTED) for row in day.rows())
         print(f"{len(day.given)} versions, {published} published")
-        assert published > SECONDS, "so few would show nothing"
+        assert published > 3, "so few would show nothing"
     finally:
         day.close()

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from resultsq.domain.errors import HeadMoved
-from resultsq.domain.outcome import Accepted, Cause, Conflict, Deferred, Exchange, Outcome, Scope, Unauthorised
+from resultsq.domain.outcome import Accepted, Cause, Conflict, Deferred, Exchange, Outcome, Receipt, Scope, Unauthorised
 from resultsq.domain.submission import State
+from resultsq.store import outbox
 from tests.support.nodes import Node, accepted, lost, moved, receipt_for, rejected, unsent
 
 CORRECTED, SUPERSEDED, WITHDRAWN = State.CORRECTED, State.SUPERSEDED, State.WITHDRAWN
@@ -465,3 +466,44 @@ def test_an_answer_for_one_chain_leaves_the_others_alone(up: Node) -> None:
     up.settle(leases[first], Accepted(receipt_for(leases[first])))
     assert place(up, second) == (first, False)
     assert place(up, other_second) == (other, True)
+
+
+# what the master's list tells late
+
+
+def told_late(node: Node, submission: str, revision: int) -> None:
+    """The master's list has this one, of which nobody here had heard."""
+    row = node.row(submission)
+    receipt = Receipt(
+        submission=row.id, event="bushy", date=row.date, revision=revision, digest=row.digest, received_at=node.now
+    )
+    node.database.write(lambda conn: outbox.bring_in_line(conn, node.now, row.chain_id, {row.id: receipt}, set()))
+
+
+def test_a_receipt_that_comes_late_leaves_on_top_what_lies_above_it(up: Node) -> None:
+    first, second = one_took_the_place_of_the_other(up, revision=2)
+    told_late(up, first, revision=1)
+    assert (up.state(first), up.state(second)) == (State.CORRECTED, State.PUBLISHED)
+
+
+def test_a_receipt_that_comes_late_corrects_what_lies_beneath_it_though_that_is_newer_here(up: Node) -> None:
+    first, second = one_took_the_place_of_the_other(up, revision=1)
+    told_late(up, first, revision=2)
+    assert (up.state(first), up.state(second)) == (State.PUBLISHED, State.CORRECTED)
+
+
+def test_what_was_withdrawn_and_is_there_after_all_can_be_corrected(up: Node) -> None:
+    made = up.accept(rows=1).id
+    up.withdraw(made)
+    told_late(up, made, revision=1)
+    correction = up.accept(rows=2, corrects=made).id
+    assert (up.claim_one().submission, up.row(correction).base) == (correction, made)
+
+
+def one_took_the_place_of_the_other(node: Node, revision: int) -> tuple[str, str]:
+    """A version that was given up for its correction, which is published with that revision."""
+    first = node.accept(rows=1).id
+    second = node.accept(rows=2, corrects=first).id
+    assert node.state(first) == State.SUPERSEDED
+    node.publish_one(revision)
+    return first, second
