@@ -44,6 +44,10 @@ FAILED_CALLS = (
 )
 """Chromium and htmx log every call that could not be made."""
 
+BREACHES = """addEventListener("securitypolicyviolation", (event) =>
+    breach(`The policy on ${event.effectiveDirective} was broken: ${event.sample || event.blockedURI}`))"""
+"""Tells each breach of the policy, also of a kind that the console keeps to itself."""
+
 NewPage = Callable[..., Page]
 
 
@@ -117,11 +121,18 @@ def expected_complaints() -> list[str]:
 
 
 @pytest.fixture
-def new_page(chromium: Browser, running_node: RunningNode, expected_complaints: list[str]) -> Iterator[NewPage]:
+def complaints() -> list[str]:
+    """What the pages of a test complained of: a line is a failure."""
+    return []
+
+
+@pytest.fixture
+def new_page(
+    chromium: Browser, running_node: RunningNode, complaints: list[str], expected_complaints: list[str]
+) -> Iterator[NewPage]:
     """Opens pages, each with its own cookies. A request to elsewhere, or anything that the policy or the console
     complains of, fails the test."""
     contexts = []
-    complaints: list[str] = []
 
     def heard(message: ConsoleMessage) -> None:
         if message.type == "error" and not message.text.startswith(tuple(expected_complaints)):
@@ -141,6 +152,8 @@ def new_page(chromium: Browser, running_node: RunningNode, expected_complaints: 
             locale="en-GB",
         )
         context.set_default_timeout(10_000)
+        context.expose_binding("breach", lambda _source, text: complaints.append(text))
+        context.add_init_script(BREACHES)
         contexts.append(context)
         page = context.new_page()
         page.on("console", heard)

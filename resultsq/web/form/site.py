@@ -31,7 +31,7 @@ def manifest() -> Response:
         start_url=url_for("form.start"),
         display="standalone",
         background_color="#ffffff",
-        theme_color="#0b5ed7",
+        theme_color="#4b45c6",
         icons=[{"src": asset("icon.svg"), "sizes": "any", "type": "image/svg+xml"}],
     )
     answer.mimetype = "application/manifest+json"
