@@ -84,12 +84,12 @@ def submit(
     volunteers = None if volunteers_file is None else _contents([volunteers_file])[0]
     event, calendar = _event(node, slug), intake.calendar_of(node.database, now)
     sent = intake.from_files(slug, day, contents, volunteers, settings.max_rows, calendar, event.plausible)
-    sent = intake.as_given(sent, codes)
     if corrects == LATEST:
         with node.database.read() as conn:
             corrects = _head(conn, event.id, day)
     # without a bell: the workers' next sweep comes sooner than this process could ring
     held = web_node.Node(settings, node.database, node.clock, Bell(""))
+    sent = intake.as_given(intake.with_others(held, sent, event.id, lambda other: True), codes)
     accepted = intake.submit(held, sent, event_id=event.id, submitted_by=submitted_by, if_match=corrects)
     if as_json:
         show_json(

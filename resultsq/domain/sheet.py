@@ -124,3 +124,15 @@ def rows_digest(finishers: Sequence[Finisher], volunteers: Sequence[Volunteer]) 
     """The digest of finishers and volunteers alone: two sheets with equal rows say the same, whoever sent
     them and whenever."""
     return digest(rows_of(finishers, volunteers).canonical)
+
+
+_ENOUGH = 10
+"""Sheets with fewer finishers may be alike by chance."""
+
+
+def finishers_digest(body: bytes, finishers: int) -> str | None:
+    """The digest of the finishers alone, from a sheet's bytes or those of its rows; None: they are too few, or say too
+    little, to be known by it."""
+    lines = body.partition(b'"finishers":[')[2].partition(b'],"volunteers":')[0]
+    says = b'"athlete":"' in lines or b'"time":"' in lines
+    return digest(lines) if finishers >= _ENOUGH and says else None

@@ -163,6 +163,15 @@ class Submission(Base):
             sqlite_where=text("fingerprint IS NOT NULL"),
             postgresql_where=text("fingerprint IS NOT NULL"),
         ),
+        # the same finishers for another date or event
+        Index(
+            "ix_submissions_finishers",
+            "finishers_digest",
+            "event_id",
+            "date",
+            sqlite_where=text("finishers_digest IS NOT NULL"),
+            postgresql_where=text("finishers_digest IS NOT NULL"),
+        ),
         Index("ix_submissions_attempts_seq", "attempts", "seq"),
         {"sqlite_autoincrement": True},  # a seq is never given twice
     )
@@ -178,6 +187,7 @@ class Submission(Base):
     state_at: Mapped[datetime]
     digest: Mapped[str] = mapped_column(String(64))
     rows_digest: Mapped[str] = mapped_column(String(64))
+    finishers_digest: Mapped[str | None] = mapped_column(String(64))  # None: too few to be known by them
     size: Mapped[int]
     finishers: Mapped[int]
     submitted_by: Mapped[str] = mapped_column(String(100))

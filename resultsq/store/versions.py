@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import Connection, and_, bindparam, func, or_, select
 from sqlalchemy.orm import aliased
 
-from resultsq.domain.submission import WAITING, State
+from resultsq.domain.submission import GONE, WAITING, State
 from resultsq.store import queries
-from resultsq.store.tables import Chain, Original, Payload, Submission
+from resultsq.store.tables import Chain, Event, Original, Payload, Submission
 
 KIND = "results"
 
@@ -60,6 +60,38 @@ _VERSION = (
     Submission.submitted_by,
     Submission.accepted_at,
     Submission.published_at,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Where the same finishers are."""
+
+    event_id: int
+    event: str
+    date: str
+
+
+def with_finishers(conn: Connection, digest: str, event_id: int, date: str) -> Elsewhere | None:
+    """A sheet with these finishers for another date of the event, or else for another event; none that is given up."""
+    for there in (
+        and_(Submission.event_id == event_id, Submission.date != date),
+        Submission.event_id != event_id,
+    ):
+        row = conn.execute(_WITH_FINISHERS.where(there), {"digest": digest}).first()
+        if row is not None:
+            return Elsewhere(row.event_id, row.name, row.date)
+    return None
+
+
+_WITH_FINISHERS = (
+    select(Submission.event_id, Submission.date, Event.name)
+    .join(Event, Event.id == Submission.event_id)
+    .where(
+        Submission.finishers_digest == bindparam("digest"),
+        Submission.state.not_in([State.CORRECTED, *GONE]),
+    )
+    .limit(1)
 )
 
 

@@ -51,11 +51,14 @@ def submit() -> Response:
     who = bearer()
     client_key, if_match = _one_value("Idempotency-Key"), _one_value("If-Match")
     event = cache(lambda slug: _event(who, slug))  # asked before the rows are judged, and again to store them
-    sent = intake.as_given(_sent(event), _values(request.headers.get("As-Given", "")))
+    sent = _sent(event)
+    event_id = event(sent.event).id
+    sent = intake.with_others(node(), sent, event_id, lambda other: who.event_id is None)
+    sent = intake.as_given(sent, _values(request.headers.get("As-Given", "")))
     accepted = intake.submit(
         node(),
         sent,
-        event_id=event(sent.event).id,
+        event_id=event_id,
         submitted_by=who.who,
         if_match=if_match,
         client_key=client_key,

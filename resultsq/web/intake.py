@@ -18,7 +18,7 @@ from resultsq.app import submissions
 from resultsq.domain.errors import QuotaReached, SheetRefused
 from resultsq.domain.plausible import FIVE_K, Plausible
 from resultsq.domain.problem import Problem, Severity, Where
-from resultsq.domain.sheet import Finisher, Rows, Volunteer, parse, rows_of
+from resultsq.domain.sheet import Finisher, Rows, Volunteer, finishers_digest, parse, rows_of
 from resultsq.domain.submission import State
 from resultsq.domain.words import say
 from resultsq.kinds.results.check import Report, report
@@ -34,6 +34,7 @@ from resultsq.readers.text import digest_of
 from resultsq.store import events, outbox, queries, quotas
 from resultsq.store.queries import SubmissionView
 from resultsq.store.session import Database
+from resultsq.web.already import elsewhere
 from resultsq.web.bounds import has_few_values
 from resultsq.web.errors import ApiProblem
 from resultsq.web.node import Node
@@ -157,6 +158,13 @@ def from_files(
     return Sent(event, on, rows_of(found.finishers, helpers), (*clock, *found.problems), kept)
 
 
+def with_others(held: Node, sent: Sent, event_id: int, may_see: Callable[[int], bool]) -> Sent:
+    """With the problem, where there is one, that the same finishers are here for another date or event."""
+    with held.database.read() as conn:
+        again = elsewhere(conn, event_id, sent.date.isoformat(), sent.rows, may_see)
+    return sent if again is None else replace(sent, problems=(again, *sent.problems))
+
+
 def as_given(sent: Sent, codes: Sequence[str]) -> Sent:
     """A person has looked: problems of these codes block no more.
 
@@ -204,6 +212,7 @@ def submit(
         body=prepared.body,
         digest=prepared.digest,
         rows_digest=prepared.rows_digest,
+        finishers_digest=finishers_digest(sent.rows.canonical, sent.rows.finishers),
         finishers=sent.rows.finishers,
         submitted_by=submitted_by,
         if_match=if_match,

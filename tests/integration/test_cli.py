@@ -421,6 +421,17 @@ def test_today_is_taken_with_a_warning_when_the_clock_is_a_year_behind(
     assert [one["level"] for one in findings if "clock is 36" in one["text"]] == ["bad"]
 
 
+def test_last_weeks_finishers_are_refused_when_they_are_submitted_again(node: Run, tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    table.write_text("position,time,athlete\n" + "".join(f"{at},{20 + at}:00,A{at}\n" for at in range(1, 13)))
+    submit = ("submit", str(table), "--event", "bushy", "--date")
+    assert node(*submit, "2013-12-07").status == 0
+    refused = node(*submit, "2013-11-30")
+    assert refused.status == 1
+    assert "cannot be published" in refused.err
+    assert node(*submit, "2013-11-30", "--as-given", "already-here").status == 0
+
+
 def test_a_colleague_is_not_overwritten_when_a_correction_names_no_version(node: Run, files: Sequence[Path]) -> None:
     words = ["--event", "bushy", "--date", "2026-03-14"]
     first = node("submit", *files, *words).out.strip()

@@ -115,10 +115,17 @@ def days(board: Board) -> Iterator[Problem]:
         yield _other_day(files, day, chosen)
 
 
-def already_here(day: str) -> Problem:
-    """The problem of rows that stand in a sheet of another day."""
+def already_here(day: str | None, event: str | None = None) -> Problem:
+    """The problem of finishers that stand in a sheet of another day, or of another event; neither is named: one that
+    nothing may be told of."""
+    if day is None:
+        place = say("another event of this node")
+    elif event is None:
+        place = day_text(day)
+    else:
+        place = say("{event} on {day}", event=event, day=day_text(day))
     fix = as_given("already-here", say("They are right"))
-    return ALREADY_HERE.broken([], [fix], day=day_text(day))
+    return ALREADY_HERE.broken([], [fix], place=place)
 
 
 def day_of(board: Board, file: ReadFile) -> str | None:

@@ -164,7 +164,7 @@ SCANS_OF_TWO_DAYS = Rule(
 ALREADY_HERE = Rule(
     "already-here",
     _BLOCKS,
-    "The very same finishers are here already, for {day}. Are these the right files, and is it the right day?",
+    "The very same finishers are here already, for {place}. Are these the right files, and is it the right day?",
 )
 UNUSUAL_COUNT = Rule(
     "unusual-count",

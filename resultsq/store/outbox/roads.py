@@ -10,6 +10,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, and_, insert, select, update
 
+from resultsq.domain.sheet import finishers_digest
 from resultsq.domain.submission import NEEDS_A_PERSON, State
 from resultsq.store.outbox.chains import give_up_place, place_on, waits
 from resultsq.store.outbox.rounds import place_in_order
@@ -121,6 +122,7 @@ def adopt(conn: Connection, now: datetime, parted: Parted, event_id: int) -> boo
             "state_at": now,
             "digest": parted.digest,
             "rows_digest": parted.rows_digest,
+            "finishers_digest": finishers_digest(parted.body, parted.finishers),
             "size": len(parted.body),
             "finishers": parted.finishers,
             "submitted_by": parted.submitted_by,

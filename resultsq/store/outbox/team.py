@@ -43,6 +43,7 @@ class Entry:
     client_key: str | None = None
     files: tuple[File, ...] = ()
     request_id: str = ""
+    finishers_digest: str | None = None
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
 
@@ -103,6 +104,7 @@ def accept(conn: Connection, now: datetime, entry: Entry) -> Accepted:
             "state_at": now,
             "digest": entry.digest,
             "rows_digest": entry.rows_digest,
+            "finishers_digest": entry.finishers_digest,
             "size": len(entry.body),
             "finishers": entry.finishers,
             "submitted_by": entry.submitted_by,

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from resultsq.domain.errors import FileRefused, InputRefused, TooLarge
 from resultsq.domain.event_files import FileKind, ReadFile
 from resultsq.domain.problem import Problem
-from resultsq.domain.sheet import Volunteer
+from resultsq.domain.sheet import Volunteer, rows_of
 from resultsq.kinds.results import join
 from resultsq.kinds.results.board import Time
 from resultsq.kinds.results.checks import by_severity
@@ -22,13 +22,13 @@ from resultsq.kinds.results.plausible import Occasion
 from resultsq.kinds.results.rules import COLUMN_NOT_UNDERSTOOD, DATE_TO_COME, NO_FINISHERS, NO_TIME_COLUMN, NO_TIMES
 from resultsq.kinds.results.volunteers import lists_roles, read_volunteers
 from resultsq.readers import read
-from resultsq.store import drafts, outbox, queries, versions
+from resultsq.store import accounts, drafts, outbox, queries, versions
 from resultsq.store.drafts import Draft
 from resultsq.store.events import EventRow
+from resultsq.web.already import elsewhere
 from resultsq.web.auth import me
 from resultsq.web.bounds import MOST_FILES
 from resultsq.web.compare import Difference, difference, parsed
-from resultsq.web.form.already import elsewhere
 from resultsq.web.form.frame import clock_is_behind, demand_past, today
 from resultsq.web.intake import VOLUNTEERS, name_of
 from resultsq.web.node import node
@@ -296,7 +296,7 @@ def look(conn: Connection, desk: Desk) -> Look:
         reasons = (str(refusal), _("Undo the last correction."))
         return Look(blocking=hand.refused, moved=moved, head=head, reasons=reasons)
     problems = [one for one in joined.problems if one.code != NO_FINISHERS.code]
-    if (again := elsewhere(conn, desk.event.id, desk.draft.date, hand.work, joined.finishers)) is not None:
+    if (again := _elsewhere(conn, desk, joined)) is not None:
         problems.append(again)
     if not (_ASKS_FOR_TIMES & {one.code for one in problems}) and joined.finishers and not _timed(joined):
         problems.append(NO_TIMES.broken([]))
@@ -318,6 +318,14 @@ def look(conn: Connection, desk: Desk) -> Look:
 
 def _timed(joined: Joined) -> bool:
     return any(row.time is not None for row in joined.finishers)
+
+
+def _elsewhere(conn: Connection, desk: Desk, joined: Joined) -> Problem | None:
+    said = {one.correction.code for one in desk.hand.work.changes if one.correction.action == "as-given"}
+    if "already-here" in said:
+        return None
+    rows, see = rows_of(joined.finishers, ()), me()
+    return elsewhere(conn, desk.event.id, desk.draft.date, rows, lambda other: accounts.may_see(see, other))
 
 
 def _change(conn: Connection, desk: Desk, joined: Joined, moved: bool) -> tuple[Difference | None, bool]:

@@ -27,13 +27,14 @@ from resultsq.store import (
     quotas,
     repairs,
     turn,
+    versions,
 )
 from resultsq.store.board import Span
 from resultsq.store.listing import Order
 from resultsq.store.session import Database
 from resultsq.store.tables import Link
 from tests.bench import dashboard
-from tests.support.nodes import CEILING, NOW, Node, accepted, migrated
+from tests.support.nodes import CEILING, DATE, NOW, Node, accepted, migrated
 
 Statement = tuple[str, Any]
 
@@ -41,10 +42,10 @@ _NUMBERS = "WITH RECURSIVE n(i) AS (SELECT {first} UNION ALL SELECT i + 1 FROM n
 _FILL = (
     "chains (id, kind, event_id, date, versions) SELECT i, 'results', {event}, CAST(i AS text), 1 FROM n",
     "submissions (seq, id, kind, chain_id, event_id, date, version, state, state_at, digest, rows_digest, size,"
-    " finishers,"
+    " finishers, finishers_digest,"
     " submitted_by, accepted_at, request_id, blocked, wait_s, attempts, failures, silences, in_doubt, lease_s,"
     " next_attempt_at, epoch, round)"
-    " SELECT i, 'id-' || i, 'results', i, {event}, '2013-12-07', 1, 'queued', :now, 'd', 'r', 2, 1,"
+    " SELECT i, 'id-' || i, 'results', i, {event}, '2013-12-07', 1, 'queued', :now, 'd', 'r', 2, 1, 'f' || i,"
     " 't', :now, '', false, 60.0, 0, 0, 0, false, 0.0,"
     " CASE WHEN i % 100 = 0 THEN :due WHEN i % 50 = 0 THEN :soon END,"
     " CASE WHEN i <= {last} / 2 THEN 0 ELSE 1 END, i FROM n",
@@ -158,6 +159,7 @@ WORK: dict[str, Callable[[Node], Callable[[Connection], object]]] = {
     "a return": lambda node: lambda conn: outbox.release_from_link(conn),
     "a look": lambda node: lambda conn: links.look(conn, node.now, "w1"),
     "the alerts": lambda node: lambda conn: list(repairs.damaged(conn, watched=True)),
+    "a sheet that is here": lambda node: lambda conn: versions.with_finishers(conn, "f", node.events["bushy"], DATE),
     "an acceptance": lambda node: lambda conn: outbox.accept(conn, node.now, node.entry("richmond")),
 }
 
@@ -172,7 +174,9 @@ def test_every_statement_of_a_worker_and_of_accept_goes_by_an_index_when_50_000_
         for statement in statements:
             plan = "\n".join(explain(up.database, statement, "EXPLAIN QUERY PLAN" if sqlite else "EXPLAIN"))
             assert not WHOLE.search(plan), f"{name}: {statement[0]}\n{plan}"
-            if "events" in statement[0] and "LIMIT" in statement[0]:
+            if "finishers_digest =" in statement[0]:
+                assert "ix_submissions_finishers" in plan, plan
+            elif "events" in statement[0] and "LIMIT" in statement[0]:
                 questions.append(statement)
                 assert "ix_submissions_due" in plan, plan
                 assert not re.search(r"TEMP B-TREE|Sort", plan), f"it is sorted a second time\n{plan}"

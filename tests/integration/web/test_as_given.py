@@ -8,7 +8,7 @@ import pytest
 from resultsq.domain.plausible import PRESETS, Plausible
 from resultsq.domain.role import Role
 from resultsq.store import events
-from tests.integration.web.site import Sheet, Site
+from tests.integration.web.site import Answer, Sheet, Site
 
 HOURS = [{"position": at, "athlete": f"A{at}", "time": time} for at, time in ((1, "17:31:00"), (2, "18:02:00"))]
 SHEET: Sheet = {"event": "bushy", "date": "2013-12-07", "finishers": HOURS}
@@ -95,3 +95,53 @@ def test_a_check_takes_the_event_of_the_token_or_the_one_that_is_named(site: Sit
     assert "implausible-times" in told("anyone", event="bushy")
     assert "implausible-times" not in told("anyone")
     assert site.call("POST", "/check", "anyone", data={"event": "nowhere", **table(LITTLE)}).status == 422
+
+
+# the same finishers, for another date or event
+
+LINES = [{"position": at, "athlete": f"A{at}", "time": f"00:{20 + at}:00"} for at in range(1, 13)]
+WEEK: Sheet = {"event": "bushy", "date": "2013-12-07", "finishers": LINES}
+
+
+def said(answer: Answer) -> list[str]:
+    return [one["message"] for one in answer.json["problems"] if one["code"] == "already-here"]
+
+
+def test_last_weeks_finishers_are_refused_until_a_person_says_that_they_are_right(site: Site) -> None:
+    assert site.post(WEEK).status == 201
+    assert site.post(WEEK).status == 200, "they may be sent twice"
+    again: Sheet = {**WEEK, "date": "2013-11-30", "volunteers": [{"athlete": "A9", "role": "Timekeeper"}]}
+
+    answer = site.post(again)
+
+    assert answer.status == 422
+    assert "7 December 2013" in said(answer)[0]
+    fields = {"event": "bushy", "date": "2013-11-30"}
+    lines = "".join(f"{row['position']},{row['athlete']},{row['time']}\n" for row in LINES)
+    file = (io.BytesIO(f"position,athlete,time\n{lines}".encode()), "t.csv")
+    assert said(site.call("POST", "/submissions", data={**fields, "file": file})) == said(answer)
+    assert site.post(again, As_Given="already-here").status == 201
+    assert site.post({**again, "finishers": LINES[:9], "date": "2013-11-23"}).status == 201, (
+        "few may be alike by chance"
+    )
+
+
+def test_another_events_finishers_are_refused_and_a_team_learns_nothing_of_that_event(site: Site) -> None:
+    site.tokens = {**site.tokens, "anyone": site.token(Role.OPERATOR)}
+    assert site.post(WEEK).status == 201
+    theirs: Sheet = {**WEEK, "event": "richmond", "date": "2013-11-30"}
+
+    answer = site.post(theirs, "richmond")
+
+    assert answer.status == 422
+    assert "for another event of this node" in said(answer)[0]
+    assert "ushy" not in answer.text
+    assert "2013-12-07" not in answer.text
+    assert "7 December" not in answer.text
+    assert "bushy on 7 December 2013" in said(site.post(theirs, "anyone"))[0]
+
+
+def test_what_was_withdrawn_stands_in_nobodys_way(site: Site) -> None:
+    first = site.post(WEEK).json["id"]
+    site.call("DELETE", f"/submissions/{first}")
+    assert site.post({**WEEK, "date": "2013-11-30"}).status == 201
