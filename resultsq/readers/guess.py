@@ -8,14 +8,17 @@ from itertools import pairwise
 from resultsq.domain.event_files import TableColumn
 from resultsq.readers import headings
 from resultsq.readers.headings import ATHLETE, POSITION, TIME
+from resultsq.readers.marks import POSITION_SHAPE, place_of, read_spreadsheet_time
 from resultsq.readers.marks import TIME as TIME_SHAPE
-from resultsq.readers.marks import read_spreadsheet_time
 
 _LOOKS = {
-    POSITION: re.compile(r"0{0,4}[1-9][0-9]{0,4}"),
+    POSITION: re.compile(POSITION_SHAPE, re.IGNORECASE),
     TIME: re.compile(TIME_SHAPE),
     ATHLETE: re.compile(r"[Aa][1-9][0-9]{0,30}"),
 }
+_LOOSE = re.compile(r"[Aa]?[1-9][0-9]{0,30}")
+"""An athlete as people write one: with a small a, or with the number alone, which may be that of a shirt."""
+
 _ENOUGH = 0.5
 _FIRST = 3
 """A column of another name looks like positions where its numbers rise from this or less."""
@@ -32,6 +35,20 @@ class _Column:
         self.use = ""
         self.could_be: list[str] = []
 
+    @property
+    def has_barcodes(self) -> bool:
+        return self.fits(ATHLETE) and not self.is_loose
+
+    @property
+    def is_loose(self) -> bool:
+        """Whether these are athletes, not all of them as on a barcode."""
+        written = [cell for cell in self.filled if cell.strip("0") and any(map(str.isdigit, cell))]
+        return (
+            all(map(_LOOSE.fullmatch, written))
+            and len(written) >= max(1, _ENOUGH * len(self.filled))
+            and not all(cell.startswith("A") for cell in written)
+        )
+
     def fits(self, use: str, *, strictly: bool = False) -> bool:
         """Whether the cells look like that; `strictly` where the name does not say it."""
         looks = _LOOKS[use].fullmatch
@@ -40,7 +57,7 @@ class _Column:
             return False
         if use != POSITION or not strictly:
             return True
-        numbers = list(map(int, fitting))
+        numbers = list(map(place_of, fitting))
         return len(numbers) > 1 and numbers[0] <= _FIRST and all(one < other for one, other in pairwise(numbers))
 
 
@@ -51,10 +68,12 @@ def _odd_time(cell: str) -> bool:
 def columns_of(names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[TableColumn]:
     """Every column of a table, with what it is used as or may be."""
     columns = [_Column(name, [row[at] if at < len(row) else "" for row in rows]) for at, name in enumerate(names)]
+    _ask_of_loose_athletes(columns, weak=False)
     for use in (ATHLETE, TIME, POSITION):
-        _by_name(use, [column for column in columns if use in column.uses and not column.use])
+        _by_name(use, [one for one in columns if use in one.uses and not one.use and use not in one.could_be])
     for use in (ATHLETE, TIME, POSITION):
         _by_cells(use, columns)
+    _ask_of_loose_athletes(columns, weak=True)
     return [
         TableColumn(
             column.name or f"({at})" if column.filled or column.name else "",
@@ -76,6 +95,18 @@ def _by_name(use: str, named: list[_Column]) -> None:
     else:
         for column in good:
             column.could_be.append(use)
+
+
+def _ask_of_loose_athletes(columns: list[_Column], *, weak: bool) -> None:
+    """Where no column has athletes as they are on barcodes, one that is named so and has them written loosely is asked
+    about, once for the whole file."""
+    named = [column for column in columns if ATHLETE in column.uses]
+    if any(column.use == ATHLETE or column.could_be or column.has_barcodes for column in named):
+        return
+    for column in named:
+        lettered = any(cell[0] in "Aa" for cell in column.filled)
+        if (column.weak and not lettered) == weak and not column.use and column.is_loose:
+            column.could_be.append(ATHLETE)
 
 
 def _by_cells(use: str, columns: list[_Column]) -> None:

@@ -28,6 +28,15 @@ def quoted(text: str) -> str:
     return f"“{text[:40]}…”" if len(text) > 40 else f"“{text}”"
 
 
+POSITION_SHAPE = r"0{0,4}[1-9][0-9]{0,4}(?:st|nd|rd|th|\.)?"
+"""A position of a table, as in 1, 01, 1st and 1."""
+
+
+def place_of(text: str) -> int:
+    """The number of what has the shape of a position."""
+    return int(text.lower().rstrip("stndrh."))
+
+
 # A thousand people finish within one hour: most times are there more than once.
 @lru_cache(16_384)
 def read_time(text: str) -> int:

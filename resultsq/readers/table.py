@@ -18,14 +18,22 @@ from resultsq.domain.words import say
 from resultsq.readers import headings
 from resultsq.readers.guess import columns_of
 from resultsq.readers.headings import ATHLETE, POSITION
-from resultsq.readers.marks import Unreadable, quoted, read_athlete, read_spreadsheet_time, read_time
+from resultsq.readers.marks import (
+    POSITION_SHAPE,
+    Unreadable,
+    place_of,
+    quoted,
+    read_athlete,
+    read_spreadsheet_time,
+    read_time,
+)
 from resultsq.readers.records import DELIMITERS, Record, records, separator, split, whole
 from resultsq.readers.rules import NO_ROWS, bad_lines, refused
 from resultsq.readers.text import check_rows
 
 KIND: Final = FileKind.TABLE
 
-_POSITION = re.compile(r"0{0,4}[1-9][0-9]{0,4}")
+_POSITION = re.compile(POSITION_SHAPE, re.IGNORECASE)
 
 
 class _Header(NamedTuple):
@@ -119,7 +127,7 @@ def with_cell(row: TableRow, use: str, cell: str) -> tuple[TableRow, bool]:
     if use == POSITION:
         if not _POSITION.fullmatch(cell):
             raise Unreadable(say("{text} is not a position, which is a number from 1", text=quoted(cell)))
-        return row._replace(position=int(cell)), False
+        return row._replace(position=place_of(cell)), False
     if use == ATHLETE:
         return row._replace(athlete=None if is_unknown(cell) else read_athlete(cell)), False
     if is_unknown(cell):
@@ -140,6 +148,15 @@ def is_unknown(cell: str) -> bool:
     return not cell or cell.casefold() in _UNKNOWN
 
 
+def whole_athlete(cell: str) -> str:
+    """With its A, where a person has said that these are athletes."""
+    if is_unknown(cell):
+        return cell
+    if cell.isascii() and cell.isdecimal():
+        return f"A{cell}"
+    return cell.replace("a", "A", 1) if cell[1:].isdecimal() else cell
+
+
 def use_column(table: TableFile, index: int, use: str) -> TableFile:
     """The table with an open column used as its position, time or athlete; with an empty `use` it is left out.
 
@@ -147,8 +164,9 @@ def use_column(table: TableFile, index: int, use: str) -> TableFile:
     chosen = table.columns[index]
     rows, changed = list(table.rows), table.changed
     for at, cell in enumerate(chosen.cells if use else ()):
+        meant = whole_athlete(cell) if use == ATHLETE else cell
         try:
-            rows[at], odd = with_cell(rows[at], use, cell)
+            rows[at], odd = with_cell(rows[at], use, meant)
         except Unreadable as reason:
             raise Unreadable(say("line {line}: {reason}", line=rows[at].line, reason=reason)) from None
         changed |= odd

@@ -16,6 +16,7 @@ from pydantic.json_schema import models_json_schema
 
 from resultsq.domain.filter import Filter
 from resultsq.kinds.results.check import Report
+from resultsq.kinds.results.corrections_files import AS_GIVEN
 from resultsq.kinds.results.kind import Payload
 from resultsq.web import auth, examples, shapes
 from resultsq.web.auth import Rule, Who, rule
@@ -31,6 +32,13 @@ _FILES = {
 _RESULTS = _FILES | {
     "properties": {"event": {"type": "string"}, "date": {"type": "string", "format": "date"}},
     "required": ["event", "date"],
+}
+
+_HEADERS = {
+    "Idempotency-Key": "A name that you give these results: sent again with it, they are taken once.",
+    "If-Match": "The id of the version that these results correct. Without it they are the first for their date.",
+    "As-Given": "After a person has looked: codes of problems that shall not block any more, with commas between them. "
+    f"These can be taken as given: {', '.join(sorted(AS_GIVEN))}.",
 }
 
 
@@ -156,7 +164,10 @@ def _operation(
     refused = _content(shapes.ProblemDetails, "application/problem+json")
     answers |= {str(status): {"description": "Refused.", "content": refused} for status in sorted(refusals)}
     asked = [{"name": name, "in": "query", **_in_query(schema)} for name, schema in (operation.query or {}).items()]
-    asked += [{"name": name, "in": "header", "schema": {"type": "string"}} for name in operation.headers]
+    asked += [
+        {"name": name, "in": "header", "schema": {"type": "string"}, "description": _HEADERS[name]}
+        for name in operation.headers
+    ]
     found: dict[str, Any] = {
         "operationId": endpoint.replace(".", "_"),
         "tags": [endpoint.partition(".")[0]],

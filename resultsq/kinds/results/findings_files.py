@@ -23,6 +23,7 @@ from resultsq.kinds.results.rules import (
 from resultsq.kinds.results.texts import day_text, use_text
 from resultsq.readers.headings import ATHLETE, POSITION, TIME
 from resultsq.readers.marks import write_time
+from resultsq.readers.table import whole_athlete
 
 
 def leave_out(file: ReadFile) -> Fix:
@@ -66,6 +67,10 @@ def _undecided(file: TableFile, use: str) -> Iterator[Problem]:
 
 def _use(file: TableFile, at: int, column: TableColumn, use: str) -> Fix:
     label = say("{column} is the {use}", column=column.name, use=use_text(use))
+    odd = next((cell for cell in column.cells if cell != whole_athlete(cell)), "") if use == ATHLETE else ""
+    if odd:
+        whole = whole_athlete(odd)
+        label = say("{label}: {odd} is {whole}", label=label, odd=odd, whole=whole)
     return Fix(action="use-column", label=label, arguments={"file": file.digest, "column": at, "use": use})
 
 

@@ -58,6 +58,14 @@ def test_every_route_of_the_api_is_described_and_nothing_else(site: Site) -> Non
     assert all(one["summary"] for one in described.values())
 
 
+def test_every_header_is_explained_to_programs_and_people(site: Site) -> None:
+    page = site.open("GET", "/api/docs").text
+    headers = [one for way in operations(site).values() for one in way["parameters"] if one["in"] == "header"]
+    assert {one["name"] for one in headers} == {"Idempotency-Key", "If-Match", "As-Given"}
+    assert all(one["description"].partition(":")[0] in page for one in headers)
+    assert "already-here" in page
+
+
 def test_every_reference_leads_somewhere_when_the_document_is_read(site: Site) -> None:
     text = site.open("GET", "/api/openapi.json").text
     named = set(re.findall(r'"#/components/schemas/(\w+)"', text))

@@ -54,6 +54,33 @@ def sheet(found: Report | Joined) -> list[tuple[str | None, str | None]]:
 # columns
 
 
+@pytest.mark.parametrize("name", ["Athlete", "Barcode", "Bib", "Number"])
+@pytest.mark.parametrize("cells", [("a12", "A7", "a9"), ("12", "7", ""), ("12", "A7", "-")])
+def test_loosely_written_athletes_are_asked_about_once_for_the_whole_file(name: str, cells: tuple[str, ...]) -> None:
+    lines = "".join(f"{at},{17 + at}:31,{cell}\n" for at, cell in enumerate(cells, 1))
+    of = work(f"Pos,Time,{name}\n{lines}".encode())
+    assert [problem.code for problem in blocking(evaluate(of))] == ["column-not-understood"]
+
+    joined = evaluate(mended(of, "column-not-understood", f"{cells[0]} is A12"))
+
+    assert [row.athlete for row in joined.finishers] == ["A12", "A7", "A9" if "9" in cells[2] else None]
+    assert not blocking(joined)
+
+
+def test_numbers_of_shirts_are_no_question_where_there_are_barcodes() -> None:
+    joined = evaluate(work(b"Pos,Time,Barcode,Bib\n1,17:31,A12,400\n2,18:02,A7,77\n"))
+    assert [row.athlete for row in joined.finishers] == ["A12", "A7"]
+    assert [problem.code for problem in joined.problems] == ["columns-not-used"]
+
+
+@pytest.mark.parametrize("cells", [("1st", "2nd", "3rd"), ("1.", "2.", "3."), ("1ST", "02", "3")])
+def test_a_position_is_read_as_an_ordinal(cells: tuple[str, ...]) -> None:
+    lines = "".join(f"{cell},{17 + at}:31,A{at}\n" for at, cell in enumerate(cells, 1))
+    joined = evaluate(work(f"Pos,Time,Athlete\n{lines}".encode()))
+    assert [(row.position, row.athlete) for row in joined.finishers] == [(1, "A1"), (2, "A2"), (3, "A3")]
+    assert not joined.problems
+
+
 @pytest.mark.parametrize(
     ("chosen", "times"), [("Chip Time", ["00:17:29", "00:18:00"]), ("Gun Time", ["00:17:31", "00:18:02"])]
 )
