@@ -1,9 +1,15 @@
 """The files for a host without containers: systemd's units and nginx in front, read by their own programs."""
 
+import http.client
 import os
 import re
 import shutil
+import socket
+import ssl
 import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -53,6 +59,13 @@ def test_a_unit_starts_a_command_that_there_is_when_it_is_enabled(unit: Path) ->
     command.make_context(name, rest)
 
 
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_a_unit_is_ended_before_it_takes_the_machines_memory(unit: Path) -> None:
+    found = re.search(r"^MemoryMax=(\d+)M$", unit.read_text(), re.MULTILINE)
+    assert found is not None
+    assert 512 <= int(found[1]) <= 2048
+
+
 def _certificate(folder: Path) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "results.example.org")])
@@ -80,6 +93,66 @@ def test_nginx_finds_nothing_when_it_reads_the_example(tmp_path: Path) -> None:
     done = subprocess.run(asked, capture_output=True, text=True, timeout=30)
     assert done.returncode == 0, done.stderr
     assert "warn" not in done.stderr
+
+
+@pytest.fixture
+def proxy(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[tuple[int, int]]:
+    """The example as it is, but for its ports, with a log of each request; the node is away. Its two ports."""
+    program, plain, secure = _program("nginx", "nginx-light"), free_port(), free_port()
+    _certificate(tmp_path)
+    site = NGINX.read_text().replace("/etc/ssl/results.example.org", str(tmp_path))
+    site = site.replace("listen 80", f"listen 127.0.0.1:{plain}").replace("listen 443", f"listen 127.0.0.1:{secure}")
+    site = re.sub(r"server 127\.0\.0\.1:80\d\d;", f"server 127.0.0.1:{free_port()};", site)
+    temporary = "".join(
+        f"{kind}_temp_path {tmp_path / kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    (tmp_path / "nginx.conf").write_text(
+        f"pid {tmp_path / 'pid'};\ndaemon off;\nmaster_process off;\nerror_log {tmp_path / 'error.log'};\nevents {{}}\n"
+        f"http {{ access_log {tmp_path / 'access.log'};\n{temporary}{site} }}"
+    )
+    started = subprocess.Popen([program, "-p", str(tmp_path), "-e", "stderr", "-c", str(tmp_path / "nginx.conf")])
+    try:
+        give_up = time.monotonic() + 20
+        while True:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", secure), 1):
+                break
+            assert time.monotonic() < give_up
+            time.sleep(0.05)
+        yield plain, secure
+    finally:
+        started.terminate()
+        started.wait(20)
+
+
+def _asked(connection: http.client.HTTPConnection, path: str, host: str) -> int:
+    with closing(connection):
+        connection.request("GET", path, headers={"Host": host})
+        return connection.getresponse().status
+
+
+def test_the_proxy_does_not_answer_to_another_name(proxy: tuple[int, int]) -> None:
+    plain, secure = proxy
+    trusting = ssl._create_unverified_context()
+    assert _asked(http.client.HTTPConnection("127.0.0.1", plain), "/", "results.example.org") == 308
+    with pytest.raises(http.client.RemoteDisconnected):
+        _asked(http.client.HTTPConnection("127.0.0.1", plain), "/", "elsewhere.example.org")
+    with pytest.raises(ssl.SSLError):
+        _asked(http.client.HTTPSConnection("127.0.0.1", secure, context=trusting), "/", "results.example.org")
+
+
+def test_a_password_link_is_in_no_log_of_the_proxy(proxy: tuple[int, int], tmp_path: Path) -> None:
+    trusting = ssl._create_unverified_context()
+    for path in ("/seen", "/password/s3cret"):
+        with closing(
+            trusting.wrap_socket(
+                socket.create_connection(("127.0.0.1", proxy[1]), 10), server_hostname="results.example.org"
+            )
+        ) as line:
+            line.sendall(f"GET {path} HTTP/1.1\r\nHost: results.example.org\r\nConnection: close\r\n\r\n".encode())
+            assert b" 502 " in line.recv(4096)
+    logs = (tmp_path / "access.log").read_text() + (tmp_path / "error.log").read_text()
+    assert logs.count("/seen") >= 2
+    assert "s3cret" not in logs
 
 
 def test_the_proxy_lets_the_node_refuse_by_itself_when_an_upload_is_large() -> None:
