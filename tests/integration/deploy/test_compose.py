@@ -249,6 +249,23 @@ def test_every_service_is_hardened_and_comes_back_when_it_dies() -> None:
         assert set(service.get("secrets", ())) <= set(file["secrets"]), name
 
 
+def test_each_service_meets_those_alone_that_it_needs() -> None:
+    file = compose.read(DEMO)
+    nets = {name: set(service["networks"]) for name, service in file["services"].items()}
+    met = {name: {other for other in nets if other != name and nets[other] & nets[name]} for name in nets}
+    assert met["redis"] == {"web", "worker"}
+    assert met["postgres"] == {"migrate", "web", "worker"}
+    assert met["grafana"] == {"prometheus", "web", "worker"}
+    assert met["master"] == {"web", "worker"}
+    assert {name for name, one in file["networks"].items() if (one or {}).get("internal")} == {"store", "broker"}
+    assert set().union(*nets.values()) == set(file["networks"])
+
+
+def test_no_service_takes_all_memory_of_the_host() -> None:
+    limits = {name: service.get("mem_limit", "") for name, service in compose.read(DEMO)["services"].items()}
+    assert [name for name, limit in limits.items() if not re.fullmatch(r"\d+m|1g", limit)] == []
+
+
 def test_the_image_is_built_once_and_fetched_never_when_compose_starts_all() -> None:
     ours = {name: service for name, service in compose.read(DEMO)["services"].items() if name in OURS}
     assert {(service["image"], service["pull_policy"]) for service in ours.values()} == {("resultsq", "never")}
