@@ -10,7 +10,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, event, text
 
 from resultsq.store import dossier, migrate, queries
 from resultsq.store.session import Database
@@ -23,6 +23,13 @@ from tests.support.waiting import wait_until
 
 BESIDE = 4
 """Processes that find an empty database at once: a node's first start on several hosts."""
+
+LAST_OF_0_1_0 = "0003"
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'store.db'}"
 
 
 @pytest.fixture
@@ -71,6 +78,27 @@ def test_a_node_works_when_each_migration_was_undone_and_done_again_over_its_res
     again.probe()
     again.accept()
     assert again.publish_one().event == "bushy"
+
+
+def test_an_old_worker_claims_by_its_index_at_each_moment_of_an_upgrade(sqlite_url: str) -> None:
+    """Its statement names the index, and fails where there is none of that name."""
+    claim = text("SELECT seq FROM submissions INDEXED BY ix_submissions_due WHERE state = 'queued' AND blocked = 0")
+    migrating, old = Database(sqlite_url), Database(sqlite_url)
+    migrate.upgrade(migrating, LAST_OF_0_1_0)
+    seen: list[str] = []
+
+    def look(_conn: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        with old.read() as conn:
+            conn.execute(claim).all()
+        seen.append(statement)
+
+    event.listen(migrating.engine, "after_cursor_execute", look)
+    migrate.upgrade(migrating)
+    assert any(statement.strip().startswith("DROP INDEX ix_submissions_due") for statement in seen), seen
+    with old.read() as conn:
+        conn.execute(claim).all()
+    migrating.close()
+    old.close()
 
 
 def test_all_end_well_when_several_processes_upgrade_at_once(
