@@ -1,6 +1,7 @@
 """Whatever a broker answers or holds, a worker goes on, and delivery waits for its sweep at most."""
 
 import socketserver
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -113,6 +114,29 @@ def test_a_worker_goes_on_when_its_queue_is_poisoned_and_the_poison_does_not_com
         valkey.start()
         assert not set(client.lrange(QUEUE, 0, -1)) & set(poison), "nor out of the append-only file"
         assert client.hlen("unacked") == 0
+
+
+ENDS = """
+import sys
+from resultsq.delivery.app import PatientConsumer
+
+def start(consumer):
+    raise SystemExit(0)
+
+PatientConsumer.start = start
+from resultsq.cli import main
+sys.argv[0] = "resultsq"
+main()
+"""
+"""A worker whose consumer ends as if somebody had told it to."""
+
+
+def test_a_worker_that_nobody_stopped_ends_with_status_1(
+    sqlite_relay: Relay, start_process: Start, valkey: Valkey, tmp_path: Path
+) -> None:
+    environment = sqlite_relay.environment(DATA_DIR=tmp_path, BROKER_URL=valkey.url)
+    worker = start_process("worker", env=environment, program=(sys.executable, "-c", ENDS))
+    assert worker.wait(60) == 1, worker
 
 
 def test_a_worker_goes_on_when_the_queues_key_is_something_else(
