@@ -19,6 +19,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import redis
 from sqlalchemy import select
 
 from resultsq.clock import SystemClock
@@ -27,6 +28,7 @@ from resultsq.domain.submission import State
 from resultsq.sqlite import driver
 from resultsq.store.session import Database
 from resultsq.store.tables import Submission
+from resultsq.wakeup import QUEUE
 from tests.conftest import mounted, remount, started
 from tests.support import matrix
 from tests.support.certificates import write as write_certificates
@@ -38,7 +40,7 @@ from tests.support.poolers import PgBouncer
 from tests.support.processes import OtherMaster, Process
 from tests.support.proxy import Proxy
 from tests.support.relays import DAYS, Relay
-from tests.support.services import PostgreSQL, Valkey, free_port
+from tests.support.services import HOST, PostgreSQL, Valkey, free_port
 from tests.support.waiting import wait_until
 
 Start = Callable[..., Process]
@@ -118,6 +120,30 @@ def kill_broker(place: Place) -> Mend:
 def freeze_broker(place: Place) -> Mend:
     place.broker.freeze()
     return place.broker.thaw
+
+
+def asked(place: Place, *command: str) -> object:
+    with redis.Redis(host=HOST, port=place.broker.port) as client:
+        return client.execute_command(*command)
+
+
+def make_broker_read_only(place: Place) -> Mend:
+    """Each command that writes is answered READONLY."""
+    asked(place, "REPLICAOF", HOST, str(free_port()))
+    return lambda: asked(place, "REPLICAOF", "NO", "ONE")
+
+
+def leave_broker_alone(place: Place) -> Mend:
+    """Each command that writes is answered NOREPLICAS."""
+    asked(place, "CONFIG", "SET", "min-replicas-to-write", "1")
+    return lambda: asked(place, "CONFIG", "SET", "min-replicas-to-write", "0")
+
+
+def poison_queue(place: Place) -> Mend:
+    """With what no worker can read, and it is mended by nobody."""
+    with redis.Redis(host=HOST, port=place.broker.port) as client:
+        client.lpush(QUEUE, b"x", b"[1, 2]", b"\xff\xfe\x00")
+    return lambda: None
 
 
 def flush_broker(place: Place) -> Mend:
@@ -211,6 +237,9 @@ ON_SQLITE: dict[str, Callable[[Place], Mend]] = {
     "broker killed": kill_broker,
     "broker frozen": freeze_broker,
     "broker flushed": flush_broker,
+    "broker answers READONLY": make_broker_read_only,
+    "broker answers NOREPLICAS": leave_broker_alone,
+    "queue holds what nobody can read": poison_queue,
     "worker killed (kill -9)": kill_worker,
     "web process killed (kill -9)": kill_web,
     "web, worker and broker killed at once": kill_node,
