@@ -12,7 +12,7 @@ from resultsq.cli.node import Node, Overrides, as_json_option, show_json, who
 from resultsq.domain.errors import InputRefused, NotThere
 from resultsq.domain.filter import Filter
 from resultsq.domain.submission import State
-from resultsq.store import actions, events, queries
+from resultsq.store import actions, events, holding, queries, runner
 from resultsq.store.actions import Target, Verb
 
 C = TypeVar("C", bound=Callable[..., Any])
@@ -81,7 +81,7 @@ def hold(
 
     def place(conn: Connection) -> None:
         event_id = None if whole_event is None else _event_id(conn, whole_event)
-        actions.place_hold(conn, now, who(), event_id, reason, until)
+        holding.place_hold(conn, now, who(), event_id, reason, until)
 
     if not given["dry_run"]:
         node.database.write(place)
@@ -104,7 +104,7 @@ def release(overrides: Overrides, /, destination: bool, whole_event: str | None,
         scope = ("event", whole_event) if whole_event is not None else ("destination", None)
         found = [one.id for one in queries.holds(conn, now) if (one.scope, one.event) == scope]
         for one in found if not given["dry_run"] else ():
-            actions.release_hold(conn, now, who(), one, reason)
+            holding.release_hold(conn, now, who(), one, reason)
         return len(found)
 
     if not node.database.write(end):
@@ -150,7 +150,7 @@ def _act(node: Node, verb: Verb, given: dict[str, Any], release_at: datetime | N
             _say_pause(node, verb, target)
         return
     action = actions.start(node.database, now, who(), verb, target, given["reason"], release_at)
-    actions.run(node.database, node.clock, action)
+    runner.run(node.database, node.clock, action)
     with node.database.read() as conn:
         done = actions.progress(conn, action)
     assert done is not None  # noqa: S101 - it was started just now

@@ -5,7 +5,7 @@ import click
 from resultsq.cli.node import Node, Overrides
 from resultsq.delivery.app import run_worker
 from resultsq.delivery.chores import Chore
-from resultsq.store import actions
+from resultsq.store import runner
 from resultsq.watch import exporter, messenger
 
 ADVANCE_S = 1.0
@@ -34,7 +34,7 @@ def worker(overrides: Overrides, name: str | None) -> None:
         messenger.send_waiting(settings.renewed(), database, clock)
 
     chores = [
-        Chore("resultsq.advance_actions", ADVANCE_S, lambda: actions.go_on(database, clock)),
+        Chore("resultsq.advance_actions", ADVANCE_S, lambda: runner.go_on(database, clock)),
         Chore("resultsq.look_out", LOOK_OUT_S, look_out),
         Chore("resultsq.send_alerts", SEND_ALERTS_S, send_alerts),
     ]

@@ -14,7 +14,7 @@ from resultsq.drill import files
 from resultsq.master.database import open_engine
 from resultsq.master.ledger import Ledger
 from resultsq.settings import Settings
-from resultsq.store import accounts, actions, events
+from resultsq.store import accounts, events, holding
 from resultsq.store.session import Database
 from resultsq.supervisor.demo import DEMO_EVENTS, DEMO_UNKNOWN_EVENT
 from resultsq.supervisor.folder import MASTER_DATABASE
@@ -44,7 +44,7 @@ def fill(settings: Settings, database: Database, clock: Clock) -> str | None:
         _submit(node, event_id, files.upload(rng, slug, day, _FINISHERS))
     held = ids[list(DEMO_EVENTS)[-1]]
     reason = "checking the length of the course"
-    database.write(lambda conn: actions.place_hold(conn, now, "admin", held, reason))
+    database.write(lambda conn: holding.place_hold(conn, now, "admin", held, reason))
     return password
 
 

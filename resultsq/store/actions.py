@@ -1,53 +1,38 @@
-"""What an operator does to many submissions at once, and what is held: in pieces, and each written in the audit.
+"""What an operator does to many submissions at once: in pieces, and each written in the audit.
 
 An action names its submissions by a filter or by their ids. `start` counts them and notes the last seq, so that
 what is accepted later is not touched; `advance` does one piece in one transaction. Its condition stands in the
 WHERE of each piece: what moved on meanwhile is skipped and counted. An action outlives its process: whoever calls
-`go_on` next continues where it stopped.
+`go_on` (runner.py) next continues where it stopped.
 """
 
-import time
 import uuid
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, insert, null, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, and_, case, func, insert, null, or_, select, update
 
-from resultsq import logs
-from resultsq.clock import Clock
-from resultsq.domain.errors import HeadMoved, InputRefused, NotThere, StoreUnavailable
+from resultsq.domain.errors import HeadMoved, InputRefused, NotThere
 from resultsq.domain.filter import Filter
 from resultsq.domain.submission import WAITING, State
 from resultsq.domain.words import say
 from resultsq.store import audit, listing, outbox
-from resultsq.store.outbox.aside import BY_ITSELF
 from resultsq.store.session import Database
-from resultsq.store.tables import Action, Event, Hold, Submission
+from resultsq.store.tables import Action, Hold, Submission
 
 PIECE = 500
 """Most submissions in one transaction."""
-
-PIECE_S = 0.02
-"""How long a piece should take: `run` makes the next one smaller where the last took longer."""
 
 REACH = 10
 """For each submission that a piece may take it looks through so many rows for what its filter fits: so both, and how
 long others wait for it, shrink where a piece took long."""
 
-PAUSE_S = 0.01
-"""Between two pieces, for whoever else wants to write."""
-
 MOST_IDS = 1_000
 UNDO = timedelta(days=30)
 """For how long a withdrawal can be undone."""
-
-
-_log = logs.get("actions")
 
 
 class Verb(StrEnum):
@@ -213,127 +198,16 @@ def publish_over(conn: Connection, now: datetime, who: str, submission: str, rea
     return decided
 
 
-# holds
-
-
-def place_hold(
-    conn: Connection, now: datetime, who: str, event_id: int | None, reason: str, release_at: datetime | None = None
-) -> int:
-    """Hold an event, or the destination (`event_id` None), until somebody releases it or until `release_at`.
-    It takes the place of the hold that was there. The hold's id."""
-    scope, target = _scope(conn, event_id)
-    if conn.dialect.name == "postgresql":
-        conn.execute(_ONE_PLACES)
-    same = (Hold.scope == scope, Hold.event_id == event_id if event_id is not None else Hold.event_id.is_(None))
-    conn.execute(update(Hold).where(Hold.released_at.is_(None), *same).values(released_at=now, released_by=who))
-    values = {"scope": scope, "event_id": event_id, "reason": reason, "placed_by": who, "placed_at": now}
-    hold = conn.execute(insert(Hold).values(**values, release_at=release_at).returning(Hold.id)).scalar_one()
-    audit.note(conn, now, who, Verb.HOLD, target, 1, reason)
-    return hold
-
-
-# two who hold one event at once take turns, so that the second one finds the hold of the first; nobody who reads
-# holds, or puts a submission under one, waits for them
-_ONE_PLACES = text("LOCK TABLE holds IN SHARE ROW EXCLUSIVE MODE")
-
-
-def release_hold(conn: Connection, now: datetime, who: str, hold: int, reason: str = "") -> str | None:
-    """End a hold. Where it held single submissions, an action releases them: its id.
-
-    :raises NotThere: there is no such hold in force."""
-    row = conn.execute(
-        update(Hold)
-        .where(Hold.id == hold, Hold.released_at.is_(None))
-        .values(released_at=now, released_by=who)
-        .returning(Hold.scope, Hold.event_id)
-    ).first()
-    if row is None:
-        raise NotThere(say("There is no such hold in force."))
-    if row.scope == "submission":
-        target = {"hold": hold}
-        return _start(conn, now, who, Verb.RELEASE, target, reason, _extent(conn, target))
-    audit.note(conn, now, who, Verb.RELEASE, _scope(conn, row.event_id)[1], 1, reason)
-    return None
-
-
-def release_due(conn: Connection, now: datetime, *these: ColumnElement[bool]) -> None:
-    """End the holds, or those of them that are meant, whose time has come. Those of events and of the destination have
-    ended by then: each claim reads their time."""
-    due = select(Hold.id).where(*_due(now), *these).with_for_update(skip_locked=True)
-    for hold in conn.execute(due).scalars().all():
-        release_hold(conn, now, BY_ITSELF, hold, "its time has come")
-
-
-def _release_one(conn: Connection, now: datetime, hold: int) -> None:
-    release_due(conn, now, Hold.id == hold)
-
-
-def _due(now: datetime) -> list[ColumnElement[bool]]:
-    return [Hold.released_at.is_(None), Hold.release_at <= now]
-
-
-# whoever does the pieces
-
-
-def run(database: Database, clock: Clock, action: str, for_s: float = float("inf")) -> bool:
-    """Do an action piece by piece, for so many seconds; whether it is over."""
-    began = clock.monotonic()
-    most = 10  # where each chain is looked at by itself, more may take too long
-    while True:
-        before = clock.monotonic()
-        if not database.write(partial(advance, now=clock.now(), action=action, most=most)):
-            return True
-        after = clock.monotonic()
-        if after - began >= for_s:
-            return False
-        most = max(1, min(PIECE, 4 * most, int(most * PIECE_S / max(after - before, 0.001))))
-        time.sleep(PAUSE_S)
-
-
-def go_on(database: Database, clock: Clock) -> None:
-    """Release what is due, and finish the actions that were left unfinished. May be called by several at once. What
-    cannot be done keeps nothing else from being done; it is told, and tried again at the next call."""
-    with database.read() as conn:
-        due = conn.execute(select(Hold.id).where(*_due(clock.now()))).scalars().all()
-    for hold in due:
-        with _alone("hold.not_released", hold=hold):
-            database.write(partial(_release_one, now=clock.now(), hold=hold))
-    with database.read() as conn:
-        unfinished = conn.execute(_UNFINISHED).all()
-    for one in unfinished:
-        try:
-            run(database, clock, one.id)
-        except StoreUnavailable:
-            raise
-        except Exception as error:  # noqa: BLE001 - written into its row, and told by an alert
-            _note_failure(database, one, type(error).__name__)
-
-
-_UNFINISHED = select(Action.id, Action.verb, Action.error).where(Action.ended_at.is_(None)).order_by(Action.started_at)
-
-
-@contextmanager
-def _alone(what: str, **which: object) -> Generator[None]:
-    try:
-        yield
-    except StoreUnavailable:
-        raise
-    except Exception:  # noqa: BLE001 - the next one may be done all the same
-        _log.exception(what, **which)
-
-
-def _note_failure(database: Database, action: Any, error: str) -> None:
-    if action.error == error:
-        return  # it was told
-    _log.exception("action.failed", action=action.id, verb=action.verb)
-    with _alone("action.failed", action=action.id):
-        database.write(lambda conn: conn.execute(update(Action).where(Action.id == action.id).values(error=error)))
-
-
 def failing(conn: Connection) -> int:
     """How many actions cannot be carried out, at least not yet."""
     stuck = select(func.count()).select_from(Action).where(Action.ended_at.is_(None), Action.error.is_not(None))
     return conn.execute(stuck).scalar_one()
+
+
+def release_held(conn: Connection, now: datetime, who: str, hold: int, reason: str) -> str:
+    """Begin to release what this hold, which is released, holds; the action's id."""
+    target = {"hold": hold}
+    return _start(conn, now, who, Verb.RELEASE, target, reason, _extent(conn, target))
 
 
 # what they are about
@@ -424,13 +298,6 @@ def _start(
     values |= {"started_at": now, "last_seq": first - 1, "until_seq": last, "audit_id": line}
     conn.execute(insert(Action), values)
     return action
-
-
-def _scope(conn: Connection, event_id: int | None) -> tuple[str, dict[str, Any]]:
-    if event_id is None:
-        return "destination", {"scope": "destination"}
-    slug = conn.execute(select(Event.slug).where(Event.id == event_id)).scalar_one()
-    return "event", {"scope": "event", "event": slug}
 
 
 # how a piece is done, and to which it was

@@ -13,7 +13,7 @@ from resultsq.domain.errors import InputRefused, NotAllowed, NotThere
 from resultsq.domain.filter import Filter
 from resultsq.domain.role import Role
 from resultsq.domain.words import say
-from resultsq.store import actions, board, events, listing, outages, queries
+from resultsq.store import actions, board, events, holding, listing, outages, queries, runner
 from resultsq.store.actions import Target
 from resultsq.store.listing import Order
 from resultsq.store.tokens import Bearer
@@ -63,7 +63,7 @@ def act() -> Response:
                 counted = {"total": actions.count(conn, target), "able": actions.able(conn, now, asked.verb, target)}
             return _json(shapes.ActionCounted.model_validate(counted))
         action = actions.start(held.database, now, who, asked.verb, target, asked.reason, asked.release_at)
-    actions.run(held.database, held.clock, action, DONE_AT_ONCE_S)
+    runner.run(held.database, held.clock, action, DONE_AT_ONCE_S)
     held.bell.ring()
     answer = _action(action)
     answer.status_code = 201
@@ -116,7 +116,7 @@ def hold() -> Response:
             raise NotThere(say("There is no such event on this node."))
         event_id = event.id
     placed = held.database.write(
-        lambda conn: actions.place_hold(conn, now, who, event_id, asked.reason, asked.release_at)
+        lambda conn: holding.place_hold(conn, now, who, event_id, asked.reason, asked.release_at)
     )
     with held.database.read() as conn:
         found = next(one for one in queries.holds(conn, now) if one.id == placed)
@@ -130,9 +130,9 @@ def release(hold: int) -> Response:
     _demand_writable()
     held, who = node(), _name(bearer())
     now = held.clock.now()
-    action = held.database.write(lambda conn: actions.release_hold(conn, now, who, hold))
+    action = held.database.write(lambda conn: holding.release_hold(conn, now, who, hold))
     if action is not None:
-        actions.run(held.database, held.clock, action, DONE_AT_ONCE_S)
+        runner.run(held.database, held.clock, action, DONE_AT_ONCE_S)
     held.bell.ring()
     return _json(shapes.HoldReleased.model_validate({"action": action}))
 

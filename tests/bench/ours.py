@@ -13,7 +13,7 @@ from resultsq.clock import SystemClock
 from resultsq.domain import sheet
 from resultsq.domain.sheet import rows_digest
 from resultsq.domain.submission import State
-from resultsq.store import actions, links, outbox, workers
+from resultsq.store import holding, links, outbox, workers
 from resultsq.store.outbox import Entry
 from resultsq.store.tables import Link, Submission
 from tests.bench.work import EVENTS, Job
@@ -86,11 +86,11 @@ class Ours:
     def hold(self) -> int:
         """Hold the destination."""
         return self.database.write(
-            lambda conn: actions.place_hold(conn, SystemClock().now(), "bench", None, "a measurement", None)
+            lambda conn: holding.place_hold(conn, SystemClock().now(), "bench", None, "a measurement", None)
         )
 
     def release(self, hold: int) -> None:
-        self.database.write(lambda conn: actions.release_hold(conn, SystemClock().now(), "bench", hold))
+        self.database.write(lambda conn: holding.release_hold(conn, SystemClock().now(), "bench", hold))
 
     def _entry(self, job: Job) -> Entry:
         return Entry(

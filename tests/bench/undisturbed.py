@@ -23,7 +23,7 @@ from resultsq.clock import SystemClock
 from resultsq.domain.filter import Filter
 from resultsq.domain.submission import State
 from resultsq.settings import Settings
-from resultsq.store import actions
+from resultsq.store import actions, runner
 from resultsq.store.session import Database
 from resultsq.store.timings import Work
 from tests.bench import accept, dashboard
@@ -117,7 +117,7 @@ def _action(
         began = time.perf_counter()
         target = Filter(states=(State.QUEUED,), accepted_to=clock.now())
         action = actions.start(database, clock.now(), "bench", verb, target, "a measurement")
-        actions.run(database, clock, action)
+        runner.run(database, clock, action)
         took.append(time.perf_counter() - began)
         with database.read() as conn:
             done.append(actions.progress(conn, action))

@@ -12,7 +12,7 @@ from resultsq.domain.outcome import Accepted, Cause, Conflict, Deferred, Exchang
 from resultsq.domain.ports import ProbeAnswer
 from resultsq.domain.sheet import Finisher, Sheet
 from resultsq.domain.submission import State
-from resultsq.store import actions, links, migrate, outbox, turn
+from resultsq.store import actions, holding, links, migrate, outbox, turn
 from resultsq.store.outbox import Entry, Lease
 from resultsq.store.session import Database
 from resultsq.store.tables import Attempt, Base, Event, Link, Outage, Submission
@@ -126,11 +126,11 @@ class Node:
         """Hold an event, or the destination."""
         number = None if event is None else self.events[event]
         return self.database.write(
-            lambda conn: actions.place_hold(conn, self.now, "op", number, "a test", release_at)
+            lambda conn: holding.place_hold(conn, self.now, "op", number, "a test", release_at)
         )  # fmt: skip
 
     def release(self, hold: int) -> None:
-        self.database.write(lambda conn: actions.release_hold(conn, self.now, "op", hold))
+        self.database.write(lambda conn: holding.release_hold(conn, self.now, "op", hold))
 
     # the workers
 

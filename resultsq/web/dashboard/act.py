@@ -14,7 +14,7 @@ from resultsq.domain.errors import InputRefused, NotThere, StoreUnavailable
 from resultsq.domain.filter import Filter
 from resultsq.domain.role import Role
 from resultsq.domain.submission import State
-from resultsq.store import actions, events, queries, skipped
+from resultsq.store import actions, events, holding, queries, runner, skipped
 from resultsq.web.auth import me, rule
 from resultsq.web.dashboard.browse import asked, query
 from resultsq.web.dashboard.frame import blueprint, confirm, must_be_writable, now, page, zone
@@ -162,7 +162,7 @@ def hold_everything() -> Answer:
 def _place_hold(event_id: int | None, what: str) -> Answer:
     held, at, who = node(), now(), me().name
     reason, release_at = _reason(VERBS["hold"]), _release_at(at)
-    held.database.write(lambda conn: actions.place_hold(conn, at, who, event_id, reason, release_at))
+    held.database.write(lambda conn: holding.place_hold(conn, at, who, event_id, reason, release_at))
     flash(_("%(what)s is held.", what=what), "warning")
     return redirect(url_for("dashboard.holds"), 303)
 
@@ -179,7 +179,7 @@ def release(hold: int) -> Answer:
     """End a hold; what it held goes in its turn."""
     must_be_writable()
     held, at, who = node(), now(), me().name
-    releasing = held.database.write(lambda conn: actions.release_hold(conn, at, who, hold))
+    releasing = held.database.write(lambda conn: holding.release_hold(conn, at, who, hold))
     if releasing is not None:
         return _on_its_way(releasing)
     held.bell.ring()
@@ -195,7 +195,7 @@ def _words() -> dict[str, object]:
 def _on_its_way(action: str) -> Answer:
     """Do the action now if it is short; else a thread goes on with it, and a worker if this process dies."""
     held = node()
-    if not actions.run(held.database, held.clock, action, DONE_AT_ONCE_S):
+    if not runner.run(held.database, held.clock, action, DONE_AT_ONCE_S):
         threading.Thread(target=_finish, args=(held, action), name=f"action-{action}", daemon=True).start()
     held.bell.ring()
     return redirect(url_for("dashboard.action", action=action), 303)
@@ -203,7 +203,7 @@ def _on_its_way(action: str) -> Answer:
 
 def _finish(held: Node, action: str) -> None:
     try:
-        actions.run(held.database, held.clock, action)
+        runner.run(held.database, held.clock, action)
     except StoreUnavailable as error:
         log.warning("action.left_unfinished", action=action, cause=error.cause)
     held.bell.ring()

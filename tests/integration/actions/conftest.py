@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from resultsq.clock import ManualClock
-from resultsq.store import actions
+from resultsq.store import actions, runner
 from resultsq.store.actions import Progress, Target
 from resultsq.store.session import Database
 from tests.support.nodes import NOW, Node, migrated
@@ -45,7 +45,7 @@ class Operator:
 
     def go_on(self) -> None:
         """As the worker's chore does."""
-        actions.go_on(self.node.database, ManualClock(self.node.now))
+        runner.go_on(self.node.database, ManualClock(self.node.now))
 
 
 @pytest.fixture

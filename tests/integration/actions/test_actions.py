@@ -17,7 +17,7 @@ from resultsq.domain.errors import InputRefused, NotThere
 from resultsq.domain.filter import Filter
 from resultsq.domain.outcome import Cause, Deferred
 from resultsq.domain.submission import State
-from resultsq.store import actions, alerts, outbox, queries
+from resultsq.store import actions, alerts, holding, outbox, queries, runner
 from resultsq.store.tables import Action, Audit, Submission
 from tests.integration.actions.conftest import Operator
 from tests.integration.store.test_plans import fill, heard
@@ -280,25 +280,25 @@ def test_its_correction_is_held_in_its_place(op: Operator) -> None:
     with op.node.database.read() as conn:
         (hold,) = queries.holds(conn, op.node.now)
     assert not op.node.claim()
-    op.finish(op.write(actions.release_hold, hold.id))
+    op.finish(op.write(holding.release_hold, hold.id))
     assert op.node.publish_one().submission == correction
 
 
 def test_an_event_or_all_is_held_and_released_with_a_line_in_the_audit_each(op: Operator) -> None:
     bushy, other = op.node.accept().id, op.node.accept("richmond").id
-    first = op.write(actions.place_hold, op.node.events["bushy"], "wet results")
+    first = op.write(holding.place_hold, op.node.events["bushy"], "wet results")
     assert [lease.submission for lease in op.node.claim(free=1)] == [other]
-    everything = op.write(actions.place_hold, None, "the master asked us to")
-    again = op.write(actions.place_hold, None, "still")
+    everything = op.write(holding.place_hold, None, "the master asked us to")
+    again = op.write(holding.place_hold, None, "still")
     with op.node.database.read() as conn:
         assert [hold.id for hold in queries.holds(conn, op.node.now)] == [first, again]
-    assert op.write(actions.release_hold, again) is None
-    op.write(actions.release_hold, first)
+    assert op.write(holding.release_hold, again) is None
+    op.write(holding.release_hold, first)
     assert [lease.submission for lease in op.node.claim()] == [bushy]
     assert [action for _, action, _ in audit(op.node)] == ["hold", "hold", "hold", "release", "release"]
     for gone in (first, everything, 999):
         with pytest.raises(NotThere):
-            op.write(actions.release_hold, gone)
+            op.write(holding.release_hold, gone)
 
 
 def test_all_that_one_hold_holds_go_when_that_hold_is_released(op: Operator) -> None:
@@ -306,7 +306,7 @@ def test_all_that_one_hold_holds_go_when_that_hold_is_released(op: Operator) -> 
     op.act("hold", QUEUED)
     with op.node.database.read() as conn:
         (hold,) = queries.holds(conn, op.node.now)
-    action = op.write(actions.release_hold, hold.id)
+    action = op.write(holding.release_hold, hold.id)
     assert op.finish(action).done == 4
     assert held(op.node) == 0
 
@@ -316,7 +316,7 @@ def test_a_hold_that_ended_before_it_was_all_placed_places_no_more(op: Operator)
     action = op.start("hold", QUEUED, release_at=op.node.now + timedelta(seconds=1))
     op.advance(action, 2)
     op.node.pass_time(2)
-    op.node.database.write(lambda conn: actions.release_due(conn, op.node.now))
+    op.node.database.write(lambda conn: holding.release_due(conn, op.node.now))
     op.go_on()
     assert held(op.node) == 0
 
@@ -339,7 +339,7 @@ def test_nothing_stays_held_when_its_hold_is_released_while_it_is_being_placed(o
     placing = op.start("hold", QUEUED)
     hold = op.progress(placing).target["hold"]
     beside(
-        op, lambda conn: actions.advance(conn, op.node.now, placing, 2), lambda: op.write(actions.release_hold, hold)
+        op, lambda conn: actions.advance(conn, op.node.now, placing, 2), lambda: op.write(holding.release_hold, hold)
     )
     op.go_on()
     assert held(op.node) == 0
@@ -354,7 +354,7 @@ def test_nothing_stays_held_when_its_time_comes_while_it_is_being_placed(op: Ope
         actions.advance(conn, op.node.now, placing, 2)
         op.node.pass_time(2)
 
-    beside(op, place, lambda: op.node.database.write(lambda conn: actions.release_due(conn, op.node.now)))
+    beside(op, place, lambda: op.node.database.write(lambda conn: holding.release_due(conn, op.node.now)))
     op.go_on()
     assert held(op.node) == 0
 
@@ -362,7 +362,7 @@ def test_nothing_stays_held_when_its_time_comes_while_it_is_being_placed(op: Ope
 @pytest.mark.parametrize("event", ["bushy", None])
 def test_one_hold_is_in_force_when_two_place_one_at_once(op: Operator, event: str | None) -> None:
     number = None if event is None else op.node.events[event]
-    place = partial(actions.place_hold, now=op.node.now, who="op", event_id=number, reason="a test")
+    place = partial(holding.place_hold, now=op.node.now, who="op", event_id=number, reason="a test")
     beside(op, place, lambda: op.node.database.write(place))
     with op.node.database.read() as conn:
         assert len(queries.holds(conn, op.node.now)) == 1
@@ -438,7 +438,7 @@ def test_no_accept_waits_100_ms_when_ten_thousand_are_acted_on(op_of_thousands: 
 
     alone = [accept() for _ in range(100)]  # what is the machine's own affair, and not the action's
     action = op.start("hold", QUEUED)
-    worker = threading.Thread(target=actions.run, args=(op.node.database, SystemClock(), action))
+    worker = threading.Thread(target=runner.run, args=(op.node.database, SystemClock(), action))
     worker.start()
     beside: list[float] = []
     while worker.is_alive():
@@ -466,7 +466,7 @@ def test_pieces_are_as_large_as_their_time_allows(op: Operator, piece_s: float, 
     op.node.accept_many(30)
     action = op.start("hold", QUEUED)
     with heard(op.node.database, "actions") as statements:
-        assert actions.run(op.node.database, Slow(op.node, piece_s), action)
+        assert runner.run(op.node.database, Slow(op.node, piece_s), action)
     assert op.progress(action).done == 30
     assert sum(one[0].startswith("UPDATE") for one in statements) == pieces, "ten first, then as many as it took well"
 

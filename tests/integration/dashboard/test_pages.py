@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from resultsq.domain.outcome import Cause
 from resultsq.domain.role import Role
-from resultsq.store import actions, board
+from resultsq.store import board, holding
 from tests.integration.dashboard.conftest import LogIn, Person
 from tests.integration.form.test_access import routes
 from tests.support.nodes import NOW, Node, lost, moved, rejected
@@ -191,7 +191,7 @@ def test_times_are_the_nodes_own_with_utc_behind_them_when_it_is_summer(sqlite_n
 def test_markup_is_text_when_it_is_in_a_name_or_a_reason(sqlite_node: Node, viewer: Person) -> None:
     evil = "<script>alert(1)</script>"
     sqlite_node.accept(by=evil)
-    sqlite_node.database.write(lambda conn: actions.place_hold(conn, sqlite_node.now, evil, None, evil))
+    sqlite_node.database.write(lambda conn: holding.place_hold(conn, sqlite_node.now, evil, None, evil))
     for path in ("/admin", "/admin/submissions", "/admin/holds", "/admin/audit"):
         assert evil not in viewer.page(path)
 
