@@ -122,7 +122,8 @@ def test_another_worker_takes_over_when_one_is_gone_for_good_and_its_leases_run_
     dead = start_bomb(start_process, "after the lease", environment)
     assert dead.wait(30) == -signal.SIGKILL, dead
     start_process("worker", "--name", "w2", env=environment)
-    wait_until(lambda: relay.node.link().prober == "w2", 30)
+    folder = (tmp_path / "worker-folder").read_text()
+    wait_until(lambda: relay.node.link().prober == f"w2-{folder}", 30)
     assert relay.node.count(state=State.SENDING) == 2, "nobody takes them while they may still be on their way"
     until = relay.node.row(ids[0]).lease_until
     relay.node.database.write(  # as if 23 of their 25 s had passed
@@ -132,7 +133,7 @@ def test_another_worker_takes_over_when_one_is_gone_for_good_and_its_leases_run_
     relay.assert_all_there_once(ids)
     for submission in ids:
         tries = [(one.worker, one.outcome, one.cause) for one in relay.node.attempts(submission)]
-        assert tries == [("w1", "unknown", Cause.WORKER_GONE), ("w2", "accepted", None)]
+        assert tries == [(f"w1-{folder}", "unknown", Cause.WORKER_GONE), (f"w2-{folder}", "accepted", None)]
 
 
 def sheet_of(number: int, day: str) -> dict[str, Any]:
