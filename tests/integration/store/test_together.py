@@ -11,9 +11,9 @@ from sqlalchemy import Connection, text
 from resultsq.delivery import courier
 from resultsq.domain.errors import HeadMoved
 from resultsq.domain.submission import State
-from resultsq.store import outbox
+from resultsq.store import outbox, turn
 from resultsq.store.session import Database
-from tests.support.nodes import Node, accepted, receipt_for, rejected
+from tests.support.nodes import CEILING, Node, accepted, receipt_for, rejected
 from tests.support.waiting import wait_until
 
 Work = Callable[[Connection], Any]
@@ -119,3 +119,20 @@ def test_a_correction_that_comes_while_its_version_is_refused_goes_next(pg: Node
     )
     assert pg.state(made) == State.SUPERSEDED
     assert pg.claim_one().submission == correction.id
+
+
+def test_an_undo_sees_that_what_took_its_place_went_on_its_way_meanwhile(pg: Node) -> None:
+    made = pg.accept(rows=1).id
+    other = pg.entry(rows=2)
+    parted = outbox.Parted(
+        other.id, other.kind, "bushy", other.date, made, other.digest, other.rows_digest, 2, "b", pg.now, other.body
+    )
+    pg.database.write(lambda conn: outbox.adopt(conn, pg.now, parted, pg.events["bushy"]))
+    pg.withdraw(made)
+    with pytest.raises(HeadMoved):
+        in_between(
+            pg,
+            lambda conn: turn.take(conn, pg.now, "w1", [], 1, CEILING),
+            lambda conn: outbox.undo_withdrawal(conn, pg.now, made),
+        )
+    assert (pg.state(made), pg.state(other.id)) == (State.WITHDRAWN, State.SENDING)
