@@ -525,6 +525,15 @@ class Action(Base):
     """A bulk action under way: done in pieces, can be cancelled, survives its process."""
 
     __tablename__ = "actions"
+    __table_args__ = (
+        # what has ended stays, and is not in it
+        Index(
+            "ix_actions_open",
+            "started_at",
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+    )
 
     id: Mapped[str] = mapped_column(_Id, primary_key=True)
     verb: Mapped[str] = mapped_column(String(16))
@@ -558,6 +567,15 @@ class Alert(Base):
     """One alert from its raising to its end."""
 
     __tablename__ = "alerts"
+    __table_args__ = (
+        # what has ended stays, and is not in it
+        Index(
+            "ix_alerts_open",
+            "rule",
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(_Seq, primary_key=True)
     rule: Mapped[str] = mapped_column(String(32), index=True)
@@ -571,6 +589,15 @@ class AlertMessage(Base):
     """An alert on its way to people by one road; it waits here when the same outage swallows it."""
 
     __tablename__ = "alert_messages"
+    __table_args__ = (
+        # what has ended stays, and is not in it
+        Index(
+            "ix_alert_messages_open",
+            "id",
+            sqlite_where=text("sent_at IS NULL"),
+            postgresql_where=text("sent_at IS NULL"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(_Seq, primary_key=True)
     road: Mapped[str] = mapped_column(String(16))  # webhook | mail

@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event, text, update
 
+from resultsq.clock import ManualClock
 from resultsq.delivery import courier
 from resultsq.domain.filter import Filter
 from resultsq.domain.submission import State
 from resultsq.store import (
     accounts,
+    actions,
     alerts,
     board,
     dossier,
@@ -26,6 +28,7 @@ from resultsq.store import (
     queries,
     quotas,
     repairs,
+    runner,
     turn,
     versions,
 )
@@ -249,6 +252,80 @@ def test_an_ended_session_is_found_by_its_index_among_10_000(up: Node, name: str
     for plan, index in zip(plans, indexes, strict=True):
         own_key = index.replace("pk_ended_sessions", "sqlite_autoindex_ended_sessions_1")
         assert index in plan or own_key in plan, plan
+
+
+_PAST = (
+    # what has ended: so many of each
+    "alerts (id, rule, about, text, raised_at, ended_at) SELECT i, 'link', '', 't', :then, :then FROM n",
+    "alert_messages (id, road, subject, text, created_at, next_attempt_at, attempts, sent_at)"
+    " SELECT i, 'mail', 's', 't', :then, :then, 1, :then FROM n",
+    "holds (id, scope, reason, placed_by, placed_at, release_at, released_at)"
+    " SELECT i, 'destination', 'r', 'op', :then, :then, :then FROM n",
+    "actions"
+    " (id, verb, target, reason, who, started_at, ended_at, cancelled, last_seq, until_seq, total, done, skipped)"
+    " SELECT 'id-' || i, 'retry', '{{}}', '', 'op', :then, :then, false, 0, 0, 0, 0, 0 FROM n",
+    "client_keys (event_id, key, content, submission, created_at)"
+    " SELECT {event}, 'key-' || i, 'c', 'id-' || i, :now FROM n",
+)
+ON_A_TIMER: dict[str, tuple[str, Callable[[Node], object]]] = {
+    # the tables whose past grows, and what is done every few seconds or each hour
+    "bring the alerts up to date": (
+        "alerts|alert_messages",
+        lambda node: node.database.write(lambda conn: alerts.bring_up_to_date(conn, node.now, {"disk": "t"}, ["mail"])),
+    ),
+    "take a message": (
+        "alerts|alert_messages",
+        lambda node: node.database.write(lambda conn: alerts.take_message(conn, node.now)),
+    ),
+    "go on with actions and holds": (
+        "actions|holds",
+        lambda node: runner.go_on(node.database, ManualClock(node.now)),
+    ),
+    "count the actions that fail": ("actions", lambda node: node.database.write(actions.failing)),
+    "forget old keys": (
+        "client_keys",
+        lambda node: node.database.write(lambda conn: outbox.forget_client_keys(conn, node.now - timedelta(days=1))),
+    ),
+}
+
+
+@pytest.fixture
+def with_a_past(up: Node) -> Node:
+    """A node with 10,000 alerts, messages, holds, actions and keys that are over, or not yet."""
+
+    def work(conn: Connection) -> None:
+        for table in _PAST:
+            asked = text((_NUMBERS + table).format(first=1, last=10_000, event=up.events["bushy"]))
+            moments = {"then": NOW - timedelta(hours=1), "now": NOW}
+            if up.database.is_sqlite:
+                conn.execute(asked, {name: f"{at:%Y-%m-%d %H:%M:%S.%f}" for name, at in moments.items()})
+            else:
+                conn.execute(asked, moments)
+        if not up.database.is_sqlite:
+            for column in ("alerts', 'id", "alert_messages', 'id", "holds', 'id"):
+                conn.execute(text(f"SELECT setval(pg_get_serial_sequence('{column}'), 10000)"))
+
+    up.database.write(work)
+    up.hold("richmond", NOW - timedelta(seconds=1))
+    up.accept()
+    with up.database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
+        conn.exec_driver_sql("ANALYZE")
+    return up
+
+
+def test_what_is_done_on_a_timer_goes_by_an_index_however_much_is_over(with_a_past: Node) -> None:
+    node, sqlite = with_a_past, with_a_past.database.is_sqlite
+    for name, (tables, work) in ON_A_TIMER.items():
+        with heard(node.database, tables) as statements:
+            work(node)
+        assert statements, name
+        for statement in statements:
+            plan = "\n".join(explain(node.database, statement, "EXPLAIN QUERY PLAN" if sqlite else "EXPLAIN"))
+            told = f"{name}: {statement[0]}\n{plan}"
+            assert not re.search(rf"SCAN ({tables})\b(?! USING INDEX ix_\w+_open)|Seq Scan on ({tables})\b", plan), told
+            assert "IS NULL" not in statement[0] or re.search(r"ix_\w+_(open|active)|rowid=|Index Cond: .id =", plan), (
+                told
+            )
 
 
 def rows_read(plan: dict[str, Any]) -> int:

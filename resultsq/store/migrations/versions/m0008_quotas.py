@@ -1,4 +1,4 @@
-"""What each event has handed in on its last day.
+"""What each event has handed in on its last day; indexes of the actions, alerts and messages that have not ended.
 
 Processes of the version before do not count: what they accept meanwhile is beside the quota."""
 
@@ -9,6 +9,12 @@ revision = "0008"
 down_revision = "0007"
 branch_labels = None
 depends_on = None
+
+_OPEN = {  # table → what is indexed, and what is empty as long as a row is open
+    "actions": ("started_at", "ended_at"),
+    "alerts": ("rule", "ended_at"),
+    "alert_messages": ("id", "sent_at"),
+}
 
 
 def upgrade() -> None:
@@ -23,7 +29,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("event_id", name=op.f("pk_event_days")),
     )
     op.create_index(op.f("ix_event_days_refused_at"), "event_days", ["refused_at"])
+    for table, (column, end) in _OPEN.items():
+        is_open = sa.text(f"{end} IS NULL")
+        op.create_index(f"ix_{table}_open", table, [column], sqlite_where=is_open, postgresql_where=is_open)
 
 
 def downgrade() -> None:
+    for table in _OPEN:
+        op.drop_index(f"ix_{table}_open", table_name=table)
     op.drop_table("event_days")
