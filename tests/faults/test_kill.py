@@ -168,7 +168,11 @@ class Team:
                     answer = requests.post(
                         f"{self._url}/api/v1/submissions",
                         json=sheet_of(number, day),
-                        headers={"Authorization": f"Bearer {self._token}", "Idempotency-Key": day},
+                        headers={
+                            "Authorization": f"Bearer {self._token}",
+                            "Idempotency-Key": day,
+                            "As-Given": "already-here",  # the same finishers on some days
+                        },
                         timeout=10,
                     )
                 except requests.RequestException:
