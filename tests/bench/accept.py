@@ -44,12 +44,12 @@ FINISHERS = 250
 
 
 def sheet(event: str, number: int, finishers: int) -> bytes:
-    """A results body; each number is another date."""
+    """A results body; each number is another date, with other athletes."""
     day = f"{1900 + number // 336:04}-{number // 28 % 12 + 1:02}-{number % 28 + 1:02}"
     rows = [
         {
             "position": place,
-            "athlete": f"A{1000000 + place}" if place % 12 else None,
+            "athlete": f"A{1000000 + number + place}" if place % 12 else None,
             "time": f"00:{15 + place // 20:02}:{place % 20 * 3:02}",
         }
         for place in range(1, finishers + 1)
