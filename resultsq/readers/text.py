@@ -102,6 +102,7 @@ def of_text(name: str, digest: str, text: str) -> Text:
     :raises FileRefused: where it holds nothing, too much, or what no text has."""
     if control := _CONTROL.search(text):
         raise refused(CONTROL_BYTES, name, 1 + _line_ends(text[: control.start()]))
+    last_line_is_empty = text.endswith(("\n", "\r"))  # one of invisible marks alone is a line
     if not text.isascii():
         text = text.translate(_INVISIBLE)
     if not text.strip():
@@ -111,7 +112,7 @@ def of_text(name: str, digest: str, text: str) -> Text:
     # str.splitlines would also split at characters that may stand inside a name
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     ends_whole = not lines[-1]
-    if ends_whole:
+    if last_line_is_empty:
         lines.pop()
     if max(map(len, lines)) > MAX_LINE:
         long = next(at for at, line in enumerate(lines, 1) if len(line) > MAX_LINE)

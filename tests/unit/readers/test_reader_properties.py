@@ -86,3 +86,7 @@ def test_a_result_or_a_refusal_comes_when_bytes_are_raw(content: bytes) -> None:
 @given(files(), st.integers(0, 400), st.binary(min_size=1, max_size=3))
 def test_a_result_or_a_refusal_comes_when_a_file_is_damaged(content: bytes, at: int, damage: bytes) -> None:
     read_or_refused(content[:at] + damage + content[at:])
+
+
+def test_a_last_line_of_invisible_marks_is_a_line() -> None:
+    read_or_refused(b"A0,P0,14/03/2026 09:20:00\n\xef\xbb\xbf")
