@@ -124,7 +124,9 @@ def why(now: datetime, it: Standing) -> Why:
                 person=True,
             )
         case State.CONFLICT:
-            return Why("Another sheet is published there. Somebody decides: publish over it, or withdraw.", person=True)
+            return Why(
+                "Another sheet is published there. Decide: publish this one over it, or withdraw it.", person=True
+            )
         case State.SENDING:
             return Why("It is on its way to the master now.")
         case State.QUEUED:

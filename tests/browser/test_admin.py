@@ -199,7 +199,7 @@ def test_a_conflict_is_resolved_when_both_sheets_were_looked_at(
     expect(headline(page)).to_have_text("Attention needed", timeout=10_000)
     page.locator("#group-1").click()
     page.get_by_role("link", name="disputed").first.click()
-    expect(page.locator("#why")).to_contain_text("Somebody decides")
+    expect(page.locator("#why")).to_contain_text("Decide: publish this one over it")
     expect(page.get_by_text("One row differs, 2 are the same.")).to_be_visible()
     expect(page.get_by_role("row").filter(has_text="no row")).to_have_count(1)
     find_nothing(page)

@@ -126,14 +126,12 @@ def _up(now: datetime, pulse: Pulse) -> Headline:
         text = sentence("A call has just met trouble, so the link is being looked at before anything more is sent.")
         return Headline(Tone.MOVING, sentence("Checking the link"), text, since, probing=True)
     if link is not None and link.probed_at is not None and not link.fresh(pulse.at, KNOWN_S):
-        text = sentence("The master was last heard at {heard}. A newer probe is asked for; until it ends nobody knows.")
+        text = sentence("The master was last heard at {heard}. A probe is on its way: its answer will show here.")
         return Headline(
             Tone.MOVING, sentence("Checking the link"), text, since, {"heard": link.probed_at}, probing=True
         )
     if pulse.needs_person:
-        text = sentence(
-            "The link is up and results go out. Some need a decision or a correction: they are listed below."
-        )
+        text = sentence("The link is up and results go out. Some need a decision or a correction: see the overview.")
         return Headline(Tone.BAD, sentence("Attention needed"), text, since)
     if last is not None and last.caught_up_at is not None and now - last.caught_up_at < RECOVERED_SHOWN:
         took = (last.caught_up_at - (last.ended_at or last.caught_up_at)).total_seconds()

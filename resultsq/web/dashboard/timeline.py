@@ -61,7 +61,7 @@ _ENDS = {
     "accepted": (sentence("The master accepted it"), "success"),
     "deferred": (sentence("No success yet"), "warning"),
     "rejected": (sentence("The master rejected it"), "danger"),
-    "conflict": (sentence("The master has another sheet"), "danger"),
+    "conflict": (sentence("The master did not take it: a conflict"), "danger"),
     "unauthorised": (sentence("The master refused the credentials"), "danger"),
 }
 
