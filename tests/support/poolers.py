@@ -45,6 +45,7 @@ class PgBouncer(Server):
         lines = [f"{key} = {value}" for key, value in settings.items()]
         databases = f"[databases]\n* = host={HOST} port={target} user=postgres\n"
         self._file.write_text("\n".join([databases, "[pgbouncer]", *lines, ""]))
+        self._file.chmod(0o644)  # another user reads it, whatever the umask is
 
     @property
     def _file(self) -> Path:

@@ -1,5 +1,6 @@
 """Whoever tells people of the link asks for a probe first, and says what is not known."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -111,8 +112,10 @@ def test_the_status_hears_the_master_anew_when_the_last_probe_is_old(
     node, clock = Node(database), SystemClock()
 
     def status() -> str:
+        mask = os.umask(0o022)  # a command sets its own, for the process that it is
         with pytest.raises(SystemExit):
             main(["--data-dir", str(tmp_path), "status"])
+        os.umask(mask)
         return capsys.readouterr().out
 
     node.now = clock.now()
