@@ -75,7 +75,8 @@ class Ours:
 
     def _alive(self, since: datetime) -> set[str]:
         with self.database.read() as conn:
-            return {name for name, _, seen_at in workers.every(conn) if seen_at >= since}
+            # a name ends in the id of the data folder
+            return {name.rpartition("-")[0] for name, _, seen_at in workers.every(conn) if seen_at >= since}
 
     def submit(self, made: Sequence[Job]) -> None:
         """Accept them, as the API would."""

@@ -120,9 +120,10 @@ class ReadLinesAsMeant(Base):
         found = dict(board.meant_lines(self.file))
         if not found:
             raise InputRefused(say("{name} has no line that can be read like this.", name=name))
-        kept = [scan for scan in board.scans if scan.file == self.file]
+        # no variable here is called as the reader's function: Python 3.12 would take it for that variable
+        kept = [one for one in board.scans if one.file == self.file]
         new = [Scan(*scan(text), self.file, line) for line, text in found.items()]
-        board.scans = [scan for scan in board.scans if scan.file != self.file]
+        board.scans = [one for one in board.scans if one.file != self.file]
         board.scans += sorted([*kept, *new], key=lambda one: one.line or 0)
         for line in found:
             del board.aside[self.file, line]
