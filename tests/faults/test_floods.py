@@ -16,7 +16,8 @@ from tests.integration.deploy.site import DAY, Site
 
 BODY = 8 * 1024 * 1024
 MOST_MEMORY = 300 * 1024 * 1024
-MOST_CPU_S = 3.0
+MOST_CPU_S = 4.5
+"""About three seconds on a quiet machine; other work beside it costs a processor its cache."""
 KEPT = 400 * 1024 * 1024
 """What eight threads' heaps may keep after all of this: twice what was seen."""
 JSON, URLENCODED = "application/json", "application/x-www-form-urlencoded"

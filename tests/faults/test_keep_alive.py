@@ -1,6 +1,7 @@
 """A far side that closes a connection after an answer, without saying so, costs a round trip and never a sheet."""
 
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -128,11 +129,14 @@ def test_a_sheet_is_sent_once_when_a_new_connection_was_cut() -> None:
 
 
 def test_a_sheet_is_in_doubt_when_it_may_have_arrived_and_then_nothing_listens() -> None:
-    talk = Counted()
+    talk, gone = Counted(), threading.Event()
 
     def last(connection: socket.socket) -> None:
-        listener.__exit__(None, None, None)
-        reset(connection)
+        try:
+            listener.__exit__(None, None, None)
+            reset(connection)
+        finally:
+            gone.set()
 
     talk._then = last
     listener = far_side(talk)
@@ -141,6 +145,7 @@ def test_a_sheet_is_in_doubt_when_it_may_have_arrived_and_then_nothing_listens()
         assert isinstance(master.send(parcel()), Accepted)
         outcome = master.send(parcel())
         master.close()
+        assert gone.wait(30)  # the listener is left once, and not by two at a time
     assert isinstance(outcome, Deferred)
     assert (outcome.cause, outcome.in_doubt) == (Cause.REFUSED, True)
 
