@@ -37,8 +37,13 @@ def check(overrides: Overrides, files: tuple[Path, ...], day: str | None, slug: 
 
     Nothing is stored. Exit status 1 where they could not be published like this."""
     chosen = "" if day is None else intake.iso_date(day).isoformat()
-    occasion = Occasion(chosen) if slug is None else Occasion(chosen, _event(Node(overrides), slug).plausible)
-    found = report(_contents(files), occasion=occasion)
+    if slug is None:
+        found = report(_contents(files), occasion=Occasion(chosen))
+    else:
+        node = Node(overrides)
+        event = _event(node, slug)
+        occasion = Occasion(chosen, event.plausible)
+        found = intake.check(node.database, _contents(files), occasion, event.id, lambda other: True)
     if as_json:
         show_json(found.model_dump(mode="json"))
     else:

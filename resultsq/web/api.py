@@ -11,12 +11,11 @@ from flask import Blueprint, Response, current_app, g, json, request
 
 from resultsq.app import submissions
 from resultsq.domain.errors import NotThere, TooLarge
-from resultsq.domain.plausible import Plausible
+from resultsq.domain.plausible import FIVE_K, Plausible
 from resultsq.domain.problem import Problem
 from resultsq.domain.role import Role
 from resultsq.domain.submission import State
 from resultsq.domain.words import say
-from resultsq.kinds.results.check import report
 from resultsq.kinds.results.plausible import Occasion
 from resultsq.kinds.results.volunteers import read_volunteers
 from resultsq.store import events, queries
@@ -94,15 +93,31 @@ def withdraw(submission: str) -> Response:
 @rule.bearer(Role.TEAM, Role.VIEWER)
 @bound.files
 def check() -> Response:
-    """What would come of these files. Stores nothing. A team's token names the event; others may send `event`."""
+    """What would come of these files. Stores nothing. A team's token names the event; others may send `event`. With a
+    `date` it also says whether the files are another day's, or here already."""
     if _media_type() != "multipart/form-data":
         raise ApiProblem(415, "Files to be checked are sent as multipart/form-data.")
     files, volunteers = _files()
     if isinstance(volunteers, tuple):
         read_volunteers(*volunteers)
-    named = bearer().event_slug or request.form.get("event", "")
-    occasion = Occasion(plausible=_event(bearer(), named).plausible) if named else None
-    return Response(report(files, occasion=occasion).model_dump_json(), mimetype="application/json")
+    who, held = bearer(), node()
+    named = who.event_slug or _field_if_any("event")
+    event = _event(who, named) if named else None
+    day, clock = _day_to_check()
+    occasion = Occasion(day, FIVE_K if event is None else event.plausible)
+    event_id = None if event is None else event.id
+    found = intake.check(held.database, files, occasion, event_id, lambda other: who.event_id is None)
+    told = found.model_copy(update={"problems": (*clock, *found.problems)})
+    return Response(told.model_dump_json(), mimetype="application/json")
+
+
+def _day_to_check() -> tuple[str, tuple[Problem, ...]]:
+    """The chosen day, if any, and what is to be said of it."""
+    text = _field_if_any("date")
+    if text is None:
+        return "", ()
+    held, on = node(), intake.iso_date(text)
+    return text, intake.calendar_of(held.database, held.clock.now()).judge(on)
 
 
 @blueprint.get("/status")
@@ -187,6 +202,10 @@ def _field(name: str) -> str:
         detail = "This holds a character that no text has."
         raise ApiProblem(422, f"{detail} Nothing was stored.", [{"detail": detail, "pointer": f"/{name}"}])
     return values[0]
+
+
+def _field_if_any(name: str) -> str | None:
+    return _field(name) if name in request.form else None
 
 
 def _files() -> tuple[list[tuple[str, bytes]], str | tuple[str, bytes] | None]:

@@ -158,6 +158,22 @@ def from_files(
     return Sent(event, on, rows_of(found.finishers, helpers), (*clock, *found.problems), kept)
 
 
+def check(
+    database: Database,
+    files: Sequence[tuple[str, bytes]],
+    occasion: Occasion,
+    event_id: int | None,
+    may_see: Callable[[int], bool],
+) -> Report:
+    """What would come of these files, as far as the event and its day are known. Stores nothing."""
+    found = report(files, occasion=occasion)
+    if event_id is None or not occasion.day:
+        return found
+    with database.read() as conn:
+        again = elsewhere(conn, event_id, occasion.day, rows_of(found.finishers, ()), may_see)
+    return found if again is None else found.model_copy(update={"problems": (again, *found.problems)})
+
+
 def with_others(held: Node, sent: Sent, event_id: int, may_see: Callable[[int], bool]) -> Sent:
     """With the problem, where there is one, that the same finishers are here for another date or event."""
     with held.database.read() as conn:

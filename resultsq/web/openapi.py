@@ -29,10 +29,8 @@ _FILES = {
     "type": "object",
     "description": "The team's own files, each a part with a file name; `volunteers` are JSON rows, or a CSV file.",
 }
-_RESULTS = _FILES | {
-    "properties": {"event": {"type": "string"}, "date": {"type": "string", "format": "date"}},
-    "required": ["event", "date"],
-}
+_CHECKED = _FILES | {"properties": {"event": {"type": "string"}, "date": {"type": "string", "format": "date"}}}
+_RESULTS = _CHECKED | {"required": ["event", "date"]}
 
 _HEADERS = {
     "Idempotency-Key": "A name that you give these results: sent again with it, they are taken once.",
@@ -65,7 +63,7 @@ def _parameters_of_filter() -> dict[str, Any]:
 
 # in the order in which a program meets them: look, submit, follow, then what operators do
 OPERATIONS: dict[tuple[str, str], Operation] = {
-    ("POST", "/api/v1/check"): Operation({200: Report}, (400, 413, 415, 422), files=_FILES),
+    ("POST", "/api/v1/check"): Operation({200: Report}, (400, 413, 415, 422), files=_CHECKED),
     ("POST", "/api/v1/submissions"): Operation(
         {200: shapes.SubmissionTold, 201: shapes.SubmissionTold},
         (400, 403, 409, 413, 415, 422, 429),

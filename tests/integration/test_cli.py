@@ -429,6 +429,8 @@ def test_last_weeks_finishers_are_refused_when_they_are_submitted_again(node: Ru
     refused = node(*submit, "2013-11-30")
     assert refused.status == 1
     assert "cannot be published" in refused.err
+    checked = node("check", str(table), "--event", "bushy", "--date", "2013-11-30")
+    assert (checked.status, "7 December 2013" in checked.out) == (1, True)
     assert node(*submit, "2013-11-30", "--as-given", "already-here").status == 0
 
 

@@ -145,3 +145,56 @@ def test_what_was_withdrawn_stands_in_nobodys_way(site: Site) -> None:
     first = site.post(WEEK).json["id"]
     site.call("DELETE", f"/submissions/{first}")
     assert site.post({**WEEK, "date": "2013-11-30"}).status == 201
+
+
+# a check tells what a submission would
+
+
+def checked(site: Site, sheet: Sheet, who: str = "bushy", **fields: str) -> Answer:
+    lines = "".join(f"{row['position']},{row['athlete']},{row['time']}\n" for row in sheet["finishers"])
+    file = (io.BytesIO(f"position,athlete,time\n{lines}".encode()), "t.csv")
+    return site.call("POST", "/check", who, data={**fields, "file": file})
+
+
+def test_a_check_says_that_last_weeks_finishers_are_here_when_it_is_told_the_date(site: Site) -> None:
+    assert site.post(WEEK).status == 201
+
+    answer = checked(site, WEEK, date="2013-11-30")
+
+    assert answer.status == 200
+    assert said(answer) == said(site.post({**WEEK, "date": "2013-11-30"})) != []
+    assert said(checked(site, WEEK, date="2013-12-07")) == [], "these very results"
+    assert said(checked(site, WEEK)) == [], "no date is known"
+    assert site.node.count() == 1
+
+
+def test_a_check_names_another_event_only_to_somebody_who_may_see_it(site: Site) -> None:
+    site.tokens = {**site.tokens, "anyone": site.token(Role.VIEWER)}
+    assert site.post(WEEK).status == 201
+    week = {"event": "richmond", "date": "2013-11-30"}
+
+    theirs = checked(site, WEEK, "richmond", **week)
+
+    assert "for another event of this node" in said(theirs)[0]
+    assert "ushy" not in theirs.text
+    assert "7 December" not in theirs.text
+    assert "bushy on 7 December 2013" in said(checked(site, WEEK, "anyone", **week))[0]
+    assert said(checked(site, WEEK, "anyone", date="2013-11-30")) == [], "no event is known"
+
+
+def test_a_check_says_that_the_scans_are_of_another_day_than_its_date(site: Site) -> None:
+    def told(**fields: str) -> list[str]:
+        scans = (io.BytesIO(b"A1,P1,07/12/2013 09:20:00\nA2,P2,07/12/2013 09:21:00\n"), "s.txt")
+        answer = site.call("POST", "/check", data={**fields, "file": scans})
+        return [problem["code"] for problem in answer.json["problems"]]
+
+    assert "other-day" in told(date="2013-11-30")
+    assert "other-day" not in told(date="2013-12-07")
+    assert "other-day" not in told()
+
+
+@pytest.mark.parametrize("day", ["30/11/2013", "2013-02-30", "", "2013\0-11-30", "2999-01-01"])
+def test_a_check_takes_no_date_that_no_submission_has(site: Site, day: str) -> None:
+    answer = checked(site, WEEK, date=day)
+
+    assert (answer.status, answer.places) == (422, [("pointer", "/date")])

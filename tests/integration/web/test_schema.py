@@ -66,6 +66,16 @@ def test_every_header_is_explained_to_programs_and_people(site: Site) -> None:
     assert "already-here" in page
 
 
+def test_a_check_takes_the_event_and_the_date_that_a_submission_needs(site: Site) -> None:
+    paths = site.open("GET", "/api/openapi.json").json["paths"]
+    checked, sent = (
+        paths[f"/api/v1/{path}"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
+        for path in ("check", "submissions")
+    )
+    assert set(checked["properties"]) == set(sent["properties"]) == {"event", "date"}
+    assert ("required" in checked, sent["required"]) == (False, ["event", "date"])
+
+
 def test_every_reference_leads_somewhere_when_the_document_is_read(site: Site) -> None:
     text = site.open("GET", "/api/openapi.json").text
     named = set(re.findall(r'"#/components/schemas/(\w+)"', text))
