@@ -9,14 +9,21 @@ import yaml  # type: ignore[import-untyped]
 from tests.support.processes import ROOT
 
 FILE = ROOT / "docker-compose.yml"
-_VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?::(?P<kind>[-?])(?P<rest>[^}]*))?\}")
+_VARIABLE = re.compile(r"\$(?P<dollar>\$)|\$\{(?P<name>\w+)(?::(?P<kind>[-?])(?P<rest>[^}]*))?\}")
 
 
 def read(environ: Mapping[str, str]) -> dict[str, Any]:
     """The whole file with these variables.
 
     :raises KeyError: one that it needs is not among them"""
-    filled: dict[str, Any] = _fill(parse(FILE.read_text()), environ)
+    return fill(FILE.read_text(), environ)
+
+
+def fill(text: str, environ: Mapping[str, str]) -> dict[str, Any]:
+    """YAML with these variables; two dollars are one.
+
+    :raises KeyError: one that it needs is not among them"""
+    filled: dict[str, Any] = _fill(parse(text), environ)
     return filled
 
 
@@ -45,6 +52,8 @@ def _fill(value: Any, environ: Mapping[str, str]) -> Any:
 
 
 def _value(found: re.Match[str], environ: Mapping[str, str]) -> str:
+    if found["dollar"]:
+        return "$"
     if value := environ.get(found["name"]):
         return value
     if found["kind"] == "-":

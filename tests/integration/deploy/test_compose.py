@@ -2,7 +2,7 @@
 
 Each service runs its own command in its own environment; only the names that an engine gives (hosts, ports,
 mounted secrets and volumes) are put in the test's terms. Images of others are not run: their part is taken by
-PostgreSQL and Valkey."""
+PostgreSQL and Valkey, and by scripts where a command calls what its image holds."""
 
 import json
 import os
@@ -12,9 +12,10 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -31,7 +32,7 @@ pytestmark = pytest.mark.long
 
 DEMO = compose.environment_file("demo.env")
 REPLICAS = {"web": 2, "worker": 2}
-SECRETS = {"database_password": "pa55word", "master_token": "m4ster-token"}
+SECRETS = {"database_password": "pa55word", "broker_password": "br0ker-pa55word", "master_token": "m4ster-token"}
 OURS = {"migrate", "web", "worker", "master"}
 
 
@@ -84,8 +85,65 @@ class Stack:
             return answer.status, json.load(answer)
 
 
+@dataclass
+class Broker:
+    """The service redis: its own command and health check, on Valkey."""
+
+    service: Mapping[str, Any]
+    folder: Path
+    secrets: Path
+    port: int = field(default_factory=free_port)
+
+    def __post_init__(self) -> None:
+        """Put what the commands call into a folder: here it listens on a port of its own."""
+        self.folder.mkdir()
+        server = f'exec {Valkey().binary} "$@" --bind {HOST} --port {self.port} --dir {self.folder}'
+        ping = (
+            "import os, sys, redis\n"
+            f"client = redis.Redis('{HOST}', {self.port}, password=os.environ.get('REDISCLI_AUTH'))\n"
+            "try:\n    print('PONG' if client.ping() else '')\n"
+            "except redis.AuthenticationError as error:\n    print(error)  # and it ends well, as redis-cli does\n"
+        )
+        shebang = "#!/bin/sh"
+        self._script("docker-entrypoint.sh", f'{shebang}\nexec "$@"\n')
+        self._script("redis-server", f"{shebang}\n{server}\n")
+        self._script("redis-cli", f"#!{sys.executable}\n{ping}")
+
+    def _script(self, name: str, text: str) -> None:
+        (self.folder / name).write_text(text)
+        (self.folder / name).chmod(0o700)
+
+    def start(self, words: Sequence[str]) -> "subprocess.Popen[bytes]":
+        """One of the commands, where its image and its secrets are."""
+        here = [word.replace("/run/secrets", str(self.secrets)) for word in words]
+        path = f"{self.folder}:{os.environ['PATH']}"
+        return subprocess.Popen(here, env={**os.environ, "PATH": path}, stdout=subprocess.PIPE)
+
+    def is_healthy(self) -> bool:
+        kind, script = self.service["healthcheck"]["test"]
+        assert kind == "CMD-SHELL"
+        with self.start(["sh", "-c", script]) as check:
+            return check.wait(30) == 0
+
+    @contextmanager
+    def running(self) -> Iterator["subprocess.Popen[bytes]"]:
+        with self.start(self.service["command"]) as server:
+            try:
+                wait_until(self.is_healthy, 30, "the broker", every_s=0.2)
+                yield server
+            finally:
+                server.terminate()
+
+
 @pytest.fixture(scope="module")
-def stack(postgresql: PostgreSQL, shared_valkey: Valkey, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Broker:
+    folder = tmp_path_factory.mktemp("broker")
+    (folder / "broker_password").write_text(f"{SECRETS['broker_password']}\n")
+    return Broker(compose.read(DEMO)["services"]["redis"], folder / "image", folder)
+
+
+@pytest.fixture(scope="module")
+def stack(postgresql: PostgreSQL, broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """`docker compose --env-file config/demo.env --profile demo up --scale web=2 --scale worker=2`."""
     folder = tmp_path_factory.mktemp("compose")
     raised = Stack(compose.read({**DEMO, "SECRETS_DIR": str(folder / "secrets")}))
@@ -93,7 +151,7 @@ def stack(postgresql: PostgreSQL, shared_valkey: Valkey, tmp_path_factory: pytes
     _database(postgresql, services["postgres"], SECRETS["database_password"])
     words = {
         "@postgres/": f"@{HOST}:{postgresql.port}/",
-        "redis:6379": f"{HOST}:{shared_valkey.port}",
+        "redis:6379": f"{HOST}:{broker.port}",
         "master:8470": f"{HOST}:{(master_port := free_port())}",
         "8470": str(master_port),
         "0.0.0.0": HOST,
@@ -102,11 +160,13 @@ def stack(postgresql: PostgreSQL, shared_valkey: Valkey, tmp_path_factory: pytes
         "/var/lib/results-master": str(folder / "master"),
     }
     (folder / "secrets").mkdir()
-    url = _told_url(SECRETS["database_password"]).replace("@postgres/", words["@postgres/"])
-    for name, content in {**SECRETS, "database_url": url}.items():
+    urls = {name: _told_url(name) for name in ("database_url", "broker_url")}
+    urls = {name: url.replace(at, words[at]) for name, url in urls.items() for at in words if at in url}
+    for name, content in {**SECRETS, **urls}.items():
         (folder / "secrets" / name).write_text(f"{content}\n")
     (folder / "root").mkdir()  # read-only in a container: nothing may be written there
     with ExitStack() as running:
+        running.enter_context(broker.running())
         for name in ("migrate", "web", "worker", "master"):
             for _ in range(REPLICAS.get(name, 1)):
                 container = Container(
@@ -136,11 +196,11 @@ def _database(server: PostgreSQL, service: Mapping[str, Any], password: str) -> 
         admin.execute(f"CREATE DATABASE {told['POSTGRES_DB']} OWNER {told['POSTGRES_USER']}".encode())
 
 
-def _told_url(password: str) -> str:
-    """The database's URL as the head of the file tells to write it."""
-    found = re.search(r'echo "(postgresql[^"]+)" >database_url', compose.FILE.read_text())
+def _told_url(name: str) -> str:
+    """The URL as the head of the file tells to write it."""
+    found = re.search(rf'echo "([^"]+)" >{name}\n', compose.FILE.read_text())
     assert found is not None
-    return found[1].replace("$(cat database_password)", password)
+    return re.sub(r"\$\(cat (\w+)\)", lambda secret: SECRETS[secret[1]], found[1])
 
 
 def _checks(stack: Stack) -> Iterator[tuple[str, Container]]:
@@ -211,19 +271,52 @@ def test_a_health_check_fails_when_its_process_is_gone(stack: Stack) -> None:
     assert subprocess.run(command, capture_output=True, timeout=60).returncode != 0
 
 
-def test_the_engines_answer_their_health_checks_when_they_run(
-    stack: Stack, postgresql: PostgreSQL, shared_valkey: Valkey
-) -> None:
+def test_the_database_answers_its_health_check_when_it_runs(stack: Stack, postgresql: PostgreSQL) -> None:
     command = stack.file["services"]["postgres"]["healthcheck"]["test"][1:]
     program = shutil.which(command[0]) or str(postgresql.binaries / command[0])
     where = {"PGPORT": str(postgresql.port)}  # the host is the command's: a socket answers too early
     assert subprocess.run([program, *command[1:]], env={**os.environ, **where}, timeout=30).returncode == 0
-    service = stack.file["services"]["redis"]
-    assert service["healthcheck"]["test"] == ["CMD", "redis-cli", "ping"]
-    with redis.Redis(port=shared_valkey.port) as client:
-        assert client.ping()
+
+
+def test_the_broker_keeps_what_it_was_told_and_answers_nobody_without_its_password(
+    stack: Stack, broker: Broker
+) -> None:
+    with redis.Redis(HOST, broker.port) as stranger, pytest.raises(redis.AuthenticationError):
+        stranger.ping()
+    with redis.Redis(HOST, broker.port, password=SECRETS["broker_password"]) as client:
         assert client.config_get("appendonly") == {"appendonly": "yes"}
-    assert service["command"] == ["redis-server", "--appendonly", "yes"]
+        users = {one["user"] for one in client.client_list() if one["id"] != str(client.client_id())}
+    assert users == {"default"}, "web and worker are connected"
+    assert broker.is_healthy()
+
+
+def test_the_broker_is_ill_when_its_password_is_another(broker: Broker, tmp_path: Path) -> None:
+    (tmp_path / "broker_password").write_text("another\n")
+    apart = Broker(broker.service, tmp_path / "image", broker.secrets)
+    with apart.running():
+        apart.secrets = tmp_path
+        assert not apart.is_healthy()
+
+
+@pytest.mark.parametrize("content", [None, ""])
+def test_the_broker_does_not_start_when_its_password_is_not_there(
+    broker: Broker, tmp_path: Path, content: str | None
+) -> None:
+    if content is not None:
+        (tmp_path / "broker_password").write_text(content)
+    apart = Broker(broker.service, tmp_path / "image", tmp_path)
+    with apart.start(apart.service["command"]) as server:
+        try:
+            assert server.wait(30) != 0
+        finally:
+            server.kill()
+
+
+def test_the_password_of_the_broker_is_on_no_command_line(broker: Broker, tmp_path: Path) -> None:
+    apart = Broker(broker.service, tmp_path / "image", broker.secrets)
+    with apart.running() as server:
+        for shown in ("cmdline", "environ"):
+            assert SECRETS["broker_password"] not in Path(f"/proc/{server.pid}/{shown}").read_text()
 
 
 def test_no_secret_is_in_the_environment_when_a_service_starts(stack: Stack) -> None:
@@ -314,7 +407,7 @@ def test_an_engine_reads_the_file_as_the_tests_do_when_it_is_asked() -> None:
     with_profiles = [program, "-f", str(compose.FILE), "--profile", "demo", "--profile", "watch", "config"]
     done = subprocess.run(with_profiles, env={**os.environ, **DEMO}, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
-    theirs, ours = compose.parse(done.stdout)["services"], compose.read(DEMO)["services"]
+    theirs, ours = compose.fill(done.stdout, {})["services"], compose.read(DEMO)["services"]
     assert set(theirs) == set(ours)
     for name, service in ours.items():
         told = theirs[name]
