@@ -44,9 +44,9 @@ def status(overrides: Overrides, as_json: bool) -> None:
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"The node: {node.where}", markup=False)
     if link is None:
-        console.print("The link: no worker has run here yet.")
+        console.print("The state of the link is unknown: no worker has run here yet.")
     else:
-        console.print(f"The link: {_said(link, now)}", markup=False)
+        console.print(_link_line(link, now), markup=False)
     if found.oldest_waiting_at is None:
         console.print("Nothing waits.")
     elif not found.to_send:
@@ -62,13 +62,13 @@ def status(overrides: Overrides, as_json: bool) -> None:
             console.print(f"{found.counts[state]:>8} {state}")
 
 
-def _said(link: LinkView, now: datetime) -> str:
+def _link_line(link: LinkView, now: datetime) -> str:
     since = f"since {link.since:%Y-%m-%d %H:%M} UTC"
     if not link.fresh(now):
-        return f"not known at present; up when the master was {last_heard(link)}."
+        return f"The state of the link is not known at present; up when the master was {last_heard(link)}."
     if link.stalled:
-        return "the master answers, but takes no results. One is tried each second."
-    return f"{link.state} {since}. {link.detail or ''}"
+        return "The master answers, but takes no results. One is tried each second."
+    return f"The link is {link.state} {since}. {link.detail or ''}"
 
 
 @click.command()

@@ -23,7 +23,7 @@ CAUSES: dict[str, str] = {
     Cause.DATABASE: sentence("the master's database did not take it"),
     Cause.SURPRISE: sentence("resultsq itself failed; its log says where"),
     Cause.TAKES_NOTHING: sentence("the master answers, but takes no results"),
-    Cause.WORKER_GONE: sentence("the worker stopped with it in hand, so its end is not known"),
+    Cause.WORKER_GONE: sentence("the worker stopped while it was being sent, so no answer was recorded"),
     "unauthorised": sentence("the master refused this node's credentials"),
     "forbidden": sentence("the master refused this node's credentials for this event"),
     "conflict": sentence("another sheet is published there"),

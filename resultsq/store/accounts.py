@@ -24,7 +24,7 @@ from resultsq.store.tables import AccountEvent, EndedSession, Event, PasswordLin
 LINK_LIFE = timedelta(hours=24)
 PASSWORD_MIN, PASSWORD_MAX = 8, 200
 _NAME_MAX = 100
-_NO_LINK = sentence("This link is good no more: it was used, or is older than a day. Ask an operator for a new one.")
+_NO_LINK = sentence("This link has expired or was already used. Ask an operator for a new one.")
 
 UNUSABLE = "unusable"
 """Stored for an account that has no password yet: no password matches it."""
@@ -75,7 +75,7 @@ def add(conn: Connection, now: datetime, name: str, password_hash: str, role: Ro
     slugs = sorted(set(events))
     if not 0 < len(name) <= _NAME_MAX or name != name.strip() or not name.isprintable():
         raise InputRefused(
-            say("An account's name has 1 to {most} characters, without blanks around it.", most=_NAME_MAX)
+            say("An account's name has 1 to {most} characters, and no space before or after.", most=_NAME_MAX)
         )
     if (role is Role.TEAM) != bool(slugs):
         raise InputRefused(

@@ -69,8 +69,8 @@ def unsure(error: DBAPIError | PoolTimeout) -> Exception:
     if not isinstance(ours, StoreUnavailable):
         return ours
     message = say(
-        "The connection to this node's database was lost while this was stored, so nobody can say whether it was. "
-        "Send it again in a few seconds: the same results are taken once."
+        "The connection to this node's database was lost, so this may or may not be stored. "
+        "Send it again in a few seconds: the same results are taken only once."
     )
     return StoreUnsure(message, ours.cause)
 

@@ -87,7 +87,7 @@ def raised(facts: Facts, limits: Limits, now: datetime) -> dict[str, str]:
         )
     if facts.conflicts:
         found[Rule.CONFLICT] = (
-            f"{_many(facts.conflicts)} met another sheet at the master; somebody must decide which one stands."
+            f"{_many(facts.conflicts)} met another sheet at the master; an operator must decide which one stands."
         )
     if facts.refused_since is not None:
         found[Rule.CREDENTIALS_REFUSED] = (

@@ -172,7 +172,7 @@ def _listed(who: Bearer) -> tuple[Filter, Order, int, str | None]:
     if unknown:
         raise InputRefused(
             say(
-                "There is no parameter {unknown!r}. A list without it would show more than you think.",
+                "There is no parameter {unknown!r}. Nothing was listed: it would be more than you asked for.",
                 unknown=unknown[0],
             )
         )

@@ -212,7 +212,7 @@ class ChooseDay(Base):
     date: str = Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
 
     def on(self, board: Board) -> str:
-        raise InputRefused(say("The day is chosen above, and not here."))
+        raise InputRefused(say("Choose the day above, not here."))
 
 
 class AsGiven(Base):

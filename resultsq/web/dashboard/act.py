@@ -246,7 +246,7 @@ def _words_of(verb: str) -> Words:
 def _reason(words: Words) -> str:
     reason = request.form.get("reason", "").strip()[:REASON_MAX]
     if words.needs_reason and not reason:
-        raise InputRefused(_("Say why: whoever looks at this later wants to know. Nothing was changed."))
+        raise InputRefused(_("Nothing was changed. Give a reason: it is kept in the audit log."))
     return reason
 
 

@@ -351,7 +351,7 @@ def _reasons(desk: Desk, joined: Joined, blocking: int, moved: bool, head: str |
     elif len(joined.finishers) > most:
         yield _("More than %(most)s finishers are not taken here.", most=most)
     if not desk.draft.date:
-        yield _("The date is not chosen yet.")
+        yield _("Choose the date first.")
     if moved:
         yield _("There are results for this date already.") if head else _("What this corrects was withdrawn.")
     if blocking == 1:

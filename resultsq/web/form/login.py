@@ -45,7 +45,7 @@ def log_in() -> Answer:
         answer.retry_after = refusal.retry_after
         return answer
     if found is None:
-        return _page(422, _("Name and password do not fit. Capital letters matter in both."))
+        return _page(422, _("That name and password do not match. Capital letters matter in both."))
     return redirect(_onward(), 303)
 
 

@@ -241,7 +241,7 @@ def add_files(slug: str) -> Answer | str:
     if pasted := request.form.get("pasted", "").strip():
         batch.take(_("Pasted text"), pasted.encode())
     if not batch.names:
-        return _shown(_open(slug), _("No file was chosen."))
+        return _shown(_open(slug), _("No file was selected. Choose your files and send them again."))
     return _added(slug, batch)
 
 

@@ -125,7 +125,7 @@ def test_the_status_hears_the_master_anew_when_the_last_probe_is_old(
     assert f"not known at present; up when the master was last heard at {at:%H:%M:%S} UTC" in status()
     with probing(database, far):
         wait_until(lambda: node.link().prober, what="a worker probes")
-        assert "The link: up since" in status()
+        assert "The link is up since" in status()
         with database.read() as conn:
             link = queries.link(conn)
         assert link is not None

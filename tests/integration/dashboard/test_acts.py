@@ -36,7 +36,7 @@ def test_nothing_else_is_touched_when_an_action_has_a_filter(sqlite_node: Node, 
     assert "sent twice" in operator.page("/admin/audit")
     told = operator.page(f"/admin/submissions/{mine[0]}")
     assert re.search(rf'withdraw</span>: sent twice <a href="{re.escape(done.location)}">\(3 submissions\)</a>', told)
-    assert "Nobody has acted on it." in operator.page(f"/admin/submissions/{others[0]}")
+    assert "No operator has changed it." in operator.page(f"/admin/submissions/{others[0]}")
 
 
 def test_a_row_that_moved_on_is_skipped_and_said_when_the_dialog_was_open(sqlite_node: Node, operator: Person) -> None:

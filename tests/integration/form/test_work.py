@@ -179,7 +179,7 @@ def test_a_date_still_to_come_or_none_is_refused(site: Site, team: Browser) -> N
     assert 'value="2013-12-07"' in team.get(PAGE).text, "on a Saturday it is the day itself"
     site.clock.advance(86_400)
     sunday = site.browser("richmond").drop([("t.csv", b"position,time\n1,18:00\n")], "richmond", htmx=True).text
-    assert "The date is not chosen yet." in sunday
+    assert "Choose the date first." in sunday
 
 
 # one submission

@@ -61,7 +61,7 @@ def test_nobody_says_that_nothing_was_stored_when_the_answer_to_the_commit_is_lo
     made = node.entry()
     again = node.entry()
     with closing(behind(line, url)) as database, losing(database, line, "payloads") as lost:
-        with pytest.raises(StoreUnsure, match="nobody can say whether"):
+        with pytest.raises(StoreUnsure, match="may or may not be stored"):
             database.write(lambda conn: outbox.accept(conn, node.now, made))
         assert lost
         assert node.state(made.id) is State.QUEUED, "it was"

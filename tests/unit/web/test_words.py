@@ -1,0 +1,39 @@
+"""The sentences that people read keep to plain words: a short list of what has no place in them."""
+
+import re
+
+import pytest
+from babel.messages.pofile import read_po
+
+from tests.support.speech import CATALOGUE
+
+BANNED = (
+    r"\b[Ww]hoever\b",
+    r"\b[Ss]omebody (must|needs?|releases|has to)\b",
+    r"\b[Nn]obody (can|has to|has acted|sees|knows|waits)\b",
+    r"\b(is|are|was|were|be) told\b",
+    r"\bgood no more\b",
+    r"\b[Tt]he chosen\b",
+    r"\bdo not fit\b",
+    r"\bparted by\b",
+    r"\bwithout blanks\b",
+    r"\bby themselves\b",
+    r"\brung up\b",
+    r"\b[Oo]ne \w+ a (finisher|line|row)\b",
+    r"\bend (of an attempt )?is not known\b",
+    r"^(Act|Further|Of it now)\b",
+    r"\b([Dd]esk|[Cc]ourier|[Hh]ousehold|dossier|lifeline|leash)\b",
+)
+
+
+def _sentences() -> list[str]:
+    with CATALOGUE.open("rb") as file:
+        entries = [entry.id for entry in read_po(file) if entry.id]
+    return [text for entry in entries for text in ((entry,) if isinstance(entry, str) else entry)]
+
+
+@pytest.mark.parametrize("banned", BANNED)
+def test_no_sentence_that_users_see_has_a_banned_phrase(banned: str) -> None:
+    sentences = _sentences()
+    assert len(sentences) > 500, "the catalogue was not read"
+    assert [text for text in sentences if re.search(banned, text)] == []
