@@ -1,20 +1,27 @@
 """By either road or by both: once at the master, and each node learns of it."""
 
 import gzip
+import json
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.fernet import MultiFernet
 
+from resultsq.clock import ManualClock
 from resultsq.delivery import bundle
 from resultsq.domain import sheet
 from resultsq.domain.errors import HeadMoved, InputRefused, SettingsError
 from resultsq.domain.submission import State
 from resultsq.readers import MAX_ROWS
+from resultsq.settings import Settings
+from resultsq.wakeup import Bell
+from resultsq.web import intake
+from resultsq.web import node as web_node
 from tests.integration.bundle.conftest import Far, deliver_all, export, take_in
-from tests.support.nodes import Node, lost
+from tests.support.nodes import DATE, NOW, Node, finishers, lost
 
 
 def test_it_is_there_once_when_the_bundle_and_then_the_network_bring_it(
@@ -84,6 +91,26 @@ def test_nobody_can_say_what_the_master_has_when_it_was_exported(here: Node, loc
     with pytest.raises(HeadMoved):
         here.withdraw(made)
     assert here.state(made) is State.QUEUED
+
+
+def test_finishers_are_here_already_wherever_a_bundle_brought_them(
+    here: Node, there: Node, locks: MultiFernet, tmp_path: Path
+) -> None:
+    lines = [row.model_dump() for row in finishers(12)]
+    helpers = [{"athlete": "A9", "role": "Timekeeper"}]
+    body = json.dumps({"event": "bushy", "date": DATE, "finishers": lines, "volunteers": helpers}).encode()
+    sent = intake.from_json(body, MAX_ROWS, intake.Calendar(NOW.date()))
+    held = web_node.Node(Settings(data_dir=tmp_path), here.database, ManualClock(NOW), Bell(""))
+    made = intake.submit(held, sent, event_id=here.events["bushy"], submitted_by="team").id
+    assert take_in(there, export(here, locks), locks) == (1, 0)
+
+    assert here.row(made).finishers_digest == there.row(made).finishers_digest is not None
+    next_week = replace(sent, date=date(2013, 12, 14), rows=sheet.rows_of(finishers(12), ()))
+    for node in (here, there):
+        other = replace(held, database=node.database)
+        again = intake.with_others(other, next_week, node.row(made).event_id, lambda event: True)
+        assert [problem.code for problem in again.problems] == ["already-here"]
+        assert "7 December 2013" in again.problems[0].message
 
 
 # what cannot be opened
