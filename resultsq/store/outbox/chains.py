@@ -44,14 +44,13 @@ _WAITING = (
     .order_by(Submission.version)
 )
 _Later = aliased(Submission)
-FOLLOWED = (
+ACCOMPANIED = or_(
+    # an older version may wait as well: a comparison sends what the master lost again, behind what is being sent
+    Submission.version > 1,
     # whether it waits is asked once there is one: to ask it here would go through all corrections that wait
-    select(_Later.seq)
-    .where(_Later.chain_id == Submission.chain_id, _Later.version > Submission.version)
-    .exists()
-    .label("followed")
-)
-"""A column of a query of submissions: whether there is a newer version."""
+    select(_Later.seq).where(_Later.chain_id == Submission.chain_id, _Later.version > Submission.version).exists(),
+).label("accompanied")
+"""A column of a query of submissions: whether the chain has other versions, which may wait for this one's end."""
 
 
 def place_on(conn: Connection, chain_id: int, base: str | None) -> Place:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import aliased
 
 from resultsq.domain.outcome import Cause, Exchange, Head, Receipt
 from resultsq.domain.submission import GONE, State
-from resultsq.store.outbox.chains import FOLLOWED, follow_on, is_ancestor, set_head, step_over
+from resultsq.store.outbox.chains import ACCOMPANIED, follow_on, is_ancestor, set_head, step_over
 from resultsq.store.outbox.leases import REFUSED_WAIT_S
 from resultsq.store.outbox.states import chains_of, find, move
 from resultsq.store.tables import Attempt, Event, Payload, Submission
@@ -89,7 +89,7 @@ def settle(conn: Connection, now: datetime, settlements: Sequence[Settlement]) -
         conn.execute(_LOCK_CHAINS, asked).all()
     rows: Sequence[Any] = conn.execute(_ENDED, asked).all()
     published = [(row, one) for row in rows if isinstance(one := by_lease[row.lease], Published)]
-    _publish(conn, now, [_receipt(row, one.receipt, one.exchange.status, row.followed) for row, one in published])
+    _publish(conn, now, [_receipt(row, one.receipt, one.exchange.status, row.accompanied) for row, one in published])
     done = [Settled(one, row.id, State.PUBLISHED, (now - row.accepted_at).total_seconds()) for row, one in published]
     chains = {row.chain_id for row, _ in published}
     for row in rows:
@@ -136,7 +136,7 @@ _ENDED = (
         Submission.accepted_at,
         Submission.lease,
         Event.refused_at,
-        FOLLOWED,
+        ACCOMPANIED,
     )
     .join(Event, Event.id == Submission.event_id)
     .where(_IN_THEIR_HANDS)
@@ -158,7 +158,7 @@ def _settle_one(conn: Connection, now: datetime, row: Any, settlement: PutBack |
             _refuse(conn, now, row, settlement)
         case Clash():
             state, repeat = _clash(conn, now, row, settlement)
-    if row.followed:
+    if row.accompanied:
         unsettled = state not in (State.PUBLISHED, State.SUPERSEDED)
         if unsettled and not conn.execute(_IN_DOUBT, {"seq": row.seq}).scalar_one():
             step_over(conn, now, row.chain_id, row.seq)
@@ -192,17 +192,17 @@ def publish_by_receipt(conn: Connection, now: datetime, receipts: Sequence[tuple
 @dataclass(frozen=True, slots=True)
 class _There:
     """A submission that the master has: its row, under which id and since when, and the status that its receipt came
-    with where it came by an attempt. `followed`: a newer version may wait for it."""
+    with where it came by an attempt. `accompanied`: another version may wait for it."""
 
     row: Row[Any]
     head: Head
     received_at: datetime
     status: int | None = None
-    followed: bool = True
+    accompanied: bool = True
 
 
-def _receipt(row: Row[Any], receipt: Receipt, status: int | None = None, followed: bool = True) -> _There:
-    return _There(row, receipt, receipt.received_at, status, followed)
+def _receipt(row: Row[Any], receipt: Receipt, status: int | None = None, accompanied: bool = True) -> _There:
+    return _There(row, receipt, receipt.received_at, status, accompanied)
 
 
 def _publish(conn: Connection, now: datetime, receipts: Sequence[_There]) -> None:
@@ -232,12 +232,12 @@ def _publish(conn: Connection, now: datetime, receipts: Sequence[_There]) -> Non
             "_now": now,
         }
         for one in receipts
-        if one.row.version > 1 or one.followed
+        if one.accompanied
     ]
     if corrected:
         conn.execute(_CORRECTED, corrected)
     for one in receipts:
-        if one.followed:
+        if one.accompanied:
             _follow(conn, now, one)
 
 

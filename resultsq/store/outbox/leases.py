@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, and_, bindparam, delete, insert, literal
 from resultsq.domain.outcome import Cause
 from resultsq.domain.submission import State
 from resultsq.store.outbox.aside import NO_KIND, NO_SHEET, cannot_go, put_aside
-from resultsq.store.outbox.chains import FOLLOWED, follow_on, step_over
+from resultsq.store.outbox.chains import ACCOMPANIED, follow_on, step_over
 from resultsq.store.outbox.states import lock_all, move
 from resultsq.store.stepped import LEASE_SLACK_S, latest, passed
 from resultsq.store.tables import Attempt, Event, Hold, Link, Payload, Submission, UtcDateTime
@@ -325,13 +325,13 @@ def hand_back(conn: Connection, now: datetime, leases: Sequence[str]) -> None:
         return
     own = and_(Submission.lease.in_(leases), Submission.state == State.SENDING)
     lock_all(conn, own)
-    columns = (Submission.seq, Submission.chain_id, Submission.in_doubt, FOLLOWED)
+    columns = (Submission.seq, Submission.chain_id, Submission.in_doubt, ACCOMPANIED)
     locked = select(*columns).where(own).order_by(Submission.seq).with_for_update(of=Submission)
     rows = conn.execute(locked).all()
     move(conn, now, [row.seq for row in rows], State.QUEUED, attempts=Submission.attempts - 1)
     conn.execute(delete(Attempt).where(Attempt.lease.in_(leases), Attempt.ended_at.is_(None)))
     for row in rows:
-        if row.followed and not row.in_doubt:
+        if row.accompanied and not row.in_doubt:
             step_over(conn, now, row.chain_id, row.seq)
             follow_on(conn, row.chain_id)
 

@@ -18,7 +18,7 @@ from resultsq.domain.outcome import Outcome
 from resultsq.domain.ports import Parcel, ReceiptPage
 from resultsq.domain.submission import State
 from resultsq.store import outbox, queries, retention
-from resultsq.store.outbox import Parted, Reconciled
+from resultsq.store.outbox import Lease, Parted, Reconciled
 from resultsq.store.session import Database
 from resultsq.store.tables import Submission
 from tests.integration.bundle.conftest import Far, deliver_all
@@ -59,6 +59,31 @@ def test_its_correction_waits_when_its_predecessor_is_sent_again(here: Node, far
     here.pass_time(120)
     deliver_all(here, far)
     assert far.has() == {gone: 1, correction: 2}
+
+
+@pytest.mark.parametrize(
+    ("end", "becomes"),
+    [
+        (lambda lease: moved(None), State.CONFLICT),
+        (lambda lease: rejected(), State.REJECTED),
+        (lambda lease: accepted(lease, 2), State.PUBLISHED),
+    ],
+    ids=["conflict", "rejected", "published"],
+)
+def test_a_lost_predecessor_may_go_however_the_correction_ends_that_was_being_sent(
+    here: Node, far: Far, end: Callable[[Lease], Outcome], becomes: State
+) -> None:
+    """It is queued again behind the correction, which no newer version follows."""
+    gone = here.accept().id
+    deliver_all(here, far)
+    far.loses(gone)
+    correction = here.accept(rows=4, corrects=gone).id
+    lease = here.claim_one()
+    assert lease.submission == correction
+    assert compare(here, far).lost == 1
+    here.settle(lease, end(lease))
+    assert here.state(correction) is becomes
+    assert [lease.submission for lease in here.claim()] == [gone]
 
 
 def test_what_is_there_is_settled_without_being_sent_when_its_answer_was_lost(here: Node, far: Far) -> None:
