@@ -15,12 +15,13 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
 import pytest
 import redis
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from resultsq.clock import SystemClock
 from resultsq.domain.errors import StoreUnavailable
@@ -29,9 +30,10 @@ from resultsq.sqlite import driver
 from resultsq.store.session import Database
 from resultsq.store.tables import Submission
 from resultsq.wakeup import QUEUE
-from tests.conftest import mounted, remount, started
+from tests.conftest import give_up, mounted, remount, started
 from tests.support import matrix
 from tests.support.certificates import write as write_certificates
+from tests.support.clocks import OwnClock
 from tests.support.failover import Failover
 from tests.support.machines import Machine
 from tests.support.netns import Cable
@@ -40,7 +42,7 @@ from tests.support.poolers import PgBouncer
 from tests.support.processes import OtherMaster, Process
 from tests.support.proxy import Proxy
 from tests.support.relays import DAYS, Relay
-from tests.support.services import HOST, PostgreSQL, Valkey, free_port
+from tests.support.services import HOST, Missing, PostgreSQL, Valkey, free_port
 from tests.support.waiting import wait_until
 
 Start = Callable[..., Process]
@@ -49,6 +51,8 @@ Mend = Callable[[], object]
 
 LASTS_S = 4.0
 EACH = 6
+AGO = timedelta(minutes=5)
+YEAR = timedelta(days=365)
 BOUND_S = 30.0
 """Wide, for a busy machine: what it took is in the matrix, and the promise is a benchmark's."""
 
@@ -254,8 +258,10 @@ ON_POSTGRESQL: dict[str, Callable[[Place], Mend]] = {
 }
 FAILOVER = "PostgreSQL fails over to its standby"
 POOLED = "PostgreSQL restarted behind PgBouncer, four workers"
+RESTORED = "master restored from a backup"
+BEHIND = "clock a year behind, from a restart on"
 
-ROWS = [*FAULTS, *STRANGERS, NAMESERVER, *CABLE_FAULTS, *ON_SQLITE, *ON_POSTGRESQL, FAILOVER, POOLED]
+ROWS = [*FAULTS, *STRANGERS, NAMESERVER, *CABLE_FAULTS, *ON_SQLITE, *ON_POSTGRESQL, FAILOVER, POOLED, RESTORED, BEHIND]
 Row = Callable[[str, int, int, int, int | None, float, float], None]
 
 
@@ -320,6 +326,13 @@ class Scene:
         assert doubled == 0
         again = None if self.sent is None else len([one for one in self.sent() if one in accepted]) - EACH
         row(fault, EACH, len(there.keys() & set(accepted)), doubled, again, first_s, all_s)
+
+
+class AsTheMasterSees(Scene):
+    """For where the node cannot know at first what is no longer published."""
+
+    def published(self) -> int:
+        return len(self.at_the_master())
 
 
 def scene_of(relay: Relay, accept: Callable[[int], list[str]] | None = None) -> Scene:
@@ -526,3 +539,59 @@ def test_nothing_is_lost_or_doubled_when_postgresql_restarts_behind_a_pooler(
     ):
         strike = partial(stop_postgresql, Place(machine, valkey, tmp_path, own))
         scene_of(relay, machine.accept).meet(POOLED, strike, row)
+
+
+def test_what_a_master_lost_that_was_restored_from_a_backup_is_published_again(
+    row: Row, tmp_path: Path, start_process: Start
+) -> None:
+    with OtherMaster() as master, Relay(f"sqlite:///{tmp_path / 'store.db'}", master) as relay:
+        start_process("worker", env=relay.environment(DATA_DIR=tmp_path))
+        relay.wait_for_link("up", 60)
+        relay.accept()
+        relay.wait_until_published(1)
+        backup = master.back_up()
+        made = scene_of(relay)
+
+        def strike() -> Mend:
+            relay.wait_until_published(len(master.receipts()))  # by the node's own books too
+            a_while_ago = SystemClock().now() - AGO  # what is newer than a minute is not compared yet
+            relay.database.write(lambda conn: conn.execute(update(Submission).values(published_at=a_while_ago)))
+            master.kill()
+            master.restore(backup)
+            return master.start
+
+        AsTheMasterSees(made.accept, made.database, made.at_the_master, made.sent).meet(RESTORED, strike, row)
+
+
+@pytest.mark.long
+def test_results_of_these_days_are_taken_and_published_with_the_clock_a_year_behind(
+    valkey: Valkey, row: Row, tmp_path: Path
+) -> None:
+    """It starts so, as a machine without a battery does, and is set right while it runs."""
+    try:
+        clock = OwnClock(tmp_path)
+    except Missing as missing:
+        give_up(missing)
+    today = SystemClock().now().date()
+    days = [(today - timedelta(days=ago)).isoformat() for ago in range(1, 60)]
+    with (
+        OtherMaster() as master,
+        Relay(f"sqlite:///{tmp_path / 'store.db'}", master) as relay,
+        Machine(relay, tmp_path, free_port(), valkey.url, days=days, environment=clock.environment) as machine,
+    ):
+        place = Place(machine, valkey, tmp_path, None)
+
+        def strike() -> Mend:
+            there = relay.published()
+            mends = [kill(place) for kill in (kill_web, kill_worker)]
+            clock.set(-YEAR)
+            for start in mends:
+                start()
+
+            def mend() -> None:
+                relay.wait_until_published(there + 1, BOUND_S)
+                clock.set(timedelta())
+
+            return mend
+
+        scene_of(relay, machine.accept).meet(BEHIND, strike, row)

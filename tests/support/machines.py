@@ -1,6 +1,7 @@
 """A node as a host runs it: web and workers as processes on one store, a broker, and a team that posts to it."""
 
 import time
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
@@ -20,12 +21,22 @@ NOT_NOW = (503, 507)
 class Machine:
     """`relay` is its link and its store as an observer sees them. Each process can be killed and started again."""
 
-    def __init__(self, relay: Relay, folder: Path, port: int, broker_url: str = "", workers: int = 1) -> None:
+    def __init__(
+        self,
+        relay: Relay,
+        folder: Path,
+        port: int,
+        broker_url: str = "",
+        workers: int = 1,
+        days: Iterable[str] = DAYS,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """`days`: the team's, a new one for each sheet. `environment`: what its processes see beside the settings."""
         self.relay = relay
-        self.environment = relay.environment(DATA_DIR=folder, BROKER_URL=broker_url)
+        self.environment = {**relay.environment(DATA_DIR=folder, BROKER_URL=broker_url), **(environment or {})}
         self._port = port
         self._token = relay.token("bushy")
-        self._days = iter(DAYS)
+        self._days = iter(days)
         self._stack = ExitStack()
         self._workers = workers
 

@@ -180,8 +180,12 @@ class OtherMaster(Server):
     def url(self) -> str:
         return f"{'https' if self._tls else 'http'}://{HOST}:{self.port}"
 
+    @property
+    def _journal(self) -> Path:
+        return self.folder / "journal.jsonl"
+
     def _command(self) -> Sequence[str | Path]:
-        where = ["--port", str(self.port), "--state", str(self.folder / "journal.jsonl")]
+        where = ["--port", str(self.port), "--state", str(self._journal)]
         return [sys.executable, "-m", "tests.support.masters", *where, *self._arguments]
 
     def _options(self) -> dict[str, Any]:
@@ -195,6 +199,14 @@ class OtherMaster(Server):
         body = None if value is None else json.dumps(value).encode()
         with urllib.request.urlopen(f"{self.url}{path}", body, timeout=10, context=self._tls) as answer:
             return json.load(answer)
+
+    def back_up(self) -> bytes:
+        """All that it has committed so far."""
+        return self._journal.read_bytes()
+
+    def restore(self, backup: bytes) -> None:
+        """Before it is started again: it knows what it had committed by then, and nothing else."""
+        self._journal.write_bytes(backup)
 
     def report(self) -> dict[str, Any]:
         """What it saw since its last start, and all receipts; the shape is told in masters.py."""
