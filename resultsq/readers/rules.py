@@ -68,6 +68,17 @@ SHEETS_NOT_USED = Rule(
     Severity.WARNS,
     "Only the sheet {sheet} of {file} is used. Not used: {others}.",
 )
+LINE_ABOVE_HEADER = Rule(
+    "lines-above-header",
+    Severity.WARNS,
+    "Not used of {file}: line {line}, above the header. If it is a result, move it below the header.",
+)
+LINES_ABOVE_HEADER = Rule(
+    "lines-above-header",
+    Severity.WARNS,
+    "Not used of {file}: {count} lines above the header, the first is line {line}. If one of them is a result, move it "
+    "below the header.",
+)
 TOO_LARGE = Rule(
     "file-too-large",
     Severity.BLOCKS,

@@ -3,9 +3,9 @@
     position,time,athlete
     1,00:18:11,A1234567
 
-The header may have other names, other columns and other orders, and stand below a title. Every column is used, asked
-about (`could_be`), or named as not used. Without a position the order of the lines is the position; without times or
-athletes the table stands in for the scanners or the stopwatch.
+The header may have other names, other columns and other orders, and stand below a title, which is named as not used.
+Every column is used, asked about (`could_be`), or named as not used. Without a position the order of the lines is the
+position; without times or athletes the table stands in for the scanners or the stopwatch.
 """
 
 import re
@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Final, NamedTuple
 
 from resultsq.domain.event_files import FileKind, TableColumn, TableFile, TableRow, Text
+from resultsq.domain.problem import Problem, Where
 from resultsq.domain.words import say
 from resultsq.readers import headings
 from resultsq.readers.guess import columns_of
@@ -28,18 +29,23 @@ from resultsq.readers.marks import (
     read_time,
 )
 from resultsq.readers.records import DELIMITERS, Record, records, separator, split, whole
-from resultsq.readers.rules import NO_ROWS, bad_lines, refused
+from resultsq.readers.rules import LINE_ABOVE_HEADER, LINES_ABOVE_HEADER, NO_ROWS, bad_lines, refused
 from resultsq.readers.text import check_rows
 
 KIND: Final = FileKind.TABLE
 
 _POSITION = re.compile(POSITION_SHAPE, re.IGNORECASE)
+_NOTHING = " \t\"'=" + DELIMITERS
+"""What a spreadsheet writes for cells that hold nothing."""
 
 
 class _Header(NamedTuple):
+    """`above` are the lines before it that hold anything."""
+
     line: int
     delimiter: str
     names: list[str]
+    above: tuple[int, ...] = ()
 
 
 def recognises(line: str) -> bool:
@@ -61,14 +67,24 @@ def _header_of(line: str, at: int, delimiters: str) -> _Header | None:
 
 
 def _find_header(text: Text) -> _Header:
-    delimiters = DELIMITERS
+    delimiters, above = DELIMITERS, list[int]()
     for at, line in enumerate(text.lines, 1):
         last, row = whole(text.lines, at)
         if named := separator(line):
             delimiters = named
         elif header := _header_of(row, last, delimiters):
-            return header
+            return header._replace(above=tuple(above))
+        elif line.strip(_NOTHING):
+            above.append(at)
     raise refused(NO_ROWS, text.name, len(text.lines))
+
+
+def _not_used(name: str, above: Sequence[int]) -> tuple[Problem, ...]:
+    """That lines stand above the header, where any do."""
+    if not above:
+        return ()
+    rule = LINE_ABOVE_HEADER if len(above) == 1 else LINES_ABOVE_HEADER
+    return (rule.broken([Where(file=name, line=line) for line in above], file=name, count=len(above), line=above[0]),)
 
 
 def read(text: Text) -> TableFile:
@@ -104,6 +120,7 @@ def read(text: Text) -> TableFile:
         digest=text.digest,
         lines=len(text.lines),
         idle=len(text.lines) - len(rows),
+        problems=_not_used(text.name, header.above),
         rows=tuple(rows),
         columns=tuple(columns),
         changed=changed,

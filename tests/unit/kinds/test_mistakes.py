@@ -101,7 +101,6 @@ def test_two_columns_of_times_block_until_one_is_chosen(chosen: str, times: list
         ("table-zeit-column.csv", [("A11", "00:17:31"), ("A12", "00:18:02")]),
         ("table-id-column.csv", [("A11", "00:17:31"), ("A12", "00:18:02")]),
         ("table-sep-line.csv", [("A11", "00:17:31"), ("A12", "00:18:02")]),
-        ("table-title-above-header.csv", [("A11", "00:17:31"), ("A12", "00:18:02")]),
         ("table-decimal-comma.csv", [("A11", "00:17:31"), ("A12", "00:18:02")]),
         ("excel-unicode-text-utf16le-bom.txt", [("A11", "00:17:31"), ("A12", "00:18:02"), ("A13", "00:19:40")]),
         (
@@ -117,6 +116,15 @@ def test_a_table_is_read_without_a_word_as_its_spreadsheet_wrote_it(
 
     assert sheet(found)[: len(expected)] == expected
     assert found.problems == ()
+
+
+def test_a_title_above_the_header_is_named_as_not_used_and_blocks_nothing() -> None:
+    found = sample("table-title-above-header.csv")
+
+    assert sheet(found) == [("A11", "00:17:31"), ("A12", "00:18:02")]
+    [problem] = found.problems
+    assert (problem.code, problem.blocks) == ("lines-above-header", False)
+    assert [where.line for where in problem.where] == [1]
 
 
 def test_a_hole_in_the_positions_blocks_when_the_column_is_called_pos() -> None:

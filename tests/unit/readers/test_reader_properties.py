@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resultsq.domain.errors import FileRefused
-from resultsq.domain.event_files import ReadFile
+from resultsq.domain.event_files import ReadFile, TableFile
 from resultsq.domain.problem import Severity
 from resultsq.readers import read
 from resultsq.readers.rules import SYSTEM_FILE
@@ -68,6 +68,28 @@ def read_or_refused(content: bytes) -> None:
     used = {row.line for row in outcome.rows}
     assert len(used) == outcome.used
     assert used.isdisjoint(line.line for line in outcome.aside)
+    if isinstance(outcome, TableFile) and b'"' not in content:
+        assert len(unnamed(outcome, used, content)) <= 1, "the header alone"
+
+
+def unnamed(table: TableFile, used: set[int], content: bytes) -> list[str]:
+    """The lines of a table that hold anything, and are neither used nor named in a problem."""
+    named = used | {where.line for problem in table.problems for where in problem.where}
+    lines = [line.decode(errors="replace") for at, line in enumerate(content.splitlines(), 1) if at not in named]
+    return [line for line in lines if any(map(str.isalnum, line))]
+
+
+TITLED = st.builds(
+    lambda above, below: "\n".join([*above, "position;time;athlete", *below, "1;18:11;A12"]).encode(),
+    st.lists(LINES, max_size=4),
+    st.lists(st.sampled_from(["2;19:08;", ";;", "", "3;;A5"]), max_size=4),
+)
+
+
+@settings(max_examples=100, deadline=WITHIN_MS)
+@given(TITLED)
+def test_every_line_is_used_or_named_when_a_table_has_lines_above_its_header(content: bytes) -> None:
+    read_or_refused(content)
 
 
 @settings(max_examples=200, deadline=WITHIN_MS)

@@ -120,3 +120,23 @@ def test_line_breaks_in_cells_are_read_when_a_spreadsheet_has_them() -> None:
 @pytest.mark.parametrize("cell", ["'18:11", '="18:11"', '"=""18:11"""', '"18:11"', "18:11,0", "0:18:11"])
 def test_a_time_is_read_however_a_spreadsheet_kept_it_as_it_is(cell: str) -> None:
     assert rows(f"position;time;athlete\n1;{cell};A12\n2;19:08;-\n") == WHOLE
+
+
+@pytest.mark.parametrize(
+    ("above", "places", "words"),
+    [
+        ("Results 14/03/2026,,\n", [1], "line 1, above the header"),
+        ("Results\n,,\n\n14 March;;\n", [1, 4], "2 lines above the header, the first is line 1"),
+        ('"";"";""\n1,18:11,A12\n', [2], "line 2, above the header"),
+        ("sep=,\n", [], ""),
+        ("\n,,\n", [], ""),
+    ],
+)
+def test_what_stands_above_the_header_is_named_as_not_used(above: str, places: list[int], words: str) -> None:
+    file = table(f"{above}position,time,athlete\n1,18:11,A12\n2,19:08,\n")
+
+    assert [row[1:] for row in file.rows] == WHOLE
+    assert [where.line for problem in file.problems for where in problem.where] == places
+    assert {(problem.code, problem.blocks) for problem in file.problems} <= {("lines-above-header", False)}
+    assert len(file.problems) == bool(places)
+    assert all(f"Not used of table.csv: {words}." in problem.message for problem in file.problems)
