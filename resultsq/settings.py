@@ -9,7 +9,7 @@ import difflib
 import os
 import tomllib
 import zoneinfo
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -137,10 +137,7 @@ class Settings(BaseModel):
         8, ge=1, le=64, description="Most sheets on their way to the master at once, all workers together."
     )
     sweep_s: float = Field(
-        1.0,
-        gt=0,
-        le=10,
-        description="How often a worker looks into the database when nothing rings, in seconds.",
+        1.0, gt=0, le=10, description="How often a worker looks into the database when nothing rings, in seconds."
     )
     worker_metrics_port: int = Field(
         0, ge=0, le=65535, description="Port on which a worker shows its own figures to Prometheus; 0 shows none."
@@ -188,6 +185,11 @@ class Settings(BaseModel):
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
+
+    @field_validator("master_ca_file", mode="before")
+    @classmethod
+    def _named(cls, value: object) -> object:
+        return None if value == "" else value  # an empty path is the working folder
 
     @field_validator(*_URL_CHECKS)
     @classmethod
@@ -290,13 +292,18 @@ class _Found:
 
     def settings(self) -> Settings:
         """:raises SettingsError: something is wrong; every fault is named"""
-        faults = list(self._faults)
+        faults, settings = list(self._faults), None
         try:
             settings = Settings.model_validate(self.values)
+        except ValidationError as error:
+            wrong = {str(one["loc"][0]): one["msg"] for one in error.errors()}
+            faults += [self._no_sense(name, why) for name, why in wrong.items()]
+            if wrong.keys() <= self.values.keys():  # what is right by itself may not go together
+                settings = Settings.model_validate({name: self.values[name] for name in self.values.keys() - wrong})
+        if settings is not None:
+            faults += [self._no_sense(name, why) for name, why in _faults_at_start(settings)]
             if not faults:
                 return settings
-        except ValidationError as error:
-            faults += [self._no_sense(str(one["loc"][0]), one["msg"]) for one in error.errors()]
         heading = [f"{len(faults)} settings are wrong:"] if len(faults) > 1 else []
         raise SettingsError("\n  ".join([*heading, *faults])) from None
 
@@ -327,14 +334,8 @@ def shown(loaded: Loaded) -> list[tuple[str, str, str, str]]:
         if isinstance(value, SecretStr) or (isinstance(extra, dict) and extra.get("hidden")):
             secret = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
             value = "(hidden)" if secret else ""
-        rows.append(
-            (
-                name,
-                "" if value is None else str(value),
-                loaded.origin.get(name, "default"),
-                field.description or "",
-            )
-        )
+        origin = loaded.origin.get(name, "default")
+        rows.append((name, "" if value is None else str(value), origin, field.description or ""))
     return rows
 
 
@@ -358,6 +359,22 @@ def page() -> str:
         shown = "" if default in ("", None) else f"`{str(default).lower() if isinstance(default, bool) else default}`"
         lines.append(f"| `{PREFIX}{name.upper()}` | {shown} | {field.description} |")
     return "\n".join(lines) + "\n"
+
+
+def _faults_at_start(settings: Settings) -> Iterator[tuple[str, str]]:
+    """What is wrong on this machine or together, by the setting to change. Not looked at when a secret is renewed."""
+    proxy = Proxy.parse(settings.master_proxy.get_secret_value(), "It")
+    allowed = settings.send_my_token_over_plain_http_where_anyone_can_read_it
+    try:
+        if settings.master_token.get_secret_value() and settings.master_url.get_secret_value() and not allowed:
+            destinations.check_token_is_private(settings.master_url.get_secret_value(), proxy.host if proxy else None)
+    except SettingsError as error:
+        yield "master_url", str(error)
+    try:
+        if settings.master_ca_file is not None:
+            settings.master_ca_file.open("rb").close()
+    except OSError as error:
+        yield "master_ca_file", f"The file {settings.master_ca_file} cannot be read: {error.strerror}."
 
 
 def _unknown(name: str, where: str) -> str:

@@ -9,6 +9,9 @@ from urllib.parse import SplitResult, urlsplit
 from resultsq.domain.errors import SettingsError
 
 MASTER_SCHEMES = ("http", "https", "sqlite", "postgresql")
+SHOWN_TO_ALL = (
+    "The master's URL is plain http: everyone on the way could read the token. Use https, or a master on this machine."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,20 @@ def check_database(url: str) -> None:
             "It is no SQLAlchemy URL of SQLite or PostgreSQL. It is written like postgresql+psycopg://user@host/name."
             f"{_hint(scheme, schemes)}"
         )
+
+
+def is_private(address: Address, proxy_host: str | None) -> bool:
+    """Whether nobody else can listen on the way: TLS, or this very machine."""
+    if address.scheme == "https":
+        return True
+    return is_loopback(address.host) and (proxy_host is None or is_loopback(proxy_host))
+
+
+def check_token_is_private(urls: str, proxy_host: str | None) -> None:
+    """:raises SettingsError: somebody could read a token on the way to one of these addresses of a master"""
+    addresses = [Address.parse(url) for url in master_urls(urls) if _backend(url) in ("http", "https")]
+    if not all(is_private(address, proxy_host) for address in addresses):
+        raise SettingsError(SHOWN_TO_ALL)
 
 
 def is_loopback(host: str) -> bool:

@@ -288,10 +288,10 @@ def test_it_says_so_when_the_port_is_taken(up: Up) -> None:
 
 
 def test_it_ends_and_names_the_child_when_its_settings_make_no_sense(up: Up) -> None:
-    node = up(env={"RESULTSQ_MASTER_URL": "http://master.example", "RESULTSQ_MASTER_TOKEN": "secret"})
+    node = up(env={"RESULTSQ_MASTER_URL": "https://master.example", "RESULTSQ_MASTER_CA_FILE": __file__})
     assert node.wait(60) == 2
     assert "“worker” cannot do its work" in node.stderr
-    assert "everyone on the way could read the token" in node.stderr
+    assert "CA file" in node.stderr
     assert _children(node) == {}
 
 

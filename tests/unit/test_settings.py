@@ -96,6 +96,59 @@ def test_every_fault_is_told_at_once_when_several_settings_are_wrong(tmp_path: P
     assert len(told.splitlines()) == 1 + len(named)
 
 
+PLAIN = {"RESULTSQ_MASTER_URL": "http://master.example", "RESULTSQ_MASTER_TOKEN": "pa55"}
+THROUGH = {"RESULTSQ_MASTER_URL": "http://127.0.0.1:1", "RESULTSQ_MASTER_PROXY": "http://proxy.example:3128"}
+SECOND = {"RESULTSQ_MASTER_URL": "https://one.example, http://two.example"}
+
+
+@pytest.mark.parametrize("given", [{}, THROUGH, SECOND])
+def test_a_token_that_anyone_on_the_way_could_read_is_refused_at_the_start(given: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match="everyone on the way could read") as refused:
+        load({**PLAIN, **given, "RESULTSQ_PORT": "eighty"})
+    told = str(refused.value)
+    assert told.startswith("2 settings are wrong:\n  ")
+    assert "The setting master_url (from RESULTSQ_MASTER_URL)" in told
+    assert "pa55" not in told
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"RESULTSQ_MASTER_TOKEN": ""},
+        {"RESULTSQ_MASTER_URL": "https://master.example"},
+        {"RESULTSQ_MASTER_URL": "http://[::1]:80"},
+        {"RESULTSQ_MASTER_URL": "sqlite:////data/master.db"},
+        {"RESULTSQ_SEND_MY_TOKEN_OVER_PLAIN_HTTP_WHERE_ANYONE_CAN_READ_IT": "true"},
+    ],
+)
+def test_a_token_is_taken_when_nobody_can_read_it_or_that_is_allowed(given: dict[str, str]) -> None:
+    assert load({**PLAIN, **given}).settings.master_url
+
+
+def test_a_ca_file_that_cannot_be_read_is_told_with_all_other_faults(tmp_path: Path) -> None:
+    for path, why in ((tmp_path / "gone.pem", "No such file"), (tmp_path, "Is a directory")):
+        with pytest.raises(SettingsError) as refused:
+            load({**PLAIN, "RESULTSQ_MASTER_CA_FILE": str(path), "RESULTSQ_PORT": "eighty"})
+        told = str(refused.value)
+        assert told.startswith("3 settings are wrong:\n  ")
+        assert f"The setting master_ca_file (from RESULTSQ_MASTER_CA_FILE) makes no sense: The file {path}" in told
+        assert why in told
+
+
+def test_a_token_is_renewed_when_the_ca_file_went_away_since(tmp_path: Path) -> None:
+    token, authority = tmp_path / "token", tmp_path / "authority.pem"
+    token.write_text("first")
+    authority.write_text("")
+    started = load({"RESULTSQ_MASTER_TOKEN_FILE": str(token), "RESULTSQ_MASTER_CA_FILE": str(authority)}).settings
+    authority.unlink()
+    token.write_text("second")
+    assert started.renewed().master_token.get_secret_value() == "second"
+
+
+def test_an_empty_ca_file_is_none() -> None:
+    assert load({"RESULTSQ_MASTER_CA_FILE": ""}).settings.master_ca_file is None
+
+
 def test_every_example_of_an_address_is_taken() -> None:
     for name, value in [
         ("master_url", "https://one.example:8443/prefix, http://[::1]:80"),

@@ -16,7 +16,7 @@ from resultsq.delivery.masters.dial import Lookup, system_lookup
 from resultsq.delivery.masters.limits import Limits
 from resultsq.delivery.masters.lines import Lines
 from resultsq.delivery.masters.watch import Call, Failed, Watch
-from resultsq.domain.destinations import Address, is_loopback
+from resultsq.domain.destinations import SHOWN_TO_ALL, is_private
 from resultsq.domain.errors import SettingsError
 from resultsq.domain.outcome import Accepted, Conflict, Deferred, Outcome, Receipt
 from resultsq.domain.ports import Parcel, ProbeAnswer, ReceiptPage
@@ -58,17 +58,14 @@ class HttpMaster:
         self._clock = clock
         self._limits = limits or Limits()
         self._lines = Lines(url, clock=clock, ca_file=ca_file, proxy=proxy, lookup=lookup)
-        self._may_carry_token = allow_plain_http or _is_private(self._lines.address, proxy)
+        self._may_carry_token = allow_plain_http or is_private(self._lines.address, proxy.host if proxy else None)
         self._reread_token = reread_token
         self.use_token(token)
         self._watch = Watch(clock, lambda: self.on_silent())
 
     def use_token(self, token: str) -> None:
         if token and not self._may_carry_token:
-            raise SettingsError(
-                "The master's URL is plain http: everyone on the way could read the token. Use https, or a master "
-                "on this machine."
-            )
+            raise SettingsError(SHOWN_TO_ALL)
         self._authorization = {"Authorization": f"Bearer {token}"} if token else {}
 
     def probe(self) -> ProbeAnswer:
@@ -207,13 +204,6 @@ class HttpMaster:
         if self._reread_token is not None:
             self.use_token(self._reread_token())
         return bool(self._authorization) and self._authorization != refused
-
-
-def _is_private(address: Address, proxy: Proxy | None) -> bool:
-    """Whether nobody else can listen on the way: TLS, or this very machine."""
-    if address.scheme == "https":
-        return True
-    return is_loopback(address.host) and (proxy is None or is_loopback(proxy.host))
 
 
 def _sheet_path(parcel: Parcel) -> str:
