@@ -40,8 +40,6 @@ EVENTS = ("bushy", "richmond")
 MEMORY = Path("/dev/shm")  # where there is one: nobody cuts the power in this test
 EXAMPLES = int(os.environ.get("RESULTSQ_MACHINE_EXAMPLES", "50"))
 
-COMPILED: dict[Any, Any] = {}  # statements compiled once for all days, each of which has databases of its own
-
 PHASES = (Phase.generate, Phase.shrink)  # to explain a failure would trace every line
 
 FATES = ["well", "well", "lost", "lost", "late", "unsent", "busy"]
@@ -64,9 +62,8 @@ class Saturday(RuleBasedStateMachine):
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.is_dir() else None))
         self.database = Database(f"sqlite:///{shutil.copy(self.template, self.folder / 'store.db')}")
-        self.database.engine = self.database.engine.execution_options(compiled_cache=COMPILED)
         self.node = Node(self.database, EVENTS)
-        self.master = AccountableMaster(f"sqlite:///{self.folder / 'master.db'}", COMPILED)
+        self.master = AccountableMaster(f"sqlite:///{self.folder / 'master.db'}")
         self.accepted: set[str] = set()
         self.flights: list[Flight] = []
         self.on_their_way: list[Parcel] = []  # what the network, or a stick, still holds: it lands whenever it likes

@@ -5,7 +5,6 @@ import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -39,11 +38,10 @@ class Commit:
 
 
 class AccountableMaster:
-    """Thread-safe. What a version knowingly replaces is told by `replaces`, before it is sent.
-    Masters that share `compiled` compile each statement once."""
+    """Thread-safe. What a version knowingly replaces is told by `replaces`, before it is sent."""
 
-    def __init__(self, url: str, compiled: dict[Any, Any] | None = None) -> None:
-        self.engine = open_engine(url).execution_options(compiled_cache={} if compiled is None else compiled)
+    def __init__(self, url: str) -> None:
+        self.engine = open_engine(url)
         self.ledger = Ledger(self.engine)
         self.ledger.create_tables()
         self.up = True
