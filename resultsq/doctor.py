@@ -227,15 +227,15 @@ def _link(patient: Patient) -> Told:
     if (off_s := link.clock_off_s(patient.clock.now())) != 0:
         yield Level.BAD, _wrong_clock(off_s)
     match link.state:
-        case LinkState.UP if not link.fresh(patient.clock.now()):
-            yield (
-                Level.WARN,
-                f"Whether the link is up is not known: the master was {last_heard(link)}, and has not been since.",
-            )
         case LinkState.UP if link.stalled:
             yield (
                 Level.WARN,
                 "The master answers, but takes no results. One is tried each second, and all go when it takes one.",
+            )
+        case LinkState.UP if not link.fresh(patient.clock.now()):
+            yield (
+                Level.WARN,
+                f"Whether the link is up is not known: the master was {last_heard(link)}, and has not been since.",
             )
         case LinkState.UP:
             yield Level.OK, f"The link is up {since}."

@@ -36,7 +36,7 @@ def status(overrides: Overrides, as_json: bool) -> None:
                 "waiting": found.waiting,
                 "held": found.held,
                 "oldest_waiting_at": found.oldest_waiting_at,
-                "link": None if link is None else {**asdict(link), "stalled": link.stalled, "known": link.fresh(now)},
+                "link": None if link is None else _as_told(link, now),
                 "holds": [asdict(hold) for hold in found.holds],
             }
         )
@@ -62,12 +62,18 @@ def status(overrides: Overrides, as_json: bool) -> None:
             console.print(f"{found.counts[state]:>8} {state}")
 
 
+def _as_told(link: LinkView, now: datetime) -> dict[str, object]:
+    told = {**asdict(link), "state": link.word, "since": link.word_since}
+    return {**told, "stalled": link.stalled, "known": link.fresh(now)}
+
+
 def _link_line(link: LinkView, now: datetime) -> str:
-    since = f"since {link.since:%Y-%m-%d %H:%M} UTC"
+    since = f"since {link.word_since:%Y-%m-%d %H:%M} UTC"
+    if link.stalled:
+        known = "" if link.fresh(now) else f" The master was {last_heard(link)}."
+        return f"The master answers, but takes no results, {since}. One is tried each second.{known}"
     if not link.fresh(now):
         return f"The state of the link is not known at present; up when the master was {last_heard(link)}."
-    if link.stalled:
-        return "The master answers, but takes no results. One is tried each second."
     return f"The link is {link.state} {since}. {link.detail or ''}"
 
 

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, FailFast, Field, ValidationError
 
 from resultsq.app import people
 from resultsq.delivery import envelopes
-from resultsq.domain.errors import InputRefused, SettingsError
+from resultsq.domain.errors import InputRefused, KnownOtherwise, SettingsError
 from resultsq.domain.outcome import Accepted, Conflict, Deferred, Outcome, Rejected, Unauthorised
 from resultsq.domain.ports import Master, Parcel
 from resultsq.domain.submission import State
@@ -33,8 +33,8 @@ LARGEST = 256 * 1024 * 1024
 MOST_SHEETS = 50_000
 """A bundle of more sheets is neither written nor taken."""
 
-_BESIDE = 2048
-"""More bytes than are ever written beside a sheet."""
+_AT_ONCE = 500
+_MOST_NAMED = 20
 
 
 class _Sent(BaseModel):
@@ -152,23 +152,27 @@ def export(database: Database, now: datetime, locks: MultiFernet, states: list[S
     parted: list[Parted] = []
     last, room = 0, LARGEST
     while True:
-        piece, last = _export_some(database, now, states, last)
+        most = min(_AT_ONCE, MOST_SHEETS - len(parted))
+        piece, last = _export_some(database, now, states, last, most, room)
         if not piece:
-            return Exported(seal(parted, now, locks), len(parted), is_full=False)
-        for one in piece:
-            room -= len(one.body) * 4 // 3 + _BESIDE
-            if room < 0 or len(parted) == MOST_SHEETS:
-                return Exported(seal(parted, now, locks), len(parted), is_full=True)
-            parted.append(one)
+            with database.read() as conn:
+                more = outbox.waits_behind(conn, states, last)
+            return Exported(seal(parted, now, locks), len(parted), is_full=more)
+        room -= sum(outbox.bundled_size(len(one.body)) for one in piece)
+        parted += piece
 
 
-def _export_some(database: Database, now: datetime, states: list[State], after: int) -> tuple[list[Parted], int]:
+def _export_some(
+    database: Database, now: datetime, states: list[State], after: int, most: int, room: int
+) -> tuple[list[Parted], int]:
     """One piece, in a transaction of its own: no acceptance waits for a long one."""
-    return database.write(lambda conn: outbox.export(conn, now, states, "bundle", after))
+    return database.write(lambda conn: outbox.export(conn, now, states, "bundle", after, most, room))
 
 
 def take_in(database: Database, now: datetime, parted: list[Parted], time_zone: str) -> tuple[int, int]:
-    """Queue a bundle's submissions on this node: how many are new, how many were here already."""
+    """Queue a bundle's submissions on this node: how many are new, how many were here already.
+
+    :raises InputRefused: some ids stand for other sheets here; all others were taken"""
 
     def take(one: Parted) -> bool:
         def work(conn: Any) -> bool:
@@ -178,8 +182,17 @@ def take_in(database: Database, now: datetime, parted: list[Parted], time_zone: 
 
         return database.write(work)
 
-    new = sum(take(one) for one in parted)
-    return new, len(parted) - new
+    new, refused = 0, []
+    for one in parted:
+        try:
+            new += take(one)
+        except KnownOtherwise as other:
+            refused.append(str(other))
+    known = len(parted) - new - len(refused)
+    if refused:
+        more = f" And {len(refused) - _MOST_NAMED} more." if len(refused) > _MOST_NAMED else ""
+        raise InputRefused(f"{' '.join(refused[:_MOST_NAMED])}{more} The others were: {new} new, {known} known.")
+    return new, known
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,10 @@ class HeadMoved(Conflicting):
         self.head = head
 
 
+class KnownOtherwise(Conflicting):
+    """An id that came in is here already, and stands for another sheet."""
+
+
 class KeyReused(Conflicting):
     """The same Idempotency-Key came with other content."""
 

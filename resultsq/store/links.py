@@ -94,16 +94,18 @@ class Facts:
     refused_at: datetime | None
     newest_at: datetime | None
     clock_offset_s: float | None
+    takes_nothing_since: datetime | None
 
 
 def facts(conn: Connection) -> Facts | None:
     """The link as it is, for people; None before the first worker has run."""
-    row = conn.execute(_LOOK).first()
-    return (
-        None
-        if row is None
-        else Facts(LinkState(row.state), row.since, row.cause, row.refused_at, row.newest_at, row.clock_offset_s)
-    )
+    began = select(Outage.began_at).where(Outage.id == Link.outage_id).scalar_subquery()
+    row = conn.execute(_LOOK.add_columns(began.label("outage_at"))).first()
+    if row is None:
+        return None
+    state = LinkState(row.state)
+    stalled_since = row.outage_at if state is LinkState.UP else None
+    return Facts(state, row.since, row.cause, row.refused_at, row.newest_at, row.clock_offset_s, stalled_since)
 
 
 def take_prober(conn: Connection, now: datetime, worker: str) -> Seen:

@@ -3,13 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, and_, false, func, or_, select, update
 
 from resultsq.domain import clock_trust
 from resultsq.domain.link import HEARD_S, LinkState
+from resultsq.domain.outcome import Cause
 from resultsq.domain.submission import WAITING, State
-from resultsq.store.tables import MASTER, Event, Hold, Link, Original, Payload, Submission
+from resultsq.store.tables import MASTER, Event, Hold, Link, Original, Outage, Payload, Submission
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +73,22 @@ class LinkView:
     returned_at: datetime | None
     return_seq: int
     outage_id: int | None
+    outage_at: datetime | None = None
 
     @property
     def stalled(self) -> bool:
         """The master answers probes and takes nothing (see way.py)."""
         return self.state is LinkState.UP and self.outage_id is not None
+
+    @property
+    def word(self) -> str:
+        """The state in one word for programs: a link on which nothing goes is not called up."""
+        return Cause.TAKES_NOTHING if self.stalled else self.state
+
+    @property
+    def word_since(self) -> datetime:
+        """Since when `word` is true."""
+        return self.outage_at or self.since if self.stalled else self.since
 
     def fresh(self, now: datetime, within_s: float = HEARD_S) -> bool:
         """Whether the state is known: all but "up" is looked at each few seconds anyway, and "up" is as old as the last
@@ -224,8 +237,9 @@ def _first_waiting(conn: Connection) -> list[tuple[int, datetime]]:
 
 def link(conn: Connection) -> LinkView | None:
     """The link as it is; None where no worker has ever run."""
-    columns = [getattr(Link, name) for name in LinkView.__slots__]
-    row = conn.execute(select(*columns).where(Link.name == MASTER)).first()
+    columns: list[Any] = [getattr(Link, name) for name in LinkView.__slots__ if name != "outage_at"]
+    began = select(Outage.began_at).where(Outage.id == Link.outage_id).scalar_subquery()
+    row = conn.execute(select(*[*columns, began]).where(Link.name == MASTER)).first()
     return None if row is None else LinkView(LinkState(row[0]), *row[1:])
 
 

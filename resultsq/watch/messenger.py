@@ -70,6 +70,7 @@ def look_out(settings: Settings, database: Database, clock: Clock) -> None:
         seen.lost_there,
         over_quota,
         clock_off_s(now, link.newest_at, link.clock_offset_s),
+        link.takes_nothing_since,
     )
     holding = rules.raised(facts, limits, now)
     names = list(roads(settings))

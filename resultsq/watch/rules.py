@@ -57,6 +57,7 @@ class Facts:
     lost_there: int = 0
     over_quota: tuple[str, ...] = ()
     clock_off_s: float = 0.0
+    takes_nothing_since: datetime | None = None
 
 
 _MOST_SLUGS = 3
@@ -75,6 +76,12 @@ def raised(facts: Facts, limits: Limits, now: datetime) -> dict[str, str]:
         found[Rule.LINK_DOWN] = (
             f"{_LINK[facts.link]}, since {_clock(facts.link_since)}. {_many(facts.waiting)} waiting; they publish by "
             "themselves when it is back, and teams can go on submitting."
+        )
+    elif facts.takes_nothing_since is not None and now - facts.takes_nothing_since >= limits.link_down:
+        found[Rule.LINK_DOWN] = (
+            f"The master answers, but takes no results, since {_clock(facts.takes_nothing_since)}. "
+            f"{_many(facts.waiting)} waiting; they publish by themselves when it takes one, and teams can go on "
+            "submitting."
         )
     if facts.oldest_waiting_at is not None and now - facts.oldest_waiting_at >= limits.oldest_waiting:
         found[Rule.OLDEST_WAITING] = (

@@ -11,6 +11,7 @@ from flask import Blueprint, Response, current_app, g, json, request
 
 from resultsq.app import submissions
 from resultsq.domain.errors import NotThere, TooLarge
+from resultsq.domain.outcome import Cause
 from resultsq.domain.plausible import FIVE_K, Plausible
 from resultsq.domain.problem import Problem
 from resultsq.domain.role import Role
@@ -155,9 +156,9 @@ def _link(link: LinkView | None) -> dict[str, object]:
     if link is None:
         return {"state": "unknown"}  # no worker has ever run here
     return {
-        "state": link.state,
-        "since": _time(link.since),
-        "cause": link.cause,
+        "state": link.word,
+        "since": _time(link.word_since),
+        "cause": Cause.TAKES_NOTHING if link.stalled else link.cause,
         "suspect": link.suspect,
         "next_probe_at": _time(link.next_probe_at),
         "credentials_refused_since": _time(link.refused_at),

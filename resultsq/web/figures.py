@@ -13,6 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from resultsq.domain.link import LinkState
+from resultsq.domain.outcome import Cause
 from resultsq.domain.submission import State
 from resultsq.store import alerts, queries, timings, workers
 from resultsq.store.figures import Growing
@@ -104,14 +105,14 @@ def of(held: Node) -> Figures:
 
 def _link(link: LinkView | None) -> Iterator[Metric]:
     states = GaugeMetricFamily("resultsq_link", "1 for the state that the link is in.", labels=["state"])
-    for state in LinkState:
-        states.add_metric([state], link is not None and link.state is state)
+    for state in (*LinkState, Cause.TAKES_NOTHING):
+        states.add_metric([state], link is not None and link.word == state)
     yield states
     if link is not None:
         yield GaugeMetricFamily(
             "resultsq_link_since_timestamp_seconds",
             "When the link came into its state, in seconds since 1970.",
-            value=link.since.timestamp(),
+            value=link.word_since.timestamp(),
         )
         yield GaugeMetricFamily(
             "resultsq_credentials_refused",

@@ -152,9 +152,10 @@ class SubmissionTold(_Told):
 
 
 class LinkTold(_Told):
-    """The way to the master. `unknown`: no worker has ever run here."""
+    """The way to the master. `unknown`: no worker has ever run here; `takes-nothing`: the master answers, and takes no
+    results."""
 
-    state: LinkState | Literal["unknown"]
+    state: LinkState | Literal["unknown", "takes-nothing"]
     since: datetime | None = None
     cause: str | None = None
     suspect: bool = False

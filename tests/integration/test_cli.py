@@ -574,3 +574,17 @@ def test_the_readmes_files_can_be_submitted_when_they_are_checked(run: Run) -> N
     assert len(named) == 2
     said = run("check", *(ROOT / name for name in sorted(named)))
     assert said.status == 0, said
+
+
+def test_status_does_not_call_a_link_up_on_which_nothing_goes(node: Run, tmp_path: Path) -> None:
+    database = _database(tmp_path)
+    stage = Node(database, events=["richmond"])
+    stage.probe()
+    stage.accept_many(6, "richmond")
+    stage.stall()
+    database.close()
+    assert "The master answers, but takes no results, since 2013-12-07 12:05 UTC" in node("status").out
+    link = node("status", "--json").json["link"]  # type: ignore[index]  # an object
+    assert (link["state"], link["stalled"], link["since"][:16]) == ("takes-nothing", True, "2013-12-07T12:05")
+    said = [one["text"] for one in node("doctor", "--part", "link", "--json").json]  # type: ignore[attr-defined]
+    assert any("takes no results" in text for text in said)

@@ -161,6 +161,16 @@ class Node:
         """Bring an outcome back and claim nothing."""
         return self.turn(courier.settlement(lease, outcome, 0.1, jitter), free=0)
 
+    def stall(self) -> datetime:
+        """The master answers each probe and takes nothing of what waits, for 20 s; when it began."""
+        began = self.now
+        for _ in range(20):
+            self.probe()
+            for lease in self.claim():
+                self.settle(lease, Deferred(Cause.MASTER_DOWN, "503", in_doubt=True))
+            self.pass_time(1)
+        return began
+
     def try_one(self, outcome: Outcome, jitter: float = 0.5) -> Lease:
         """Claim one, and it ends so."""
         lease = self.claim_one()

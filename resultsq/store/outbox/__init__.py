@@ -108,7 +108,7 @@ from resultsq.store.outbox.leases import (
     void_leases,
     waits_too_long,
 )
-from resultsq.store.outbox.roads import Parted, adopt, export
+from resultsq.store.outbox.roads import Parted, adopt, bundled_size, export, waits_behind
 from resultsq.store.outbox.states import lock_all
 from resultsq.store.outbox.team import Accepted, Entry, File, accept, forget_client_keys
 
@@ -132,6 +132,7 @@ __all__ = [
     "accept",
     "adopt",
     "bring_in_line",
+    "bundled_size",
     "claim",
     "claim_these",
     "claimable",
@@ -161,6 +162,7 @@ __all__ = [
     "undo_withdrawal",
     "unknown_leases",
     "void_leases",
+    "waits_behind",
     "waits_too_long",
     "withdraw",
 ]

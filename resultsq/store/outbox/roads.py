@@ -4,20 +4,26 @@ An exported submission stays in the queue: whichever road is first publishes it,
 the other one a repetition."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import accumulate
+from typing import Any
 
 from sqlalchemy import Connection, and_, insert, select, update
 
+from resultsq.domain.errors import KnownOtherwise
 from resultsq.domain.sheet import finishers_digest
 from resultsq.domain.submission import NEEDS_A_PERSON, State
+from resultsq.domain.words import say
 from resultsq.store.outbox.chains import give_up_place, place_on, waits
 from resultsq.store.outbox.rounds import place_in_order
 from resultsq.store.outbox.states import find, lock_chain
 from resultsq.store.tables import Attempt, Chain, Event, Payload, Submission
 
 EXPORTED = "exported"
+_BESIDE = 2048
+"""More bytes than are ever written beside a sheet in a bundle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +44,18 @@ class Parted:
 
 
 def export(
-    conn: Connection, now: datetime, states: Iterable[State], road: str, after: int = 0, most: int = 500
+    conn: Connection,
+    now: datetime,
+    states: Iterable[State],
+    road: str,
+    after: int = 0,
+    most: int = 500,
+    room: int | None = None,
 ) -> tuple[list[Parted], int]:
     """The next of the waiting submissions behind the seq `after`, in order, and the last one's seq; each gets
-    an attempt whose end is unknown, for from now on nobody can say what the master has."""
-    rows = conn.execute(
+    an attempt whose end is unknown, for from now on nobody can say what the master has. What `room` bytes of a bundle
+    do not take is left as it is."""
+    found = conn.execute(
         select(Submission, Event.slug, Payload.body)
         .join(Event, Event.id == Submission.event_id)
         .join(Payload, Payload.seq == Submission.seq)
@@ -51,6 +64,7 @@ def export(
         .limit(most)
         .with_for_update(of=Submission)  # as it is when nobody withdraws, supersedes or settles it any more
     ).all()
+    rows = _that_fit(found, room)
     if rows:
         conn.execute(
             insert(Attempt),
@@ -95,13 +109,42 @@ def export(
     return parted, rows[-1].seq if rows else after
 
 
+def bundled_size(sheet: int) -> int:
+    """No fewer bytes than a sheet of this size takes in a bundle, where it is in base64."""
+    return sheet * 4 // 3 + _BESIDE
+
+
+def _that_fit(rows: Sequence[Any], room: int | None) -> Sequence[Any]:
+    if room is None:
+        return rows
+    filled = accumulate(bundled_size(len(row.body)) for row in rows)
+    return rows[: sum(size <= room for size in filled)]
+
+
+def waits_behind(conn: Connection, states: Iterable[State], after: int) -> bool:
+    """Whether a submission waits behind this seq that `export` would take."""
+    behind = select(Submission.seq).join(Payload, Payload.seq == Submission.seq).order_by(Submission.seq).limit(1)
+    these = behind.where(Submission.state.in_(list(states)), Submission.seq > after)
+    return conn.execute(these).first() is not None
+
+
 def adopt(conn: Connection, now: datetime, parted: Parted, event_id: int) -> bool:
     """Take in another node's submission under its own id; False: it is here already. It is in doubt from the
     start, for the other node may have sent it.
 
+    :raises KnownOtherwise: another sheet is here under this id; nothing changed
+
     It goes on top of what its own base names, and of nothing else that is here: what is on its way goes first, and
     where the master then has another version than the base, a person decides."""
-    if find(conn, Submission.id == parted.id) is not None:
+    if (known := find(conn, Submission.id == parted.id)) is not None:
+        if known.digest != parted.digest:
+            raise KnownOtherwise(
+                say(
+                    "{id} of {event} is here already with another sheet. It was not taken.",
+                    id=parted.id,
+                    event=parted.event,
+                )
+            )
         return False
     chain = lock_chain(conn, parted.kind, event_id, parted.date)
     below = and_(Submission.chain_id == chain.id, Submission.id == parted.base)

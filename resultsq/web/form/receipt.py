@@ -131,6 +131,10 @@ def _why_it_waits(place: versions.Place, link: queries.LinkView | None, held: bo
         return str(
             _("The master cannot be reached now. They will be published automatically when the connection is back.")
         )
+    if link is not None and link.stalled:
+        return str(
+            _("The master answers, but takes no results now. They will be published automatically when it does.")
+        )
     return str(_("They will be published automatically as soon as the connection to the master allows it."))
 
 

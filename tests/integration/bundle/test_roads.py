@@ -113,6 +113,40 @@ def test_finishers_are_here_already_wherever_a_bundle_brought_them(
         assert "7 December 2013" in again.problems[0].message
 
 
+@pytest.mark.parametrize("bound", ["MOST_SHEETS", "LARGEST"])
+def test_what_a_full_bundle_does_not_take_is_left_as_it_is(
+    here: Node, locks: MultiFernet, monkeypatch: pytest.MonkeyPatch, bound: str
+) -> None:
+    here.accept_many(9)
+    first = bundle.unseal(export(here, locks), locks)[0]
+    here.accept_many(9, "richmond")
+    size = len(first.body) * 4 // 3 + 2048
+    monkeypatch.setattr(bundle, bound, 5 if bound == "MOST_SHEETS" else 6 * size - 1)
+    made = bundle.export(here.database, here.now, locks, [State.QUEUED])
+    assert (made.count, made.is_full) == (5, True)
+    assert here.count(attempts=2) == 5
+    assert here.count(event_id=here.events["richmond"], in_doubt=False, attempts=0) == 9
+    monkeypatch.undo()
+    assert not bundle.export(here.database, here.now, locks, [State.QUEUED]).is_full
+
+
+def test_another_sheet_under_a_known_id_is_refused_and_the_others_are_taken(
+    here: Node, there: Node, locks: MultiFernet
+) -> None:
+    known = here.accept().id
+    take_in(there, export(here, locks), locks)
+    before = there.row(known)
+    here.accept("richmond")
+    one, other = bundle.unseal(export(here, locks), locks)
+    another = here.entry(rows=5)
+    forged = replace(one, body=another.body, digest=another.digest, rows_digest=another.rows_digest, finishers=5)
+    sealed = bundle.seal([forged, other], here.now, locks)
+    with pytest.raises(InputRefused, match=f"{known} of bushy is here already with another sheet.*1 new, 0 known"):
+        take_in(there, sealed, locks)
+    assert there.row(known) == before
+    assert there.state(other.id) is State.QUEUED
+
+
 # what cannot be opened
 
 

@@ -223,3 +223,19 @@ def test_the_good_news_is_told_once_when_all_that_waited_is_published(watched: M
     assert [alert.text[:41] for alert in one.told() if alert.rule == "recovered"] == [
         "The link is back: 3 published in 25 s. No"
     ]
+
+
+def test_a_master_that_answers_and_takes_nothing_is_told_of_until_it_takes_one(watched: Make) -> None:
+    one = watched()
+    one.node.accept_many(6)
+    began = one.node.stall()
+    one.look()
+    assert one.standing() == []
+    one.node.pass_time(5 * 60)
+    one.look()
+    assert one.standing() == ["link-down"]
+    assert f"takes no results, since {began:%d %B %H:%M} UTC. 6 submissions waiting" in one.told()[0].text
+    one.node.probe()
+    one.node.publish_one()
+    one.look()
+    assert one.standing() == []

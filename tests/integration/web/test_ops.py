@@ -1,6 +1,7 @@
 """What machines that watch a node are told."""
 
 from collections.abc import Callable
+from datetime import datetime
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -89,3 +90,19 @@ def test_the_figures_need_a_token_when_they_are_scraped_from_elsewhere(site: Sit
 def test_a_node_is_asked_whether_it_lives_from_anywhere_when_somebody_watches(site: Site) -> None:
     for path in ("/healthz", "/readyz"):
         assert site.open("GET", path, environ_base=ELSEWHERE).status == 200
+
+
+def test_a_link_on_which_nothing_goes_is_not_up(site: Site) -> None:
+    site.node.probe()
+    assert (figures(site)["resultsq_link up"], figures(site)["resultsq_link takes-nothing"]) == (1, 0)
+    assert site.call("GET", "/status").json["link"]["state"] == "up"
+    site.node.accept_many(6)
+    began = site.node.stall()
+    site.clock.advance(LIFE_S)
+    assert (figures(site)["resultsq_link up"], figures(site)["resultsq_link takes-nothing"]) == (0, 1)
+    said = site.call("GET", "/status").json["link"]
+    assert (said["state"], said["cause"]) == ("takes-nothing", "takes-nothing")
+    assert abs((datetime.fromisoformat(said["since"]) - began).total_seconds()) < 1
+    site.node.probe()
+    site.node.publish_one()
+    assert site.call("GET", "/status").json["link"]["state"] == "up"

@@ -42,6 +42,11 @@ def test_nobody_is_told_anything_when_all_is_well() -> None:
             {"oldest_waiting_at": NOW - 30 * MINUTE, "waiting": 1},
             {"oldest_waiting_at": NOW - 29.9 * MINUTE, "waiting": 1},
         ),
+        (
+            Rule.LINK_DOWN,
+            {"takes_nothing_since": NOW - 5 * MINUTE},
+            {"takes_nothing_since": NOW - 4.9 * MINUTE},
+        ),
         (Rule.REJECTED, {"rejected": 1}, {"rejected": 0}),
         (Rule.CONFLICT, {"conflicts": 1}, {"conflicts": 0}),
         (Rule.CREDENTIALS_REFUSED, {"refused_since": NOW}, {"refused_since": None}),
