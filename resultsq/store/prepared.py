@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, Dialect, Insert, Update
+from sqlalchemy import Connection, CursorResult, Dialect, Insert, Select, Update
 from sqlalchemy.sql.compiler import SQLCompiler
 
 Write = Callable[[Any], Any]
@@ -34,9 +34,9 @@ class _Made:
 
 
 class Prepared:
-    """An insert or update whose values are always the same ones by name."""
+    """A statement whose values are always the same ones by name. A question has no lists (`IN`) among them."""
 
-    def __init__(self, statement: Insert | Update) -> None:
+    def __init__(self, statement: Insert | Update | Select[Any]) -> None:
         self._statement = statement
         self._made: dict[str, _Made] = {}
 
@@ -50,12 +50,15 @@ class Prepared:
         return conn.exec_driver_sql(made.text, made.bound(values))
 
 
-def _make(statement: Insert | Update, dialect: Dialect, names: list[str]) -> _Made:
-    columns = [name for name in names if name in statement.table.c]  # the others are parameters of its own
+def _make(statement: Insert | Update | Select[Any], dialect: Dialect, names: list[str]) -> _Made:
+    own = () if isinstance(statement, Select) else statement.table.c
+    columns = [name for name in names if name in own]  # the others are parameters of its own
     compiled = statement.compile(dialect=dialect, column_keys=columns)
     assert isinstance(compiled, SQLCompiler)  # noqa: S101 - what else a statement for rows compiles to
     if missing := [column.name for column in (*compiled.insert_prefetch, *compiled.update_prefetch)]:
         raise AssertionError(f"no value for {', '.join(missing)}")
+    if compiled.post_compile_params:
+        raise AssertionError("a list is written anew each time")
     processors = {
         name: one.type.dialect_impl(dialect).bind_processor(dialect) for one, name in compiled.bind_names.items()
     }

@@ -5,11 +5,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    Select,
+    and_,
+    bindparam,
+    func,
+    literal_column,
+    or_,
+    select,
+    union_all,
+)
 from sqlalchemy.orm import aliased
 
 from resultsq.domain.submission import GONE, WAITING, State
 from resultsq.store import queries
+from resultsq.store.prepared import Prepared
 from resultsq.store.tables import Chain, Event, Original, Payload, Submission
 
 KIND = "results"
@@ -74,25 +87,32 @@ class Elsewhere:
 
 def with_finishers(conn: Connection, digest: str, event_id: int, date: str) -> Elsewhere | None:
     """A sheet with these finishers for another date of the event, or else for another event; none that is given up."""
-    for there in (
-        and_(Submission.event_id == event_id, Submission.date != date),
-        Submission.event_id != event_id,
-    ):
-        row = conn.execute(_WITH_FINISHERS.where(there), {"digest": digest}).first()
-        if row is not None:
-            return Elsewhere(row.event_id, row.name, row.date)
-    return None
+    row = _WITH_FINISHERS.run(conn, {"digest": digest, "event": event_id, "date": date}).first()
+    return None if row is None else Elsewhere(row.event_id, row.name, row.date)
 
 
-_WITH_FINISHERS = (
-    select(Submission.event_id, Submission.date, Event.name)
-    .join(Event, Event.id == Submission.event_id)
-    .where(
-        Submission.finishers_digest == bindparam("digest"),
-        Submission.state.not_in([State.CORRECTED, *GONE]),
+def _one_with_finishers(place: int, there: ColumnElement[bool]) -> Select[Any]:
+    one = (
+        select(Submission.event_id, Submission.date, Event.name, literal_column(str(place)).label("place"))
+        .join(Event, Event.id == Submission.event_id)
+        .where(
+            Submission.finishers_digest == bindparam("digest"),
+            *(Submission.state != state for state in sorted([State.CORRECTED, *GONE])),
+            there,
+        )
+        .limit(1)
+        .subquery()
     )
-    .limit(1)
-)
+    return select(one)
+
+
+_EVENT = bindparam("event", type_=Integer)
+_NEAREST = union_all(
+    _one_with_finishers(0, and_(Submission.event_id == _EVENT, Submission.date != bindparam("date"))),
+    _one_with_finishers(1, Submission.event_id != _EVENT),
+).subquery()
+# made ready: every acceptance asks, and so does every look at a draft
+_WITH_FINISHERS = Prepared(select(_NEAREST).order_by(_NEAREST.c.place).limit(1))
 
 
 def of_event(conn: Connection, event_id: int, limit: int, before_seq: int | None = None) -> list[Version]:

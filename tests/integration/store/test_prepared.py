@@ -37,3 +37,9 @@ def test_a_default_is_not_forgotten_when_a_value_is_missing(node: Node) -> None:
     prepared = Prepared(insert(Submission))
     with pytest.raises(AssertionError, match=r"no value for .*attempts"):
         node.database.write(lambda conn: prepared.run(conn, {"id": "x"}))
+
+
+def test_a_question_with_a_list_is_not_made_ready(node: Node) -> None:
+    prepared = Prepared(select(Submission.id).where(Submission.state.in_(["queued", "sending"])))
+    with pytest.raises(AssertionError, match="written anew"):
+        node.database.write(lambda conn: prepared.run(conn, {}))
