@@ -1,8 +1,9 @@
 """A token that is rotated in its file is taken up without a restart and without the minute of refused credentials."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
@@ -84,24 +85,30 @@ def test_a_sheet_is_sent_again_at_once_when_the_token_has_another_by_now(server:
     assert [put["status"] for put in server.report()["puts"]] == [401, 401, 201, 201]
 
 
-def test_it_is_said_which_settings_need_a_restart(server: OtherMaster, tmp_path: Path) -> None:
+@pytest.fixture
+def log_lines() -> Iterator[list[MutableMapping[str, Any]]]:
+    """What is logged meanwhile. A command of a later test finds no log set up in this process, as in one of its own."""
+    with structlog.testing.capture_logs() as lines:
+        yield lines
+    structlog.reset_defaults()
+
+
+def test_it_is_said_which_settings_need_a_restart(
+    server: OtherMaster, tmp_path: Path, log_lines: list[MutableMapping[str, Any]]
+) -> None:
     folder, token = tmp_path / "folder", tmp_path / "token"
     folder.write_text("https://one.example")
     token.write_text("new-token")
     files = {"PUBLIC_URL_FILE": str(folder), "MASTER_TOKEN_FILE": str(token)}
-    with (
-        structlog.testing.capture_logs() as lines,
-        Relay(f"sqlite:///{tmp_path / 'store.db'}", server) as relay,
-        relay.worker(**files),
-    ):
+    with Relay(f"sqlite:///{tmp_path / 'store.db'}", server) as relay, relay.worker(**files):
         folder.write_text("https://two.example")
         token.write_text("newer-token")
         give_up = time.monotonic() + SOON_S
-        while not any(line["event"] == "settings.restart_needed" for line in lines) and time.monotonic() < give_up:
+        while not any(line["event"] == "settings.restart_needed" for line in log_lines) and time.monotonic() < give_up:
             time.sleep(0.05)
-    told = [(line["event"], line["names"]) for line in lines if line["event"].startswith("settings.")]
+    told = [(line["event"], line["names"]) for line in log_lines if line["event"].startswith("settings.")]
     assert ("settings.restart_needed", ["public_url"]) in told
-    assert not any("newer-token" in repr(line) for line in lines)
+    assert not any("newer-token" in repr(line) for line in log_lines)
 
 
 def test_the_next_change_is_taken_up_when_one_could_not_be(tmp_path: Path) -> None:
