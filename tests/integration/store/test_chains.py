@@ -11,27 +11,13 @@ from resultsq.domain.outcome import Accepted, Cause, Conflict, Deferred, Exchang
 from resultsq.domain.submission import State
 from resultsq.store import outbox
 from tests.support.nodes import Node, accepted, lost, moved, receipt_for, rejected, unsent
+from tests.support.versions import FOREIGN, place, states, version
 
 CORRECTED, SUPERSEDED, WITHDRAWN = State.CORRECTED, State.SUPERSEDED, State.WITHDRAWN
 QUEUED, SENDING, PUBLISHED, CONFLICT = State.QUEUED, State.SENDING, State.PUBLISHED, State.CONFLICT
 
 UNAUTHORISED = Unauthorised(Scope.DESTINATION, "No.", Exchange(status=401))
 FORBIDDEN = Unauthorised(Scope.EVENT, "No.", Exchange(status=403))
-FOREIGN = "c0ffee00-0000-4000-8000-000000000001"
-"""A version that another node published."""
-
-
-def states(node: Node, *submissions: str) -> tuple[State, ...]:
-    return tuple(node.state(one) for one in submissions)
-
-
-def place(node: Node, submission: str) -> tuple[str | None, bool]:
-    row = node.row(submission)
-    return row.base, row.blocked
-
-
-def version(node: Node, rows: int, after: str | None = None) -> str:
-    return node.accept(rows=rows, corrects=after).id
 
 
 # a correction comes while its predecessor is …

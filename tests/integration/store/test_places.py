@@ -13,25 +13,11 @@ from resultsq.store import actions, dossier, outbox, turn
 from resultsq.store.outbox import Lease, Parted
 from resultsq.store.tables import Chain, Submission
 from tests.support.nodes import CEILING, DATE, Node, accepted, lost, moved, rejected, unsent
+from tests.support.versions import FOREIGN, place, states, version
 
 CORRECTED, SUPERSEDED, WITHDRAWN = State.CORRECTED, State.SUPERSEDED, State.WITHDRAWN
 QUEUED, SENDING, PUBLISHED = State.QUEUED, State.SENDING, State.PUBLISHED
 CONFLICT, REJECTED = State.CONFLICT, State.REJECTED
-FOREIGN = "c0ffee00-0000-4000-8000-000000000001"
-"""A version that another node published."""
-
-
-def states(node: Node, *submissions: str) -> tuple[State, ...]:
-    return tuple(node.state(one) for one in submissions)
-
-
-def place(node: Node, submission: str) -> tuple[str | None, bool]:
-    row = node.row(submission)
-    return row.base, row.blocked
-
-
-def version(node: Node, rows: int, after: str | None = None) -> str:
-    return node.accept(rows=rows, corrects=after).id
 
 
 def head(node: Node) -> str | None:
