@@ -347,7 +347,7 @@ def page() -> str:
         "Each is read from the environment, or in lower case and without the prefix from a TOML file",
         "([an example](resultsq.example.toml)) that `RESULTSQ_CONFIG` names. `RESULTSQ_<NAME>_FILE` names a file whose",
         "content is the value. A worker uses a changed token or alert address within seconds; other settings need a",
-        "restart. `resultsq settings` shows what is in force and where",
+        "restart. `resultsq settings` shows each value and where",
         "it came from; this page is made by",
         "`resultsq settings --page`.",
         "",
