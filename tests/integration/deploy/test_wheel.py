@@ -3,11 +3,14 @@
 import json
 import subprocess
 import sys
+import tomllib
 import venv
 import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from tests.integration.deploy.closure import runtime
 from tests.support.processes import ROOT, Process
@@ -46,6 +49,28 @@ def test_the_wheel_holds_all_that_is_no_code_and_no_tests_when_it_is_built(wheel
     assert {name for name in packed if "__pycache__" not in name} <= names
     assert "resultsq/py.typed" in names
     assert not [name for name in names if not name.startswith("resultsq")]
+
+
+def test_the_wheel_says_what_an_installation_brings_along_when_it_is_built(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as packed:
+        [name] = [name for name in packed.namelist() if ".dist-info/sboms/" in name]
+        bill = json.loads(packed.read(name))
+    product, brought = bill["metadata"]["component"], bill["components"]
+    assert name == f"resultsq-{product['version']}.dist-info/sboms/resultsq.cdx.json"
+    assert (bill["bomFormat"], bill["specVersion"], product["name"]) == ("CycloneDX", "1.6", "resultsq")
+    # nothing of the tests, and nothing left out
+    installed = {name: one.version for name, one in runtime().items()}
+    assert {one["name"]: one["version"] for one in brought} == installed
+    assert all(one["purl"] == one["bom-ref"] == f"pkg:pypi/{one['name']}@{one['version']}" for one in brought)
+    [own] = bill["dependencies"]
+    declared = {canonicalize_name(Requirement(line).name) for line in _declared()}
+    assert own["ref"] == product["bom-ref"]
+    assert {one.removeprefix("pkg:pypi/").partition("@")[0] for one in own["dependsOn"]} == declared
+
+
+def _declared() -> list[str]:
+    lines: list[str] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    return lines
 
 
 def test_a_rehearsal_is_good_when_nothing_but_the_wheel_is_installed(wheel: Path, tmp_path: Path) -> None:
