@@ -16,6 +16,7 @@ from rich.table import Table
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from resultsq import logs
+from resultsq.app.context import AppContext
 from resultsq.app.started import note_settings
 from resultsq.clock import Clock, SystemClock
 from resultsq.domain.errors import ResultsqError, SettingsError, StoreUnavailable
@@ -24,6 +25,7 @@ from resultsq.settings import shown as shown_settings
 from resultsq.store import migrate
 from resultsq.store.session import Database
 from resultsq.supervisor.folder import make_data_dir
+from resultsq.wakeup import Bell
 
 Overrides = Mapping[str, object]
 """Settings from the command line; None means "not given"."""
@@ -82,6 +84,11 @@ class Node:
         if (trouble := self._schema_trouble()) is not None:
             raise ResultsqError(trouble)
         return self.unchecked_database
+
+    @cached_property
+    def context(self) -> AppContext:
+        """What the use cases work with. It has no bell: the workers sweep sooner than this process could ring."""
+        return AppContext(self.settings, self.database, self.clock, Bell(""))
 
     @cached_property
     def awaited_database(self) -> Database:

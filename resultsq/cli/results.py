@@ -7,19 +7,14 @@ from pathlib import Path
 import click
 from rich.console import Console
 from rich.table import Table
-from sqlalchemy import Connection, select
 
+from resultsq.app import intake
 from resultsq.cli.node import Node, Overrides, as_json_option, show_json
 from resultsq.domain.errors import FileRefused, NotThere, TooLarge
 from resultsq.domain.problem import Problem
 from resultsq.kinds.results.check import Report, report
-from resultsq.kinds.results.kind import ResultsKind
 from resultsq.kinds.results.plausible import Occasion
-from resultsq.store import events
-from resultsq.store.tables import Chain
-from resultsq.wakeup import Bell
-from resultsq.web import intake
-from resultsq.web import node as web_node
+from resultsq.store import events, versions
 
 LATEST = "latest"
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -91,11 +86,9 @@ def submit(
     sent = intake.from_files(slug, day, contents, volunteers, settings.max_rows, calendar, event.plausible)
     if corrects == LATEST:
         with node.database.read() as conn:
-            corrects = _head(conn, event.id, day)
-    # without a bell: the workers' next sweep comes sooner than this process could ring
-    held = web_node.Node(settings, node.database, node.clock, Bell(""))
-    sent = intake.as_given(intake.with_others(held, sent, event.id, lambda other: True), codes)
-    accepted = intake.submit(held, sent, event_id=event.id, submitted_by=submitted_by, if_match=corrects)
+            corrects = versions.head(conn, event.id, day)
+    sent = intake.as_given(intake.with_others(node.context, sent, event.id, lambda other: True), codes)
+    accepted = intake.submit(node.context, sent, event_id=event.id, submitted_by=submitted_by, if_match=corrects)
     if as_json:
         show_json(
             {
@@ -121,13 +114,6 @@ def _event(node: Node, slug: str) -> events.EventRow:
     if found is None:
         raise NotThere(f"There is no event called {slug} here, and nothing was stored. `resultsq event add` makes one.")
     return found
-
-
-def _head(conn: Connection, event_id: int, day: str) -> str | None:
-    """The present version of that event and date."""
-    return conn.execute(
-        select(Chain.head).where(Chain.kind == ResultsKind.name, Chain.event_id == event_id, Chain.date == day)
-    ).scalar_one_or_none()
 
 
 def _contents(files: Sequence[Path]) -> list[tuple[str, bytes]]:

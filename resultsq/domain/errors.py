@@ -5,6 +5,7 @@
     ├── SettingsError                  a setting is misspelt, missing or makes no sense
     ├── InputRefused                   what came in cannot be taken; nothing of it was stored
     │   ├── FileRefused                a file, by name and line
+    │   ├── NotJson                    a body or field that was to be JSON, by line and column
     │   ├── SheetRefused               rows that have blocking problems
     │   └── TooLarge                   over a limit that is written down
     ├── NotAllowed                     the caller may not do this, or not see it
@@ -42,6 +43,16 @@ class InputRefused(ResultsqError):
 
 class FileRefused(InputRefused):
     """A file cannot be read as what event teams have in their hands."""
+
+
+class NotJson(InputRefused):
+    """A body or field is not JSON. `pointer` names the field; line and column say where the JSON ends, where known."""
+
+    def __init__(self, message: str, pointer: str, line: int | None = None, column: int | None = None) -> None:
+        super().__init__(message)
+        self.pointer = pointer
+        self.line = line
+        self.column = column
 
 
 class SheetRefused(InputRefused):

@@ -6,7 +6,8 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection
 
-from resultsq.app import people
+from resultsq.app import intake, people
+from resultsq.app.context import AppContext
 from resultsq.clock import Clock
 from resultsq.domain import sheet as sheets
 from resultsq.domain.role import Role
@@ -19,8 +20,6 @@ from resultsq.store.session import Database
 from resultsq.supervisor.demo import DEMO_EVENTS, DEMO_UNKNOWN_EVENT
 from resultsq.supervisor.folder import MASTER_DATABASE
 from resultsq.wakeup import Bell
-from resultsq.web import intake
-from resultsq.web.node import Node
 
 TEAM = "team"
 _SEED = 2013
@@ -39,9 +38,9 @@ def fill(settings: Settings, database: Database, clock: Clock) -> str | None:
     day = _last_saturday(now.date())
     _publish_by_another_node(settings, day, now)
     rng = random.Random(_SEED)
-    node = Node(settings, database, clock, Bell(""))
+    ctx = AppContext(settings, database, clock, Bell(""))
     for slug, event_id in ids.items():
-        _submit(node, event_id, files.upload(rng, slug, day, _FINISHERS))
+        _submit(ctx, event_id, files.upload(rng, slug, day, _FINISHERS))
     held = ids[list(DEMO_EVENTS)[-1]]
     reason = "checking the length of the course"
     database.write(lambda conn: holding.place_hold(conn, now, "admin", held, reason))
@@ -82,9 +81,9 @@ def _publish_by_another_node(settings: Settings, day: date, now: datetime) -> No
         engine.dispose()
 
 
-def _submit(node: Node, event_id: int, given: files.Upload) -> None:
-    today = node.clock.now().date()
+def _submit(ctx: AppContext, event_id: int, given: files.Upload) -> None:
+    today = ctx.clock.now().date()
     sent = intake.from_files(
-        given.event, given.date.isoformat(), given.files, None, node.settings.max_rows, intake.Calendar(today)
+        given.event, given.date.isoformat(), given.files, None, ctx.settings.max_rows, intake.Calendar(today)
     )
-    intake.submit(node, sent, event_id=event_id, submitted_by=TEAM)
+    intake.submit(ctx, sent, event_id=event_id, submitted_by=TEAM)

@@ -9,7 +9,7 @@ from typing import Literal, cast
 
 from flask import Blueprint, Response, current_app, g, json, request
 
-from resultsq.app import submissions
+from resultsq.app import intake, submissions
 from resultsq.domain.errors import NotThere, TooLarge
 from resultsq.domain.outcome import Cause
 from resultsq.domain.plausible import FIVE_K, Plausible
@@ -22,7 +22,6 @@ from resultsq.kinds.results.volunteers import read_volunteers
 from resultsq.store import events, queries
 from resultsq.store.queries import LinkView, SubmissionView
 from resultsq.store.tokens import Bearer
-from resultsq.web import intake
 from resultsq.web.auth import bearer, rule
 from resultsq.web.bounds import MOST_FILES, bound
 from resultsq.web.cache import ShortMemory

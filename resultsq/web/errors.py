@@ -22,6 +22,7 @@ from resultsq.domain.errors import (
     InputRefused,
     KeyReused,
     NotAllowed,
+    NotJson,
     NotThere,
     QuotaReached,
     ResultsqError,
@@ -44,6 +45,7 @@ _STATUS: dict[type[ResultsqError], int] = {
     StoreUnavailable: 503,
     TooLarge: 413,
     KeyReused: 422,
+    NotJson: 400,
     InputRefused: 422,
     Conflicting: 409,
     NotAllowed: 403,
@@ -149,12 +151,22 @@ def _ours(error: ResultsqError) -> Response:
             return _answer(status, str(error), {"Retry-After": str(error.wait_s)})
         case HeadMoved():
             return _answer(status, str(error), headers, head=error.head)
+        case NotJson():
+            return _answer(status, str(error), errors=[_end_of_json(error)])
         case InputRefused():
             return _answer(
                 status, str(error), headers, errors=places(error.problems), problems=problems_json(error.problems)
             )
         case _:
             return _answer(status, str(error), headers)
+
+
+def _end_of_json(error: NotJson) -> dict[str, object]:
+    place = {"pointer": error.pointer, "line": error.line, "column": error.column}
+    return {
+        "detail": "Up to here it is JSON.",
+        **{name: value for name, value in place.items() if value is not None},
+    }
 
 
 def _http(error: HTTPException) -> Response:

@@ -22,6 +22,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter, Map
 
 from resultsq import logs
+from resultsq.app.context import AppContext
 from resultsq.clock import Clock
 from resultsq.domain import words
 from resultsq.domain.errors import SettingsError
@@ -32,7 +33,7 @@ from resultsq.wakeup import Bell
 from resultsq.web import api, auth, bounds, control, dashboard, errors, form, openapi, ops
 from resultsq.web.bounds import MOST_NUMBER
 from resultsq.web.forwarded import Lookout
-from resultsq.web.node import Node, node, put
+from resultsq.web.node import node, put
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
     api.blueprint,
@@ -135,7 +136,7 @@ def create_app(settings: Settings, database: Database, *, clock: Clock, bell: Be
     app.url_map.converters["int"] = _Number
     app.url_map.merge_slashes = False  # or a doubled slash would be answered with an HTML redirect
     app.json.sort_keys = False  # type: ignore[attr-defined]  # of Flask's own provider
-    put(app, Node(settings, database, clock, bell))
+    put(app, AppContext(settings, database, clock, bell))
     app.before_request(_begin)
     app.after_request(_finish)
     bounds.install(app)

@@ -12,13 +12,13 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from resultsq.app.context import AppContext
 from resultsq.domain.link import LinkState
 from resultsq.domain.outcome import Cause
 from resultsq.domain.submission import State
 from resultsq.store import alerts, queries, timings, workers
 from resultsq.store.figures import Growing
 from resultsq.store.queries import LinkView
-from resultsq.web.node import Node
 
 LIFE_S = 2.0
 """How old the figures of a scrape may be, however many scrape."""
@@ -30,8 +30,8 @@ OUTCOMES = ("accepted", "deferred", "rejected", "conflict", "unauthorised", "unk
 class Figures(Collector):
     """What a scrape shows, asked of the store at most each LIFE_S seconds, by one thread."""
 
-    def __init__(self, held: Node) -> None:
-        self._held = held
+    def __init__(self, ctx: AppContext) -> None:
+        self._ctx = ctx
         self._growing = Growing()
         self._registry = CollectorRegistry()
         self._registry.register(self)
@@ -42,7 +42,7 @@ class Figures(Collector):
     def text(self) -> bytes:
         """All of it, in Prometheus' text format."""
         with self._lock:
-            now = self._held.clock.monotonic()
+            now = self._ctx.clock.monotonic()
             if now >= self._good_until:
                 self._text = generate_latest(self._registry) + generate_latest(timings.registry)
                 self._good_until = now + LIFE_S
@@ -52,8 +52,8 @@ class Figures(Collector):
         return []  # or registering would ask the store
 
     def collect(self) -> Iterator[Metric]:
-        now = self._held.clock.now()
-        with self._held.database.read() as conn:
+        now = self._ctx.clock.now()
+        with self._ctx.database.read() as conn:
             status = queries.status(conn, now)
             grown = self._growing.count(conn, now)
             standing = sum(alert.ended_at is None for alert in alerts.standing(conn))
@@ -90,16 +90,16 @@ class Figures(Collector):
         yield GaugeMetricFamily(
             "resultsq_disk_free_bytes",
             "Room on the data folder's disk.",
-            value=shutil.disk_usage(self._held.settings.data_dir).free,
+            value=shutil.disk_usage(self._ctx.settings.data_dir).free,
         )
 
 
-def of(held: Node) -> Figures:
+def of(ctx: AppContext) -> Figures:
     """The figures of the running application."""
     kept = current_app.extensions.get("resultsq.figures")
     if not isinstance(kept, Figures):
         # two first scrapes at once make two; the later one stays
-        kept = current_app.extensions["resultsq.figures"] = Figures(held)
+        kept = current_app.extensions["resultsq.figures"] = Figures(ctx)
     return kept
 
 

@@ -1,33 +1,19 @@
-"""What a web process holds, for any view to ask."""
+"""How a view finds the context of its application."""
 
-from dataclasses import dataclass
 from typing import cast
 
 from flask import Flask, current_app
 
-from resultsq.clock import Clock
-from resultsq.settings import Settings
-from resultsq.store.session import Database
-from resultsq.wakeup import Bell
+from resultsq.app.context import AppContext
 
 _KEY = "resultsq"
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
-    """This node's settings, database, clock and bell."""
-
-    settings: Settings
-    database: Database
-    clock: Clock
-    bell: Bell
+def put(app: Flask, ctx: AppContext) -> None:
+    """Make `ctx` what `node` gives in requests to `app`."""
+    app.extensions[_KEY] = ctx
 
 
-def put(app: Flask, held: Node) -> None:
-    """Make `held` what `node` gives in requests to `app`."""
-    app.extensions[_KEY] = held
-
-
-def node() -> Node:
-    """The node of the app whose request this is."""
-    return cast(Node, current_app.extensions[_KEY])
+def node() -> AppContext:
+    """The context of the app whose request this is."""
+    return cast(AppContext, current_app.extensions[_KEY])

@@ -7,6 +7,7 @@ from flask import Blueprint, Response, current_app, json, request
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from resultsq import disk
+from resultsq.app.context import AppContext
 from resultsq.domain.errors import StoreUnavailable
 from resultsq.domain.role import Role
 from resultsq.settings import Settings
@@ -15,7 +16,7 @@ from resultsq.web import figures, shapes
 from resultsq.web.auth import is_this_machine, rule
 from resultsq.web.cache import ShortMemory
 from resultsq.web.errors import ApiProblem
-from resultsq.web.node import Node, node
+from resultsq.web.node import node
 
 blueprint = Blueprint("ops", __name__)
 
@@ -61,18 +62,18 @@ def _ready() -> ShortMemory[str, dict[str, str]]:
     return cast(ShortMemory[str, dict[str, str]], current_app.extensions.setdefault("resultsq.ready", memory))
 
 
-def _checks(held: Node) -> Iterator[tuple[str, str]]:
+def _checks(ctx: AppContext) -> Iterator[tuple[str, str]]:
     try:
-        held.database.write(queries.touch)
+        ctx.database.write(queries.touch)
         yield "store", "ok"
-        behind = migrate.is_behind(migrate.current(held.database))
+        behind = migrate.is_behind(migrate.current(ctx.database))
         yield (
             "schema",
             "Its schema is older than this version: run `resultsq db upgrade`." if behind else "ok",
         )
     except StoreUnavailable as error:
         yield "store", error.cause
-    yield "disk", _disk_trouble(held.settings) or "ok"
+    yield "disk", _disk_trouble(ctx.settings) or "ok"
 
 
 def _disk_trouble(settings: Settings) -> str | None:

@@ -10,6 +10,7 @@ from flask_babel import ngettext
 from werkzeug.wrappers import Response as Answer
 
 from resultsq import logs
+from resultsq.app.context import AppContext
 from resultsq.domain.errors import InputRefused, NotThere, StoreUnavailable
 from resultsq.domain.filter import Filter
 from resultsq.domain.role import Role
@@ -19,7 +20,7 @@ from resultsq.web.auth import me, rule
 from resultsq.web.dashboard.browse import asked, query
 from resultsq.web.dashboard.frame import blueprint, confirm, must_be_writable, now, page, zone
 from resultsq.web.dashboard.words import PUBLISH_OVER, VERBS, Words
-from resultsq.web.node import Node, node
+from resultsq.web.node import node
 
 REASON_MAX = 500
 DONE_AT_ONCE_S = 0.5
@@ -201,12 +202,12 @@ def _on_its_way(action: str) -> Answer:
     return redirect(url_for("dashboard.action", action=action), 303)
 
 
-def _finish(held: Node, action: str) -> None:
+def _finish(ctx: AppContext, action: str) -> None:
     try:
-        runner.run(held.database, held.clock, action)
+        runner.run(ctx.database, ctx.clock, action)
     except StoreUnavailable as error:
         log.warning("action.left_unfinished", action=action, cause=error.cause)
-    held.bell.ring()
+    ctx.bell.ring()
 
 
 def _dialog(

@@ -10,6 +10,8 @@ from flask_babel import gettext as _
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Connection
 
+from resultsq.app.duplicates import find_elsewhere
+from resultsq.app.intake import VOLUNTEERS, name_of
 from resultsq.domain.errors import FileRefused, InputRefused, TooLarge
 from resultsq.domain.event_files import FileKind, ReadFile
 from resultsq.domain.problem import Problem
@@ -25,12 +27,10 @@ from resultsq.readers import read
 from resultsq.store import accounts, drafts, outbox, queries, versions
 from resultsq.store.drafts import Draft
 from resultsq.store.events import EventRow
-from resultsq.web.already import elsewhere
 from resultsq.web.auth import me
 from resultsq.web.bounds import MOST_FILES
 from resultsq.web.compare import Difference, difference, parsed
 from resultsq.web.form.frame import clock_is_behind, demand_past, today
-from resultsq.web.intake import VOLUNTEERS, name_of
 from resultsq.web.node import node
 
 _SATURDAY = 6
@@ -296,7 +296,7 @@ def look(conn: Connection, desk: Desk) -> Look:
         reasons = (str(refusal), _("Undo the last correction."))
         return Look(blocking=hand.refused, moved=moved, head=head, reasons=reasons)
     problems = [one for one in joined.problems if one.code != NO_FINISHERS.code]
-    if (again := _elsewhere(conn, desk, joined)) is not None:
+    if (again := _find_elsewhere(conn, desk, joined)) is not None:
         problems.append(again)
     if not (_ASKS_FOR_TIMES & {one.code for one in problems}) and joined.finishers and not _timed(joined):
         problems.append(NO_TIMES.broken([]))
@@ -320,12 +320,12 @@ def _timed(joined: Joined) -> bool:
     return any(row.time is not None for row in joined.finishers)
 
 
-def _elsewhere(conn: Connection, desk: Desk, joined: Joined) -> Problem | None:
+def _find_elsewhere(conn: Connection, desk: Desk, joined: Joined) -> Problem | None:
     said = {one.correction.code for one in desk.hand.work.changes if one.correction.action == "as-given"}
     if "already-here" in said:
         return None
     rows, see = rows_of(joined.finishers, ()), me()
-    return elsewhere(conn, desk.event.id, desk.draft.date, rows, lambda other: accounts.may_see(see, other))
+    return find_elsewhere(conn, desk.event.id, desk.draft.date, rows, lambda other: accounts.may_see(see, other))
 
 
 def _change(conn: Connection, desk: Desk, joined: Joined, moved: bool) -> tuple[Difference | None, bool]:

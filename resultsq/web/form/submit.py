@@ -14,6 +14,7 @@ from flask import Response, flash, g, redirect, render_template, request, url_fo
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as Answer
 
+from resultsq.app import intake
 from resultsq.domain.errors import HeadMoved, InputRefused, QuotaReached
 from resultsq.domain.event_files import FileKind
 from resultsq.domain.role import Role
@@ -24,7 +25,6 @@ from resultsq.readers import MAX_ROWS
 from resultsq.readers.marks import Unreadable, read_athlete, write_time
 from resultsq.store import drafts, outbox, versions
 from resultsq.store.drafts import DraftMoved
-from resultsq.web import intake
 from resultsq.web.auth import me, rule
 from resultsq.web.bounds import MOST_FILES, bound
 from resultsq.web.form import desk as desks

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from cryptography.fernet import MultiFernet
 
+from resultsq.app import intake
+from resultsq.app.context import AppContext
 from resultsq.clock import ManualClock
 from resultsq.delivery import bundle
 from resultsq.domain import sheet
@@ -18,8 +20,6 @@ from resultsq.domain.submission import State
 from resultsq.readers import MAX_ROWS
 from resultsq.settings import Settings
 from resultsq.wakeup import Bell
-from resultsq.web import intake
-from resultsq.web import node as web_node
 from tests.integration.bundle.conftest import Far, deliver_all, export, take_in
 from tests.support.nodes import DATE, NOW, Node, finishers, lost
 
@@ -100,7 +100,7 @@ def test_finishers_are_here_already_wherever_a_bundle_brought_them(
     helpers = [{"athlete": "A9", "role": "Timekeeper"}]
     body = json.dumps({"event": "bushy", "date": DATE, "finishers": lines, "volunteers": helpers}).encode()
     sent = intake.from_json(body, MAX_ROWS, intake.Calendar(NOW.date()))
-    held = web_node.Node(Settings(data_dir=tmp_path), here.database, ManualClock(NOW), Bell(""))
+    held = AppContext(Settings(data_dir=tmp_path), here.database, ManualClock(NOW), Bell(""))
     made = intake.submit(held, sent, event_id=here.events["bushy"], submitted_by="team").id
     assert take_in(there, export(here, locks), locks) == (1, 0)
 

@@ -1,4 +1,4 @@
-"""Whether the finishers of a sheet are here already, for another date or event: last week's files, or a neighbour's."""
+"""Finishers that are stored for another date or event: last week's files, or a neighbour's."""
 
 from collections.abc import Callable
 
@@ -10,8 +10,10 @@ from resultsq.kinds.results.findings_files import already_here
 from resultsq.store import versions
 
 
-def elsewhere(conn: Connection, event_id: int, day: str, rows: Rows, may_see: Callable[[int], bool]) -> Problem | None:
-    """The problem that these finishers stand in another sheet; one that the asker may not see is not named."""
+def find_elsewhere(
+    conn: Connection, event_id: int, day: str, rows: Rows, may_see: Callable[[int], bool]
+) -> Problem | None:
+    """The problem that another sheet has the same finishers. It names the sheet only where the caller may see it."""
     digest = finishers_digest(rows.canonical, rows.finishers) if day else None
     found = None if digest is None else versions.with_finishers(conn, digest, event_id, day)
     if found is None:

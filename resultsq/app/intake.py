@@ -1,6 +1,6 @@
-"""From what came in to a submission that is safe: the way of the API and of the form alike.
+"""Accept results from the form, the API or the command line.
 
-The COMMIT is the last thing that is waited for; the bell is rung after it.
+Every entry point calls the same functions: `from_json` or `from_files`, `with_others`, `as_given`, `submit`.
 """
 
 import json
@@ -15,7 +15,9 @@ from pydantic import FailFast, Field, TypeAdapter, ValidationError
 from sqlalchemy import Connection
 
 from resultsq.app import submissions
-from resultsq.domain.errors import QuotaReached, SheetRefused
+from resultsq.app.context import AppContext
+from resultsq.app.duplicates import find_elsewhere
+from resultsq.domain.errors import NotJson, QuotaReached, SheetRefused
 from resultsq.domain.plausible import FIVE_K, Plausible
 from resultsq.domain.problem import Problem, Severity, Where
 from resultsq.domain.sheet import Finisher, Rows, Volunteer, finishers_digest, parse, rows_of
@@ -34,13 +36,12 @@ from resultsq.readers.text import digest_of
 from resultsq.store import events, outbox, queries, quotas
 from resultsq.store.queries import SubmissionView
 from resultsq.store.session import Database
-from resultsq.web.already import elsewhere
-from resultsq.web.bounds import has_few_values
-from resultsq.web.errors import ApiProblem
-from resultsq.web.node import Node
 
 VOLUNTEERS = "volunteers"
 """The name of a multipart body's part that is no file of times or scans; the kind of such a file in the store."""
+
+MOST_VALUES = 12 * MAX_ROWS
+"""Commas and brackets in a JSON body: the largest sheet has fewer."""
 
 _KIND = ResultsKind()
 _VOLUNTEERS: TypeAdapter[tuple[Volunteer, ...]] = TypeAdapter(
@@ -103,7 +104,7 @@ def from_json(
 ) -> Sent:
     """A submission's JSON body. `plausible_at` says what a run takes at the event that the body names.
 
-    :raises ApiProblem: it is none.
+    :raises NotJson: it is not JSON.
     :raises SheetRefused: with a JSON pointer for each value that cannot be taken."""
     _demand_few_values(body, "")
     good = read_quickly(body, plausible_at)
@@ -140,7 +141,7 @@ def from_files(
 ) -> Sent:
     """A team's own files, each as name and content; `volunteers` as JSON rows or as a file.
 
-    :raises InputRefused: as `from_json`; blocking problems in the files are in `problems`."""
+    :raises NotJson, SheetRefused: as `from_json`; blocking problems in the files are in `problems`."""
     on = iso_date(day)
     clock = calendar.judge(on)
     if not files:
@@ -170,14 +171,14 @@ def check(
     if event_id is None or not occasion.day:
         return found
     with database.read() as conn:
-        again = elsewhere(conn, event_id, occasion.day, rows_of(found.finishers, ()), may_see)
+        again = find_elsewhere(conn, event_id, occasion.day, rows_of(found.finishers, ()), may_see)
     return found if again is None else found.model_copy(update={"problems": (again, *found.problems)})
 
 
-def with_others(held: Node, sent: Sent, event_id: int, may_see: Callable[[int], bool]) -> Sent:
+def with_others(ctx: AppContext, sent: Sent, event_id: int, may_see: Callable[[int], bool]) -> Sent:
     """With the problem, where there is one, that the same finishers are here for another date or event."""
-    with held.database.read() as conn:
-        again = elsewhere(conn, event_id, sent.date.isoformat(), sent.rows, may_see)
+    with ctx.database.read() as conn:
+        again = find_elsewhere(conn, event_id, sent.date.isoformat(), sent.rows, may_see)
     return sent if again is None else replace(sent, problems=(again, *sent.problems))
 
 
@@ -197,7 +198,7 @@ def _warning(problem: Problem) -> Problem:
 
 
 def submit(
-    held: Node,
+    ctx: AppContext,
     sent: Sent,
     *,
     event_id: int,
@@ -206,13 +207,15 @@ def submit(
     client_key: str | None = None,
     request_id: str = "",
 ) -> outbox.Accepted:
-    """Make it safe: when this returns it is committed, and publishes by itself.
+    """Store it: when this returns it is committed, and it will be published automatically.
+
+    The bell is rung after the commit, which is the last thing that is waited for.
 
     :raises SheetRefused: it has problems that block publication; nothing was stored.
     :raises KeyReused, HeadMoved: as `outbox.accept`.
     :raises QuotaReached: the event has handed in as much today as it may; nothing was stored.
     :raises StoreUnavailable: nothing was stored."""
-    now = held.clock.now()
+    now = ctx.clock.now()
     prepared = _KIND.prepare_rows(
         sent.event,
         sent.date,
@@ -236,14 +239,14 @@ def submit(
         files=sent.files,
         request_id=request_id,
     )
-    quota = submissions.Quota(held.settings.event_submissions_per_day, held.settings.event_bytes_per_day)
+    quota = submissions.Quota(ctx.settings.event_submissions_per_day, ctx.settings.event_bytes_per_day)
     try:
-        accepted = held.database.write(lambda conn: submissions.accept(conn, now, entry, quota), "accept")
+        accepted = ctx.database.write(lambda conn: submissions.accept(conn, now, entry, quota), "accept")
     except QuotaReached:
-        held.database.write(lambda conn: quotas.note_refusal(conn, now, event_id))  # for an alert
+        ctx.database.write(lambda conn: quotas.note_refusal(conn, now, event_id))  # for an alert
         raise
     if accepted.created:
-        held.bell.ring()
+        ctx.bell.ring()
     return accepted
 
 
@@ -314,16 +317,14 @@ def _values(text: bytes | str, error: ValidationError, pointer: str) -> object:
             return json.loads(text)
         except (ValueError, RecursionError):
             place = None
-    where = {"line": int(place[1]), "column": int(place[2])} if place else {}
-    raise ApiProblem(
-        400,
-        "This is no JSON, so nothing was stored. It may have been cut off on its way.",
-        [{"detail": "Up to here it is JSON.", "pointer": pointer, **where}],
-    )
+    line, column = (int(place[1]), int(place[2])) if place else (None, None)
+    message = "This is no JSON, so nothing was stored. It may have been cut off on its way."
+    raise NotJson(message, pointer, line, column)
 
 
 def _demand_few_values(body: bytes, pointer: str) -> None:
-    if not has_few_values(body):
+    """Count before parsing: a parsed value costs a hundred times its bytes."""
+    if body.count(b",") + body.count(b"[") + body.count(b"{") > MOST_VALUES:
         raise _refused(TOO_MANY_ROWS.broken([Where(pointer=pointer)], count="far too many", limit=MAX_ROWS))
 
 
