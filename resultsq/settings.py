@@ -72,8 +72,8 @@ class Settings(BaseModel):
     # the master
     master_url: SecretStr = Field(
         SecretStr(""),
-        description="The master: http(s)://… by the upload contract, or a SQLAlchemy URL of its database. "
-        "Several addresses of one master: separated by commas, the preferred one first.",
+        description="The master: http(s)://… by the upload contract (resultsq/master/CONTRACT.md), or a SQLAlchemy URL "
+        "of its database. Several addresses of one master: separated by commas, the preferred one first.",
         json_schema_extra=_HIDDEN,
     )
     master_token: Hidden = Field(SecretStr(""), description="Bearer token of this node at the master.")

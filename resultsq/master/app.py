@@ -1,4 +1,4 @@
-"""The HTTP face of the reference master: upload contract, version 1.1, over one `Ledger`.
+"""The HTTP face of the reference master: upload contract (CONTRACT.md), version 1.1, over one `Ledger`.
 
 It is written from the contract alone and shares no wire code with the node's HTTP adapter, so that a mistake
 cannot be made the same way on both sides. Its calls are in `routes`.

@@ -1,4 +1,5 @@
-"""What an answer of the master means: the table of the upload contract as functions without any I/O.
+"""What an answer of the master means: the table of the upload contract (master/CONTRACT.md) as functions without
+any I/O.
 
 Only what is certainly the master's own word settles anything. A captive portal, a proxy or a parked domain can
 answer with any status, so a 2xx counts with a receipt for this very sheet, and a refusal with problem details.

@@ -1,4 +1,5 @@
-"""The master straight in its database: the same ledger as the reference master's, without HTTP between."""
+"""The master straight in its database: the same ledger as the reference master's, without HTTP between
+(master/CONTRACT.md, "Straight into the database")."""
 
 import hashlib
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""The master over HTTP: the node's side of the upload contract."""
+"""The master over HTTP: the node's side of the upload contract (master/CONTRACT.md)."""
 
 import gzip
 from collections.abc import Callable, Mapping
