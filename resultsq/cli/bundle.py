@@ -18,6 +18,7 @@ from resultsq.domain.ports import Master
 from resultsq.domain.submission import State
 
 _DAYS = re.compile(r"([0-9]{1,4})d")
+_MOST_NAMED = 20
 
 
 @click.command("bundle-key")
@@ -71,11 +72,7 @@ def import_(overrides: Overrides, file: Path, to_master: bool, as_json: bool) ->
     node = Node(overrides)
     parted = bundle.unseal(file.read_bytes(), bundle.keys(node.settings.bundle_keys.get_secret_value()))
     if not to_master:
-        new, known = bundle.take_in(node.database, node.clock.now(), parted, node.settings.time_zone)
-        if as_json:
-            show_json({"new": new, "known": known})
-        else:
-            click.echo(f"Queued {many(new)}; {known} were here before.")
+        _show_imported(bundle.take_in(node.database, node.clock.now(), parted, node.settings.time_zone), as_json)
         return
     master = _master(node)
     try:
@@ -88,6 +85,16 @@ def import_(overrides: Overrides, file: Path, to_master: bool, as_json: bool) ->
         raise ResultsqError(
             f"{left} of {len(delivered)} were not published. They are still in the bundle: import again."
         )
+
+
+def _show_imported(found: bundle.Imported, as_json: bool) -> None:
+    if as_json:
+        show_json(found)
+    else:
+        click.echo(f"Queued {many(found.new)}; {found.known} were here before.")
+    if found.refused:
+        more = f" And {len(found.refused) - _MOST_NAMED} more." if len(found.refused) > _MOST_NAMED else ""
+        raise ResultsqError(f"Not taken: {len(found.refused)}. {' '.join(found.refused[:_MOST_NAMED])}{more}")
 
 
 @click.command("reconcile")

@@ -34,7 +34,6 @@ MOST_SHEETS = 50_000
 """A bundle of more sheets is neither written nor taken."""
 
 _AT_ONCE = 500
-_MOST_NAMED = 20
 
 
 class _Sent(BaseModel):
@@ -169,10 +168,18 @@ def _export_some(
     return database.write(lambda conn: outbox.export(conn, now, states, "bundle", after, most, room))
 
 
-def take_in(database: Database, now: datetime, parted: list[Parted], time_zone: str) -> tuple[int, int]:
-    """Queue a bundle's submissions on this node: how many are new, how many were here already.
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What came of a bundle's sheets: how many were queued, how many were here already, and for each of the others a
+    sentence that says why it was not taken."""
 
-    :raises InputRefused: some ids stand for other sheets here; all others were taken"""
+    new: int
+    known: int
+    refused: tuple[str, ...]
+
+
+def take_in(database: Database, now: datetime, parted: list[Parted], time_zone: str) -> Imported:
+    """Queue a bundle's submissions on this node. One that is refused keeps no other from being taken."""
 
     def take(one: Parted) -> bool:
         def work(conn: Any) -> bool:
@@ -188,11 +195,7 @@ def take_in(database: Database, now: datetime, parted: list[Parted], time_zone: 
             new += take(one)
         except KnownOtherwise as other:
             refused.append(str(other))
-    known = len(parted) - new - len(refused)
-    if refused:
-        more = f" And {len(refused) - _MOST_NAMED} more." if len(refused) > _MOST_NAMED else ""
-        raise InputRefused(f"{' '.join(refused[:_MOST_NAMED])}{more} The others were: {new} new, {known} known.")
-    return new, known
+    return Imported(new, len(parted) - new - len(refused), tuple(refused))
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,10 @@ def export(node: Node, locks: MultiFernet) -> bytes:
 
 
 def take_in(node: Node, content: bytes, locks: MultiFernet) -> tuple[int, int]:
-    return bundle.take_in(node.database, node.now, bundle.unseal(content, locks), "Europe/London")
+    """How many were new and how many were known; none was refused."""
+    found = bundle.take_in(node.database, node.now, bundle.unseal(content, locks), "Europe/London")
+    assert not found.refused
+    return found.new, found.known
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,29 @@ def test_a_stick_goes_to_another_node_and_to_the_master_and_both_learn_of_it(
         assert json.loads(run(name, "reconcile", "--since", "9999d", "--json")[1])["settled"] == 1
         assert where.state(made) is State.PUBLISHED
     assert far.has() == {made: 1}
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_an_import_says_what_was_taken_and_names_what_was_not(tmp_path: Path, run: Run, as_json: bool) -> None:
+    one, other = node(tmp_path / "one"), node(tmp_path / "other")
+    known = one.accept().id
+    stick = tmp_path / "stick"
+    run("one", "export", str(stick))
+    run("other", "import", str(stick))
+    locks = bundle.keys(os.environ["RESULTSQ_BUNDLE_KEYS"])
+    (first,) = bundle.unseal(stick.read_bytes(), locks)
+    another, second = one.entry(rows=5), one.entry("richmond")
+    forged = replace(first, body=another.body, digest=another.digest, rows_digest=another.rows_digest, finishers=5)
+    new = replace(
+        first, id=second.id, event="richmond", body=second.body, digest=second.digest, rows_digest=second.rows_digest
+    )
+    stick.write_bytes(bundle.seal([forged, new], NOW, locks))
+    status, out, err = run("other", "import", str(stick), *(["--json"] if as_json else []))
+    why = f"{known} of bushy is here already with another sheet. It was not taken."
+    said = {"new": 1, "known": 0, "refused": [why]}
+    assert (json.loads(out) == said) if as_json else (out == "Queued 1 submission; 0 were here before.\n")
+    assert (status, err.strip()) == (1, f"resultsq: Not taken: 1. {why}")
+    assert (other.row(known).finishers, other.state(new.id)) == (3, State.QUEUED)
 
 
 def test_a_file_that_is_there_is_left_alone(tmp_path: Path, run: Run) -> None:

@@ -140,9 +140,10 @@ def test_another_sheet_under_a_known_id_is_refused_and_the_others_are_taken(
     one, other = bundle.unseal(export(here, locks), locks)
     another = here.entry(rows=5)
     forged = replace(one, body=another.body, digest=another.digest, rows_digest=another.rows_digest, finishers=5)
-    sealed = bundle.seal([forged, other], here.now, locks)
-    with pytest.raises(InputRefused, match=f"{known} of bushy is here already with another sheet.*1 new, 0 known"):
-        take_in(there, sealed, locks)
+    found = bundle.take_in(there.database, there.now, [forged, other], "Europe/London")
+    assert (found.new, found.known) == (1, 0)
+    (why,) = found.refused
+    assert why == f"{known} of bushy is here already with another sheet. It was not taken."
     assert there.row(known) == before
     assert there.state(other.id) is State.QUEUED
 
