@@ -15,7 +15,7 @@ from resultsq.domain.submission import State
 from resultsq.store import links, outbox, queries, turn
 from resultsq.web.form.history import harmless
 from tests.integration.form.conftest import DAY, FILES, NOW, Browser, Site
-from tests.support.nodes import accepted, entry
+from tests.support.nodes import Node, accepted, entry
 
 BrowserOf = Callable[[str], Browser]
 PAGE = "/submit/bushy"
@@ -56,6 +56,32 @@ def test_the_receipt_says_what_waits_before_it_and_why_while_the_master_is_away(
     assert "One submission is ahead of you." in page
     assert "They will be published automatically when the connection is back." in page
     assert "You do not need to do anything." in page
+
+
+def test_the_receipt_says_that_a_master_answers_and_takes_nothing_until_it_takes_something(
+    site: Site, team: Browser
+) -> None:
+    path = f"/submissions/{team.submit(FILES)}"
+    away = "The master cannot be reached now."
+    stalled = "The master answers, but takes no results now. They will be published automatically when it does."
+    node = Node(site.database, events=("elsewhere",))
+    node.accept_many(5, "elsewhere")
+    node.now = site.clock.now()
+    node.probe(Cause.REFUSED)
+    page = team.get(path).text
+    assert away in page
+    assert stalled not in page
+    seen = page.partition("live?seen=")[2].partition('"')[0]
+    node.probe()
+    node.stall()
+    changed = team.get(f"{path}/live?seen={seen}").text
+    assert stalled in changed
+    assert away not in changed
+    assert stalled in team.get(path).text
+    node.pass_time(60)
+    node.probe()
+    node.publish_one()
+    assert stalled not in team.get(path).text
 
 
 def test_the_live_part_answers_only_when_something_changed(site: Site, team: Browser) -> None:

@@ -266,6 +266,8 @@ _PAST = (
     " SELECT 'id-' || i, 'retry', '{{}}', '', 'op', :then, :then, false, 0, 0, 0, 0, 0 FROM n",
     "client_keys (event_id, key, content, submission, created_at)"
     " SELECT {event}, 'key-' || i, 'c', 'id-' || i, :now FROM n",
+    "outages (id, link, began_at, ended_at, cause, probes, delayed)"
+    " SELECT i, 'master', :then, :then, 'refused', 1, 1 FROM n",
 )
 ON_A_TIMER: dict[str, tuple[str, Callable[[Node], object]]] = {
     # the tables whose past grows, and what is done every few seconds or each hour
@@ -282,6 +284,10 @@ ON_A_TIMER: dict[str, tuple[str, Callable[[Node], object]]] = {
         lambda node: runner.go_on(node.database, ManualClock(node.now)),
     ),
     "count the actions that fail": ("actions", lambda node: node.database.write(actions.failing)),
+    "look at the link": (
+        "outages",
+        lambda node: node.database.write(lambda conn: (queries.link(conn), links.facts(conn))),
+    ),
     "forget old keys": (
         "client_keys",
         lambda node: node.database.write(lambda conn: outbox.forget_client_keys(conn, node.now - timedelta(days=1))),
@@ -302,7 +308,7 @@ def with_a_past(up: Node) -> Node:
             else:
                 conn.execute(asked, moments)
         if not up.database.is_sqlite:
-            for column in ("alerts', 'id", "alert_messages', 'id", "holds', 'id"):
+            for column in ("alerts', 'id", "alert_messages', 'id", "holds', 'id", "outages', 'id"):
                 conn.execute(text(f"SELECT setval(pg_get_serial_sequence('{column}'), 10000)"))
 
     up.database.write(work)
@@ -436,6 +442,10 @@ LOOKS: dict[str, tuple[Callable[[Connection], object], set[str]]] = {
     "a page": (a_page(), set()),
     "a page of a day": (a_page(accepted_from=NOW - timedelta(days=1)), set()),
     "a page of one failure": (a_page(fingerprint="conflict"), {"ix_submissions_fingerprint_seq"}),
+    "whether a full bundle leaves some": (
+        lambda conn: outbox.waits_behind(conn, [State.QUEUED], 10_000),
+        {"ix_submissions_state_seq"},
+    ),
     "a page of one state": (a_page(states=(State.CONFLICT,)), {"ix_submissions_state_seq"}),
     "a page by attempts": (a_page("-attempts"), {"ix_submissions_attempts_seq"}),
     "a page by publication": (a_page("-published"), {"ix_submissions_published_at"}),
