@@ -1,14 +1,18 @@
-"""An empty store of each make. Migrating once for all tests is most of their time saved."""
+"""An empty store of each make, and a bell. Migrating once for all tests is most of their time saved."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from resultsq.store.session import Database
+from resultsq.wakeup import QUEUE, Bell
 from tests.support.nodes import empty, migrated
-from tests.support.services import PostgreSQL
+from tests.support.services import PostgreSQL, Valkey
+from tests.support.waiting import wait_until
+
+Rings = Callable[[Callable[[], object]], None]
 
 
 @pytest.fixture(scope="session")
@@ -48,3 +52,29 @@ def store(request: pytest.FixtureRequest) -> Database:
     found = request.getfixturevalue("sqlite_store" if request.param == "sqlite" else "postgres_store")
     assert isinstance(found, Database)
     return found
+
+
+@pytest.fixture
+def bell() -> Bell:
+    """No broker is there; a module that wants to hear it overrides this with `heard_bell`."""
+    return Bell("")
+
+
+@pytest.fixture
+def heard_bell(shared_valkey: Valkey) -> Iterator[Bell]:
+    """Each ring waits at the broker."""
+    found = Bell(shared_valkey.url)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def rings(shared_valkey: Valkey) -> Rings:
+    """Fails unless what is done rings."""
+
+    def check(act: Callable[[], object]) -> None:
+        shared_valkey._ask(f"DEL {QUEUE}")
+        act()
+        wait_until(lambda: int(shared_valkey._ask(f"LLEN {QUEUE}")) > 0, 5, "a ring")
+
+    return check

@@ -10,6 +10,7 @@ every PUT and can be told what to answer:
     POST /__script            a list of steps, put behind those that still wait
     POST /__settings          {"delay": seconds, "slots": n, "patient": bool}: how long a PUT takes, how many are
                               worked on, and whether the others wait for their turn or are sent away with a 503
+    POST /__forget            the steps that still wait are dropped
 
 A step answers the next call that it fits, instead of the master:
     on           "put" (default), "probe", "sheet", "receipt" or "receipts"
@@ -196,6 +197,10 @@ class Script:
         with self._lock:
             self._steps += steps
 
+    def forget(self) -> None:
+        with self._lock:
+            self._steps.clear()
+
     def take(self, on: str, submission: str | None = None, event: str | None = None) -> dict[str, Json]:
         """The first step that fits; an empty one where none does."""
         with self._lock:
@@ -314,6 +319,8 @@ class Conversation(BaseHTTPRequestHandler):
         match self.path:
             case "/__script":
                 self.server.script.add(value)
+            case "/__forget":
+                self.server.script.forget()
             case "/__settings":
                 self.server.delay_s = value.get("delay", self.server.delay_s)
                 if "slots" in value:

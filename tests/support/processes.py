@@ -221,6 +221,10 @@ class OtherMaster(Server):
         """What to answer to the next calls that fit; the steps are told in masters.py."""
         self._call("/__script", steps)
 
+    def forget(self) -> None:
+        """From now on it answers as it does without a script."""
+        self._call("/__forget", {})
+
     def settings(self, **settings: float) -> None:
         """`delay`: seconds of work on a PUT. `slots`: how many at once. `patient` False: others are sent away."""
         self._call("/__settings", settings)

@@ -98,13 +98,13 @@ LogIn = Callable[..., Person]
 
 
 @pytest.fixture
-def log_in(sqlite_node: Node, tmp_path: Path) -> LogIn:
+def log_in(sqlite_node: Node, tmp_path: Path, bell: Bell) -> LogIn:
     """Logs in with a role; `read_only` is the setting."""
 
     def log_in(role: Role, read_only: bool = False) -> Person:
         node = sqlite_node
         settings = Settings(data_dir=tmp_path, read_only=read_only, time_zone="Europe/London")
-        app = compiled_once(create_app(settings, node.database, clock=NodeClock(node), bell=Bell("")))
+        app = compiled_once(create_app(settings, node.database, clock=NodeClock(node), bell=bell))
         name = f"{role} {node.now:%H%M%S} {read_only}"
         events = ["bushy"] if role is Role.TEAM else []
         node.database.write(lambda conn: accounts.add(conn, node.now, name, HASHED, role, events))

@@ -47,11 +47,11 @@ _FIELD = re.compile(r'name="(\w+)" value="([^"]*)"')
 class Site:
     """The application, its store and a clock that stands until it is moved."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, bell: Bell) -> None:
         self.settings = Settings(data_dir=folder)
         self.database = Database(self.settings.store_url)
         self.clock = ManualClock(NOW)
-        self.app = compiled_once(create_app(self.settings, self.database, clock=self.clock, bell=Bell("")))
+        self.app = compiled_once(create_app(self.settings, self.database, clock=self.clock, bell=bell))
 
     def browser(self, name: str | None = None) -> "Browser":
         """A browser of its own, logged in where a name is given."""
@@ -128,9 +128,9 @@ def populated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def site(tmp_path: Path, populated: Path) -> Iterator[Site]:
+def site(tmp_path: Path, populated: Path, bell: Bell) -> Iterator[Site]:
     shutil.copy(populated, tmp_path / "resultsq.db")
-    made = Site(tmp_path)
+    made = Site(tmp_path, bell)
     yield made
     made.database.close()
 

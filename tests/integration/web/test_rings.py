@@ -1,39 +1,21 @@
 """Whatever lets something go rings the workers: without the bell it would wait for their next sweep."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from resultsq.wakeup import QUEUE, Bell
+from resultsq.wakeup import Bell
 from resultsq.web.factory import create_app
+from tests.integration.conftest import Rings
 from tests.integration.web.site import Sheet, Site
 from tests.support.nodes import rejected
-from tests.support.services import Valkey
-from tests.support.waiting import wait_until
 
 
 @pytest.fixture
-def heard(site: Site, shared_valkey: Valkey) -> Iterator[Site]:
-    """A site whose bell is heard: each ring waits at the broker."""
-    bell = Bell(shared_valkey.url)
-    yield replace(site, app=create_app(site.settings, site.database, clock=site.clock, bell=bell))
-    bell.close()
-
-
-@pytest.fixture
-def rings(shared_valkey: Valkey) -> Callable[[Callable[[], object]], None]:
-    """Fails unless what is done rings."""
-
-    def check(act: Callable[[], object]) -> None:
-        shared_valkey._ask(f"DEL {QUEUE}")
-        act()
-        wait_until(lambda: int(shared_valkey._ask(f"LLEN {QUEUE}")) > 0, 5, "a ring")
-
-    return check
-
-
-Rings = Callable[[Callable[[], object]], None]
+def heard(site: Site, heard_bell: Bell) -> Site:
+    """A site whose bell is heard."""
+    return replace(site, app=create_app(site.settings, site.database, clock=site.clock, bell=heard_bell))
 
 
 def test_what_was_accepted_is_rung_for(heard: Site, sheet: Callable[..., Sheet], rings: Rings) -> None:

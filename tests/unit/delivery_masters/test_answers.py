@@ -238,6 +238,12 @@ def test_plain_json_counts_as_problem_details_when_it_has_their_members(problem:
     assert isinstance(put(said(422, problem, "application/json; charset=utf-8")), Rejected) is taken
 
 
+@pytest.mark.parametrize("kind", ["text/html", "text/plain", ""])
+def test_what_has_the_members_of_problem_details_is_none_when_it_is_not_called_json(kind: str) -> None:
+    body = json.dumps({"title": "Unprocessable", "status": 422}).encode()
+    assert isinstance(put(said(422, body, kind)), Deferred)
+
+
 def test_a_rejection_says_it_in_the_masters_words_when_there_are_any() -> None:
     outcome = put(said(422, {"title": "x", "detail": "The date is not one.", "errors": [7, {"detail": "x"}]}))
     assert isinstance(outcome, Rejected)
@@ -376,6 +382,13 @@ def test_a_receipt_is_none_when_the_master_does_not_know_the_submission() -> Non
     assert answers.of_receipt(said(200, RECEIPT), ID, NOW) == Receipt.model_validate(RECEIPT)
 
 
+def test_these_statuses_alone_say_that_the_master_does_not_have_a_submission() -> None:
+    unknown = [
+        status for status in range(100, 600) if answers.of_receipt(said(status, PORTAL, "text/html"), ID, NOW) is None
+    ]
+    assert unknown == [400, 404, 405, 410, 501]
+
+
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
@@ -405,6 +418,11 @@ def test_a_question_has_no_answer_when_another_came(answer: Answer, kind: Cause 
 @pytest.mark.parametrize("tag", [f'"{OTHER}"', f'W/"{OTHER}"'])
 def test_the_published_sheet_is_known_when_its_tag_is_read(tag: str) -> None:
     assert answers.of_head(said(200, SHEET, "application/json", etag=tag), NOW) == (OTHER, SHEET)
+
+
+@pytest.mark.parametrize("body", [PORTAL, b"", b"[]"])
+def test_the_published_sheet_is_unknown_when_what_has_its_tag_is_no_object(body: bytes) -> None:
+    assert isinstance(answers.of_head(said(200, body, "application/json", etag=f'"{OTHER}"'), NOW), Deferred)
 
 
 MANY = tuple(Finisher(position=n) for n in range(1, 20_002))
