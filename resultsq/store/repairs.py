@@ -13,11 +13,12 @@ from sqlalchemy import ColumnElement, Connection, and_, or_, select, update
 from sqlalchemy.orm import aliased
 
 from resultsq.clock import Clock
+from resultsq.domain.outcome import Cause
 from resultsq.domain.submission import GONE, WAITING, State
 from resultsq.store import audit, outbox
 from resultsq.store.outbox.aside import NO_SHEET
 from resultsq.store.session import Database
-from resultsq.store.tables import Action, Chain, Hold, Payload, Submission
+from resultsq.store.tables import Action, Attempt, Chain, Hold, Payload, Submission
 
 MOST = 1_000
 """No more than these are counted, and mended in one transaction."""
@@ -130,6 +131,20 @@ def _let_go(conn: Connection, now: datetime, rows: Sequence[Any]) -> None:
     conn.execute(update(Submission).where(these, _OF_A_RELEASED_HOLD).values(hold_id=None))
 
 
+def _take_off_receipts(conn: Connection, now: datetime, rows: Sequence[Any]) -> None:
+    these = Submission.seq.in_([row.seq for row in rows])
+    lost = {"published_as": None, "published_at": None, "received_at": None, "revision": None}
+    conn.execute(update(Submission).where(these, _QUEUED).values(**lost))
+
+
+def _end_attempts(conn: Connection, now: datetime, rows: Sequence[Any]) -> None:
+    end = {"ended_at": now, "outcome": "unknown", "cause": Cause.WORKER_GONE, "fingerprint": Cause.WORKER_GONE}
+    unknown = update(Attempt).where(Attempt.ended_at.is_(None), Attempt.lease.not_in(_LEASES)).values(**end)
+    conn.execute(unknown.where(Attempt.seq.in_([row.seq for row in rows])))
+
+
+_LEASES = select(Submission.lease).where(Submission.state == State.SENDING, Submission.lease.is_not(None))
+_LEFT_OPEN = select(Attempt.seq).where(Attempt.ended_at.is_(None), Attempt.lease.not_in(_LEASES))
 _RELEASED = select(Hold.id).where(Hold.id == Submission.hold_id, Hold.released_at.is_not(None)).exists()
 _RELEASING = select(Action.id).where(Action.verb == "release", Action.ended_at.is_(None)).exists()
 _OF_A_RELEASED_HOLD = and_(Submission.hold_id.is_not(None), _RELEASED, ~_RELEASING)
@@ -188,6 +203,20 @@ REPAIRS: tuple[Repair, ...] = (
             ~select(Payload.seq).where(Payload.seq == Submission.seq).correlate(Submission).exists(),
         ),
         _put_aside,
+    ),
+    Repair(
+        "receipted",
+        "1 version waits with a receipt that the master has lost, so nobody sees how long it waits.",
+        "{n} versions wait with receipts that the master has lost, so nobody sees how long they wait.",
+        and_(_QUEUED, or_(Submission.published_as.is_not(None), Submission.published_at.is_not(None))),
+        _take_off_receipts,
+    ),
+    Repair(
+        "unended",
+        "1 submission has an attempt that is shown as under way and has ended.",
+        "{n} submissions have attempts that are shown as under way and have ended.",
+        Submission.seq.in_(_LEFT_OPEN),
+        _end_attempts,
     ),
 )
 """In the order of mending: what is let wait by one is let go by the next, if it is its turn."""

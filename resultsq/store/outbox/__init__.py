@@ -20,50 +20,59 @@ when the one on its way is settled, withdrawn or stepped over (upload contract, 
     states.py     the one place where a state changes, and the chain's lock
 
 Who writes a submission's row. Locks are taken in the order given, several of a kind in the order of their key; `link`
-is the row that makes workers take turns, `row` the submission itself. "The next goes" is `follow_on`. What a line does
+is the row that makes workers take turns, `row` the submission itself, `newer` and `base` others of its chain. Where two
+wait for each other all the same, PostgreSQL undoes one and it is tried again (session.py). "The next goes" is
+`follow_on`. What a line does
 not name it leaves alone. The audit is written by who asks for it (actions.py, repairs.py), in the same transaction.
 
 writer             from → to                 locks         in the chain                     hold           counts
 -----------------  ------------------------  ------------  -------------------------------  -------------  ------
-accept             new → queued              chain, head   it is the head; supersedes the   of what it     versions + 1
-                                                           one before that was never sent   supersedes
-adopt              new → queued, in doubt    chain, base   it is the head; waits for what                  versions + 1
-                                                           is on its way
-withdraw           queued, rejected,         chain, row    what waits behind it takes its   goes to what   kept for the
-                   conflict → withdrawn                    place; next goes; head: newest   takes its      undo
+accept             new → queued              chain, head,  it is the head; supersedes the   of what it     versions + 1
+                                             hold          one before if the master cannot  supersedes
+                                                           have it, else waits for it
+adopt              new → queued, in doubt    chain, base   it is the head; supersedes a                    versions + 1
+                                                           base that a person was to see;
+                                                           waits for what is on its way
+withdraw           queued, rejected,         chain, row,   what waits behind it takes its   goes to what   kept for the
+                   conflict → withdrawn      hold          place; next goes; head: newest   takes its      undo
                                                                                             place
 undo_withdrawal    withdrawn → as it was     chain, row,   what waited behind it waits      as it was, if
-                                             newer, hold   again; supersedes what it        in force
-                                                           corrects; head: newest
-publish_over       rejected, conflict →      chain, row,   waits for an older one; refused                 failures = 0
-                   queued                    newer         while a newer one waits
+                                             newer, base,  again; supersedes what it        in force
+                                             hold          corrects; head: newest
+publish_over       rejected, conflict →      chain, row,   on what the master has shown;    none is held   failures = 0
+                   queued                    newer         waits for an older one; refused
+                                                           while a newer one waits
 claim              queued → sending          link, row                                      none is held   attempts + 1
 hand_back          sending → queued          link, chain,  gives way to a correction, if    stays          attempts − 1
                                              row           not in doubt; next goes
 reclaim, void      sending → queued, in      link, row                                      stays
-                   doubt
-settle  Published  sending → published       link, chain,  older published → corrected;     ends           failures = 0
-                                             row           next goes
+                   doubt, due now
+settle  Published  sending → published, or   link, chain,  older published → corrected;     ends           failures = 0
+                   corrected if it is late   row           next goes
         PutBack    sending → queued          the same      as hand_back                     stays          failures,
                                                                                                            silences + 1
         Refused    sending → rejected        the same      gives way; next goes             ends
         Clash      sending → queued (again), the same      the version that the master      ends, but for
                    published, conflict,                    has is published; gives way;     queued
                    superseded                              next goes
-publish_by_receipt any → published           (caller:      as Published; what was gone may  ends           failures = 0
-                                             chain, row)   be the head again
-export             stays, in doubt           row                                            stays          attempts + 1
-reconcile          published, corrected →    (roads.py)    see there
-                   queued, in doubt
-put_aside          queued, sending →         link, row                                      one of its     failures,
+publish_by_receipt any but published and     (caller:      as Published; what was gone may  ends           failures = 0
+                   corrected → published     chain, row)   be the head again
+export             queued: in doubt          row                                            stays          attempts + 1
+bring_in_line      as publish_by_receipt;    chain, all    what was lost goes in its old    none is held   failures = 0
+                   published, corrected →    its rows      order, and then what waits;                     of a conflict
+                   queued, in doubt;                       next goes
+                   conflict → queued
+put_aside          queued, sending →         row                                            one of its     failures,
                    queued                                                                   own            silences = 0
+restore            queued: in doubt, due     none: alone                                    stays
+(backup.py)        now; given up: in doubt
 actions: hold,     queued, sending           row, hold                                      set, or ended
 release
 actions: retry     queued: due now           row                                            none is held
-release_from_link, queued: due now           row                                            none is held   failures = 0
-mend_stepped_clock
-repairs            queued                    chain, row    next goes; head: newest; a base  stays
-                                                           by the id that the master knows
+release_from_link  queued: due now           link, row                                      none is held   failures = 0
+mend_stepped_clock queued: due now           row                                            none is held
+repairs            queued                    chain, row    next goes; head: newest; a base  ends if it
+                                                           by the id that the master knows  was released
 prune              its sheet goes            chain, row    what is published or gone only
 """
 

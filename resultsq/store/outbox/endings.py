@@ -170,18 +170,21 @@ _IN_DOUBT = select(Submission.in_doubt).where(Submission.seq == bindparam("seq")
 
 
 def _refuse(conn: Connection, now: datetime, row: Row[Any], refused: Refused) -> None:
-    move(
-        conn,
-        now,
-        [row.seq],
-        State.REJECTED,
-        in_doubt=False,
-        cause=refused.code,
-        status=refused.exchange.status,
-        detail=refused.detail,
-        reasons=list(refused.reasons),
-        fingerprint=f"rejected {refused.code}",
-    )
+    reasons, fingerprint = list(refused.reasons), f"rejected {refused.code}"
+    said: dict[str, Any] = {
+        "cause": refused.code,
+        "detail": refused.detail,
+        "reasons": reasons,
+        "fingerprint": fingerprint,
+    }
+    _leave_to_a_person(conn, now, row, State.REJECTED, refused.exchange, **said)
+
+
+def _leave_to_a_person(
+    conn: Connection, now: datetime, row: Row[Any], state: State, exchange: Exchange, **said: Any
+) -> None:
+    """The master has said for certain that it does not take it like this."""
+    move(conn, now, [row.seq], state, in_doubt=False, status=exchange.status, **said)
 
 
 def publish_by_receipt(conn: Connection, now: datetime, receipts: Sequence[tuple[Row[Any], Receipt]]) -> None:
@@ -342,7 +345,7 @@ def _clash(conn: Connection, now: datetime, row: Row[Any], clash: Clash) -> tupl
     if clash.head is not None and clash.rows_digest == row.rows_digest:
         _publish(conn, now, [replace(_of_clash(row, clash, now), status=clash.exchange.status)])
         return State.PUBLISHED, False
-    _leave_to_a_person(conn, now, row, clash)
+    _keep_conflict(conn, now, row, clash)
     if own is not None and is_ancestor(conn, own, row.id):  # what is there replaces it: nothing is left to decide
         move(conn, now, [row.seq], State.SUPERSEDED)
         return State.SUPERSEDED, False
@@ -355,22 +358,13 @@ def _version_of(conn: Connection, row: Row[Any], name: str) -> Row[Any] | None:
     return find(conn, and_(Submission.chain_id == row.chain_id, Submission.seq != row.seq, is_it))
 
 
-def _leave_to_a_person(conn: Connection, now: datetime, row: Row[Any], clash: Clash) -> None:
-    move(
-        conn,
-        now,
-        [row.seq],
-        State.CONFLICT,
-        in_doubt=False,
-        cause="conflict",
-        status=clash.exchange.status,
-        detail="Another sheet is published there."
-        if clash.head
-        else "The version that this corrects is not published there.",
-        fingerprint="conflict",
-        conflict_head=clash.head,
-        conflict_revision=clash.revision,
+def _keep_conflict(conn: Connection, now: datetime, row: Row[Any], clash: Clash) -> None:
+    detail = (
+        "Another sheet is published there." if clash.head else "The version that this corrects is not published there."
     )
+    said: dict[str, Any] = {"cause": "conflict", "detail": detail, "fingerprint": "conflict"}
+    seen: dict[str, Any] = {"conflict_head": clash.head, "conflict_revision": clash.revision}
+    _leave_to_a_person(conn, now, row, State.CONFLICT, clash.exchange, **said, **seen)
     conn.execute(update(Payload).where(Payload.seq == row.seq).values(other_body=clash.sheet))
 
 

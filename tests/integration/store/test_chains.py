@@ -493,3 +493,18 @@ def one_took_the_place_of_the_other(node: Node, revision: int) -> tuple[str, str
     assert node.state(first) == State.SUPERSEDED
     node.publish_one(revision)
     return first, second
+
+
+def test_a_receipt_changes_nothing_of_what_was_published_or_corrected_meanwhile(up: Node) -> None:
+    first = up.accept(rows=1).id
+    as_it_was = [up.row(first)]
+    lease = up.publish_one()
+    second = up.accept(rows=2, corrects=first).id
+    as_it_was.append(up.row(second))
+    leases = [lease, up.publish_one(2)]
+    before = [up.row(one) for one in (first, second)]
+    assert [row.state for row in before] == [State.CORRECTED, State.PUBLISHED]
+    up.pass_time(60)
+    told = [(row, receipt_for(one, n)) for n, (row, one) in enumerate(zip(as_it_was, leases, strict=True), 1)]
+    up.database.write(lambda conn: outbox.publish_by_receipt(conn, up.now, told))
+    assert [up.row(one) for one in (first, second)] == before

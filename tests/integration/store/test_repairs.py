@@ -204,3 +204,37 @@ def test_what_a_released_hold_still_holds_is_found_and_goes_on(store: Database) 
     assert [repair.name for repair, _ in repairs.mend(node.database, ManualClock(node.now), "op")] == ["held"]
     assert [lease.submission for lease in node.claim()] == [made]
     assert node.row(kept).hold_id is not None
+
+
+def test_a_receipt_that_the_master_lost_is_taken_off_what_waits_again(store: Database) -> None:
+    node = Node(store)
+    node.probe()
+    made = node.accept().id
+    node.publish_one()
+    # as 0.1.0 queued again what the master's list did not hold
+    again = update(Submission).values(state=State.QUEUED, state_at=node.now, in_doubt=True, next_attempt_at=None)
+    node.database.write(lambda conn: conn.execute(again))
+    assert counts(node) == mend(node) == {"receipted": 1}
+    assert counts(node) == {}
+    row = node.row(made)
+    assert (row.published_as, row.published_at, row.received_at, row.revision) == (None, None, None, None)
+    assert (row.state, row.in_doubt) == (State.QUEUED, True)
+    assert node.publish_one().submission == made
+    assert node.state(made) is State.PUBLISHED
+
+
+def test_an_attempt_that_was_left_under_way_is_ended_and_one_that_is_under_way_is_not(store: Database) -> None:
+    node = Node(store)
+    node.probe()
+    made, other = node.accept().id, node.accept("richmond").id
+    node.claim()
+    # as 0.1.0 took the master's list for the end of what was in a worker's hands
+    listed = {"state": State.PUBLISHED, "state_at": node.now, "published_as": made, "published_at": node.now}
+    listed |= {"lease": None, "lease_owner": None, "lease_until": None}
+    node.database.write(lambda conn: conn.execute(update(Submission).where(Submission.id == made).values(**listed)))
+    assert counts(node) == mend(node) == {"unended": 1}
+    assert counts(node) == {}
+    ended, open_ = node.attempts(made)[0], node.attempts(other)[0]
+    assert (ended.ended_at, ended.outcome) == (node.now, "unknown")
+    assert open_.ended_at is None
+    assert (node.state(made), node.state(other)) == (State.PUBLISHED, State.SENDING)

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 from resultsq.delivery import courier
 from resultsq.domain.errors import HeadMoved
 from resultsq.domain.submission import State
-from resultsq.store import outbox, turn
+from resultsq.store import outbox, retention, turn
 from resultsq.store.session import Database
 from tests.support.nodes import CEILING, Node, accepted, receipt_for, rejected
 from tests.support.waiting import wait_until
@@ -136,3 +136,16 @@ def test_an_undo_sees_that_what_took_its_place_went_on_its_way_meanwhile(pg: Nod
             lambda conn: outbox.undo_withdrawal(conn, pg.now, made),
         )
     assert (pg.state(made), pg.state(other.id)) == (State.WITHDRAWN, State.SENDING)
+
+
+def test_what_is_put_back_while_old_sheets_are_removed_keeps_its_sheet(pg: Node) -> None:
+    made = pg.accept().id
+    pg.withdraw(made)
+    pg.pass_time(3600)
+    pruned = in_between(
+        pg,
+        lambda conn: outbox.undo_withdrawal(conn, pg.now, made),
+        lambda conn: retention.prune_some(conn, pg.now),
+    )
+    assert (pruned.submissions, pg.state(made)) == (0, State.QUEUED)
+    assert pg.publish_one().submission == made

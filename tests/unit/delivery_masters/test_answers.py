@@ -192,6 +192,13 @@ def test_a_412_is_not_the_masters_when_it_contradicts_itself(head: object, kind:
     assert (outcome.cause, outcome.in_doubt) == (Cause.NOT_OUR_MASTER, True)
 
 
+@pytest.mark.parametrize("body", [{}, {"title": "No", "status": 412}])
+def test_a_412_to_a_correction_is_not_the_masters_when_it_says_nothing_of_the_head(body: dict[str, Any]) -> None:
+    outcome = answers.of_put(said(412, body), replace(PARCEL, precondition=OTHER), NOW)
+    assert isinstance(outcome, Deferred)
+    assert outcome.cause is Cause.NOT_OUR_MASTER
+
+
 def test_a_412_is_not_the_masters_when_it_is_a_page() -> None:
     head = {"head": {"submission": OTHER, "revision": 3}}
     for answer in (
@@ -342,6 +349,18 @@ def test_a_reason_keeps_its_sentence_when_it_points_nowhere(pointer: str, kept: 
     outcome = put(said(422, {"title": "No", "errors": [{"pointer": pointer, "detail": "x" * 9000}]}))
     assert isinstance(outcome, Rejected)
     assert outcome.reasons == (Reason("x" * 2000, pointer if kept else None),)
+
+
+def test_a_hundred_reasons_are_kept_and_no_more() -> None:
+    outcome = put(said(422, {"title": "No", "errors": [{"detail": f"is wrong {n}"} for n in range(101)]}))
+    assert isinstance(outcome, Rejected)
+    assert [reason.detail for reason in outcome.reasons] == [f"is wrong {n}" for n in range(100)]
+
+
+@pytest.mark.parametrize(("following", "asked"), [("7", "7"), ("", None), (None, None), (7, None), (["7"], None)])
+def test_a_page_of_receipts_goes_on_where_its_cursor_is_text(following: object, asked: str | None) -> None:
+    page = answers.of_receipts(said(200, {"receipts": [RECEIPT], "next": following}), NOW)
+    assert page == ReceiptPage((Receipt.model_validate(RECEIPT),), asked)
 
 
 @pytest.mark.parametrize("status", [408, 425, 500, 502, 504, 302, 200, 404])
