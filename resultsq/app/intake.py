@@ -26,10 +26,11 @@ from resultsq.domain.words import say
 from resultsq.kinds.results.check import Report, report
 from resultsq.kinds.results.checks import check_rows
 from resultsq.kinds.results.corrections_files import AS_GIVEN
+from resultsq.kinds.results.days import long_ago
 from resultsq.kinds.results.kind import Payload, ResultsKind, payload_of
 from resultsq.kinds.results.plausible import Occasion
 from resultsq.kinds.results.quick import read_quickly
-from resultsq.kinds.results.rules import BAD_VALUE, DATE_TO_COME, TOO_MANY_ROWS
+from resultsq.kinds.results.rules import BAD_VALUE, DATE_TO_COME, DAY_LONG_AGO, TOO_MANY_ROWS
 from resultsq.kinds.results.volunteers import read_volunteers
 from resultsq.readers import MAX_ROWS
 from resultsq.readers.text import digest_of
@@ -79,7 +80,13 @@ class Calendar:
                 today=self.today,
             )
             raise _bad("/date", say("The date"), reason)
-        return told
+        return told or self._long_ago(day)
+
+    def _long_ago(self, day: date) -> tuple[Problem, ...]:
+        if not long_ago(day, self.today):
+            return ()
+        # a clock that is known to run ahead makes no day older
+        return long_ago(day, self.today + timedelta(seconds=self.clock_off_s()), [Where(pointer="/date")])
 
 
 def calendar_of(database: Database, now: datetime) -> Calendar:
@@ -182,15 +189,16 @@ def with_others(ctx: AppContext, sent: Sent, event_id: int, may_see: Callable[[i
     return sent if again is None else replace(sent, problems=(again, *sent.problems))
 
 
-def as_given(sent: Sent, codes: Sequence[str]) -> Sent:
-    """A person has looked: problems of these codes block no more.
+def as_given(sent: Sent, codes: Sequence[str], corrects: str | None = None) -> Sent:
+    """A person has looked: problems of these codes block no more. A sheet that `corrects` another keeps its date.
 
     :raises SheetRefused: one of them cannot be taken as given."""
     for code in codes:
         if code not in AS_GIVEN:
             known = ", ".join(sorted(AS_GIVEN))
             raise _bad("", say("As-Given"), say("{code} is none of {known}", code=code, known=known))
-    return replace(sent, problems=tuple(_warning(one) if one.code in codes else one for one in sent.problems))
+    said = codes if corrects is None else (*codes, DAY_LONG_AGO.code)
+    return replace(sent, problems=tuple(_warning(one) if one.code in said else one for one in sent.problems))
 
 
 def _warning(problem: Problem) -> Problem:
@@ -271,9 +279,10 @@ def problems_of(conn: Connection, found: SubmissionView) -> tuple[Problem, ...]:
         said = again.problems
     else:
         said = check_rows(sheet.finishers, sheet.volunteers, plausible)  # sent as rows, or mended by hand since
-    clock = _to_come(date.fromisoformat(found.date), found.accepted_at.date())
+    day, then = date.fromisoformat(found.date), found.accepted_at.date()
+    clock = (*_to_come(day, then), *long_ago(day, then, [Where(pointer="/date")]))
     # what would block was accepted with a person's word
-    return (*clock, *map(_warning, said))
+    return tuple(map(_warning, (*clock, *said)))
 
 
 def masters_reasons(found: SubmissionView) -> tuple[Problem, ...]:

@@ -31,14 +31,17 @@ def check(overrides: Overrides, files: tuple[Path, ...], day: str | None, slug: 
     """Say what is wrong with the FILES of an event.
 
     Nothing is stored. Exit status 1 where they could not be published like this."""
-    chosen = "" if day is None else intake.iso_date(day).isoformat()
+    on, node = None if day is None else intake.iso_date(day), Node(overrides)
+    chosen, now = "" if on is None else on.isoformat(), node.clock.now()
     if slug is None:
+        calendar = intake.Calendar(now.date())
         found = report(_contents(files), occasion=Occasion(chosen))
     else:
-        node = Node(overrides)
-        event = _event(node, slug)
+        event, calendar = _event(node, slug), intake.calendar_of(node.database, now)
         occasion = Occasion(chosen, event.plausible)
         found = intake.check(node.database, _contents(files), occasion, event.id, lambda other: True)
+    if on is not None:
+        found = found.model_copy(update={"problems": (*calendar.judge(on), *found.problems)})
     if as_json:
         show_json(found.model_dump(mode="json"))
     else:
@@ -87,7 +90,7 @@ def submit(
     if corrects == LATEST:
         with node.database.read() as conn:
             corrects = versions.head(conn, event.id, day)
-    sent = intake.as_given(intake.with_others(node.context, sent, event.id, lambda other: True), codes)
+    sent = intake.as_given(intake.with_others(node.context, sent, event.id, lambda other: True), codes, corrects)
     accepted = intake.submit(node.context, sent, event_id=event.id, submitted_by=submitted_by, if_match=corrects)
     if as_json:
         show_json(

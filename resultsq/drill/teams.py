@@ -178,6 +178,7 @@ class Teams:
             "Authorization": f"Bearer {what.token}",
             "Idempotency-Key": f'"{key}"',
             "Content-Type": what.content_type,
+            "As-Given": "day-long-ago",  # a rehearsal plays a Saturday of the past
         }
         if corrects is not None:
             headers["If-Match"] = f'"{corrects}"'

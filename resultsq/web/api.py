@@ -53,7 +53,7 @@ def submit() -> Response:
     sent = _sent(event)
     event_id = event(sent.event).id
     sent = intake.with_others(node(), sent, event_id, lambda other: who.event_id is None)
-    sent = intake.as_given(sent, _values(request.headers.get("As-Given", "")))
+    sent = intake.as_given(sent, _values(request.headers.get("As-Given", "")), if_match)
     accepted = intake.submit(
         node(),
         sent,

@@ -31,6 +31,7 @@ from resultsq.store import accounts, events, migrate
 from resultsq.store.session import Database
 from tests.bench.machine import cpu_s
 from tests.bench.report import OURS, Result
+from tests.support.days import BEFORE, SATURDAY
 from tests.support.processes import Process
 
 TEAMS, FINISHERS, MINUTE_S = 20, 250, 60.0
@@ -170,7 +171,7 @@ def run(short: bool) -> Iterator[Result]:
     rounds = 1 if short else 5
     with tempfile.TemporaryDirectory() as folder, web(Path(folder)) as (address, process):
         teams = [Team(address, f"event-{number}", random.Random(number)) for number in range(TEAMS)]
-        checks, submits, spent_s = worked(teams, rounds, 10.0 if short else MINUTE_S, date(2026, 1, 3), process.pid)
+        checks, submits, spent_s = worked(teams, rounds, 10.0 if short else MINUTE_S, BEFORE, process.pid)
         first, later = weights(address, teams[0])
     for name, seconds in (("check", checks), ("submit", submits)):
         p50, p95 = median(seconds), p95_of(seconds)
@@ -199,7 +200,7 @@ def weights(address: str, team: Team) -> tuple[int, int]:
 
     page = team.session.get(f"{address}/submit/{team.slug}", timeout=30).text
     assets = [found for found in re.findall(r'(?:href|src)="([^"#]+\?v=\w+)', page) if "static" in found]
-    team.prepare(date(2026, 1, 10), submits=False)()
+    team.prepare(SATURDAY, submits=False)()
     first = weight(f"/submit/{team.slug}")
     files = sum(weight(path) for path in dict.fromkeys([*assets, *re.findall(r'use href="([^"#]+)', page)]))
     return first + files, first
@@ -210,7 +211,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--spread-s", type=float, default=MINUTE_S)
     chosen = parser.parse_args()
-    saturday = date(2026, 1, 3)
+    saturday = BEFORE
     with tempfile.TemporaryDirectory() as folder, web(Path(folder)) as (address, process):
         teams = [Team(address, f"event-{number}", random.Random(number)) for number in range(TEAMS)]
         print(f"{TEAMS} teams, {FINISHERS} finishers each; load of the machine {os.getloadavg()[0]:.1f}")

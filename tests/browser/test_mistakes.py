@@ -7,18 +7,21 @@ import requests
 from playwright.sync_api import FilePayload, Page, expect
 
 from resultsq.domain import sheet
+from resultsq.kinds.results.texts import day_text
 from resultsq.readers.marks import write_time
 from tests.browser.conftest import PHONE, NewPage, RunningNode
 from tests.browser.test_pages import see  # noqa: F401 - a fixture
 from tests.browser.test_saturday import LogIn, add_files, submission_of
+from tests.support.days import BEFORE, DAY, IN_FILES, SATURDAY, SPOKEN
 from tests.unit.kinds.builders import watch
 
 pytestmark = pytest.mark.long
 
+LAST_WEEK = day_text(BEFORE.isoformat())
 TIMES = [1051 + 9 * at + at % 7 for at in range(140)]
 SCANS = "".join(
-    f"A{first + at},P{at:04},{day}/03/2026 09:30:00\n"
-    for first, day in ((5000, "07"), (6000, "14"))
+    f"A{first + at},P{at:04},{day:%d/%m/%Y} 09:30:00\n"
+    for first, day in ((5000, BEFORE), (6000, SATURDAY))
     for at in range(1, 141)
 )
 TABLE = b"Position;Gun time;Chip time;Barcode;Club\n1;17:31:00;17:29:00;A11;Harriers\n2;25:02:00;25:00:00;A12;\n"
@@ -29,8 +32,8 @@ def payload(name: str, content: bytes) -> FilePayload:
 
 
 def choose_day(page: Page) -> None:
-    page.get_by_label("Day of the event").fill("2026-03-14")
-    expect(page.get_by_text("14 March 2026").first).to_be_visible()
+    page.get_by_label("Day of the event").fill(DAY)
+    expect(page.get_by_text(SPOKEN).first).to_be_visible()
 
 
 def test_two_watches_and_last_weeks_scans_are_right_after_two_taps(
@@ -53,7 +56,7 @@ def test_two_watches_and_last_weeks_scans_are_right_after_two_taps(
 
     page.get_by_role("button", name="Take 7 s from watch B.csv").first.click()
     expect(page.get_by_text("shows 7 s more")).to_have_count(0)
-    page.get_by_role("button", name="Leave out the 140 scans of 7 March 2026").first.click()
+    page.get_by_role("button", name=f"Leave out the 140 scans of {LAST_WEEK}").first.click()
 
     expect(page.locator("#send")).to_be_enabled()
     expect(page.locator("#send")).to_have_text("Submit 140 finishers")
@@ -79,12 +82,12 @@ def test_a_table_that_a_spreadsheet_changed_is_right_after_two_taps(
 
 
 MOST_TAPS = 12
-LAST_SCANS = "".join(f"A{7000 + at},P{at:04},07/03/2026 09:30:00\n" for at in range(1, 113))
+LAST_SCANS = "".join(f"A{7000 + at},P{at:04},{BEFORE:%d/%m/%Y} 09:30:00\n" for at in range(1, 113))
 # three typical mistakes: A8003 with two tokens, A8050 scanned without one, a token beyond the times
 TODAYS_SCANS = "".join(
-    f"A{8003 if at == 9 else 8000 + at},{'' if at == 50 else f'P{at:04}'},14/03/2026 09:30:00\n" for at in range(1, 141)
+    f"A{8003 if at == 9 else 8000 + at},{'' if at == 50 else f'P{at:04}'},{IN_FILES} 09:30:00\n" for at in range(1, 141)
 )
-BEYOND = "A8999,P0141,14/03/2026 09:59:00\n"
+BEYOND = f"A8999,P0141,{IN_FILES} 09:59:00\n"
 
 
 class Thumb:
@@ -114,8 +117,8 @@ def test_an_outage_and_every_usual_mistake_cost_at_most_twelve_taps(
     try:
         page = log_in(new_page(size=PHONE), running_node.team("twelve"))
         thumb = Thumb(page)
-        thumb.type("Day of the event", "2026-03-14")
-        expect(page.get_by_text("14 March 2026").first).to_be_visible()
+        thumb.type("Day of the event", DAY)
+        expect(page.get_by_text(SPOKEN).first).to_be_visible()
         thumb.choose(
             payload("watch A.csv", watch(TIMES)),
             payload("watch B.csv", watch([time + 7 for time in TIMES])),
@@ -123,7 +126,7 @@ def test_an_outage_and_every_usual_mistake_cost_at_most_twelve_taps(
         )
         expect(page.locator("#send")).to_be_disabled()
         thumb.press("Take 7 s from watch B.csv")
-        thumb.press("Leave out the 112 scans of 7 March 2026")
+        thumb.press(f"Leave out the 112 scans of {LAST_WEEK}")
         thumb.press("A8003 was in position 3")
         thumb.press("Drop the scans with tokens above 140")
         expect(page.locator("#send")).to_be_enabled()
@@ -140,7 +143,7 @@ def test_an_outage_and_every_usual_mistake_cost_at_most_twelve_taps(
     assert thumb.taps <= MOST_TAPS, thumb.taps
 
     answer = requests.get(
-        f"{running_node.master.url}/v1/events/twelve/results/2026-03-14",
+        f"{running_node.master.url}/v1/events/twelve/results/{DAY}",
         headers={"Authorization": "Bearer node-1"},
         timeout=10,
     )

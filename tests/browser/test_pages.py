@@ -15,7 +15,8 @@ from resultsq.domain import sheet
 from resultsq.domain.sheet import Finisher, Sheet
 from resultsq.store import accounts
 from tests.browser.conftest import DESK, PHONE, NewPage, RunningNode
-from tests.browser.test_saturday import DAY, LogIn, Shoot, add_files, set_day, submission_of
+from tests.browser.test_saturday import LogIn, Shoot, add_files, set_day, submission_of
+from tests.support.days import DAY
 
 pytestmark = pytest.mark.long
 

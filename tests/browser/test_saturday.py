@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
 from tests.browser.conftest import PHONE, NewPage, RunningNode
+from tests.support.days import DAY, IN_FILES, SPOKEN
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.long
@@ -15,20 +16,19 @@ pytestmark = pytest.mark.long
 LogIn = Callable[[Page, str], Page]
 Shoot = Callable[[Page, str], Path]
 
-DAY = "2013-12-07"
 TIMES = [f"00:{18 + n // 4:02}:{n % 4 * 13:02}" for n in range(12)]
 STOPWATCH = "\n".join(
-    ["STARTOFEVENT,07/12/2013 09:00:00,virtual_volunteer"]
-    + [f"{n},07/12/2013 09:20:00,{time}" for n, time in enumerate(TIMES)]
-    + ["ENDOFEVENT,07/12/2013 10:00:00", ""]
+    [f"STARTOFEVENT,{IN_FILES} 09:00:00,virtual_volunteer"]
+    + [f"{n},{IN_FILES} 09:20:00,{time}" for n, time in enumerate(TIMES)]
+    + [f"ENDOFEVENT,{IN_FILES} 10:00:00", ""]
 ).encode()
 # three typical mistakes: an athlete with two tokens, one scanned without a token, a token beyond the times
 SCANNER = "\n".join(
-    [f"A100000{n},P{n:04},07/12/2013 09:30:00" for n in range(1, 9)]
+    [f"A100000{n},P{n:04},{IN_FILES} 09:30:00" for n in range(1, 9)]
     + [
-        "A1000003,P0009,07/12/2013 09:31:00",
-        "A1000077,,07/12/2013 09:31:30",
-        "A1000088,P0013,07/12/2013 09:32:00",
+        f"A1000003,P0009,{IN_FILES} 09:31:00",
+        f"A1000077,,{IN_FILES} 09:31:30",
+        f"A1000088,P0013,{IN_FILES} 09:32:00",
         "",
     ]
 ).encode()
@@ -42,7 +42,7 @@ def set_day(page: Page, day: str = DAY) -> None:
     page.get_by_label("Day of the event").fill(day)
     if page.evaluate("!document.documentElement.classList.contains('js')"):
         page.get_by_role("button", name="Set the day").click()
-    expect(page.get_by_text("7 December 2013").first).to_be_visible()
+    expect(page.get_by_text(SPOKEN).first).to_be_visible()
 
 
 def add_files(page: Page, *files: FilePayload) -> None:

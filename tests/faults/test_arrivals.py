@@ -17,7 +17,8 @@ import requests
 from resultsq.web import arrivals
 from resultsq.web.serve import TEMPORARY_BODIES
 from tests.integration.deploy import site as sites
-from tests.integration.deploy.site import DAY, STOPWATCH, Site
+from tests.integration.deploy.site import STOPWATCH, Site
+from tests.support.days import DAY
 from tests.support.services import HOST
 from tests.support.waiting import wait_until
 

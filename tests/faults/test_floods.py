@@ -12,7 +12,8 @@ import requests
 
 from resultsq.web.bounds import MOST_FILES
 from tests.integration.deploy import site as sites
-from tests.integration.deploy.site import DAY, Site
+from tests.integration.deploy.site import Site
+from tests.support.days import DAY
 
 BODY = 8 * 1024 * 1024
 MOST_MEMORY = 300 * 1024 * 1024

@@ -14,7 +14,8 @@ from sqlalchemy import func, select
 
 from resultsq.store.tables import Original, Submission
 from tests.integration.deploy import site as sites
-from tests.integration.deploy.site import DAY, SCANNER, STOPWATCH, Site
+from tests.integration.deploy.site import SCANNER, STOPWATCH, Site
+from tests.support.days import DAY, weeks_before
 from tests.support.services import HOST
 
 THREADS = 2
@@ -206,7 +207,7 @@ def test_no_file_is_shown_when_a_path_leads_out_of_its_folder(site: Site, path: 
 
 @pytest.mark.parametrize("number", range(len(EVIL_NAMES)))
 def test_a_file_name_is_only_a_word_when_it_is_meant_as_more(site: Site, number: int) -> None:
-    name, day = EVIL_NAMES[number], f"2013-11-{number + 1:02}"
+    name, day = EVIL_NAMES[number], weeks_before(number + 1)
     quoted = name.replace("\\", "\\\\").replace('"', '\\"').encode()
     parts = [(b'name="event"', b"bushy"), (b'name="date"', day.encode()),
              (b'name="files"; filename="' + quoted + b'"', STOPWATCH)]  # fmt: skip
@@ -274,7 +275,7 @@ def test_nothing_is_changed_when_a_form_comes_without_its_token(site: Site) -> N
 
 
 def test_another_teams_results_are_not_there_when_their_id_is_known(site: Site) -> None:
-    sheet = {**GOOD, "date": "2013-10-05"}
+    sheet = {**GOOD, "date": weeks_before(40)}
     sent = requests.post(f"{site.url}/api/v1/submissions", json=sheet, headers=_bearer(site), timeout=10).json()["id"]
     stranger = site.browser("richmond")
     theirs = [f"/submissions/{sent}", f"/submissions/{sent}/live", f"/submissions/{sent}/results.csv"]

@@ -24,16 +24,18 @@ from resultsq.domain.role import Role
 from resultsq.store import accounts, links, tokens
 from resultsq.store.session import Database
 from resultsq.store.tables import Original, PasswordLink, Payload, Submission
+from tests.support.days import DAY, IN_FILES, SPOKEN, weeks_before
 from tests.support.nodes import Node
 from tests.support.processes import ROOT, environment
 
-TIMES = b"""STARTOFEVENT,14/03/2026 09:00:00,junsd
-0,14/03/2026 09:00:00
-1,14/03/2026 09:17:31,00:17:31
-2,14/03/2026 09:18:02,00:18:02
-ENDOFEVENT,14/03/2026 10:00:00
-"""
-SCANS = b"A1234567,P0001,14/03/2026 09:20:00\n&d084,14/03/2026 09:20:11\n"
+LAST_WEEK = weeks_before(1)
+TIMES = f"""STARTOFEVENT,{IN_FILES} 09:00:00,junsd
+0,{IN_FILES} 09:00:00
+1,{IN_FILES} 09:17:31,00:17:31
+2,{IN_FILES} 09:18:02,00:18:02
+ENDOFEVENT,{IN_FILES} 10:00:00
+""".encode()
+SCANS = f"A1234567,P0001,{IN_FILES} 09:20:00\n&d084,{IN_FILES} 09:20:11\n".encode()
 
 
 LISTED = [name for name, (_, sentence) in COMMANDS.items() if sentence]
@@ -268,7 +270,7 @@ def test_events_are_there_when_they_were_added_and_imported(node: Run, tmp_path:
 def test_files_are_judged_by_what_a_run_takes_at_the_event(node: Run, tmp_path: Path) -> None:
     table = tmp_path / "table.csv"
     table.write_text("position,time\n1,07:31:00\n2,11:40:00\n")
-    submit = ("submit", str(table), "--event", "little", "--date", "2013-12-07")
+    submit = ("submit", str(table), "--event", "little", "--date", DAY)
     assert node("event", "add", "little", "Little", "--run", "junior").status == 0
     assert node("check", str(table)).status == 0
     assert "implausible-times" in node("check", str(table), "--event", "little").out
@@ -383,7 +385,7 @@ def test_files_are_counted_and_judged_when_they_are_checked(run: Run, files: Seq
 
 
 def test_results_are_in_the_queue_when_files_are_submitted(node: Run, files: Sequence[Path], tmp_path: Path) -> None:
-    words = ["--event", "bushy", "--date", "2026-03-14"]
+    words = ["--event", "bushy", "--date", DAY]
     said = node("submit", *files, *words)
     assert said.status == 0
     assert "set aside" in said.err
@@ -425,17 +427,26 @@ def test_last_weeks_finishers_are_refused_when_they_are_submitted_again(node: Ru
     table = tmp_path / "table.csv"
     table.write_text("position,time,athlete\n" + "".join(f"{at},{20 + at}:00,A{at}\n" for at in range(1, 13)))
     submit = ("submit", str(table), "--event", "bushy", "--date")
-    assert node(*submit, "2013-12-07").status == 0
-    refused = node(*submit, "2013-11-30")
+    assert node(*submit, DAY).status == 0
+    refused = node(*submit, LAST_WEEK)
     assert refused.status == 1
     assert "cannot be published" in refused.err
-    checked = node("check", str(table), "--event", "bushy", "--date", "2013-11-30")
-    assert (checked.status, "7 December 2013" in checked.out) == (1, True)
-    assert node(*submit, "2013-11-30", "--as-given", "already-here").status == 0
+    checked = node("check", str(table), "--event", "bushy", "--date", LAST_WEEK)
+    assert (checked.status, SPOKEN in checked.out) == (1, True)
+    assert node(*submit, LAST_WEEK, "--as-given", "already-here").status == 0
+
+
+def test_a_day_of_years_ago_is_asked_about_by_check_and_submit(node: Run, files: Sequence[Path]) -> None:
+    for words in (["check", files[0]], ["check", files[0], "--event", "bushy"], ["submit", *files, "--event", "bushy"]):
+        said = node(*words, "--date", "2013-12-07")
+        assert (said.status, "7 December 2013 is more than a year ago" in said.out + said.err) == (1, True), words
+    words = ["submit", *files, "--event", "bushy", "--date", "2013-12-07", "--as-given", "day-long-ago"]
+    said = node(*words)
+    assert (said.status, "[day-long-ago]" in said.err) == (0, True)
 
 
 def test_a_colleague_is_not_overwritten_when_a_correction_names_no_version(node: Run, files: Sequence[Path]) -> None:
-    words = ["--event", "bushy", "--date", "2026-03-14"]
+    words = ["--event", "bushy", "--date", DAY]
     first = node("submit", *files, *words).out.strip()
     said = node("submit", files[0], *words)
     assert (said.status, said.out) == (1, "")
@@ -448,9 +459,9 @@ def test_a_colleague_is_not_overwritten_when_a_correction_names_no_version(node:
 @pytest.mark.parametrize(
     "words",
     [
-        ["--event", "nowhere", "--date", "2026-03-14"],
+        ["--event", "nowhere", "--date", DAY],
         ["--event", "bushy", "--date", "2999-01-01"],
-        ["--event", "bushy", "--date", "2026-03-14", "--volunteers", "scans.txt"],
+        ["--event", "bushy", "--date", DAY, "--volunteers", "scans.txt"],
     ],
 )
 def test_nothing_is_stored_when_a_submission_cannot_be_taken(
@@ -465,7 +476,7 @@ def test_nothing_is_stored_when_a_submission_cannot_be_taken(
 def test_volunteers_are_in_the_sheet_when_their_file_is_given(node: Run, files: Sequence[Path], tmp_path: Path) -> None:
     (tmp_path / "volunteers.csv").write_text("athlete,role\nA55501,Timekeeper\n")
     volunteers = ["--volunteers", "volunteers.csv"]
-    assert node("submit", *files, "--event", "bushy", "--date", "2026-03-14", *volunteers).status == 0
+    assert node("submit", *files, "--event", "bushy", "--date", DAY, *volunteers).status == 0
     with _database(tmp_path).read() as conn:
         [body] = conn.execute(select(Payload.body)).scalars()
     assert json.loads(body)["volunteers"] == [{"athlete": "A55501", "role": "Timekeeper"}]
@@ -476,7 +487,7 @@ def test_files_are_refused_when_they_are_over_the_limit(
 ) -> None:
     monkeypatch.setenv("RESULTSQ_MAX_BODY_BYTES", "1024")
     files[1].write_bytes(SCANS * 100)
-    said = node("submit", *files, "--event", "bushy", "--date", "2026-03-14")
+    said = node("submit", *files, "--event", "bushy", "--date", DAY)
     assert said.status == 1
     assert "1,024 bytes" in said.err
 

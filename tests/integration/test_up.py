@@ -20,6 +20,7 @@ from resultsq.store import workers
 from resultsq.store.session import Database
 from resultsq.supervisor.broker import SOCKET_PATH_MAX
 from resultsq.supervisor.demo import DEMO_EVENTS, DEMO_OUTAGE_S
+from tests.support.days import DAY
 from tests.support.processes import Process
 from tests.support.waiting import wait_until
 
@@ -109,7 +110,7 @@ def test_results_are_published_when_nothing_but_a_folder_is_given(running: Node)
     headers = {"Authorization": f"Bearer {token}"}
     sheet = {
         "event": "bushy",
-        "date": "2013-12-07",
+        "date": DAY,
         "finishers": [{"position": 1, "athlete": None, "time": "00:17:31"}],
     }
     request = urllib.request.Request(

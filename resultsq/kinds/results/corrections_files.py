@@ -28,6 +28,7 @@ GivenCode = Literal[
     "times-changed",
     "files-from-different-days",
     "other-day",
+    "day-long-ago",
     "scans-of-two-days",
     "already-here",
     "watches-disagree",

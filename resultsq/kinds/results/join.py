@@ -8,7 +8,7 @@ Nothing is ever changed unasked, and nothing that was asked is lost: a `Work` is
 and the corrections in their order, played anew each time. It is stored as JSON.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -77,6 +77,11 @@ class Work(BaseModel):
     def from_files(cls, files: Sequence[ReadFile], occasion: Occasion | None = None) -> "Work":
         # the readers have checked every row
         return cls.model_construct(files=tuple(files), occasion=occasion or Occasion(), changes=())
+
+    @property
+    def confirmed(self) -> frozenset[str]:
+        """The codes of the problems that a person has looked at and found right."""
+        return frozenset(one.correction.code for one in self.changes if one.correction.action == "as-given")
 
     @classmethod
     def from_rows(cls, name: str, finishers: Sequence[Finisher]) -> "Work":
@@ -150,6 +155,12 @@ def undo(work: Work) -> Work:
     if not work.changes:
         raise InputRefused(say("Nothing was changed by hand, so there is nothing to undo."))
     return work.model_copy(update={"changes": work.changes[:-1]})
+
+
+def without_words(work: Work, codes: Collection[str]) -> Work:
+    """The work as if nobody had confirmed problems of these codes."""
+    kept = [one for one in work.changes if one.correction.action != "as-given" or one.correction.code not in codes]
+    return work.model_copy(update={"changes": tuple(kept)})
 
 
 def add(work: Work, files: Sequence[ReadFile]) -> Work:

@@ -182,6 +182,12 @@ DATE_TO_COME = Rule(
     "the clock.",
 )
 
+DAY_LONG_AGO = Rule(
+    "day-long-ago",
+    _BLOCKS,
+    "{day} is more than a year ago. Choose another day if that is a mistake, or confirm that the date is right.",
+)
+
 # scans
 
 LINE_SET_ASIDE = Rule(

@@ -21,7 +21,7 @@ from resultsq.kinds.results.board import Time
 from resultsq.kinds.results.checks import by_severity
 from resultsq.kinds.results.join import Joined, Work
 from resultsq.kinds.results.plausible import Occasion
-from resultsq.kinds.results.rules import COLUMN_NOT_UNDERSTOOD, DATE_TO_COME, NO_FINISHERS, NO_TIME_COLUMN, NO_TIMES
+from resultsq.kinds.results.rules import COLUMN_NOT_UNDERSTOOD, NO_FINISHERS, NO_TIME_COLUMN, NO_TIMES
 from resultsq.kinds.results.volunteers import lists_roles, read_volunteers
 from resultsq.readers import read
 from resultsq.store import accounts, drafts, outbox, queries, versions
@@ -30,6 +30,8 @@ from resultsq.store.events import EventRow
 from resultsq.web.auth import me
 from resultsq.web.bounds import MOST_FILES
 from resultsq.web.compare import Difference, difference, parsed
+from resultsq.web.form.day import OF_THE_DAY
+from resultsq.web.form.day import problems as day_problems
 from resultsq.web.form.frame import clock_is_behind, demand_past, today
 from resultsq.web.node import node
 
@@ -133,12 +135,9 @@ def with_date(desk: Desk, text: str) -> Desk:
     except ValueError:
         raise InputRefused(_("That is no date. Choose the day of the event.")) from None
     demand_past(desk.event, chosen)
+    if chosen.isoformat() != desk.draft.date:
+        desk = with_hand(desk, work=join.without_words(desk.hand.work, OF_THE_DAY))
     return _of_its_day(replace(desk, draft=replace(desk.draft, date=chosen.isoformat())))
-
-
-def _clock_problems(conn: Connection, desk: Desk) -> Iterable[Problem]:
-    if desk.draft.date > today(desk.event).isoformat() and clock_is_behind(conn):
-        yield DATE_TO_COME.broken([], date=desk.draft.date)
 
 
 # files
@@ -300,7 +299,9 @@ def look(conn: Connection, desk: Desk) -> Look:
         problems.append(again)
     if not (_ASKS_FOR_TIMES & {one.code for one in problems}) and joined.finishers and not _timed(joined):
         problems.append(NO_TIMES.broken([]))
-    all_problems = by_severity([*hand.refused, *_clock_problems(conn, desk), *problems])
+    # a correction keeps the date of the version below it
+    told_of_day = () if desk.draft.base else day_problems(conn, desk.event, desk.draft.date, hand.work.confirmed)
+    all_problems = by_severity([*hand.refused, *told_of_day, *problems])
     blocking = tuple(problem for problem in all_problems if problem.blocks)
     changed, volunteers_changed = _change(conn, desk, joined, moved)
     return Look(
@@ -321,8 +322,7 @@ def _timed(joined: Joined) -> bool:
 
 
 def _find_elsewhere(conn: Connection, desk: Desk, joined: Joined) -> Problem | None:
-    said = {one.correction.code for one in desk.hand.work.changes if one.correction.action == "as-given"}
-    if "already-here" in said:
+    if "already-here" in desk.hand.work.confirmed:
         return None
     rows, see = rows_of(joined.finishers, ()), me()
     return find_elsewhere(conn, desk.event.id, desk.draft.date, rows, lambda other: accounts.may_see(see, other))

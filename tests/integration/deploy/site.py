@@ -16,12 +16,12 @@ from sqlalchemy import Connection
 from resultsq.domain.role import Role
 from resultsq.store import accounts, events, tokens
 from resultsq.store.session import Database
+from tests.support.days import DAY, IN_FILES
 from tests.support.nodes import migrated
 from tests.support.processes import Process
 from tests.support.services import HOST
 
 NOW = datetime(2013, 12, 7, 9, tzinfo=UTC)
-DAY = "2013-12-07"
 PASSWORD = "wet-hands-0n-deck"
 TEAMS = ("bushy", "richmond")
 STOPWATCH = b"""STARTOFEVENT,07/12/2013 09:00:00,junsd_stopwatch
@@ -30,7 +30,7 @@ STOPWATCH = b"""STARTOFEVENT,07/12/2013 09:00:00,junsd_stopwatch
 2,07/12/2013 09:18:02,00:18:02
 ENDOFEVENT,07/12/2013 09:30:00
 """
-SCANNER = b"A7654321,P0001,07/12/2013 09:20:00\nA7654322,P0002,07/12/2013 09:21:00\n"
+SCANNER = f"A7654321,P0001,{IN_FILES} 09:20:00\nA7654322,P0002,{IN_FILES} 09:21:00\n".encode()
 _FIELD = re.compile(r'name="(\w+)" value="([^"]*)"')
 RESULTSQ = (sys.executable, "-m", "resultsq")
 Files = Sequence[tuple[str, bytes]]

@@ -24,6 +24,7 @@ import redis
 
 from tests.conftest import give_up
 from tests.integration.deploy import compose
+from tests.support.days import DAY
 from tests.support.processes import ROOT, Process, environment
 from tests.support.services import HOST, Missing, PostgreSQL, Valkey, free_port
 from tests.support.waiting import wait_until
@@ -226,7 +227,7 @@ def test_a_submission_reaches_the_master_when_everything_runs_as_the_file_says(s
     stack.run("event", "add", "bushy", "Bushy Park")
     token = stack.run("token", "issue", "--event", "bushy").strip()
     rows = [{"position": 1, "athlete": "A1234567", "time": "00:17:31"}]
-    results = {"event": "bushy", "date": "2013-12-07", "finishers": rows}
+    results = {"event": "bushy", "date": DAY, "finishers": rows}
     status, sent = stack.call(stack.one("web", 0), "/api/v1/submissions", token, results)
     assert status == 201
 

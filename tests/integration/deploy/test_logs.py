@@ -12,7 +12,8 @@ import requests
 from resultsq.domain.submission import State
 from resultsq.store import queries
 from tests.integration.deploy import site as sites
-from tests.integration.deploy.site import DAY, PASSWORD, SCANNER, STOPWATCH, Site
+from tests.integration.deploy.site import PASSWORD, SCANNER, STOPWATCH, Site
+from tests.support.days import DAY
 from tests.support.processes import OtherMaster, Process
 from tests.support.waiting import wait_until
 

@@ -17,6 +17,7 @@ from resultsq.store.session import Database
 from resultsq.store.tables import Base
 from tests.integration.deploy import site as sites
 from tests.integration.deploy.test_logs import FILES
+from tests.support.days import weeks_before
 from tests.support.nodes import Node
 from tests.support.processes import OtherMaster, Process
 from tests.support.waiting import wait_until
@@ -136,7 +137,11 @@ def test_old_processes_take_and_publish_results_when_a_newer_version_has_migrate
         wait_until(lambda: set(other_master.receipts()) == ids, 30, "the publication after the migration")
         worker.kill()  # and one of the old version that is started only now
         start_process("worker", env=env).wait_for("worker.starting", 60)
-        sheet = {"event": "bushy", "date": "2013-12-14", "finishers": [{"position": 1, "athlete": None, "time": None}]}
+        sheet = {
+            "event": "bushy",
+            "date": weeks_before(1),
+            "finishers": [{"position": 1, "athlete": None, "time": None}],
+        }
         bearer = {"Authorization": f"Bearer {site.tokens['bushy']}"}
         ids.add(requests.post(f"{site.url}/api/v1/submissions", json=sheet, headers=bearer, timeout=10).json()["id"])
         wait_until(lambda: set(other_master.receipts()) == ids, 60, "what the late one published")

@@ -402,6 +402,35 @@ def test_the_day_of_the_files_is_chosen_by_one_tap(team: Browser) -> None:
     assert 'value="2013-11-30"' in page
 
 
+def test_a_day_of_years_ago_blocks_until_a_person_says_that_it_is_right(site: Site, team: Browser) -> None:
+    team.drop(FILES)
+    page = team.post(f"{PAGE}/date", {"date": "2012-11-30"}, PAGE, htmx=True).text
+    assert "30 November 2012 is more than a year ago" in page
+    assert "It was 30 November 2013" in page
+    assert 'id="send" disabled' in page
+
+    page = team.change("as-given", code="day-long-ago", htmx=True).text
+    assert "more than a year ago" not in page
+    assert 'id="send" disabled' not in page
+    page = team.post(f"{PAGE}/date", {"date": "2011-11-30"}, PAGE, htmx=True).text
+    assert "30 November 2011 is more than a year ago" in page, "it was said of another day"
+
+    page = team.change("choose-day", date="2013-11-30", htmx=True).text
+    assert 'value="2013-11-30"' in page
+    assert 'id="send" disabled' not in page
+
+
+def test_a_correction_of_a_day_of_years_ago_is_not_asked_about_again(site: Site, team: Browser) -> None:
+    team.drop(FILES)
+    team.post(f"{PAGE}/date", {"date": "2012-11-30"}, PAGE)
+    team.change("as-given", code="day-long-ago")
+    submission = team.send().location.rpartition("/")[2]
+    team.post(f"/submissions/{submission}/correct", {}, f"/submissions/{submission}")
+    page = team.get(PAGE).text
+    assert "30 November 2012" in page
+    assert "more than a year ago" not in page
+
+
 def test_times_that_a_spreadsheet_changed_are_mended_by_one_tap(site: Site, team: Browser) -> None:
     page = team.drop([("t.csv", b"position,time\n1,17:31:00\n2,25:02:00\n")], htmx=True).text
     assert "They are minutes and seconds" in page

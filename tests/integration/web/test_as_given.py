@@ -198,3 +198,60 @@ def test_a_check_takes_no_date_that_no_submission_has(site: Site, day: str) -> N
     answer = checked(site, WEEK, date=day)
 
     assert (answer.status, answer.places) == (422, [("pointer", "/date")])
+
+
+# a day that is long ago: most often the year is mistyped
+
+LAST_YEAR: Sheet = {**WEEK, "date": "2012-11-30"}
+
+
+def days_told(answer: Answer) -> list[tuple[str, str]]:
+    return [(one["code"], one["severity"]) for one in answer.json["problems"] if one["code"] == "day-long-ago"]
+
+
+@pytest.mark.parametrize("as_files", [False, True])
+def test_a_day_more_than_a_year_ago_is_asked_about(site: Site, as_files: bool) -> None:
+    def send(**headers: str) -> Answer:
+        if not as_files:
+            return site.post(LAST_YEAR, **headers)
+        rows = "".join(f"{row['position']},{row['time']},{row['athlete']}\n" for row in WEEK["finishers"])
+        file = (io.BytesIO(f"position,time,athlete\n{rows}".encode()), "table.csv")
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        fields = {"event": "bushy", "date": LAST_YEAR["date"], "file": file}
+        return site.call("POST", "/submissions", data=fields, headers=named)
+
+    answer = send()
+
+    assert answer.status == 422
+    [problem] = [one for one in answer.json["problems"] if one["code"] == "day-long-ago"]
+    assert problem["message"].startswith("30 November 2012 is more than a year ago.")
+    assert problem["where"][0]["pointer"] == "/date"
+    assert [(fix["action"], fix["label"], fix["arguments"]) for fix in problem["fixes"]] == [
+        ("choose-day", "It was 30 November 2013", {"date": "2013-11-30"}),
+        ("as-given", "The date is right", {"code": "day-long-ago"}),
+    ]
+    taken = send(As_Given="day-long-ago")
+    assert (taken.status, days_told(taken)) == (201, [("day-long-ago", "warns")])
+    seen = site.call("GET", f"/submissions/{taken.json['id']}")
+    assert days_told(seen) == [("day-long-ago", "warns")], "it is told later on too"
+
+
+def test_a_correction_keeps_its_old_day_without_a_question(site: Site) -> None:
+    first = site.post(LAST_YEAR, As_Given="day-long-ago").json["id"]
+
+    assert site.post({**LAST_YEAR, "finishers": LINES[:11]}, if_match=first).status == 201
+
+
+def test_a_day_of_the_last_year_is_no_reason_for_a_question(site: Site) -> None:
+    assert site.post({**WEEK, "date": "2012-12-08"}).status == 201
+    assert days_told(checked(site, WEEK, date="2012-12-05")) == [("day-long-ago", "blocks")]
+    assert days_told(checked(site, WEEK, date="2012-12-08")) == []
+
+
+def test_a_clock_that_is_known_to_run_ahead_makes_no_day_older(site: Site) -> None:
+    site.clock.step(2 * 365 * 86_400)
+    assert days_told(site.post(WEEK)) == [("day-long-ago", "blocks")]
+    site.node.now = site.clock.now()
+    site.node.probe(master_time_offset_s=-2 * 365 * 86_400.0)
+
+    assert site.post(WEEK).status == 201

@@ -1,0 +1,38 @@
+"""What is to be said of the chosen day itself, whatever the files say."""
+
+from collections.abc import Iterable
+from datetime import date, timedelta
+from typing import Final
+
+from resultsq.domain.problem import Fix, Problem, Where
+from resultsq.domain.words import say
+from resultsq.kinds.results.checks import as_given
+from resultsq.kinds.results.rules import DAY_LONG_AGO
+from resultsq.kinds.results.texts import day_text
+
+LONG_AGO_DAYS: Final = 366
+"""Results come within days. A day that is further back than this is most often a mistyped year."""
+
+
+def long_ago(day: date, today: date, where: Iterable[Where] = ()) -> tuple[Problem, ...]:
+    """The problem of a day that is more than a year before `today`."""
+    if today - day <= timedelta(days=LONG_AGO_DAYS):
+        return ()
+    recent = _same_day_lately(day, today)
+    fixes = [as_given(DAY_LONG_AGO.code, say("The date is right"))]
+    if recent is not None:
+        label = say("It was {day}", day=day_text(recent.isoformat()))
+        fixes.insert(0, Fix(action="choose-day", label=label, arguments={"date": recent.isoformat()}))
+    return (DAY_LONG_AGO.broken(where, fixes, day=day_text(day.isoformat())),)
+
+
+def _same_day_lately(day: date, today: date) -> date | None:
+    """The day and month with the year that was probably meant; 29 February has none in most years."""
+    for year in (today.year, today.year - 1):
+        try:
+            meant = day.replace(year=year)
+        except ValueError:
+            continue
+        if meant <= today:
+            return meant
+    return None
