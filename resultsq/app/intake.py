@@ -145,6 +145,7 @@ def from_files(
     max_rows: int,
     calendar: Calendar,
     plausible: Plausible = FIVE_K,
+    time_zone: str = "UTC",
 ) -> Sent:
     """A team's own files, each as name and content; `volunteers` as JSON rows or as a file.
 
@@ -158,7 +159,7 @@ def from_files(
         helpers = _volunteers(volunteers)
     elif volunteers is not None:
         helpers = read_volunteers(*volunteers)
-    found = report(files, occasion=Occasion(on.isoformat(), plausible))
+    found = report(files, occasion=Occasion(on.isoformat(), plausible, time_zone))
     _few(found.finishers, helpers, max_rows)
     kept = _originals(files, found)
     if isinstance(volunteers, tuple):
@@ -273,12 +274,14 @@ def problems_of(conn: Connection, found: SubmissionView) -> tuple[Problem, ...]:
     sheet = parse(body)
     files = [(file.name, file.content) for file in queries.files(conn, found.seq) if file.kind != VOLUNTEERS]
     event = events.find(conn, found.event)
-    plausible = FIVE_K if event is None else event.plausible
-    again = report(files, occasion=Occasion(found.date, plausible)) if files else None
+    occasion = Occasion(found.date) if event is None else Occasion(found.date, event.plausible, event.time_zone)
+    again = report(files, occasion=occasion) if files else None
     if again is not None and again.finishers == sheet.finishers:
         said = again.problems
     else:
-        said = check_rows(sheet.finishers, sheet.volunteers, plausible)  # sent as rows, or mended by hand since
+        said = check_rows(
+            sheet.finishers, sheet.volunteers, occasion.plausible
+        )  # sent as rows, or mended by hand since
     day, then = date.fromisoformat(found.date), found.accepted_at.date()
     clock = (*_to_come(day, then), *long_ago(day, then, [Where(pointer="/date")]))
     # what would block was accepted with a person's word

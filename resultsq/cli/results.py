@@ -38,7 +38,7 @@ def check(overrides: Overrides, files: tuple[Path, ...], day: str | None, slug: 
         found = report(_contents(files), occasion=Occasion(chosen))
     else:
         event, calendar = _event(node, slug), intake.calendar_of(node.database, now)
-        occasion = Occasion(chosen, event.plausible)
+        occasion = Occasion(chosen, event.plausible, event.time_zone)
         found = intake.check(node.database, _contents(files), occasion, event.id, lambda other: True)
     if on is not None:
         found = found.model_copy(update={"problems": (*calendar.judge(on), *found.problems)})
@@ -86,7 +86,9 @@ def submit(
         )
     volunteers = None if volunteers_file is None else _contents([volunteers_file])[0]
     event, calendar = _event(node, slug), intake.calendar_of(node.database, now)
-    sent = intake.from_files(slug, day, contents, volunteers, settings.max_rows, calendar, event.plausible)
+    sent = intake.from_files(
+        slug, day, contents, volunteers, settings.max_rows, calendar, event.plausible, event.time_zone
+    )
     if corrects == LATEST:
         with node.database.read() as conn:
             corrects = versions.head(conn, event.id, day)

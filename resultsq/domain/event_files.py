@@ -91,10 +91,11 @@ class _File:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopwatchFile(_File):
-    """`held_on` is the date (ISO 8601) of a device whose dates can be trusted."""
+    """`held_on` is the date (ISO 8601) of a device whose dates can be trusted, `clock` date and time of day."""
 
     rows: tuple[TimeRow, ...]
     held_on: str | None = None
+    clock: str | None = None
     kind: Literal[FileKind.STOPWATCH] = FileKind.STOPWATCH
 
     @property
@@ -105,11 +106,12 @@ class StopwatchFile(_File):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScannerFile(_File):
     """`scanned_on` is the date (ISO 8601) of the last scan whose clock can be read. `days` are the lines of each
-    day where there are scans of more than one."""
+    day where there are scans of more than one. `clocks` has date and time of one scan of each day."""
 
     rows: tuple[ScanRow, ...]
     scanned_on: str | None = None
     days: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    clocks: tuple[tuple[str, str], ...] = ()
     kind: Literal[FileKind.SCANNER] = FileKind.SCANNER
 
     @property

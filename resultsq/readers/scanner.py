@@ -66,7 +66,7 @@ def read(text: Text) -> ScannerFile:
     if rows and rows[-1].line == len(text.lines) and _cut_off(text):
         last = rows.pop()
         aside.append(AsideLine(last.line, text.lines[-1], say("the file ends in the middle of its token")))
-    scanned_on, days = _days_of(text, rows)
+    scanned_on, days, clocks = _days_of(text, rows)
     return ScannerFile(
         name=text.name,
         digest=text.digest,
@@ -76,6 +76,7 @@ def read(text: Text) -> ScannerFile:
         aside=tuple(aside),
         scanned_on=scanned_on,
         days=days,
+        clocks=clocks,
     )
 
 
@@ -120,27 +121,38 @@ def _cut_off(text: Text) -> bool:
     return not text.ends_whole and len(last) == 2 and len(before) == 3 and len(last[1]) < len(before[1])
 
 
-def _days_of(text: Text, rows: list[ScanRow]) -> tuple[str | None, tuple[tuple[str, tuple[int, ...]], ...]]:
-    """The day of the last scan whose clock can be read, and the lines of each day where there are more than one."""
+_Days = tuple[tuple[str, tuple[int, ...]], ...]
+
+
+def _days_of(text: Text, rows: list[ScanRow]) -> tuple[str | None, _Days, tuple[tuple[str, str], ...]]:
+    """The day of the last scan whose clock can be read, the lines of each day where there are more than one, and the
+    clock of a scan of each day."""
     lines: dict[date, list[int]] = {}
+    clocks: dict[date, str] = {}
     moments: list[datetime] = []
     last = None
     for row in rows:
         if (moment := _moment(text.lines[row.line - 1])) is not None:
             last = moment.date()
             lines.setdefault(last, []).append(row.line)
+            clocks[last] = moment.isoformat(timespec="minutes")
             moments.append(moment)
-    if len(lines) < 2:
-        return (None if last is None else last.isoformat()), ()
-    _join_mornings(lines, sorted(moments))
+    if len(lines) > 1:
+        _join_mornings(lines, sorted(moments))
+    if last is not None and last not in lines:
+        last = max(lines)
     days = tuple((day.isoformat(), tuple(lines[day])) for day in sorted(lines))
-    return max(lines).isoformat() if last not in lines else last.isoformat(), days if len(days) > 1 else ()
+    shown = tuple((day.isoformat(), clocks[day]) for day in sorted(lines))
+    return (None if last is None else last.isoformat()), days if len(days) > 1 else (), shown
 
 
 def _moment(line: str) -> datetime | None:
     clock = line.split(",", 2)[2] if line.count(",") > 1 else ""
     found = _DATE.match(clock)
-    return None if found is None else _moment_of(*found.groups(default="0"))
+    if found is None:
+        return None
+    day, month, year, hour, minute = found.groups()
+    return _moment_of(day, month, year, hour or "12", minute or "0")  # at noon it is the same day nearly everywhere
 
 
 @lru_cache(4096)

@@ -11,7 +11,7 @@ them. A position is the order in the file.
 """
 
 import re
-from datetime import date
+from datetime import datetime
 from typing import Final
 
 from resultsq.domain.event_files import AsideLine, FileKind, StopwatchFile, Text, TimeRow
@@ -32,7 +32,8 @@ KIND: Final = FileKind.STOPWATCH
 
 _START = re.compile(r"\s*STARTOFEVENT\s*(?:,|$)")
 _DAY = re.compile(
-    r"\s*STARTOFEVENT\s*,\s*([0-9]{1,2})[/.-]([0-9]{1,2})[/.-](20[1-9][0-9])\b[^,]*,\s*virtual_?volunteer.*",
+    r"\s*STARTOFEVENT\s*,\s*([0-9]{1,2})[/.-]([0-9]{1,2})[/.-](20[1-9][0-9])\b(?:\s+([0-9]{1,2}):([0-9]{2}))?[^,]*,"
+    r"\s*virtual_?volunteer.*",
     re.IGNORECASE,
 )
 _END = re.compile(r"\s*ENDOFEVENT\s*(?:,|$)")
@@ -51,7 +52,7 @@ def read(text: Text) -> StopwatchFile:
     bad: dict[int, str] = {}
     idle = 0
     started = marked = ended = False
-    held_on: str | None = None
+    clock: str | None = None
     for at, line in enumerate(text.lines, 1):
         row = None if ended else _ROW.fullmatch(line)
         if row:
@@ -62,7 +63,7 @@ def read(text: Text) -> StopwatchFile:
             idle += 1
         elif not started and recognises(line):
             started = True
-            held_on = _day_of(line)
+            clock = _clock_of(line)
             idle += 1
         elif not ended and _END.match(line):
             ended = True
@@ -88,21 +89,23 @@ def read(text: Text) -> StopwatchFile:
         lines=len(text.lines),
         idle=idle,
         rows=tuple(rows[taps:]),
-        held_on=held_on,
+        held_on=None if clock is None else clock[:10],
+        clock=clock,
         aside=tuple(AsideLine(tap.line, text.lines[tap.line - 1], say("a double tap")) for tap in rows[:taps]),
         problems=tuple(_oddities(text.name, rows, numbers, taps, ended)),
     )
 
 
-def _day_of(line: str) -> str | None:
-    """The day in a first line of Virtual Volunteer; other devices' dates are dummies."""
+def _clock_of(line: str) -> str | None:
+    """Date and time in a first line of Virtual Volunteer; other devices' dates are dummies."""
     if not (found := _DAY.fullmatch(line)):
         return None
-    day, month, year = map(int, found.groups())
+    day, month, year, hour, minute = map(int, found.groups(default="12"))
     try:
-        return date(year, month, day).isoformat()
+        moment = datetime(year, month, day, hour % 24, minute % 60)  # noqa: DTZ001 - no file says of which zone
     except ValueError:
         return None
+    return moment.isoformat(timespec="minutes")
 
 
 def _reason(line: str) -> str:

@@ -22,7 +22,7 @@ PREFIX = "rq_"
 @dataclass(frozen=True, slots=True)
 class Bearer:
     """Whose token it is. `event_id` and `event_slug` are a team's; None for the other roles. `plausible`: what a run
-    takes at that event."""
+    takes at that event; `time_zone`: where it is."""
 
     id: int
     label: str
@@ -30,6 +30,7 @@ class Bearer:
     event_id: int | None
     event_slug: str | None
     plausible: Plausible = FIVE_K
+    time_zone: str = "UTC"
 
     @property
     def who(self) -> str:
@@ -110,10 +111,11 @@ _SELECT = select(
     ApiToken.created_at,
     ApiToken.revoked_at,
     Event.slug,
+    Event.time_zone,
     *RUN_COLUMNS,
 ).join(Event, Event.id == ApiToken.event_id, isouter=True)
 
 
 def _bearer(row: Any) -> Bearer:
     plausible = FIVE_K if row.event_id is None else plausible_in(row)
-    return Bearer(row.id, row.label, Role(row.role), row.event_id, row.slug, plausible)
+    return Bearer(row.id, row.label, Role(row.role), row.event_id, row.slug, plausible, row.time_zone or "UTC")

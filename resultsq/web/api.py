@@ -36,10 +36,11 @@ _VALUE = re.compile(r'"([\x21\x23-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255})')
 
 @dataclass(frozen=True, slots=True)
 class _At:
-    """An event that somebody may submit for, and what a run takes there."""
+    """An event that somebody may submit for, what a run takes there, and its time zone."""
 
     id: int
-    plausible: Plausible
+    plausible: Plausible = FIVE_K
+    time_zone: str = "UTC"
 
 
 @blueprint.post("/submissions")
@@ -104,7 +105,7 @@ def check() -> Response:
     named = who.event_slug or _field_if_any("event")
     event = _event(who, named) if named else None
     day, clock = _day_to_check()
-    occasion = Occasion(day, FIVE_K if event is None else event.plausible)
+    occasion = Occasion(day) if event is None else Occasion(day, event.plausible, event.time_zone)
     event_id = None if event is None else event.id
     found = intake.check(held.database, files, occasion, event_id, lambda other: who.event_id is None)
     told = found.model_copy(update={"problems": (*clock, *found.problems)})
@@ -175,7 +176,8 @@ def _sent(event: Callable[[str], _At]) -> intake.Sent:
         case _:
             files, volunteers = _files()
             slug, day = _field("event"), _field("date")
-            return intake.from_files(slug, day, files, volunteers, most, calendar, event(slug).plausible)
+            at = event(slug)
+            return intake.from_files(slug, day, files, volunteers, most, calendar, at.plausible, at.time_zone)
 
 
 def _media_type() -> Literal["application/json", "multipart/form-data"]:
@@ -235,13 +237,13 @@ def _event(who: Bearer, slug: str) -> _At:
     """The event that `who` may submit for, whether there are others or not."""
     if who.event_id is not None:
         if slug == who.event_slug:
-            return _At(who.event_id, who.plausible)
+            return _At(who.event_id, who.plausible, who.time_zone)
         raise _at_event(403, "This token is good for another event, so nothing was stored. Use that event's own.")
     with node().database.read() as conn:
         found = events.find(conn, slug)
     if found is None:
         raise _at_event(422, "There is no such event on this node, so nothing was stored.")
-    return _At(found.id, found.plausible)
+    return _At(found.id, found.plausible, found.time_zone)
 
 
 def _at_event(status: int, detail: str) -> ApiProblem:

@@ -14,6 +14,7 @@ from resultsq.domain.event_files import AsideLine, ReadFile, ScannerFile, Stopwa
 from resultsq.domain.words import say
 from resultsq.kinds.results.merge import Press, merge, offset
 from resultsq.kinds.results.plausible import Occasion, Reading
+from resultsq.kinds.results.zones import day_there
 from resultsq.readers.scanner import meant
 
 Line = tuple[str, int]
@@ -215,7 +216,13 @@ class Board:
             return False
         if len(days) == 1 or "scans-of-two-days" in self.as_given:
             return True
-        return day == (self.occasion.day if self.occasion.day in days else days[-1])
+        chosen = [one for one in days if self.occasion.day in self.days_of(file, one)]
+        return day == (self.occasion.day if self.occasion.day in days else (chosen or days)[-1])
+
+    def days_of(self, file: ScannerFile, day: str) -> tuple[str, ...]:
+        """What a day on the scanner's clock may be at the event: that day, or the one there if the clock is UTC's."""
+        clock = dict(file.clocks).get(day)
+        return (day,) if clock is None else (day, day_there(clock, self.occasion.zone))
 
     def open_days(self, file: ScannerFile) -> list[tuple[str, int]]:
         """The days of a scanner of which nobody has said yet which is right, each with its number of scans."""

@@ -1,6 +1,6 @@
 """What the files say about themselves: the columns of their tables, and the days that they are of."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from resultsq.domain.event_files import ReadFile, ScannerFile, StopwatchFile, TableColumn, TableFile
@@ -21,6 +21,7 @@ from resultsq.kinds.results.rules import (
     TIMES_CHANGED,
 )
 from resultsq.kinds.results.texts import day_text, use_text
+from resultsq.kinds.results.zones import day_there
 from resultsq.readers.headings import ATHLETE, POSITION, TIME
 from resultsq.readers.marks import write_time
 from resultsq.readers.table import whole_athlete
@@ -105,10 +106,7 @@ def days(board: Board) -> Iterator[Problem]:
     for file in board.in_use():
         if isinstance(file, ScannerFile) and (held := board.open_days(file)):
             yield _two_days(board, file, held)
-    dated: dict[str, list[ReadFile]] = defaultdict(list)
-    for file in board.in_use():
-        if (day := day_of(board, file)) is not None:
-            dated[day].append(file)
+    dated = _dated(board)
     chosen = board.occasion.day
     if len(dated) > 1:
         files = [file for day in sorted(dated) for file in dated[day]]
@@ -117,7 +115,19 @@ def days(board: Board) -> Iterator[Problem]:
         yield FILES_FROM_DIFFERENT_DAYS.broken([Where(file=file.name) for file in files], fixes, days=text)
     elif chosen and dated and chosen not in dated:
         [(day, files)] = dated.items()
-        yield _other_day(files, day, chosen)
+        yield _other_day(board, files, day, chosen)
+
+
+def _dated(board: Board) -> dict[str, list[ReadFile]]:
+    """The dated files by day. A file whose clock may be UTC's is of the chosen day, or of the day of the other files,
+    where it can be."""
+    may_be = [(file, days) for file in board.in_use() if (days := days_of(board, file))]
+    count = Counter(day for _, days in may_be for day in set(days))
+    dated: dict[str, list[ReadFile]] = defaultdict(list)
+    for file, days in may_be:
+        best = board.occasion.day if board.occasion.day in days else max(days, key=lambda day: count[day])
+        dated[best].append(file)
+    return dated
 
 
 def already_here(day: str | None, event: str | None = None) -> Problem:
@@ -133,14 +143,18 @@ def already_here(day: str | None, event: str | None = None) -> Problem:
     return ALREADY_HERE.broken([], [fix], place=place)
 
 
-def day_of(board: Board, file: ReadFile) -> str | None:
-    """The day that a file says of itself, where its dates can be trusted."""
+def days_of(board: Board, file: ReadFile) -> tuple[str, ...]:
+    """The days that a file may be of by its own word, the one that is written in it first; none where its dates cannot
+    be trusted."""
     if isinstance(file, StopwatchFile):
-        return file.held_on
+        if file.held_on is None:
+            return ()
+        return (file.held_on, *([] if file.clock is None else [day_there(file.clock, board.occasion.zone)]))
     if not isinstance(file, ScannerFile):
-        return None
+        return ()
     counted = [day for day, _ in file.days if board.day_counts(file, day)]
-    return counted[-1] if counted else file.scanned_on
+    day = counted[-1] if counted else file.scanned_on
+    return () if day is None else board.days_of(file, day)
 
 
 def _of_day(files: list[ReadFile], day: str) -> str:
@@ -162,9 +176,13 @@ def _two_days(board: Board, file: ScannerFile, held: list[tuple[str, int]]) -> P
     return SCANS_OF_TWO_DAYS.broken([Where(file=file.name)], fixes, file=file.name, days=texts, kept=day_text(kept))
 
 
-def _other_day(files: list[ReadFile], day: str, chosen: str) -> Problem:
+def _other_day(board: Board, files: list[ReadFile], day: str, chosen: str) -> Problem:
+    may_be = dict.fromkeys([day, *(one for file in files for one in days_of(board, file))])
     fixes = [
-        Fix(action="choose-day", label=say("It was {day}", day=day_text(day)), arguments={"date": day}),
+        *(
+            Fix(action="choose-day", label=say("It was {day}", day=day_text(one)), arguments={"date": one})
+            for one in may_be
+        ),
         as_given("other-day", say("The clock was wrong")),
     ]
     names = listed([file.name for file in files])

@@ -21,11 +21,12 @@ _FAR_ABOVE_S = 3_600
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """What is known of the event beside its files: the chosen day (ISO 8601, empty while none is chosen), and what a
-    run takes there."""
+    """What is known of the event beside its files: the chosen day (ISO 8601, empty while none is chosen), what a run
+    takes there, and its time zone."""
 
     day: str = ""
     plausible: Plausible = FIVE_K
+    zone: str = "UTC"
 
 
 class Reading(NamedTuple):

@@ -97,7 +97,8 @@ def take(conn: Connection, event: EventRow) -> Desk:
 
 def _of_its_day(desk: Desk) -> Desk:
     """The desk whose work knows the chosen day: its files may say another."""
-    work = desk.hand.work.model_copy(update={"occasion": Occasion(desk.draft.date, desk.event.plausible)})
+    occasion = Occasion(desk.draft.date, desk.event.plausible, desk.event.time_zone)
+    work = desk.hand.work.model_copy(update={"occasion": occasion})
     return with_hand(desk, work=work)
 
 

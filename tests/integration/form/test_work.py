@@ -431,6 +431,17 @@ def test_a_correction_of_a_day_of_years_ago_is_not_asked_about_again(site: Site,
     assert "more than a year ago" not in page
 
 
+def test_a_scanners_clock_of_utc_is_judged_in_the_events_time_zone(site: Site, team: Browser) -> None:
+    scans = b"".join(b"A%d,P%d,06/12/2013 20:20:00\n" % (at, at) for at in range(1, 4))
+    page = team.drop([("t.csv", b"position,time\n1,18:00\n2,18:10\n3,18:20\n"), ("s.csv", scans)], htmx=True).text
+    assert "is of 6 December 2013, but you chose 7 December 2013" in page
+
+    site.database.write(lambda conn: events.change(conn, "bushy", "Bushy", "Pacific/Auckland", ""))
+    team.post(f"{PAGE}/date", {"date": DAY}, PAGE)
+
+    assert "but you chose" not in team.get(PAGE).text
+
+
 def test_times_that_a_spreadsheet_changed_are_mended_by_one_tap(site: Site, team: Browser) -> None:
     page = team.drop([("t.csv", b"position,time\n1,17:31:00\n2,25:02:00\n")], htmx=True).text
     assert "They are minutes and seconds" in page

@@ -22,7 +22,9 @@ def test_a_token_tells_whose_it_is_when_it_is_shown(database: Database, bushy: i
     viewer = database.write(lambda conn: tokens.issue(conn, NOW, "monitor", Role.VIEWER))
     with database.read() as conn:
         first, second = (one.bearer.id for one in tokens.every(conn))
-        assert tokens.verify(conn, team) == Bearer(first, "laptop", Role.TEAM, bushy, "bushy")
+        assert tokens.verify(conn, team) == Bearer(
+            first, "laptop", Role.TEAM, bushy, "bushy", time_zone="Europe/London"
+        )
         assert tokens.verify(conn, viewer) == Bearer(second, "monitor", Role.VIEWER, None, None)
         assert tokens.verify(conn, team[:-1]) is None
         assert tokens.verify(conn, "") is None

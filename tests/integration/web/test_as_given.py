@@ -193,6 +193,21 @@ def test_a_check_says_that_the_scans_are_of_another_day_than_its_date(site: Site
     assert "other-day" not in told()
 
 
+@pytest.mark.parametrize("who", ["bushy", "anyone"])
+def test_a_scanners_clock_of_utc_is_judged_in_the_events_time_zone(site: Site, who: str) -> None:
+    site.tokens = {**site.tokens, "anyone": site.token(Role.OPERATOR)}
+
+    def told(zone: str, path: str) -> str:
+        site.database.write(lambda conn: events.change(conn, "bushy", "Bushy", zone, ""))
+        site.clock.advance(60)  # what is known of a token is remembered for a short while
+        scans = (io.BytesIO(b"A1,P1,06/12/2013 20:20:00\nA2,P2,06/12/2013 20:21:00\n"), "s.txt")
+        return site.call("POST", path, who, data={"event": "bushy", "date": "2013-12-07", "file": scans}).text
+
+    for path in ("/check", "/submissions"):
+        assert "other-day" not in told("Pacific/Auckland", path)
+    assert "other-day" in told("Europe/London", "/check")
+
+
 @pytest.mark.parametrize("day", ["30/11/2013", "2013-02-30", "", "2013\0-11-30", "2999-01-01"])
 def test_a_check_takes_no_date_that_no_submission_has(site: Site, day: str) -> None:
     answer = checked(site, WEEK, date=day)

@@ -481,3 +481,63 @@ def test_a_placeholder_says_that_the_file_has_to_be_loaded() -> None:
     [problem] = report([(".scans.csv.icloud", b"bplist00\xd2")]).problems
 
     assert "Open it once" in problem.message
+
+
+# clocks of UTC, at events where a morning is another day there
+
+MORNINGS = {
+    "Auckland, Saturday 9:30": ("Pacific/Auckland", "13/03/2026 20:30:00"),
+    "Sydney, Saturday 8:30": ("Australia/Sydney", "13/03/2026 21:30:00"),
+    "Brisbane, Saturday 7:30": ("Australia/Brisbane", "13/03/2026 21:30:00"),
+    "Los Angeles, Saturday 18:30": ("America/Los_Angeles", "15/03/2026 01:30:00"),
+}
+
+
+def at_event(zone: str, *contents: bytes, day: str = "2026-03-14") -> Work:
+    files = [read(f"file{number}", one) for number, one in enumerate(contents, 1)]
+    return Work.from_files(files, Occasion(day=day, zone=zone))
+
+
+def volunteer(clock: str) -> bytes:
+    return f"STARTOFEVENT,{clock},virtual_volunteer_x\n0,{clock},00:17:31\nENDOFEVENT,{clock}\n".encode()
+
+
+@pytest.mark.parametrize(("zone", "clock"), MORNINGS.values(), ids=MORNINGS)
+def test_a_clock_of_utc_is_no_other_day(zone: str, clock: str) -> None:
+    local = "14/03/2026 09:30:00"
+
+    for watch_clock, scan_clock in ((clock, clock), (local, clock), (clock, local)):
+        of = at_event(zone, volunteer(watch_clock), scans("A1,P1", clock=scan_clock))
+        assert evaluate(of).problems == (), (watch_clock, scan_clock)
+    of = at_event(zone, volunteer(local), scans("A1,P1", clock=clock), day="")
+    assert evaluate(of).problems == (), "no day is chosen"
+
+
+def test_another_day_is_told_where_a_clock_may_be_of_utc() -> None:
+    of = at_event("Pacific/Auckland", watch([1051]), scans("A1,P1", clock="06/03/2026 20:30:00"))
+
+    [problem] = evaluate(of).problems
+    assert problem.code == "other-day"
+    offered = [fix.arguments.get("date") for fix in problem.fixes]
+    assert offered == ["2026-03-06", "2026-03-07", None]
+    local = at_event("Pacific/Auckland", watch([1051]), scans("A1,P1", clock="13/03/2026 09:30:00"))
+    assert [one.code for one in evaluate(local).problems] == ["other-day"], "a morning is no evening of UTC"
+    london = at_event("Europe/London", watch([1051]), scans("A1,P1", clock="13/03/2026 20:30:00"))
+    assert [one.code for one in evaluate(london).problems] == ["other-day"]
+
+
+def test_last_weeks_scans_are_withheld_where_the_clock_is_of_utc() -> None:
+    last_week, today, later = (
+        scans(line, clock=clock)
+        for line, clock in (
+            ("A9,P1", "06/03/2026 20:30:00"),
+            ("A1,P1", "13/03/2026 20:30:00"),
+            ("A8,P1", "20/03/2026 20:30:00"),
+        )
+    )
+    of = at_event("Pacific/Auckland", watch([1051]), last_week + today + later)
+
+    found = evaluate(of)
+
+    assert [problem.code for problem in found.problems] == ["scans-of-two-days"]
+    assert [row.athlete for row in found.finishers] == ["A1"]
