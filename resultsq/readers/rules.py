@@ -34,6 +34,12 @@ ARCHIVE = Rule(
     "{file} is {what}, which is not opened here. Nothing was taken from it: send the text files "
     "themselves; a spreadsheet can be .xlsx, .ods or CSV.",
 )
+NOT_RESULTS = Rule(
+    "file-not-results",
+    Severity.BLOCKS,
+    "{file} is {what}, and nothing was taken from it. If results are in it, type them, or choose the file that they "
+    "came from.",
+)
 SYSTEM_FILE = Rule(
     "system-file",
     Severity.WARNS,

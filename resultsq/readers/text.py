@@ -13,6 +13,7 @@ from resultsq.readers.rules import (
     EMPTY,
     LINE_TOO_LONG,
     NOT_LOADED,
+    NOT_RESULTS,
     TOO_LARGE,
     TOO_MANY_ROWS,
     refused,
@@ -39,6 +40,8 @@ _NOT_TEXT = {
     b"Rar!\x1a\x07": sentence("a RAR archive"),
     b"\x28\xb5\x2f\xfd": sentence("a Zstandard archive"),
     b"\xd0\xcf\x11\xe0": sentence("an old Office document, or one with a password"),
+}
+_SHOWN_ONLY = {
     b"%PDF": sentence("a PDF"),
     b"\x89PNG": sentence("a picture"),
     b"\xff\xd8\xff": sentence("a picture"),
@@ -47,6 +50,11 @@ _NOT_TEXT = {
     b"MM\x00*": sentence("a picture"),
     b"RIFF": sentence("a picture or a recording"),
 }
+_DOCUMENTS = {
+    b"word/document.xml": sentence("a text document"),
+    b"ppt/presentation.xml": sentence("a presentation"),
+}
+"""What the archive of a document that holds no table of results has in it."""
 _WINDOWS_1252 = bytes(range(256)).decode("cp1252", errors="replace")
 _LOOKED_AT = 2_000
 _INVISIBLE: dict[int, str | None] = {
@@ -72,12 +80,23 @@ def text_of(name: str, content: bytes) -> Text:
         raise refused(TOO_LARGE, name, 1, limit=MAX_BYTES // 1024 // 1024)
     if name.casefold().endswith(".icloud") or content.startswith(_PLACEHOLDER):
         raise refused(NOT_LOADED, name, 1)
+    if (shown := _shown_only(content)) is not None:
+        raise refused(NOT_RESULTS, name, 1, what=shown)
     for start, what in _NOT_TEXT.items():
         if content.startswith(start):
             raise refused(ARCHIVE, name, 1, what=say(what))
-    if content[_HEIF] == b"ftyp":
-        raise refused(ARCHIVE, name, 1, what=say("a picture or a film"))
     return of_text(name, digest_of(content), _decoded(content))
+
+
+def _shown_only(content: bytes) -> str | None:
+    """What a file is that people look at and that holds no rows; None: it may hold some."""
+    if content[_HEIF] == b"ftyp":
+        return say("a picture or a film")
+    inside = _DOCUMENTS.items() if content.startswith(b"PK") else ()
+    for mark, what in inside:
+        if mark in content:
+            return say(what)
+    return next((say(what) for start, what in _SHOWN_ONLY.items() if content.startswith(start)), None)
 
 
 _SYSTEM_NAMES = frozenset({".ds_store", "desktop.ini", "thumbs.db"})

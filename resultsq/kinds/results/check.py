@@ -11,6 +11,7 @@ from resultsq.domain.sheet import Finisher
 from resultsq.kinds.results.checks import by_severity
 from resultsq.kinds.results.join import join, too_many_together
 from resultsq.kinds.results.plausible import Occasion
+from resultsq.kinds.results.refusals import beside
 from resultsq.kinds.results.rules import NO_FINISHERS
 from resultsq.readers import read
 from resultsq.readers.text import digest_of
@@ -67,6 +68,7 @@ def report(
         refusals.append(too_many)
         readable = []
     joined = join(readable, occasion=occasion)
+    refusals = beside(refusals, joined.finishers)
     blocked = any(problem.blocks for problem in refusals)
     problems = [problem for problem in joined.problems if not (blocked and problem.code == NO_FINISHERS.code)]
     counts = [

@@ -21,6 +21,7 @@ from resultsq.kinds.results.board import Time
 from resultsq.kinds.results.checks import by_severity
 from resultsq.kinds.results.join import Joined, Work
 from resultsq.kinds.results.plausible import Occasion
+from resultsq.kinds.results.refusals import beside
 from resultsq.kinds.results.rules import COLUMN_NOT_UNDERSTOOD, NO_FINISHERS, NO_TIME_COLUMN, NO_TIMES
 from resultsq.kinds.results.volunteers import lists_roles, read_volunteers
 from resultsq.readers import read
@@ -302,7 +303,7 @@ def look(conn: Connection, desk: Desk) -> Look:
         problems.append(NO_TIMES.broken([]))
     # a correction keeps the date of the version below it
     told_of_day = () if desk.draft.base else day_problems(conn, desk.event, desk.draft.date, hand.work.confirmed)
-    all_problems = by_severity([*hand.refused, *told_of_day, *problems])
+    all_problems = by_severity([*beside(hand.refused, joined.finishers), *told_of_day, *problems])
     blocking = tuple(problem for problem in all_problems if problem.blocks)
     changed, volunteers_changed = _change(conn, desk, joined, moved)
     return Look(

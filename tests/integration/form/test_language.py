@@ -50,6 +50,7 @@ WRONG_FILES = [
     ("zero.txt", b"A1234567,P0001\0\n"),
     ("book.xlsx", b"PK\x03\x04book"),
     ("photo.jpg", b"\xff\xd8\xff\xe0 picture"),
+    ("scans.gz", b"\x1f\x8bscans"),
     ("letter.txt", b"Dear all\nsee you\n"),
     ("volunteers.csv", b"athlete,role\nA1234567,Marshal\nB2,Marshal\nA3,\n"),
 ]

@@ -110,13 +110,23 @@ def test_the_slower_of_two_devices_is_told_when_both_change_what_was_shown(site:
 
 
 def test_a_file_that_cannot_be_read_blocks_until_somebody_says_that_it_is_not_needed(team: Browser) -> None:
-    page = team.drop([*FILES, ("holiday.jpg", b"\xff\xd8\xff\xe0 picture")], htmx=True).text
-    assert "holiday.jpg" in page
+    page = team.drop([*FILES, ("scans.zip", b"PK\x03\x04 scans.txt")], htmx=True).text
+    assert "scans.zip" in page
     assert 'id="send" disabled' in page
-    assert "holiday.jpg" in team.get(PAGE).text, "it is still said when the page is loaded anew"
+    assert "scans.zip" in team.get(PAGE).text, "it is still said when the page is loaded anew"
+    gone = team.post(f"{PAGE}/unneeded", {}, PAGE, htmx=True).text
+    assert "scans.zip" not in gone
+    assert 'id="send" disabled' not in gone
+
+
+def test_a_picture_is_told_once_and_stands_in_nobodys_way(team: Browser) -> None:
+    picture = ("holiday.jpg", b"\xff\xd8\xff\xe0 picture")
+    assert 'id="send" disabled' in team.drop([FILES[0], picture], htmx=True).text, "the athletes may be in it alone"
+    page = team.drop([FILES[1]], htmx=True).text
+    assert page.count("holiday.jpg is a picture, and nothing was taken from it.") == 1
+    assert 'id="send" disabled' not in page
     gone = team.post(f"{PAGE}/unneeded", {}, PAGE, htmx=True).text
     assert "holiday.jpg" not in gone
-    assert 'id="send" disabled' not in gone
 
 
 def test_a_file_that_could_not_be_read_is_forgotten_when_a_good_one_of_its_name_comes(team: Browser) -> None:

@@ -4,10 +4,12 @@ import itertools
 import json
 from hashlib import sha256
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resultsq.domain.event_files import FileKind
+from resultsq.domain.problem import Severity
 from resultsq.kinds.results.check import report
 from tests.unit.kinds.builders import pairs, scans, watch
 
@@ -39,7 +41,7 @@ def test_an_unreadable_file_blocks_and_the_others_are_shown() -> None:
     assert len(found.finishers) == 2
     assert [(problem.code, problem.where[0].file) for problem in found.problems] == [
         ("bad-line", "cut"),
-        ("file-archive", "photo.jpg"),
+        ("file-not-results", "photo.jpg"),
     ]
     assert [(file.name, file.kind, file.lines, file.used) for file in found.files] == [
         ("watch", FileKind.STOPWATCH, 5, 2),
@@ -126,3 +128,44 @@ def test_every_line_is_in_the_sheet_a_problem_or_a_count(contents: list[bytes]) 
     }
     # the same content under another name is reported once
     assert len(aside) <= sum(file.set_aside for file in found.files)
+
+
+SEEN_ONLY = {
+    "photo.jpg": b"\xff\xd8\xff\xe0JFIF",
+    "photo.heic": b"\0\0\0\x18ftypheic",
+    "results.pdf": b"%PDF-1.7",
+    "notes.docx": b"PK\x03\x04 word/document.xml PK\x05\x06",
+}
+
+
+@pytest.mark.parametrize("name", SEEN_ONLY)
+def test_a_picture_among_the_right_files_is_told_once_and_stands_in_nobodys_way(name: str) -> None:
+    wrong = (name, SEEN_ONLY[name])
+
+    found = report([("watch", WATCH), ("scanner", scans("A1,P1", "A2,P2")), wrong])
+
+    assert not found.blocked
+    assert [(one.code, one.severity, one.where[0].file) for one in found.problems] == [
+        ("file-not-results", Severity.WARNS, name)
+    ]
+    assert len(found.finishers) == 2
+    for others in ([], [("watch", WATCH)], [("scanner", SCANS)]):
+        assert report([*others, wrong]).blocked, "times or athletes may be in it alone"
+
+
+MAY_HOLD_RESULTS = {
+    "scans.zip": b"PK\x03\x04 scans.txt PK\x05\x06",
+    "scans.txt.gz": b"\x1f\x8bstuff",
+    "old.xls": b"\xd0\xcf\x11\xe0old",
+    "cut.xlsx": b"PK\x03\x04 xl/workbook.xml",
+    "table.csv": b"Posit\0ion",
+    "lines.txt": b"A1 P1\nA2 P2\n",
+    "empty.csv": b"",
+}
+
+
+@pytest.mark.parametrize("name", MAY_HOLD_RESULTS)
+def test_a_file_that_may_hold_results_blocks_beside_right_ones(name: str) -> None:
+    wrong = (name, MAY_HOLD_RESULTS[name])
+
+    assert report([("watch", WATCH), ("scanner", scans("A1,P1", "A2,P2")), wrong]).blocked
