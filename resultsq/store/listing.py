@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Any
+from typing import Annotated, Any, get_type_hints
 
+from pydantic import Field, WithJsonSchema
 from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, literal, or_, select, tuple_
 
 from resultsq.domain.errors import InputRefused
@@ -63,29 +64,42 @@ class Order:
         return f"{'-' if self.descending else ''}{self.sort.value}"
 
 
+_INTERNAL = Field(exclude=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A submission as a list shows it. `seq` never leaves the node but in a page's key."""
+    """A submission in a list."""
 
-    seq: int
-    id: str
+    # The one definition of a line: the query, the API's schema and the CSV's columns are made of these fields, in this
+    # order. What is internal never leaves the node, but for `seq` in a page's key.
     event: str
-    date: str
+    date: Annotated[str, WithJsonSchema({"type": "string", "format": "date"})]
     version: int
     state: State
-    state_at: datetime
     finishers: int
     submitted_by: str
     accepted_at: datetime
     published_at: datetime | None
     attempts: int
     next_attempt_at: datetime | None
-    blocked: bool
-    hold_id: int | None
-    event_id: int
     cause: str | None
     status: int | None
     detail: str | None
+    id: str
+    state_at: datetime
+    blocked: bool
+    seq: Annotated[int, _INTERNAL]
+    event_id: Annotated[int, _INTERNAL]
+    hold_id: Annotated[int | None, _INTERNAL]
+
+
+SHOWN = tuple(
+    name
+    for name, hint in get_type_hints(Line, include_extras=True).items()
+    if _INTERNAL not in getattr(hint, "__metadata__", ())
+)
+"""The fields of a line that leave the node."""
 
 
 @dataclass(frozen=True, slots=True)

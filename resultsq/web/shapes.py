@@ -11,6 +11,7 @@ from resultsq.domain.problem import Problem
 from resultsq.domain.sheet import EventSlug
 from resultsq.domain.submission import State
 from resultsq.store.actions import MOST_IDS, Verb
+from resultsq.store.listing import Line
 
 REASON_MAX = 500
 Scope = Literal["destination", "event", "submission"]
@@ -110,27 +111,6 @@ class HoldReleased(_Told):
     """`action` releases the submissions that the hold named one by one; null: it held an event or everything."""
 
     action: str | None
-
-
-class Line(_Told):
-    """A submission in a list."""
-
-    id: str
-    event: str
-    date: date
-    version: int
-    state: State
-    state_at: datetime
-    finishers: int
-    submitted_by: str
-    accepted_at: datetime
-    published_at: datetime | None
-    attempts: int
-    next_attempt_at: datetime | None
-    blocked: bool
-    cause: str | None
-    status: int | None
-    detail: str | None
 
 
 class Lines(_Told):

@@ -75,7 +75,7 @@ def submissions_csv() -> Response:
     database = node().database
 
     def lines() -> Iterator[Sequence[object]]:
-        yield _COLUMNS
+        yield listing.SHOWN
         with database.read() as conn:
             for piece in listing.every(conn, filter_, order):
                 for line in piece:
@@ -163,29 +163,10 @@ def _local(moment: Any) -> str:
 
 # CSV
 
-_COLUMNS = (
-    "event",
-    "date",
-    "version",
-    "state",
-    "finishers",
-    "submitted_by",
-    "accepted_at",
-    "published_at",
-    "attempts",
-    "next_attempt_at",
-    "cause",
-    "status",
-    "detail",
-    "id",
-)
-
 
 def _cells(line: Line) -> list[object]:
-    return [
-        value.isoformat() if hasattr(value, "isoformat") else value
-        for value in (getattr(line, name) for name in _COLUMNS)
-    ]
+    values = (getattr(line, name) for name in listing.SHOWN)
+    return [value.isoformat() if hasattr(value, "isoformat") else value for value in values]
 
 
 def as_csv(lines: Iterator[Sequence[object]], name: str) -> Response:

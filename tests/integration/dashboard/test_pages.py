@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from resultsq.domain.outcome import Cause
 from resultsq.domain.role import Role
-from resultsq.store import board, holding
+from resultsq.store import board, holding, tokens
 from tests.integration.dashboard.conftest import LogIn, Person
 from tests.integration.form.test_access import routes
 from tests.support.nodes import NOW, Node, lost, moved, rejected
@@ -128,6 +128,24 @@ def test_the_csv_is_the_list_when_it_is_filtered_and_sorted(one_of_each: list[st
         rows = list(csv.DictReader(io.StringIO(viewer.page(f"/admin/submissions.csv{query}"))))
         assert [row["id"] for row in rows] == shown
         assert shown
+
+
+def test_a_line_has_the_same_fields_in_the_api_its_schema_and_the_csv(
+    one_of_each: list[str], sqlite_node: Node, viewer: Person
+) -> None:
+    token = sqlite_node.database.write(lambda conn: tokens.issue(conn, NOW, "reads", Role.VIEWER))
+    with viewer.client.application.test_client() as program:
+        given = program.get("/api/v1/submissions", headers={"Authorization": f"Bearer {token}"}).get_json()
+    lines = {line["id"]: line for line in given["submissions"]}
+    schema = viewer.get("/api/openapi.json").get_json()["components"]["schemas"]["Line"]
+    rows = list(csv.DictReader(io.StringIO(viewer.page("/admin/submissions.csv"))))
+    assert {row["id"] for row in rows} == set(lines) == set(one_of_each)
+    assert schema["properties"]["date"] == {"type": "string", "format": "date", "title": "Date"}
+    for row in rows:
+        assert list(row) == list(lines[row["id"]]) == list(schema["properties"]) == schema["required"]
+        shown = {name: "" if value is None else str(value) for name, value in lines[row["id"]].items()}
+        assert {name: cell.replace("+00:00", "Z") for name, cell in row.items()} == shown
+    assert {"seq", "event_id", "hold_id"}.isdisjoint(schema["properties"])
 
 
 def test_a_formula_is_text_when_it_comes_in_a_csv(sqlite_node: Node, viewer: Person) -> None:
