@@ -1,16 +1,16 @@
-"""The command `master`."""
+"""The command `master`, and `master check` for masters by other hands."""
 
 from pathlib import Path
 
 import click
 
-from resultsq.cli.node import Node, Overrides
-from resultsq.domain.errors import SettingsError
+from resultsq.cli.conformance import check, tokens_of
+from resultsq.cli.node import Node
 from resultsq.master.serve import serve
 from resultsq.supervisor.folder import make_data_dir
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @click.option("--database-url", help="SQLAlchemy URL of its own database. Default: SQLite in the data folder.")
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=click.IntRange(0, 65535), default=8470, show_default=True)
@@ -30,9 +30,9 @@ from resultsq.supervisor.folder import make_data_dir
 @click.option(
     "--slots", type=click.IntRange(1), help="Rehearsal: sheets taken at once; one more is told to come later."
 )
-@click.pass_obj
+@click.pass_context
 def master(
-    overrides: Overrides,
+    ctx: click.Context,
     database_url: str | None,
     host: str,
     port: int,
@@ -43,13 +43,11 @@ def master(
     slots: int | None,
 ) -> None:
     """Run the reference master, over a database of its own."""
-    node = Node(overrides)
+    if ctx.invoked_subcommand is not None:
+        return
+    node = Node(ctx.obj)
     node.log()
-    if token_file is not None:
-        try:
-            tokens += tuple(line.strip() for line in token_file.read_text().splitlines() if line.strip())
-        except OSError as error:
-            raise SettingsError(f"The file of tokens cannot be read: {error.strerror}.") from None
+    tokens += tokens_of(token_file)
     if database_url is None:
         make_data_dir(node.settings)
         database_url = f"sqlite:///{node.settings.data_dir / 'master.db'}"
@@ -62,3 +60,6 @@ def master(
         delay_s=delay_s,
         slots=slots,
     )
+
+
+master.add_command(check)
