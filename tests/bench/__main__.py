@@ -1,7 +1,8 @@
-"""resultsq and what people would use instead, side by side: `python -m tests.bench [--short] [--json OUT] [SCENARIO…]`.
+"""resultsq and what people would use instead, side by side: `python -m tests.bench [--short] [--write] [SCENARIO…]`.
 
-Same sheets, same master, same link, same machine, one run. Prints one Markdown table; writes one JSON file and, beside
-it, charts as SVG. The exit status is 1 only where something of resultsq's was lost, doubled or out of order.
+Same sheets, same master, same link, same machine, one run. Prints one Markdown table; `--json` writes one JSON file
+and, beside it, charts as SVG; `--write` puts the figures into MEASURED.md. The exit status is 1 only where something
+of resultsq's was lost, doubled or out of order.
 """
 
 import argparse
@@ -11,7 +12,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.bench import accept, drain, form, machine, outage, pages, rest, saturday, startup, waiting
+from resultsq.clock import SystemClock
+from tests.bench import accept, drain, form, machine, measured, outage, pages, rest, saturday, startup, waiting
 from tests.bench.report import Report, Result, said
 
 Scenario = Callable[[bool], Iterator[Result]]
@@ -36,8 +38,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__.partition("\n")[0])
     parser.add_argument("--short", action="store_true", help="all of it in under five minutes, with less of everything")
     parser.add_argument("--json", type=Path, metavar="OUT", help="also write the figures here, and charts beside it")
+    parser.add_argument("--write", action="store_true", help="put the figures into tests/bench/MEASURED.md")
     parser.add_argument("scenario", nargs="*", metavar="SCENARIO", help=f"of {', '.join(SCENARIOS)}; none: all")
     chosen = parser.parse_args()
+    if chosen.short and chosen.write:
+        parser.error("figures of a short run are not written down: leave out --short or --write")
     for name in chosen.scenario:
         if name not in SCENARIOS:
             parser.error(f"there is no scenario {name}: choose from {', '.join(SCENARIOS)}")
@@ -52,6 +57,8 @@ def main() -> int:
     print(report.markdown())
     if chosen.json:
         report.write(chosen.json)
+    if chosen.write:
+        measured.write(report, SystemClock().now().date())
     for result in report.harmed:
         print(f"Lost, doubled or out of order: {result.scenario}, {result.case}.", file=sys.stderr)
     return 1 if report.harmed else 0

@@ -1,7 +1,7 @@
 """The fault matrix: each way a link can fail, met by real processes; what became of the submissions.
 
 Each fault strikes while all is well, teams go on submitting, it is mended, and then everything is at the master
-once, with its bytes. The rows are written to .artefacts/fault-matrix.md; resultsq/README.md carries those of a
+once, with its bytes. The rows are written to .artefacts/fault-matrix.md; MATRIX.md carries those of a
 whole run that was started with WRITE_FAULT_MATRIX=1.
 """
 
@@ -344,7 +344,7 @@ def scene_of(relay: Relay, accept: Callable[[int], list[str]] | None = None) -> 
     )
 
 
-def test_every_fault_has_its_row_in_the_readme_when_one_is_added() -> None:
+def test_every_fault_has_its_row_in_the_committed_matrix_when_one_is_added() -> None:
     assert [line.split("|")[1].strip() for line in matrix.written().splitlines()[2:]] == ROWS
 
 

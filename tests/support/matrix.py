@@ -1,6 +1,6 @@
 """The fault matrix as a table: its rows come with the reports of tests, from whichever process ran them.
 
-It is written to .artefacts/fault-matrix.md, and to resultsq/README.md where WRITE_FAULT_MATRIX is set.
+It is written to .artefacts/fault-matrix.md, and to tests/faults/MATRIX.md where WRITE_FAULT_MATRIX is set.
 """
 
 import os
@@ -13,7 +13,7 @@ from tests.support.processes import ROOT
 ROW = "fault matrix"
 """The property of a test that has a row: its place in the table, and the row."""
 
-_README = ROOT / "resultsq" / "README.md"
+_PAGE = ROOT / "tests" / "faults" / "MATRIX.md"
 _BEGIN, _END = "<!-- fault matrix -->", "<!-- end of the fault matrix -->"
 _HEAD = (
     "| fault | accepted | published once | lost | doubled | repeated PUTs | first after mending | all after |",
@@ -22,8 +22,8 @@ _HEAD = (
 
 
 def written() -> str:
-    """The table in the README."""
-    return _README.read_text().partition(_BEGIN)[2].partition(_END)[0].strip()
+    """The table as it is committed."""
+    return _PAGE.read_text().partition(_BEGIN)[2].partition(_END)[0].strip()
 
 
 class FaultMatrix:
@@ -45,5 +45,5 @@ class FaultMatrix:
         folder.mkdir(exist_ok=True)
         (folder / "fault-matrix.md").write_text(table)
         if "WRITE_FAULT_MATRIX" in os.environ:
-            before, _, rest = _README.read_text().partition(_BEGIN)
-            _README.write_text(f"{before}{_BEGIN}\n{table}{_END}{rest.partition(_END)[2]}")
+            before, _, rest = _PAGE.read_text().partition(_BEGIN)
+            _PAGE.write_text(f"{before}{_BEGIN}\n{table}{_END}{rest.partition(_END)[2]}")

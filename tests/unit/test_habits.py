@@ -1,4 +1,4 @@
-"""The habits of this code base, held by tools and by reading the tree: the floor plan is in resultsq/README.md."""
+"""The habits of this code base, held by tools and by reading the tree: the plan is in resultsq/README.md."""
 
 import ast
 import re
