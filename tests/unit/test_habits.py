@@ -7,6 +7,7 @@ import sys
 import tokenize
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -20,6 +21,22 @@ TOOLS = {
     "imports": ["-c", "from importlinter.cli import lint_imports_command as lint; lint()", "--no-cache"],
 }
 TOP_LEVEL = {"pyproject.toml", "resultsq", "tests", "docker-compose.yml", "config", "README.md"}
+LONGEST_FUNCTION, LONGEST_MODULE, MEDIAN_FUNCTION = 60, 400, 6
+MEASURED = ("resultsq", "tests/support")
+MIGRATIONS = "resultsq/store/migrations/versions/"
+"""A migration is never written anew once it is out, so its length is left as it is."""
+LONGER_FUNCTIONS = {
+    "resultsq/store/outbox/roads.py:export",
+    "resultsq/store/outbox/team.py:accept",
+    "resultsq/watch/rules.py:raised",
+}
+LONGER_MODULES = {
+    "resultsq/store/board.py",
+    "resultsq/store/outbox/endings.py",
+    "resultsq/store/outbox/leases.py",
+    "resultsq/store/tables.py",
+    "tests/support/masters.py",  # one file that a person can run, and read beside the contract
+}
 NAMES_THAT_SAY_NOTHING = {"util", "utils", "helper", "helpers", "common", "misc"}
 LEFT_TO_DO = re.compile(r"\b(TODO|FIXME|XXX)\b")
 CLOCKS = {
@@ -64,6 +81,34 @@ def test_a_module_says_what_it_is_for_when_its_first_line_is_read() -> None:
 
 def test_a_module_is_called_for_what_it_holds_when_it_is_looked_for() -> None:
     _none(_name(path) for path in MODULES if path.stem in NAMES_THAT_SAY_NOTHING)
+
+
+def _measured() -> list[Path]:
+    """The modules whose length counts."""
+    rooms = tuple(ROOT / room for room in MEASURED)
+    return [path for path in MODULES if any(map(path.is_relative_to, rooms)) and not _name(path).startswith(MIGRATIONS)]
+
+
+def _functions(path: Path) -> Iterator[tuple[str, int]]:
+    """Each function of a module, and how many lines it has."""
+    for node in ast.walk(_tree(path)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield f"{_name(path)}:{node.name}", (node.end_lineno or node.lineno) - node.lineno + 1
+
+
+def test_functions_are_short_when_they_are_measured() -> None:
+    lengths = [one for path in _measured() for one in _functions(path)]
+    longer = {name: length for name, length in lengths if length > LONGEST_FUNCTION}
+    assert median(length for _, length in lengths) <= MEDIAN_FUNCTION
+    _none(f"{name} has {length} lines" for name, length in longer.items() if name not in LONGER_FUNCTIONS)
+    _none(f"{name} is short now: take it off the list" for name in LONGER_FUNCTIONS - longer.keys())
+
+
+def test_modules_are_short_when_they_are_measured() -> None:
+    lengths = {_name(path): len(path.read_text().splitlines()) for path in _measured()}
+    longer = {name: length for name, length in lengths.items() if length > LONGEST_MODULE}
+    _none(f"{name} has {length} lines" for name, length in longer.items() if name not in LONGER_MODULES)
+    _none(f"{name} is short now: take it off the list" for name in LONGER_MODULES - longer.keys())
 
 
 def _clock_readings(path: Path) -> Iterator[int]:

@@ -1,0 +1,64 @@
+"""`doctor`: looks at every part of a node, and says in sentences what is wrong and what to do.
+
+Each part is looked at in a thread of its own and for a few seconds only, so that one that hangs hides no other:
+the doctor is for when everything is down.
+"""
+
+import queue
+import threading
+from collections.abc import Callable, Collection, Mapping
+
+from resultsq.doctor import master, node
+from resultsq.doctor.finding import Finding as Finding
+from resultsq.doctor.finding import Level as Level
+from resultsq.doctor.finding import Patient as Patient
+from resultsq.doctor.finding import Told
+from resultsq.doctor.master import last_heard as last_heard
+from resultsq.domain.errors import ResultsqError, StoreUnavailable
+
+PATIENCE_S = 12.0
+"""Longer than the probe of a master, the slowest thing that is asked, may take."""
+
+CHECKS: Mapping[str, Callable[[Patient], Told]] = {
+    "store": node.check_store,
+    "schema": node.check_schema,
+    "disk": node.check_disk,
+    "workers": node.check_workers,
+    "queue": node.check_queue,
+    "rows": node.check_rows,
+    "link": master.check_link,
+    "master": master.check_master,
+    "proxies": master.check_proxies,
+    "broker": node.check_broker,
+}
+"""What is looked at, in the order of telling."""
+
+
+def examine(patient: Patient, patience_s: float = PATIENCE_S, parts: Collection[str] | None = None) -> list[Finding]:
+    """Look at every part, or at these alone, all at once. What has not answered after `patience_s` is a finding too."""
+    checks = {part: check for part, check in CHECKS.items() if parts is None or part in parts}
+    answers: queue.Queue[tuple[str, list[Finding]]] = queue.Queue()
+
+    def look(part: str, check: Callable[[Patient], Told]) -> None:
+        try:
+            found = [Finding(part, level, sentence) for level, sentence in check(patient)]
+        except StoreUnavailable as error:
+            found = [Finding(part, Level.BAD, f"Unknown: {error.cause}")]
+        except ResultsqError as error:
+            found = [Finding(part, Level.BAD, str(error))]
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other findings are worth having
+            found = [Finding(part, Level.BAD, f"This could not be looked at: {type(error).__name__}.")]
+        answers.put((part, found))
+
+    for part, check in checks.items():
+        threading.Thread(target=look, args=(part, check), name=part, daemon=True).start()
+    found: dict[str, list[Finding]] = {}
+    give_up = patient.clock.monotonic() + patience_s
+    while len(found) < len(checks) and (left_s := give_up - patient.clock.monotonic()) > 0:
+        try:
+            part, findings = answers.get(timeout=left_s)
+        except queue.Empty:
+            break
+        found[part] = findings
+    silent = f"It did not answer within {patience_s:g} s."
+    return [finding for part in checks for finding in found.get(part, [Finding(part, Level.BAD, silent)])]

@@ -1,0 +1,48 @@
+"""What the doctor finds, of which node."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from resultsq.clock import Clock
+from resultsq.settings import Settings
+from resultsq.store.session import Database
+
+
+class Level(StrEnum):
+    """How bad it is."""
+
+    OK = "ok"
+    WARN = "warn"  # results are published; somebody should look
+    BAD = "bad"  # results are not taken, or not published
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found of one part of the node, and what to do about it."""
+
+    part: str
+    level: Level
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """The node that is looked at."""
+
+    settings: Settings
+    database: Database
+    clock: Clock
+
+
+Told = Iterator[tuple[Level, str]]
+
+
+def in_words(span: timedelta) -> str:
+    """A length of time as people say it."""
+    seconds = max(0, round(span.total_seconds()))
+    for unit, name in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
+        if seconds >= 2 * unit:
+            return f"{seconds // unit} {name}"
+    return f"{seconds} s"
