@@ -41,6 +41,9 @@ from resultsq.store.session import Database
 VOLUNTEERS = "volunteers"
 """The name of a multipart body's part that is no file of times or scans; the kind of such a file in the store."""
 
+MOST_FILES = 50
+"""Files in one request, or in one draft."""
+
 MOST_VALUES = 12 * MAX_ROWS
 """Commas and brackets in a JSON body: the largest sheet has fewer."""
 

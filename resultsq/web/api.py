@@ -10,6 +10,7 @@ from typing import Literal, cast
 from flask import Blueprint, Response, current_app, g, json, request
 
 from resultsq.app import intake, submissions
+from resultsq.app.intake import MOST_FILES, VOLUNTEERS, name_of
 from resultsq.domain.errors import NotThere, TooLarge
 from resultsq.domain.outcome import Cause
 from resultsq.domain.plausible import FIVE_K, Plausible
@@ -23,7 +24,7 @@ from resultsq.store import events, queries
 from resultsq.store.queries import LinkView, SubmissionView
 from resultsq.store.tokens import Bearer
 from resultsq.web.auth import bearer, rule
-from resultsq.web.bounds import MOST_FILES, bound
+from resultsq.web.bounds import bound
 from resultsq.web.cache import ShortMemory
 from resultsq.web.errors import ApiProblem, problems_json
 from resultsq.web.node import node
@@ -213,10 +214,10 @@ def _field_if_any(name: str) -> str | None:
 def _files() -> tuple[list[tuple[str, bytes]], str | tuple[str, bytes] | None]:
     """The files of a multipart body, as name and content, and the volunteers apart."""
     for name in request.form:
-        if name not in ("event", "date", intake.VOLUNTEERS):
+        if name not in ("event", "date", VOLUNTEERS):
             detail = "There is no field of this name. A file is a part with a file name."
             raise ApiProblem(422, f"{detail} Nothing was stored.", [{"detail": detail, "pointer": f"/{name}"}])
-    volunteers: str | tuple[str, bytes] | None = request.form.get(intake.VOLUNTEERS)
+    volunteers: str | tuple[str, bytes] | None = request.form.get(VOLUNTEERS)
     files: list[tuple[str, bytes]] = []
     parts = list(request.files.items(multi=True))
     if len(parts) > MOST_FILES + 1:
@@ -225,8 +226,8 @@ def _files() -> tuple[list[tuple[str, bytes]], str | tuple[str, bytes] | None]:
         content = part.stream.read()
         if not part.filename and not content:
             continue  # a browser's empty file field
-        named = (intake.name_of(part.filename or "") or f"file {len(files) + 1}", content)
-        if field == intake.VOLUNTEERS:
+        named = (name_of(part.filename or "") or f"file {len(files) + 1}", content)
+        if field == VOLUNTEERS:
             volunteers = named
         else:
             files.append(named)

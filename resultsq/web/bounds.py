@@ -15,6 +15,7 @@ from typing import Any, TypeVar, cast
 from flask import Flask, current_app, g, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, TooManyRequests, UnsupportedMediaType
 
+from resultsq.app.intake import MOST_FILES
 from resultsq.domain.words import say
 from resultsq.readers import MAX_ROWS
 from resultsq.web.limits import AtOnce
@@ -31,9 +32,6 @@ V = TypeVar("V", bound=Callable[..., Any])
 
 _ATTRIBUTE = "resultsq_bound"
 _BODILESS = frozenset({"GET", "HEAD", "OPTIONS"})
-
-MOST_FILES = 50
-"""Files in one request, or in one draft."""
 
 
 @dataclass(frozen=True, slots=True)

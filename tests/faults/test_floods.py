@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from resultsq.web.bounds import MOST_FILES
+from resultsq.app.intake import MOST_FILES
 from tests.integration.deploy import site as sites
 from tests.integration.deploy.site import Site
 from tests.support.days import DAY

@@ -9,6 +9,7 @@ from flask import Response, request, url_for
 from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
+from resultsq.app.comparison import difference, parsed
 from resultsq.domain.errors import NotThere
 from resultsq.domain.filter import Filter
 from resultsq.domain.role import Role
@@ -16,7 +17,6 @@ from resultsq.domain.why import why
 from resultsq.store import dossier, listing, queries
 from resultsq.store.listing import Line, Order, Sort
 from resultsq.web.auth import rule
-from resultsq.web.compare import difference, parsed
 from resultsq.web.dashboard import timeline
 from resultsq.web.dashboard.frame import blueprint, now, page, zone
 from resultsq.web.node import node

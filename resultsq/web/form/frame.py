@@ -10,14 +10,13 @@ from flask_babel import get_locale
 from flask_babel import gettext as _
 from sqlalchemy import Connection
 
-from resultsq.domain.errors import InputRefused, NotThere
+from resultsq.domain.errors import NotThere
 from resultsq.store import accounts, events, queries
 from resultsq.store.accounts import Account
 from resultsq.store.events import EventRow
 from resultsq.store.queries import SubmissionView
 from resultsq.web.auth import account, me
 from resultsq.web.form.weight import asset, slim
-from resultsq.web.node import node
 
 blueprint = Blueprint("form", __name__)
 blueprint.after_app_request(slim)
@@ -46,32 +45,6 @@ def day(iso: str) -> str:
         return format_date(date.fromisoformat(iso), "d MMMM y", locale=get_locale())
     except ValueError:
         return iso
-
-
-def today(event: EventRow) -> date:
-    """The date at the event."""
-    return node().clock.now().astimezone(ZoneInfo(event.time_zone)).date()
-
-
-def clock_is_behind(conn: Connection) -> bool:
-    """Whether `today` is known to be wrong: the real day is a later one, or a later hour of it."""
-    return queries.clock_off_s(conn, node().clock.now()) > 0
-
-
-def demand_past(event: EventRow, chosen: date) -> None:
-    """:raises InputRefused: that day is still to come, and the clock is not known to be behind"""
-    there = today(event)
-    if chosen <= there:
-        return
-    with node().database.read() as conn:
-        if clock_is_behind(conn):
-            return
-    raise InputRefused(
-        _(
-            "That day is still to come, so there can be no results for it. By this machine's clock it is %(day)s.",
-            day=day(there.isoformat()),
-        )
-    )
 
 
 @blueprint.after_request

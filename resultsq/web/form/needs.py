@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from resultsq.app.drafts import Workspace
 from resultsq.store import drafts, versions
 from resultsq.store.events import EventRow
 from resultsq.store.versions import Version
 from resultsq.web.auth import me
-from resultsq.web.form.desk import Hand
 
 MOST = 20
 """Results that are named at once; the history has the others."""
@@ -38,6 +38,6 @@ def needs(conn: Connection, mine: Sequence[EventRow]) -> Needs:
     begun = [
         Begun(by_id[event_id], date)
         for event_id, date, work in drafts.of_account(conn, me().id, MOST)
-        if event_id in by_id and not Hand.model_validate_json(work).empty
+        if event_id in by_id and not Workspace.model_validate_json(work).empty
     ]
     return Needs([(by_id[event_id], one) for event_id, one in found], begun)

@@ -1,7 +1,6 @@
 """The receipt: what is safe, where it stands, and what the team may decide about it."""
 
 import re
-import secrets
 from dataclasses import dataclass
 
 import segno
@@ -12,21 +11,18 @@ from markupsafe import Markup
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response as Answer
 
-from resultsq.app import submissions
+from resultsq.app import drafts, submissions
+from resultsq.app.comparison import Difference, difference, parsed
 from resultsq.app.submissions import Decision
 from resultsq.domain.errors import Conflicting
 from resultsq.domain.link import LinkState
 from resultsq.domain.role import Role
 from resultsq.domain.sheet import Sheet, parse
 from resultsq.domain.submission import WAITING, State
-from resultsq.kinds.results.join import Work
 from resultsq.store import queries, versions
 from resultsq.store.drafts import DraftMoved
 from resultsq.store.queries import SubmissionView
 from resultsq.web.auth import me, rule
-from resultsq.web.compare import Difference, difference, parsed
-from resultsq.web.form import desk as desks
-from resultsq.web.form.desk import Hand
 from resultsq.web.form.frame import blueprint, day, my_submission
 from resultsq.web.node import node
 
@@ -234,17 +230,16 @@ def correct(submission: str) -> Answer | str:
     with node().database.read() as conn:
         found, event = my_submission(conn, submission)
         sheet = _sheet(conn, found)
-        desk = desks.take(conn, event)
+        draft = drafts.open_draft(conn, me().id, event, node().clock.now())
         newest = versions.head(conn, found.event_id, found.date)
     if sheet is None or newest != found.id:
         flash(_("This version cannot be corrected any more: correct the newest one."), "danger")
         return redirect(url_for("form.receipt", submission=found.id), 303)
-    if not desk.hand.empty and request.form.get("revision", type=int) != desk.draft.revision:
-        return render_template("replace.html", found=found, event=event, desk=desk)
+    if not draft.workspace.empty and request.form.get("revision", type=int) != draft.revision:
+        return render_template("replace.html", found=found, event=event, draft=draft)
     name = _("version %(version)s of %(day)s", version=found.version, day=day(found.date))
-    hand = Hand(key=secrets.token_hex(16), work=Work.from_rows(name, sheet.finishers), volunteers=sheet.volunteers)
     try:
-        desks.clear(desk, date=found.date, base=found.id, hand=hand)
+        drafts.start_correction(node(), draft, found, sheet, name)
     except DraftMoved as refusal:
         flash(str(refusal), "danger")
     return redirect(url_for("form.work", slug=event.slug), 303)

@@ -7,13 +7,13 @@ from urllib.parse import quote
 import pytest
 from werkzeug.http import parse_options_header
 
+from resultsq.app.intake import MOST_FILES
 from resultsq.domain.role import Role
 from resultsq.domain.submission import State
 from resultsq.settings import Settings
 from resultsq.store import accounts, events
 from resultsq.wakeup import Bell
 from resultsq.web.auth import Who, rules
-from resultsq.web.bounds import MOST_FILES
 from resultsq.web.factory import create_app
 from tests.integration.form.conftest import DAY, FILES, HASHED, NOW, PASSWORD, Browser, Site
 from tests.integration.form.test_access import address, routes

@@ -10,11 +10,11 @@ from flask import Flask
 from typing_extensions import Buffer
 from werkzeug.test import Client
 
-from resultsq.app.intake import MOST_VALUES
+from resultsq.app.intake import MOST_FILES, MOST_VALUES
 from resultsq.store import alerts
 from resultsq.watch import messenger
 from resultsq.web import bounds
-from resultsq.web.bounds import MOST_CHECKS, MOST_FILES
+from resultsq.web.bounds import MOST_CHECKS
 from tests.integration.form.test_access import address, routes
 from tests.integration.web.site import Sheet, Site
 
