@@ -1,17 +1,18 @@
 """Events, accounts and tokens: who may use this node. Each change writes its line of the audit with it.
 
-Every function works inside the caller's transaction. `who` is the person or program that asks, as the audit names it.
+Every function that changes something works inside the caller's transaction.
 """
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from io import StringIO
 
 from sqlalchemy import Connection
 
-from resultsq.domain.errors import FileRefused, InputRefused, NotThere
+from resultsq.app.context import Transaction
+from resultsq.domain.errors import Conflicting, FileRefused, InputRefused, NotThere
 from resultsq.domain.plausible import FIVE_K, Plausible
 from resultsq.domain.role import Role
 from resultsq.domain.words import say
@@ -24,119 +25,109 @@ ACCOUNT_COLUMNS = frozenset({"name", "role", "events"})
 
 @dataclass(frozen=True, slots=True)
 class NewPerson:
-    """An account of a list: `events` are slugs."""
+    """An account to be made: `events` are slugs."""
 
     name: str
     role: Role
-    events: tuple[str, ...]
+    events: tuple[str, ...] = ()
 
 
 # events
 
 
-def add_event(
-    conn: Connection,
-    now: datetime,
-    who: str,
-    slug: str,
-    name: str,
-    time_zone: str,
-    country: str = "",
-    plausible: Plausible = FIVE_K,
-) -> int:
+@dataclass(frozen=True, slots=True)
+class EventDetails:
+    """What is known of an event. `slug` is in addresses and at the master, so it never changes; `plausible` is what a
+    run takes there (None: 5 km, or as it was)."""
+
+    slug: str
+    name: str
+    time_zone: str
+    country: str = ""
+    plausible: Plausible | None = None
+
+
+def add_event(tx: Transaction, event: EventDetails) -> int:
     """Add an event; its id.
 
     :raises InputRefused: see `events.add`."""
-    event = events.add(conn, now, slug, name, time_zone, country, plausible)
-    audit.note(conn, now, who, "add event", {"event": slug, "name": name})
-    return event
+    takes = event.plausible or FIVE_K
+    added = events.add(tx.conn, tx.now, event.slug, event.name, event.time_zone, event.country, takes)
+    tx.note("add event", {"event": event.slug, "name": event.name})
+    return added
 
 
-def change_event(
-    conn: Connection,
-    now: datetime,
-    who: str,
-    slug: str,
-    name: str,
-    time_zone: str,
-    country: str = "",
-    plausible: Plausible | None = None,
-) -> None:
-    """Give an event another name, time zone or country, or other times that a run takes (None: as they are). Its
-    slug stays: it is in addresses and at the master.
+def change_event(tx: Transaction, event: EventDetails) -> None:
+    """Give the event of that slug these other details.
 
     :raises NotThere: there is no such event.
     :raises InputRefused: see `events.change`."""
-    before = events.change(conn, slug, name, time_zone, country, plausible)
+    before = events.change(tx.conn, event.slug, event.name, event.time_zone, event.country, event.plausible)
     changed = {
         field: f"{old} → {new}"
         for field, old, new in (
-            ("name", before.name, name),
-            ("time zone", before.time_zone, time_zone),
-            ("country", before.country, country),
-            ("a run takes", _range(before.plausible), _range(plausible or before.plausible)),
+            ("name", before.name, event.name),
+            ("time zone", before.time_zone, event.time_zone),
+            ("country", before.country, event.country),
+            ("a run takes", _range(before.plausible), _range(event.plausible or before.plausible)),
         )
         if old != new
     }
     if changed:
-        audit.note(conn, now, who, "change event", {"event": slug, **changed})
+        tx.note("change event", {"event": event.slug, **changed})
 
 
 def _range(plausible: Plausible) -> str:
     return " ".join(f"{name} {time}" for name, time in write_plausible(plausible).items())
 
 
-def import_events(
-    conn: Connection, now: datetime, who: str, rows: Sequence[Mapping[str, str]], default_zone: str
-) -> tuple[int, int]:
+def import_events(tx: Transaction, rows: Sequence[Mapping[str, str]], default_zone: str) -> tuple[int, int]:
     """Add the events of a list; how many were added, and how many were known and left as they are.
 
     :raises InputRefused: a row cannot be taken; none is added."""
-    added, known = events.import_rows(conn, now, rows, default_zone)
+    added, known = events.import_rows(tx.conn, tx.now, rows, default_zone)
     if added:
         slugs = audit.names((row.get("slug") or "").strip() for row in rows)
-        audit.note(conn, now, who, "import events", {"events": slugs}, added)
+        tx.note("import events", {"events": slugs}, added)
     return added, known
 
 
-def show_results(conn: Connection, now: datetime, who: str, slug: str, event_id: int, shown: bool) -> None:
+def show_results(tx: Transaction, slug: str, event_id: int, shown: bool) -> None:
     """Make the event's provisional results public, or not.
 
     :raises NotThere: there is no such event."""
-    events.show_results(conn, event_id, shown)
-    audit.note(conn, now, who, "show results" if shown else "hide results", {"event": slug})
+    events.show_results(tx.conn, event_id, shown)
+    tx.note("show results" if shown else "hide results", {"event": slug})
 
 
 # accounts
 
 
-def add_account(
-    conn: Connection, now: datetime, who: str, name: str, password_hash: str, role: Role, slugs: Iterable[str] = ()
-) -> None:
+def add_account(tx: Transaction, person: NewPerson, password_hash: str) -> None:
     """Add an account.
 
     :raises InputRefused, NotThere: see `accounts.add`."""
-    slugs = sorted(set(slugs))
-    accounts.add(conn, now, name, password_hash, role, slugs)
-    audit.note(conn, now, who, "add account", {"account": name, "role": role, "events": slugs})
+    slugs = sorted(set(person.events))
+    accounts.add(tx.conn, tx.now, person.name, password_hash, person.role, slugs)
+    tx.note("add account", {"account": person.name, "role": person.role, "events": slugs})
 
 
-def invite(conn: Connection, now: datetime, who: str, name: str, role: Role, slugs: Iterable[str] = ()) -> str:
+def invite(tx: Transaction, person: NewPerson) -> str:
     """Add an account whose owner chooses the password; the secret of the link with which to do so.
 
     :raises InputRefused, NotThere: see `accounts.add`."""
-    add_account(conn, now, who, name, accounts.UNUSABLE, role, slugs)
-    return accounts.make_password_link(conn, now, name)
+    add_account(tx, person, accounts.UNUSABLE)
+    return accounts.make_password_link(tx.conn, tx.now, person.name)
 
 
-def import_accounts(conn: Connection, now: datetime, who: str, people: Sequence[NewPerson]) -> list[tuple[str, str]]:
+def import_accounts(tx: Transaction, people: Sequence[NewPerson]) -> list[tuple[str, str]]:
     """Add the accounts of a list, each as `invite` does; names and secrets.
 
     :raises InputRefused: a line cannot be taken; its number is named, and none is added."""
     made = []
     for line, person in enumerate(people, start=2):
         try:
-            made.append((person.name, invite(conn, now, who, person.name, person.role, person.events)))
+            made.append((person.name, invite(tx, person)))
         except (InputRefused, NotThere) as refused:
             raise InputRefused(
                 say("Line {line}: {refused} No account was added.", line=line, refused=refused)
@@ -144,38 +135,41 @@ def import_accounts(conn: Connection, now: datetime, who: str, people: Sequence[
     return made
 
 
-def end_account(conn: Connection, now: datetime, who: str, name: str) -> None:
+def end_account(tx: Transaction, name: str) -> None:
     """Nobody can log in with it any more, and its sessions end. It can be undone.
 
     :raises NotThere: there is no such account.
-    :raises InputRefused: it has ended already."""
-    accounts.disable(conn, now, name)
-    audit.note(conn, now, who, "end account", {"account": name})
+    :raises InputRefused: it has ended already.
+    :raises Conflicting: it is the account of the person who asks."""
+    if name == tx.who:
+        raise Conflicting(say("You cannot end your own account. Ask another admin."))
+    accounts.disable(tx.conn, tx.now, name)
+    tx.note("end account", {"account": name})
 
 
-def restore_account(conn: Connection, now: datetime, who: str, name: str) -> None:
+def restore_account(tx: Transaction, name: str) -> None:
     """Undo the end of an account: it logs in with the password that it had.
 
     :raises NotThere: there is no such account.
     :raises InputRefused: it has not ended."""
-    accounts.enable(conn, name)
-    audit.note(conn, now, who, "restore account", {"account": name})
+    accounts.enable(tx.conn, name)
+    tx.note("restore account", {"account": name})
 
 
-def set_password(conn: Connection, now: datetime, who: str, name: str, password_hash: str) -> None:
+def set_password(tx: Transaction, name: str, password_hash: str) -> None:
     """Give an account a password; its sessions end.
 
     :raises NotThere: there is no such account, or it has ended."""
-    accounts.set_password(conn, name, password_hash)
-    audit.note(conn, now, who, "set password", {"account": name})
+    accounts.set_password(tx.conn, name, password_hash)
+    tx.note("set password", {"account": name})
 
 
-def make_password_link(conn: Connection, now: datetime, who: str, name: str) -> str:
+def make_password_link(tx: Transaction, name: str) -> str:
     """The secret of a link for a new password, good once and for a day.
 
     :raises NotThere: there is no such account, or it has ended."""
-    secret = accounts.make_password_link(conn, now, name)
-    audit.note(conn, now, who, "make password link", {"account": name})
+    secret = accounts.make_password_link(tx.conn, tx.now, name)
+    tx.note("make password link", {"account": name})
     return secret
 
 
@@ -188,41 +182,39 @@ def use_password_link(conn: Connection, now: datetime, secret: str, password_has
     return name
 
 
-def end_sessions(conn: Connection, now: datetime, who: str, name: str) -> None:
+def end_sessions(tx: Transaction, name: str) -> None:
     """Log the account out on every device.
 
     :raises NotThere: there is no such account."""
-    accounts.end_sessions(conn, name)
-    audit.note(conn, now, who, "end sessions", {"account": name})
+    accounts.end_sessions(tx.conn, name)
+    tx.note("end sessions", {"account": name})
 
 
 # tokens
 
 
-def issue_token(
-    conn: Connection, now: datetime, who: str, role: Role, slug: str | None = None, label: str | None = None
-) -> str:
+def issue_token(tx: Transaction, role: Role, slug: str | None = None, label: str | None = None) -> str:
     """A new token: it is returned here and nowhere else, ever. A team's is good for the event `slug`.
 
     :raises NotThere: there is no such event.
     :raises InputRefused: see `tokens.issue`."""
     event_id = None
     if slug is not None:
-        event = events.find(conn, slug)
+        event = events.find(tx.conn, slug)
         if event is None:
             raise NotThere(say("There is no event called {slug} here. Add it first.", slug=slug))
         event_id = event.id
-    token, number = tokens.issue_numbered(conn, now, label or slug or role, role, event_id)
-    audit.note(conn, now, who, "issue token", {"token": number, "role": role, "event": slug})
+    token, number = tokens.issue_numbered(tx.conn, tx.now, label or slug or role, role, event_id)
+    tx.note("issue token", {"token": number, "role": role, "event": slug})
     return token
 
 
-def revoke_token(conn: Connection, now: datetime, who: str, number: int) -> None:
+def revoke_token(tx: Transaction, number: int) -> None:
     """The token is refused from now on.
 
     :raises NotThere: there is no such token."""
-    tokens.revoke(conn, now, number)
-    audit.note(conn, now, who, "revoke token", {"token": number})
+    tokens.revoke(tx.conn, tx.now, number)
+    tx.note("revoke token", {"token": number})
 
 
 # lists

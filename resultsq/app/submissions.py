@@ -1,6 +1,7 @@
-"""What a team does with its submissions, each change with its line of the audit.
+"""What becomes of one submission by a person's decision, each change with its line of the audit.
 
-Every function works inside the caller's transaction. `who` is the person or program that asks, as the audit names it.
+`decide` makes the transaction and rings; the other functions work inside the caller's. `who` is the person or program
+that asks, as the audit names it.
 """
 
 from collections.abc import Callable
@@ -9,13 +10,14 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from resultsq.app.context import AppContext
 from resultsq.domain.errors import QuotaReached
 from resultsq.domain.words import say
 from resultsq.store import audit, outbox, queries, quotas
 from resultsq.store.outbox import Accepted, Entry
 
-Decision = Callable[[Connection, datetime, str, str], Accepted]
-"""Takes connection, now, who and the submission's id."""
+Decision = Callable[[Connection, datetime, str, str, str], Accepted]
+"""Takes connection, now, who, the submission's id and the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,24 +58,32 @@ def _keep_to(quota: Quota, conn: Connection, now: datetime, entry: Entry) -> Non
     )
 
 
-def withdraw(conn: Connection, now: datetime, who: str, submission: str) -> Accepted:
+def decide(ctx: AppContext, decision: Decision, who: str, submission: str, reason: str = "") -> Accepted:
+    """Do what was decided, commit it, and ring: another version may be next now."""
+    now = ctx.clock.now()
+    done = ctx.database.write(lambda conn: decision(conn, now, who, submission, reason))
+    ctx.bell.ring()
+    return done
+
+
+def withdraw(conn: Connection, now: datetime, who: str, submission: str, reason: str = "") -> Accepted:
     """Take back what the master cannot have; see `outbox.withdraw` for what it raises."""
-    return _noted(conn, now, who, "withdraw", submission, outbox.withdraw)
+    return _noted(conn, now, who, "withdraw", submission, reason, outbox.withdraw)
 
 
-def undo_withdrawal(conn: Connection, now: datetime, who: str, submission: str) -> Accepted:
+def undo_withdrawal(conn: Connection, now: datetime, who: str, submission: str, reason: str = "") -> Accepted:
     """Put a withdrawn version back in the queue; see `outbox.undo_withdrawal` for what it raises."""
-    return _noted(conn, now, who, "undo", submission, outbox.undo_withdrawal)
+    return _noted(conn, now, who, "undo", submission, reason, outbox.undo_withdrawal)
 
 
-def publish_over(conn: Connection, now: datetime, who: str, submission: str) -> Accepted:
+def publish_over(conn: Connection, now: datetime, who: str, submission: str, reason: str = "") -> Accepted:
     """Publish on top of what is there; see `outbox.publish_over` for what it raises."""
-    return _noted(conn, now, who, "publish over", submission, outbox.publish_over)
+    return _noted(conn, now, who, "publish over", submission, reason, outbox.publish_over)
 
 
-def send_lost_again(conn: Connection, now: datetime, who: str, submission: str) -> Accepted:
+def send_lost_again(conn: Connection, now: datetime, who: str, submission: str, reason: str = "") -> Accepted:
     """Send again what the master lost, and then this one; see `outbox.send_lost_again` for what it raises."""
-    return _noted(conn, now, who, "resend", submission, outbox.send_lost_again)
+    return _noted(conn, now, who, "resend", submission, reason, outbox.send_lost_again)
 
 
 def _noted(
@@ -82,10 +92,11 @@ def _noted(
     who: str,
     action: str,
     submission: str,
+    reason: str,
     do: Callable[[Connection, datetime, str], Accepted],
 ) -> Accepted:
     before = queries.submission(conn, submission)
     done = do(conn, now, submission)
     if before is not None and done.state != before.state:  # a repeat changes nothing
-        audit.note_submission(conn, now, who, action, submission)
+        audit.note_submission(conn, now, who, action, submission, reason)
     return done

@@ -6,13 +6,12 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import click
-from sqlalchemy import Connection
 
+from resultsq.app import operations
 from resultsq.cli.node import Node, Overrides, as_json_option, show_json, who
-from resultsq.domain.errors import InputRefused, NotThere
+from resultsq.domain.errors import InputRefused
 from resultsq.domain.filter import Filter
 from resultsq.domain.submission import State
-from resultsq.store import actions, events, holding, queries, runner
 from resultsq.store.actions import Target, Verb
 
 C = TypeVar("C", bound=Callable[..., Any])
@@ -72,19 +71,14 @@ def hold(
 ) -> None:
     """Keep them from being sent until they are released. Held means kept."""
     node = Node(overrides)
-    until = None if release_at is None else _time(node, release_at)
+    until = operations.read_release_at(release_at or "", ZoneInfo(node.settings.time_zone))
     if not destination and whole_event is None:
         _act(node, Verb.HOLD, given, until)
         return
     _whole_alone(given)
-    now, reason = node.clock.now(), given["reason"]
-
-    def place(conn: Connection) -> None:
-        event_id = None if whole_event is None else _event_id(conn, whole_event)
-        holding.place_hold(conn, now, who(), event_id, reason, until)
-
+    operations.demand_future(node.context, until)
     if not given["dry_run"]:
-        node.database.write(place)
+        operations.place_hold(node.context, who(), whole_event, given["reason"], until)
     click.echo(f"{whole_event or 'Everything that goes to the master'} is held.")
 
 
@@ -98,17 +92,9 @@ def release(overrides: Overrides, /, destination: bool, whole_event: str | None,
         _act(node, Verb.RELEASE, given)
         return
     _whole_alone(given)
-    now, reason = node.clock.now(), given["reason"]
-
-    def end(conn: Connection) -> int:
-        scope = ("event", whole_event) if whole_event is not None else ("destination", None)
-        found = [one.id for one in queries.holds(conn, now) if (one.scope, one.event) == scope]
-        for one in found if not given["dry_run"] else ():
-            holding.release_hold(conn, now, who(), one, reason)
-        return len(found)
-
-    if not node.database.write(end):
-        raise NotThere("Nobody holds that. `resultsq status` shows the holds in force.")
+    found = operations.holds_of(node.context, whole_event)
+    for one in found if not given["dry_run"] else ():
+        operations.release_hold(node.context, who(), one.id, given["reason"])
     click.echo(f"{whole_event or 'What goes to the master'} is held no more.")
 
 
@@ -139,21 +125,17 @@ def undo(overrides: Overrides, /, **given: Any) -> None:
 
 
 def _act(node: Node, verb: Verb, given: dict[str, Any], release_at: datetime | None = None) -> None:
-    target, now = _target(node, given), node.clock.now()
+    target, ctx = _target(node, given), node.context
     if given["dry_run"]:
-        with node.database.read() as conn:
-            total, able = actions.count(conn, target), actions.able(conn, now, verb, target)
+        operations.demand_future(ctx, release_at)
+        total, able = operations.count(ctx, verb, target)
         if given["as_json"]:
             show_json({"total": total, "able": able})
         else:
             click.echo(f"{many(total)}; {verb} can be done to {able} of them now. Nothing was changed.")
             _say_pause(node, verb, target)
         return
-    action = actions.start(node.database, now, who(), verb, target, given["reason"], release_at)
-    runner.run(node.database, node.clock, action)
-    with node.database.read() as conn:
-        done = actions.progress(conn, action)
-    assert done is not None  # noqa: S101 - it was started just now
+    done = operations.finish(ctx, operations.start(ctx, who(), verb, target, given["reason"], release_at))
     if given["as_json"]:
         show_json(done)
         return
@@ -164,10 +146,7 @@ def _act(node: Node, verb: Verb, given: dict[str, Any], release_at: datetime | N
 
 def _say_pause(node: Node, verb: Verb, target: Target) -> None:
     """Why a retry leaves some as they are."""
-    if verb is not Verb.RETRY:
-        return
-    with node.database.read() as conn:
-        until = actions.paused_until(conn, node.clock.now(), target)
+    until = operations.paused_until(node.context, verb, target)
     if until is not None:
         local = until.astimezone(ZoneInfo(node.settings.time_zone))
         click.echo(f"The master asked for a pause until {local:%H:%M:%S} ({local:%Z}), which is obeyed.")
@@ -191,25 +170,6 @@ def _target(node: Node, given: dict[str, Any]) -> Target:
 def _whole_alone(given: dict[str, Any]) -> None:
     if given["ids"] or given["everything"] or any(given.get(name) for name in Filter.model_fields):
         raise InputRefused("--destination and --whole-event stand alone: they name no submissions.")
-
-
-def _event_id(conn: Connection, slug: str) -> int:
-    event = events.find(conn, slug)
-    if event is None:
-        raise NotThere(f"There is no event called {slug} here.")
-    return event.id
-
-
-def _time(node: Node, text: str) -> datetime:
-    """A time to come, in the node's zone where it names none."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise InputRefused("A time is written like 2013-12-07T14:00. Nothing was changed.") from None
-    moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=ZoneInfo(node.settings.time_zone))
-    if moment <= node.clock.now():
-        raise InputRefused("The time of release is over already. Nothing was changed.")
-    return moment
 
 
 def many(count: int) -> str:

@@ -4,19 +4,22 @@ import secrets
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
-from sqlalchemy import Connection
 
 from resultsq.address import public_address
 from resultsq.app import people
+from resultsq.app.context import Transaction
+from resultsq.app.people import EventDetails, NewPerson
 from resultsq.cli.node import Node, Overrides, as_json_option, show, who
 from resultsq.domain.errors import NotThere
 from resultsq.domain.plausible import PRESETS
 from resultsq.domain.role import Role
 from resultsq.readers.ranges import read_plausible, write_plausible
 from resultsq.store import accounts, events, tokens
+
+T = TypeVar("T")
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _ROLES = click.Choice([role.value for role in Role])
@@ -57,8 +60,8 @@ def event_add(
 ) -> None:
     """Add the event SLUG (its name in addresses), called NAME."""
     node = Node(overrides)
-    now, zone, takes = node.clock.now(), timezone or node.settings.time_zone, read_plausible(run)
-    node.database.write(lambda conn: people.add_event(conn, now, who(), slug, name, zone, country, takes))
+    added = EventDetails(slug, name, timezone or node.settings.time_zone, country, read_plausible(run))
+    _change(node, lambda tx: people.add_event(tx, added))
     click.echo(f"Added the event {slug}.")
 
 
@@ -74,18 +77,17 @@ def event_set(
 ) -> None:
     """Change the event SLUG; what no option names stays as it is."""
     node = Node(overrides)
-    now = node.clock.now()
 
-    def change(conn: Connection) -> dict[str, str]:
-        one = events.find(conn, slug)
+    def change(tx: Transaction) -> dict[str, str]:
+        one = events.find(tx.conn, slug)
         if one is None:
             raise NotThere(f"There is no event called {slug} here.")
         land = one.country if country is None else country
         takes = read_plausible(run, one.plausible)
-        people.change_event(conn, now, who(), slug, name or one.name, timezone or one.time_zone, land, takes)
+        people.change_event(tx, EventDetails(slug, name or one.name, timezone or one.time_zone, land, takes))
         return write_plausible(takes)
 
-    takes = ", ".join(f"{field} {time}" for field, time in node.database.write(change).items())
+    takes = ", ".join(f"{field} {time}" for field, time in _change(node, change).items())
     click.echo(f"Changed the event {slug}. A run there: {takes.replace('_', ' ')}.")
 
 
@@ -98,8 +100,8 @@ def event_import(overrides: Overrides, file: Path) -> None:
 
     Events that are here already are left as they are. Where a line is wrong, none is added."""
     node = Node(overrides)
-    now, zone, rows = node.clock.now(), node.settings.time_zone, people.rows_of(file.read_bytes())
-    added, known = node.database.write(lambda conn: people.import_events(conn, now, who(), rows, zone))
+    zone, rows = node.settings.time_zone, people.rows_of(file.read_bytes())
+    added, known = _change(node, lambda tx: people.import_events(tx, rows, zone))
     click.echo(f"Added {added} {'event' if added == 1 else 'events'}; {known} were here before.")
 
 
@@ -125,10 +127,8 @@ def account() -> None:
 @click.pass_obj
 def account_add(overrides: Overrides, name: str, role: str, slugs: tuple[str, ...], password_stdin: bool) -> None:
     """Add the account NAME."""
-    node = Node(overrides)
     password, hashed = _new_password(password_stdin)
-    now = node.clock.now()
-    node.database.write(lambda conn: people.add_account(conn, now, who(), name, hashed, Role(role), slugs))
+    _change(Node(overrides), lambda tx: people.add_account(tx, NewPerson(name, Role(role), slugs), hashed))
     _tell_password(name, password, password_stdin)
 
 
@@ -141,8 +141,8 @@ def account_import(overrides: Overrides, file: Path) -> None:
     Prints for each a link, good once and for a day, with which its owner chooses a password. Where a line is
     wrong, none is added."""
     node = Node(overrides)
-    now, given = node.clock.now(), people.people_of(people.rows_of(file.read_bytes()))
-    for name, secret in node.database.write(lambda conn: people.import_accounts(conn, now, who(), given)):
+    given = people.people_of(people.rows_of(file.read_bytes()))
+    for name, secret in _change(node, lambda tx: people.import_accounts(tx, given)):
         click.echo(f"{name}\t{_password_link(node, secret)}")
 
 
@@ -151,9 +151,7 @@ def account_import(overrides: Overrides, file: Path) -> None:
 @click.pass_obj
 def account_disable(overrides: Overrides, name: str) -> None:
     """Let nobody log in as NAME any more. What the account did stays. `account restore` undoes it."""
-    node = Node(overrides)
-    now = node.clock.now()
-    node.database.write(lambda conn: people.end_account(conn, now, who(), name))
+    _change(Node(overrides), lambda tx: people.end_account(tx, name))
     click.echo(f"Disabled the account {name}; its sessions have ended.")
 
 
@@ -162,9 +160,7 @@ def account_disable(overrides: Overrides, name: str) -> None:
 @click.pass_obj
 def account_restore(overrides: Overrides, name: str) -> None:
     """Let NAME log in again, with the password that it had."""
-    node = Node(overrides)
-    now = node.clock.now()
-    node.database.write(lambda conn: people.restore_account(conn, now, who(), name))
+    _change(Node(overrides), lambda tx: people.restore_account(tx, name))
     click.echo(f"Restored the account {name}.")
 
 
@@ -174,10 +170,8 @@ def account_restore(overrides: Overrides, name: str) -> None:
 @click.pass_obj
 def account_passwd(overrides: Overrides, name: str, password_stdin: bool) -> None:
     """Give NAME a new password; its sessions end."""
-    node = Node(overrides)
-    now = node.clock.now()
     password, hashed = _new_password(password_stdin)
-    node.database.write(lambda conn: people.set_password(conn, now, who(), name, hashed))
+    _change(Node(overrides), lambda tx: people.set_password(tx, name, hashed))
     _tell_password(name, password, password_stdin)
 
 
@@ -187,9 +181,7 @@ def account_passwd(overrides: Overrides, name: str, password_stdin: bool) -> Non
 def account_link(overrides: Overrides, name: str) -> None:
     """Print a link, good once and for a day, with which NAME chooses a new password."""
     node = Node(overrides)
-    now = node.clock.now()
-    secret = node.database.write(lambda conn: people.make_password_link(conn, now, who(), name))
-    click.echo(_password_link(node, secret))
+    click.echo(_password_link(node, _change(node, lambda tx: people.make_password_link(tx, name))))
 
 
 @account.command("list")
@@ -223,9 +215,7 @@ def token() -> None:
 @click.pass_obj
 def token_issue(overrides: Overrides, slug: str | None, role: str, label: str | None) -> None:
     """Print a new token, alone and this once: only its hash is kept."""
-    node = Node(overrides)
-    now = node.clock.now()
-    click.echo(node.database.write(lambda conn: people.issue_token(conn, now, who(), Role(role), slug, label)))
+    click.echo(_change(Node(overrides), lambda tx: people.issue_token(tx, Role(role), slug, label)))
 
 
 @token.command("list")
@@ -253,10 +243,12 @@ def token_list(overrides: Overrides, as_json: bool) -> None:
 @click.pass_obj
 def token_revoke(overrides: Overrides, number: int) -> None:
     """Make the token with this NUMBER in the list good for nothing."""
-    node = Node(overrides)
-    now = node.clock.now()
-    node.database.write(lambda conn: people.revoke_token(conn, now, who(), number))
+    _change(Node(overrides), lambda tx: people.revoke_token(tx, number))
     click.echo(f"Token {number} is revoked: it is refused from now on.")
+
+
+def _change(node: Node, do: Callable[[Transaction], T]) -> T:
+    return node.context.transact(who(), do)
 
 
 def _new_password(from_stdin: bool) -> tuple[str, str]:

@@ -10,6 +10,7 @@ import click
 
 from resultsq import backup as copies
 from resultsq.app import people
+from resultsq.app.people import NewPerson
 from resultsq.cli.node import Node, Overrides, as_json_option, show, who
 from resultsq.domain.role import Role
 from resultsq.settings import page, shown
@@ -71,8 +72,7 @@ def _make_first_admin(node: Node) -> str | None:
     if not on_terminal:  # before the account, so that no account has a password that nobody knows
         make_data_dir(node.settings)
         write_secret(password_file, password)
-    now = node.clock.now()
-    database.write(lambda conn: people.add_account(conn, now, who(), ADMIN, hashed, Role.ADMIN))
+    node.context.transact(who(), lambda tx: people.add_account(tx, NewPerson(ADMIN, Role.ADMIN), hashed))
     if on_terminal:
         return f"Log in as {ADMIN} with the password {password} (it is shown this once)."
     return f"Log in as {ADMIN}; the password is in {password_file}. Remove that file when you have read it."

@@ -14,8 +14,11 @@ from typing import Annotated, Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from pydantic import BaseModel, ConfigDict, FailFast, Field, ValidationError
+from sqlalchemy import Connection
 
 from resultsq.app import people
+from resultsq.app.context import Transaction
+from resultsq.app.people import EventDetails
 from resultsq.delivery import envelopes
 from resultsq.domain.errors import InputRefused, KnownOtherwise, SettingsError
 from resultsq.domain.outcome import Accepted, Conflict, Deferred, Outcome, Rejected, Unauthorised
@@ -168,6 +171,10 @@ def _export_some(
     return database.write(lambda conn: outbox.export(conn, now, states, "bundle", after, most, room))
 
 
+def _add_event(conn: Connection, now: datetime, slug: str, time_zone: str) -> int:
+    return people.add_event(Transaction(conn, now, "import"), EventDetails(slug, slug, time_zone))
+
+
 @dataclass(frozen=True, slots=True)
 class Imported:
     """What came of a bundle's sheets: how many were queued, how many were here already, and for each of the others a
@@ -184,8 +191,7 @@ def take_in(database: Database, now: datetime, parted: list[Parted], time_zone: 
     def take(one: Parted) -> bool:
         def work(conn: Any) -> bool:
             known = events.find(conn, one.event)
-            event_id = known.id if known else people.add_event(conn, now, "import", one.event, one.event, time_zone)
-            return outbox.adopt(conn, now, one, event_id)
+            return outbox.adopt(conn, now, one, known.id if known else _add_event(conn, now, one.event, time_zone))
 
         return database.write(work)
 

@@ -7,7 +7,8 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import Connection
 
 from resultsq.app import intake, people
-from resultsq.app.context import AppContext
+from resultsq.app.context import AppContext, Transaction
+from resultsq.app.people import EventDetails, NewPerson
 from resultsq.clock import Clock
 from resultsq.domain import sheet as sheets
 from resultsq.domain.role import Role
@@ -50,8 +51,9 @@ def fill(settings: Settings, database: Database, clock: Clock) -> str | None:
 def _add_people(conn: Connection, now: datetime, hashed: str) -> dict[str, int]:
     """The events, and a team of them all; each event's slug and id."""
     known = {**DEMO_EVENTS, **dict([DEMO_UNKNOWN_EVENT])}
-    ids = {slug: people.add_event(conn, now, "demo", slug, name, "Europe/London") for slug, name in known.items()}
-    people.add_account(conn, now, "demo", TEAM, hashed, Role.TEAM, known)
+    tx = Transaction(conn, now, "demo")
+    ids = {slug: people.add_event(tx, EventDetails(slug, name, "Europe/London")) for slug, name in known.items()}
+    people.add_account(tx, NewPerson(TEAM, Role.TEAM, tuple(known)), hashed)
     return ids
 
 

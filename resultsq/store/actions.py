@@ -190,14 +190,6 @@ def latest(conn: Connection, most: int = 20) -> list[Progress]:
 _PROGRESS = select(*(getattr(Action, name) for name in Progress.__slots__))
 
 
-def publish_over(conn: Connection, now: datetime, who: str, submission: str, reason: str) -> outbox.Accepted:
-    """`outbox.publish_over`, with its line in the audit."""
-    decided = outbox.publish_over(conn, now, submission)
-    line = audit.note(conn, now, who, "publish over", {"ids": [submission]}, 1, reason)
-    audit.name(conn, line, Submission.id == submission)
-    return decided
-
-
 def failing(conn: Connection) -> int:
     """How many actions cannot be carried out, at least not yet."""
     stuck = select(func.count()).select_from(Action).where(Action.ended_at.is_(None), Action.error.is_not(None))

@@ -83,11 +83,8 @@ def look(submission: str) -> Response:
 @rule.bearer(Role.TEAM)
 def withdraw(submission: str) -> Response:
     """Take back what the master cannot have; a published one can only be corrected."""
-    held, who = node(), bearer().who
     found = _mine(submission)
-    now = held.clock.now()
-    withdrawn = held.database.write(lambda conn: submissions.withdraw(conn, now, who, found.id))
-    held.bell.ring()  # an older version may be the one to go now
+    withdrawn = submissions.decide(node(), submissions.withdraw, bearer().who, found.id)
     return _view(found, withdrawn.state)
 
 

@@ -224,8 +224,7 @@ def log_out() -> None:
 def log_out_elsewhere() -> None:
     """End every session of this person but this browser's."""
     who, held = me(), node()
-    now = held.clock.now()
-    held.database.write(lambda conn: people.end_sessions(conn, now, who.name, who.name))
+    held.transact(who.name, lambda tx: people.end_sessions(tx, who.name))
     with held.database.read() as conn:
         found = accounts.load(conn, who.id)
     if found is not None:

@@ -8,12 +8,13 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, Response, request
 from pydantic import BaseModel, ValidationError
 
+from resultsq.app import operations
 from resultsq.domain import incident
-from resultsq.domain.errors import InputRefused, NotAllowed, NotThere
+from resultsq.domain.errors import InputRefused
 from resultsq.domain.filter import Filter
 from resultsq.domain.role import Role
 from resultsq.domain.words import say
-from resultsq.store import actions, board, events, holding, listing, outages, queries, runner
+from resultsq.store import board, listing, outages, queries
 from resultsq.store.actions import Target
 from resultsq.store.listing import Order
 from resultsq.store.tokens import Bearer
@@ -24,8 +25,6 @@ from resultsq.web.node import node
 
 PAGE = 100
 PAGE_MOST = 500
-DONE_AT_ONCE_S = 0.5
-"""How long a request works on the action that it starts; a worker does the rest."""
 
 blueprint = Blueprint("control", __name__, url_prefix="/api/v1")
 
@@ -48,23 +47,20 @@ def submissions() -> Response:
 @rule.bearer(Role.OPERATOR)
 def act() -> Response:
     """Retry, hold, release, withdraw or undo, on a selection or on exactly a filter."""
-    held, who, now = node(), _name(bearer()), node().clock.now()
+    ctx, who = node(), _name(bearer())
     asked = _body(shapes.ActionAsked)
     if not asked.dry_run:
-        _demand_writable()
-    if asked.release_at is not None and asked.release_at <= now:
-        raise InputRefused(say("The time of release is over already. Nothing was changed."))
+        operations.demand_writable(ctx)
     if asked.action is not None:
-        action = actions.start_undo(held.database, now, who, asked.action, asked.reason)
+        action = operations.start_undo(ctx, who, asked.action, asked.reason)
     else:
         target: Target = asked.filter if asked.filter is not None else asked.ids or ()
         if asked.dry_run:
-            with held.database.read() as conn:
-                counted = {"total": actions.count(conn, target), "able": actions.able(conn, now, asked.verb, target)}
-            return _json(shapes.ActionCounted.model_validate(counted))
-        action = actions.start(held.database, now, who, asked.verb, target, asked.reason, asked.release_at)
-    runner.run(held.database, held.clock, action, DONE_AT_ONCE_S)
-    held.bell.ring()
+            operations.demand_future(ctx, asked.release_at)
+            total, able = operations.count(ctx, asked.verb, target)
+            return _json(shapes.ActionCounted(total=total, able=able))
+        action = operations.start(ctx, who, asked.verb, target, asked.reason, asked.release_at)
+    operations.carry_out(ctx, action)
     answer = _action(action)
     answer.status_code = 201
     answer.headers["Location"] = f"{blueprint.url_prefix}/actions/{action}"
@@ -82,10 +78,8 @@ def look(action: UUID) -> Response:
 @rule.bearer(Role.OPERATOR)
 def cancel(action: UUID) -> Response:
     """Leave the rest of an action as it is."""
-    _demand_writable()
-    held, who = node(), _name(bearer())
-    now = held.clock.now()
-    held.database.write(lambda conn: actions.cancel(conn, now, str(action), who))
+    operations.demand_writable(node())
+    operations.cancel(node(), _name(bearer()), str(action))
     return _action(str(action))
 
 
@@ -103,23 +97,9 @@ def holds() -> Response:
 @rule.bearer(Role.OPERATOR)
 def hold() -> Response:
     """Hold an event, or everything that goes to the master. Held means kept."""
-    _demand_writable()
-    held, who = node(), _name(bearer())
-    asked, now = _body(shapes.HoldAsked), held.clock.now()
-    if asked.release_at is not None and asked.release_at <= now:
-        raise InputRefused(say("The time of release is over already. Nothing was changed."))
-    event_id = None
-    if asked.event is not None:
-        with held.database.read() as conn:
-            event = events.find(conn, asked.event)
-        if event is None:
-            raise NotThere(say("There is no such event on this node."))
-        event_id = event.id
-    placed = held.database.write(
-        lambda conn: holding.place_hold(conn, now, who, event_id, asked.reason, asked.release_at)
-    )
-    with held.database.read() as conn:
-        found = next(one for one in queries.holds(conn, now) if one.id == placed)
+    operations.demand_writable(node())
+    asked = _body(shapes.HoldAsked)
+    found = operations.place_hold(node(), _name(bearer()), asked.event, asked.reason, asked.release_at)
     return _json(shapes.HoldTold.model_validate(found), 201)
 
 
@@ -127,13 +107,10 @@ def hold() -> Response:
 @rule.bearer(Role.OPERATOR)
 def release(hold: int) -> Response:
     """End a hold; what it held goes in its turn."""
-    _demand_writable()
-    held, who = node(), _name(bearer())
-    now = held.clock.now()
-    action = held.database.write(lambda conn: holding.release_hold(conn, now, who, hold))
+    operations.demand_writable(node())
+    action = operations.release_hold(node(), _name(bearer()), hold)
     if action is not None:
-        runner.run(held.database, held.clock, action, DONE_AT_ONCE_S)
-    held.bell.ring()
+        operations.carry_out(node(), action)
     return _json(shapes.HoldReleased.model_validate({"action": action}))
 
 
@@ -187,11 +164,6 @@ def _listed(who: Bearer) -> tuple[Filter, Order, int, str | None]:
     return filter_, Order.parse(args.get("sort", "")), int(size), after
 
 
-def _demand_writable() -> None:
-    if node().settings.read_only:
-        raise NotAllowed(say("This node shows everything and changes nothing here (setting read_only)."))
-
-
 def _body(shape: type[M]) -> M:
     """The request's JSON body.
 
@@ -210,11 +182,7 @@ def _body(shape: type[M]) -> M:
 
 
 def _action(action: str) -> Response:
-    with node().database.read() as conn:
-        found = actions.progress(conn, action)
-    if found is None:
-        raise NotThere(say("There is no such action here."))
-    return _json(shapes.ActionTold.model_validate(found))
+    return _json(shapes.ActionTold.model_validate(operations.progress(node(), action)))
 
 
 def _zone() -> ZoneInfo:

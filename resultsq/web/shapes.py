@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from resultsq.app.operations import REASON_MAX
 from resultsq.domain.filter import Filter, Moment
 from resultsq.domain.link import LinkState
 from resultsq.domain.problem import Problem
@@ -13,7 +14,6 @@ from resultsq.domain.submission import State
 from resultsq.store.actions import MOST_IDS, Verb
 from resultsq.store.listing import Line
 
-REASON_MAX = 500
 Scope = Literal["destination", "event", "submission"]
 
 

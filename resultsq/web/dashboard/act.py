@@ -1,6 +1,5 @@
 """What changes something: actions on a selection or on exactly a filter, holds, a conflict's end."""
 
-import threading
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -9,24 +8,18 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 from werkzeug.wrappers import Response as Answer
 
-from resultsq import logs
-from resultsq.app.context import AppContext
-from resultsq.domain.errors import InputRefused, NotThere, StoreUnavailable
+from resultsq.app import operations
+from resultsq.domain.errors import InputRefused
 from resultsq.domain.filter import Filter
 from resultsq.domain.role import Role
 from resultsq.domain.submission import State
-from resultsq.store import actions, events, holding, queries, runner, skipped
+from resultsq.store import events, queries, skipped
+from resultsq.store.actions import Progress
 from resultsq.web.auth import me, rule
 from resultsq.web.dashboard.browse import asked, query
 from resultsq.web.dashboard.frame import blueprint, confirm, must_be_writable, now, page, zone
 from resultsq.web.dashboard.words import PUBLISH_OVER, VERBS, Words
 from resultsq.web.node import node
-
-REASON_MAX = 500
-DONE_AT_ONCE_S = 0.5
-"""So long a request works on the action that it starts: most are over before their page is shown."""
-
-log = logs.get("dashboard")
 
 
 @blueprint.post("/ask")
@@ -43,9 +36,8 @@ def ask() -> str:
         found, _left = _progress(undone)
         return _dialog(words, found.done, found.done, [("action", undone), ("verb", verb)], "dashboard.start")
     target = asked(form) if form.get("on") == "filtered" else form.getlist("ids")
-    with node().database.read() as conn:
-        fit, able = actions.count(conn, target), actions.able(conn, now(), verb, target)
-        paused = actions.paused_until(conn, now(), target) if verb == "retry" else None
+    fit, able = operations.count(node(), verb, target)
+    paused = operations.paused_until(node(), verb, target)
     if isinstance(target, Filter):
         fields, parts = [*target.pairs(), ("on", "filtered")], target.pairs() or [("", _("everything"))]
     else:
@@ -58,13 +50,13 @@ def ask() -> str:
 def start() -> Answer:
     """Begin an action. Its condition decides again when it is done, so what moved on meanwhile is skipped."""
     must_be_writable()
-    held, who, at, form = node(), me().name, now(), request.form
+    ctx, who, form = node(), me().name, request.form
     verb = form.get("verb", "")
-    reason, release_at = _reason(_words_of(verb)), _release_at(at) if verb == "hold" else None
+    reason, release_at = _reason(_words_of(verb)), _release_at() if verb == "hold" else None
     if (undone := form.get("action")) is not None:
-        return _on_its_way(actions.start_undo(held.database, at, who, undone, reason))
+        return _on_its_way(operations.start_undo(ctx, who, undone, reason))
     target = asked(form) if form.get("on") == "filtered" else form.getlist("ids")
-    return _on_its_way(actions.start(held.database, at, who, verb, target, reason, release_at))
+    return _on_its_way(operations.start(ctx, who, verb, target, reason, release_at))
 
 
 @blueprint.get("/actions/<action>")
@@ -88,8 +80,7 @@ def progress(action: str) -> Answer | tuple[str, int]:
 def cancel(action: str) -> Answer:
     """Leave the rest as it is."""
     must_be_writable()
-    at, who = now(), me().name
-    node().database.write(lambda conn: actions.cancel(conn, at, action, who))
+    operations.cancel(node(), me().name, action)
     return redirect(url_for("dashboard.action", action=action), 303)
 
 
@@ -98,10 +89,8 @@ def cancel(action: str) -> Answer:
 def publish_over() -> Answer:
     """A person has decided about a conflict or a rejection."""
     must_be_writable()
-    held, at, who, reason = node(), now(), me().name, _reason(PUBLISH_OVER)
     submission = request.form.get("ids", "")
-    held.database.write(lambda conn: actions.publish_over(conn, at, who, submission, reason))
-    held.bell.ring()
+    operations.publish_over(node(), me().name, submission, _reason(PUBLISH_OVER))
     flash(_("It is on its way again, to stand on top of what is published there."), "success")
     return redirect(url_for("dashboard.submission", submission=submission), 303)
 
@@ -124,7 +113,7 @@ def hold() -> Answer | tuple[str, int]:
         meant = [] if event is not None else events.like(conn, slug)
     if event is None:
         return _holds(unknown=slug, meant=meant), 422
-    return _place_hold(event.id, event.name)
+    return _place_hold(event.slug, event.name)
 
 
 @blueprint.post("/holds/everything/ask")
@@ -133,7 +122,7 @@ def ask_hold_everything() -> str:
     """The question before everything is held."""
     must_be_writable()
     reason = _reason(VERBS["hold"])
-    _release_at(now())  # refused now, and not after the question
+    operations.demand_future(node(), _release_at())  # refused now, and not after the question
     with node().database.read() as conn:
         waiting = queries.status(conn, now()).waiting
     return confirm(
@@ -160,10 +149,8 @@ def hold_everything() -> Answer:
     return _place_hold(None, _("Everything"))
 
 
-def _place_hold(event_id: int | None, what: str) -> Answer:
-    held, at, who = node(), now(), me().name
-    reason, release_at = _reason(VERBS["hold"]), _release_at(at)
-    held.database.write(lambda conn: holding.place_hold(conn, at, who, event_id, reason, release_at))
+def _place_hold(slug: str | None, what: str) -> Answer:
+    operations.place_hold(node(), me().name, slug, _reason(VERBS["hold"]), _release_at())
     flash(_("%(what)s is held.", what=what), "warning")
     return redirect(url_for("dashboard.holds"), 303)
 
@@ -179,11 +166,9 @@ def _holds(**values: object) -> str:
 def release(hold: int) -> Answer:
     """End a hold; what it held goes in its turn."""
     must_be_writable()
-    held, at, who = node(), now(), me().name
-    releasing = held.database.write(lambda conn: holding.release_hold(conn, at, who, hold))
+    releasing = operations.release_hold(node(), me().name, hold)
     if releasing is not None:
         return _on_its_way(releasing)
-    held.bell.ring()
     flash(_("Released: what was held goes in its turn."), "success")
     return redirect(url_for("dashboard.holds"), 303)
 
@@ -194,20 +179,8 @@ def _words() -> dict[str, object]:
 
 
 def _on_its_way(action: str) -> Answer:
-    """Do the action now if it is short; else a thread goes on with it, and a worker if this process dies."""
-    held = node()
-    if not runner.run(held.database, held.clock, action, DONE_AT_ONCE_S):
-        threading.Thread(target=_finish, args=(held, action), name=f"action-{action}", daemon=True).start()
-    held.bell.ring()
+    operations.carry_out(node(), action)
     return redirect(url_for("dashboard.action", action=action), 303)
-
-
-def _finish(ctx: AppContext, action: str) -> None:
-    try:
-        runner.run(ctx.database, ctx.clock, action)
-    except StoreUnavailable as error:
-        log.warning("action.left_unfinished", action=action, cause=error.cause)
-    ctx.bell.ring()
 
 
 def _dialog(
@@ -245,31 +218,18 @@ def _words_of(verb: str) -> Words:
 
 
 def _reason(words: Words) -> str:
-    reason = request.form.get("reason", "").strip()[:REASON_MAX]
+    reason = operations.checked_reason(request.form.get("reason", ""))
     if words.needs_reason and not reason:
         raise InputRefused(_("Nothing was changed. Give a reason: it is kept in the audit log."))
     return reason
 
 
-def _release_at(at: datetime) -> datetime | None:
-    text = request.form.get("release_at", "").strip()
-    if not text:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise InputRefused(_("The time of release cannot be read. Nothing was changed.")) from None
-    moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=zone())
-    if moment <= at:
-        raise InputRefused(_("The time of release is over already. Nothing was changed."))
-    return moment
+def _release_at() -> datetime | None:
+    return operations.read_release_at(request.form.get("release_at", "").strip(), zone())
 
 
-def _progress(action: str) -> tuple[actions.Progress, Mapping[State, int]]:
+def _progress(action: str) -> tuple[Progress, Mapping[State, int]]:
     """The action, and what became of those that it skipped."""
+    found = operations.progress(node(), action)
     with node().database.read() as conn:
-        found = actions.progress(conn, action)
-        left = skipped.states(conn, found) if found is not None and found.skipped else {}
-    if found is None:
-        raise NotThere(_("There is no such action here."))
-    return found, left
+        return found, skipped.states(conn, found) if found.skipped else {}

@@ -1,11 +1,14 @@
 """Events: find, add, rename and import them."""
 
+from collections.abc import Mapping
+
 from flask import flash, redirect, request, url_for
 from flask_babel import gettext as _
 from flask_babel import ngettext
 from werkzeug.wrappers import Response as Answer
 
 from resultsq.app import people as use_cases
+from resultsq.app.people import EventDetails
 from resultsq.domain.errors import InputRefused, NotThere
 from resultsq.domain.plausible import PRESETS
 from resultsq.domain.role import Role
@@ -13,7 +16,7 @@ from resultsq.readers.ranges import RUN, read_plausible, write_plausible
 from resultsq.store import events as stored
 from resultsq.web.auth import me, rule
 from resultsq.web.bounds import bound
-from resultsq.web.dashboard.frame import blueprint, must_be_writable, now, page
+from resultsq.web.dashboard.frame import blueprint, must_be_writable, page
 from resultsq.web.dashboard.lists import Draft, asked_list
 from resultsq.web.node import node
 
@@ -32,14 +35,12 @@ def events() -> str:
 def add_event() -> Answer | tuple[str, int]:
     """Add an event."""
     must_be_writable()
-    slug, name, zone, country = _fields()
-    at, who = now(), me().name
     try:
-        takes = read_plausible(request.form)
-        node().database.write(lambda conn: use_cases.add_event(conn, at, who, slug, name, zone, country, takes))
+        added = _details(request.form.get("slug", "").strip(), request.form)
+        node().transact(me().name, lambda tx: use_cases.add_event(tx, added))
     except InputRefused as refused:
         return _events(refused=str(refused)), 422
-    flash(_("%(name)s was added.", name=name), "success")
+    flash(_("%(name)s was added.", name=added.name), "success")
     return redirect(url_for("dashboard.events"), 303)
 
 
@@ -55,14 +56,12 @@ def event(slug: str) -> str:
 def change_event(slug: str) -> Answer | tuple[str, int]:
     """Give it another name, time zone or country, or other times that a run takes."""
     must_be_writable()
-    _slug, name, zone, country = _fields()
-    at, who = now(), me().name
     try:
-        takes = read_plausible(_run_fields(slug))
-        node().database.write(lambda conn: use_cases.change_event(conn, at, who, slug, name, zone, country, takes))
+        changed = _details(slug, _run_fields(slug))
+        node().transact(me().name, lambda tx: use_cases.change_event(tx, changed))
     except InputRefused as refused:
         return _event(slug, refused=str(refused)), 422
-    flash(_("%(name)s was changed.", name=name), "success")
+    flash(_("%(name)s was changed.", name=changed.name), "success")
     return redirect(url_for("dashboard.events", q=slug), 303)
 
 
@@ -72,7 +71,7 @@ def change_event(slug: str) -> Answer | tuple[str, int]:
 def import_events() -> Answer | str | tuple[str, int]:
     """Show what a list would add, then add it."""
     must_be_writable()
-    held, at, who = node(), now(), me().name
+    held = node()
     zone = held.settings.time_zone
     try:
         text = asked_list()
@@ -83,7 +82,7 @@ def import_events() -> Answer | str | tuple[str, int]:
                 stored.check_rows(rows, zone)
             lines = [(row["slug"], row["name"], row.get("timezone") or zone, row["slug"] in known) for row in rows]
             return _events(draft=Draft(text, lines, new=sum(not line[-1] for line in lines)))
-        added, _known = held.database.write(lambda conn: use_cases.import_events(conn, at, who, rows, zone))
+        added, _known = held.transact(me().name, lambda tx: use_cases.import_events(tx, rows, zone))
     except InputRefused as refused:
         return _events(import_refused=str(refused)), 422
     flash(ngettext("%(num)s event was added.", "%(num)s events were added.", added), "success")
@@ -101,10 +100,11 @@ def _run_fields(slug: str) -> dict[str, str]:
     return {name: request.form.get(name, "").strip() or time for name, time in present.items()}
 
 
-def _fields() -> tuple[str, str, str, str]:
+def _details(slug: str, run: Mapping[str, str]) -> EventDetails:
     form = request.form
     zone = form.get("timezone", "").strip() or node().settings.time_zone
-    return form.get("slug", "").strip(), form.get("name", "").strip(), zone, form.get("country", "").strip()
+    name, country = form.get("name", "").strip(), form.get("country", "").strip()
+    return EventDetails(slug, name, zone, country, read_plausible(run))
 
 
 def _events(**values: object) -> str:

@@ -13,7 +13,7 @@ from flask_babel import get_locale
 from flask_babel import gettext as _
 from markupsafe import Markup
 
-from resultsq.domain.errors import NotAllowed
+from resultsq.app import operations
 from resultsq.domain.role import Role
 from resultsq.domain.submission import State
 from resultsq.domain.why import CAUSES, Why, cause_text, spell
@@ -74,8 +74,7 @@ def may_manage() -> bool:
 
 def must_be_writable() -> None:
     """:raises NotAllowed: the dashboard only shows (setting read_only)."""
-    if node().settings.read_only:
-        raise NotAllowed(_("This dashboard shows everything and changes nothing (setting read_only)."))
+    operations.demand_writable(node())
 
 
 def page(template: str, **values: object) -> str:

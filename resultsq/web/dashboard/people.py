@@ -7,12 +7,13 @@ from werkzeug.wrappers import Response as Answer
 
 from resultsq.address import public_address
 from resultsq.app import people as use_cases
-from resultsq.domain.errors import Conflicting, InputRefused, NotThere
+from resultsq.app.people import NewPerson
+from resultsq.domain.errors import InputRefused, NotThere
 from resultsq.domain.role import Role
 from resultsq.store import accounts, events
 from resultsq.web.auth import me, rule
 from resultsq.web.bounds import bound
-from resultsq.web.dashboard.frame import blueprint, confirm, must_be_writable, now, page
+from resultsq.web.dashboard.frame import blueprint, confirm, must_be_writable, page
 from resultsq.web.dashboard.lists import Draft, asked_list, qr_code
 from resultsq.web.node import node
 
@@ -31,11 +32,11 @@ def people() -> str:
 def add_account() -> str | tuple[str, int]:
     """Add an account, and show the link with which its owner chooses a password."""
     must_be_writable()
-    form, at, who = request.form, now(), me().name
+    form = request.form
     name, slugs = form.get("name", "").strip(), form.get("events", "").split()
     try:
-        role = use_cases.role_of(form.get("role", ""))
-        secret = node().database.write(lambda conn: use_cases.invite(conn, at, who, name, role, slugs))
+        person = NewPerson(name, use_cases.role_of(form.get("role", "")), tuple(slugs))
+        secret = node().transact(me().name, lambda tx: use_cases.invite(tx, person))
     except (InputRefused, NotThere) as refused:
         return _people(refused=str(refused)), 422
     return _people(links=[(name, _link(secret))])
@@ -47,7 +48,6 @@ def add_account() -> str | tuple[str, int]:
 def import_accounts() -> str | tuple[str, int]:
     """Show what a list would add, then add it: each new account's link is shown once."""
     must_be_writable()
-    at, who = now(), me().name
     try:
         text = asked_list()
         given = use_cases.people_of(use_cases.rows_of(text.encode()))
@@ -56,7 +56,7 @@ def import_accounts() -> str | tuple[str, int]:
                 known = accounts.known_names(conn, [one.name for one in given])
             lines = [(one.name, one.role.value, " ".join(one.events), one.name in known) for one in given]
             return _people(draft=Draft(text, lines, new=sum(not line[-1] for line in lines)))
-        made = node().database.write(lambda conn: use_cases.import_accounts(conn, at, who, given))
+        made = node().transact(me().name, lambda tx: use_cases.import_accounts(tx, given))
     except (InputRefused, NotThere) as refused:
         return _people(import_refused=str(refused)), 422
     return _people(links=[(name, _link(secret)) for name, secret in made])
@@ -67,8 +67,8 @@ def import_accounts() -> str | tuple[str, int]:
 def password_link() -> str:
     """A one-time link for a new password: shown once, and to nobody else."""
     must_be_writable()
-    name, at, who = request.form.get("name", ""), now(), me().name
-    secret = node().database.write(lambda conn: use_cases.make_password_link(conn, at, who, name))
+    name = request.form.get("name", "")
+    secret = node().transact(me().name, lambda tx: use_cases.make_password_link(tx, name))
     return _people(links=[(name, _link(secret))])
 
 
@@ -93,10 +93,8 @@ def ask_disable() -> str:
 def disable() -> Answer:
     """Nobody logs in with it any more; what it did stays."""
     must_be_writable()
-    name, at, who = request.form.get("name", ""), now(), me().name
-    if name == who:
-        raise Conflicting(_("You cannot end your own account. Ask another admin."))
-    node().database.write(lambda conn: use_cases.end_account(conn, at, who, name))
+    name = request.form.get("name", "")
+    node().transact(me().name, lambda tx: use_cases.end_account(tx, name))
     flash(_("%(name)s can no longer log in. You can restore the account in the list.", name=name), "success")
     return redirect(url_for("dashboard.people"), 303)
 
@@ -106,8 +104,8 @@ def disable() -> Answer:
 def restore() -> Answer:
     """Undo the end of an account."""
     must_be_writable()
-    name, at, who = request.form.get("name", ""), now(), me().name
-    node().database.write(lambda conn: use_cases.restore_account(conn, at, who, name))
+    name = request.form.get("name", "")
+    node().transact(me().name, lambda tx: use_cases.restore_account(tx, name))
     flash(_("%(name)s can log in again, with the password that it had.", name=name), "success")
     return redirect(url_for("dashboard.people"), 303)
 

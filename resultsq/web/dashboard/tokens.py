@@ -9,7 +9,7 @@ from resultsq.domain.errors import InputRefused, NotThere
 from resultsq.domain.role import Role
 from resultsq.store import tokens as stored
 from resultsq.web.auth import me, rule
-from resultsq.web.dashboard.frame import blueprint, confirm, must_be_writable, now, page
+from resultsq.web.dashboard.frame import blueprint, confirm, must_be_writable, page
 from resultsq.web.node import node
 
 SHOWN = 200
@@ -27,11 +27,11 @@ def tokens() -> str:
 def issue_token() -> str | tuple[str, int]:
     """A new token: shown once, and to nobody else."""
     must_be_writable()
-    form, at, who = request.form, now(), me().name
+    form = request.form
     slug, label = form.get("event", "").strip() or None, form.get("label", "").strip()
     try:
         role = use_cases.role_of(form.get("role", ""))
-        made = node().database.write(lambda conn: use_cases.issue_token(conn, at, who, role, slug, label or None))
+        made = node().transact(me().name, lambda tx: use_cases.issue_token(tx, role, slug, label or None))
     except (InputRefused, NotThere) as refused:
         return _tokens(refused=str(refused)), 422
     return _tokens(made=made)
@@ -56,8 +56,7 @@ def ask_revoke(number: int) -> str:
 def revoke_token(number: int) -> Answer:
     """It is refused from now on."""
     must_be_writable()
-    at, who = now(), me().name
-    node().database.write(lambda conn: use_cases.revoke_token(conn, at, who, number))
+    node().transact(me().name, lambda tx: use_cases.revoke_token(tx, number))
     flash(_("Token %(n)s is revoked.", n=number), "success")
     return redirect(url_for("dashboard.tokens"), 303)
 

@@ -63,8 +63,7 @@ def set_public(slug: str) -> Answer:
     with held.database.read() as conn:
         event = my_event(conn, slug)
     shown = request.form.get("shown") == "yes"
-    now, who = held.clock.now(), me().name
-    held.database.write(lambda conn: people.show_results(conn, now, who, slug, event.id, shown))
+    held.transact(me().name, lambda tx: people.show_results(tx, slug, event.id, shown))
     flash(
         _("Provisional results are public.") if shown else _("Provisional results are not shown any more."), "success"
     )

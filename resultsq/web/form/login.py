@@ -83,8 +83,7 @@ def change_password() -> Answer | tuple[str, int]:
         return _account_page(refusal.description or ""), 429
     except InputRefused as refusal:
         return _account_page(str(refusal)), 422
-    now = held.clock.now()
-    held.database.write(lambda conn: people.set_password(conn, now, who.name, who.name, hashed))
+    held.transact(who.name, lambda tx: people.set_password(tx, who.name, hashed))
     with held.database.read() as conn:
         found = accounts.load(conn, who.id)
     if found is not None:

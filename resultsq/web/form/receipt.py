@@ -209,16 +209,13 @@ def restore(submission: str) -> Answer:
 
 
 def _decide(submission: str, act: Decision, said: str) -> Answer:
-    held, who = node(), me().name
-    with held.database.read() as conn:
+    with node().database.read() as conn:
         found, _event = my_submission(conn, submission)
-    now = held.clock.now()
     try:
-        held.database.write(lambda conn: act(conn, now, who, found.id))
+        submissions.decide(node(), act, me().name, found.id)
     except Conflicting as refusal:
         flash(str(refusal), "danger")
     else:
-        held.bell.ring()
         flash(said, "success")
     return redirect(url_for("form.receipt", submission=found.id), 303)
 

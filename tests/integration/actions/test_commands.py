@@ -101,7 +101,7 @@ def test_everything_or_an_event_is_held_and_released(here: Node, run: Run, scope
     assert here.claim()
     status, _, err = run("release", *scope)
     assert status == 1
-    assert "Nobody holds that" in err
+    assert "no such hold in force" in err
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,8 @@ import pytest
 from sqlalchemy import event, select
 
 from resultsq.app import people
+from resultsq.app.context import Transaction
+from resultsq.app.people import EventDetails
 from resultsq.clock import SystemClock
 from resultsq.delivery import bundle, reconcile
 from resultsq.delivery.masters import open_master
@@ -176,7 +178,11 @@ def test_what_was_settled_under_another_nodes_id_is_sent_again_when_that_is_gone
     first = here.accept(rows=1).id
     deliver_all(here, far)
     second = here.accept(rows=2, corrects=first).id
-    there.events |= {"bushy": there.database.write(lambda conn: people.add_event(conn, NOW, "op", "bushy", "B", "UTC"))}
+    there.events |= {
+        "bushy": there.database.write(
+            lambda conn: people.add_event(Transaction(conn, NOW, "op"), EventDetails("bushy", "B", "UTC"))
+        )
+    }
     other = there.accept(rows=2)
     body = parted(other.id, there)
     far.master.send(Parcel(other.id, "bushy", body.date, body.body, body.digest, first))
