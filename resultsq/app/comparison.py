@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from resultsq.domain.sheet import Finisher, Sheet, parse
+from resultsq.domain.sheet import Finisher, Sheet, Volunteer, parse
 
 MOST_ROWS = 2000
 """A comparison is for people; beyond so many different rows the two sheets have nothing in common."""
@@ -21,21 +21,32 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The rows that differ, at most `MOST_ROWS` of `count`, and how many are equal."""
+    """The rows that differ, at most `MOST_ROWS` of `count`, how many are equal, and whether the volunteers differ."""
 
     pairs: Sequence[Pair]
     count: int
     equal: int
+    volunteers: bool
+
+    @property
+    def nothing(self) -> bool:
+        """Whether the two are the same."""
+        return not self.count and not self.volunteers
 
 
-def difference(ours: Sequence[Finisher], theirs: Sequence[Finisher]) -> Difference:
-    """Compare two sheets position by position."""
+def difference(finishers: Sequence[Finisher], volunteers: Sequence[Volunteer], theirs: Sheet) -> Difference:
+    """Compare these with another sheet: finishers position by position, volunteers in any order."""
     pairs = [
         Pair(position, mine, other)
-        for position, (mine, other) in enumerate(zip_longest(ours, theirs), 1)
+        for position, (mine, other) in enumerate(zip_longest(finishers, theirs.finishers), 1)
         if mine != other
     ]
-    return Difference(pairs[:MOST_ROWS], len(pairs), max(len(ours), len(theirs)) - len(pairs))
+    return Difference(
+        pairs=pairs[:MOST_ROWS],
+        count=len(pairs),
+        equal=max(len(finishers), len(theirs.finishers)) - len(pairs),
+        volunteers=set(volunteers) != set(theirs.volunteers),
+    )
 
 
 def parsed(body: bytes | None) -> Sheet | None:

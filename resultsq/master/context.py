@@ -1,15 +1,13 @@
 """What every route of the reference master works with."""
 
-import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
 from resultsq.clock import Clock
+from resultsq.domain.sheet import SLUG
 from resultsq.master.answers import refused
 from resultsq.master.credentials import Credentials, TokenRule
 from resultsq.master.ledger import Ledger
-
-_EVENT = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +25,6 @@ class MasterContext:
         rule = self.credentials.of_request()
         if not rule.covers(event):
             raise refused(403, "These credentials do not cover this event. Ask the master's operators.")
-        if not _EVENT.fullmatch(event) or (self.events is not None and event not in self.events):
+        if not SLUG.fullmatch(event) or (self.events is not None and event not in self.events):
             raise refused(404, "There is no such event at this master.")
         return rule

@@ -1,6 +1,6 @@
 """Bytes of an event team's file into rows, or a refusal that names the file and the line.
 
-What a file is, its content decides: never its name, never the slot it was dropped in. Pure: no clock, no
+What a file is, its content decides: never its name. Pure: no clock, no
 disk, no network.
 """
 
@@ -12,12 +12,11 @@ from resultsq.domain.errors import FileRefused
 from resultsq.domain.event_files import FileKind, ReadFile, ScannerFile, StopwatchFile, TableFile, Text
 from resultsq.domain.ports import Reader
 from resultsq.domain.problem import Where
-from resultsq.domain.words import say, sentence
 from resultsq.readers import scanner, spreadsheet, startofevent, table, webfms
 from resultsq.readers.marks import quoted
 from resultsq.readers.records import whole
 from resultsq.readers.resaved import delimiter_of, restored
-from resultsq.readers.rules import NO_SHEET, SHEETS_NOT_USED, SYSTEM_FILE, UNKNOWN_SHAPE, WRONG_SLOT, refused
+from resultsq.readers.rules import NO_SHEET, SHEETS_NOT_USED, SYSTEM_FILE, UNKNOWN_SHAPE, refused
 from resultsq.readers.text import MAX_BYTES, MAX_ROWS, is_of_the_system, text_of
 
 __all__ = [
@@ -43,41 +42,34 @@ READERS: dict[str, Reader] = {
 _FIELDS: Mapping[Reader, int] = {startofevent: 3, webfms: 4, scanner: 3}
 """How many fields a line of a device's file has at most."""
 
-_SLOTS = {
-    FileKind.STOPWATCH: sentence("stopwatch"),
-    FileKind.SCANNER: sentence("scanner"),
-    FileKind.TABLE: sentence("table"),
-}
 _MISREADS = 10
 """A scanner file may begin with misreads: so many lines are looked at before giving up on it."""
 
 
-def read(name: str, content: bytes, slot: FileKind | None = None) -> ReadFile:
-    """Read one file. `name` is only repeated in sentences for the team; `slot` is what the team said it is.
+def read(name: str, content: bytes) -> ReadFile:
+    """Read one file. `name` is only repeated in sentences for the team.
 
     :raises FileRefused: with one problem or more, each with the file and the line."""
     if is_of_the_system(name, content):
         raise refused(SYSTEM_FILE, name, 1)
     if spreadsheet.is_one(content):
-        return _read_sheets(name, spreadsheet.sheets(name, content), slot)
-    return _read_text(text_of(name, content), slot)
+        return _read_sheets(name, spreadsheet.sheets(name, content))
+    return _read_text(text_of(name, content))
 
 
-def _read_text(text: Text, slot: FileKind | None) -> ReadFile:
+def _read_text(text: Text) -> ReadFile:
     reader, delimiter = _reader_of(text)
-    if slot not in (None, reader.KIND):
-        raise refused(WRONG_SLOT, text.name, 1, kind=say(_SLOTS[reader.KIND]), slot=say(_SLOTS[slot or reader.KIND]))
     return reader.read(restored(text, delimiter, _FIELDS[reader]) if reader in _FIELDS else text)
 
 
-def _read_sheets(name: str, sheets: Sequence[tuple[str, Text]], slot: FileKind | None) -> ReadFile:
+def _read_sheets(name: str, sheets: Sequence[tuple[str, Text]]) -> ReadFile:
     """The first sheet that can be an event's file; the others are named where they hold anything."""
     for title, text in sheets:
         try:
             _reader_of(text)
         except FileRefused:
             continue
-        file = _read_text(text, slot)
+        file = _read_text(text)
         others = [other for other, _ in sheets if other != title]
         if not others:
             return file

@@ -101,12 +101,6 @@ TOO_MANY_ROWS = Rule(
     Severity.BLOCKS,
     "{file} goes on after {limit} rows, at line {line}. Nothing was taken from it: is it the right file?",
 )
-WRONG_SLOT = Rule(
-    "wrong-slot",
-    Severity.BLOCKS,
-    "{file} is a {kind} file but was given as a {slot} file. Nothing of it was taken: put it in the place "
-    "for {kind} files.",
-)
 BAD_LINE = Rule(
     "bad-line",
     Severity.BLOCKS,

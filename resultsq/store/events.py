@@ -1,7 +1,6 @@
 """The events that may submit here."""
 
 import difflib
-import re
 import zoneinfo
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -12,11 +11,11 @@ from sqlalchemy import Connection, func, insert, or_, select, update
 
 from resultsq.domain.errors import InputRefused, NotThere
 from resultsq.domain.plausible import FIVE_K, Plausible
+from resultsq.domain.sheet import SLUG
 from resultsq.domain.words import say
 from resultsq.readers.ranges import RUN, TIMES, read_plausible
 from resultsq.store.tables import Event
 
-SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _NAME_MAX = 200
 _COLUMNS = frozenset({"slug", "name", "timezone", "country", RUN, *TIMES})
 

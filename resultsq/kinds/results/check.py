@@ -48,19 +48,17 @@ class Report(BaseModel):
 
 def report(
     files: Sequence[tuple[str, bytes]],
-    slots: Sequence[FileKind | None] = (),
     *,
     occasion: Occasion | None = None,
 ) -> Report:
     """Read, join and check files given as name and content. Never raises for what a file holds: one that
-    cannot be read is a blocking problem. `slots` says what each was given as, where that is known, and `occasion` what
-    is known of the event."""
+    cannot be read is a blocking problem. `occasion` is what is known of the event."""
     readable: list[ReadFile] = []
     unreadable: list[tuple[str, bytes]] = []
     refusals: list[Problem] = []
-    for index, (name, content) in enumerate(files):
+    for name, content in files:
         try:
-            readable.append(read(name, content, slots[index] if index < len(slots) else None))
+            readable.append(read(name, content))
         except FileRefused as refusal:
             unreadable.append((name, content))
             refusals.extend(refusal.problems)

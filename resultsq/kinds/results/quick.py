@@ -14,11 +14,11 @@ from datetime import date
 import msgspec
 
 from resultsq.domain.plausible import FIVE_K, Plausible
-from resultsq.domain.sheet import Rows
+from resultsq.domain.sheet import SLUG, Rows
 from resultsq.kinds.results.checks import are_plausible
 from resultsq.readers.marks import LONGEST_NORMAL
 
-_EVENT = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?").fullmatch
+_EVENT = SLUG.fullmatch
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}").fullmatch
 _TIME = re.compile(r"[0-9]{2}:[0-5][0-9]:[0-5][0-9]").fullmatch
 _FINISHERS_ATHLETE = re.compile(rf"A[1-9][0-9]{{0,{LONGEST_NORMAL - 2}}}").fullmatch  # a longer one is worth a word

@@ -303,6 +303,11 @@ _CORRECTED_SINCE = (  # a receipt that comes late
 )
 
 
+def _fingerprint(cause: str, status: int | None) -> str:
+    """The group of an error that names no rule of the master."""
+    return f"{cause} {status or ''}".strip()
+
+
 def _put_back(conn: Connection, now: datetime, row: Row[Any], settlement: PutBack) -> None:
     in_doubt = row.in_doubt or settlement.in_doubt
     move(
@@ -314,7 +319,7 @@ def _put_back(conn: Connection, now: datetime, row: Row[Any], settlement: PutBac
         cause=settlement.cause,
         status=settlement.exchange.status,
         detail=settlement.detail,
-        fingerprint=f"{settlement.cause} {settlement.exchange.status or ''}".strip(),
+        fingerprint=_fingerprint(settlement.cause, settlement.exchange.status),
         failures=row.failures + settlement.charged,
         silences=row.silences + (settlement.cause == Cause.SILENT),
         next_attempt_at=None if settlement.wait_s is None else now + timedelta(seconds=settlement.wait_s),
@@ -400,7 +405,7 @@ def _close_attempts(conn: Connection, now: datetime, ends: Iterable[Settlement])
                 "cause": cause,
                 "status": exchange.status,
                 "detail": detail,
-                "fingerprint": None if cause is None else f"{cause} {exchange.status or ''}".strip(),
+                "fingerprint": None if cause is None else _fingerprint(cause, exchange.status),
                 "request_head": exchange.request_head,
                 "answer_head": exchange.answer_head,
                 "answer_body": exchange.answer_body,

@@ -17,6 +17,7 @@ from resultsq.domain.why import why
 from resultsq.store import dossier, listing, queries
 from resultsq.store.listing import Line, Order, Sort
 from resultsq.web.auth import rule
+from resultsq.web.csv_cells import safe_cell
 from resultsq.web.dashboard import timeline
 from resultsq.web.dashboard.frame import blueprint, now, page, zone
 from resultsq.web.node import node
@@ -103,7 +104,7 @@ def submission(submission: str) -> str:
         timeline=timeline.draw(at, found.view, found.attempts),
         sheet=mine,
         other=other,
-        rows=difference(mine.finishers, other.finishers) if mine and other else None,
+        rows=difference(mine.finishers, mine.volunteers, other) if mine and other else None,
         SHEET_ROWS=SHEET_ROWS,
     )
 
@@ -176,7 +177,7 @@ def as_csv(lines: Iterator[Sequence[object]], name: str) -> Response:
         buffer = io.StringIO()
         writer = csv.writer(buffer, quoting=csv.QUOTE_ALL)  # or a spreadsheet that parts at semicolons finds formulas
         for line in lines:
-            writer.writerow([harmless(cell) for cell in line])
+            writer.writerow([safe_cell(cell) for cell in line])
             if buffer.tell() > 64_000:
                 yield buffer.getvalue()
                 buffer.seek(0)
@@ -185,10 +186,3 @@ def as_csv(lines: Iterator[Sequence[object]], name: str) -> Response:
 
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
     return Response(text(), content_type="text/csv; charset=utf-8", headers=headers)
-
-
-def harmless(cell: object) -> object:
-    """A text that a spreadsheet would take for a formula gets an apostrophe, which it takes for "text"."""
-    if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n")):
-        return f"'{cell}"
-    return "" if cell is None else cell

@@ -15,6 +15,7 @@ from resultsq.domain.role import Role
 from resultsq.domain.sheet import parse
 from resultsq.store import queries, versions
 from resultsq.web.auth import me, rule
+from resultsq.web.csv_cells import safe_cell
 from resultsq.web.form.frame import blueprint, events_of, my_event, my_submission
 from resultsq.web.node import node
 
@@ -97,17 +98,12 @@ def table_of(submission: str, what: str) -> Answer:
     rows = csv.writer(text, lineterminator="\r\n", quoting=csv.QUOTE_ALL)
     if what == "results":
         rows.writerow(("position", "time", "athlete"))
-        rows.writerows((row.position, row.time or "", harmless(row.athlete or "")) for row in sheet.finishers)
+        rows.writerows((row.position, row.time or "", safe_cell(row.athlete)) for row in sheet.finishers)
     else:
         rows.writerow(("athlete", "role"))
-        rows.writerows((harmless(one.athlete), harmless(one.role)) for one in sheet.volunteers)
+        rows.writerows((safe_cell(one.athlete), safe_cell(one.role)) for one in sheet.volunteers)
     name = f"{event.slug}-{found.date}-v{found.version}-{what}.csv"
     return Response(text.getvalue(), headers=_attached(name), content_type="text/csv; charset=utf-8")
-
-
-def harmless(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else text
 
 
 def _attached(name: str) -> dict[str, str]:

@@ -161,16 +161,14 @@ class Compared:
     head: str | None
     theirs: Sheet | None
     rows: Difference | None
-    volunteers_differ: bool
 
 
 def _compared(conn: Connection, found: SubmissionView, ours: Sheet | None) -> Compared:
     clash = versions.clash(conn, found.seq)
     theirs = parsed(clash.other)
     if ours is None or theirs is None:
-        return Compared(clash.head, None, None, volunteers_differ=False)
-    rows = difference(ours.finishers, theirs.finishers)
-    return Compared(clash.head, theirs, rows, volunteers_differ=set(ours.volunteers) != set(theirs.volunteers))
+        return Compared(clash.head, None, None)
+    return Compared(clash.head, theirs, difference(ours.finishers, ours.volunteers, theirs))
 
 
 # what a team does

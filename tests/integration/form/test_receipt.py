@@ -13,7 +13,7 @@ from resultsq.domain.ports import ProbeAnswer
 from resultsq.domain.sheet import Finisher, Sheet, Volunteer
 from resultsq.domain.submission import State
 from resultsq.store import links, outbox, queries, turn
-from resultsq.web.form.history import harmless
+from resultsq.web.csv_cells import safe_cell
 from tests.integration.form.conftest import DAY, FILES, NOW, Browser, Site
 from tests.support.nodes import Node, accepted, entry
 
@@ -203,8 +203,8 @@ def test_the_history_lists_versions_and_states_newest_first(site: Site, team: Br
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx"])
 def test_a_cell_is_no_formula_when_it_looks_like_one(text: str) -> None:
-    assert harmless(text) == f"'{text}"
-    assert harmless("A1234567") == "A1234567"
+    assert safe_cell(text) == f"'{text}"
+    assert safe_cell("A1234567") == "A1234567"
 
 
 def test_the_teams_table_carries_the_ids_and_a_role_is_no_formula(team: Browser) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from resultsq.domain.event_files import FileKind
 from resultsq.domain.problem import Severity
 from resultsq.kinds.results.check import report
-from tests.unit.kinds.builders import pairs, scans, watch
+from tests.unit.kinds.builders import scans, watch
 
 WATCH = watch([1000, 1010])
 SCANS = scans("A1,P1", "A2,P2", "bad")
@@ -53,15 +53,6 @@ def test_an_unreadable_file_blocks_and_the_others_are_shown() -> None:
 def test_the_reason_stands_alone_when_no_file_could_be_read() -> None:
     assert [problem.code for problem in report([("empty", b"")]).problems] == ["file-empty"]
     assert report([("empty", b"")]).files[0].lines == 0
-
-
-def test_a_scanner_file_in_the_stopwatch_slot_gives_no_times() -> None:
-    found = report([("scans", pairs([1, 2])), ("more", pairs([3]))], slots=[FileKind.STOPWATCH])
-
-    assert [(problem.code, problem.where[0].file) for problem in found.problems] == [("wrong-slot", "scans")]
-    assert "scans is a scanner file" in found.problems[0].message
-    assert all(row.time is None for row in found.finishers)
-    assert [row.athlete for row in found.finishers] == [None, None, "A1003"]
 
 
 def test_the_report_is_the_same_when_the_files_come_in_any_order() -> None:

@@ -12,9 +12,9 @@ SCANNER = b"A12,P3,14/03/2026 09:20:00\n"
 TABLE = b"position,time,athlete\n1,18:11,A12\n"
 
 
-def refusal(content: bytes, slot: FileKind | None = None) -> FileRefused:
+def refusal(content: bytes) -> FileRefused:
     with pytest.raises(FileRefused) as refused:
-        read("some file", content, slot)
+        read("some file", content)
     for problem in refused.value.problems:
         assert problem.severity is Severity.BLOCKS
         assert problem.where[0].file == "some file"
@@ -40,7 +40,7 @@ def test_the_content_decides_when_the_name_says_anything(
     content: bytes, kind: FileKind, name: str, before: bytes
 ) -> None:
     assert read(name, before + content).kind is kind
-    assert read(name, before + content, slot=kind).name == name
+    assert read(name, before + content).name == name
 
 
 @pytest.mark.parametrize(
@@ -82,18 +82,6 @@ def test_the_line_is_named_when_control_bytes_are_in_it() -> None:
 
 def test_the_line_is_named_when_it_is_too_long() -> None:
     assert refusal(SCANNER * 2 + b"x" * 10_001 + b"\n").problems[0].where[0].line == 3
-
-
-def test_a_scanner_file_is_named_when_it_is_in_the_stopwatch_slot() -> None:
-    refused = refusal(SCANNER, FileKind.STOPWATCH)
-
-    assert [problem.code for problem in refused.problems] == ["wrong-slot"]
-    assert str(refused).startswith("some file is a scanner file but was given as a stopwatch file")
-
-
-@pytest.mark.parametrize("slot", [FileKind.SCANNER, FileKind.TABLE])
-def test_a_stopwatch_file_is_named_when_it_is_in_another_slot(slot: FileKind) -> None:
-    assert "is a stopwatch file" in str(refusal(WATCH, slot))
 
 
 def test_a_long_line_is_cut_when_a_sentence_quotes_it() -> None:
