@@ -4,6 +4,7 @@ import gc
 import gzip
 import os
 import random
+import re
 import socket
 import threading
 import time
@@ -41,7 +42,7 @@ from tests.support.waiting import wait_until
 
 QUICK = Limits(probe_s=1.0, receipt_s=1.0, send_s=2.0, slowest_bytes_per_s=1e6)
 AT_ONCE_S = QUICK.send_s  # no limit was waited for
-LATE_S = 2.0  # what a busy machine may add to a limit; what has no end takes ten times as long, or for ever
+LATE_S = 8.0  # what a busy machine may add to a limit; what has no end takes for ever
 PORTAL = b"<html><body>Tick the box to use our guest Wi-Fi.</body></html>"
 
 T = TypeVar("T")
@@ -91,7 +92,7 @@ def flood(start: bytes, piece: bytes) -> Talk:
 
 def deaf(connection: socket.socket) -> None:
     """Takes a connection and never reads from it."""
-    time.sleep(10)
+    time.sleep(60)
 
 
 def timed(act: Callable[[], T]) -> tuple[T, float]:
@@ -254,7 +255,7 @@ def test_a_call_ends_in_time_when_the_nameserver_is_a_black_hole(opened: Opened)
     answered = threading.Event()
 
     def hangs(_host: str, _port: int) -> Sequence[Address]:
-        answered.wait(20)
+        answered.wait(60)
         raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
 
     master = opened(80, host="master.test", allow_plain_http=True, lookup=hangs)
@@ -344,9 +345,9 @@ def test_a_connection_is_not_kept_when_the_link_returned_under_it(opened: Opened
         talk.pause_s = 0.3
         caller = threading.Thread(target=lambda: master.send(parcel()))
         caller.start()
-        wait_until(lambda: talk.connections, 3, "the connection")
+        wait_until(lambda: talk.connections, what="the connection")
         master.refresh()
-        caller.join(3)
+        caller.join(30)
         talk.pause_s, talk.last_dead = 0.0, talk.connections
         assert isinstance(master.send(parcel()), Accepted)
 
@@ -363,7 +364,7 @@ def test_a_silent_call_is_given_up_when_a_newer_connection_works(opened: Opened)
         before = time.monotonic()
         caller = threading.Thread(target=lambda: ends.append(timed(lambda: master.send(parcel(), patience_s=0.5))))
         caller.start()
-        wait_until(lambda: told, 5, "word of the silence")
+        wait_until(lambda: told, what="word of the silence")
         assert 0.5 <= told[0] - before < 0.5 + LATE_S
         assert master.give_up_silent(before) == 0, "a probe that began before the silence says nothing"
         began = time.monotonic()
@@ -393,7 +394,7 @@ def test_a_call_is_not_given_up_when_its_patience_has_not_run_out(opened: Opened
         caller.start()
         time.sleep(0.4)
         assert master.give_up_silent(time.monotonic()) == 0
-        caller.join(5)
+        caller.join(30)
     assert isinstance(ends[0], Accepted)
     assert not told
 
@@ -404,7 +405,7 @@ def test_a_connection_is_given_up_when_it_is_not_even_made(opened: Opened) -> No
         master = opened(port, limits=Limits())
         caller = threading.Thread(target=lambda: ends.append(master.send(parcel(), patience_s=0.2)))
         caller.start()
-        wait_until(lambda: master.give_up_silent(time.monotonic()), 3, "a silent call")
+        wait_until(lambda: master.give_up_silent(time.monotonic()), what="a silent call")
         caller.join(LATE_S)
         assert not caller.is_alive()
     (outcome,) = ends
@@ -416,23 +417,25 @@ def test_a_large_sheet_is_not_silent_when_it_moves_slowly(opened: Opened) -> Non
     told: list[float] = []
 
     def thin(connection: socket.socket) -> None:
-        connection.settimeout(0.25)
+        def slowly() -> bytes:
+            time.sleep(0.02)
+            return connection.recv(6_000)
+
         heard = b""
-        try:
-            while piece := connection.recv(6_000):
-                heard += piece
-                time.sleep(0.01)
-        except TimeoutError:
-            pass  # that was all of it
+        while b"\r\n\r\n" not in heard:
+            heard += slowly()
         head, _, body = heard.partition(b"\r\n\r\n")
+        length = int(re.findall(rb"(?i)content-length: (\d+)", head)[0])
+        while len(body) < length:
+            body += slowly()
         connection.sendall(answer(201, receipt_for(head.decode(), body)))
 
     with far_side(thin, receive_buffer=4096) as port:
         master = opened(port, limits=Limits())
         master.on_silent = lambda: told.append(time.monotonic())
-        outcome, took_s = timed(lambda: master.send(parcel(1_000_000), patience_s=0.5))
+        outcome, took_s = timed(lambda: master.send(parcel(1_000_000), patience_s=2.0))
     assert isinstance(outcome, Accepted)
-    assert took_s > 1.0, "too quick to have shown anything"
+    assert took_s > 2.5, "too quick to have shown anything"
     assert not told
 
 
@@ -465,7 +468,7 @@ def test_nothing_is_left_behind_when_many_calls_failed(opened: Opened) -> None:
         for _ in range(50):
             master.send(parcel())
             master.probe()
-        wait_until(lambda: handles() <= before + 5, 5, "the end of its sockets")
+        wait_until(lambda: handles() <= before + 5, what="the end of its sockets")
 
 
 # TLS

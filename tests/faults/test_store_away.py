@@ -26,7 +26,8 @@ from tests.support.processes import OtherMaster, Process
 from tests.support.relays import DAYS, Relay
 from tests.support.services import HOST, free_port
 
-HEALS_S = 5.0
+HEALS_S = 20.0
+"""It takes about a second; who has to start a process anew waits for ever."""
 WATCHED_S = 4.0
 READ_ONLY = "The database is read-only"
 

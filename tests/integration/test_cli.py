@@ -528,7 +528,7 @@ def test_the_other_parts_are_told_when_master_and_broker_never_say_a_word(
         monkeypatch.setenv("RESULTSQ_BROKER_URL", f"redis://{where}/0")
         began = time.monotonic()
         said = node("doctor", "--json")
-        assert time.monotonic() - began < 25
+        assert time.monotonic() - began < 60
     texts = {finding["part"]: finding["text"] for finding in json.loads(said.out)}
     assert "takes writes" in texts["store"]
     assert "The broker does not answer." in texts["broker"]

@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import socket
-import statistics
 import subprocess
 import sys
 import time
@@ -313,21 +312,23 @@ def test_other_master_follows_its_script_when_it_has_one(other_master: OtherMast
 
 
 def test_other_master_works_on_no_more_at_once_when_its_slots_are_set(other_master: OtherMaster) -> None:
-    other_master.settings(delay=0.1, slots=1)
+    other_master.settings(delay=30, slots=1)
     with ThreadPoolExecutor(3) as pool:
+        answers = [pool.submit(_put, other_master, _id()) for _ in range(3)]
+        wait_until(lambda: other_master.report()["max_in_flight"] == 3)
         started = time.monotonic()
-        assert {answer.status_code for answer in pool.map(lambda _: _put(other_master, _id()), range(3))} <= {
-            201,
-            412,
-        }
-        assert time.monotonic() - started > 0.3
-    assert other_master.report()["max_in_flight"] == 3
+        other_master.settings(delay=0.1)  # the one that is at work has worked for longer
+        assert {answer.result().status_code for answer in answers} <= {201, 412}
+        assert time.monotonic() - started > 0.2
 
 
 def test_other_master_sends_others_away_when_it_is_not_patient(other_master: OtherMaster) -> None:
-    other_master.settings(delay=0.3, slots=1, patient=False)
+    other_master.settings(delay=30, slots=1, patient=False)
     with ThreadPoolExecutor(3) as pool:
-        answers = list(pool.map(lambda _: _put(other_master, _id()), range(3)))
+        asked = [pool.submit(_put, other_master, _id()) for _ in range(3)]
+        wait_until(lambda: sum(one.done() for one in asked) == 2, what="the two that are sent away")
+        other_master.settings(delay=0)
+        answers = [one.result() for one in asked]
     assert sorted(answer.status_code for answer in answers) == [201, 503, 503]
     assert {answer.headers.get("Retry-After") for answer in answers} == {None, "1"}
 
@@ -340,7 +341,8 @@ def test_other_master_answers_in_one_packet_when_connections_are_kept(other_mast
 
     with requests.Session() as session:
         durations = [seconds(session) for _ in range(41)]
-    assert statistics.median(durations) < 0.03  # a delayed acknowledgement alone is 0.04 s
+    # a delayed acknowledgement alone is 0.04 s, and comes with each answer but the first few
+    assert sorted(durations[20:])[5] < 0.03
 
 
 PARENT = """
@@ -368,7 +370,7 @@ def test_a_process_leaves_nobody_behind_when_it_was_killed_and_closed() -> None:
         process.kill()
         assert not process.running
         assert _alive(child)
-    wait_until(lambda: not _alive(child), 5, "the end of the child")
+    wait_until(lambda: not _alive(child), what="the end of the child")
 
 
 def test_a_process_tells_its_output_when_it_does_not_say_what_was_expected(

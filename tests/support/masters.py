@@ -9,7 +9,8 @@ every PUT and can be told what to answer:
     GET  /__report?puts=no    the same without the list of PUTs
     POST /__script            a list of steps, put behind those that still wait
     POST /__settings          {"delay": seconds, "slots": n, "patient": bool}: how long a PUT takes, how many are
-                              worked on, and whether the others wait for their turn or are sent away with a 503
+                              worked on, and whether the others wait for their turn or are sent away with a 503;
+                              a shorter delay holds for the PUTs that are at work already, a longer one for new ones
     POST /__forget            the steps that still wait are dropped
 
 A step answers the next call that it fits, instead of the master:
@@ -265,7 +266,8 @@ class Master(ThreadingHTTPServer):
     ) -> None:
         self.ledger = Ledger(journal)
         self.script = Script()
-        self.tokens, self.events, self.delay_s, self.slots = tokens, events, delay_s, Slots(slots)
+        self.tokens, self.events, self.slots = tokens, events, Slots(slots)
+        self._delay_s, self._delay_changed = delay_s, threading.Condition()
         self.counting = threading.Lock()
         self.puts: list[Put] = []
         self.in_flight = self.max_in_flight = self.probes = self.lookups = 0
@@ -274,6 +276,20 @@ class Master(ThreadingHTTPServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
         if not isinstance(sys.exception(), ConnectionError):  # a client may leave when it likes
             super().handle_error(request, client_address)
+
+    def set_delay(self, delay_s: float) -> None:
+        with self._delay_changed:
+            self._delay_s = delay_s
+            self._delay_changed.notify_all()
+
+    def work(self) -> None:
+        """As long as a PUT takes, or less where that gets shorter meanwhile."""
+        began = time.monotonic()
+        with self._delay_changed:
+            takes_s = self._delay_s
+            while (left_s := began + takes_s - time.monotonic()) > 0:
+                self._delay_changed.wait(left_s)
+                takes_s = min(takes_s, self._delay_s)
 
     def report(self, with_puts: bool) -> dict[str, Json]:
         with self.counting, self.ledger.lock:
@@ -322,7 +338,8 @@ class Conversation(BaseHTTPRequestHandler):
             case "/__forget":
                 self.server.script.forget()
             case "/__settings":
-                self.server.delay_s = value.get("delay", self.server.delay_s)
+                if "delay" in value:
+                    self.server.set_delay(value["delay"])
                 if "slots" in value:
                     self.server.slots.set(value["slots"])
                 self.server.slots.patient = value.get("patient", self.server.slots.patient)
@@ -341,7 +358,7 @@ class Conversation(BaseHTTPRequestHandler):
                 with self._counted(seen):
                     try:
                         with self.server.slots.one():  # for the work alone: who has the answer may ask again
-                            time.sleep(self.server.delay_s)
+                            self.server.work()
                     except Refused as refused:
                         seen.status = self._send(refused.answer)
                     else:

@@ -67,7 +67,7 @@ class Process:
     def running(self) -> bool:
         return self.popen.poll() is None
 
-    def wait_for(self, text: str, timeout_s: float = 15.0) -> None:
+    def wait_for(self, text: str, timeout_s: float = 60.0) -> None:
         """Until it has written `text`, on whichever output.
 
         :raises AssertionError: when it ends without, or takes longer; with all that it wrote."""
@@ -79,7 +79,7 @@ class Process:
             wait_until(written, timeout_s)
         assert text in self.stdout + self.stderr, f"{text!r} did not come: {self}"
 
-    def wait(self, timeout_s: float = 15.0) -> int:
+    def wait(self, timeout_s: float = 60.0) -> int:
         """Until it ends by itself; its exit status."""
         try:
             return self.popen.wait(timeout_s)
@@ -99,7 +99,7 @@ class Process:
         self.popen.kill()
         self.popen.wait(10)
 
-    def terminate(self, timeout_s: float = 15.0) -> int:
+    def terminate(self, timeout_s: float = 60.0) -> int:
         """SIGTERM and wait; the exit status."""
         self._orphans |= self.children()
         self.popen.terminate()
@@ -226,5 +226,6 @@ class OtherMaster(Server):
         self._call("/__forget", {})
 
     def settings(self, **settings: float) -> None:
-        """`delay`: seconds of work on a PUT. `slots`: how many at once. `patient` False: others are sent away."""
+        """`delay`: seconds of work on a PUT; a shorter one holds for those at work too. `slots`: how many at once.
+        `patient` False: others are sent away."""
         self._call("/__settings", settings)

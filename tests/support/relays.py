@@ -1,7 +1,8 @@
 """A relay under test: its database, a link with a switch to another master, and workers in this process."""
 
+import itertools
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -13,7 +14,7 @@ from resultsq.clock import SystemClock
 from resultsq.delivery.app import Delivery
 from resultsq.domain.role import Role
 from resultsq.domain.submission import State
-from resultsq.store import tokens
+from resultsq.store import tokens, workers
 from resultsq.store.session import Database
 from resultsq.store.tables import Submission
 from tests.support.nodes import Node, migrated
@@ -22,6 +23,14 @@ from tests.support.proxy import Proxy
 from tests.support.waiting import wait_until
 
 DAYS = [f"{year}-{month:02}-{day:02}" for year in range(2000, 2013) for month in range(1, 13) for day in range(1, 29)]
+
+
+def at_once(puts: Iterable[dict[str, Any]], work_s: float, until: float = float("inf")) -> int:
+    """The most PUTs, of those begun until then, that the master worked on together. It notices the end of one
+    some time after its answer has left, so each counts for its work alone."""
+    begun = [put["began"] for put in puts if put["began"] < until]
+    changes = [(began, 1) for began in begun] + [(began + work_s, -1) for began in begun]
+    return max(itertools.accumulate(change for _, change in sorted(changes)))
 
 
 class Relay:
@@ -83,13 +92,18 @@ class Relay:
 
     # what is seen
 
-    def wait_for_link(self, state: str, timeout_s: float = 10.0) -> None:
+    def wait_for_link(self, state: str, timeout_s: float = 30.0) -> None:
         wait_until(lambda: self.node.link().state == state and not self.node.link().suspect, timeout_s, f"link {state}")
+
+    def workers(self) -> set[str]:
+        """The names of those that have said that they live."""
+        with self.database.read() as conn:
+            return {name for name, *_ in workers.every(conn)}
 
     def published(self) -> int:
         return self.node.count(state=State.PUBLISHED) + self.node.count(state=State.CORRECTED)
 
-    def wait_until_published(self, count: int, timeout_s: float = 20.0) -> float:
+    def wait_until_published(self, count: int, timeout_s: float = 60.0) -> float:
         """Seconds that it took."""
         began = time.monotonic()
         wait_until(lambda: self.published() >= count, timeout_s, f"publication of {count}")

@@ -9,11 +9,12 @@ T = TypeVar("T")
 
 def wait_until(
     predicate: Callable[[], T],
-    timeout_s: float = 10.0,
+    timeout_s: float = 30.0,
     what: str = "what was waited for",
     every_s: float = 0.02,
 ) -> T:
-    """The first true value of `predicate`.
+    """The first true value of `predicate`. A limit is for what never comes: a busy machine takes its time, and a wide
+    one costs nothing.
 
     An exception of it means "not yet"; the last one is told when the time is up.
     :raises AssertionError: after `timeout_s` seconds."""

@@ -186,7 +186,7 @@ def test_a_sheet_waits_when_the_far_side_is_gone_and_is_published_when_it_is_bac
     assert isinstance(outcome, Deferred)
     far.mend()
     far.master.refresh()
-    wait_until(lambda: far.master.probe().cause is None, 5, "the far side")
+    wait_until(lambda: far.master.probe().cause is None, what="the far side")
     assert published(far, replace(sent, in_doubt=outcome.in_doubt)).revision == 1
 
 

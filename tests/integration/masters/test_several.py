@@ -47,7 +47,7 @@ def roads(other_master: OtherMaster) -> Iterator[tuple[Proxy, Proxy, Master]]:
 def test_the_preferred_address_is_used_while_it_answers(roads: tuple[Proxy, Proxy, Master]) -> None:
     one, two, master = roads
     assert master.probe().cause is None
-    wait_until(lambda: two.connections == 1, 5, "the probe of the second address")
+    wait_until(lambda: two.connections == 1, what="the probe of the second address")
     assert isinstance(master.send(parcel(1)), Accepted)
     assert (one.connections, two.connections) == (2, 1)
 
