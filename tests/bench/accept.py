@@ -188,7 +188,7 @@ def during_a_drain(posts: int, clients: int) -> Rate:
 
 
 def run(short: bool) -> Iterator[Result]:
-    rounds, posts = (1, 300) if short else (3, 1_000)
+    rounds, posts = (1, 200) if short else (3, 1_000)
     yield from _floors(posts)
     for clients in (8,) if short else (1, 8, 32):
         pairs = [(bare_rate(posts, clients), our_rate(posts, clients)) for _ in range(rounds)]

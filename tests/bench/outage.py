@@ -22,7 +22,9 @@ from tests.support.proxy import Proxy
 
 DELAY_S = 0.02
 FIRST_WITHIN_S = 2.0
-_WARM_S = 6.0  # for every worker to have started; RQ's eight take the longest
+_WARM_S, _SHORT_WARM_S = 6.0, 3.0  # for every worker to have started; RQ's eight take the longest
+_SHORT_WAIT_S = 5.0
+"""How long a peer is given that tries again after minutes, as the long run shows; ours need a second or two."""
 
 
 @dataclass
@@ -118,7 +120,7 @@ def _outage_passes(seats: Sequence[_Seat], mode: str, outage_s: float) -> float:
 def after_outage(short: bool) -> Iterator[Result]:
     """500 wait while the link is away; then it comes back."""
     if short:
-        yield from _outage([OURS, *SHORT_PEERS], "reset", 60, 6.0, 10.0)
+        yield from _outage([OURS, *SHORT_PEERS], "reset", 60, 4.0, _SHORT_WAIT_S, _SHORT_WARM_S)
         return
     for mode in ("reset", "silent"):
         yield from _outage([OURS], mode, 500, 60.0, 600.0)
@@ -127,12 +129,14 @@ def after_outage(short: bool) -> Iterator[Result]:
     yield from _outage([OURS], "flapping", 500, 60.0, 600.0)
 
 
-def _outage(names: Sequence[str], mode: str, count: int, outage_s: float, wait_s: float) -> Iterator[Result]:
+def _outage(
+    names: Sequence[str], mode: str, count: int, outage_s: float, wait_s: float, warm_s: float = _WARM_S
+) -> Iterator[Result]:
     jobs = work.jobs(count)
     case = f"{count:,} waiting, {mode} for {outage_s:.0f} s"
     with _Table(names, jobs) as table:
         table.all(lambda seat: seat.player.start())
-        time.sleep(_WARM_S)
+        time.sleep(warm_s)
         for seat in table.seats:
             seat.link.reset()
         before = {seat.player.name: (cpu_s(seat.player.pids), seat.link.connections) for seat in table.seats}
@@ -158,11 +162,13 @@ def lost_answers(short: bool) -> Iterator[Result]:
             for seat in table.seats:
                 seat.master.script(*every_tenth)
             table.all(lambda seat: seat.player.start())
-            time.sleep(_WARM_S)
+            time.sleep(_SHORT_WARM_S if short else _WARM_S)
             began = time.monotonic()
             table.all(lambda seat: seat.player.submit(jobs))
             table.awaited(10.0 if short else 300.0)
-            time.sleep(3.0)  # whoever sends again what is there already does so now, or is not seen doing it
+            time.sleep(
+                1.5 if short else 3.0
+            )  # whoever sends again what is there already does so now, or is not seen doing it
             yield from table.results("lost-answers", f"{len(jobs)}, each tenth answer cut", began, {})
 
 
@@ -174,7 +180,7 @@ def crash(short: bool) -> Iterator[Result]:
             table.all(lambda seat: _half_done_then_killed(seat, jobs))
             restarted = time.monotonic()
             table.all(lambda seat: seat.player.start())
-            table.awaited(10.0 if short else 300.0)
+            table.awaited(_SHORT_WAIT_S if short else 300.0)
             yield from table.results("crash", f"{len(jobs):,}, kill -9 in mid-drain", restarted, {})
 
 

@@ -47,7 +47,7 @@ def _with(make: str, submissions: int, case: str, short: bool) -> Iterator[Resul
 def _each(folder: Path, url: str, asked: list[str], case: str, short: bool) -> Iterator[Result]:
     clock = dashboard.Leaping()
     client = dashboard.person(dashboard.application(folder, url, clock))
-    took = {address: dashboard.measure(client, clock, address, 5 if short else 40) for address in asked}
+    took = {address: dashboard.measure(client, clock, address, 3 if short else 40) for address in asked}
     if not short:
         for address, one in took.items():
             met = one.p95_ms <= MOST_P95_MS

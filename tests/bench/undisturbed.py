@@ -67,7 +67,7 @@ class Timed(Database):
 
 
 def run(folder: Path, url: str, asked: list[str], case: str, short: bool) -> Iterator[Result]:
-    seconds = 3.0 if short else 30.0
+    seconds = 2.0 if short else 30.0
     token = (folder / "token").read_text()
     with accept.served(dashboard.application, (folder, url)) as (port, _pid):
 
