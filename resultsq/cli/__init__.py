@@ -13,7 +13,7 @@ from typing import NoReturn
 
 import click
 
-from resultsq import disk
+from resultsq import disk, interpreter
 from resultsq.cli.lazy import LazyGroup
 from resultsq.cli.lifeline import follow
 from resultsq.domain.errors import HeadMoved, InputRefused, ResultsqError, SettingsError, StoreUnavailable
@@ -119,6 +119,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command and exit."""
     # the interpreter's last garbage collection goes through everything ever imported, which takes a second
     atexit.register(gc.freeze)
+    if arguments is None:  # in a process of its own
+        interpreter.begin_loading()
     try:
         commands.main(arguments, prog_name="resultsq")
     except ResultsqError as error:

@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from resultsq import interpreter
+
 
 class LazyGroup(click.Group):
     """`commands_by_path`: a command's name → where it is (`module:attribute`) and its sentence for `--help`.
@@ -32,6 +34,7 @@ class LazyGroup(click.Group):
             return None
         module, _, attribute = self.commands_by_path[cmd_name][0].partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
+        interpreter.loaded()
         _give_options(command, self.everywhere)
         return command
 
