@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import pytest
+import structlog
 
 from tests.support import netns, services
 from tests.support.failover import Failover
@@ -37,6 +38,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # a log that is not set up shows tracebacks with all variables in colour, which takes a busy machine half a minute
+    structlog.get_config()["processors"][-1].exception_formatter = structlog.dev.plain_traceback
     if not _is_one_of_several(config):  # reports come together where the run was started
         config.pluginmanager.register(FaultMatrix())
 
@@ -89,6 +92,14 @@ def started(make: Callable[[], S]) -> Iterator[S]:
         except services.Missing as missing:
             give_up(missing)
         yield server
+
+
+@pytest.fixture(autouse=True)
+def _log_is_not_set_up() -> Iterator[None]:
+    """Whatever a test does to the log ends with it: a command of a later one finds none, as in a process of its own."""
+    yield
+    if structlog.is_configured():
+        structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

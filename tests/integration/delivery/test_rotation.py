@@ -87,10 +87,9 @@ def test_a_sheet_is_sent_again_at_once_when_the_token_has_another_by_now(server:
 
 @pytest.fixture
 def log_lines() -> Iterator[list[MutableMapping[str, Any]]]:
-    """What is logged meanwhile. A command of a later test finds no log set up in this process, as in one of its own."""
+    """What is logged meanwhile."""
     with structlog.testing.capture_logs() as lines:
         yield lines
-    structlog.reset_defaults()
 
 
 def test_it_is_said_which_settings_need_a_restart(

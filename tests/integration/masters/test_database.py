@@ -21,7 +21,7 @@ from tests.integration.masters.far import parcel, through
 from tests.support.proxy import Proxy
 from tests.support.waiting import wait_until
 
-QUICK = Limits(probe_s=1.0, receipt_s=1.0, send_s=1.5, slowest_bytes_per_s=1e6)
+QUICK = Limits(probe_s=1.5, receipt_s=1.5, send_s=2.5, slowest_bytes_per_s=1e6)
 LATE_S = 8.0  # what a busy machine may add to a limit; without one there would be no end
 COMMIT_S = 1.0
 
@@ -162,6 +162,7 @@ def test_nothing_is_in_doubt_when_no_connection_was_made(
 
 def test_a_call_ends_in_time_when_an_old_connection_is_silent(opened: Opened, link: Proxy) -> None:
     told: list[float] = []
+    assert opened().probe().cause is None  # which makes the tables
     master = opened(limits=QUICK)
     assert isinstance(master.send(parcel("richmond")), Accepted)
     master.on_silent = lambda: told.append(time.monotonic())
@@ -194,6 +195,7 @@ def test_a_silent_call_is_given_up_when_a_newer_connection_works(opened: Opened,
 
 
 def test_calls_end_in_time_when_the_link_is_a_black_hole(opened: Opened, link: Proxy) -> None:
+    assert opened().probe().cause is None  # which makes the tables
     master = opened(limits=QUICK)
     assert isinstance(master.send(parcel("richmond")), Accepted)
     link.hole()
