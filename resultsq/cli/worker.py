@@ -8,8 +8,8 @@ from resultsq.delivery.chores import Chore
 from resultsq.store import runner
 from resultsq.watch import exporter, messenger
 
-ADVANCE_S = 1.0
-LOOK_OUT_S = 5.0
+ADVANCE_S = 2.0
+LOOK_OUT_S = 10.0
 SEND_ALERTS_S = 10.0
 
 
@@ -33,8 +33,11 @@ def worker(overrides: Overrides, name: str | None) -> None:
     def send_alerts() -> None:
         messenger.send_waiting(settings.renewed(), database, clock)
 
+    def advance() -> None:
+        runner.go_on(database, clock)
+
     chores = [
-        Chore("resultsq.advance_actions", ADVANCE_S, lambda: runner.go_on(database, clock)),
+        Chore("resultsq.advance_actions", ADVANCE_S, advance, due=lambda: runner.is_due(database, clock)),
         Chore("resultsq.look_out", LOOK_OUT_S, look_out),
         Chore("resultsq.send_alerts", SEND_ALERTS_S, send_alerts),
     ]

@@ -269,11 +269,13 @@ def _clean_up(database: Database, clock: Clock) -> Chore:
 
 
 def _compare(settings: Settings, database: Database, clock: Clock) -> Chore:
-    def compare() -> None:
+    def due() -> bool:
         with database.read() as conn:
-            due = comparisons.is_due(conn, clock.now())
-        if due:
+            return comparisons.is_due(conn, clock.now())
+
+    def compare() -> None:
+        if due():  # another worker may have done it meanwhile
             with closing(open_configured(settings.renewed(), clock)) as master:
                 reconcile.by_itself(database, master, clock)
 
-    return Chore("resultsq.compare", COMPARE_S, compare)
+    return Chore("resultsq.compare", COMPARE_S, compare, due)

@@ -1,5 +1,6 @@
 """What is not delivery: cleaning up, alerts, messages. Each chore is an ordinary Celery task that the worker's
-own timer asks for; where the broker does not take the task, the timer does the chore itself."""
+own timer asks for; where the broker does not take the task, the timer does the chore itself. To ask for one and to take
+it from the queue costs more than a look whether there is anything to do."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -19,11 +20,13 @@ _log = logs.get("chores")
 
 @dataclass(frozen=True, slots=True)
 class Chore:
-    """`do` may be called by several workers at once and at any time; it must not mind."""
+    """`do` may be called by several workers at once and at any time; it must not mind. `due`: whether there is anything
+    to do; it only looks."""
 
     name: str
     every_s: float
     do: Callable[[], None]
+    due: Callable[[], bool] = lambda: True
 
 
 class Timer:
@@ -35,6 +38,7 @@ class Timer:
         self._clock = clock
         self._ask = ask
         self._unheard = dict.fromkeys((chore.name for chore in chores), 0)
+        self._due = {chore.name: clock.monotonic() + chore.every_s for chore in chores}
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="chores", daemon=True)
 
@@ -50,16 +54,31 @@ class Timer:
         self._unheard[name] = 0
 
     def _run(self) -> None:
-        due = {chore.name: self._clock.monotonic() + chore.every_s for chore in self._chores}
         while not self._stopped.wait(LOOK_S):
-            for chore in self._chores:
-                if self._clock.monotonic() < due[chore.name]:
-                    continue
-                due[chore.name] = self._clock.monotonic() + chore.every_s
-                self._unheard[chore.name] += 1
-                if self._unheard[chore.name] > UNHEARD or not self._ask(chore.name, chore.every_s):
-                    self.heard(chore.name)
-                    carry_out(chore)
+            self.look()
+
+    def look(self) -> None:
+        """Ask for each chore whose time has come, and that has anything to do."""
+        for chore in self._chores:
+            if self._clock.monotonic() < self._due[chore.name]:
+                continue
+            self._due[chore.name] = self._clock.monotonic() + chore.every_s
+            if not _has_work(chore):
+                continue
+            self._unheard[chore.name] += 1
+            if self._unheard[chore.name] > UNHEARD or not self._ask(chore.name, chore.every_s):
+                self.heard(chore.name)
+                carry_out(chore)
+
+
+def _has_work(chore: Chore) -> bool:
+    try:
+        return chore.due()
+    except StoreUnavailable:  # the store has logged why
+        return False
+    except Exception:  # noqa: BLE001 - who cannot look does the work, and meets there what is wrong
+        _log.exception("chore.not_looked", chore=chore.name)
+        return True
 
 
 def carry_out(chore: Chore) -> None:

@@ -13,14 +13,14 @@ from sqlalchemy import Connection
 from resultsq import logs
 from resultsq.clock import Clock
 from resultsq.domain.errors import StoreUnavailable
-from resultsq.domain.link import PROBES_AT_ONCE
+from resultsq.domain.link import PROBE_DOWN_S, PROBES_AT_ONCE, LinkState
 from resultsq.domain.outcome import Cause
 from resultsq.domain.ports import Master, ProbeAnswer
 from resultsq.store import comparisons, links
 from resultsq.store.session import Database
 
 LOOK_S = 0.25
-"""How often a worker looks whether a probe is due."""
+"""How often a worker looks whether a link that is up is suspected."""
 
 RENEW_S = links.PROBER_LEASE_S / 3
 STORE_REST_S = 1.0
@@ -50,6 +50,7 @@ class Prober:
         self._renew_due = 0.0
         self._mine = False
         self._stopping = threading.Event()
+        self._answered = threading.Event()  # well
         self._thread = threading.Thread(target=self._run, name="prober", daemon=True)
 
     def start(self) -> None:
@@ -58,40 +59,45 @@ class Prober:
     def stop(self) -> None:
         """Hand the lease back; probes under way end by themselves."""
         self._stopping.set()
+        self._answered.set()
         self._thread.join(STORE_REST_S * 2)
 
     def _run(self) -> None:
         while not self._stopping.is_set():
             pause = LOOK_S
             try:
-                if self._is_due():
-                    self._start_probe()
+                if (seen := self._look()) is not None:
+                    if seen.probe_due:
+                        self._start_probe()
+                    pause = _pause_s(seen)
             except StoreUnavailable:  # the store has logged why
                 pause = STORE_REST_S
             except Exception:  # noqa: BLE001 - see the next line
                 # without its prober a link never returns: it says what it met and goes on
                 _log.exception("prober.surprised")
                 pause = STORE_REST_S
-            self._stopping.wait(pause)
+            self._answered.wait(pause)
+            self._answered.clear()
         if self._mine:
             try:
                 self._database.write(lambda conn: links.drop_prober(conn, self._worker))
             except StoreUnavailable:
                 _log.info("prober.lease_left", ends_in_s=links.PROBER_LEASE_S)
 
-    def _is_due(self) -> bool:
+    def _look(self) -> links.Seen | None:
+        """The link as it is; None where another worker probes it."""
         now = self._clock.now()
         if self._clock.monotonic() >= self._renew_due:
             seen = self._database.write(lambda conn: links.take_prober(conn, now, self._worker))
             self._renew_due = self._clock.monotonic() + RENEW_S
             self._mine = seen.mine
         elif not self._mine:
-            return False
+            return None
         else:
             with self._database.read() as conn:
                 seen = links.look(conn, now, self._worker)
             self._mine = seen.mine
-        return seen.mine and seen.probe_due
+        return seen if seen.mine else None
 
     def _start_probe(self) -> None:
         if not self._running.acquire(blocking=False):
@@ -124,6 +130,7 @@ class Prober:
         if change.returned or change.lost:
             _log.warning(f"link.{change.state}", cause=answer.cause, probe=number)
         if answer.cause is None:
+            self._answered.set()  # the link is up now, and may be suspected at any time
             self._on_change(change.returned)
 
     def _ask(self) -> ProbeAnswer:
@@ -134,3 +141,10 @@ class Prober:
             _log.exception("probe.surprised")
             detail = f"A fault of resultsq itself: {type(surprise).__name__}."
             return ProbeAnswer(Cause.SURPRISE, detail, self._clock.monotonic() - began)
+
+
+def _pause_s(seen: links.Seen) -> float:
+    """Until the next look. A link that is not up is probed as its row says, and by no suspicion any sooner."""
+    if seen.state is LinkState.UP:
+        return LOOK_S
+    return PROBE_DOWN_S if seen.probe_due else min(max(seen.probe_in_s, 0.01), PROBE_DOWN_S)

@@ -33,6 +33,7 @@ class Seen:
     probes: int
     ok_probe: int
     probe_due: bool
+    probe_in_s: float
     mine: bool
 
 
@@ -80,6 +81,7 @@ def _seen(row: Row[Any], now: datetime, worker: str) -> Seen:
         probes=row.probes,
         ok_probe=row.ok_probe,
         probe_due=passed(row.next_probe_at, row.probe_wait_s, now),
+        probe_in_s=0.0 if row.next_probe_at is None else (row.next_probe_at - now).total_seconds(),
         mine=row.prober == worker,
     )
 

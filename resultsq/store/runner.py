@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, or_, select, update
 
 from resultsq import logs
 from resultsq.clock import Clock
@@ -38,6 +38,14 @@ def run(database: Database, clock: Clock, action: str, for_s: float = float("inf
             return False
         most = max(1, min(actions.PIECE, 4 * most, int(most * PIECE_S / max(after - before, 0.001))))
         time.sleep(PAUSE_S)
+
+
+def is_due(database: Database, clock: Clock) -> bool:
+    """Whether `go_on` has anything to do."""
+    with database.read() as conn:
+        hold = select(Hold.id).where(*holding.due(clock.now())).exists()
+        action = select(Action.id).where(Action.ended_at.is_(None)).exists()
+        return bool(conn.execute(select(or_(hold, action))).scalar_one())
 
 
 def go_on(database: Database, clock: Clock) -> None:

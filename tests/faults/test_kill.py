@@ -103,7 +103,7 @@ def test_a_sheet_is_published_once_when_its_worker_is_killed_during_the_upload(
     environment = relay.environment(DATA_DIR=tmp_path)
     ids = relay.accept(4)
     worker = start_process("worker", "--name", "w1", env=environment)
-    wait_until(lambda: len(relay.puts()) == 2, 20)
+    wait_until(lambda: len(relay.puts()) == 2, 60)
     worker.kill()
     assert relay.node.count(state=State.SENDING) == 2
     relay.master.settings(delay=0.0)

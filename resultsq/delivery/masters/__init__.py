@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from resultsq.clock import Clock
-from resultsq.delivery.masters.database import DatabaseMaster
 from resultsq.delivery.masters.http import HttpMaster
 from resultsq.delivery.masters.several import SeveralAddresses
 from resultsq.domain.destinations import master_urls
@@ -41,6 +40,8 @@ def _http(url: str, options: Options) -> Master:
 def _database(url: str, options: Options) -> Master:
     if options.proxy:
         raise SettingsError("RESULTSQ_MASTER_PROXY is for a master over http or https, and not for its database.")
+    from resultsq.delivery.masters.database import DatabaseMaster  # drivers and tables that few workers need
+
     return DatabaseMaster(url, options.token, clock=options.clock)
 
 

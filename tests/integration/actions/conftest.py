@@ -44,8 +44,13 @@ class Operator:
         return self.node.database.write(lambda conn: work(conn, self.node.now, "op", *arguments))
 
     def go_on(self) -> None:
-        """As the worker's chore does."""
-        runner.go_on(self.node.database, ManualClock(self.node.now))
+        """As the worker's chore does, where there is anything to do."""
+        clock = ManualClock(self.node.now)
+        if runner.is_due(self.node.database, clock):
+            runner.go_on(self.node.database, clock)
+
+    def nothing_is_due(self) -> bool:
+        return not runner.is_due(self.node.database, ManualClock(self.node.now))
 
 
 @pytest.fixture

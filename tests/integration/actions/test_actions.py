@@ -174,6 +174,7 @@ def test_somebody_else_finishes_it_when_its_process_died_between_two_pieces(op: 
     action = op.start("withdraw", QUEUED)
     op.advance(action, 2)
     op.go_on()
+    assert op.nothing_is_due()
     assert op.progress(action).done == 6
     assert op.node.count(state=State.WITHDRAWN) == 6
 
@@ -207,7 +208,7 @@ def test_held_ones_go_by_themselves_when_their_time_has_come(op: Operator) -> No
     op.node.accept_many(3)
     op.act("hold", BUSHY, release_at=op.node.now + timedelta(minutes=5))
     op.node.pass_time(299)
-    op.go_on()
+    assert op.nothing_is_due()
     assert held(op.node) == 3
     op.node.pass_time(2)
     op.go_on()

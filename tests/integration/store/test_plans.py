@@ -283,6 +283,10 @@ ON_A_TIMER: dict[str, tuple[str, Callable[[Node], object]]] = {
         "actions|holds",
         lambda node: runner.go_on(node.database, ManualClock(node.now)),
     ),
+    "look whether actions or holds go on": (
+        "actions|holds",
+        lambda node: runner.is_due(node.database, ManualClock(node.now)),
+    ),
     "count the actions that fail": ("actions", lambda node: node.database.write(actions.failing)),
     "look at the link": (
         "outages",
