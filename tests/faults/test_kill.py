@@ -129,7 +129,7 @@ def test_another_worker_takes_over_when_one_is_gone_for_good_and_its_leases_run_
     relay.node.database.write(  # as if 23 of their 25 s had passed
         lambda conn: conn.execute(update(Submission).values(lease_until=until - timedelta(seconds=23)))
     )
-    relay.wait_until_published(2, 15)
+    relay.wait_until_published(2)
     relay.assert_all_there_once(ids)
     for submission in ids:
         tries = [(one.worker, one.outcome, one.cause) for one in relay.node.attempts(submission)]

@@ -29,10 +29,10 @@ def test_four_workers_keep_to_one_window_and_new_work_goes_beside_the_backlog(
     relay.wait_for_link("up", 60)
     relay.proxy.refuse()
     ids = relay.accept()  # finds the link down
-    relay.wait_for_link("down", 15)
+    relay.wait_for_link("down")
     ids += relay.accept(BACKLOG)
     relay.proxy.restore()
-    wait_until(lambda: relay.published() > 0, 20, "the first publication")
+    wait_until(lambda: relay.published() > 0, 60, "the first publication")
     fresh = []
     while relay.published() < BACKLOG * 0.9:
         fresh += relay.accept(event="richmond")

@@ -233,7 +233,7 @@ def test_its_processes_end_when_a_rehearsal_is_killed(start_process: Callable[..
 
     drill.popen.kill()
 
-    wait_until(lambda: not _processes_in(tmp_path), 10, "the end of all processes")
+    wait_until(lambda: not _processes_in(tmp_path), 60, "the end of all processes")
 
 
 def _processes_in(folder: Path) -> list[int]:

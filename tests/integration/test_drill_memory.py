@@ -24,7 +24,7 @@ def seen(start_process: Callable[..., Process], program: str) -> Footprint:
     with Sampler({"one": process.pid}, 0.05) as sampler:
         sampler.begin()
         process.wait_for("grown")
-        wait_until(lambda: sampler.footprints()[0].growth_mb > 20, 10, "the growth")
+        wait_until(lambda: sampler.footprints()[0].growth_mb > 20, 30, "the growth")
         return sampler.footprints()[0]
 
 

@@ -35,7 +35,7 @@ class Failover:
         """The old primary takes no more writes; the standby catches up with it."""
         self.primary.take_no_writes()
         last = self.primary.wal_position()
-        wait_until(lambda: self.standby.wal_position() >= last, 20, "the standby to catch up")
+        wait_until(lambda: self.standby.wal_position() >= last, 60, "the standby to catch up")
 
     def promote(self) -> None:
         """The standby is the primary, and new connections lead to it."""

@@ -303,7 +303,7 @@ def test_what_is_exported_cannot_be_withdrawn_at_the_same_moment(postgres_store:
         name="export",
     )
     export.start()
-    assert exporting.wait(5)
+    assert exporting.wait(60)
     with pytest.raises(HeadMoved):
         node.withdraw(made)
     going.set()

@@ -114,7 +114,7 @@ def test_a_slow_master_is_not_taken_for_a_silent_link(sqlite_relay: Relay) -> No
     ids = relay.accept(1)
     with relay.worker():
         wait_until(lambda: relay.puts())
-        relay.wait_until_published(1, 20)
+        relay.wait_until_published(1)
     relay.assert_all_there_once(ids)
     assert len(relay.puts()) <= 3
 
@@ -171,7 +171,7 @@ def test_no_two_workers_have_one_name_when_two_machines_are_set_up_alike(relay: 
         made = relay.accept()[0]
         wait_until(lambda: relay.node.row(made).lease_owner == name, what="a call under way")
         with relay.worker(other):
-            wait_until(lambda: other in relay.workers(), 20, "the other at work")
+            wait_until(lambda: other in relay.workers(), 14, "the other at work")
             assert relay.node.row(made).lease_owner == name, "nobody voided it"
             relay.master.settings(delay=0.0)
             relay.wait_until_published(1, 40)
@@ -373,7 +373,7 @@ def test_a_workers_name_is_its_own_until_its_last_call_has_ended(
     first = start_process("worker", "--name", "w1", env=environment)
     wait_until(relay.puts, 30, "a call under way")
     first.send(signal.SIGTERM)
-    wait_until(lambda: "worker.stopped" in first.stdout + first.stderr, 20, "a worker that stops")
+    wait_until(lambda: "worker.stopped" in first.stdout + first.stderr, 60, "a worker that stops")
     assert first.running
     second = start_process("worker", "--name", "w1", env=environment)
     assert second.wait(20) != 0
@@ -407,8 +407,8 @@ def under_way(relay: Relay, since_s: float = 2 * WORK_S) -> int:
 
 def drained_to(relay: Relay, count: int) -> None:
     """A drain at full speed has come so far: each courier has a sheet on its way and one that lies ahead."""
-    wait_until(lambda: relay.published() >= count, 20, f"publication of {count}")
-    wait_until(lambda: relay.node.count(state=State.SENDING) > 8, 10, "one that lies ahead")
+    wait_until(lambda: relay.published() >= count, 60, f"publication of {count}")
+    wait_until(lambda: relay.node.count(state=State.SENDING) > 8, 60, "one that lies ahead")
 
 
 def test_what_lies_ahead_goes_back_untouched_when_a_worker_stops(relay: Relay) -> None:

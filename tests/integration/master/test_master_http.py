@@ -76,7 +76,7 @@ def running(database_url: str, **options: Any) -> Iterator[Master]:
     arguments = {"database_url": database_url, "port": port, "tokens": TOKENS, **options}
     with Process(json.dumps(arguments), program=(sys.executable, "-c", PROGRAM)) as process:
         master = Master(process, f"http://127.0.0.1:{port}")
-        wait_until(lambda: master.get("/v1/health", None).ok, 20, f"the master: {process}")
+        wait_until(lambda: master.get("/v1/health", None).ok, 60, f"the master: {process}")
         yield master
 
 
@@ -379,7 +379,7 @@ def at_once(*calls: Callable[[], requests.Response]) -> list[requests.Response]:
     start = threading.Barrier(len(calls))
 
     def call(work: Callable[[], requests.Response]) -> requests.Response:
-        start.wait(10)
+        start.wait(60)
         return work()
 
     with ThreadPoolExecutor(len(calls)) as pool:
@@ -435,7 +435,7 @@ def test_every_answered_sheet_is_there_and_whole_when_the_master_is_killed(tmp_p
 
     with running(url) as master, ThreadPoolExecutor(4) as pool:
         sending = [pool.submit(send, master, event) for event in sent]
-        wait_until(lambda: len(answered) > 40, 20, "forty receipts", every_s=0.001)
+        wait_until(lambda: len(answered) > 40, 60, "forty receipts", every_s=0.001)
         master.process.kill()
         for each in sending:
             each.result()

@@ -177,7 +177,7 @@ def together(*works: Callable[[], Publication]) -> list[Publication]:
     start = threading.Barrier(len(works))
 
     def run(work: Callable[[], Publication]) -> Publication:
-        start.wait(10)
+        start.wait(60)
         return work()
 
     with ThreadPoolExecutor(len(works)) as pool:
@@ -278,7 +278,7 @@ def test_tables_are_made_once_when_several_masters_start_at_once(store_url: str)
     start = threading.Barrier(len(engines))
 
     def create(engine: sa.Engine) -> None:
-        start.wait(10)
+        start.wait(60)
         Ledger(engine).create_tables()
 
     with ThreadPoolExecutor(len(engines)) as pool:

@@ -69,6 +69,8 @@ def fill(node: Node, last: int, first: int = 1) -> None:
         asked |= {name: f"{asked[name]:%Y-%m-%d %H:%M:%S.%f}" for name in ("now", "due", "soon")}
 
     def work(conn: Connection) -> None:
+        if not node.database.is_sqlite:
+            conn.execute(text("SET LOCAL statement_timeout = 0"))  # the product's is for its own statements
         for table in _FILL:
             conn.execute(text((_NUMBERS + table).format(**numbers)), asked)
         if not node.database.is_sqlite:

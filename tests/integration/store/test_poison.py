@@ -253,7 +253,7 @@ def test_a_real_worker_publishes_the_others_when_one_row_is_poisoned(store: Data
         worker = Dispatcher(store, master, clock, "w1", CEILING, 0.2)
         worker.start()
         try:
-            wait_until(lambda: node.count(state=State.PUBLISHED) == 5, 20, "the others")
+            wait_until(lambda: node.count(state=State.PUBLISHED) == 5, 60, "the others")
         finally:
             worker.stop()
     assert set(far.has()) == set(ids[1:])
@@ -319,7 +319,7 @@ def test_prune_leaves_what_an_undo_puts_back_while_it_looks(postgres_store: Data
         stack.callback(event.remove, postgres_store.engine, "before_cursor_execute", pause)
         prune = threading.Thread(target=lambda: postgres_store.write(prune_all), name="prune")
         prune.start()
-        assert looked.wait(5)
+        assert looked.wait(60)
         with pytest.raises(HeadMoved, match="removed from this node"):
             node.undo_withdrawal(made)
         back.set()

@@ -41,15 +41,15 @@ def in_between(node: Node, first: Work, second: Work) -> Any:
     def slowly(conn: Connection) -> None:
         first(conn)
         done.set()
-        commit.wait(10)
+        commit.wait(60)
 
     with ThreadPoolExecutor(2) as pool:
         one = pool.submit(node.database.write, slowly)
-        assert done.wait(10)
+        assert done.wait(60)
         other: Future[Any] = pool.submit(node.database.write, second)
         wait_until(lambda: other.done() or somebody_waits(node.database), what="the second")
         commit.set()
-        one.result(10)
+        one.result(60)
         return other.result(10)
 
 

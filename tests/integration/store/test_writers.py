@@ -29,7 +29,7 @@ def together(work: Callable[[int], T], threads: int = THREADS) -> list[T | Excep
     start = threading.Barrier(threads)
 
     def run(number: int) -> T | Exception:
-        start.wait(10)
+        start.wait(60)
         try:
             return work(number)
         except Exception as error:

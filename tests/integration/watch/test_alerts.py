@@ -94,7 +94,7 @@ def test_the_second_of_two_workers_waits_and_then_raises_nothing(watched: Make) 
 
     first = threading.Thread(target=node.database.write, args=(slowly,))
     first.start()
-    assert began.wait(10)
+    assert began.wait(60)
     node.database.write(lambda conn: alerts.bring_up_to_date(conn, node.now, holding, []))
     first.join()
     with node.database.read() as conn:

@@ -51,13 +51,13 @@ def test_the_value_before_is_given_when_another_thread_is_computing(clock: Manua
 
     def slow() -> str:
         computing.set()
-        assert go.wait(10)
+        assert go.wait(60)
         return "new"
 
     thread = threading.Thread(target=shared.get, args=("k", 1.0, slow))
     thread.start()
     try:
-        assert computing.wait(10)
+        assert computing.wait(60)
         assert shared.get("k", 1.0, lambda: "never") == ("old", 2.0)
     finally:
         go.set()
