@@ -42,13 +42,17 @@ def measured(names: Sequence[str], short: bool) -> Iterator[Result]:
     """The results of the scenarios, in their order."""
     together = [name for name in names if short and name in CONTESTS]
     with ThreadPoolExecutor(len(CONTESTS)) as pool:
-        begun = {name: pool.submit(lambda name=name: list(SCENARIOS[name](short))) for name in together}
+        begun = {name: pool.submit(_whole, SCENARIOS[name], short) for name in together}
         for contest in begun.values():
             contest.result()
         for name in names:
             began = time.monotonic()
             yield from begun[name].result() if name in begun else SCENARIOS[name](short)
             print(f"{name} took {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+
+
+def _whole(scenario: Scenario, short: bool) -> list[Result]:
+    return list(scenario(short))
 
 
 def main() -> int:
