@@ -1,5 +1,6 @@
 """A resultsq node under measurement: its database, and worker processes that are started, watched and killed."""
 
+import threading
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime
@@ -22,6 +23,8 @@ from tests.support.processes import Process
 from tests.support.waiting import wait_until
 
 _CHUNK = 250
+_MIGRATING = threading.Lock()
+"""Contests may go on beside each other, but Alembic knows one migration in a process."""
 
 
 def _accept(conn: Connection, now: datetime, entries: Sequence[Entry]) -> None:
@@ -41,7 +44,8 @@ class Ours:
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        self.database = migrated(self.url)
+        with _MIGRATING:
+            self.database = migrated(self.url)
         self._stack.callback(self.database.close)
         self.node = Node(self.database, EVENTS)
         return self
