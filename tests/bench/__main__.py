@@ -38,17 +38,25 @@ CONTESTS = ("after-outage", "lost-answers", "crash")
 """Each player has services of its own and waits most of the time: in short they go on beside each other."""
 
 
-def measured(names: Sequence[str], short: bool) -> Iterator[Result]:
+def run_all(names: Sequence[str], short: bool) -> Iterator[Result]:
     """The results of the scenarios, in their order."""
     together = [name for name in names if short and name in CONTESTS]
     with ThreadPoolExecutor(len(CONTESTS)) as pool:
+        began = time.monotonic()
         begun = {name: pool.submit(_whole, SCENARIOS[name], short) for name in together}
         for contest in begun.values():
             contest.result()
+        if begun:
+            _tell(" and ".join(begun), began)
         for name in names:
             began = time.monotonic()
             yield from begun[name].result() if name in begun else SCENARIOS[name](short)
-            print(f"{name} took {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+            if name not in begun:
+                _tell(name, began)
+
+
+def _tell(what: str, began: float) -> None:
+    print(f"{what} took {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
 
 
 def _whole(scenario: Scenario, short: bool) -> list[Result]:
@@ -69,7 +77,7 @@ def main() -> int:
             parser.error(f"there is no scenario {name}: choose from {', '.join(SCENARIOS)}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that every process that was started ends with this one
     report = Report(machine.described(), chosen.short)
-    for result in measured(chosen.scenario or list(SCENARIOS), chosen.short):
+    for result in run_all(chosen.scenario or list(SCENARIOS), chosen.short):
         report.results.append(result)
         print(f"{result.scenario}: {result.case}: {result.who}: {said(result)}", file=sys.stderr, flush=True)
     print(report.markdown())
