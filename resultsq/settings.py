@@ -210,7 +210,7 @@ class Settings(BaseModel):
         except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
             close = difflib.get_close_matches(value, sorted(zoneinfo.available_timezones()), n=1)
             hint = f" Did you mean {close[0]}?" if close else ""
-            raise ValueError(f"It is no time zone. It is written like Europe/London.{hint}") from None
+            raise ValueError(f"It is not a time zone. A time zone is written like Europe/London.{hint}") from None
         return value
 
     @property

@@ -50,7 +50,7 @@ class UploadedFiles:
 
 
 def too_many_files() -> TooLarge:
-    return TooLarge(say("More than {most} files are not taken for one event. Leave some out.", most=MOST_FILES))
+    return TooLarge(say("An event can have at most {most} files. Leave some out.", most=MOST_FILES))
 
 
 def add_files(

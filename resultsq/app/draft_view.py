@@ -135,14 +135,18 @@ def _reasons(draft: Draft, joined: Joined, most_rows: int) -> Iterable[str]:
     if not joined.finishers:
         yield say("There is not one finisher yet.")
     elif len(joined.finishers) > most_rows:
-        yield say("More than {most} finishers are not taken here.", most=most_rows)
+        yield say("At most {most} finishers are accepted here.", most=most_rows)
     if not draft.date:
         yield say("Choose the date first.")
 
 
 def _reasons_to_look(blocking: int, moved: bool, head: str | None) -> Iterable[str]:
     if moved:
-        yield say("There are results for this date already.") if head else say("What this corrects was withdrawn.")
+        yield (
+            say("There are results for this date already.")
+            if head
+            else say("The version that this one corrects was withdrawn.")
+        )
     if blocking:
         yield say_many(
             "One problem blocks publication: mend it first.",

@@ -175,7 +175,7 @@ def with_date(ctx: AppContext, draft: Draft, text: str) -> Draft:
     try:
         chosen = date.fromisoformat(text)
     except ValueError:
-        raise InputRefused(say("That is no date. Choose the day of the event.")) from None
+        raise InputRefused(say("That is not a date. Choose the day of the event.")) from None
     with ctx.database.read() as conn:
         demand_past(conn, draft.event, chosen, ctx.clock.now())
     if chosen.isoformat() != draft.date:
@@ -230,7 +230,7 @@ def unique_volunteers(volunteers: Iterable[Volunteer]) -> tuple[Volunteer, ...]:
     :raises TooLarge: there are too many."""
     found = tuple({(one.athlete, one.role): one for one in volunteers}.values())
     if len(found) > MOST_VOLUNTEERS:
-        raise TooLarge(say("More than {most} volunteers are not taken for one event.", most=MOST_VOLUNTEERS))
+        raise TooLarge(say("An event can have at most {most} volunteers.", most=MOST_VOLUNTEERS))
     return found
 
 

@@ -200,7 +200,7 @@ def as_given(sent: Sent, codes: Sequence[str], corrects: str | None = None) -> S
     for code in codes:
         if code not in AS_GIVEN:
             known = ", ".join(sorted(AS_GIVEN))
-            raise _bad("", say("As-Given"), say("{code} is none of {known}", code=code, known=known))
+            raise _bad("", say("As-Given"), say("{code} is not one of {known}", code=code, known=known))
     said = codes if corrects is None else (*codes, DAY_LONG_AGO.code)
     return replace(sent, problems=tuple(_warning(one) if one.code in said else one for one in sent.problems))
 
@@ -375,4 +375,4 @@ def _bad(pointer: str, place: str, reason: str) -> SheetRefused:
 
 
 def _refused(problem: Problem) -> SheetRefused:
-    return SheetRefused(say("This cannot be taken like this, and nothing was stored."), (problem,))
+    return SheetRefused(say("This cannot be accepted as it is. Nothing was stored."), (problem,))

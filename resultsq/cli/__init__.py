@@ -46,7 +46,7 @@ COMMANDS = {
     ),
     "status": ("resultsq.cli.health:status", "Say what waits, and how the link to the master is."),
     "retry": ("resultsq.cli.actions:retry", "Try them at once, in their turn."),
-    "hold": ("resultsq.cli.actions:hold", "Keep them from being sent until they are released. Held means kept."),
+    "hold": ("resultsq.cli.actions:hold", "Keep them from being sent until they are released."),
     "release": ("resultsq.cli.actions:release", "End holds; what was held goes in its turn."),
     "withdraw": (
         "resultsq.cli.actions:withdraw",

@@ -69,7 +69,7 @@ def retry(overrides: Overrides, /, **given: Any) -> None:
 def hold(
     overrides: Overrides, /, destination: bool, whole_event: str | None, release_at: str | None, **given: Any
 ) -> None:
-    """Keep them from being sent until they are released. Held means kept."""
+    """Keep them from being sent until they are released."""
     node = Node(overrides)
     until = operations.read_release_at(release_at or "", ZoneInfo(node.settings.time_zone))
     if not destination and whole_event is None:
@@ -149,7 +149,7 @@ def _say_pause(node: Node, verb: Verb, target: Target) -> None:
     until = operations.paused_until(node.context, verb, target)
     if until is not None:
         local = until.astimezone(ZoneInfo(node.settings.time_zone))
-        click.echo(f"The master asked for a pause until {local:%H:%M:%S} ({local:%Z}), which is obeyed.")
+        click.echo(f"The master asked for a pause until {local:%H:%M:%S} ({local:%Z}). Nothing is sent before then.")
 
 
 def _target(node: Node, given: dict[str, Any]) -> Target:

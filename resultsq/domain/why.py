@@ -109,10 +109,10 @@ def why(now: datetime, it: Standing) -> Why:
         case State.SUPERSEDED:
             return Why("A newer version took its place before it was published. It is never sent.")
         case State.WITHDRAWN:
-            return Why("It was taken back before the master had it. It is never sent, unless that is undone.")
+            return Why("It was withdrawn before the master had it. It is not sent unless you undo the withdrawal.")
         case State.REJECTED:
             return Why(
-                "The master will never take it like this ({code}). It waits for a correction by the team.",
+                "The master refused it ({code}). The team has to correct it.",
                 {"code": it.cause or "rejected"},
                 person=True,
             )
@@ -138,13 +138,11 @@ def _queued(now: datetime, it: Standing) -> Why:
         return _held(it.hold)
     if it.blocked:
         return Why(
-            "Version {version} goes first. This one follows as soon as it is known what became of that.",
+            "Version {version} is sent first. This one follows when the outcome of that one is known.",
             {"version": it.predecessor or "?"},
         )
     if not it.worker_alive or it.link is None:
-        return Why(
-            "No worker is running on this node, so nothing is sent. Start one; it is kept meanwhile.", person=True
-        )
+        return Why("No worker is running on this node, so nothing is sent. This is kept: start a worker.", person=True)
     if it.link is not LinkState.UP:
         return _cut_off(it.link, it.next_probe_at)
     if it.credentials_refused:
@@ -160,8 +158,8 @@ def _queued(now: datetime, it: Standing) -> Why:
     if it.next_attempt_at is not None and it.next_attempt_at > now:
         return _put_off(it, it.next_attempt_at)
     if it.ahead:
-        return Why("It may go now; {ahead} are claimed before it.", {"ahead": it.ahead})
-    return Why("It may go now and is claimed next.")
+        return Why("It waits to be sent; {ahead} are ahead of it.", {"ahead": it.ahead})
+    return Why("It is the next to be sent.")
 
 
 def _held(hold: HoldFact) -> Why:
@@ -171,12 +169,12 @@ def _held(hold: HoldFact) -> Why:
 
 
 _HELD = {
-    ("destination", True): sentence("{who} holds everything ({reason}). It is kept until that is released."),
-    ("destination", False): sentence("{who} holds everything ({reason}). It goes when that ends."),
-    ("event", True): sentence("{who} holds this event ({reason}). It is kept until that is released."),
-    ("event", False): sentence("{who} holds this event ({reason}). It goes when that ends."),
-    ("submission", True): sentence("{who} holds this submission ({reason}). It is kept until that is released."),
-    ("submission", False): sentence("{who} holds this submission ({reason}). It goes when that ends."),
+    ("destination", True): sentence("{who} holds everything ({reason}). This waits until the hold is released."),
+    ("destination", False): sentence("{who} holds everything ({reason}). This is sent when the hold ends."),
+    ("event", True): sentence("{who} holds this event ({reason}). This waits until the hold is released."),
+    ("event", False): sentence("{who} holds this event ({reason}). This is sent when the hold ends."),
+    ("submission", True): sentence("{who} holds this submission ({reason}). It waits until the hold is released."),
+    ("submission", False): sentence("{who} holds this submission ({reason}). It is sent when the hold ends."),
 }
 
 
@@ -185,12 +183,12 @@ def _cut_off(link: LinkState, next_probe_at: datetime | None) -> Why:
 
 
 _CUT_OFF = {
-    LinkState.DOWN: sentence("The master cannot be reached. It goes by itself when the link is back."),
+    LinkState.DOWN: sentence("The master cannot be reached. This is sent automatically when the link is back."),
     LinkState.MASTER_DOWN: sentence(
-        "The master answers that it cannot work. It goes by itself when the master is back."
+        "The master answers that it cannot work. This is sent automatically when the master is back."
     ),
     LinkState.NOT_OUR_MASTER: sentence(
-        "Something else answers in the master's place. It goes by itself when the master answers again."
+        "Something else answers in the master's place. This is sent automatically when the master answers again."
     ),
 }
 
@@ -199,10 +197,12 @@ def _put_off(it: Standing, until: datetime) -> Why:
     values: dict[str, object] = {"cause": cause_text(it.cause), "failures": it.failures}
     match it.wait_for:
         case "master":
-            return Why("The master asked for this pause ({cause}); that is obeyed.", values, until)
+            return Why("The master asked for this pause ({cause}).", values, until)
         case _ if it.cause is None:
             return Why("Its next attempt is set for later.", until=until)
         case _:
             return Why(
-                "The last attempt did not get through: {cause}. After {failures} in a row it pauses.", values, until
+                "The last attempt did not get through: {cause}. After {failures} failures in a row it pauses.",
+                values,
+                until,
             )

@@ -112,7 +112,7 @@ def read_token(text: str) -> int:
             say("{text} is not a finish token, which is P and one to five digits, as in P0047", text=quoted(text))
         )
     if not int(found[1]):
-        raise Unreadable(say("{text} is no finish token: they count from P0001", text=quoted(text)))
+        raise Unreadable(say("{text} is not a finish token: they count from P0001", text=quoted(text)))
     return int(found[1])
 
 

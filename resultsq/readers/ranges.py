@@ -21,7 +21,9 @@ def read_plausible(fields: Mapping[str, str | None], before: Plausible = FIVE_K)
     :raises InputRefused: there is no such run, a time is none, or the times are in no order."""
     run = (fields.get(RUN) or "").strip().lower()
     if run and run not in PRESETS:
-        raise InputRefused(say("“{run}” is no run: there are {runs}.", run=run[:40], runs=", ".join(PRESETS)))
+        raise InputRefused(
+            say("“{run}” is not a known run. The runs are {runs}.", run=run[:40], runs=", ".join(PRESETS))
+        )
     base = PRESETS[run] if run else before
     said = {to: _seconds(text) for name, to in TIMES.items() if (text := (fields.get(name) or "").strip())}
     found = Plausible(**{to: said.get(to, getattr(base, to)) for to in TIMES.values()})

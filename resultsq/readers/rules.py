@@ -19,7 +19,7 @@ NO_ROWS = Rule(
 CONTROL_BYTES = Rule(
     "file-control-bytes",
     Severity.BLOCKS,
-    "Line {line} of {file} holds bytes that no text has, so the file is damaged or is not a text file. "
+    "Line {line} of {file} contains bytes that are not text, so the file is damaged or is not a text file. "
     "Nothing was taken from it: export it once more as CSV (UTF-8).",
 )
 UNKNOWN_SHAPE = Rule(

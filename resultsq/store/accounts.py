@@ -216,7 +216,7 @@ def make_password_link(conn: Connection, now: datetime, name: str) -> str:
         select(Stored.id).where(Stored.name == name, Stored.disabled_at.is_(None))
     ).scalar_one_or_none()
     if account is None:
-        raise NotThere(say("There is no account called {name} that could log in.", name=name))
+        raise NotThere(say("There is no account called {name} that can log in.", name=name))
     secret = secrets.token_urlsafe(32)
     conn.execute(insert(PasswordLink), {"hash": _digest(secret), "account_id": account, "expires_at": now + LINK_LIFE})
     return secret

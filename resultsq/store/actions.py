@@ -209,7 +209,9 @@ def _written(target: Target) -> dict[str, Any]:
     if isinstance(target, Filter):
         return {"filter": target.model_dump(mode="json", exclude_defaults=True)}
     if len(target) > MOST_IDS:
-        raise InputRefused(say("More than {most} submissions are named by a filter, not one by one.", most=MOST_IDS))
+        raise InputRefused(
+            say("To name more than {most} submissions, use a filter instead of their ids.", most=MOST_IDS)
+        )
     return {"ids": sorted(set(target))}
 
 

@@ -213,7 +213,7 @@ def _check(slug: str, name: str, time_zone: str, country: str) -> None:
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         raise InputRefused(
             say(
-                "“{time_zone}” is no time zone. It is written like Europe/London or Australia/Perth.",
+                "“{time_zone}” is not a time zone. A time zone is written like Europe/London or Australia/Perth.",
                 time_zone=time_zone[:80],
             )
         ) from None

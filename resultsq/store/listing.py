@@ -57,7 +57,7 @@ class Order:
         except ValueError:
             known = ", ".join(sort.value for sort in Sort)
             raise InputRefused(
-                say("A list is sorted by {known}, each with a - before it for the other way.", known=known)
+                say("A list can be sorted by {known}. Put a - before one to reverse the order.", known=known)
             ) from None
 
     def __str__(self) -> str:
@@ -213,7 +213,7 @@ def _beyond(order: Order, filter_: Filter, key: str, descending: bool) -> Column
                 here = datetime.fromisoformat(value).astimezone(UTC), int(seq)
     except ValueError:
         raise InputRefused(
-            say("This address names a place in the list that is none. Go back to its first page.")
+            say("This address points to a place that is not in the list. Go back to the list's first page.")
         ) from None
     mine = tuple_(_ordered_by(order, filter_), Submission.seq)
     there = tuple_(

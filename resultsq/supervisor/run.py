@@ -67,7 +67,7 @@ def run(settings: Settings, clock: Clock, lock: int, say: Say, wishes: Wishes) -
             if not ready and _answers(settings.host, port):
                 ready = True
                 _tell_address(settings, port, say, wishes)
-        say("Ending: what is on its way is finished, what waits goes on at the next start.")
+        say("Stopping: what is being sent is finished; what waits is sent after the next start.")
 
 
 def _environment(settings: Settings, port: int, wishes: Wishes) -> dict[str, str]:
@@ -134,7 +134,7 @@ def _start_broker(
     settings: Settings, supervisor: Supervisor, stack: ExitStack, say: Say, quiet: bool
 ) -> dict[str, str]:
     if settings.broker_url.get_secret_value():
-        say("The broker is the one of the settings.")
+        say("The broker is the one in the settings.")
         return {}
     binary = broker_binary() if sys.platform == "linux" else None
     if binary is None:

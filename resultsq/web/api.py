@@ -199,7 +199,7 @@ def _field(name: str) -> str:
         detail = "This is needed once." if values else "This is missing."
         raise ApiProblem(422, f"{detail} Nothing was stored.", [{"detail": detail, "pointer": f"/{name}"}])
     if not values[0].isprintable():
-        detail = "This holds a character that no text has."
+        detail = "This contains a control character."
         raise ApiProblem(422, f"{detail} Nothing was stored.", [{"detail": detail, "pointer": f"/{name}"}])
     return values[0]
 
@@ -218,7 +218,7 @@ def _files() -> tuple[list[tuple[str, bytes]], str | tuple[str, bytes] | None]:
     files: list[tuple[str, bytes]] = []
     parts = list(request.files.items(multi=True))
     if len(parts) > MOST_FILES + 1:
-        raise TooLarge(say("More than {most} files are not taken at once. Nothing was stored.", most=MOST_FILES))
+        raise TooLarge(say("At most {most} files can be sent at once. Nothing was stored.", most=MOST_FILES))
     for field, part in parts:
         content = part.stream.read()
         if not part.filename and not content:

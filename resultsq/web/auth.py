@@ -265,7 +265,7 @@ def _enforce() -> Response | None:
 def _demand_text() -> None:
     given = (text for values in (request.args, request.form) for _, text in values.items(multi=True))
     if any("\0" in text for text in given):
-        raise BadRequest(say("A field holds a character that no text has. Nothing was changed."))
+        raise BadRequest(say("A field contains a control character. Nothing was changed."))
 
 
 def _need(role: Role, declared: Rule) -> None:

@@ -160,7 +160,7 @@ def _listed(who: Bearer) -> tuple[Filter, Order, int, str | None]:
     if not size.isdecimal() or not 1 <= int(size[:9]) <= PAGE_MOST:
         raise InputRefused(say("A page's size is a number from 1 to {most}.", most=PAGE_MOST))
     if after is not None and _KEY.fullmatch(after) is None:
-        raise InputRefused(say("`after` is the `next` of the page before, as it was given."))
+        raise InputRefused(say("`after` must be the `next` of the page before, unchanged."))
     return filter_, Order.parse(args.get("sort", "")), int(size), after
 
 

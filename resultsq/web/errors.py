@@ -58,14 +58,28 @@ _SENTENCES = {
     400: sentence("This request cannot be read. Nothing was stored."),
     401: sentence("Log in first."),
     403: sentence("You may not do this here."),
-    404: sentence("There is nothing at this address."),
-    405: sentence("This address is not used in this way."),
+    404: sentence("There is nothing at this address. Check its spelling."),
+    405: sentence("This address does not take this kind of request."),
     408: sentence("The request took too long to arrive. Nothing was stored; send it again."),
-    413: sentence("This is more than this node takes at once. Nothing was stored."),
-    415: sentence("This kind of content is not taken here. Nothing was stored."),
+    413: sentence("This is more than this node accepts at once. Nothing was stored."),
+    415: sentence("This type of content is not accepted here. Nothing was stored."),
     500: sentence("This node failed at this, and its log says where. What was accepted before is safe; try again."),
 }
 _ELSE = sentence("This cannot be answered.")
+
+_TITLES = {
+    401: sentence("Not logged in"),
+    403: sentence("Not allowed"),
+    404: sentence("Not found"),
+    409: sentence("Not possible now"),
+    413: sentence("Too large"),
+    422: sentence("Not accepted"),
+    429: sentence("Too often: wait a moment"),
+    500: sentence("This node failed"),
+    503: sentence("Not available just now"),
+    507: sentence("No room left"),
+}
+"""What a page of an error is called; one that is not here did not work."""
 
 _NOT_FROM_OUR_PAGE = sentence(
     "The page that this came from is too old: it was open before you logged in or out, or the browser keeps no "
@@ -133,7 +147,8 @@ def _phrase(status: int) -> str:
 def _answer(status: int, detail: str, headers: Mapping[str, str] | None = None, **more: object) -> Response:
     if request.path.startswith("/api") or not request.accept_mimetypes.accept_html:
         return problem(status, detail, headers, **more)
-    page = render_template("error.html", status=status, detail=detail)
+    title = say(_TITLES.get(status, sentence("This did not work")))
+    page = render_template("error.html", status=status, title=title, detail=detail)
     return Response(page, status, headers, mimetype="text/html")
 
 

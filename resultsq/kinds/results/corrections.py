@@ -133,7 +133,7 @@ def _words(error: ValidationError) -> str:
         case "int_parsing" | "int_type":
             return say("The {field} is a whole number.", field=field)
         case _:
-            return say("The {field} cannot be like this.", field=field)
+            return say("The {field} is not valid.", field=field)
 
 
 def _field(name: str) -> str:

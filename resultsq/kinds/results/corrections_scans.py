@@ -6,7 +6,7 @@ from pydantic import Field
 
 from resultsq.domain.errors import InputRefused
 from resultsq.domain.sheet import AthleteId
-from resultsq.domain.words import say
+from resultsq.domain.words import say, say_many
 from resultsq.kinds.results.board import Board, Scan
 from resultsq.kinds.results.corrections_base import (
     HIGHEST_TOKEN,
@@ -153,7 +153,12 @@ class DropTokensBeyond(Base):
             raise InputRefused(say("No token above {last} was scanned.", last=self.last))
         gone = len(board.scans) - len(kept)
         board.scans = kept
-        return say("Dropped {gone} scans with tokens above {last}.", gone=gone, last=self.last)
+        return say_many(
+            "Dropped one scan with a token above {last}.",
+            "Dropped {number} scans with tokens above {last}.",
+            gone,
+            last=self.last,
+        )
 
 
 class InsertTokens(Base):

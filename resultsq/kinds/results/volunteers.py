@@ -106,7 +106,7 @@ def _volunteer(cells: dict[str, str]) -> Volunteer:
     if not role:
         raise Unreadable(say("the role is missing"))
     if not role.isprintable():
-        raise Unreadable(say("the role holds a character that no text has"))
+        raise Unreadable(say("the role contains a control character"))
     if len(role) > _LONGEST_ROLE:
         raise Unreadable(say("the role is longer than {most} characters", most=_LONGEST_ROLE))
     return Volunteer(athlete=athlete, role=role)

@@ -67,7 +67,7 @@ def undo_withdrawal(conn: Connection, now: datetime, submission: str) -> Accepte
         state is State.QUEUED and any(one.state != State.QUEUED for one in newer)
     ):
         raise HeadMoved(
-            say("Another version has come since; this one cannot be put back. Send it as a correction."),
+            say("There is a newer version, so this one cannot be put back. Send it as a correction."),
             chain.head,
         )
     place = Place(row.base, blocked=False)

@@ -91,7 +91,7 @@ def publish_over() -> Answer:
     must_be_writable()
     submission = request.form.get("ids", "")
     operations.publish_over(node(), me().name, submission, _reason(PUBLISH_OVER))
-    flash(_("It is on its way again, to stand on top of what is published there."), "success")
+    flash(_("It is on its way again, and will be published over what is there now."), "success")
     return redirect(url_for("dashboard.submission", submission=submission), 303)
 
 
@@ -169,7 +169,7 @@ def release(hold: int) -> Answer:
     releasing = operations.release_hold(node(), me().name, hold)
     if releasing is not None:
         return _on_its_way(releasing)
-    flash(_("Released: what was held goes in its turn."), "success")
+    flash(_("Released: the held submissions are sent in order."), "success")
     return redirect(url_for("dashboard.holds"), 303)
 
 

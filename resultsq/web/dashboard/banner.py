@@ -63,7 +63,7 @@ def headline(now: datetime, pulse: Pulse) -> Headline:
             Tone.BAD,
             sentence("Credentials refused"),
             sentence(
-                "The master refuses this node's token. Set a good one; one submission is tried each minute meanwhile."
+                "The master refuses this node's token. Set a valid one. Until then one submission is tried each minute."
             ),
             link.refused_at,
         )
@@ -73,7 +73,7 @@ def headline(now: datetime, pulse: Pulse) -> Headline:
         return _takes_nothing(pulse)
     if hold is not None:
         text = sentence(
-            "{who} holds everything: {reason}. Results are accepted and kept; release it when it may go on."
+            "{who} holds everything: {reason}. Results are accepted and kept. Release the hold to publish them."
         )
         return Headline(
             Tone.WAITS, sentence("Held"), text, hold.placed_at, {"who": hold.placed_by, "reason": hold.reason}
@@ -85,7 +85,8 @@ def _down(pulse: Pulse, state: LinkState, since: datetime, cause: str | None) ->
     values: dict[str, object] = {"cause": cause_text(cause)}
     if state is LinkState.MASTER_DOWN:
         text = sentence(
-            "The link works, but the master answers that it cannot. Nothing to do here: it goes on by itself."
+            "The link works, but the master answers that it cannot work now. "
+            "Results are accepted, and published automatically when it can."
         )
         return Headline(Tone.WAITS, sentence("The master is down"), text, since, values, probing=True)
     if cause == Cause.NO_ANSWER:
@@ -102,7 +103,7 @@ def _down(pulse: Pulse, state: LinkState, since: datetime, cause: str | None) ->
 
 def _takes_nothing(pulse: Pulse) -> Headline:
     text = sentence(
-        "The master answers, but takes no results. One is tried each second; the others go when it takes one."
+        "The master answers, but takes no results. One is tried each second; the others follow when it takes one."
     )
     since = None if pulse.last is None or pulse.last.ended_at is not None else pulse.last.began_at
     return Headline(Tone.WAITS, sentence("The master takes nothing"), text, since, probing=True)
@@ -120,10 +121,12 @@ def _up(now: datetime, pulse: Pulse) -> Headline:
         )
     if last is not None and last.ended_at is not None and last.remaining and pulse.to_send:
         values: dict[str, object] = {"done": max(0, last.delayed - last.remaining), "all": last.delayed}
-        text = sentence("The link is back. {done} of the {all} that waited are out; nothing to do here.")
+        text = sentence(
+            "The link is back. {done} of the {all} that waited are published. You do not need to do anything."
+        )
         return Headline(Tone.MOVING, sentence("Catching up"), text, last.ended_at, values)
     if link is not None and link.suspect:
-        text = sentence("A call has just met trouble, so the link is being looked at before anything more is sent.")
+        text = sentence("A call has just failed, so the link is checked before anything more is sent.")
         return Headline(Tone.MOVING, sentence("Checking the link"), text, since, probing=True)
     if link is not None and link.probed_at is not None and not link.fresh(pulse.at, KNOWN_S):
         text = sentence("The master was last heard at {heard}. A probe is on its way: its answer will show here.")

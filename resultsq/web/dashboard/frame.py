@@ -24,6 +24,9 @@ from resultsq.web.dashboard.shared import Shared
 from resultsq.web.dashboard.words import word
 from resultsq.web.node import node
 
+_NOW_S = 0.5
+"""What is nearer than this is now."""
+
 blueprint = Blueprint("dashboard", __name__, url_prefix="/admin")
 
 STATE_TONES = {
@@ -88,6 +91,7 @@ def page(template: str, **values: object) -> str:
         STATES=State,
         known_causes=CAUSES,
         TONES=STATE_TONES,
+        zone=zone().key,
         **values,
     )
 
@@ -127,12 +131,17 @@ def ago(at: datetime | None) -> Markup:
     return Markup('<time datetime="{0}" title="{1}" data-since="{0}">{2}</time>').format(_iso(at), _utc(at), text)
 
 
-def until(at: datetime | None) -> Markup:
-    """How long to go: counted down by admin.js, never below zero."""
+def until(at: datetime | None, over: str = "") -> Markup:
+    """How long to go: counted down by admin.js, never below zero.
+
+    :param over: what stands there instead of `0 s`"""
     if at is None:
         return Markup("–")
-    text = spell(max(timedelta(), at - now()).total_seconds())
-    return Markup('<time datetime="{0}" title="{1}" data-until="{0}">{2}</time>').format(_iso(at), _utc(at), text)
+    left_s = max(timedelta(), at - now()).total_seconds()
+    text = over if over and left_s < _NOW_S else spell(left_s)
+    return Markup('<time datetime="{0}" title="{1}" data-until="{0}" data-over="{3}">{2}</time>').format(
+        _iso(at), _utc(at), text, over
+    )
 
 
 def about(seconds: float) -> str:

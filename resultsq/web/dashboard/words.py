@@ -19,32 +19,32 @@ class Words:
 VERBS: dict[str, Words] = {
     "retry": Words(
         _("Retry now"),
-        _("They are tried in their turn at once, as fast as the slow start allows. It costs them no attempt."),
+        _("They are tried now, in order, as fast as the slow start allows. It costs them no attempt."),
     ),
     "hold": Words(
         _("Hold"),
-        _("They stay where they are and are not sent until they are released. Held means kept."),
+        _("They keep their place and are not sent until they are released."),
         needs_reason=True,
         takes_time=True,
     ),
-    "release": Words(_("Release"), _("Holds on them end, and they go in their turn.")),
+    "release": Words(_("Release"), _("Their holds end, and they are sent in order.")),
     "withdraw": Words(
         _("Withdraw"),
-        _("They are never sent, unless that is undone, which works for 30 days. What the master may have is skipped."),
+        _("They are not sent. You can undo this for 30 days. Those that the master may already have are skipped."),
         needs_reason=True,
     ),
     "resend": Words(
         _("Send the lost version again, then this one"),
-        _("What the master no longer has is sent again first, in its order, and then these on top of it."),
+        _("The versions that the master lost are sent again first, in order, and then these."),
     ),
     "undo": Words(
-        _("Undo withdrawal"), _("They are back in the queue, where nothing has taken their place meanwhile.")
+        _("Undo withdrawal"), _("They go back into the queue, except where a newer version has taken their place.")
     ),
 }
 
 PUBLISH_OVER = Words(
     _("Publish over it"),
-    _("This version is sent again, to stand on top of what is published there now. That one stays in the history."),
+    _("This version is sent again and published over the one that is there now. That one stays in the history."),
     needs_reason=True,
 )
 

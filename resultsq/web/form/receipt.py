@@ -32,7 +32,7 @@ MOST_ROWS_ON_PAPER = 400
 _ROW = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 WORDS = {
-    State.QUEUED: _l("safe here, publishes by itself"),
+    State.QUEUED: _l("safe here, will be published automatically"),
     State.SENDING: _l("on its way to the master"),
     State.PUBLISHED: _l("published"),
     State.CORRECTED: _l("published, and corrected since"),
@@ -111,8 +111,9 @@ def _live(conn: Connection, found: SubmissionView) -> dict[str, object]:
     link = queries.link(conn)
     waits = ""
     if found.state is State.QUEUED and place is not None:
-        held = queries.holds(conn, node().clock.now(), found.event_id)
-        waits = _why_it_waits(place, link, bool(held))
+        held = bool(queries.holds(conn, node().clock.now(), found.event_id))
+        waits = _why_it_waits(place, link, held)
+        place = None if held else place  # the hold decides, and not the place
     clash = versions.clash(conn, found.seq) if found.state is State.CONFLICT else None
     seen = "-".join(map(str, (found.state, place.ahead if place else "", len(waits))))
     return {"place": place, "waits": waits, "seen": seen, "waiting": found.state in WAITING, "clash": clash}
@@ -120,7 +121,9 @@ def _live(conn: Connection, found: SubmissionView) -> dict[str, object]:
 
 def _why_it_waits(place: versions.Place, link: queries.LinkView | None, held: bool) -> str:
     if held:
-        return str(_("The operators hold publication for the moment, and know of it. It goes on when they release it."))
+        return str(
+            _("An operator has put these results on hold. They will be published when the operator releases them.")
+        )
     if place.blocked:
         return str(_("This corrects an earlier version that is still being sent. It goes as soon as that one is done."))
     if link is not None and link.state is not LinkState.UP:
@@ -186,7 +189,9 @@ def publish_over(submission: str) -> Answer:
 def resend(submission: str) -> Answer:
     """The master lost what this version corrects: that one goes again, and then this one."""
     return _decide(
-        submission, submissions.send_lost_again, _("What the master lost is sent again, and then these results.")
+        submission,
+        submissions.send_lost_again,
+        _("The results that the master lost are sent again first, and then these."),
     )
 
 

@@ -84,7 +84,7 @@ def test_a_retry_says_until_when_the_master_asked_for_a_pause(here: Node, run: R
     here.now = SystemClock().now()
     made = here.try_one(Deferred(Cause.BUSY, "429", in_doubt=True, retry_after_s=1800)).submission
     until = here.row(made).next_attempt_at.astimezone(ZoneInfo("Europe/London"))
-    said = f"The master asked for a pause until {until:%H:%M:%S} ({until:%Z}), which is obeyed.\n"
+    said = f"The master asked for a pause until {until:%H:%M:%S} ({until:%Z}). Nothing is sent before then.\n"
     assert run("retry", "--id", made, "--dry-run")[1].endswith(said)
     _status, out, _ = run("retry", "--id", made)
     assert out.startswith("retry: 0 of 1 submission; 1 skipped")

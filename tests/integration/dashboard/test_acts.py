@@ -60,7 +60,7 @@ def test_what_cannot_be_done_is_said_beforehand_when_it_fits_the_filter(sqlite_n
     sqlite_node.publish_one()
     text = operator.post("/admin/ask", on="filtered", verb="retry").text
     assert "Retry now: 1 submission" in text
-    assert "1 more fits, but this cannot be done to it" in text
+    assert "1 more matches, but cannot be changed in this way" in text
     assert "disabled" in operator.post("/admin/ask", on="filtered", verb="release").text
 
 
@@ -90,7 +90,9 @@ def test_the_masters_pause_is_said_beforehand_when_a_retry_obeys_it(sqlite_node:
     until = f"{sqlite_node.row(one).next_attempt_at:%H:%M:%S}"
     dialog = operator.post("/admin/ask", verb="retry", ids=[one]).text
     assert "Retry now: 0 submissions" in dialog
-    assert re.search(rf"The master asked for a pause until <time [^>]*>{until}</time>, which is obeyed", dialog)
+    assert re.search(
+        rf"The master asked for a pause until <time [^>]*>{until}</time>. Nothing is sent before then", dialog
+    )
     assert "asked for a pause" not in operator.post("/admin/ask", verb="hold", ids=[one]).text
 
 

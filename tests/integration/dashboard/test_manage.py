@@ -55,7 +55,7 @@ def test_what_a_run_takes_at_an_event_is_chosen_and_changed(sqlite_node: Node, a
         ({"slug": "Mill Lane", "name": "x"}, "cannot be an event"),
         ({"slug": "bushy", "name": "x"}, "already an event called bushy"),
         ({"slug": "mill", "name": ""}, "needs a name"),
-        ({"slug": "mill", "name": "x", "timezone": "Mars/Base"}, "is no time zone"),
+        ({"slug": "mill", "name": "x", "timezone": "Mars/Base"}, "is not a time zone"),
     ],
 )
 def test_the_form_says_why_and_keeps_what_was_typed_when_an_event_is_refused(

@@ -110,6 +110,8 @@ def test_the_banner_says_what_is_the_matter_when_an_outage_begins_and_ends(sqlit
     assert "The link is down" in page
     assert "no connection was made in time" in page
     assert "Next probe" in page
+    assert re.search(r'data-over="now">now</time>', page), "it is due, and 0 s would say nothing"
+    assert ". All times are in Europe/London." in page
     node.probe(Cause.NOT_OUR_MASTER)
     node.pass_time(2)
     assert "Not our master" in viewer.page("/admin")
@@ -195,7 +197,10 @@ def test_what_makes_no_sense_is_said_when_an_address_is_mistyped(viewer: Person)
     for query in ("states=lost", "status=x", "sort=colour", "after=zzz", "accepted_from=soon"):
         answer = viewer.get(f"/admin/submissions?{query}", Accept="text/html")
         assert answer.status_code == 422, query
-    assert viewer.get("/admin/submissions/none").status_code == 404
+    missing = viewer.get("/admin/submissions/none", Accept="text/html")
+    assert missing.status_code == 404
+    for way_on in ('href="/submit"', 'href="/events"', 'href="/"'):
+        assert way_on in missing.text
 
 
 def test_times_are_the_nodes_own_with_utc_behind_them_when_it_is_summer(sqlite_node: Node, viewer: Person) -> None:
@@ -272,3 +277,13 @@ def test_a_months_delays_are_those_of_all_its_days_when_old_days_are_counted_onc
     assert counted() == "6"
     node.now = NOW + timedelta(days=33)
     assert counted() == "3", "the first three are no part of the last month"
+
+
+def test_done_promises_no_time_while_no_worker_runs(sqlite_node: Node, viewer: Person) -> None:
+    viewer.stays_logged_in()
+    sqlite_node.accept()
+    assert "once a worker is running" not in viewer.page("/admin/live")
+    sqlite_node.pass_time(90)
+    page = viewer.page("/admin/live")
+    assert "No worker is running" in page
+    assert "once a worker is running" in page

@@ -12,7 +12,7 @@ from resultsq.domain.outcome import Cause, Conflict, Exchange, Outcome, Reason, 
 from resultsq.domain.ports import ProbeAnswer
 from resultsq.domain.sheet import Finisher, Sheet, Volunteer
 from resultsq.domain.submission import State
-from resultsq.store import links, outbox, queries, turn
+from resultsq.store import holding, links, outbox, queries, turn
 from resultsq.web.csv_cells import safe_cell
 from tests.integration.form.conftest import DAY, FILES, NOW, Browser, Site
 from tests.support.nodes import Node, accepted, entry
@@ -193,7 +193,7 @@ def test_the_history_lists_versions_and_states_newest_first(site: Site, team: Br
     team.send()
     page = team.get("/events/bushy").text
     assert page.index("Version 2") < page.index("Version 1")
-    assert "safe here, publishes by itself" in page
+    assert "safe here, will be published automatically" in page
     assert "published" in page
     assert "stopwatch.csv" in page
 
@@ -317,3 +317,24 @@ def test_a_printed_receipt_has_its_rows_and_its_address(site: Site, team: Browse
     assert "<svg" in paper
     assert "style=" not in paper, "the policy refuses it"
     assert paper.index("00:17:31") < paper.index("A7654321")
+
+
+def test_a_held_receipt_names_the_hold_and_no_place(site: Site, team: Browser) -> None:
+    submission = team.submit(FILES)
+    probed(site)
+    assert "You are next." in team.get(f"/submissions/{submission}").text
+    now = site.clock.now()
+    site.database.write(lambda conn: holding.place_hold(conn, now, "op", None, "checking the course"))
+    page = team.get(f"/submissions/{submission}").text
+    assert "An operator has put these results on hold." in page
+    assert "You are next." not in page
+    assert "ahead of you" not in page
+
+
+def test_a_refusal_points_below_only_when_rows_are_named_there(site: Site, team: Browser) -> None:
+    submission = team.submit(FILES)
+    worked(site, lambda _lease: Rejected("not-found", "There is no such event."))
+    page = team.get(f"/submissions/{submission}").text
+    assert "There is no such event." in page
+    assert "named below" not in page
+    assert "ask an operator of this node" in page

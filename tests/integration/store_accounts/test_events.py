@@ -40,8 +40,8 @@ def test_an_event_is_found_with_all_that_was_said_when_it_was_added(database: Da
         ("b" * 64, "Bushy", "Europe/London", "1 to 63"),
         ("bushy/..", "Bushy", "Europe/London", "addresses"),
         ("bushy", "", "Europe/London", "a name"),
-        ("bushy", "Bushy", "Europe/Lundon", "is no time zone"),
-        ("bushy", "Bushy", "../../etc/passwd", "is no time zone"),
+        ("bushy", "Bushy", "Europe/Lundon", "is not a time zone"),
+        ("bushy", "Bushy", "../../etc/passwd", "is not a time zone"),
         ("taken", "Taken", "Europe/London", "already an event"),
     ],
 )

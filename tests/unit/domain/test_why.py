@@ -18,8 +18,8 @@ FREE = Standing(State.QUEUED, LinkState.UP)
 @pytest.mark.parametrize(
     ("it", "words", "until", "person"),
     [
-        (FREE, "claimed next", None, False),
-        (replace(FREE, ahead=7), "7 are claimed before it", None, False),
+        (FREE, "the next to be sent", None, False),
+        (replace(FREE, ahead=7), "7 are ahead of it", None, False),
         (replace(FREE, link=None), "No worker", None, True),
         (replace(FREE, worker_alive=False), "No worker", None, True),
         (replace(FREE, link=LinkState.DOWN, next_probe_at=SOON), "when the link is back", SOON, False),
@@ -27,16 +27,16 @@ FREE = Standing(State.QUEUED, LinkState.UP)
         (replace(FREE, link=LinkState.NOT_OUR_MASTER), "Something else answers", None, True),
         (replace(FREE, credentials_refused=True), "refuses this node's credentials.", None, True),
         (replace(FREE, event_refused=True), "credentials for this event", None, True),
-        (replace(FREE, blocked=True, predecessor=2), "Version 2 goes first", None, False),
+        (replace(FREE, blocked=True, predecessor=2), "Version 2 is sent first", None, False),
         (replace(FREE, next_attempt_at=SOON, wait_for="master", cause="busy"), "asked for this pause", SOON, False),
         (
             replace(FREE, next_attempt_at=SOON, wait_for="backoff", cause="timeout", failures=3),
-            "no connection was made in time. After 3 in a row",
+            "no connection was made in time. After 3 failures in a row",
             SOON,
             False,
         ),
         (replace(FREE, next_attempt_at=SOON), "set for later", SOON, False),
-        (replace(FREE, next_attempt_at=NOW), "claimed next", None, False),
+        (replace(FREE, next_attempt_at=NOW), "the next to be sent", None, False),
     ],
 )
 def test_the_sentence_says_what_it_waits_for_when_it_is_queued(

@@ -22,6 +22,16 @@ BANNED = (
     r"\b[Oo]ne \w+ a (finisher|line|row)\b",
     r"\bend (of an attempt )?is not known\b",
     r"^(Act|Further|Of it now)\b",
+    r"\bHeld means kept\b",
+    r"\bgoes by itself\b",
+    r"\b(character|bytes) that no text has\b",
+    r"\bwhich is obeyed\b",
+    r"\b(no|that) \w+ fits\b",
+    r"\bto stand on top of\b",
+    r"\bis none of\b",
+    r"\b(not|never) take\w* (it |anything )?like this\b",
+    r"\bin (its|their) turn at once\b",
+    r"\b[Nn]othing to do here\b",
     r"\b([Dd]esk|[Cc]ourier|[Hh]ousehold|dossier|lifeline|leash)\b",
 )
 

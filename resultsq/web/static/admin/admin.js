@@ -25,7 +25,8 @@
       at.textContent = spell((now - Date.parse(at.dataset.since)) / 1000);
     });
     document.querySelectorAll("[data-until]").forEach((at) => {
-      at.textContent = spell((Date.parse(at.dataset.until) - now) / 1000);
+      const left = (Date.parse(at.dataset.until) - now) / 1000;
+      at.textContent = left < 0.5 && at.dataset.over ? at.dataset.over : spell(left);
     });
     const age = (performance.now() - figuresOf) / 1000;
     live?.classList.toggle("is-stale", age > STALE_S);
