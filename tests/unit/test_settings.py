@@ -49,8 +49,8 @@ def test_the_setting_and_where_it_came_from_are_told_when_its_value_makes_no_sen
 
 WRONG = [
     ("time_zone", "Europe/Londn", "Did you mean Europe/London?"),
-    ("time_zone", "../../etc/passwd", "no time zone"),
-    ("time_zone", "Europe", "no time zone"),
+    ("time_zone", "../../etc/passwd", "not a time zone"),
+    ("time_zone", "Europe", "not a time zone"),
     ("master_url", "master.example", "begins with one of http://, https://"),
     ("master_url", "https://one.example,htps://two.example", "Did you mean https://?"),
     ("master_url", "localhost:8080", "begins with"),

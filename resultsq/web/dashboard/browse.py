@@ -19,7 +19,7 @@ from resultsq.store.listing import Line, Order, Sort
 from resultsq.web.auth import rule
 from resultsq.web.csv_cells import safe_cell
 from resultsq.web.dashboard import timeline
-from resultsq.web.dashboard.frame import blueprint, now, page, zone
+from resultsq.web.dashboard.frame import blueprint, latest_pulse, now, page, zone
 from resultsq.web.node import node
 
 SIZES = (25, 50, 100, 200)
@@ -51,6 +51,7 @@ def submissions() -> str:
 
     return page(
         "submissions.html",
+        counts=latest_pulse()[0].counts,
         filter=filter_,
         order=order,
         size=size,

@@ -66,6 +66,22 @@ class Chart:
     published_count: int
 
 
+@dataclass(frozen=True, slots=True)
+class Away:
+    """Outages within a time: how many, how long in all, and the longest."""
+
+    count: int
+    total_s: float
+    longest_s: float
+
+
+def away(outages: Sequence[OutageView], start: datetime, now: datetime) -> Away:
+    """The parts of `outages` that lie between `start` and `now`."""
+    lengths = [(min(one.ended_at or now, now) - max(one.began_at, start)).total_seconds() for one in outages]
+    lengths = [length for length in lengths if length > 0]
+    return Away(len(lengths), sum(lengths), max(lengths, default=0.0))
+
+
 def draw(points: Sequence[Point], outages: Sequence[OutageView], span: Span, zone: tzinfo) -> Chart:
     """The chart of `points`, at least two of them."""
     start, end = points[0].at, points[-1].at + span.step

@@ -17,7 +17,7 @@ from resultsq.store import events as stored
 from resultsq.web.auth import me, rule
 from resultsq.web.bounds import bound
 from resultsq.web.dashboard.frame import blueprint, must_be_writable, page
-from resultsq.web.dashboard.lists import Draft, asked_list
+from resultsq.web.dashboard.lists import Draft, asked_list, searched
 from resultsq.web.node import node
 
 SHOWN = 100
@@ -108,19 +108,8 @@ def _details(slug: str, run: Mapping[str, str]) -> EventDetails:
 
 
 def _events(**values: object) -> str:
-    text = request.args.get("q", "").strip()
-    with node().database.read() as conn:
-        found = stored.search(conn, text, SHOWN + 1)
-    return page(
-        "events.html",
-        found=found[:SHOWN],
-        more=len(found) > SHOWN,
-        q=text,
-        given=request.form,
-        runs=PRESETS,
-        default_zone=node().settings.time_zone,
-        **values,
-    )
+    zone = node().settings.time_zone
+    return page("events.html", runs=PRESETS, default_zone=zone, **searched(stored.search, SHOWN), **values)
 
 
 def _event(slug: str, **values: object) -> str:

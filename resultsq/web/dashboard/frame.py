@@ -13,16 +13,21 @@ from flask_babel import get_locale
 from flask_babel import gettext as _
 from markupsafe import Markup
 
-from resultsq.app import operations
+from resultsq.app import heard, operations
 from resultsq.domain.role import Role
 from resultsq.domain.submission import State
 from resultsq.domain.why import CAUSES, Why, cause_text, spell
 from resultsq.domain.words import say
+from resultsq.store import board
+from resultsq.store.board import Pulse
 from resultsq.web.auth import me
 from resultsq.web.dashboard.banner import Headline
 from resultsq.web.dashboard.shared import Shared
 from resultsq.web.dashboard.words import word
 from resultsq.web.node import node
+
+PULSE_S = 1.5
+"""How old the banner's figures may be by their own fault; pages ask each 2 s and call 5 s stale."""
 
 _NOW_S = 0.5
 """What is nearer than this is now."""
@@ -53,6 +58,17 @@ def _equip(state: BlueprintSetupState) -> None:
 def shared() -> Shared:
     """What every open dashboard is served from."""
     return cast(Shared, current_app.extensions["resultsq.shared"])
+
+
+def latest_pulse() -> tuple[Pulse, float]:
+    """The state of things, and its age in seconds."""
+
+    def look() -> Pulse:
+        heard.ask(node().database, node().clock)
+        with node().database.read() as conn:
+            return board.pulse(conn, now())
+
+    return shared().get("pulse", PULSE_S, look)
 
 
 def zone() -> ZoneInfo:

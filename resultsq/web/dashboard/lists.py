@@ -1,14 +1,16 @@
-"""Lists that an admin brings as CSV: read from a field or a file, shown before anything is added."""
+"""What the pages of events, accounts and tokens share: a search, lists brought as CSV, and QR codes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import segno
 from flask import request
 from flask_babel import gettext as _
 from markupsafe import Markup
+from sqlalchemy import Connection
 
 from resultsq.domain.errors import FileRefused
+from resultsq.web.node import node
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,14 @@ class Draft:
     text: str
     lines: Sequence[tuple[object, ...]]
     new: int
+
+
+def searched(search: Callable[[Connection, str, int], Sequence[object]], most: int) -> dict[str, object]:
+    """What fits the text that is searched for, at most `most`, for a page that also has a form."""
+    text = request.args.get("q", "").strip()
+    with node().database.read() as conn:
+        found = search(conn, text, most + 1)
+    return {"found": found[:most], "more": len(found) > most, "q": text, "given": request.form}
 
 
 def asked_list() -> str:

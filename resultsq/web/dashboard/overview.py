@@ -14,7 +14,6 @@ from markupsafe import Markup
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response as Answer
 
-from resultsq.app import heard
 from resultsq.domain.delays import Delays
 from resultsq.domain.role import Role
 from resultsq.store import alerts, board, comparisons
@@ -23,12 +22,9 @@ from resultsq.store.board import OutageView, Point, Pulse, Shape, Span
 from resultsq.store.figures import SETTLED
 from resultsq.web.auth import rule
 from resultsq.web.dashboard import banner, chart
-from resultsq.web.dashboard.frame import blueprint, may_manage, now, page, shared, zone
+from resultsq.web.dashboard.frame import blueprint, latest_pulse, may_manage, now, page, shared, zone
 from resultsq.web.dashboard.welcome import is_new
 from resultsq.web.node import node
-
-PULSE_S = 1.5
-"""How old the banner's figures may be by their own fault; pages ask each 2 s and call 5 s stale."""
 
 RENDERED_S = 10.0
 """Durations are counted on by the page itself; this often they are written anew all the same."""
@@ -101,7 +97,7 @@ def live() -> Response:
 
 def live_part(view: str, span: Span = Span.HOUR) -> tuple[Rendered, float]:
     """The live part and the age of its figures in seconds."""
-    pulse, age_s = shared().get("pulse", PULSE_S, _pulse)
+    pulse, age_s = latest_pulse()
     seen = _facts(pulse, span) if view == "overview" else None
     facts = (_timeless(pulse), seen and replace(seen, pulse=_timeless(pulse)))
     key = ("rendered", view, span, str(get_locale()))
@@ -112,7 +108,8 @@ def live_part(view: str, span: Span = Span.HOUR) -> tuple[Rendered, float]:
     values: dict[str, object] = {}
     if seen is not None:
         drawn = chart.draw(seen.points, seen.outages, span, zone())
-        values = {"facts": seen, "chart": drawn, "span": span, "bands": board.AGE_BANDS_MIN}
+        away = chart.away(seen.outages, seen.points[0].at, at)
+        values = {"facts": seen, "chart": drawn, "away": away, "span": span, "bands": board.AGE_BANDS_MIN}
     html = page(f"_{view}.html", pulse=pulse, headline=banner.headline(at, pulse), **values)
     rendered = Rendered(facts, at, html, hashlib.sha256(html.encode()).hexdigest()[:20])
     shared().keep(key, rendered)
@@ -123,7 +120,7 @@ def _span() -> Span:
     asked = next((span for span in Span if span.label == request.args.get("span")), None)
     if asked is not None:
         return asked
-    pulse, _age_s = shared().get("pulse", PULSE_S, _pulse)
+    pulse, _age_s = latest_pulse()
     if pulse.last is not None and pulse.last.remaining and pulse.to_send:
         return Span.MINUTES  # a backlog goes out in seconds, which an hour's chart would not show
 
@@ -133,12 +130,6 @@ def _span() -> Span:
 
     fitting, _ = shared().get("fitting", SPAN_S, look)
     return fitting
-
-
-def _pulse() -> Pulse:
-    heard.ask(node().database, node().clock)
-    with node().database.read() as conn:
-        return board.pulse(conn, now())
 
 
 def _newest(pulse: Pulse, outage: OutageView) -> OutageView:

@@ -14,7 +14,7 @@ from resultsq.store import accounts, events
 from resultsq.web.auth import me, rule
 from resultsq.web.bounds import bound
 from resultsq.web.dashboard.frame import blueprint, confirm, must_be_writable, page
-from resultsq.web.dashboard.lists import Draft, asked_list, qr_code
+from resultsq.web.dashboard.lists import Draft, asked_list, qr_code, searched
 from resultsq.web.node import node
 
 SHOWN = 100
@@ -111,23 +111,18 @@ def restore() -> Answer:
 
 
 def _people(links: list[tuple[str, str]] | None = None, **values: object) -> str:
-    text = request.args.get("q", "").strip()
     with node().database.read() as conn:
-        found = accounts.search(conn, text, SHOWN + 1)
         slugs = {event.id: event.slug for event in events.every(conn)}
     shown = [(name, link, qr_code(link)) for name, link in links or []]
     if links:
         flash(ngettext("%(num)s link was made.", "%(num)s links were made.", len(links)), "success")
     return page(
         "people.html",
-        found=found[:SHOWN],
-        more=len(found) > SHOWN,
-        q=text,
         slugs=slugs,
         roles=list(Role),
         myself=me().name,
         links=shown,
-        given=request.form,
+        **searched(accounts.search, SHOWN),
         **values,
     )
 

@@ -10,6 +10,7 @@ from resultsq.domain.role import Role
 from resultsq.store import tokens as stored
 from resultsq.web.auth import me, rule
 from resultsq.web.dashboard.frame import blueprint, confirm, must_be_writable, page
+from resultsq.web.dashboard.lists import searched
 from resultsq.web.node import node
 
 SHOWN = 200
@@ -62,15 +63,4 @@ def revoke_token(number: int) -> Answer:
 
 
 def _tokens(**values: object) -> str:
-    text = request.args.get("q", "").strip()
-    with node().database.read() as conn:
-        found = stored.search(conn, text, SHOWN + 1)
-    return page(
-        "tokens.html",
-        found=found[:SHOWN],
-        more=len(found) > SHOWN,
-        q=text,
-        roles=list(Role),
-        given=request.form,
-        **values,
-    )
+    return page("tokens.html", roles=list(Role), **searched(stored.search, SHOWN), **values)

@@ -287,3 +287,15 @@ def test_done_promises_no_time_while_no_worker_runs(sqlite_node: Node, viewer: P
     page = viewer.page("/admin/live")
     assert "No worker is running" in page
     assert "once a worker is running" in page
+
+
+def test_the_list_has_its_states_as_tabs_with_their_counts(one_of_each: list[str], viewer: Person) -> None:
+    page = viewer.page("/admin/submissions")
+    tabs = page[page.index('aria-label="States"') : page.index("</nav>", page.index('aria-label="States"'))]
+    told = re.sub(r"<[^>]*>|\s+", " ", tabs)
+    for words in ("all", "queued 2", "rejected 1", "conflict 1"):
+        assert words in told
+    assert "withdrawn" not in told, "a state without any has no tab"
+    assert re.search(r'active" href="/admin/submissions" aria-current="page"', tabs)
+    page = viewer.page("/admin/submissions?states=conflict")
+    assert re.search(r'active" href="/admin/submissions\?states=conflict" aria-current="page"', page)

@@ -185,7 +185,7 @@ def test_volunteers_come_by_hand_and_by_file_and_are_in_the_sheet(site: Site, te
 
 def test_a_date_still_to_come_or_none_is_refused(site: Site, team: Browser) -> None:
     assert "still to come" in team.post(f"{PAGE}/date", {"date": "2013-12-08"}, PAGE, htmx=True).text
-    assert "That is no date" in team.post(f"{PAGE}/date", {"date": "soon"}, PAGE, htmx=True).text
+    assert "That is not a date" in team.post(f"{PAGE}/date", {"date": "soon"}, PAGE, htmx=True).text
     assert 'value="2013-12-07"' in team.get(PAGE).text, "on a Saturday it is the day itself"
     site.clock.advance(86_400)
     sunday = site.browser("richmond").drop([("t.csv", b"position,time\n1,18:00\n")], "richmond", htmx=True).text

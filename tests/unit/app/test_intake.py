@@ -135,7 +135,7 @@ def test_more_rows_than_the_setting_allows_are_refused_when_they_come(field: str
 
 def test_a_body_of_far_too_many_values_is_refused_before_they_are_made_when_it_comes() -> None:
     body = b'{"event":"bushy","date":"2013-12-07","finishers":[' + b"{}," * 2_000_000 + b"{}]}"
-    with pytest.raises(SheetRefused, match="[Nn]othing was stored") as refused:
+    with pytest.raises(SheetRefused, match=r"[Nn]othing was stored") as refused:
         intake.from_json(body, MAX_ROWS, CALENDAR)
     assert [problem.code for problem in refused.value.problems] == ["too-many-rows"]
 
@@ -195,5 +195,5 @@ def test_volunteers_are_refused_with_their_pointer_when_they_are_bad(
 
 
 def test_nothing_is_taken_when_there_is_no_file() -> None:
-    with pytest.raises(SheetRefused, match="[Nn]othing was stored"):
+    with pytest.raises(SheetRefused, match=r"[Nn]othing was stored"):
         intake.from_files("bushy", "2013-12-07", [], None, MAX_ROWS, CALENDAR)

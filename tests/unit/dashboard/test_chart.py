@@ -54,3 +54,16 @@ def test_an_outage_is_shaded_where_it_was_when_it_began_before_the_chart_or_goes
     assert going_on.width == pytest.approx(10 * minute, abs=0.3)
     assert before.x == pytest.approx(56)
     assert before.width == pytest.approx(15 * minute, abs=0.3)
+
+
+def test_outages_are_counted_only_within_the_time_that_is_shown() -> None:
+    minute = timedelta(minutes=1)
+
+    def outage(began: int, ended: int | None) -> OutageView:
+        end = None if ended is None else NOON - ended * minute
+        return OutageView(1, NOON - began * minute, end, "timeout", None, 1, 0)
+
+    start = NOON - 60 * minute
+    assert chart.away([], start, NOON) == chart.Away(0, 0.0, 0.0)
+    shown = [outage(200, 100), outage(70, 50), outage(20, 15), outage(2, None)]
+    assert chart.away(shown, start, NOON) == chart.Away(3, 60.0 * (10 + 5 + 2), 600.0)
