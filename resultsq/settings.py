@@ -27,6 +27,7 @@ from pydantic import (
 
 from resultsq.domain import destinations
 from resultsq.domain.errors import SettingsError
+from resultsq.domain.invalid import listed
 from resultsq.domain.proxy import Proxy
 
 PREFIX = "RESULTSQ_"
@@ -296,7 +297,7 @@ class _Found:
         try:
             settings = Settings.model_validate(self.values)
         except ValidationError as error:
-            wrong = {str(one["loc"][0]): one["msg"] for one in error.errors()}
+            wrong = {str(one.place[0]): one.message for one in listed(error)}
             faults += [self._no_sense(name, why) for name, why in wrong.items()]
             if wrong.keys() <= self.values.keys():  # what is right by itself may not go together
                 settings = Settings.model_validate({name: self.values[name] for name in self.values.keys() - wrong})

@@ -14,7 +14,7 @@ from resultsq.domain.words import say
 from resultsq.kinds.results import join
 from resultsq.kinds.results.join import Work
 from resultsq.kinds.results.volunteers import lists_roles, read_volunteers
-from resultsq.readers import read
+from resultsq.readers import Budget, read
 from resultsq.store import drafts, outbox
 from resultsq.store.drafts import DraftMoved
 
@@ -32,17 +32,19 @@ class UploadedFiles:
     refused: list[Problem] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
     kept: list[outbox.File] = field(default_factory=list)
+    budget: Budget = field(default_factory=Budget)
+    first_looks: Budget = field(default_factory=Budget)
 
     def add(self, name: str, content: bytes) -> None:
         """Read one more file."""
         name = name_of(name) or say("a file without a name")
         self.names.add(name)
         try:
-            if lists_roles(name, content):
-                self.volunteers += read_volunteers(name, content)
+            if lists_roles(name, content, self.first_looks):
+                self.volunteers += read_volunteers(name, content, self.budget)
                 self.kept.append(outbox.File(name, VOLUNTEERS, "", content))
             else:
-                file = read(name, content)
+                file = read(name, content, budget=self.budget)
                 self.read.append(file)
                 self.kept.append(outbox.File(name, file.kind, file.digest, content))
         except FileRefused as refusal:

@@ -18,6 +18,7 @@ from resultsq.app import submissions
 from resultsq.app.context import AppContext
 from resultsq.app.duplicates import find_elsewhere
 from resultsq.domain.errors import NotJson, QuotaReached, SheetRefused
+from resultsq.domain.invalid import first, is_no_json
 from resultsq.domain.plausible import FIVE_K, Plausible
 from resultsq.domain.problem import Problem, Severity, Where
 from resultsq.domain.sheet import Finisher, Rows, Volunteer, finishers_digest, parse, rows_of
@@ -325,8 +326,7 @@ def iso_date(text: str) -> date:
 
 def _values(text: bytes | str, error: ValidationError, pointer: str) -> object:
     """The JSON as Python's own values, for whoever explains what is wrong with them."""
-    first = error.errors(include_url=False, include_input=False)[0] if error.error_count() == 1 else None
-    place = _LINE_AND_COLUMN.search(first["msg"]) if first is not None and first["type"] == "json_invalid" else None
+    place = _LINE_AND_COLUMN.search(first(error).message) if is_no_json(error) else None
     if place is None:
         try:
             return json.loads(text)
@@ -349,8 +349,7 @@ def _volunteers(text: str) -> tuple[Volunteer, ...]:
         return _VOLUNTEERS.validate_json(text)
     except ValidationError as error:
         _values(text, error, f"/{VOLUNTEERS}")
-        first = error.errors(include_url=False, include_input=False)[0]
-        pointer = "".join(f"/{part}" for part in (VOLUNTEERS, *first["loc"]))
+        pointer = f"/{VOLUNTEERS}{first(error).pointer}"
         reason = say("volunteers are a JSON list of objects with an athlete, like A1234567, and a role")
         raise _bad(pointer, pointer, reason) from None
 

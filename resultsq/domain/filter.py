@@ -12,6 +12,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from resultsq.domain.errors import InputRefused
+from resultsq.domain.invalid import first
 from resultsq.domain.submission import State
 from resultsq.domain.words import say
 
@@ -70,9 +71,13 @@ class Filter(BaseModel):
         try:
             return cls.model_validate(found)
         except ValidationError as error:
-            first = error.errors()[0]
+            fault = first(error)
             raise InputRefused(
-                say("The filter {name} makes no sense: {reason}.", name=first["loc"][0], reason=first["msg"])
+                say(
+                    "The filter {name} makes no sense: {reason}.",
+                    name=(fault.place or tuple(found))[0],
+                    reason=fault.message,
+                )
             ) from None
 
     def pairs(self) -> list[tuple[str, str]]:

@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pydantic import ValidationError
+from pydantic_core import from_json
 
 from resultsq.domain import sheet as sheets
+from resultsq.domain.invalid import Fault, faults_of, is_no_json
 from resultsq.domain.outcome import Reason
 from resultsq.domain.sheet import Sheet
 
@@ -51,22 +53,24 @@ def read(body: bytes, event: str, date: str) -> Sheet | Invalid | Unreadable:
     try:
         sheet = sheets.parse(body)
     except ValidationError as error:
-        faults = error.errors(include_url=False, include_context=False, include_input=False)[:MAX_REASONS]
-        if faults[0]["type"] == "json_invalid":
+        if is_no_json(error):
             return Unreadable("The body is not JSON in UTF-8.")
-        return Invalid(tuple(_reason(fault["type"], fault["loc"]) for fault in faults))
+        return Invalid(tuple(map(_reason, faults_of(Sheet, from_json(body), MAX_REASONS))))
     reasons = tuple(_against(sheet, event, date))[:MAX_REASONS]
     return Invalid(reasons) if reasons else sheet
 
 
-def _reason(fault: str, place: tuple[int | str, ...]) -> Reason:
-    pointer = "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in place)
-    if fault == "missing":
-        return Reason("This field is missing.", pointer)
-    if fault == "extra_forbidden":
-        return Reason("The contract has no such field.", pointer)
-    field = str(place[-1]) if place else ""
-    return Reason(_SENTENCES.get(field, "Here the contract has a JSON object."), pointer)
+def _reason(fault: Fault) -> Reason:
+    match fault.kind:
+        case "missing":
+            detail = "This field is missing."
+        case "extra_forbidden":
+            detail = "The contract has no such field."
+        case "too_many":
+            detail = "Far too many values are not as the contract has them."
+        case _:
+            detail = _SENTENCES.get(str(fault.place[-1]) if fault.place else "", "Here the contract has a JSON object.")
+    return Reason(detail, fault.pointer)
 
 
 def _against(sheet: Sheet, event: str, date: str) -> Iterator[Reason]:

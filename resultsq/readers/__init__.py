@@ -13,6 +13,7 @@ from resultsq.domain.event_files import FileKind, ReadFile, ScannerFile, Stopwat
 from resultsq.domain.ports import Reader
 from resultsq.domain.problem import Where
 from resultsq.readers import scanner, spreadsheet, startofevent, table, webfms
+from resultsq.readers.budget import Budget
 from resultsq.readers.marks import quoted
 from resultsq.readers.records import whole
 from resultsq.readers.resaved import delimiter_of, restored
@@ -23,6 +24,7 @@ __all__ = [
     "MAX_BYTES",
     "MAX_ROWS",
     "READERS",
+    "Budget",
     "FileKind",
     "ReadFile",
     "ScannerFile",
@@ -46,15 +48,17 @@ _MISREADS = 10
 """A scanner file may begin with misreads: so many lines are looked at before giving up on it."""
 
 
-def read(name: str, content: bytes) -> ReadFile:
-    """Read one file. `name` is only repeated in sentences for the team.
+def read(name: str, content: bytes, budget: Budget | None = None) -> ReadFile:
+    """Read one file. `name` is only repeated in sentences for the team; `budget` is shared with the files that came
+    with it.
 
     :raises FileRefused: with one problem or more, each with the file and the line."""
+    budget = budget or Budget()
     if is_of_the_system(name, content):
         raise refused(SYSTEM_FILE, name, 1)
     if spreadsheet.is_one(content):
-        return _read_sheets(name, spreadsheet.sheets(name, content))
-    return _read_text(text_of(name, content))
+        return _read_sheets(name, spreadsheet.sheets(name, content, budget))
+    return _read_text(text_of(name, content, budget))
 
 
 def _read_text(text: Text) -> ReadFile:

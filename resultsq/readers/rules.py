@@ -101,6 +101,12 @@ TOO_MANY_ROWS = Rule(
     Severity.BLOCKS,
     "{file} goes on after {limit} rows, at line {line}. Nothing was taken from it: is it the right file?",
 )
+TOO_MUCH_TOGETHER = Rule(
+    "too-many-rows",
+    Severity.BLOCKS,
+    "With {file} there is more in these files than the results of one event. Nothing was taken from it: leave out "
+    "files that do not belong to this event.",
+)
 BAD_LINE = Rule(
     "bad-line",
     Severity.BLOCKS,

@@ -11,6 +11,7 @@ from xml.parsers import expat
 
 from resultsq.domain.event_files import Text
 from resultsq.readers import ods, xlsx
+from resultsq.readers.budget import Budget
 from resultsq.readers.rules import DAMAGED_SPREADSHEET, EMPTY, SPREADSHEET_TOO_LARGE, refused
 from resultsq.readers.text import MAX_BYTES, digest_of, of_text
 from resultsq.readers.unpacked import Archive, Broken, Grid, TooLarge
@@ -41,24 +42,28 @@ def is_one(content: bytes) -> bool:
     return xlsx.WORKBOOK in names or {ods.CONTENT, "mimetype"} <= names
 
 
-def sheets(name: str, content: bytes) -> list[tuple[str, Text]]:
+def sheets(name: str, content: bytes, budget: Budget) -> list[tuple[str, Text]]:
     """The sheets that hold anything, in the order of their tabs, each with its title.
 
     :raises FileRefused: it is damaged, locked or too large, or holds nothing."""
     digest = digest_of(content)
     try:
-        grids = _grids(content)
+        grids = _grids(content, budget)
     except TooLarge:
         raise refused(SPREADSHEET_TOO_LARGE, name, 1) from None
     except _DAMAGED:
         raise refused(DAMAGED_SPREADSHEET, name, 1) from None
-    found = [(grid.title, of_text(name, digest, "\n".join([*grid.lines, ""]))) for grid in grids if grid.lines]
+    found = [(grid.title, of_text(name, digest, "\n".join([*grid.lines, ""]), budget)) for grid in grids if grid.lines]
     if not found:
         raise refused(EMPTY, name, 1)
     return found
 
 
-def _grids(content: bytes) -> list[Grid]:
+def _grids(content: bytes, budget: Budget) -> list[Grid]:
     with zipfile.ZipFile(BytesIO(content)) as opened:
-        archive = Archive(opened)
-        return xlsx.grids(archive) if xlsx.WORKBOOK in archive.names else ods.grids(archive)
+        archive = Archive(opened, budget)
+        grids = xlsx.grids(archive) if xlsx.WORKBOOK in archive.names else ods.grids(archive)
+    budget.unpacked -= sum(len(line) for grid in grids for line in grid.lines)  # few elements may repeat many cells
+    if budget.unpacked < 0:
+        raise TooLarge
+    return grids

@@ -35,6 +35,9 @@ from resultsq.readers.text import check_rows
 KIND: Final = FileKind.TABLE
 
 _POSITION = re.compile(POSITION_SHAPE, re.IGNORECASE)
+_MOST_ABOVE = 100
+"""A header stands within so many lines that hold anything."""
+
 _NOTHING = " \t\"'=" + DELIMITERS
 """What a spreadsheet writes for cells that hold nothing."""
 
@@ -76,6 +79,8 @@ def _find_header(text: Text) -> _Header:
             return header._replace(above=tuple(above))
         elif line.strip(_NOTHING):
             above.append(at)
+            if len(above) > _MOST_ABOVE:
+                break
     raise refused(NO_ROWS, text.name, len(text.lines))
 
 

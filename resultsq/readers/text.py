@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from resultsq.domain.event_files import Text
 from resultsq.domain.words import say, sentence
+from resultsq.readers.budget import Budget
 from resultsq.readers.rules import (
     ARCHIVE,
     CONTROL_BYTES,
@@ -71,7 +72,7 @@ def digest_of(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
 
 
-def text_of(name: str, content: bytes) -> Text:
+def text_of(name: str, content: bytes, budget: Budget) -> Text:
     """The lines of a file called `name`. UTF-8 or UTF-16 with or without a byte-order mark, else Windows-1252, which
     spreadsheets write; line ends are LF, CRLF or a lone CR. Marks that nobody sees are dropped.
 
@@ -85,7 +86,7 @@ def text_of(name: str, content: bytes) -> Text:
     for start, what in _NOT_TEXT.items():
         if content.startswith(start):
             raise refused(ARCHIVE, name, 1, what=say(what))
-    return of_text(name, digest_of(content), _decoded(content))
+    return of_text(name, digest_of(content), _decoded(content), budget)
 
 
 def _shown_only(content: bytes) -> str | None:
@@ -115,7 +116,7 @@ def is_of_the_system(name: str, content: bytes) -> bool:
     )
 
 
-def of_text(name: str, digest: str, text: str) -> Text:
+def of_text(name: str, digest: str, text: str, budget: Budget) -> Text:
     """The lines of what was decoded already.
 
     :raises FileRefused: where it holds nothing, too much, or what no text has."""
@@ -136,6 +137,7 @@ def of_text(name: str, digest: str, text: str) -> Text:
     if max(map(len, lines)) > MAX_LINE:
         long = next(at for at, line in enumerate(lines, 1) if len(line) > MAX_LINE)
         raise refused(LINE_TOO_LONG, name, long, limit=MAX_LINE)
+    budget.spend(name, text, len(lines))
     return Text(name, digest, lines, ends_whole)
 
 

@@ -2,13 +2,12 @@
 
 import zipfile
 from collections.abc import Mapping
-from typing import Final, Protocol
+from functools import partial
+from typing import Protocol
 from xml.parsers import expat
 
+from resultsq.readers.budget import Budget
 from resultsq.readers.text import MAX_LINE, MAX_ROWS
-
-MOST_UNPACKED: Final = 24 * 1024 * 1024
-"""Bytes of XML that are unpacked of one spreadsheet. Twenty thousand rows have about eight million."""
 
 _CHUNK = 64 * 1024
 _MOST_TEXT = 16 * 1024 * 1024
@@ -31,11 +30,11 @@ class Handler(Protocol):
 
 
 class Archive:
-    """The documents of one archive. `left` is what may still be unpacked of all of them together."""
+    """The documents of one archive."""
 
-    def __init__(self, archive: zipfile.ZipFile) -> None:
+    def __init__(self, archive: zipfile.ZipFile, budget: Budget) -> None:
         self._archive = archive
-        self._left = MOST_UNPACKED
+        self._budget = budget
         self.names = frozenset(archive.namelist())
 
     def parse(self, member: str, handler: Handler) -> None:
@@ -45,18 +44,22 @@ class Archive:
         parser = expat.ParserCreate()
         parser.buffer_text = True
         parser.StartDoctypeDeclHandler = _no_doctype
-        parser.StartElementHandler = lambda name, attributes: handler.start(
-            _bare(name), {_bare(key): value for key, value in attributes.items()}
-        )
+        parser.StartElementHandler = partial(self._start, handler)
         parser.EndElementHandler = lambda name: handler.end(_bare(name))
         parser.CharacterDataHandler = handler.text
         with self._archive.open(member) as stream:
             while chunk := stream.read(_CHUNK):
-                self._left -= len(chunk)
-                if self._left < 0:
+                self._budget.unpacked -= len(chunk)
+                if self._budget.unpacked < 0:
                     raise TooLarge
                 parser.Parse(chunk)
         parser.Parse(b"", True)
+
+    def _start(self, handler: Handler, name: str, attributes: Mapping[str, str]) -> None:
+        self._budget.elements -= 1
+        if self._budget.elements < 0:
+            raise TooLarge
+        handler.start(_bare(name), {_bare(key): value for key, value in attributes.items()})
 
 
 def _bare(name: str) -> str:

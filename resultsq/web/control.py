@@ -12,6 +12,7 @@ from resultsq.app import operations
 from resultsq.domain import incident
 from resultsq.domain.errors import InputRefused
 from resultsq.domain.filter import Filter
+from resultsq.domain.invalid import is_no_json, listed
 from resultsq.domain.role import Role
 from resultsq.domain.words import say
 from resultsq.store import board, listing, outages, queries
@@ -25,6 +26,9 @@ from resultsq.web.node import node
 
 PAGE = 100
 PAGE_MOST = 500
+
+_NAMED = 50
+"""How many wrong values of a body are named, before the number of the others."""
 
 blueprint = Blueprint("control", __name__, url_prefix="/api/v1")
 
@@ -174,11 +178,13 @@ def _body(shape: type[M]) -> M:
     try:
         return shape.model_validate_json(body)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)
-        if first[0]["type"] == "json_invalid":
+        if is_no_json(error):
             raise ApiProblem(400, "This is no JSON. Nothing was changed.") from None
-        places = [{"detail": one["msg"], "pointer": "".join(f"/{part}" for part in one["loc"])} for one in first[:100]]
-        raise ApiProblem(422, f"This cannot be taken: {first[0]['msg']}. Nothing was changed.", places) from None
+        faults = listed(error)
+        places = [{"detail": one.message, "pointer": one.pointer} for one in faults[:_NAMED]]
+        if others := error.error_count() - len(places):
+            places.append({"detail": f"{others} more values are wrong.", "pointer": ""})
+        raise ApiProblem(422, f"This cannot be taken: {faults[0].message}. Nothing was changed.", places) from None
 
 
 def _action(action: str) -> Response:

@@ -13,7 +13,7 @@ from resultsq.kinds.results.join import join, too_many_together
 from resultsq.kinds.results.plausible import Occasion
 from resultsq.kinds.results.refusals import beside
 from resultsq.kinds.results.rules import NO_FINISHERS
-from resultsq.readers import read
+from resultsq.readers import Budget, read
 from resultsq.readers.text import digest_of
 
 
@@ -56,9 +56,10 @@ def report(
     readable: list[ReadFile] = []
     unreadable: list[tuple[str, bytes]] = []
     refusals: list[Problem] = []
+    budget = Budget()
     for name, content in files:
         try:
-            readable.append(read(name, content))
+            readable.append(read(name, content, budget))
         except FileRefused as refusal:
             unreadable.append((name, content))
             refusals.extend(refusal.problems)

@@ -11,6 +11,7 @@ from typing import Annotated, Any, get_args
 from pydantic import Field, TypeAdapter, ValidationError
 
 from resultsq.domain.errors import InputRefused
+from resultsq.domain.invalid import first
 from resultsq.domain.problem import Fix
 from resultsq.domain.words import say
 from resultsq.kinds.results.corrections_base import LONGEST_LINE, Base
@@ -112,12 +113,12 @@ def asked(fix: Fix) -> tuple[str, ...]:
 
 
 def _words(error: ValidationError) -> str:
-    first = error.errors(include_url=False)[0]
-    if not first["loc"]:
+    fault = first(error)
+    if not fault.place:
         return say("There is no such correction.")
-    field = _field(str(first["loc"][-1]))
-    bounds = first.get("ctx", {})
-    match first["type"]:
+    field = _field(str(fault.place[-1]))
+    bounds = fault.bounds
+    match fault.kind:
         case "missing":
             return say("The {field} is missing.", field=field)
         case "value_error":

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from resultsq.domain.errors import SheetRefused
+from resultsq.domain.invalid import Fault, faults_of
 from resultsq.domain.ports import Envelope, Prepared
 from resultsq.domain.problem import Problem, Where
 from resultsq.domain.sheet import (
@@ -27,7 +28,7 @@ from resultsq.kinds.results.checks import check_rows
 from resultsq.kinds.results.rules import BAD_VALUE
 from resultsq.readers import MAX_ROWS
 
-_SHOWN = 100
+_SHOWN = 50
 """How many bad values are named; a body with more is wrong as a whole."""
 
 
@@ -131,22 +132,19 @@ def payload_of(value: object) -> Payload:
     :raises SheetRefused: with a JSON pointer for each value that cannot be taken."""
     try:
         return Payload.model_validate(value)
-    except ValidationError as refusal:
-        errors = refusal.errors(include_url=False, include_context=False)
-        problems = tuple(_bad_value(error["loc"], error["type"], error["msg"]) for error in errors[:_SHOWN])
+    except ValidationError:
+        problems = tuple(map(_bad_value, faults_of(Payload, value, _SHOWN)))
         raise SheetRefused(say("The results cannot be read like this, and nothing was stored."), problems) from None
 
 
-def _bad_value(loc: tuple[int | str, ...], kind: str, message: str) -> Problem:
-    # RFC 6901: a pointer's own two signs are written in another way
-    parts = [str(part).replace("~", "~0").replace("/", "~1") for part in loc]
-    pointer = "".join(f"/{part}" for part in parts)
-    match kind:
+def _bad_value(fault: Fault) -> Problem:
+    match fault.kind:
         case "missing":
             reason = say("it is missing")
         case "extra_forbidden":
             reason = say("there is no such field")
         case _:
-            name = str(loc[-1]) if loc else ""
-            reason = say(_WORDS[name]) if name in _WORDS else message[:1].lower() + message[1:]
+            name = str(fault.place[-1]) if fault.place else ""
+            reason = say(_WORDS[name]) if name in _WORDS else fault.message[:1].lower() + fault.message[1:]
+    pointer = fault.pointer
     return BAD_VALUE.broken([Where(pointer=pointer)], place=pointer or say("The body"), reason=reason)

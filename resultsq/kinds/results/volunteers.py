@@ -11,6 +11,7 @@ from resultsq.domain.sheet import Volunteer
 from resultsq.domain.words import say
 from resultsq.kinds.results.rules import BAD_VOLUNTEER, NO_VOLUNTEERS
 from resultsq.readers import headings, spreadsheet
+from resultsq.readers.budget import Budget
 from resultsq.readers.columns import Columns, columns
 from resultsq.readers.marks import Unreadable, read_athlete
 from resultsq.readers.records import Record, records, separator
@@ -34,29 +35,30 @@ _NAMED = 50
 _BLANKS = re.compile(r"\s+")
 
 
-def lists_roles(name: str, content: bytes) -> bool:
+def lists_roles(name: str, content: bytes, budget: Budget | None = None) -> bool:
     """Whether a file is a list of volunteers: its header has an athlete and a role."""
     try:
-        return any(_find_header(text) is not None for text in _texts(name, content))
+        return any(_find_header(text) is not None for text in _texts(name, content, budget))
     except FileRefused:
         return False
 
 
-def read_volunteers(name: str, content: bytes) -> tuple[Volunteer, ...]:
+def read_volunteers(name: str, content: bytes, budget: Budget | None = None) -> tuple[Volunteer, ...]:
     """Athletes and their roles in the order of the list; one athlete may have several lines.
 
     :raises FileRefused: naming every bad line; nothing of the file is then used."""
-    texts = _texts(name, content)
+    texts = _texts(name, content, budget)
     for text in texts:
         if (found := _find_header(text)) is not None:
             return _read(text, *found)
     raise _bad(name, {1: say("a list of volunteers begins with a line that names its columns, athlete and role")})
 
 
-def _texts(name: str, content: bytes) -> list[Text]:
+def _texts(name: str, content: bytes, budget: Budget | None) -> list[Text]:
+    budget = budget or Budget()
     if spreadsheet.is_one(content):
-        return [text for _, text in spreadsheet.sheets(name, content)]
-    return [text_of(name, content)]
+        return [text for _, text in spreadsheet.sheets(name, content, budget)]
+    return [text_of(name, content, budget)]
 
 
 def _find_header(text: Text) -> tuple[int, Columns] | None:

@@ -57,3 +57,8 @@ def test_a_time_is_the_nodes_own_when_it_has_no_zone() -> None:
 def test_a_filter_is_refused_by_name_when_it_makes_no_sense(name: str, value: str) -> None:
     with pytest.raises(InputRefused, match=name):
         Filter.parse([(name, value)], LONDON)
+
+
+def test_a_filter_is_refused_in_words_when_very_many_of_its_values_make_no_sense() -> None:
+    with pytest.raises(InputRefused, match="states"):
+        Filter.parse([("states", "!")] * 3_000, UTC)
