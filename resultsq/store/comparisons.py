@@ -24,6 +24,8 @@ NAMED = 3
 """So many of the newest receipts are asked for in a cheap comparison."""
 
 SETTLED = timedelta(minutes=1)
+"""What was published less than this ago is left out: the master may not list it yet."""
+
 _ROW = select(Comparison).where(Comparison.link == MASTER)
 
 
@@ -66,6 +68,8 @@ def is_due(conn: Connection, now: datetime) -> bool:
     row = conn.execute(_ROW).first()
     if row is None or row.compared_at is None or row.rewound_at is not None:
         return row is None or row.compared_at is None or now - row.compared_at >= AGAIN or row.compared_at > now
+    if (row.found or {}).get("again") and now - row.compared_at > SETTLED:
+        return True
     since = select(Outage.id).where(Outage.ended_at > row.compared_at).limit(1)
     return not now - EVERY < row.compared_at <= now or conn.execute(since).first() is not None
 
@@ -101,15 +105,22 @@ def anything_open(conn: Connection) -> bool:
 
 
 def record(conn: Connection, now: datetime, found: Reconciled, whole: bool) -> None:
-    """What came of it."""
-    values: dict[str, Any] = {
-        "found": {"whole": whole, "lost": found.lost, "settled": found.settled, "skipped": dict(found.skipped)}
-    }
+    """What came of it. Where something was too new to be looked at, one more follows soon: one, or a node at which
+    something is always new would ask each minute."""
+    before = conn.execute(_ROW).first()
+    is_second = before is not None and (before.found or {}).get("again", False)
+    told = {"whole": whole, "lost": found.lost, "settled": found.settled, "skipped": dict(found.skipped)}
+    values: dict[str, Any] = {"found": told | {"again": not is_second and _anything_new(conn, now)}}
     if whole:
         values["rewound_at"] = None
     if found.lost:
         values |= {"lost_at": now, "lost": found.lost}
     conn.execute(update(Comparison).where(Comparison.link == MASTER).values(**values))
+
+
+def _anything_new(conn: Connection, now: datetime) -> bool:
+    query = select(Submission.seq).where(Submission.published_at >= now - SETTLED).limit(1)
+    return conn.execute(query).first() is not None
 
 
 def record_failure(conn: Connection, now: datetime, error: str) -> None:

@@ -81,6 +81,27 @@ def test_it_is_compared_each_hour_and_after_each_outage_and_cheaply_first(here: 
     assert by_itself(here, far) == Reconciled(0, 0, 0)
 
 
+def test_what_was_too_new_after_an_outage_is_looked_at_once_its_minute_is_over(here: Node, far: Far) -> None:
+    here.accept("richmond")
+    deliver_all(here, far)
+    here.pass_time(120)
+    assert by_itself(here, far) == Reconciled(0, 0, 0)
+    here.probe(Cause.REFUSED)
+    made = here.accept().id
+    here.pass_time(60)
+    here.probe()
+    deliver_all(here, far)
+    assert by_itself(here, far) == Reconciled(0, 0, 0)
+    far.loses(made)  # by a master that says nothing of its newest receipt
+    assert by_itself(here, far) is None, "its minute is not over"
+    here.pass_time(61)
+    here.accept("richmond")
+    deliver_all(here, far)  # there is always something new
+    assert by_itself(here, far) == Reconciled(0, 1, 0)
+    here.pass_time(61)
+    assert by_itself(here, far) is None, "one more is enough"
+
+
 def test_it_is_tried_again_in_a_minute_when_the_master_gave_no_answer(here: Node, far: Far) -> None:
     here.accept()
     deliver_all(here, far)
