@@ -1,9 +1,10 @@
 """When somebody must be told: pure rules over what is known, and the sentences."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 from resultsq.domain.link import LinkState
 from resultsq.domain.why import spell
@@ -37,7 +38,7 @@ class Limits:
     disk_low_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What is known at a moment. `disk_free_bytes` None: it could not be asked."""
 
@@ -69,85 +70,144 @@ _LINK = {
 }
 
 
-def raised(facts: Facts, limits: Limits, now: datetime) -> dict[str, str]:
-    """The alerts that hold now, each with its sentence. Never a person: a sentence may leave by mail."""
-    found: dict[str, str] = {}
-    if facts.link is not LinkState.UP and now - facts.link_since >= limits.link_down:
-        found[Rule.LINK_DOWN] = (
+class _Row(NamedTuple):
+    """A rule, when it holds, and its sentence."""
+
+    rule: Rule
+    holds: Callable[[Facts, Limits, datetime], object]
+    sentence: Callable[[Facts], str]
+
+
+_TABLE = (
+    _Row(
+        Rule.LINK_DOWN,
+        lambda facts, limits, now: facts.link is not LinkState.UP and now - facts.link_since >= limits.link_down,
+        lambda facts: (
             f"{_LINK[facts.link]}, since {_clock(facts.link_since)}. {_many(facts.waiting)} waiting; they publish by "
             "themselves when it is back, and teams can go on submitting."
-        )
-    elif facts.takes_nothing_since is not None and now - facts.takes_nothing_since >= limits.link_down:
-        found[Rule.LINK_DOWN] = (
+        ),
+    ),
+    _Row(
+        Rule.LINK_DOWN,
+        lambda facts, limits, now: _is_past(facts.takes_nothing_since, limits.link_down, now),
+        lambda facts: (
             f"The master answers, but takes no results, since {_clock(facts.takes_nothing_since)}. "
             f"{_many(facts.waiting)} waiting; they publish by themselves when it takes one, and teams can go on "
             "submitting."
-        )
-    if facts.oldest_waiting_at is not None and now - facts.oldest_waiting_at >= limits.oldest_waiting:
-        found[Rule.OLDEST_WAITING] = (
+        ),
+    ),
+    _Row(
+        Rule.OLDEST_WAITING,
+        lambda facts, limits, now: _is_past(facts.oldest_waiting_at, limits.oldest_waiting, now),
+        lambda facts: (
             f"The oldest of {_many(facts.waiting)} waiting was accepted at {_clock(facts.oldest_waiting_at)}. "
             "The dashboard says what it waits for."
-        )
-    if facts.rejected:
-        found[Rule.REJECTED] = (
-            f"The master refused {_many(facts.rejected)} for good; each needs a correction by its team."
-        )
-    if facts.conflicts:
-        found[Rule.CONFLICT] = (
+        ),
+    ),
+    _Row(
+        Rule.REJECTED,
+        lambda facts, *_: facts.rejected,
+        lambda facts: f"The master refused {_many(facts.rejected)} for good; each needs a correction by its team.",
+    ),
+    _Row(
+        Rule.CONFLICT,
+        lambda facts, *_: facts.conflicts,
+        lambda facts: (
             f"{_many(facts.conflicts)} met another sheet at the master; an operator must decide which one stands."
-        )
-    if facts.refused_since is not None:
-        found[Rule.CREDENTIALS_REFUSED] = (
+        ),
+    ),
+    _Row(
+        Rule.CREDENTIALS_REFUSED,
+        lambda facts, *_: facts.refused_since is not None,
+        lambda facts: (
             f"The master has refused this node's credentials since {_clock(facts.refused_since)}. Everything waits; "
             "set a valid RESULTSQ_MASTER_TOKEN and restart the workers."
-        )
-    elif facts.refused_events:
-        found[Rule.CREDENTIALS_REFUSED] = (
+        ),
+    ),
+    _Row(
+        Rule.CREDENTIALS_REFUSED,
+        lambda facts, *_: facts.refused_events,
+        lambda facts: (
             f"The master does not let this node publish for {facts.refused_events} of its events. Those wait, the "
             "others go on; ask the master's operators to allow them."
-        )
-    if facts.disk_free_bytes is not None and facts.disk_free_bytes < limits.disk_low_bytes:
-        found[Rule.DISK_LOW] = (
-            f"Only {facts.disk_free_bytes // 1_000_000} MB are free on this node's disk. When it is full no results "
-            "can be accepted; free some room."
-        )
-    if facts.disk_trouble is not None:
-        found[Rule.DISK_UNWRITABLE] = (
+        ),
+    ),
+    _Row(
+        Rule.DISK_LOW,
+        lambda facts, limits, _: facts.disk_free_bytes is not None and facts.disk_free_bytes < limits.disk_low_bytes,
+        lambda facts: (
+            f"Only {(facts.disk_free_bytes or 0) // 1_000_000} MB are free on this node's disk. When it is full no "
+            "results can be accepted; free some room."
+        ),
+    ),
+    _Row(
+        Rule.DISK_UNWRITABLE,
+        lambda facts, *_: facts.disk_trouble is not None,
+        lambda facts: (
             f"Nothing can be written in this node's data folder: {facts.disk_trouble}. Results may not be accepted "
             "until this ends; what was accepted is safe."
-        )
-    if facts.damaged:
-        found[Rule.DAMAGED] = (
+        ),
+    ),
+    _Row(
+        Rule.DAMAGED,
+        lambda facts, *_: facts.damaged,
+        lambda facts: (
             f"{_many(facts.damaged)} would wait for ever after a fault of this product. Nothing is lost: "
             "`resultsq doctor --mend` lets them go on."
-        )
-    if facts.aside:
-        found[Rule.ASIDE] = (
-            f"resultsq cannot go on with {_many(facts.aside)}, and has put what it cannot send aside. Nothing is lost, "
-            "and the others go on; each says why on its page on the dashboard."
-        )
-    if facts.failing_actions:
-        found[Rule.ACTION_FAILS] = (
-            f"{'1 action' if facts.failing_actions == 1 else f'{facts.failing_actions} actions'} of an operator cannot "
-            "be carried out; the others go on. The worker's log says why; cancel it, or upgrade this worker."
-        )
-    if facts.lost_there:
-        found[Rule.MASTER_LOST] = (
+        ),
+    ),
+    _Row(
+        Rule.ASIDE,
+        lambda facts, *_: facts.aside,
+        lambda facts: (
+            f"resultsq cannot go on with {_many(facts.aside)}, and has put what it cannot send aside. Nothing is "
+            "lost, and the others go on; each says why on its page on the dashboard."
+        ),
+    ),
+    _Row(
+        Rule.ACTION_FAILS,
+        lambda facts, *_: facts.failing_actions,
+        lambda facts: (
+            f"{'1 action' if facts.failing_actions == 1 else f'{facts.failing_actions} actions'} of an operator "
+            "cannot be carried out; the others go on. The worker's log says why; cancel it, or upgrade this worker."
+        ),
+    ),
+    _Row(
+        Rule.MASTER_LOST,
+        lambda facts, *_: facts.lost_there,
+        lambda facts: (
             f"The master no longer had {_many(facts.lost_there)} that it had given a receipt for; it may have been "
             "restored from an older backup. What it lost is sent again by itself. Tell its operators."
-        )
-    if facts.over_quota:
-        found[Rule.QUOTA] = (
-            f"{_some(facts.over_quota)} handed in as much today as an event may, and more was refused. Has a token got "
-            "into wrong hands, or does a program repeat itself? RESULTSQ_EVENT_SUBMISSIONS_PER_DAY and "
+        ),
+    ),
+    _Row(
+        Rule.QUOTA,
+        lambda facts, *_: facts.over_quota,
+        lambda facts: (
+            f"{_some(facts.over_quota)} handed in as much today as an event may, and more was refused. Has a token "
+            "got into wrong hands, or does a program repeat itself? RESULTSQ_EVENT_SUBMISSIONS_PER_DAY and "
             "RESULTSQ_EVENT_BYTES_PER_DAY allow more."
-        )
-    if facts.clock_off_s:
-        found[Rule.CLOCK_WRONG] = (
+        ),
+    ),
+    _Row(
+        Rule.CLOCK_WRONG,
+        lambda facts, *_: facts.clock_off_s,
+        lambda facts: (
             f"This node's clock is wrong: it is {spell(abs(facts.clock_off_s))} "
             f"{'behind' if facts.clock_off_s > 0 else 'ahead'}. Results are taken and published all the same, with "
             "wrong times on them; set the clock."
-        )
+        ),
+    ),
+)
+"""Of two rows of one rule the first that holds speaks."""
+
+
+def raised(facts: Facts, limits: Limits, now: datetime) -> dict[str, str]:
+    """The alerts that hold now, each with its sentence. Never a person: a sentence may leave by mail."""
+    found: dict[str, str] = {}
+    for row in _TABLE:
+        if row.rule not in found and row.holds(facts, limits, now):
+            found[row.rule] = row.sentence(facts)
     return found
 
 
@@ -165,5 +225,9 @@ def _many(count: int) -> str:
     return "1 submission" if count == 1 else f"{count} submissions"
 
 
-def _clock(at: datetime) -> str:
-    return at.strftime("%d %B %H:%M UTC")
+def _is_past(since: datetime | None, limit: timedelta, now: datetime) -> bool:
+    return since is not None and now - since >= limit
+
+
+def _clock(at: datetime | None) -> str:
+    return "" if at is None else at.strftime("%d %B %H:%M UTC")

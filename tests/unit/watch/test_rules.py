@@ -88,22 +88,22 @@ def test_it_says_whether_it_is_the_link_or_the_master_and_that_nothing_need_be_d
 
 def test_all_of_them_are_told_when_everything_is_wrong() -> None:
     facts = Facts(
-        LinkState.DOWN,
-        NOW - 60 * MINUTE,
-        NOW - 60 * MINUTE,
-        5,
-        1,
-        1,
-        NOW,
-        1,
-        0,
-        1,
-        1,
-        "its disk is full",
-        1,
-        1,
-        ("bushy",),
-        61.0,
+        link=LinkState.DOWN,
+        link_since=NOW - 60 * MINUTE,
+        oldest_waiting_at=NOW - 60 * MINUTE,
+        waiting=5,
+        rejected=1,
+        conflicts=1,
+        refused_since=NOW,
+        refused_events=1,
+        disk_free_bytes=0,
+        damaged=1,
+        aside=1,
+        disk_trouble="its disk is full",
+        failing_actions=1,
+        lost_there=1,
+        over_quota=("bushy",),
+        clock_off_s=61.0,
     )
     assert set(rules.raised(facts, LIMITS, NOW)) == set(Rule) - {Rule.RECOVERED}
 
