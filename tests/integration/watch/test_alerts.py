@@ -6,17 +6,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, update
 
 from resultsq.clock import ManualClock
+from resultsq.domain.filter import Filter
 from resultsq.domain.outcome import Cause
 from resultsq.settings import Settings
-from resultsq.store import alerts
+from resultsq.store import actions, alerts, runner
 from resultsq.store.alerts import AlertView
 from resultsq.store.session import Database
+from resultsq.store.tables import Action
 from resultsq.watch import messenger
 from tests.integration.watch.servers import mail_server, webhook
-from tests.support.nodes import CEILING, Node, rejected
+from tests.support.nodes import CEILING, Node, moved, rejected
 
 
 class Watched:
@@ -239,3 +241,71 @@ def test_a_master_that_answers_and_takes_nothing_is_told_of_until_it_takes_one(w
     one.node.publish_one()
     one.look()
     assert one.standing() == []
+
+
+def oldest_waits(one: Watched) -> Callable[[], object]:
+    one.node.accept()
+    one.node.pass_time(3 * 3600)
+    return one.node.publish_one
+
+
+def disk_is_not_there(one: Watched) -> Callable[[], object]:
+    folder = one.settings.data_dir
+    aside = folder.rename(folder.with_name(f"{folder.name}-aside"))
+    return lambda: aside.rename(folder)
+
+
+def sheets_clash(one: Watched) -> Callable[[], object]:
+    made = one.node.accept().id
+    one.node.try_one(moved("another", 1, b"{}"))
+    return lambda: one.node.database.write(
+        lambda conn: actions.publish_over(conn, one.node.now, "op", made, "ours are right")
+    )
+
+
+def action_is_of_a_newer_version(one: Watched) -> Callable[[], object]:
+    database = one.node.database
+    one.node.accept()
+    number = actions.start(database, one.node.now, "op", "retry", Filter(events=("bushy",)), "a reason")
+    database.write(lambda conn: conn.execute(update(Action).where(Action.id == number).values(verb="polish")))
+    runner.go_on(database, one.clock)
+    return lambda: database.write(lambda conn: actions.cancel(conn, one.node.now, number, "op"))
+
+
+@pytest.mark.parametrize(
+    ("rule", "begin", "words"),
+    [
+        ("oldest-waiting", oldest_waits, "The oldest of 1 submission waiting"),
+        ("disk-unwritable", disk_is_not_there, "data folder: it is not there"),
+        ("conflict", sheets_clash, "an operator must decide"),
+        ("action-fails", action_is_of_a_newer_version, "1 action of an operator cannot be carried out"),
+    ],
+)
+def test_what_really_happens_is_told_by_webhook_and_mail_and_so_is_its_end(
+    watched: Make,
+    free_port: Callable[[], int],
+    rule: str,
+    begin: Callable[[Watched], Callable[[], object]],
+    words: str,
+) -> None:
+    hook, post = free_port(), free_port()
+    one = watched(
+        alert_webhook_url=f"http://127.0.0.1:{hook}/",
+        smtp_url=f"smtp://127.0.0.1:{post}",
+        alert_mail_from="node@example.org",
+        alert_mail_to="operators@example.org",
+    )
+    one.look()
+    assert one.standing() == []
+    with webhook(hook) as got, mail_server(post) as mails:
+        end = begin(one)
+        one.look()
+        one.send()
+        assert [message["subject"] for message in got] == [f"resultsq: {rule}"]
+        assert words in got[0]["text"]
+        end()
+        one.look()
+        one.send()
+    assert one.standing() == []
+    assert [message["subject"] for message in got] == [f"resultsq: {rule}", f"resultsq: over: {rule}"]
+    assert [f"Subject: resultsq: {rule}" in mails[0], f"Subject: resultsq: over: {rule}" in mails[1]] == [True, True]
