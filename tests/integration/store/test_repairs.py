@@ -16,7 +16,7 @@ from resultsq.settings import Settings
 from resultsq.store import migrate, outbox, repairs
 from resultsq.store.outbox.aside import NO_SHEET
 from resultsq.store.session import Database
-from resultsq.store.tables import Audit, AuditSubmission, Event, Hold, Payload, Submission
+from resultsq.store.tables import Attempt, Audit, AuditSubmission, Event, Hold, Payload, Submission
 from resultsq.watch import messenger
 from tests.integration.bundle.conftest import Far, deliver_all
 from tests.support.nodes import Node
@@ -232,9 +232,11 @@ def test_an_attempt_that_was_left_under_way_is_ended_and_one_that_is_under_way_i
     listed = {"state": State.PUBLISHED, "state_at": node.now, "published_as": made, "published_at": node.now}
     listed |= {"lease": None, "lease_owner": None, "lease_until": None}
     node.database.write(lambda conn: conn.execute(update(Submission).where(Submission.id == made).values(**listed)))
-    assert counts(node) == mend(node) == {"unended": 1}
+    earlier = {"seq": node.row(other).seq, "number": 0, "lease": "gone", "worker": "w1", "started_at": node.now}
+    node.database.write(lambda conn: conn.execute(insert(Attempt).values(**earlier)))
+    assert counts(node) == mend(node) == {"unended": 2}
     assert counts(node) == {}
-    ended, open_ = node.attempts(made)[0], node.attempts(other)[0]
-    assert (ended.ended_at, ended.outcome) == (node.now, "unknown")
+    (ended,), (before, open_) = node.attempts(made), node.attempts(other)
+    assert {(one.ended_at, one.outcome) for one in (ended, before)} == {(node.now, "unknown")}
     assert open_.ended_at is None
     assert (node.state(made), node.state(other)) == (State.PUBLISHED, State.SENDING)

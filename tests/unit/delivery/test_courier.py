@@ -23,6 +23,7 @@ from resultsq.domain.outcome import (
     Scope,
     Unauthorised,
 )
+from resultsq.domain.ports import Master, Parcel
 from resultsq.domain.sheet import Finisher, Sheet, canonical_bytes, digest, rows_digest
 from resultsq.store.outbox import Clash, Lease, Published, PutBack, Refused, Settlement
 
@@ -138,6 +139,26 @@ def test_every_outcome_has_an_ending_with_its_lease_duration_and_what_was_seen()
 
 def test_patience_doubles_with_each_silence_and_ends_at_half_a_minute() -> None:
     assert [courier.patience_s(n) for n in (0, 1, 2, 3, 4, 5, 1000)] == [2, 4, 8, 16, 32, 32, 32]
+
+
+class FarSide:
+    """A master that writes down how it was called."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Parcel, float]] = []
+
+    def send(self, parcel: Parcel, patience_s: float) -> Outcome:
+        self.calls.append((parcel, patience_s))
+        return Deferred(Cause.SILENT, "Nothing moved.", in_doubt=True)
+
+
+@pytest.mark.parametrize("in_doubt", [True, False])
+def test_a_sheet_travels_with_its_doubt_and_the_patience_that_its_silences_give_it(in_doubt: bool) -> None:
+    master, clock = FarSide(), ManualClock(NOW)
+    for silences in (0, 3):
+        courier.deliver(cast(Master, master), lease(silences=silences, in_doubt=in_doubt), clock, JITTER)
+    parcel = Parcel("id", "bushy", "2013-12-07", BODY, digest(BODY), "before", in_doubt=in_doubt)
+    assert master.calls == [(parcel, courier.patience_s(0)), (parcel, courier.patience_s(3))]
 
 
 def test_the_sheet_waits_in_doubt_when_the_fault_is_our_own(capsys: pytest.CaptureFixture[str]) -> None:
