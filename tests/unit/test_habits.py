@@ -28,7 +28,6 @@ MIGRATIONS = "resultsq/store/migrations/versions/"
 LONGER_FUNCTIONS = {
     "resultsq/store/outbox/roads.py:export",
     "resultsq/store/outbox/team.py:accept",
-    "resultsq/watch/rules.py:raised",
 }
 LONGER_MODULES = {
     "resultsq/store/board.py",

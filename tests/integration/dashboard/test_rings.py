@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from resultsq.app import operations
 from resultsq.wakeup import Bell
-from resultsq.web.dashboard import act
 from tests.integration.conftest import Rings
 from tests.integration.dashboard.conftest import Person
 from tests.support.nodes import Node, rejected
@@ -38,7 +38,7 @@ def test_the_end_of_a_long_action_is_rung_for(
 ) -> None:
     node = sqlite_node
     node.accept_many(2_000)
-    monkeypatch.setattr(act, "DONE_AT_ONCE_S", 0.0)
+    monkeypatch.setattr(operations, "AT_ONCE_S", 0.0)
     with node.database.read() as conn:
         other: Any = conn.engine.raw_connection()
 

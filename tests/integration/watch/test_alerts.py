@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, update
 
+from resultsq.app import submissions
 from resultsq.clock import ManualClock
 from resultsq.domain.filter import Filter
 from resultsq.domain.outcome import Cause
@@ -259,7 +260,7 @@ def sheets_clash(one: Watched) -> Callable[[], object]:
     made = one.node.accept().id
     one.node.try_one(moved("another", 1, b"{}"))
     return lambda: one.node.database.write(
-        lambda conn: actions.publish_over(conn, one.node.now, "op", made, "ours are right")
+        lambda conn: submissions.publish_over(conn, one.node.now, "op", made, "ours are right")
     )
 
 
