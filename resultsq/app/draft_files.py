@@ -18,6 +18,9 @@ from resultsq.readers import Budget, read
 from resultsq.store import drafts, outbox
 from resultsq.store.drafts import DraftMoved
 
+TYPED = "typed-table.csv"
+"""The name under which a table that was typed into the form is kept."""
+
 MOST_BODIES = 3
 """The files of one draft may be as large together as this many full requests."""
 
@@ -49,6 +52,19 @@ class UploadedFiles:
                 self.kept.append(outbox.File(name, file.kind, file.digest, content))
         except FileRefused as refusal:
             self.refused += refusal.problems
+
+
+def typed_table(rows: Sequence[tuple[str, str]]) -> UploadedFiles:
+    """A table that was typed, as a file; each row is a time and an athlete. An empty row is a finisher of whom nothing
+    is known."""
+    lines = [f'{at},"{_quoted(time)}","{_quoted(athlete)}"' for at, (time, athlete) in enumerate(rows, 1)]
+    uploaded = UploadedFiles()
+    uploaded.add(TYPED, "\n".join(["position,time,athlete", *lines, ""]).encode())
+    return uploaded
+
+
+def _quoted(text: str) -> str:
+    return text.replace('"', '""')
 
 
 def too_many_files() -> TooLarge:

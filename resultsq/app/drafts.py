@@ -24,6 +24,7 @@ from resultsq.kinds.results import join
 from resultsq.kinds.results.corrections import Correction
 from resultsq.kinds.results.join import Joined, Work
 from resultsq.kinds.results.plausible import Occasion
+from resultsq.readers.marks import Unreadable, read_athlete
 from resultsq.store import drafts, outbox, versions
 from resultsq.store.drafts import Draft as StoredDraft
 from resultsq.store.drafts import DraftMoved
@@ -31,6 +32,7 @@ from resultsq.store.events import EventRow
 from resultsq.store.queries import SubmissionView
 
 MOST_VOLUNTEERS = 1000
+LONGEST_ROLE = 100
 
 
 class Workspace(BaseModel):
@@ -135,14 +137,15 @@ def submit(ctx: AppContext, draft: Draft, submitted_by: str, request_id: str = "
 
     :raises ResultsqError: as `intake.submit`; the draft is left as it was."""
     with ctx.database.read() as conn:
-        files = drafts.files(conn, draft.stored)
+        kept = drafts.files(conn, draft.stored)
     joined = draft.workspace.joined
     sent = intake.Sent(
         event=draft.event.slug,
         date=date.fromisoformat(draft.date),
         rows=rows_of(joined.finishers, draft.workspace.volunteers),
         problems=joined.problems,
-        files=files,
+        # a draft names its files by a shorter digest, as corrections do
+        files=tuple(intake.original(file.name, file.content, file.kind) for file in kept),
     )
     accepted = intake.submit(
         ctx,
@@ -217,6 +220,25 @@ def with_volunteers(draft: Draft, volunteers: Iterable[Volunteer]) -> Draft:
 
     :raises TooLarge: there are too many."""
     return with_workspace(draft, volunteers=unique_volunteers(volunteers))
+
+
+def with_volunteer(draft: Draft, athlete: str, role: str) -> Draft:
+    """The draft with one more volunteer, as a person typed it.
+
+    :raises InputRefused: the number or the role cannot be taken, or there are too many."""
+    try:
+        number = read_athlete(athlete)
+    except Unreadable as reason:
+        raise InputRefused(say("The volunteer's number: {reason}.", reason=str(reason))) from None
+    role = role.strip()
+    if not 0 < len(role) <= LONGEST_ROLE or not role.isprintable():
+        raise InputRefused(say("The role is a word or two, like Timekeeper."))
+    return with_volunteers(draft, [*draft.workspace.volunteers, Volunteer(athlete=number, role=role)])
+
+
+def without_volunteer(draft: Draft, index: int) -> Draft:
+    """The draft without the volunteer of that number, from 0 on."""
+    return with_volunteers(draft, [one for at, one in enumerate(draft.workspace.volunteers) if at != index])
 
 
 def with_workspace(draft: Draft, **changes: object) -> Draft:

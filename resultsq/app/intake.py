@@ -167,7 +167,7 @@ def from_files(
     _few(found.finishers, helpers, max_rows)
     kept = _originals(files, found)
     if isinstance(volunteers, tuple):
-        kept = (*kept, _original(*volunteers, VOLUNTEERS))
+        kept = (*kept, original(*volunteers, VOLUNTEERS))
     return Sent(event, on, rows_of(found.finishers, helpers), (*clock, *found.problems), kept)
 
 
@@ -362,10 +362,11 @@ def _few(finishers: Sequence[Finisher], volunteers: Sequence[Volunteer], most: i
 
 def _originals(files: Sequence[tuple[str, bytes]], found: Report) -> tuple[outbox.File, ...]:
     kinds = {one.digest: one.kind or "" for one in found.files}
-    return tuple(_original(name, content, kinds.get(digest_of(content), "")) for name, content in files)
+    return tuple(original(name, content, kinds.get(digest_of(content), "")) for name, content in files)
 
 
-def _original(name: str, content: bytes, kind: str) -> outbox.File:
+def original(name: str, content: bytes, kind: str) -> outbox.File:
+    """A file as it is stored with a submission."""
     return outbox.File(name=name, kind=kind, digest=sha256(content).hexdigest(), content=content)
 
 

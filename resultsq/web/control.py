@@ -51,7 +51,7 @@ def submissions() -> Response:
 @rule.bearer(Role.OPERATOR)
 def act() -> Response:
     """Retry, hold, release, withdraw or undo, on a selection or on exactly a filter."""
-    ctx, who = node(), _name(bearer())
+    ctx, who = node(), bearer().who
     asked = _body(shapes.ActionAsked)
     if not asked.dry_run:
         operations.demand_writable(ctx)
@@ -83,7 +83,7 @@ def look(action: UUID) -> Response:
 def cancel(action: UUID) -> Response:
     """Leave the rest of an action as it is."""
     operations.demand_writable(node())
-    operations.cancel(node(), _name(bearer()), str(action))
+    operations.cancel(node(), bearer().who, str(action))
     return _action(str(action))
 
 
@@ -103,7 +103,7 @@ def hold() -> Response:
     """Hold an event, or everything that goes to the master. Held means kept."""
     operations.demand_writable(node())
     asked = _body(shapes.HoldAsked)
-    found = operations.place_hold(node(), _name(bearer()), asked.event, asked.reason, asked.release_at)
+    found = operations.place_hold(node(), bearer().who, asked.event, asked.reason, asked.release_at)
     return _json(shapes.HoldTold.model_validate(found), 201)
 
 
@@ -112,7 +112,7 @@ def hold() -> Response:
 def release(hold: int) -> Response:
     """End a hold; what it held goes in its turn."""
     operations.demand_writable(node())
-    action = operations.release_hold(node(), _name(bearer()), hold)
+    action = operations.release_hold(node(), bearer().who, hold)
     if action is not None:
         operations.carry_out(node(), action)
     return _json(shapes.HoldReleased.model_validate({"action": action}))
@@ -193,11 +193,6 @@ def _action(action: str) -> Response:
 
 def _zone() -> ZoneInfo:
     return ZoneInfo(node().settings.time_zone)
-
-
-def _name(who: Bearer) -> str:
-    """For the audit; no person's account is called that."""
-    return who.who
 
 
 def _json(told: BaseModel, status: int = 200) -> Response:

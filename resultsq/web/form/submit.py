@@ -13,17 +13,16 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as Answer
 
 from resultsq.app import draft_files, draft_view, drafts, event_day
-from resultsq.app.draft_files import UploadedFiles
+from resultsq.app.draft_files import TYPED, UploadedFiles
 from resultsq.app.draft_view import DraftView
 from resultsq.app.drafts import Draft
 from resultsq.app.intake import MOST_FILES
 from resultsq.domain.errors import HeadMoved, InputRefused, QuotaReached
 from resultsq.domain.event_files import FileKind
 from resultsq.domain.role import Role
-from resultsq.domain.sheet import Volunteer
 from resultsq.kinds.results.corrections import asked, correction_of
 from resultsq.readers import MAX_ROWS
-from resultsq.readers.marks import Unreadable, read_athlete, write_time
+from resultsq.readers.marks import write_time
 from resultsq.store import versions
 from resultsq.store.drafts import DraftMoved, sent_as
 from resultsq.web.auth import me, rule
@@ -32,9 +31,6 @@ from resultsq.web.form.barcode import scanned_or_typed
 from resultsq.web.form.frame import blueprint, events_of, my_event, of_htmx
 from resultsq.web.form.needs import needs
 from resultsq.web.node import node
-
-TYPED = "typed-table.csv"
-"""The name under which a table that was typed into the form is kept."""
 
 ROWS_AT_FIRST, LONGEST_CELL = 20, 60
 
@@ -174,18 +170,11 @@ def volunteers(slug: str) -> Answer | str:
     """Add a volunteer, or take one out by number."""
 
     def listed(draft: Draft) -> Draft:
-        there = draft.workspace.volunteers
         gone = request.form.get("remove", type=int)
         if gone is not None:
-            return drafts.with_volunteers(draft, [one for index, one in enumerate(there) if index != gone])
-        try:
-            athlete = read_athlete(scanned_or_typed(request.form.get("athlete", "")))
-        except Unreadable as reason:
-            raise InputRefused(_("The volunteer's number: %(reason)s.", reason=str(reason))) from None
-        role = request.form.get("role", "").strip()
-        if not 0 < len(role) <= 100 or not role.isprintable():
-            raise InputRefused(_("The role is a word or two, like Timekeeper."))
-        return drafts.with_volunteers(draft, [*there, Volunteer(athlete=athlete, role=role)])
+            return drafts.without_volunteer(draft, gone)
+        athlete = scanned_or_typed(request.form.get("athlete", ""))
+        return drafts.with_volunteer(draft, athlete, request.form.get("role", ""))
 
     return _step(slug, listed)
 
@@ -278,19 +267,12 @@ def type_table(slug: str) -> Answer | str | tuple[str, int]:
     ]
     while typed and not (typed[-1].time or typed[-1].athlete):
         typed.pop()
-    # a row that was left empty in the middle is a finisher of whom nothing is known
-    lines = [f'{at},"{_cell(row.time)}","{_cell(row.athlete)}"' for at, row in enumerate(typed, 1)]
-    uploaded = UploadedFiles()
-    uploaded.add(TYPED, "\n".join(["position,time,athlete", *lines, ""]).encode())
+    uploaded = draft_files.typed_table([(row.time, row.athlete) for row in typed])
     if uploaded.refused:
         wrong = {where.line: problem.message for problem in uploaded.refused for where in problem.where}
         shown = [replace(row, refusal=wrong.get(at, "")) for at, row in enumerate(typed, 2)]
         return _table_page(_open(slug), shown, [] if any(row.refusal for row in shown) else [*wrong.values()]), 422
     return _added(slug, uploaded, instead_of=TYPED)
-
-
-def _cell(text: str) -> str:
-    return text.replace('"', '""')
 
 
 def _table_page(draft: Draft, typed: list[Typed], told: list[str] | None = None) -> str:

@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from resultsq.clock import SystemClock
 from resultsq.domain.filter import Filter
 from resultsq.domain.role import Role
 from resultsq.settings import Settings
-from resultsq.store import accounts, actions, holding, runner, tokens
+from resultsq.store import accounts, actions, holding, queries, runner, tokens
 from resultsq.store.session import Database
 from resultsq.store.tables import Audit, Submission
 from resultsq.wakeup import Bell
@@ -41,6 +42,7 @@ class Faces:
     person: Person
     program: FlaskClient
     command: Callable[..., str]
+    folder: Path
     before: int = 0
     made: dict[str, int] = field(default_factory=dict)
 
@@ -55,14 +57,16 @@ class Faces:
     def end(self) -> object:
         """What became of it: states and holds of the submissions, the last action, and the lines of the audit."""
         with self.node.database.read() as conn:
-            query = select(Submission.state, Submission.hold_id.is_not(None)).order_by(Submission.seq)
-            states = [(*row,) for row in conn.execute(query)]
+            held = Submission.hold_id.is_not(None)
+            query = select(Submission.state, held, Submission.date, Submission.rows_digest, Submission.seq)
+            *states, last = [(*row,) for row in conn.execute(query.order_by(Submission.seq))]
+            files = [(file.name, file.kind, file.digest) for file in queries.files(conn, last[-1])]
             done = [(one.verb, one.total, one.done, one.skipped) for one in actions.latest(conn)]
             lines = [
                 (row.action, _lasting(row.target), row.count, row.reason)
                 for row in conn.execute(select(Audit).where(Audit.id > self.before).order_by(Audit.id))
             ]
-        return states, done, lines
+        return states, last, files, done, lines
 
 
 def _lasting(target: Mapping[str, Any]) -> dict[str, Any]:
@@ -96,7 +100,7 @@ def make_faces(
         token = node.database.write(lambda conn: tokens.issue(conn, node.now, "a program", Role.OPERATOR, None))
         program = app.test_client()
         program.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
-        return Faces(node, _logged_in(Person(app.test_client())), program, lambda *line: run(folder, *line))
+        return Faces(node, _logged_in(Person(app.test_client())), program, lambda *line: run(folder, *line), folder)
 
     def run(folder: Path, *line: str) -> str:
         monkeypatch.setenv("RESULTSQ_DATA_DIR", str(folder))
@@ -195,9 +199,46 @@ def release(prepare: Callable[[Faces], object], *which: str) -> Operation:
     )
 
 
+YESTERDAY = SystemClock().now().date() - timedelta(days=1)
+FILES = {
+    "times.csv": f"STARTOFEVENT,{YESTERDAY:%d/%m/%Y} 09:00:00,junsd\n0,{YESTERDAY:%d/%m/%Y} 09:00:00\n"
+    f"1,{YESTERDAY:%d/%m/%Y} 09:17:31,00:17:31\nENDOFEVENT,{YESTERDAY:%d/%m/%Y} 09:50:00\n".encode(),
+    "scans.csv": f"A1234567,P0001,{YESTERDAY:%d/%m/%Y} 09:20:00\n".encode(),
+}
+
+
+def _by_the_form(faces: Faces) -> str:
+    client, page = faces.person.client, "/submit/bushy"
+
+    def send(action: str, **fields: Any) -> str:
+        shown = client.get(page).text
+        form = re.search(rf'<form[^>]*action="{page}/{action}".*?</form>', shown, re.DOTALL)
+        assert form is not None, shown
+        hidden = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form[0]))
+        return client.post(f"{page}/{action}", data={**hidden, **fields}, follow_redirects=True).text
+
+    send("date", date=YESTERDAY.isoformat())
+    send("files", files=[(io.BytesIO(content), name) for name, content in FILES.items()])
+    return send("send")
+
+
+def _by_the_api(faces: Faces) -> str:
+    parts = [(io.BytesIO(content), name) for name, content in FILES.items()]
+    fields = {"event": "bushy", "date": YESTERDAY.isoformat(), "files": parts}
+    return faces.program.post("/api/v1/submissions", data=fields).text
+
+
+def _by_the_command(faces: Faces, folder: Path) -> str:
+    for name, content in FILES.items():
+        (folder / name).write_bytes(content)
+    paths = [str(folder / name) for name in FILES]
+    return faces.command("submit", *paths, "--event", "bushy", "--date", YESTERDAY.isoformat())
+
+
 RUN = {"run": "5k"}
 
 DONE: Mapping[str, Operation] = {
+    "submit": Operation(page=_by_the_form, api=_by_the_api, command=lambda faces: _by_the_command(faces, faces.folder)),
     "retry": on_bushy("retry"),
     "hold": on_bushy("hold"),
     "release": on_bushy("release", lambda faces: _act(faces, "hold")),
