@@ -13,7 +13,6 @@ from sqlalchemy import func, insert, select, text
 
 from resultsq.app import intake
 from resultsq.backup import backup, restore
-from resultsq.clock import ManualClock
 from resultsq.delivery import reconcile
 from resultsq.delivery.masters import open_master
 from resultsq.domain.errors import HeadMoved, InputRefused, ResultsqError
@@ -25,6 +24,7 @@ from resultsq.store import accounts, queries, retention, workers
 from resultsq.store.outbox import File
 from resultsq.store.session import Database
 from resultsq.store.tables import Account, Attempt, Base, Chain, Draft, Original, Payload, Submission
+from tests.support.manual_clock import ManualClock
 from tests.support.nodes import NOW, Node, lost, migrated, rejected
 from tests.support.processes import OtherMaster, Process
 from tests.support.waiting import wait_until

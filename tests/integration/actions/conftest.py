@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from resultsq.clock import ManualClock
 from resultsq.store import actions, runner
 from resultsq.store.actions import Progress, Target
 from resultsq.store.session import Database
+from tests.support.manual_clock import ManualClock
 from tests.support.nodes import NOW, Node, migrated
 
 

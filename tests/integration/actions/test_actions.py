@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Connection, event, func, select, update
 
 from resultsq import sqlite
-from resultsq.clock import ManualClock, SystemClock
+from resultsq.clock import SystemClock
 from resultsq.domain.errors import InputRefused, NotThere
 from resultsq.domain.filter import Filter
 from resultsq.domain.outcome import Cause, Deferred
@@ -21,6 +21,7 @@ from resultsq.store import actions, alerts, holding, outbox, queries, runner
 from resultsq.store.tables import Action, Audit, Submission
 from tests.integration.actions.conftest import Operator
 from tests.integration.store.test_plans import fill, heard
+from tests.support.manual_clock import ManualClock
 from tests.support.nodes import Node, accepted, moved, rejected, unsent
 
 QUEUED = Filter(states=(State.QUEUED,))

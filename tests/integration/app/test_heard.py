@@ -12,7 +12,7 @@ from sqlalchemy import update
 from resultsq import doctor
 from resultsq.app import heard
 from resultsq.cli import main
-from resultsq.clock import ManualClock, SystemClock
+from resultsq.clock import SystemClock
 from resultsq.delivery.prober import Prober
 from resultsq.domain.link import HEARD_S, LinkState
 from resultsq.domain.outcome import Cause
@@ -21,6 +21,7 @@ from resultsq.store import links, queries
 from resultsq.store.session import Database
 from resultsq.store.tables import MASTER, Link
 from tests.integration.bundle.conftest import Far
+from tests.support.manual_clock import ManualClock
 from tests.support.nodes import CEILING, Node, migrated
 from tests.support.waiting import wait_until
 

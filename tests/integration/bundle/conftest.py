@@ -7,12 +7,12 @@ import pytest
 import sqlalchemy as sa
 from cryptography.fernet import MultiFernet
 
-from resultsq.clock import ManualClock
 from resultsq.delivery import bundle, courier
 from resultsq.delivery.masters import open_master
 from resultsq.domain.ports import Master, ReceiptPage
 from resultsq.domain.submission import State
 from resultsq.store.session import Database
+from tests.support.manual_clock import ManualClock
 from tests.support.nodes import NOW, Node, migrated
 
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from resultsq.clock import ManualClock, SystemClock
+from resultsq.clock import SystemClock
 from resultsq.delivery import reconcile
 from resultsq.delivery.masters import open_master
 from resultsq.domain.outcome import Cause
@@ -13,6 +13,7 @@ from resultsq.domain.submission import State
 from resultsq.store import comparisons
 from resultsq.store.outbox import Reconciled
 from tests.integration.bundle.conftest import Far, deliver_all
+from tests.support.manual_clock import ManualClock
 from tests.support.nodes import NOW, Node
 
 

@@ -12,7 +12,6 @@ from cryptography.fernet import MultiFernet
 
 from resultsq.app import intake
 from resultsq.app.context import AppContext
-from resultsq.clock import ManualClock
 from resultsq.delivery import bundle
 from resultsq.domain import sheet
 from resultsq.domain.errors import HeadMoved, InputRefused, SettingsError
@@ -21,6 +20,7 @@ from resultsq.readers import MAX_ROWS
 from resultsq.settings import Settings
 from resultsq.wakeup import Bell
 from tests.integration.bundle.conftest import Far, deliver_all, export, take_in
+from tests.support.manual_clock import ManualClock
 from tests.support.nodes import DATE, NOW, Node, finishers, lost
 
 

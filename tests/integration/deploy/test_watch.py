@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from resultsq.clock import ManualClock
 from resultsq.domain.link import LinkState
 from resultsq.domain.outcome import Cause
 from resultsq.domain.submission import State
@@ -20,6 +19,7 @@ from resultsq.store.session import Database
 from resultsq.wakeup import Bell
 from resultsq.web.factory import create_app
 from tests.integration.deploy import compose
+from tests.support.manual_clock import ManualClock
 from tests.support.nodes import NOW, Node, lost, rejected
 from tests.support.processes import ROOT
 

@@ -14,13 +14,13 @@ from argon2 import PasswordHasher
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from resultsq.clock import ManualClock
 from resultsq.domain.role import Role
 from resultsq.settings import Settings
 from resultsq.store import accounts, events, links, migrate
 from resultsq.store.session import Database
 from resultsq.wakeup import Bell
 from resultsq.web.factory import create_app
+from tests.support.manual_clock import ManualClock
 from tests.support.templates import compiled_once
 
 NOW = datetime(2013, 12, 7, 10, 42, tzinfo=UTC)

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event, text, update
 
-from resultsq.clock import ManualClock
 from resultsq.delivery import courier
 from resultsq.domain.filter import Filter
 from resultsq.domain.submission import State
@@ -37,6 +36,7 @@ from resultsq.store.listing import Order
 from resultsq.store.session import Database
 from resultsq.store.tables import Link
 from tests.bench import dashboard
+from tests.support.manual_clock import ManualClock
 from tests.support.nodes import CEILING, DATE, NOW, Node, accepted, migrated
 
 Statement = tuple[str, Any]

@@ -24,7 +24,7 @@ from sqlalchemy import (
     update,
 )
 
-from resultsq.clock import ManualClock, SystemClock
+from resultsq.clock import SystemClock
 from resultsq.delivery import courier
 from resultsq.delivery.dispatch import Dispatcher
 from resultsq.delivery.masters import open_master
@@ -38,6 +38,7 @@ from resultsq.store.session import Database
 from resultsq.store.tables import Hold, Payload, Submission, UtcDateTime
 from resultsq.watch import messenger
 from tests.integration.bundle.conftest import Far
+from tests.support.manual_clock import ManualClock
 from tests.support.nodes import CEILING, NOW, Node, accepted, lost, moved, rejected, unsent
 from tests.support.waiting import wait_until
 

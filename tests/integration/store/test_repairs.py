@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from sqlalchemy import JSON, Boolean, DateTime, LargeBinary, MetaData, Table, delete, insert, select, text, update
 
-from resultsq.clock import ManualClock
 from resultsq.domain.ports import Parcel
 from resultsq.domain.submission import WAITING, State
 from resultsq.settings import Settings
@@ -19,6 +18,7 @@ from resultsq.store.session import Database
 from resultsq.store.tables import Attempt, Audit, AuditSubmission, Event, Hold, Payload, Submission
 from resultsq.watch import messenger
 from tests.integration.bundle.conftest import Far, deliver_all
+from tests.support.manual_clock import ManualClock
 from tests.support.nodes import Node
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "damaged_by_0_1_0.json"

@@ -9,7 +9,6 @@ import pytest
 from sqlalchemy import Connection, update
 
 from resultsq.app import submissions
-from resultsq.clock import ManualClock
 from resultsq.domain.filter import Filter
 from resultsq.domain.outcome import Cause
 from resultsq.settings import Settings
@@ -19,6 +18,7 @@ from resultsq.store.session import Database
 from resultsq.store.tables import Action
 from resultsq.watch import messenger
 from tests.integration.watch.servers import mail_server, webhook
+from tests.support.manual_clock import ManualClock
 from tests.support.nodes import CEILING, Node, moved, rejected
 
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from resultsq.clock import ManualClock
 from resultsq.domain.role import Role
 from resultsq.settings import Settings
 from resultsq.store.session import Database
 from resultsq.wakeup import Bell
 from resultsq.web.factory import create_app
 from tests.integration.web.site import Sheet, Site
+from tests.support.manual_clock import ManualClock
 from tests.support.nodes import NOW, Node
 from tests.support.templates import compiled_once
 

@@ -7,11 +7,11 @@ from typing import Any
 from flask import Flask
 from werkzeug.datastructures import Headers
 
-from resultsq.clock import ManualClock
 from resultsq.domain.role import Role
 from resultsq.settings import Settings
 from resultsq.store import tokens
 from resultsq.store.session import Database
+from tests.support.manual_clock import ManualClock
 from tests.support.nodes import NOW, Node
 
 Sheet = dict[str, Any]

@@ -14,7 +14,6 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from resultsq import doctor
-from resultsq.clock import ManualClock
 from resultsq.doctor import Patient
 from resultsq.domain.errors import SettingsError
 from resultsq.domain.role import Role
@@ -24,6 +23,7 @@ from resultsq.wakeup import Bell
 from resultsq.web import auth, factory
 from resultsq.web.auth import TOKEN_CACHE_S, Rule, Who, rule
 from tests.integration.web.site import Sheet, Site
+from tests.support.manual_clock import ManualClock
 from tests.support.nodes import NOW
 
 Make = Callable[..., Sheet]

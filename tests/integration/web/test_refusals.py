@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from sqlalchemy import event, func, select, text
 
-from resultsq.clock import ManualClock
 from resultsq.domain.role import Role
 from resultsq.settings import Settings
 from resultsq.store.session import Database
@@ -17,6 +16,7 @@ from resultsq.store.tables import Base
 from resultsq.wakeup import Bell
 from resultsq.web.factory import create_app
 from tests.integration.web.site import Answer, Sheet, Site
+from tests.support.manual_clock import ManualClock
 from tests.support.nodes import NOW
 
 Make = Callable[..., Sheet]

@@ -9,7 +9,6 @@ import pytest
 from argon2 import PasswordHasher
 from flask.testing import FlaskClient
 
-from resultsq.clock import ManualClock
 from resultsq.domain.role import Role
 from resultsq.settings import Settings
 from resultsq.store import accounts
@@ -17,6 +16,7 @@ from resultsq.store.session import Database
 from resultsq.wakeup import Bell
 from resultsq.web.factory import create_app
 from tests.integration.web.site import Answer, Site
+from tests.support.manual_clock import ManualClock
 from tests.support.nodes import NOW, Node
 from tests.support.templates import compiled_once
 

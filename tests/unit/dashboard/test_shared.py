@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from resultsq.clock import ManualClock
 from resultsq.web.dashboard.shared import Shared
+from tests.support.manual_clock import ManualClock
 from tests.support.nodes import NOW
 
 

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from resultsq.clock import ManualClock
 from resultsq.delivery.chores import UNHEARD, Chore, Timer
 from resultsq.domain.errors import StoreUnavailable
+from tests.support.manual_clock import ManualClock
 from tests.support.nodes import NOW
 
 

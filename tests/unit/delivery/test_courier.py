@@ -6,7 +6,6 @@ from typing import Any, cast
 
 import pytest
 
-from resultsq.clock import ManualClock
 from resultsq.delivery import courier
 from resultsq.delivery.masters.http import HttpMaster
 from resultsq.domain.outcome import (
@@ -26,6 +25,7 @@ from resultsq.domain.outcome import (
 from resultsq.domain.ports import Master, Parcel
 from resultsq.domain.sheet import Finisher, Sheet, canonical_bytes, digest, rows_digest
 from resultsq.store.outbox import Clash, Lease, Published, PutBack, Refused, Settlement
+from tests.support.manual_clock import ManualClock
 
 NOW = datetime(2013, 12, 7, 12, 5, tzinfo=UTC)
 ROWS = (Finisher(position=1, athlete="A1", time="00:17:31"),)

@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from resultsq.clock import ManualClock
 from resultsq.delivery import courier
 from resultsq.delivery.couriers import AHEAD_S, Couriers
 from resultsq.delivery.masters import database
 from resultsq.delivery.masters.limits import Limits
 from resultsq.domain.outcome import Accepted, Cause, Deferred, Receipt, Rejected
 from resultsq.store.outbox import Lease, PutBack, Settlement, lease_s
+from tests.support.manual_clock import ManualClock
 
 NOW = datetime(2013, 12, 7, 12, 5, tzinfo=UTC)
 LIMIT_S = 5

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from resultsq.clock import ManualClock
 from resultsq.web.cache import ShortMemory
+from tests.support.manual_clock import ManualClock
 
 
 @pytest.fixture

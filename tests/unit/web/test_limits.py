@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from resultsq.clock import ManualClock
 from resultsq.web.limits import Tries, network
+from tests.support.manual_clock import ManualClock
 
 
 @pytest.fixture
