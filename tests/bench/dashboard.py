@@ -79,16 +79,16 @@ def seed(database: Database, now: datetime, submissions: int, attempts_each: int
         {"at": now - timedelta(minutes=n), "who": "op", "action": "retry", "target": {"states": ["queued"]}, "count": n}
         for n in range(2000)
     ]
-    with database.engine.begin() as conn:
+    with database.alone() as conn:  # on SQLite a transaction of the engine commits each row by itself
         for model, rows in ((Event, made), (Link, [link]), (Outage, outages), (Worker, [worker]), (Audit, acts)):
             conn.execute(insert(model), rows)
         events = list(conn.execute(select(Event.id).order_by(Event.id)).scalars())
     for start in range(1, submissions + 1, 5000):
         seqs = range(start, min(start + 5000, submissions + 1))
-        with database.engine.begin() as conn:
+        with database.alone() as conn:
             _some(conn, now, rng, seqs, submissions, events, attempts_each)
     if not database.is_sqlite:
-        with database.engine.begin() as conn:
+        with database.alone() as conn:
             for table, column in (("submissions", "seq"), ("attempts", "id"), ("chains", "id")):
                 conn.execute(
                     text(f"SELECT setval(pg_get_serial_sequence('{table}', '{column}'), max({column})) FROM {table}")

@@ -14,7 +14,7 @@ from resultsq.clock import SystemClock
 from resultsq.delivery.app import Delivery
 from resultsq.domain.role import Role
 from resultsq.domain.submission import State
-from resultsq.store import tokens, workers
+from resultsq.store import outbox, tokens, workers
 from resultsq.store.session import Database
 from resultsq.store.tables import Submission
 from tests.support.nodes import Node, migrated
@@ -88,7 +88,8 @@ class Relay:
     def accept(self, count: int = 1, event: str = "bushy", rows: int = 5) -> list[str]:
         """So many first versions, each of a day of its own; their ids."""
         self.node.now = SystemClock().now()
-        return [self.node.accept(event, rows, date=next(self._days)).id for _ in range(count)]
+        made = [self.node.entry(event, rows, date=next(self._days)) for _ in range(count)]
+        return self.database.write(lambda conn: [outbox.accept(conn, self.node.now, one).id for one in made])
 
     # what is seen
 
