@@ -11,17 +11,17 @@ from datetime import date, datetime, timedelta
 from hashlib import sha256
 from typing import Annotated
 
-from pydantic import FailFast, Field, TypeAdapter, ValidationError
+from pydantic import FailFast, Field, JsonValue, TypeAdapter, ValidationError
 from sqlalchemy import Connection
 
 from resultsq.app import submissions
 from resultsq.app.context import AppContext
 from resultsq.app.duplicates import find_elsewhere
-from resultsq.domain.errors import NotJson, QuotaReached, SheetRefused
+from resultsq.domain.errors import NotJson, SheetRefused
 from resultsq.domain.invalid import first, is_no_json
 from resultsq.domain.plausible import FIVE_K, Plausible
 from resultsq.domain.problem import Problem, Severity, Where
-from resultsq.domain.sheet import Finisher, Rows, Volunteer, finishers_digest, parse, rows_of
+from resultsq.domain.sheet import Finisher, Rows, Volunteer, parse, rows_of
 from resultsq.domain.submission import State
 from resultsq.domain.words import say
 from resultsq.kinds.results.check import Report, report
@@ -35,7 +35,7 @@ from resultsq.kinds.results.rules import BAD_VALUE, DATE_TO_COME, DAY_LONG_AGO, 
 from resultsq.kinds.results.volunteers import read_volunteers
 from resultsq.readers import MAX_ROWS
 from resultsq.readers.text import digest_of
-from resultsq.store import events, outbox, queries, quotas
+from resultsq.store import events, outbox, queries
 from resultsq.store.queries import SubmissionView
 from resultsq.store.session import Database
 
@@ -49,9 +49,11 @@ MOST_VALUES = 12 * MAX_ROWS
 """Commas and brackets in a JSON body: the largest sheet has fewer."""
 
 _KIND = ResultsKind()
+KIND = _KIND.name
 _VOLUNTEERS: TypeAdapter[tuple[Volunteer, ...]] = TypeAdapter(
     Annotated[tuple[Volunteer, ...], Field(max_length=MAX_ROWS), FailFast()]
 )
+_ANY: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
 _LINE_AND_COLUMN = re.compile(r"line (\d+) column (\d+)")
 
 
@@ -108,6 +110,18 @@ def _to_come(day: date, today: date) -> tuple[Problem, ...]:
     if day <= today + timedelta(days=1):
         return ()
     return (DATE_TO_COME.broken([Where(pointer="/date")], date=day),)
+
+
+def json_value(body: bytes) -> object:
+    """The value in a JSON body, bounded as a sheet's.
+
+    :raises NotJson: it is not JSON.
+    :raises SheetRefused: it has more values than any sheet."""
+    _demand_few_values(body, "")
+    try:
+        return _ANY.validate_json(body)
+    except ValidationError as error:
+        return _values(body, error, "")
 
 
 def from_json(
@@ -237,30 +251,15 @@ def submit(
         submitted_by=submitted_by,
         submitted_at=now.replace(microsecond=0),
     )
-    entry = outbox.Entry(
-        kind=_KIND.name,
+    entry = replace(
+        prepared,
         event_id=event_id,
-        date=sent.date.isoformat(),
-        body=prepared.body,
-        digest=prepared.digest,
-        rows_digest=prepared.rows_digest,
-        finishers_digest=finishers_digest(sent.rows.canonical, sent.rows.finishers),
-        finishers=sent.rows.finishers,
-        submitted_by=submitted_by,
         if_match=if_match,
         client_key=client_key,
         files=sent.files,
         request_id=request_id,
     )
-    quota = submissions.Quota(ctx.settings.event_submissions_per_day, ctx.settings.event_bytes_per_day)
-    try:
-        accepted = ctx.database.write(lambda conn: submissions.accept(conn, now, entry, quota), "accept")
-    except QuotaReached:
-        ctx.database.write(lambda conn: quotas.note_refusal(conn, now, event_id))  # for an alert
-        raise
-    if accepted.created:
-        ctx.bell.ring()
-    return accepted
+    return submissions.keep(ctx, now, entry)
 
 
 _PRUNED = Problem(
@@ -272,6 +271,8 @@ _PRUNED = Problem(
 
 def problems_of(conn: Connection, found: SubmissionView) -> tuple[Problem, ...]:
     """What was said about a submission when it was accepted."""
+    if found.kind != KIND:
+        return ()  # no other kind has warnings
     body = queries.body(conn, found.seq)
     if body is None:
         return (_PRUNED,)

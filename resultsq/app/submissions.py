@@ -4,14 +4,17 @@
 that asks, as the audit names it.
 """
 
+import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection
 
 from resultsq.app.context import AppContext
+from resultsq.domain.entry import NO_EVENT
 from resultsq.domain.errors import QuotaReached
+from resultsq.domain.ports import Kind
 from resultsq.domain.words import say
 from resultsq.store import audit, outbox, queries, quotas
 from resultsq.store.outbox import Accepted, Entry
@@ -28,12 +31,51 @@ class Quota:
     bytes: int
 
 
+def keep(ctx: AppContext, now: datetime, entry: Entry) -> Accepted:
+    """Commit it, and then ring the bell, for which nothing waits.
+
+    :raises KeyReused, HeadMoved: as `outbox.accept`.
+    :raises QuotaReached: the event has handed in as much today as it may; nothing was stored.
+    :raises StoreUnavailable: nothing was stored."""
+    quota = Quota(ctx.settings.event_submissions_per_day, ctx.settings.event_bytes_per_day)
+    try:
+        accepted = ctx.database.write(lambda conn: accept(conn, now, entry, quota), "accept")
+    except QuotaReached:
+        ctx.database.write(lambda conn: quotas.note_refusal(conn, now, entry.event_id))  # for an alert
+        raise
+    if accepted.created:
+        ctx.bell.ring()
+    return accepted
+
+
+def submit(
+    ctx: AppContext,
+    kind: Kind,
+    value: object,
+    event_of: Callable[[str], int],
+    *,
+    submitted_by: str,
+    submission: str | None = None,
+    client_key: str | None = None,
+    request_id: str = "",
+) -> tuple[Accepted, Entry]:
+    """Accept a JSON value of any kind. `event_of` says the id of the event that it names: empty where it names none;
+    `submission` is the id that its maker gave it.
+
+    :raises SheetRefused: with a JSON pointer for each value that cannot be taken; nothing was stored.
+    :raises KeyReused, HeadMoved, QuotaReached, StoreUnavailable: as `keep`."""
+    now, id_ = ctx.clock.now(), submission or str(uuid.uuid4())
+    entry = kind.prepare(value, submission=id_, submitted_by=submitted_by, submitted_at=now.replace(microsecond=0))
+    whole = replace(entry, event_id=event_of(entry.event), client_key=client_key, request_id=request_id)
+    return keep(ctx, now, whole), whole
+
+
 def accept(conn: Connection, now: datetime, entry: Entry, quota: Quota) -> Accepted:
     """Store one version; see `outbox.accept` for what else it raises. A correction is a change, and noted as one.
 
     :raises QuotaReached: the event has handed in as much today. What was here before is found all the same."""
     accepted = outbox.accept(conn, now, entry)
-    if accepted.created:
+    if accepted.created and entry.event_id != NO_EVENT:
         _keep_to(quota, conn, now, entry)
     if accepted.created and entry.if_match is not None:
         audit.note_submission(conn, now, entry.submitted_by, "correct", accepted.id)

@@ -18,6 +18,7 @@ C = TypeVar("C", bound=Callable[..., Any])
 
 _FILTERS = (
     click.option("--event", "events", multiple=True, metavar="SLUG", help="Of this event; may be given again."),
+    click.option("--kind", "kinds", multiple=True, metavar="KIND", help="Of this kind, like results or messages."),
     click.option("--state", "states", multiple=True, type=click.Choice([state.value for state in State])),
     click.option("--text", metavar="PART", help="Part of an event's or a team's name, or how an id or date begins."),
     click.option("--cause", help="The last error's class, like timeout or conflict."),

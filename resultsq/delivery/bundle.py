@@ -8,7 +8,7 @@ import base64
 import gzip
 import io
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -24,6 +24,7 @@ from resultsq.domain.errors import InputRefused, KnownOtherwise, SettingsError
 from resultsq.domain.outcome import Accepted, Conflict, Deferred, Outcome, Rejected, Unauthorised
 from resultsq.domain.ports import Master, Parcel
 from resultsq.domain.submission import State
+from resultsq.kinds.registry import KINDS
 from resultsq.readers import MAX_ROWS
 from resultsq.store import events, outbox
 from resultsq.store.outbox import Parted
@@ -133,7 +134,7 @@ def unseal(content: bytes, locks: MultiFernet) -> list[Parted]:
     except (OSError, EOFError, KeyError, TypeError, ValueError, ValidationError) as error:
         raise InputRefused(f"This file is no bundle of resultsq ({type(error).__name__}).") from None
     envelopes.check(parted)
-    return parted
+    return [replace(one, subject=KINDS[one.kind].subject(one.id, one.date)) for one in parted]
 
 
 def _parted(one: _Sent) -> Parted:
@@ -171,10 +172,6 @@ def _export_some(
     return database.write(lambda conn: outbox.export(conn, now, states, "bundle", after, most, room))
 
 
-def _add_event(conn: Connection, now: datetime, slug: str, time_zone: str) -> int:
-    return people.add_event(Transaction(conn, now, "import"), EventDetails(slug, slug, time_zone))
-
-
 @dataclass(frozen=True, slots=True)
 class Imported:
     """What came of a bundle's sheets: how many were queued, how many were here already, and for each of the others a
@@ -190,8 +187,7 @@ def take_in(database: Database, now: datetime, parted: list[Parted], time_zone: 
 
     def take(one: Parted) -> bool:
         def work(conn: Any) -> bool:
-            known = events.find(conn, one.event)
-            return outbox.adopt(conn, now, one, known.id if known else _add_event(conn, now, one.event, time_zone))
+            return outbox.adopt(conn, now, one, _event_id(conn, now, one.event, time_zone))
 
         return database.write(work)
 
@@ -202,6 +198,15 @@ def take_in(database: Database, now: datetime, parted: list[Parted], time_zone: 
         except KnownOtherwise as other:
             refused.append(str(other))
     return Imported(new, len(parted) - new - len(refused), tuple(refused))
+
+
+def _event_id(conn: Connection, now: datetime, slug: str, time_zone: str) -> int:
+    """The event of that slug here, made where it is missing."""
+    if not slug:
+        return events.none_of_them(conn, now)
+    if (known := events.find(conn, slug)) is not None:
+        return known.id
+    return people.add_event(Transaction(conn, now, "import"), EventDetails(slug, slug, time_zone))
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +225,7 @@ def give_to_master(master: Master, parted: list[Parted]) -> list[Delivered]:
     where it was exported, and in the bundle."""
 
     def send(one: Parted) -> Delivered:
-        parcel = Parcel(one.id, one.event, one.date, one.body, one.digest, one.base, in_doubt=True)
+        parcel = Parcel(one.kind, one.id, one.event, one.date, one.body, one.digest, one.base, in_doubt=True)
         word, detail = _said(master.send(parcel))
         return Delivered(one.id, one.event, one.date, word, detail)
 
@@ -230,7 +235,7 @@ def give_to_master(master: Master, parted: list[Parted]) -> list[Delivered]:
 def _said(outcome: Outcome) -> tuple[str, str]:
     match outcome:
         case Accepted():
-            return "published", f"revision {outcome.receipt.revision}"
+            return "published", f"revision {outcome.receipt.revision}" if outcome.receipt.revision else ""
         case Deferred():
             return "deferred", outcome.detail
         case Rejected():

@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 from resultsq import logs
 from resultsq.clock import Clock
-from resultsq.domain import backoff, sheet
+from resultsq.domain import backoff
 from resultsq.domain.outcome import (
     LINK_CAUSES,
     Accepted,
@@ -22,6 +22,7 @@ from resultsq.domain.outcome import (
     Unauthorised,
 )
 from resultsq.domain.ports import Master, Parcel
+from resultsq.kinds.registry import KINDS
 from resultsq.store.outbox import Clash, Lease, Published, PutBack, Refused, Settlement
 
 PATIENCE_S = 2.0
@@ -41,7 +42,14 @@ def deliver(master: Master, lease: Lease, clock: Clock, jitter: float) -> Settle
     """Send one leased submission and say how it ended. Raises nothing: a fault of ours is an ending too."""
     began = clock.monotonic()
     parcel = Parcel(
-        lease.submission, lease.event, lease.date, lease.body, lease.digest, lease.base, in_doubt=lease.in_doubt
+        lease.kind,
+        lease.submission,
+        lease.event,
+        lease.date,
+        lease.body,
+        lease.digest,
+        lease.base,
+        in_doubt=lease.in_doubt,
     )
     try:
         outcome = master.send(parcel, patience_s(lease.silences))
@@ -107,19 +115,18 @@ def settlement(lease: Lease, outcome: Outcome, duration_s: float, jitter: float)
                 outcome.head,
                 outcome.revision,
                 outcome.head_sheet,
-                _rows_digest(outcome.head_sheet),
+                _rows_digest(lease.kind, outcome.head_sheet),
                 outcome.head_receipt,
             )
 
 
-def _rows_digest(body: bytes | None) -> str | None:
+def _rows_digest(kind: str, body: bytes | None) -> str | None:
     if body is None:
         return None
     try:
-        found = sheet.parse(body)
+        return KINDS[kind].rows_digest(body)
     except ValueError:  # another node may publish what this version cannot read: then the rows are not equal
         return None
-    return sheet.rows_digest(found.finishers, found.volunteers)
 
 
 def log_line(lease: Lease, ending: Settlement, state: str | None) -> None:

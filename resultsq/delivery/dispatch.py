@@ -19,6 +19,7 @@ from resultsq.delivery import courier
 from resultsq.delivery.couriers import Couriers
 from resultsq.domain.errors import StoreUnavailable
 from resultsq.domain.ports import Master
+from resultsq.kinds.registry import KINDS
 from resultsq.store import links, outbox, sift, stepped, turn, workers
 from resultsq.store.outbox import Lease, Published, Settlement
 from resultsq.store.session import Database
@@ -150,7 +151,7 @@ class Dispatcher:
             # the time is read where the transaction has begun: a lease is not to run while others are waited for
             now = self._clock.now()
             back = [*recalled, *(outbox.unknown_leases(conn, self._worker, self._known) if unsure else [])]
-            return turn.take(conn, now, self._worker, settlements, free, self._ceiling, ahead, back)
+            return turn.take(conn, now, self._worker, settlements, free, self._ceiling, ahead, back, kinds=KINDS)
 
         unsure, self._unsure = self._unsure, True
         taken = self._database.write(take, "claim")

@@ -8,6 +8,9 @@ from urllib.parse import SplitResult, urlsplit
 
 from resultsq.domain.errors import SettingsError
 
+MASTER = "master"
+"""The name of the only destination that a node has today; the key of its row in `links`."""
+
 MASTER_SCHEMES = ("http", "https", "sqlite", "postgresql")
 SHOWN_TO_ALL = (
     "The master's URL is plain http: everyone on the way could read the token. Use https, or a master on this machine."

@@ -16,7 +16,7 @@ from resultsq.domain.invalid import first
 from resultsq.domain.submission import State
 from resultsq.domain.words import say
 
-_MANY = frozenset({"events", "states"})
+_MANY = frozenset({"events", "kinds", "states"})
 _TIMES = ("accepted_from", "accepted_to")
 
 
@@ -43,6 +43,7 @@ class Filter(BaseModel):
 
     text: Plain = Field("", max_length=100)
     events: tuple[Plain, ...] = ()
+    kinds: tuple[Plain, ...] = ()
     states: tuple[State, ...] = ()
     cause: Plain | None = Field(None, max_length=32)
     fingerprint: Plain | None = Field(None, max_length=120)
@@ -55,8 +56,8 @@ class Filter(BaseModel):
 
     @classmethod
     def parse(cls, pairs: Iterable[tuple[str, str]], zone: tzinfo) -> Self:
-        """The filter of a query string: names as above, `events` and `states` once for each value; empty values
-        and names of others are passed over. A time without a zone is one of `zone`.
+        """The filter of a query string: names as above, `events`, `kinds` and `states` once for each value; empty
+        values and names of others are passed over. A time without a zone is one of `zone`.
 
         :raises InputRefused: a value makes no sense; the message names it."""
         found: dict[str, Any] = {}

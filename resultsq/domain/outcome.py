@@ -19,10 +19,13 @@ class Head(BaseModel):
 
 
 class Receipt(Head):
-    """The master's word that it has committed a sheet."""
+    """The master's word that it has committed a submission. What has no versions has no `revision` (0); event and date
+    are those of results."""
 
-    event: str = Field(pattern=r"^[^\x00-\x1f\x7f]{1,100}\z")
-    date: str = Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}\z")
+    revision: int = Field(default=0, ge=1, lt=2**31)
+    event: str = Field(default="", pattern=r"^[^\x00-\x1f\x7f]{1,100}\z")
+    date: str = Field(default="", pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}\z")
+    kind: str = Field(default="", pattern=r"^[a-z]{0,32}\z")
     digest: str = Field(pattern=r"^[!-~]{1,100}\z")
     received_at: datetime
 

@@ -1,20 +1,21 @@
 """The sockets that the other rooms plug into: what may be queued, what reads files, what a master is."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol
 
+from resultsq.domain.entry import Entry
 from resultsq.domain.event_files import FileKind, ReadFile, Text
 from resultsq.domain.outcome import Cause, Outcome, Receipt
-from resultsq.domain.problem import Problem
 
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """One sheet on its way. `body` is sent as it is; `precondition` is the submission id that must be
-    published there now, or None where nothing may be."""
+    """One submission on its way. `body` is sent as it is; `precondition` is the submission id that must be
+    published there now, or None where nothing may be. `event` and `date` may be empty: its kind knows."""
 
+    kind: str
     submission: str
     event: str
     date: str
@@ -105,21 +106,9 @@ class Reader(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
-    """What is ready to be accepted: bytes that never change again. `problems` are warnings, none blocks;
-    `rows_digest` is equal where two bodies say the same, whoever sent them and whenever."""
-
-    event: str
-    date: date
-    body: bytes
-    digest: str
-    rows_digest: str
-    problems: tuple[Problem, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Envelope:
-    """What the store and bundles write beside a body: it is the body's own. `finishers` is their number."""
+    """What the store and bundles write beside a body: it is the body's own. `event` is empty where it belongs to none;
+    `finishers` is how many it counts: of results the finishers."""
 
     event: str
     date: str
@@ -128,20 +117,68 @@ class Envelope:
     submitted_by: str
 
 
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The request that publishes a submission. `conditions` are the headers of its precondition: none where the kind
+    has no versions, and then no answer speaks of one."""
+
+    method: Literal["PUT"]
+    path: str
+    conditions: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The form in which a team writes one. Its fields are in `template`; `title` and `button` are sentences."""
+
+    template: str
+    title: str
+    button: str
+
+
 class Kind(Protocol):
-    """What may be queued. One module each (kinds), named in one registry: the store, the couriers, the API
+    """What may be queued. One package each (kinds), named in one registry: the store, the couriers, the API
     and the dashboard know no kind by name."""
 
     @property
     def name(self) -> str:
-        """In URLs and in the store: lower-case letters."""
+        """In URLs and in the store: at most 32 lower-case letters."""
+
+    @property
+    def destination(self) -> str:
+        """Where it goes: the key of a link. `master` is the only one today."""
+
+    @property
+    def weight(self) -> int:
+        """How many of one event share a round of claims: 1 takes turns one by one."""
+
+    @property
+    def template(self) -> str | None:
+        """The Jinja template of what it says, in the folder `templates` of its package; None: what it says has pages
+        of its own."""
+
+    @property
+    def form(self) -> Form | None:
+        """Where a team writes one; None: not here, or on pages of its own."""
+
+    def subject(self, submission: str, date: str) -> str:
+        """The key of its chain beside kind and event: the id itself where there are no versions."""
+
+    def request(self, parcel: Parcel) -> Request:
+        """What is asked of the master to publish it."""
+
+    def accepts(self, parcel: Parcel, receipt: Receipt) -> bool:
+        """Whether the receipt is for this very submission, byte by byte."""
+
+    def summary(self, count: int) -> str:
+        """What it is, in a few words for lists: `count` is its envelope's, and nothing else is known there."""
 
     @property
     def schema(self) -> str:
         """What a body of this kind calls itself."""
 
-    def prepare(self, payload: object, *, submitted_by: str, submitted_at: datetime) -> Prepared:
-        """Check a JSON value from outside and fix its bytes.
+    def prepare(self, payload: object, *, submission: str, submitted_by: str, submitted_at: datetime) -> Entry:
+        """Check a JSON value from outside and fix its bytes; `submission` is the id that it gets.
 
         :raises SheetRefused: with problems, each with a JSON pointer, where it cannot be published."""
 

@@ -33,9 +33,6 @@ MOVES: dict[State, frozenset[State]] = {
 WAITING = frozenset({State.QUEUED, State.SENDING})
 """Accepted and on their way: what an operator means by "how many wait"."""
 
-KINDS = frozenset({"results"})
-"""What this version can queue and send, by the names that kinds' own registry gives them."""
-
 NEEDS_A_PERSON = frozenset({State.REJECTED, State.CONFLICT})
 """What no amount of waiting heals."""
 

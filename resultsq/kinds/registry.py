@@ -1,6 +1,11 @@
-"""Every kind of thing that may be queued. A new one is a module and a line here."""
+"""Every kind of thing that may be queued. A new one is a package, with its template, and a line here."""
 
 from resultsq.domain.ports import Kind
+from resultsq.kinds.messages.kind import MessagesKind
 from resultsq.kinds.results.kind import ResultsKind
 
-KINDS: dict[str, Kind] = {"results": ResultsKind()}
+_ALL: tuple[Kind, ...] = (
+    ResultsKind(),
+    MessagesKind(),
+)
+KINDS: dict[str, Kind] = {kind.name: kind for kind in _ALL}

@@ -40,6 +40,9 @@ def refused(status: int, detail: str, headers: Mapping[str, str] | None = None, 
 
 def receipt_content(receipt: Receipt) -> dict[str, object]:
     """A receipt as it travels."""
+    if receipt.kind:
+        named = {"kind": receipt.kind, "submission": receipt.submission, "digest": receipt.digest}
+        return {**named, "received_at": utc(receipt.received_at)}
     return {
         "submission": receipt.submission,
         "event": receipt.event,

@@ -1,7 +1,9 @@
 """Opens the master's database, SQLite or PostgreSQL: commits are durable and every wait is bounded."""
 
+import datetime as dt
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError
 
@@ -12,6 +14,21 @@ UNAVAILABLE = (OperationalError, InterfaceError, TimeoutError)
 
 READ_ONLY = {"resultsq_read_only": True}
 """Execution options of an engine that only reads: on SQLite it does not ask for the write lock."""
+
+
+class Utc(sa.TypeDecorator[dt.datetime]):
+    """An aware time in UTC; SQLite has no time zones and gives back what it was given, without one."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: dt.datetime | None, dialect: sa.Dialect) -> dt.datetime | None:
+        return value and value.astimezone(dt.UTC)
+
+    def process_result_value(self, value: dt.datetime | None, dialect: sa.Dialect) -> dt.datetime | None:
+        if value is None or value.tzinfo is not None:
+            return value and value.astimezone(dt.UTC)
+        return value.replace(tzinfo=dt.UTC)
 
 
 def open_engine(

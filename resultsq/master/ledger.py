@@ -23,25 +23,11 @@ from resultsq.domain.outcome import Receipt
 from resultsq.domain.ports import Latest, ReceiptPage
 from resultsq.domain.sheet import Sheet
 from resultsq.master import rules
-from resultsq.master.database import READ_ONLY
+from resultsq.master.database import READ_ONLY, Utc
+from resultsq.master.kept import kept_table
+from resultsq.master.kinds import KINDS, Body
 from resultsq.master.rules import Invalid as Invalid
 from resultsq.master.rules import Unreadable as Unreadable
-
-
-class _Utc(sa.TypeDecorator[dt.datetime]):
-    """An aware time in UTC; SQLite has no time zones and gives back what it was given, without one."""
-
-    impl = sa.DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: dt.datetime | None, dialect: sa.Dialect) -> dt.datetime | None:
-        return value and value.astimezone(dt.UTC)
-
-    def process_result_value(self, value: dt.datetime | None, dialect: sa.Dialect) -> dt.datetime | None:
-        if value is None or value.tzinfo is not None:
-            return value and value.astimezone(dt.UTC)
-        return value.replace(tzinfo=dt.UTC)
-
 
 metadata = sa.MetaData()
 
@@ -54,7 +40,7 @@ _sheets = sa.Table(
     sa.Column("date", sa.Date, nullable=False),
     sa.Column("revision", sa.Integer, nullable=False),
     sa.Column("digest", sa.Text, nullable=False),
-    sa.Column("received_at", _Utc, nullable=False),
+    sa.Column("received_at", Utc, nullable=False),
     sa.Column("node", sa.Text, nullable=False, comment="whose credentials brought it"),
     sa.Column("body", sa.LargeBinary, nullable=False, comment="the committed bytes, never serialised again"),
     sa.UniqueConstraint("event", "date", "revision", name="master_sheets_chain"),
@@ -80,8 +66,23 @@ _volunteers = sa.Table(
     sqlite_with_rowid=False,
 )
 
+_kept = kept_table(metadata)
+
 _RECEIPT = tuple(_sheets.c["submission", "event", "date", "revision", "digest", "received_at"])
-_BY_ID = sa.select(*_RECEIPT).where(_sheets.c.submission == sa.bindparam("id"))
+_KEPT_RECEIPT = (
+    _kept.c.submission,
+    _kept.c.event,
+    sa.cast(sa.null(), sa.Date).label("date"),
+    sa.literal_column("0", sa.Integer).label("revision"),
+    _kept.c.digest,
+    _kept.c.received_at,
+    _kept.c.kind,
+)
+_SHEETS_RECEIPT = (*_RECEIPT, sa.literal_column("''", sa.Text).label("kind"))
+_BY_ID = sa.union_all(
+    sa.select(*_SHEETS_RECEIPT).where(_sheets.c.submission == sa.bindparam("id")),
+    sa.select(*_KEPT_RECEIPT).where(_kept.c.submission == sa.bindparam("id")),
+)
 _HEAD = (
     sa.select(_sheets.c.submission, _sheets.c.revision)
     .where(_sheets.c.event == sa.bindparam("at_event"), _sheets.c.date == sa.bindparam("at_date"))
@@ -140,11 +141,26 @@ def node_of(token: str) -> str:
 
 
 class Counted:
-    """How many receipts were counted, up to which number."""
+    """How many receipts were counted, up to which number; of each table."""
 
     def __init__(self) -> None:
-        self.number = 0
-        self.rows = 0
+        self.number: dict[str, int] = {}
+        self.rows: dict[str, int] = {}
+
+    def newest(self, connection: sa.Connection, table: sa.Table) -> dt.datetime | None:
+        """When the newest of the table was given; counts what came since it was asked last, and all of them again
+        where there are fewer: a backup was restored."""
+        number, name = table.c.number, table.name
+        newest = connection.execute(sa.select(number, table.c.received_at).order_by(number.desc()).limit(1)).first()
+        if newest is None or newest.number < self.number.get(name, 0):
+            self.number[name] = self.rows[name] = 0
+        if newest is None:
+            return None
+        counted = self.number.get(name, 0)
+        more = sa.select(sa.func.count()).where(number > counted, number <= newest.number)
+        rows = self.rows.get(name, 0) + connection.execute(more).scalar_one()
+        self.number[name], self.rows[name] = newest.number, rows
+        return newest.received_at  # type: ignore[no-any-return]  # a row's
 
 
 class Ledger:
@@ -171,22 +187,10 @@ class Ledger:
             metadata.create_all(connection)
 
     def latest(self) -> Latest:
-        """How many receipts there are, and when the newest was given. Counts what came since it was asked last, and
-        all of them again where there are fewer: a backup was restored."""
-        number, here = _sheets.c.number, self._counted
+        """How many receipts there are, and when the newest was given."""
         with self._reader.begin() as connection:
-            newest = connection.execute(
-                sa.select(number, _sheets.c.received_at).order_by(number.desc()).limit(1)
-            ).first()
-            if newest is None:
-                here.number = here.rows = 0
-                return Latest(None, 0)
-            if newest.number < here.number:
-                here.number = here.rows = 0
-            more = sa.select(sa.func.count()).where(number > here.number, number <= newest.number)
-            rows = here.rows + connection.execute(more).scalar_one()
-        here.number, here.rows = newest.number, rows
-        return Latest(newest.received_at, rows)
+            given = [at for table in (_sheets, _kept) if (at := self._counted.newest(connection, table)) is not None]
+        return Latest(max(given, default=None), sum(self._counted.rows.values()))
 
     def publish(
         self,
@@ -232,6 +236,32 @@ class Ledger:
                     raise
         raise AssertionError("unreachable: the last turn returns or raises")
 
+    def keep(self, kind: str, body: bytes, submission: str, node: str, now: dt.datetime) -> Publication:
+        """Keep a submission of a kind that has no versions (`kinds.KINDS`). A repeat gets its first answer for ever.
+
+        :raises KeyError: this master takes none of this kind."""
+        digest, read = sheets.digest(body), KINDS[kind](body)
+        for turn in range(_TURNS):
+            try:
+                with self._writing() as connection:
+                    known = _receipt(connection, submission)
+                    if known is not None:
+                        return (
+                            Committed(known, new=False) if (known.digest, known.kind) == (digest, kind) else IdReused()
+                        )
+                    if not isinstance(read, Body):
+                        return read
+                    row = {"submission": submission, "digest": digest, "received_at": now, "kind": kind}
+                    connection.execute(sa.insert(_kept), {**row, "event": read.event, "node": node, "body": body})
+                    kept = _receipt(connection, submission)
+                if kept is None:
+                    raise AssertionError("unreachable: it was kept just now")
+                return Committed(kept, new=True)
+            except IntegrityError:
+                if turn == _TURNS - 1:
+                    raise
+        raise AssertionError("unreachable: the last turn returns or raises")
+
     def receipt(self, submission: str) -> Receipt | None:
         """The receipt of that submission; None: not committed here so far."""
         with self._reader.begin() as connection:
@@ -256,17 +286,24 @@ class Ledger:
         """Receipts of what `node` brought, since <= received_at < until, oldest first; of these `events` where given.
 
         :raises InputRefused: the cursor is not one that this ledger gave."""
-        age = sa.tuple_(_sheets.c.received_at, _sheets.c.number)
-        query = sa.select(*_RECEIPT, _sheets.c.number).where(_sheets.c.node == node)
-        if since is not None:
-            query = query.where(_sheets.c.received_at >= since)
-        if events is not None:
-            query = query.where(_sheets.c.event.in_(sorted(events)))
-        if until is not None:
-            query = query.where(_sheets.c.received_at < until)
-        if cursor is not None:
-            query = query.where(age > _after(cursor))
-        query = query.order_by(_sheets.c.received_at, _sheets.c.number).limit(limit + 1)
+        after = None if cursor is None else _after(cursor)
+
+        def some_of(table: sa.Table, columns: Sequence[Any], place: int) -> Any:
+            """The next ones of one table, by its index; `place` tells numbers of the tables apart."""
+            query = sa.select(*columns, (2 * table.c.number + place).label("number")).where(table.c.node == node)
+            if since is not None:
+                query = query.where(table.c.received_at >= since)
+            if until is not None:
+                query = query.where(table.c.received_at < until)
+            if events is not None:
+                query = query.where(table.c.event.in_(sorted(events)))
+            if after is not None:
+                behind = sa.tuple_(sa.literal(after[0], Utc), sa.literal((after[1] - place) // 2))
+                query = query.where(sa.tuple_(table.c.received_at, table.c.number) > behind)
+            return sa.select(query.order_by(table.c.received_at, table.c.number).limit(limit + 1).subquery())
+
+        both = sa.union_all(some_of(_sheets, _SHEETS_RECEIPT, 0), some_of(_kept, _KEPT_RECEIPT, 1)).subquery()
+        query = sa.select(both).order_by(both.c.received_at, both.c.number).limit(limit + 1)
         with self._reader.begin() as connection:
             rows = connection.execute(query).mappings().all()
         more = len(rows) > limit
@@ -285,7 +322,12 @@ class Ledger:
 
 
 def _as_receipt(row: sa.RowMapping) -> Receipt:
-    return Receipt.model_validate({**row, "date": row["date"].isoformat()})
+    said = {name: row[name] for name in ("submission", "digest", "received_at", "kind")}
+    if row["event"]:
+        said["event"] = row["event"]
+    if row["revision"]:
+        said |= {"date": row["date"].isoformat(), "revision": row["revision"]}
+    return Receipt.model_validate(said)
 
 
 def _cursor(row: sa.RowMapping) -> str:
@@ -293,12 +335,11 @@ def _cursor(row: sa.RowMapping) -> str:
     return f"{(row['received_at'] - _EPOCH) // _MICROSECOND}.{row['number']}"
 
 
-def _after(cursor: str) -> sa.ColumnElement[Any]:
-    known = re.fullmatch(r"(\d{1,16})\.(\d{1,9})", cursor, re.ASCII)
+def _after(cursor: str) -> tuple[dt.datetime, int]:
+    known = re.fullmatch(r"(\d{1,16})\.(\d{1,10})", cursor, re.ASCII)
     if known is None:
         raise InputRefused("This cursor was not given by this master; begin again without one.")
-    moment = _EPOCH + int(known[1]) * _MICROSECOND
-    return sa.tuple_(sa.literal(moment, _Utc), sa.literal(int(known[2])))
+    return _EPOCH + int(known[1]) * _MICROSECOND, int(known[2])
 
 
 def _receipt(connection: sa.Connection, submission: str) -> Receipt | None:
@@ -307,7 +348,7 @@ def _receipt(connection: sa.Connection, submission: str) -> Receipt | None:
 
 
 def _insert(connection: sa.Connection, receipt: Receipt, sheet: Sheet, body: bytes, node: str) -> None:
-    values = {**receipt.model_dump(), "date": sheet.date, "node": node, "body": body}
+    values = {**receipt.model_dump(exclude={"kind"}), "date": sheet.date, "node": node, "body": body}
     number = connection.execute(sa.insert(_sheets).returning(_sheets.c.number), values).scalar_one()
     if sheet.finishers:
         lines = [(line.position, line.athlete, line.time) for line in sheet.finishers]

@@ -11,7 +11,8 @@ from sqlalchemy import Connection, func, insert, select, update
 from resultsq.domain.backoff import wait_s
 from resultsq.domain.submission import WAITING, State
 from resultsq.store import actions, comparisons, links, outbox, queries, repairs
-from resultsq.store.tables import Alert, AlertMessage, Event, Outage, Submission
+from resultsq.store.outbox import refusals
+from resultsq.store.tables import Alert, AlertMessage, Outage, Submission
 
 MESSAGE_LEASE_S = 60.0
 """How long a message is somebody's to send before another worker may take it."""
@@ -54,13 +55,12 @@ def counts(conn: Connection, now: datetime) -> Counts:
         .group_by(Submission.state)
     )
     by_state = {row[0]: row[1] for row in rows}
-    refused = conn.execute(select(func.count()).select_from(Event).where(Event.refused_at.is_not(None))).scalar_one()
     return Counts(
         queries.oldest_waiting_at(conn),
         sum(by_state.get(state, 0) for state in WAITING),
         by_state.get(State.REJECTED, 0),
         by_state.get(State.CONFLICT, 0),
-        refused,
+        refusals.count(conn),
         sum(count for _, count in repairs.damaged(conn, watched=True)),
         outbox.count_aside(conn),
         actions.failing(conn),

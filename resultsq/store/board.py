@@ -14,6 +14,7 @@ from sqlalchemy import BigInteger, Connection, and_, case, func, literal, litera
 from resultsq.domain.delays import Delays
 from resultsq.domain.submission import GONE, NEEDS_A_PERSON, WAITING, State
 from resultsq.store import queries, seconds, workers
+from resultsq.store.outbox import refusals
 from resultsq.store.queries import HoldView, LinkView
 from resultsq.store.tables import Attempt, Event, Outage, Submission
 
@@ -177,7 +178,6 @@ def pulse(conn: Connection, now: datetime) -> Pulse:
     """What the banner and the figures beside it say."""
     link = queries.link(conn)
     seen = workers.every(conn)
-    refused = select(Event.slug).where(Event.refused_at.is_not(None)).order_by(Event.slug)
     return Pulse(
         at=now,
         counts=queries.counts(conn),
@@ -186,7 +186,7 @@ def pulse(conn: Connection, now: datetime) -> Pulse:
         link=link,
         holds=queries.holds(conn, now),
         workers_alive=sum((now - at).total_seconds() < workers.ALIVE_S for _, _, at in seen),
-        refused_events=list(conn.execute(refused).scalars()),
+        refused_events=refusals.refused_events(conn),
         rate=_rate(conn, now, link),
         usual_rate=_usual_rate(conn, link),
         last=_last_outage(conn, link),

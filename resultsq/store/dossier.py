@@ -11,8 +11,9 @@ from resultsq.domain.link import LinkState
 from resultsq.domain.submission import WAITING, State
 from resultsq.domain.why import HoldFact, Standing
 from resultsq.store import queries, versions, workers
+from resultsq.store.outbox import refusals
 from resultsq.store.queries import SubmissionView
-from resultsq.store.tables import MASTER, Attempt, Audit, AuditSubmission, Event, Hold, Link, Submission
+from resultsq.store.tables import MASTER, Attempt, Audit, AuditSubmission, Hold, Link, Submission
 from resultsq.store.versions import Clash, FileName, Version
 
 ATTEMPTS_SHOWN = 200
@@ -101,7 +102,7 @@ def open_(conn: Connection, now: datetime, submission: str) -> Dossier | None:
         standing=_standing(conn, now, view, more, held, clash),
         holds=held,
         attempts=_attempts(conn, view.seq),
-        versions=versions.of_date(conn, view.event_id, view.date),
+        versions=versions.of_chain(conn, more.chain_id),
         files=versions.file_names(conn, [view.seq]).get(view.seq, []),
         body=queries.body(conn, view.seq),
         clash=clash,
@@ -169,7 +170,6 @@ def _standing(
         select(Link.state, Link.next_probe_at, Link.refused_at).where(Link.name == MASTER)
     ).first()  # fmt: skip
     alive = any((now - seen_at).total_seconds() < workers.ALIVE_S for _, _, seen_at in workers.every(conn))
-    refused_at = conn.execute(select(Event.refused_at).where(Event.id == view.event_id)).scalar_one()
     lost = clash is not None and clash.head is None
     predecessor = clash.lost if clash is not None else None
     if more.blocked:
@@ -187,7 +187,7 @@ def _standing(
         lost=lost,
         hold=held[0].fact if held else None,
         credentials_refused=link is not None and link.refused_at is not None,
-        event_refused=refused_at is not None,
+        event_refused=refusals.is_refused(conn, view.kind, view.event_id),
         next_probe_at=None if link is None else link.next_probe_at,
         next_attempt_at=view.next_attempt_at,
         wait_for=more.wait_for,

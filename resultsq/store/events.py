@@ -8,13 +8,14 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from resultsq.domain.errors import InputRefused, NotThere
 from resultsq.domain.plausible import FIVE_K, Plausible
 from resultsq.domain.sheet import SLUG
 from resultsq.domain.words import say
 from resultsq.readers.ranges import RUN, TIMES, read_plausible
-from resultsq.store.tables import Event
+from resultsq.store.tables import NO_EVENT, Event
 
 _NAME_MAX = 200
 _COLUMNS = frozenset({"slug", "name", "timezone", "country", RUN, *TIMES})
@@ -155,6 +156,14 @@ def like(conn: Connection, slug: str, most: int = 3) -> list[str]:
     return difflib.get_close_matches(slug.lower(), known, most, cutoff=0.5)
 
 
+def none_of_them(conn: Connection, now: datetime) -> int:
+    """The id of the row that stands for no event; it is made where it is missing."""
+    insert_ = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
+    row = {"id": NO_EVENT, "slug": "", "name": "", "time_zone": "UTC", "shows_results": False, "created_at": now}
+    conn.execute(insert_(Event).values(row).on_conflict_do_nothing())
+    return NO_EVENT
+
+
 def show_results(conn: Connection, event_id: int, shown: bool) -> None:
     """Make the event's provisional results public, or not.
 
@@ -164,7 +173,8 @@ def show_results(conn: Connection, event_id: int, shown: bool) -> None:
 
 
 RUN_COLUMNS = (Event.first_least_s, Event.first_most_s, Event.shortest_s, Event.longest_s)
-_SELECT = select(Event.id, Event.slug, Event.name, Event.time_zone, Event.country, Event.shows_results, *RUN_COLUMNS)
+_COLUMNS_OF_ROW = (Event.id, Event.slug, Event.name, Event.time_zone, Event.country, Event.shows_results, *RUN_COLUMNS)
+_SELECT = select(*_COLUMNS_OF_ROW).where(Event.id != NO_EVENT)
 
 
 def _event(row: Any) -> EventRow:

@@ -15,6 +15,7 @@ from resultsq.domain.link import HEARD_S, LinkState, Window, opening, probe_wait
 from resultsq.domain.ports import ProbeAnswer
 from resultsq.domain.submission import WAITING
 from resultsq.store import outbox
+from resultsq.store.outbox import refusals
 from resultsq.store.stepped import passed
 from resultsq.store.tables import MASTER, Event, Link, Outage, Submission
 
@@ -306,5 +307,6 @@ def credentials_changed(conn: Connection, fingerprint: str) -> bool:
         return False
     again = {"refused_at": None, "refused_next_at": None}
     conn.execute(update(Link).where(Link.name == MASTER).values(credentials=fingerprint, **again))
-    conn.execute(update(Event).where(Event.refused_at.is_not(None)).values(**again))
+    conn.execute(update(Event).where(Event.refused_at.is_not(None)).values(**again))  # of the version before
+    refusals.forget_all(conn)
     return row.credentials is not None

@@ -229,6 +229,8 @@ def where(filter_: Filter) -> list[ColumnElement[bool]]:
         found.append(_text(filter_.text))
     if filter_.events:
         found.append(Submission.event_id.in_(select(Event.id).where(Event.slug.in_(filter_.events))))
+    if filter_.kinds:
+        found.append(Submission.kind.in_(filter_.kinds))
     states = set(filter_.states)
     if filter_.waiting_only:
         states = states & WAITING if states else set(WAITING)

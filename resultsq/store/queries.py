@@ -205,6 +205,13 @@ def counts(conn: Connection, event_id: int | None = None) -> dict[State, int]:
     return {state: found.get(state, 0) for state in State}
 
 
+def waiting_by_kind(conn: Connection) -> dict[str, int]:
+    """How many wait of each kind that waits: from an index that has no published ones."""
+    waits = and_(Submission.published_at.is_(None), Submission.state.in_(sorted(WAITING)))
+    query = select(Submission.kind, func.count()).where(waits).group_by(Submission.kind)
+    return {row[0]: row[1] for row in conn.execute(query)}
+
+
 def touch(conn: Connection) -> None:
     """Changes nothing, and fails where nothing could be changed: to be run in `Database.write`."""
     conn.execute(update(Event).where(false()).values(name=Event.name))

@@ -25,10 +25,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from resultsq.domain.destinations import MASTER as MASTER
+from resultsq.domain.entry import NO_EVENT as NO_EVENT
 from resultsq.domain.plausible import FIVE_K
-
-MASTER = "master"
-"""The name of the only destination that a node has today; the key of its `links` row."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -73,8 +72,9 @@ _Id = String(36)
 
 
 class Event(Base):
-    """An event that may submit. `refused_at` is set while the master refuses our credentials for it (403):
-    then one submission is tried each minute (`refused_next_at`)."""
+    """An event that may submit; the row `NO_EVENT` stands for none: it is made by the first submission that
+    belongs to none, its slug is empty, and no list of events shows it. The version before keeps its refusals here
+    (`refused_at`)."""
 
     __tablename__ = "events"
 
@@ -96,6 +96,18 @@ class Event(Base):
     refused_next_at: Mapped[datetime | None]
 
 
+class Refusal(Base):
+    """The master refuses our credentials for this kind and event (403) since `refused_at`: one submission is tried
+    each minute (`next_at`)."""
+
+    __tablename__ = "refusals"
+
+    kind: Mapped[str] = mapped_column(String(32), primary_key=True)
+    event_id: Mapped[int] = mapped_column(ForeignKey("events.id"), primary_key=True)
+    refused_at: Mapped[datetime]
+    next_at: Mapped[datetime]
+
+
 class EventDay(Base):
     """What an event has handed in on the last day (UTC) on which it did. A row of its own beside the event's, which
     workers lock: acceptance waits for none of them. `refused_at`: its quota was reached."""
@@ -110,16 +122,18 @@ class EventDay(Base):
 
 
 class Chain(Base):
-    """The versions of one kind, event and date. Its row is locked by whoever adds to the chain or settles a
-    member, so that a correction and the answer to its predecessor cannot miss each other."""
+    """The versions of one kind, event and subject: of results the subject is the date, and what has no versions is
+    its own subject. Its row is locked by whoever adds to the chain or settles a member, so that a correction and the
+    answer to its predecessor cannot miss each other."""
 
     __tablename__ = "chains"
-    __table_args__ = (UniqueConstraint("kind", "event_id", "date"),)
+    __table_args__ = (UniqueConstraint("kind", "event_id", "subject"),)
 
     id: Mapped[int] = mapped_column(_Seq, primary_key=True)
     kind: Mapped[str] = mapped_column(String(32))
     event_id: Mapped[int] = mapped_column(ForeignKey("events.id"))
-    date: Mapped[str] = mapped_column(String(10))
+    # under the name that the version before knows; SQLite asks no length, so its column stays as it was made
+    subject: Mapped[str] = mapped_column("date", String(64).with_variant(String(10), "sqlite"), key="subject")
     head: Mapped[str | None] = mapped_column(_Id)
     versions: Mapped[int] = mapped_column(default=0)
 
@@ -140,6 +154,7 @@ class Submission(Base):
         ),
         Index("ix_submissions_chain", "chain_id", "version"),
         Index("ix_submissions_event_seq", "event_id", "seq"),
+        Index("ix_submissions_lane", "lane", "seq"),
         Index("ix_submissions_state_seq", "state", "seq"),
         Index("ix_submissions_accepted_at", "accepted_at"),
         Index("ix_submissions_published_at", "published_at", "accepted_at"),
@@ -149,6 +164,7 @@ class Submission(Base):
             "event_id",
             "accepted_at",
             "state",
+            "kind",
             sqlite_where=text("published_at IS NULL"),
             postgresql_where=text("published_at IS NULL"),
         ),
@@ -206,7 +222,8 @@ class Submission(Base):
 
     # its place in the order of claims: see outbox/rounds.py
     epoch: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")  # the link's returns before it came
-    round: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")  # one of each event goes in a round
+    round: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")  # one of each lane goes in a round
+    lane: Mapped[str | None] = mapped_column(String(48))  # its event and kind; None: from the version before
 
     # when it is tried
     next_attempt_at: Mapped[datetime | None]  # None: now, in order of seq

@@ -2,7 +2,7 @@
 
 The link's row is locked first, so that the window holds across all workers; nothing is called while it is."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -41,12 +41,14 @@ def take(
     ceiling: int,
     ahead: int | None = None,
     recalled: Sequence[str] = (),
+    kinds: Collection[str] | None = None,
 ) -> Turn:
     """Settle, then claim for at most `free` couriers, as many as the window has room for, and for each courier that is
     on its way then one ahead, if the master takes them well and quickly.
 
     :param ahead: how many lie ahead already: leased to this worker, and not begun; None: none ever does
-    :param recalled: leases of what lay ahead and will not be begun; they are handed back"""
+    :param recalled: leases of what lay ahead and will not be begun; they are handed back
+    :param kinds: those that can be sent; None: whatever comes"""
     row = links.lock(conn)
     if recalled:  # the two below lock chains each, and two turns must not wait for each other
         outbox.lock_all(conn, Submission.lease.in_([*recalled, *(one.lease for one in settlements)]), _SENT)
@@ -68,7 +70,7 @@ def take(
     )
     spare = ceiling - free + room if ahead is not None and at_ease and _quick(settlements) else 0
     wanted = max(0, room + spare - (ahead or 0))
-    leases, last = outbox.claim(conn, now, worker, wanted, way.epoch, row.turns, queue, trial=way.stalled)
+    leases, last = outbox.claim(conn, now, worker, wanted, way.epoch, row.turns, queue, kinds, way.stalled)
     if leases:
         way.claimed(now)
     if leases or settled or way.facts:

@@ -21,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased
 
 from resultsq.domain.submission import GONE, WAITING, State
-from resultsq.store import queries
+from resultsq.store import outbox, queries
 from resultsq.store.prepared import Prepared
 from resultsq.store.tables import Chain, Event, Original, Payload, Submission
 
@@ -123,6 +123,14 @@ def of_event(conn: Connection, event_id: int, limit: int, before_seq: int | None
     return [_version(row) for row in conn.execute(query.order_by(Submission.seq.desc()).limit(limit))]
 
 
+def written(conn: Connection, event_id: int, kind: str, limit: int) -> list[Version]:
+    """The event's submissions of this kind, newest first."""
+    lane = outbox.lane_of(event_id, kind)
+    query = select(*_VERSION).where(Submission.lane.between(lane, lane))
+    query = query.order_by(Submission.lane.desc(), Submission.seq.desc()).limit(limit)
+    return [_version(row) for row in conn.execute(query)]
+
+
 def undecided(conn: Connection, event_ids: Sequence[int], limit: int) -> list[tuple[int, Version]]:
     """Current versions of these events that were refused or clash, newest first, each with its event's id."""
     query = (
@@ -149,13 +157,19 @@ def undecided(conn: Connection, event_ids: Sequence[int], limit: int) -> list[tu
 def of_date(conn: Connection, event_id: int, date: str) -> list[Version]:
     """All versions of one event and date, newest first."""
     query = select(*_VERSION).join(Chain, Chain.id == Submission.chain_id)
-    query = query.where(Chain.kind == KIND, Chain.event_id == event_id, Chain.date == date)
+    query = query.where(Chain.kind == KIND, Chain.event_id == event_id, Chain.subject == date)
     return [_version(row) for row in conn.execute(query.order_by(Submission.version.desc()))]
+
+
+def of_chain(conn: Connection, chain_id: int) -> list[Version]:
+    """All versions of one chain, newest first."""
+    query = select(*_VERSION).where(Submission.chain_id == chain_id).order_by(Submission.version.desc())
+    return [_version(row) for row in conn.execute(query)]
 
 
 def head(conn: Connection, event_id: int, date: str) -> str | None:
     """The id that a correction for this event and date has to name; None where there is nothing to correct."""
-    query = select(Chain.head).where(Chain.kind == KIND, Chain.event_id == event_id, Chain.date == date)
+    query = select(Chain.head).where(Chain.kind == KIND, Chain.event_id == event_id, Chain.subject == date)
     return conn.execute(query).scalar_one_or_none()
 
 

@@ -8,9 +8,11 @@ from functools import cache
 from typing import Literal, cast
 
 from flask import Blueprint, Response, current_app, g, json, request
+from werkzeug.exceptions import NotFound
 
 from resultsq.app import intake, submissions
 from resultsq.app.intake import MOST_FILES, VOLUNTEERS, name_of
+from resultsq.domain.entry import NO_EVENT
 from resultsq.domain.errors import NotThere, TooLarge
 from resultsq.domain.outcome import Cause
 from resultsq.domain.plausible import FIVE_K, Plausible
@@ -18,13 +20,14 @@ from resultsq.domain.problem import Problem
 from resultsq.domain.role import Role
 from resultsq.domain.submission import State
 from resultsq.domain.words import say
+from resultsq.kinds.registry import KINDS
 from resultsq.kinds.results.plausible import Occasion
 from resultsq.kinds.results.volunteers import read_volunteers
 from resultsq.store import events, queries
 from resultsq.store.queries import LinkView, SubmissionView
 from resultsq.store.tokens import Bearer
 from resultsq.web.auth import bearer, rule
-from resultsq.web.bounds import bound
+from resultsq.web.bounds import JSON, bound
 from resultsq.web.cache import ShortMemory
 from resultsq.web.errors import ApiProblem, problems_json
 from resultsq.web.node import node
@@ -33,6 +36,9 @@ blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
 
 _VALUE = re.compile(r'"([\x21\x23-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255})')
 """A header's one value, in quotes (as the standards write it) or plain."""
+
+
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +75,44 @@ def submit() -> Response:
     answer.status_code = 201 if accepted.created else 200
     answer.headers["Location"] = f"{blueprint.url_prefix}/submissions/{accepted.id}"
     return answer
+
+
+@blueprint.post("/<kind>")
+@rule.bearer(Role.TEAM)
+@bound.files
+def submit_of_kind(kind: str) -> Response:
+    """Accept a submission of any kind, as JSON. An `id` that the client made, in the header Idempotency-Key, is its id
+    where it is a UUID: the same again is the same submission."""
+    if kind == intake.KIND:
+        return submit()
+    if kind not in KINDS:
+        raise NotFound
+    if _media_type() != JSON:
+        raise ApiProblem(415, "This is sent as application/json. Nothing was stored.", headers={"Accept-Post": JSON})
+    who, client_key = bearer(), _one_value("Idempotency-Key")
+    accepted, entry = submissions.submit(
+        node(),
+        KINDS[kind],
+        intake.json_value(request.get_data(cache=False)),
+        lambda slug: _event_or_none(who, slug),
+        submitted_by=who.who,
+        submission=client_key if client_key is not None and _UUID.fullmatch(client_key) else None,
+        client_key=client_key,
+        request_id=g.request_id,
+    )
+    answer = _submission(accepted.id, entry.event, entry.date, accepted.state, accepted.digest, entry.problems)
+    answer.status_code = 201 if accepted.created else 200
+    answer.headers["Location"] = f"{blueprint.url_prefix}/submissions/{accepted.id}"
+    return answer
+
+
+def _event_or_none(who: Bearer, slug: str) -> int:
+    """The id of the event that `who` may submit for; what belongs to none is an operator's to submit."""
+    if slug:
+        return _event(who, slug).id
+    if who.event_id is not None:
+        raise ApiProblem(403, "This token is good for one event, and this belongs to none. Nothing was stored.")
+    return NO_EVENT
 
 
 @blueprint.get("/submissions/<submission>")

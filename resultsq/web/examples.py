@@ -13,6 +13,8 @@ ARGUMENTS: Mapping[tuple[str, str], str] = {
     ("POST", "/api/v1/check"): "$NODE/api/v1/check -F files=@junsd.csv -F files=@opticon.txt",
     ("POST", "/api/v1/submissions"): "$NODE/api/v1/submissions -H 'Idempotency-Key: \"bushy-2026-03-14\"' "
     f"-H 'Content-Type: application/json' -d '{_TWO_FINISHERS}'",
+    ("POST", "/api/v1/{kind}"): "$NODE/api/v1/messages -H 'Content-Type: application/json' "
+    '-d \'{"event": "bushy", "subject": "A late barcode", "text": "Position 7 is A1234567."}\'',
     ("GET", "/api/v1/submissions/{submission}"): _ONE,
     ("DELETE", "/api/v1/submissions/{submission}"): f"-X DELETE {_ONE}",
     ("GET", "/api/v1/submissions"): '"$NODE/api/v1/submissions?states=queued&states=rejected&size=20"',

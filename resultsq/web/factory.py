@@ -30,7 +30,7 @@ from resultsq.domain.words import say
 from resultsq.settings import Settings
 from resultsq.store.session import Database
 from resultsq.wakeup import Bell
-from resultsq.web import api, auth, bounds, control, dashboard, errors, form, openapi, ops
+from resultsq.web import api, auth, bounds, control, dashboard, errors, form, kinds, openapi, ops
 from resultsq.web.bounds import MOST_NUMBER
 from resultsq.web.forwarded import Lookout
 from resultsq.web.node import node, put
@@ -142,6 +142,7 @@ def create_app(settings: Settings, database: Database, *, clock: Clock, bell: Be
     bounds.install(app)
     auth.install(app)
     errors.install(app)
+    kinds.install(app)
     Babel(app)
     words.speak(get_translations)
     Bootstrap5(app)

@@ -16,6 +16,7 @@ from resultsq.app.context import AppContext
 from resultsq.domain.link import LinkState
 from resultsq.domain.outcome import Cause
 from resultsq.domain.submission import State
+from resultsq.kinds.registry import KINDS
 from resultsq.store import alerts, queries, timings, workers
 from resultsq.store.figures import Growing
 from resultsq.store.queries import LinkView
@@ -54,7 +55,7 @@ class Figures(Collector):
     def collect(self) -> Iterator[Metric]:
         now = self._ctx.clock.now()
         with self._ctx.database.read() as conn:
-            status = queries.status(conn, now)
+            status, by_kind = queries.status(conn, now), queries.waiting_by_kind(conn)
             grown = self._growing.count(conn, now)
             standing = sum(alert.ended_at is None for alert in alerts.standing(conn))
             alive = [(now - seen_at).total_seconds() for _, _, seen_at in workers.every(conn)]
@@ -62,6 +63,10 @@ class Figures(Collector):
         for state, number in status.counts.items():
             states.add_metric([state], number)
         yield states
+        waiting = GaugeMetricFamily("resultsq_waiting", "Submissions that wait, of each kind.", labels=["kind"])
+        for kind in sorted({*KINDS, *by_kind}):
+            waiting.add_metric([kind], by_kind.get(kind, 0))
+        yield waiting
         oldest = status.oldest_waiting_at
         yield GaugeMetricFamily(
             "resultsq_oldest_waiting_seconds",

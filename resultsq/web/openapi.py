@@ -71,6 +71,12 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         files=_RESULTS,
         headers=("Idempotency-Key", "If-Match", "As-Given"),
     ),
+    ("POST", "/api/v1/{kind}"): Operation(
+        {200: shapes.SubmissionTold, 201: shapes.SubmissionTold},
+        (400, 403, 404, 409, 413, 415, 422, 429),
+        body=shapes.OfAnyKind,
+        headers=("Idempotency-Key",),
+    ),
     ("GET", "/api/v1/submissions/{submission}"): Operation({200: shapes.SubmissionTold}, (404,)),
     ("DELETE", "/api/v1/submissions/{submission}"): Operation({200: shapes.SubmissionTold}, (404, 409)),
     ("GET", "/api/v1/submissions"): Operation({200: shapes.Lines}, (422,), query=_parameters_of_filter()),

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, RootModel, model_validator
 
 from resultsq.app.operations import REASON_MAX
 from resultsq.domain.filter import Filter, Moment
@@ -56,6 +56,10 @@ class ActionAsked(_Asked):
         if self.release_at is not None and self.verb is not Verb.HOLD:
             raise ValueError("only a hold has a time of release")
         return self
+
+
+class OfAnyKind(RootModel[dict[str, JsonValue]]):
+    """A submission of the kind that the address names; what is wrong with it is told as problem details."""
 
 
 class ActionCounted(_Told):

@@ -254,7 +254,7 @@ class Saturday(RuleBasedStateMachine):
             return
         there = self.master.there(event, DATE)
         made = entry(0, event, 1 + number // 4, by="another node")
-        parcel = Parcel(made.id, event, DATE, made.body, made.digest, there[-1] if there else None)
+        parcel = Parcel("results", made.id, event, DATE, made.body, made.digest, there[-1] if there else None)
         if self.abroad and number == 4:
             parcel = self.abroad.pop()
         self.master.send(parcel, self.node.now, ELSEWHERE)
@@ -374,8 +374,8 @@ class Saturday(RuleBasedStateMachine):
 
 def _parcel(one: Lease | Parted, base: str | None) -> Parcel:
     if isinstance(one, Parted):
-        return Parcel(one.id, one.event, one.date, one.body, one.digest, base, in_doubt=True)
-    return Parcel(one.submission, one.event, one.date, one.body, one.digest, base, one.in_doubt)
+        return Parcel("results", one.id, one.event, one.date, one.body, one.digest, base, in_doubt=True)
+    return Parcel("results", one.submission, one.event, one.date, one.body, one.digest, base, one.in_doubt)
 
 
 @pytest.mark.long

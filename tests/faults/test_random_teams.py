@@ -201,7 +201,7 @@ class Saturday:
         event, date = dice.choice(EVENTS), dice.choice(DATES)
         there = self.master.there(event, date)
         made = entry(0, event, dice.randrange(1, 12), date=date, by=ELSEWHERE)
-        parcel = Parcel(made.id, event, date, made.body, made.digest, there[-1] if there else None)
+        parcel = Parcel("results", made.id, event, date, made.body, made.digest, there[-1] if there else None)
         self.master.send(parcel, self.node.now, ELSEWHERE)
 
     def weather(self, dice: random.Random) -> Iterator[None]:
@@ -288,7 +288,7 @@ class Saturday:
         return dice.choice(found) if found else None
 
     def head(self, event: str, date: str) -> str | None:
-        query = select(Chain.head).where(Chain.event_id == self.node.events[event], Chain.date == date)
+        query = select(Chain.head).where(Chain.event_id == self.node.events[event], Chain.subject == date)
         with self.database.read() as conn:
             return conn.execute(query).scalars().first()
 
@@ -347,8 +347,8 @@ class Saturday:
 
 def _parcel(one: Lease | Parted) -> Parcel:
     if isinstance(one, Parted):
-        return Parcel(one.id, one.event, one.date, one.body, one.digest, one.base, in_doubt=True)
-    return Parcel(one.submission, one.event, one.date, one.body, one.digest, one.base, one.in_doubt)
+        return Parcel("results", one.id, one.event, one.date, one.body, one.digest, one.base, in_doubt=True)
+    return Parcel("results", one.submission, one.event, one.date, one.body, one.digest, one.base, one.in_doubt)
 
 
 @pytest.mark.long

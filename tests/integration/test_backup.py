@@ -146,7 +146,7 @@ def test_what_was_given_up_is_asked_about_after_a_restore_before_anybody_steps_o
     restored = Node.__new__(Node)
     restored.database, restored.now, restored.events = target, CLOCK.now(), node.events
     master = open_master(f"sqlite:///{tmp_path / 'master.db'}", "a token", clock=CLOCK)
-    master.send(Parcel(there, lease.event, lease.date, lease.body, lease.digest, None))
+    master.send(Parcel("results", there, lease.event, lease.date, lease.body, lease.digest, None))
     with closing(master):
         if given_up == "rejected":
             with pytest.raises(HeadMoved):

@@ -61,7 +61,7 @@ def parcel(size: int = 200, *, in_doubt: bool = False) -> Parcel:
     """A sheet that hardly packs: it travels as `size` bytes at least."""
     noise = random.Random(size).randbytes(size).hex()
     body = json.dumps({"noise": noise}).encode()
-    return Parcel(str(uuid.uuid4()), "bushy", "2026-03-14", body, sheet.digest(body), None, in_doubt)
+    return Parcel("results", str(uuid.uuid4()), "bushy", "2026-03-14", body, sheet.digest(body), None, in_doubt)
 
 
 def hear(connection: socket.socket) -> tuple[str, bytes]:

@@ -12,6 +12,7 @@ from resultsq.domain.outcome import Accepted, Cause, Conflict, Deferred, Exchang
 from resultsq.domain.ports import ProbeAnswer
 from resultsq.domain.sheet import Finisher, Sheet
 from resultsq.domain.submission import State
+from resultsq.kinds.registry import KINDS
 from resultsq.store import actions, holding, links, migrate, outbox, turn
 from resultsq.store.outbox import Entry, Lease
 from resultsq.store.session import Database
@@ -148,7 +149,7 @@ class Node:
         return self.database.write(lambda conn: links.probe_answered(conn, self.now, number, answer, CEILING, 0.5))
 
     def turn(self, *ends: outbox.Settlement, worker: str = "w1", free: int = CEILING) -> Turn:
-        return self.database.write(lambda conn: turn.take(conn, self.now, worker, ends, free, CEILING))
+        return self.database.write(lambda conn: turn.take(conn, self.now, worker, ends, free, CEILING, kinds=KINDS))
 
     def claim(self, worker: str = "w1", free: int = CEILING) -> Sequence[Lease]:
         return self.turn(worker=worker, free=free).leases

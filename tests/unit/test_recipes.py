@@ -170,3 +170,24 @@ def test_a_setting_is_one_field_and_its_lines(copy: Path) -> None:
     )
     page = _in(copy, "from resultsq.settings import page; print(page())")
     assert "| `RESULTSQ_SUNDIAL` | `false` | Read the time from a sundial. |" in page
+
+
+def test_a_kind_is_one_package_one_template_and_one_line(copy: Path) -> None:
+    """The package is the toy's, which tests/integration/deploy/test_kinds.py takes the whole way."""
+    shutil.copytree(
+        ROOT / "tests/support/toy", copy / "resultsq/kinds/kites", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    registry = copy / "resultsq/kinds/registry.py"
+    _change(registry, "    MessagesKind(),\n", "    MessagesKind(),\n    KitesKind(),\n")
+    registry.write_text(f"from resultsq.kinds.kites.kind import KitesKind\n{registry.read_text()}")
+    shown = _in(
+        copy,
+        "from flask import Flask, render_template\n"
+        "from resultsq.web import kinds\n"
+        "app = Flask('any')\n"
+        "kinds.install(app)\n"
+        "with app.app_context():\n"
+        "    said = kinds.detail('kites', 1, b'{\"colours\": [\"red\"]}')\n"
+        "    print(said.summary, render_template(said.template, said=said))",
+    )
+    assert shown == 'A kite of 1 colours <ul class="kite"><li>red</li></ul>'

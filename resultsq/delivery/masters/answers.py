@@ -15,7 +15,6 @@ from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter, ValidationError
 
-from resultsq.domain import sheet
 from resultsq.domain.outcome import (
     Accepted,
     Cause,
@@ -32,6 +31,7 @@ from resultsq.domain.outcome import (
     plain,
 )
 from resultsq.domain.ports import Latest, Parcel, ReceiptPage
+from resultsq.kinds.registry import KINDS
 
 SERVICE = "results-master"
 
@@ -50,7 +50,6 @@ _SAYS_WHEN = frozenset({429, 503})
 _STRANGERS_WAIT_S = 15.0  # where Retry-After is not the master's: a proxy says an hour, and is back in seconds
 _PORTAL = 511
 _MOST_REASONS = 100
-_MOST_ROWS = 20_000
 _LONGEST_SENTENCE = 2000
 _POINTER = re.compile(r"(?:/(?:[^/~]|~[01])*)*")  # RFC 6901
 _LONGEST_POINTER = 200
@@ -111,10 +110,12 @@ def of_put(answer: Answer, parcel: Parcel, now: datetime) -> Outcome:
         receipt = _receipt(answer)
         if receipt is None:
             return _stranger(answer, "it carries no receipt")
-        if not is_own(receipt, parcel):
+        if not KINDS[parcel.kind].accepts(parcel, receipt):
             return _stranger(answer, "its receipt is not for this sheet")
         return Accepted(receipt, answer.exchange)
     if status == 412:
+        if not KINDS[parcel.kind].request(parcel).conditions:
+            return _stranger(answer, "it speaks of a condition that nobody made")
         return _moved(answer, parcel)
     if (later := _later(answer, now)) is not None:
         return later
@@ -142,9 +143,9 @@ def of_receipt(answer: Answer, submission: str, now: datetime) -> Receipt | Outc
     return receipt
 
 
-def of_head(answer: Answer, now: datetime) -> tuple[str, bytes | None] | Outcome:
-    """Which submission is published for an event and date, and its sheet's bytes; None: they are no sheet that could
-    be shown, which another version of this program may have made."""
+def of_head(answer: Answer, now: datetime, kind: str) -> tuple[str, bytes | None] | Outcome:
+    """Which submission is published there, and its bytes; None: they are none of this kind that could be shown, which
+    another version of this program may have made."""
     if answer.status != 200:
         return _no(answer, now)
     tag = _TAG.fullmatch(answer.headers.get("etag", ""))
@@ -152,7 +153,7 @@ def of_head(answer: Answer, now: datetime) -> tuple[str, bytes | None] | Outcome
         return _stranger(answer, "it names no submission")
     if answer.object is None:
         return _stranger(answer, "it carries no sheet")
-    return tag[1], answer.body if _is_sheet(answer.body) else None
+    return tag[1], answer.body if _is_readable(answer.body, kind) else None
 
 
 def of_receipts(answer: Answer, now: datetime) -> ReceiptPage | Outcome:
@@ -187,21 +188,12 @@ def latest(answer: Answer) -> Latest | None:
     return Latest(found.received_at, found.count)
 
 
-def is_own(receipt: Receipt, parcel: Parcel) -> bool:
-    """Whether the receipt is for this very sheet, byte by byte."""
-    return (receipt.submission, receipt.event, receipt.date, receipt.digest) == (
-        parcel.submission,
-        parcel.event,
-        parcel.date,
-        parcel.digest,
-    )
-
-
-def _is_sheet(body: bytes) -> bool:
+def _is_readable(body: bytes, kind: str) -> bool:
     try:
-        return len(sheet.parse(body).finishers) <= _MOST_ROWS
+        KINDS[kind].envelope(body)
     except ValueError:
         return False
+    return True
 
 
 def _no(answer: Answer, now: datetime) -> Outcome:

@@ -30,6 +30,8 @@ from resultsq.domain.outcome import (
     Unauthorised,
 )
 from resultsq.domain.ports import Parcel, ProbeAnswer, ReceiptPage
+from resultsq.kinds.registry import KINDS
+from resultsq.master import kinds
 from resultsq.master.database import open_engine
 from resultsq.master.ledger import Committed, Counted, HeadIs, IdReused, Invalid, Ledger, Unreadable
 
@@ -158,15 +160,15 @@ class DatabaseMaster:
         self._watch.close()
 
     def _publish(self, parcel: Parcel) -> Outcome:
-        found = self._ledger.publish(
-            parcel.body,
-            parcel.submission,
-            parcel.event,
-            parcel.date,
-            parcel.precondition,
-            self._node,
-            self._clock.now(),
-        )
+        now = self._clock.now()
+        if not KINDS[parcel.kind].request(parcel).conditions:
+            if parcel.kind not in kinds.KINDS:
+                return Rejected("not-found", "The master takes nothing of this kind.")
+            found = self._ledger.keep(parcel.kind, parcel.body, parcel.submission, self._node, now)
+        else:
+            found = self._ledger.publish(
+                parcel.body, parcel.submission, parcel.event, parcel.date, parcel.precondition, self._node, now
+            )
         match found:
             case Committed(receipt):
                 return Accepted(receipt)

@@ -21,6 +21,7 @@ from resultsq.domain.errors import SettingsError
 from resultsq.domain.outcome import Accepted, Conflict, Deferred, Outcome, Receipt
 from resultsq.domain.ports import Parcel, ProbeAnswer, ReceiptPage
 from resultsq.domain.proxy import Proxy
+from resultsq.kinds.registry import KINDS
 
 _HEALTH = "/v1/health"
 _UNAUTHORISED = 401
@@ -89,13 +90,13 @@ class HttpMaster:
 
     def send(self, parcel: Parcel, patience_s: float = 2.0) -> Outcome:
         packed = gzip.compress(parcel.body, _PACKING, mtime=0)
+        asked = KINDS[parcel.kind].request(parcel)
         with self._watch.call(self._limits.for_sheet_s(len(packed)), patience_s) as call:
             if parcel.in_doubt and (settled := self._settled(call, parcel)) is not None:
                 return settled
             try:
-                answer = self._ask(
-                    call, "PUT", _sheet_path(parcel), _put_headers(parcel), packed, fresh=parcel.in_doubt
-                )
+                headers = {**_put_headers(parcel), **asked.conditions}
+                answer = self._ask(call, asked.method, asked.path, headers, packed, fresh=parcel.in_doubt)
             except Failed as failed:
                 return _deferred(failed, in_doubt=call.sent or parcel.in_doubt)
             outcome = answers.of_put(answer, parcel, self._clock.now())
@@ -134,17 +135,17 @@ class HttpMaster:
                 return None
             case Receipt() as receipt:
                 # a receipt for another sheet under our id is for the PUT to be told of: it gets the 409
-                return Accepted(receipt) if answers.is_own(receipt, parcel) else None
+                return Accepted(receipt) if KINDS[parcel.kind].accepts(parcel, receipt) else None
             case outcome:
                 return outcome
 
     def _with_head(self, call: Call, parcel: Parcel, conflict: Conflict) -> Outcome:
         """The conflict with the sheet that is published there, which may settle it without a person."""
         try:
-            answer = self._ask(call, "GET", _sheet_path(parcel), limit=_LARGE)
+            answer = self._ask(call, "GET", KINDS[parcel.kind].request(parcel).path, limit=_LARGE)
         except Failed as failed:
             return _deferred(failed, in_doubt=parcel.in_doubt)
-        found = answers.of_head(answer, self._clock.now())
+        found = answers.of_head(answer, self._clock.now(), parcel.kind)
         if isinstance(found, Deferred):
             return replace(found, in_doubt=parcel.in_doubt)  # the 412 itself was an answer to the PUT
         if not isinstance(found, tuple):
@@ -153,7 +154,7 @@ class HttpMaster:
         receipt = self._receipt(call, head)
         if not isinstance(receipt, Receipt):
             receipt = None
-        if receipt is not None and answers.is_own(receipt, parcel):
+        if receipt is not None and KINDS[parcel.kind].accepts(parcel, receipt):
             return Accepted(receipt, conflict.exchange)  # our own earlier PUT landed in between
         revision = conflict.revision if head == conflict.head else receipt.revision if receipt else None
         return Conflict(head, revision, sheet, receipt, conflict.exchange)
@@ -206,17 +207,11 @@ class HttpMaster:
         return bool(self._authorization) and self._authorization != refused
 
 
-def _sheet_path(parcel: Parcel) -> str:
-    return f"/v1/events/{quote(parcel.event, safe='')}/results/{quote(parcel.date, safe='')}"
-
-
 def _put_headers(parcel: Parcel) -> dict[str, str]:
-    first = parcel.precondition is None
     return {
         "Content-Type": "application/json",
         "Content-Encoding": "gzip",
         "Idempotency-Key": f'"{parcel.submission}"',
-        "If-None-Match" if first else "If-Match": "*" if first else f'"{parcel.precondition}"',
     }
 
 

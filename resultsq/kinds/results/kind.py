@@ -1,14 +1,19 @@
 """The kind "results": from rows, or a JSON value from outside, to a sheet whose bytes never change again."""
 
+import uuid
 from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Annotated
+from urllib.parse import quote
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
+from resultsq.domain.destinations import MASTER
+from resultsq.domain.entry import NO_EVENT, Entry
 from resultsq.domain.errors import SheetRefused
 from resultsq.domain.invalid import Fault, faults_of
-from resultsq.domain.ports import Envelope, Prepared
+from resultsq.domain.outcome import Receipt
+from resultsq.domain.ports import Envelope, Parcel, Request
 from resultsq.domain.problem import Problem, Where
 from resultsq.domain.sheet import (
     SCHEMA,
@@ -18,12 +23,13 @@ from resultsq.domain.sheet import (
     Sheet,
     Volunteer,
     digest,
+    finishers_digest,
     parse,
     rows_digest,
     rows_of,
     sheet_bytes,
 )
-from resultsq.domain.words import say, sentence
+from resultsq.domain.words import say, say_many, sentence
 from resultsq.kinds.results.checks import check_rows
 from resultsq.kinds.results.rules import BAD_VALUE
 from resultsq.readers import MAX_ROWS
@@ -65,8 +71,33 @@ class ResultsKind:
 
     name = "results"
     schema = SCHEMA
+    destination = MASTER
+    weight = 1
+    template = None
+    form = None
 
-    def prepare(self, payload: object, *, submitted_by: str, submitted_at: datetime) -> Prepared:
+    def subject(self, submission: str, date: str) -> str:
+        """Versions of one event's results for one date are a chain."""
+        return date
+
+    def request(self, parcel: Parcel) -> Request:
+        """On top of the version that it corrects, or first of all."""
+        base = parcel.precondition
+        return Request(
+            "PUT",
+            f"/v1/events/{quote(parcel.event, safe='')}/results/{quote(parcel.date, safe='')}",
+            {"If-None-Match": "*"} if base is None else {"If-Match": f'"{base}"'},
+        )
+
+    def accepts(self, parcel: Parcel, receipt: Receipt) -> bool:
+        """The receipt names sheet, event and date, and says which revision it became."""
+        own = (parcel.submission, parcel.event, parcel.date, parcel.digest)
+        return receipt.revision >= 1 and own == (receipt.submission, receipt.event, receipt.date, receipt.digest)
+
+    def summary(self, count: int) -> str:
+        return say_many("{number} finisher", "{number} finishers", count)
+
+    def prepare(self, payload: object, *, submission: str, submitted_by: str, submitted_at: datetime) -> Entry:
         """Check a JSON value from outside and fix its bytes.
 
         :raises SheetRefused: with problems, each with a JSON pointer, where it cannot be published."""
@@ -76,6 +107,7 @@ class ResultsKind:
             given.date,
             rows_of(given.finishers, given.volunteers),
             problems=check_rows(given.finishers, given.volunteers),
+            submission=submission,
             submitted_by=submitted_by,
             submitted_at=submitted_at,
         )
@@ -89,8 +121,10 @@ class ResultsKind:
         problems: Sequence[Problem],
         submitted_by: str,
         submitted_at: datetime,
-    ) -> Prepared:
-        """Fix the bytes of rows that were checked: `problems` is what their check found.
+        submission: str | None = None,
+    ) -> Entry:
+        """Fix the bytes of rows that were checked: `problems` is what their check found. The id of `event` is to be
+        looked up before they are accepted.
 
         :raises SheetRefused: where one of the problems blocks."""
         if any(problem.blocks for problem in problems):
@@ -99,13 +133,20 @@ class ResultsKind:
             )
         rest = Sheet(event=event, date=on, submitted_by=submitted_by, submitted_at=submitted_at, finishers=())
         body = sheet_bytes(rest, rows)
-        return Prepared(
-            event=event,
-            date=on,
+        return Entry(
+            kind=self.name,
+            event_id=NO_EVENT,
+            date=on.isoformat(),
             body=body,
             digest=digest(body),
             rows_digest=digest(rows.canonical),
+            finishers=rows.finishers,
+            submitted_by=submitted_by,
+            finishers_digest=finishers_digest(rows.canonical, rows.finishers),
+            weight=self.weight,
+            event=event,
             problems=tuple(problems),
+            id=submission or str(uuid.uuid4()),
         )
 
     def envelope(self, body: bytes) -> Envelope:

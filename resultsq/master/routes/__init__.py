@@ -3,9 +3,9 @@
 from flask import Flask
 
 from resultsq.master.context import MasterContext
-from resultsq.master.routes import every_kind, results
+from resultsq.master.routes import every_kind, kept, results
 
-_MODULES = (every_kind, results)
+_MODULES = (every_kind, results, kept)
 
 
 def add_routes(app: Flask, context: MasterContext) -> None:

@@ -8,6 +8,7 @@ from resultsq.domain.errors import InputRefused
 from resultsq.master import parsing
 from resultsq.master.answers import json_answer, receipt_content, refused, utc
 from resultsq.master.context import MasterContext
+from resultsq.master.kinds import KINDS
 
 
 def add_routes(app: Flask, context: MasterContext) -> None:
@@ -16,14 +17,19 @@ def add_routes(app: Flask, context: MasterContext) -> None:
         latest = context.ledger.latest()
         newest = None if latest.received_at is None else utc(latest.received_at)
         return json_answer(
-            {"service": "results-master", "contract": "1.1", "latest": {"received_at": newest, "count": latest.count}}
+            {
+                "service": "results-master",
+                "contract": "1.1",
+                "kinds": ["results", *sorted(KINDS)],
+                "latest": {"received_at": newest, "count": latest.count},
+            }
         )
 
     @app.get("/v1/submissions/<uuid:submission>")
     def receipt(submission: UUID) -> Response:
         rule = context.credentials.of_request()
         found = context.ledger.receipt(str(submission))
-        if found is None or not rule.covers(found.event):
+        if found is None or (found.event and not rule.covers(found.event)):
             raise refused(404, "This submission was not committed here so far.")
         return json_answer(receipt_content(found))
 

@@ -17,7 +17,7 @@ def add_routes(app: Flask, context: MasterContext) -> None:
         precondition = parsing.precondition()
         body = parsing.body(context.max_body_bytes)
         now = context.clock.now()
-        return _answer(context.ledger.publish(body, submission, event, day, precondition, rule.node, now))
+        return answer_of(context.ledger.publish(body, submission, event, day, precondition, rule.node, now))
 
     @app.get("/v1/events/<event>/results/<day>")
     def published(event: str, day: str) -> Response:
@@ -38,7 +38,7 @@ def _allowed(context: MasterContext, event: str, day: str) -> TokenRule:
     return rule
 
 
-def _answer(publication: Publication) -> Response:
+def answer_of(publication: Publication) -> Response:
     match publication:
         case Committed(receipt, new):
             return json_answer(receipt_content(receipt), 201 if new else 200)

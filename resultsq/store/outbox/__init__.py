@@ -15,7 +15,8 @@ when the one on its way is settled, withdrawn or stepped over (upload contract, 
     roads.py      what leaves and comes in bundles
     comparison.py what the master has and has not
     aside.py      what no worker can go on with: it is held, and says why
-    rounds.py     the order between events: they take turns
+    refusals.py   kinds and events that the master refuses our credentials for
+    rounds.py     the order between events and kinds: they take turns
     chains.py     the order within a chain: whose turn it is, its precondition, the head
     states.py     the one place where a state changes, and the chain's lock
 
@@ -98,7 +99,6 @@ from resultsq.store.outbox.endings import (
     settle,
 )
 from resultsq.store.outbox.leases import (
-    REFUSED_WAIT_S,
     Lease,
     Queue,
     claim,
@@ -117,7 +117,9 @@ from resultsq.store.outbox.leases import (
     void_leases,
     waits_too_long,
 )
+from resultsq.store.outbox.refusals import REFUSED_WAIT_S
 from resultsq.store.outbox.roads import Parted, adopt, bundled_size, export, waits_behind
+from resultsq.store.outbox.rounds import lane_of
 from resultsq.store.outbox.states import lock_all
 from resultsq.store.outbox.team import Accepted, Entry, File, accept, forget_client_keys
 
@@ -151,6 +153,7 @@ __all__ = [
     "forget_client_keys",
     "hand_back",
     "in_force",
+    "lane_of",
     "lease_s",
     "leased",
     "lock_all",

@@ -2,14 +2,14 @@
 
 People see the hold and its reason; releasing it tries the submission again. Nothing is lost, and nothing is sent."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, case, func, insert, select, update
 
 from resultsq.domain.outcome import Cause
-from resultsq.domain.submission import KINDS, WAITING, State
+from resultsq.domain.submission import WAITING, State
 from resultsq.store.tables import Attempt, Hold, Submission
 
 BY_ITSELF = "resultsq"
@@ -19,9 +19,9 @@ NO_SHEET = "Its sheet is no longer on this node, so it cannot be sent. Withdraw 
 NO_KIND = "It is of a kind that this version of resultsq does not know, so it was not sent. Update, then release it."
 
 
-def cannot_go(row: Row[Any]) -> str | None:
+def cannot_go(row: Row[Any], kinds: Collection[str] | None) -> str | None:
     """Why what was found to send (its `kind`, and whether its `sheet` is here) is not to be sent; None: it may be."""
-    return NO_SHEET if row.sheet is None else None if row.kind in KINDS else NO_KIND
+    return NO_SHEET if row.sheet is None else None if kinds is None or row.kind in kinds else NO_KIND
 
 
 def put_aside(conn: Connection, now: datetime, seqs: Sequence[int], reason: str) -> None:

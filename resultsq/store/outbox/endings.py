@@ -5,15 +5,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, func, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, or_, select, update
 from sqlalchemy.orm import aliased
 
 from resultsq.domain.outcome import Cause, Exchange, Head, Receipt
 from resultsq.domain.submission import GONE, State
 from resultsq.store.outbox.chains import ACCOMPANIED, follow_on, is_ancestor, set_head, step_over
-from resultsq.store.outbox.leases import REFUSED_WAIT_S
+from resultsq.store.outbox.refusals import refuse, welcome
 from resultsq.store.outbox.states import chains_of, find, move
-from resultsq.store.tables import Attempt, Event, Payload, Submission
+from resultsq.store.tables import Attempt, Payload, Refusal, Submission
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +101,12 @@ def settle(conn: Connection, now: datetime, settlements: Sequence[Settlement]) -
         )
         done.append(Settled(one, "", None, 0.0) if again is None else _settle_one(conn, now, again, one))
         chains.add(row.chain_id)
-    welcome = {
-        row.event_id for row in rows if row.refused_at is not None and not isinstance(by_lease[row.lease], PutBack)
+    taken = {
+        (row.kind, row.event_id)
+        for row in rows
+        if row.refused_at is not None and not isinstance(by_lease[row.lease], PutBack)
     }
-    if welcome:
-        conn.execute(_WELCOME, {"events": list(welcome)})
+    welcome(conn, taken)
     _close_attempts(conn, now, settlements)
     taken_over = by_lease.keys() - {row.lease for row in rows}
     return done + [Settled(by_lease[lease], "", None, 0.0) for lease in taken_over]
@@ -121,6 +122,7 @@ _ENDED = (
     select(
         Submission.seq,
         Submission.id,
+        Submission.kind,
         Submission.chain_id,
         Submission.event_id,
         Submission.date,
@@ -135,16 +137,13 @@ _ENDED = (
         Submission.silences,
         Submission.accepted_at,
         Submission.lease,
-        Event.refused_at,
+        Refusal.refused_at,
         ACCOMPANIED,
     )
-    .join(Event, Event.id == Submission.event_id)
+    .join(Refusal, and_(Refusal.kind == Submission.kind, Refusal.event_id == Submission.event_id), isouter=True)
     .where(_IN_THEIR_HANDS)
     .order_by(Submission.seq)
     .with_for_update(of=Submission)
-)
-_WELCOME = (
-    update(Event).where(Event.id.in_(bindparam("events", expanding=True))).values(refused_at=None, refused_next_at=None)
 )
 
 
@@ -219,7 +218,7 @@ def _publish(conn: Connection, now: datetime, receipts: Sequence[_There]) -> Non
                 "_seq": one.row.seq,
                 "_now": now,
                 "_as": one.head.submission,
-                "_revision": one.head.revision,
+                "_revision": one.head.revision or None,
                 "_received_at": one.received_at,
                 "_status": one.status,
             }
@@ -327,14 +326,7 @@ def _put_back(conn: Connection, now: datetime, row: Row[Any], settlement: PutBac
         wait_for=settlement.wait_for,
     )
     if settlement.refused_event:
-        conn.execute(
-            update(Event)
-            .where(Event.id == row.event_id)
-            .values(
-                refused_at=func.coalesce(Event.refused_at, now),
-                refused_next_at=now + timedelta(seconds=REFUSED_WAIT_S),
-            )
-        )
+        refuse(conn, now, row.kind, row.event_id)
 
 
 def _clash(conn: Connection, now: datetime, row: Row[Any], clash: Clash) -> tuple[State, bool]:

@@ -12,12 +12,10 @@ from resultsq.domain.outcome import Cause
 from resultsq.domain.submission import State
 from resultsq.store.outbox.aside import NO_KIND, NO_SHEET, cannot_go, put_aside
 from resultsq.store.outbox.chains import ACCOMPANIED, follow_on, step_over
+from resultsq.store.outbox.refusals import REFUSED_WAIT_S, tried
 from resultsq.store.outbox.states import lock_all, move
 from resultsq.store.stepped import LEASE_SLACK_S, latest, passed
-from resultsq.store.tables import Attempt, Event, Hold, Link, Payload, Submission, UtcDateTime
-
-REFUSED_WAIT_S = 60.0
-"""While the master refuses our credentials one submission is tried each minute (upload contract)."""
+from resultsq.store.tables import Attempt, Event, Hold, Link, Payload, Refusal, Submission, UtcDateTime
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +26,7 @@ class Lease:
     lease: str
     seq: int
     submission: str
+    kind: str
     event: str
     date: str
     body: bytes
@@ -73,12 +72,20 @@ def look(conn: Connection, now: datetime, epoch: int) -> Queue:
 
 
 def claim(
-    conn: Connection, now: datetime, worker: str, room: int, epoch: int, turns: int, queue: Queue, trial: bool = False
+    conn: Connection,
+    now: datetime,
+    worker: str,
+    room: int,
+    epoch: int,
+    turns: int,
+    queue: Queue,
+    kinds: Collection[str] | None = None,
+    trial: bool = False,
 ) -> tuple[list[Lease], int]:
     """Lease up to `room` submissions: one that was accepted after the link's last return (in this `epoch`) for
     one from before, so that neither waits for the other; within each, round by round. The last round of the epoch that
-    was claimed from, too, or 0. `trial`: where none may go, the first of those that wait for the link or by themselves.
-    """
+    was claimed from, too, or 0. `kinds` are those that can be sent, and one of another is put aside; None: whatever
+    comes. `trial`: where none may go, the first of those that wait for the link or by themselves."""
     if room <= 0:
         return [], 0
     asked = {
@@ -94,20 +101,18 @@ def claim(
         again = conn.execute(_PUT_OFF, {**asked, "room": 1}).all()
     backlog = list(_in_turn(again, old))
     chosen: list[Row[Any]] = []
-    refused: set[int] = set()
+    refused: set[tuple[str, int]] = set()
     for why in (NO_SHEET, NO_KIND):
-        put_aside(conn, now, [row.seq for row in (*backlog, *fresh) if cannot_go(row) == why], why)
+        put_aside(conn, now, [row.seq for row in (*backlog, *fresh) if cannot_go(row, kinds) == why], why)
     for row in _in_turn(fresh, backlog) if turns % 2 else _in_turn(backlog, fresh):
         if len(chosen) == room:
             break
-        if row.event_id in refused or cannot_go(row):
+        if (row.kind, row.event_id) in refused or cannot_go(row, kinds):
             continue
         if row.refused_at is not None:
-            refused.add(row.event_id)
+            refused.add((row.kind, row.event_id))
         chosen.append(row)
-    if refused:
-        next_at = now + timedelta(seconds=REFUSED_WAIT_S)
-        conn.execute(update(Event).where(Event.id.in_(refused)).values(refused_next_at=next_at))
+    tried(conn, now, refused)
     last = _last_round(chosen, epoch)
     return (_lease(conn, now, worker, chosen) if chosen else []), last
 
@@ -118,6 +123,7 @@ _NEVER_PUT_OFF = Submission.next_attempt_at.is_(None)
 _FROM_BEFORE = and_(_NEVER_PUT_OFF, Submission.epoch < bindparam("epoch"))
 _FROM_AFTER = and_(_NEVER_PUT_OFF, Submission.epoch >= bindparam("epoch"))
 _DUE_AGAIN = Submission.next_attempt_at <= _NOW
+_OF_SUBMISSION = and_(Refusal.kind == Submission.kind, Refusal.event_id == Submission.event_id)
 _IN_FORCE = and_(Hold.released_at.is_(None), or_(Hold.release_at.is_(None), Hold.release_at > _NOW))
 
 
@@ -171,10 +177,11 @@ def _candidates(*where: Any) -> Any:
             Submission.epoch,
             Submission.round,
             Event.slug,
-            Event.refused_at,
+            Refusal.refused_at,
             Payload.seq.label("sheet"),
         )
         .join(Event, Event.id == Submission.event_id)
+        .join(Refusal, _OF_SUBMISSION, isouter=True)
         .join(Payload, Payload.seq == Submission.seq, isouter=True)
         # where somebody has run ANALYZE, SQLite would go by seq instead, and read all that was published before
         .with_hint(Submission, "INDEXED BY ix_submissions_due", "sqlite")
@@ -182,7 +189,7 @@ def _candidates(*where: Any) -> Any:
             _WAITS,
             *where,
             # one a minute; a time further ahead than that was written before the clock was set back
-            or_(Event.refused_at.is_(None), Event.refused_next_at <= _NOW, Event.refused_next_at > refused_until),
+            or_(Refusal.next_at.is_(None), Refusal.next_at <= _NOW, Refusal.next_at > refused_until),
             ~held.exists(),
         )
         .order_by(*_IN_ORDER)
@@ -208,7 +215,7 @@ def claimable(conn: Connection, now: datetime, room: int) -> Sequence[int]:
 def claim_these(conn: Connection, now: datetime, worker: str, seqs: Sequence[int]) -> list[Lease]:
     """Lease these, those of them that may go."""
     asked = {"now": now, "refused_until": latest(now, REFUSED_WAIT_S), "seqs": list(seqs), "room": len(seqs)}
-    rows = [row for row in conn.execute(_THESE, asked) if not cannot_go(row)]
+    rows = [row for row in conn.execute(_THESE, asked) if row.sheet is not None]
     _last_round(rows, 0)  # as a claim does
     return _lease(conn, now, worker, rows) if rows else []
 
@@ -256,6 +263,7 @@ def _lease(conn: Connection, now: datetime, worker: str, rows: list[Row[Any]]) -
             lease=names[row.seq],
             seq=row.seq,
             submission=row.id,
+            kind=row.kind,
             event=row.slug,
             date=row.date,
             body=bodies[row.seq],

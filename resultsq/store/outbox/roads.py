@@ -17,7 +17,7 @@ from resultsq.domain.sheet import finishers_digest
 from resultsq.domain.submission import NEEDS_A_PERSON, State
 from resultsq.domain.words import say
 from resultsq.store.outbox.chains import give_up_place, place_on, waits
-from resultsq.store.outbox.rounds import place_in_order
+from resultsq.store.outbox.rounds import lane_of, place_in_order
 from resultsq.store.outbox.states import find, lock_chain
 from resultsq.store.tables import Attempt, Chain, Event, Payload, Submission
 
@@ -28,7 +28,8 @@ _BESIDE = 2048
 
 @dataclass(frozen=True, slots=True)
 class Parted:
-    """A submission as it travels in a bundle: everything that another node needs to go on with it."""
+    """A submission as it travels in a bundle: everything that another node needs to go on with it. `subject` is that
+    of its chain, which its kind reads from the body; None: its date."""
 
     id: str
     kind: str
@@ -41,6 +42,7 @@ class Parted:
     submitted_by: str
     accepted_at: datetime
     body: bytes
+    subject: str | None = None
 
 
 def export(
@@ -146,17 +148,18 @@ def adopt(conn: Connection, now: datetime, parted: Parted, event_id: int) -> boo
                 )
             )
         return False
-    chain = lock_chain(conn, parted.kind, event_id, parted.date)
+    chain = lock_chain(conn, parted.kind, event_id, parted.subject or parted.date)
     below = and_(Submission.chain_id == chain.id, Submission.id == parted.base)
     corrected = find(conn, below, lock=True) if parted.base is not None else None
     if corrected is not None and corrected.state in NEEDS_A_PERSON:
         give_up_place(conn, now, corrected)
-    place = place_on(conn, chain.id, parted.base)
+    place, lane = place_on(conn, chain.id, parted.base), lane_of(event_id, parted.kind)
     seq = conn.execute(
-        insert(Submission).values(place_in_order(event_id)).returning(Submission.seq),
+        insert(Submission).values(place_in_order(lane, 0)).returning(Submission.seq),
         {
             "id": parted.id,
             "kind": parted.kind,
+            "lane": lane,
             "chain_id": chain.id,
             "event_id": event_id,
             "date": parted.date,

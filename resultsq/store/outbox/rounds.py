@@ -1,8 +1,10 @@
-"""Events take turns: in each round of claims one submission of each event goes.
+"""Events and kinds take turns: in each round of claims one submission of each event and kind goes, or as many as the
+kind's weight says.
 
-A submission is given its round when it comes: the one after that of its event's last, if that one still waits, and
-else the round from which claims are taken now. So one event's thousands lie in thousands of rounds, and another's
-single one in the next. The order is in the rows and in their index: to find the next costs the same however many wait.
+A submission is given its round when it comes: the one after that of its event's last of this kind, if that one still
+waits, and else the round from which claims are taken now. So one event's thousands lie in thousands of rounds, and
+another's single one in the next. What belongs to no event takes turns as one: 50,000 mails cost results one turn. The
+order is in the rows and in their index: to find the next costs the same however many wait.
 
 Rounds count within an epoch, which the link's return ends: what came before it and what came after it are claimed one
 for one (leases.py). What is read here may be changed by others meanwhile; then two may have one round, or one comes a
@@ -19,14 +21,22 @@ from resultsq.store.tables import MASTER, Link, Submission
 _EPOCH = select(Link.epoch).where(Link.name == MASTER)
 
 
-def place_in_order(event: Any) -> dict[str, Any]:
-    """The values of `epoch` and `round` for a new submission of this event, for its INSERT."""
+def lane_of(event_id: int, kind: str) -> str:
+    """What takes turns as one. In one column, so that there is one index by which its last is found."""
+    return f"{event_id} {kind}"
+
+
+def place_in_order(lane: Any, before_it: Any) -> dict[str, Any]:
+    """The values of `epoch` and `round` for a new submission of this lane, for its INSERT. `before_it`: how many more
+    of it share a round: the kind's weight, less one."""
     before = aliased(Submission)
     last = (
         select(before.state, before.epoch, before.round)
-        .where(before.event_id == event)
-        .order_by(before.event_id.desc(), before.seq.desc())
+        # between, not equal: else PostgreSQL may look for it from the newest submission on, whosever they are
+        .where(before.lane.between(lane, lane))
+        .order_by(before.lane.desc(), before.seq.desc())
         .limit(1)
+        .offset(before_it)
         .subquery()
     )
     epoch = _EPOCH.scalar_subquery()

@@ -34,18 +34,19 @@ def find(conn: Connection, where: Any, lock: bool = False) -> Row[Any] | None:
     return conn.execute(query.with_for_update() if lock else query).first()
 
 
-def lock_chain(conn: Connection, kind: str, event_id: int, date: str, first: str | None = None) -> Any:
+def lock_chain(conn: Connection, kind: str, event_id: int, subject: str, first: str | None = None) -> Any:
     """The chain's row (id, head, versions), locked until the transaction ends. Where it is missing it is made, empty
     or with `first` as its only version."""
-    key = {"kind": kind, "event_id": event_id, "date": date, "head": first, "versions": 0 if first is None else 1}
+    key = {"kind": kind, "event_id": event_id, "subject": subject, "head": first, "versions": 0 if first is None else 1}
     return _CHAIN[conn.dialect.name].run(conn, key).one()
 
 
 def _made_or_locked(insert: Any) -> Prepared:
+    key = [Chain.kind, Chain.event_id, Chain.subject]
     # an update of nothing locks the row that is there, and returns it where DO NOTHING would return nothing
     return Prepared(
         insert(Chain)
-        .on_conflict_do_update(index_elements=["kind", "event_id", "date"], set_={"versions": Chain.versions})
+        .on_conflict_do_update(index_elements=key, set_={"versions": Chain.versions})
         .returning(Chain.id, Chain.head, Chain.versions)
     )
 

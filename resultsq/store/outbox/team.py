@@ -1,50 +1,23 @@
 """What a team does: it hands in a version."""
 
-import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, Integer, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Integer, Row, String, bindparam, delete, insert, select, update
 
+from resultsq.domain.entry import NO_EVENT
+from resultsq.domain.entry import Entry as Entry
+from resultsq.domain.entry import File as File
 from resultsq.domain.errors import HeadMoved, KeyReused, NotThere
 from resultsq.domain.submission import State
 from resultsq.domain.words import say
+from resultsq.store import events
 from resultsq.store.outbox.chains import place_after
-from resultsq.store.outbox.rounds import place_in_order
+from resultsq.store.outbox.rounds import lane_of, place_in_order
 from resultsq.store.outbox.states import find, lock_chain
 from resultsq.store.prepared import Prepared
 from resultsq.store.tables import Chain, ClientKey, Original, Payload, Submission
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """A file as the team gave it."""
-
-    name: str
-    kind: str
-    digest: str
-    content: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What comes in. `body` are the bytes that will travel; `if_match` the version that this one corrects;
-    `client_key` the client's Idempotency-Key; `id` stands for nothing else yet."""
-
-    kind: str
-    event_id: int
-    date: str
-    body: bytes
-    digest: str
-    rows_digest: str
-    finishers: int
-    submitted_by: str
-    if_match: str | None = None
-    client_key: str | None = None
-    files: tuple[File, ...] = ()
-    request_id: str = ""
-    finishers_digest: str | None = None
-    id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +33,14 @@ class Accepted:
 def accept(conn: Connection, now: datetime, entry: Entry) -> Accepted:
     """Store one version. The caller commits, and only then says so.
 
-    The same rows as the present head are the head; the same client key is the same submission.
+    The same rows as the present head are the head; the same client key is the same submission, and so is the same id
+    of what has no versions: its maker gives it.
 
-    :raises KeyReused: the client key stands for other content.
+    :raises KeyReused: the client key, or the id, stands for other content.
     :raises HeadMoved: the event and date have a version that the entry does not name, or lost the one it names."""
     content = f"{entry.date} {entry.rows_digest}"
+    if entry.event_id == NO_EVENT:
+        events.none_of_them(conn, now)
     if entry.client_key is not None:
         known = conn.execute(_KNOWN_KEY, {"event_id": entry.event_id, "key": entry.client_key}).first()
         if known is not None:
@@ -75,7 +51,9 @@ def accept(conn: Connection, now: datetime, entry: Entry) -> Accepted:
                     )
                 )
             return _present(conn, known.submission)
-    chain = lock_chain(conn, entry.kind, entry.event_id, entry.date, first=entry.id)
+    chain = lock_chain(conn, entry.kind, entry.event_id, entry.subject or entry.date, first=entry.id)
+    if entry.subject == entry.id and (same := find(conn, Submission.id == entry.id)) is not None:
+        return _again(same, entry)
     made = chain.head == entry.id  # just now: nearly every entry is the first of its event and date
     head = find(conn, Submission.id == chain.head, lock=True) if chain.head is not None and not made else None
     if head is not None and head.rows_digest == entry.rows_digest:
@@ -89,6 +67,7 @@ def accept(conn: Connection, now: datetime, entry: Entry) -> Accepted:
             else "The version that this corrects is not the present one: there is none for this event and date.",
             head.id if head is not None else None,
         )
+    lane = lane_of(entry.event_id, entry.kind)
     place = place_after(conn, now, chain.id, head)
     seq = _NEW.run(
         conn,
@@ -97,7 +76,9 @@ def accept(conn: Connection, now: datetime, entry: Entry) -> Accepted:
             "kind": entry.kind,
             "chain_id": chain.id,
             "event_id": entry.event_id,
-            "_event": entry.event_id,
+            "lane": lane,
+            "_lane": lane,
+            "_more": entry.weight - 1,
             "date": entry.date,
             "version": chain.versions if made else chain.versions + 1,
             "state": State.QUEUED,
@@ -133,10 +114,12 @@ def accept(conn: Connection, now: datetime, entry: Entry) -> Accepted:
 
 
 # built once: accepting is what everything else waits for
+_LANE = bindparam("_lane", type_=String)
+_MORE = bindparam("_more", type_=Integer)
 _KNOWN_KEY = select(ClientKey.content, ClientKey.submission).where(
     ClientKey.event_id == bindparam("event_id"), ClientKey.key == bindparam("key")
 )
-_NEW = Prepared(insert(Submission).values(place_in_order(bindparam("_event", type_=Integer))).returning(Submission.seq))
+_NEW = Prepared(insert(Submission).values(place_in_order(_LANE, _MORE)).returning(Submission.seq))
 _UNTRIED = {"wait_s": 0.0, "attempts": 0, "failures": 0, "silences": 0, "in_doubt": False, "lease_s": 0.0}
 _NEW_PAYLOAD = Prepared(insert(Payload))
 _NEW_ORIGINAL = insert(Original)
@@ -149,6 +132,13 @@ _NEW_HEAD = (
 def forget_client_keys(conn: Connection, before: datetime) -> None:
     """Clients repeat themselves within minutes; a key that is older stands for nothing any more."""
     conn.execute(delete(ClientKey).where(ClientKey.created_at < before))
+
+
+def _again(known: Row[Any], entry: Entry) -> Accepted:
+    """What has no versions came before, under the same id."""
+    if (known.kind, known.event_id, known.rows_digest) != (entry.kind, entry.event_id, entry.rows_digest):
+        raise KeyReused(say("This id was used for something else. Nothing was stored; send it with a new id."))
+    return Accepted(known.id, State(known.state), known.digest, created=False)
 
 
 def _present(conn: Connection, submission: str) -> Accepted:

@@ -14,12 +14,14 @@ from resultsq.domain.errors import NotThere
 from resultsq.domain.filter import Filter
 from resultsq.domain.role import Role
 from resultsq.domain.why import why
+from resultsq.kinds.registry import KINDS
 from resultsq.store import dossier, listing, queries
 from resultsq.store.listing import Line, Order, Sort
 from resultsq.web.auth import rule
 from resultsq.web.csv_cells import safe_cell
 from resultsq.web.dashboard import timeline
 from resultsq.web.dashboard.frame import blueprint, latest_pulse, now, page, zone
+from resultsq.web.kinds import detail
 from resultsq.web.node import node
 
 SIZES = (25, 50, 100, 200)
@@ -57,6 +59,7 @@ def submissions() -> str:
         size=size,
         SIZES=SIZES,
         SORTS=Sort,
+        KINDS=sorted(KINDS),
         found=found,
         total=total,
         more=more,
@@ -107,6 +110,7 @@ def submission(submission: str) -> str:
         other=other,
         rows=difference(mine.finishers, mine.volunteers, other) if mine and other else None,
         SHEET_ROWS=SHEET_ROWS,
+        said=detail(found.view.kind, found.view.finishers, found.body),
     )
 
 
@@ -118,7 +122,9 @@ def sheet_bytes(submission: str) -> Response:
         found = dossier.open_(conn, now(), submission)
     if found is None or found.body is None:
         raise NotThere(_("This sheet is not kept here."))
-    headers = {"Content-Disposition": f'attachment; filename="{found.view.event}-{found.view.date}.json"'}
+    headers = {
+        "Content-Disposition": f'attachment; filename="{found.view.event or found.view.kind}-{found.view.date}.json"'
+    }
     return Response(found.body, mimetype="application/json", headers=headers)
 
 

@@ -10,6 +10,7 @@ from flask_babel import get_locale
 from flask_babel import gettext as _
 from sqlalchemy import Connection
 
+from resultsq.app.intake import KIND
 from resultsq.domain.errors import NotThere
 from resultsq.store import accounts, events, queries
 from resultsq.store.accounts import Account
@@ -75,11 +76,11 @@ def my_event(conn: Connection, slug: str) -> EventRow:
     return found
 
 
-def my_submission(conn: Connection, submission: str) -> tuple[SubmissionView, EventRow]:
-    """The submission of that id and its event.
+def my_submission(conn: Connection, submission: str, of_any_kind: bool = False) -> tuple[SubmissionView, EventRow]:
+    """The results of that id and their event; `of_any_kind`: or another submission.
 
     :raises NotThere: there is none, or it is another team's: nobody can tell which."""
     found = queries.submission(conn, submission)
-    if found is None or not accounts.may_see(me(), found.event_id):
+    if found is None or not accounts.may_see(me(), found.event_id) or not (of_any_kind or found.kind == KIND):
         raise NotThere(_("There is no such submission here."))
     return found, my_event(conn, found.event)

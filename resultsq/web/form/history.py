@@ -17,10 +17,14 @@ from resultsq.store import queries, versions
 from resultsq.web.auth import me, rule
 from resultsq.web.csv_cells import safe_cell
 from resultsq.web.form.frame import blueprint, events_of, my_event, my_submission
+from resultsq.web.kinds import forms
 from resultsq.web.node import node
 
 AT_ONCE = 50
 """Submissions on one page of the history."""
+
+WRITTEN = 10
+"""What was written last, of each kind that has a form."""
 
 LARGEST = 2**63 - 1
 """No row has a larger number, and SQLite fails at one."""
@@ -46,11 +50,14 @@ def history(slug: str) -> str:
         event = my_event(conn, slug)
         found = versions.of_event(conn, event.id, AT_ONCE + 1, before if 0 < before < LARGEST else None)
         files = versions.file_names(conn, [one.seq for one in found])
+        written = {kind: versions.written(conn, event.id, kind, WRITTEN) for kind in forms()}
     return render_template(
         "history.html",
         event=event,
         found=found[:AT_ONCE],
         files=files,
+        forms=forms(),
+        written=written,
         more=found[AT_ONCE - 1].seq if len(found) > AT_ONCE else None,
         may_change=me().role.at_least(Role.TEAM),
     )

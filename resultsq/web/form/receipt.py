@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response as Answer
 
 from resultsq.app import drafts, submissions
 from resultsq.app.comparison import Difference, difference, parsed
+from resultsq.app.intake import KIND
 from resultsq.app.submissions import Decision
 from resultsq.domain.errors import Conflicting
 from resultsq.domain.link import LinkState
@@ -21,9 +22,11 @@ from resultsq.domain.sheet import Sheet, parse
 from resultsq.domain.submission import WAITING, State
 from resultsq.store import queries, versions
 from resultsq.store.drafts import DraftMoved
+from resultsq.store.events import EventRow
 from resultsq.store.queries import SubmissionView
 from resultsq.web.auth import me, rule
 from resultsq.web.form.frame import blueprint, day, my_submission
+from resultsq.web.kinds import detail, forms
 from resultsq.web.node import node
 
 MOST_ROWS_ON_PAPER = 400
@@ -51,7 +54,9 @@ blueprint.add_app_template_filter(WORDS.__getitem__, "state")
 def receipt(submission: str) -> str:
     """The page to bookmark, to print and to show."""
     with node().database.read() as conn:
-        found, event = my_submission(conn, submission)
+        found, event = my_submission(conn, submission, of_any_kind=True)
+        if found.kind != KIND:
+            return _of_other_kind(conn, found, event)
         sheet = _sheet(conn, found)
         others = [one for one in versions.of_date(conn, found.event_id, found.date) if one.id != found.id]
         compared = _compared(conn, found, sheet) if found.state is State.CONFLICT else None
@@ -74,7 +79,17 @@ def receipt(submission: str) -> str:
         code=_code(where),
         most_on_paper=MOST_ROWS_ON_PAPER,
         may_change=me().role.at_least(Role.TEAM),
+        forms=forms(),
         **live,
+    )
+
+
+def _of_other_kind(conn: Connection, found: SubmissionView, event: EventRow) -> str:
+    """What is the same of every kind, and what its own template says."""
+    said = detail(found.kind, found.finishers, queries.body(conn, found.seq))
+    may_change = me().role.at_least(Role.TEAM)
+    return render_template(
+        "of_kind.html", found=found, event=event, said=said, may_change=may_change, **_live(conn, found)
     )
 
 
@@ -96,7 +111,7 @@ def _code(where: str) -> Markup:
 def live(submission: str) -> Answer | str:
     """The part of the receipt that changes; nothing where it still says what was `seen`."""
     with node().database.read() as conn:
-        found, event = my_submission(conn, submission)
+        found, event = my_submission(conn, submission, of_any_kind=True)
         shown = _live(conn, found)
     if request.args.get("seen") == shown["seen"]:
         return Response(status=204)
@@ -213,7 +228,7 @@ def restore(submission: str) -> Answer:
 
 def _decide(submission: str, act: Decision, said: str) -> Answer:
     with node().database.read() as conn:
-        found, _event = my_submission(conn, submission)
+        found, _event = my_submission(conn, submission, of_any_kind=True)
     try:
         submissions.decide(node(), act, me().name, found.id)
     except Conflicting as refusal:

@@ -185,7 +185,7 @@ def test_what_was_settled_under_another_nodes_id_is_sent_again_when_that_is_gone
     }
     other = there.accept(rows=2)
     body = parted(other.id, there)
-    far.master.send(Parcel(other.id, "bushy", body.date, body.body, body.digest, first))
+    far.master.send(Parcel("results", other.id, "bushy", body.date, body.body, body.digest, first))
     deliver_all(here, far)
     assert here.row(second).published_as == other.id
     for one in (first, other.id):
@@ -318,7 +318,7 @@ def test_no_attempt_is_under_way_for_ever_when_the_list_has_what_a_worker_has_in
 ) -> None:
     made = here.accept().id
     lease = here.claim_one()
-    far.master.send(Parcel(made, lease.event, lease.date, lease.body, lease.digest, None))
+    far.master.send(Parcel("results", made, lease.event, lease.date, lease.body, lease.digest, None))
     assert compare(here, far) == Reconciled(0, 0, 0), "it is left to its courier"
     assert here.state(made) is State.SENDING
     if dead:

@@ -3,13 +3,11 @@
 from datetime import timedelta
 from itertools import pairwise
 
-from sqlalchemy import update
-
 from resultsq.domain.outcome import Cause
 from resultsq.domain.submission import State
 from resultsq.store import board, workers
 from resultsq.store.board import Span
-from resultsq.store.tables import Event
+from resultsq.store.outbox import refusals
 from tests.support.nodes import NOW, Node, lost, moved, rejected
 
 
@@ -152,8 +150,7 @@ def test_failures_are_grouped_with_what_of_them_is_left_when_they_differ(node: N
 
 
 def test_an_event_is_named_when_its_credentials_are_refused(node: Node) -> None:
-    refused = update(Event).where(Event.slug == "richmond").values(refused_at=NOW)
-    node.database.write(lambda conn: conn.execute(refused).rowcount)
+    node.database.write(lambda conn: refusals.refuse(conn, NOW, "results", node.events["richmond"]))
     with node.database.read() as conn:
         assert board.pulse(conn, NOW).refused_events == ["richmond"]
 

@@ -27,6 +27,7 @@ def routes(app: Flask) -> Iterator[tuple[Route, str]]:
 def address(route: Route, submission: str) -> str:
     """The route with plausible values in its gaps."""
     values = {"submission": submission, "slug": "bushy", "day": "2013-12-07", "file_id": "1", "what": "results"}
+    values["kind"] = "messages"
     return re.sub(r"<(?:[^:<>]*:)?(\w+)>", lambda gap: values.get(gap[1], "1"), route.rule)
 
 

@@ -52,7 +52,7 @@ def parcel(event: str = "bushy", rows: int = 3, on_top_of: str | None = None, **
         )
     )
     made = {"body": body, "digest": sheet.digest(body), **changes}
-    return Parcel(str(uuid.uuid4()), event, DATE, precondition=on_top_of, **made)
+    return Parcel("results", str(uuid.uuid4()), event, DATE, precondition=on_top_of, **made)
 
 
 @contextmanager

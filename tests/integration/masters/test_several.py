@@ -29,7 +29,7 @@ def parcel(number: int) -> Parcel:
             finishers=(Finisher(position=1, athlete="A1234567", time="00:17:31"),),
         )
     )
-    return Parcel(ID.format(number), "bushy", f"2026-03-{number + 1:02}", body, sheet.digest(body), None)
+    return Parcel("results", ID.format(number), "bushy", f"2026-03-{number + 1:02}", body, sheet.digest(body), None)
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from sqlalchemy import select, update
 from resultsq.delivery import courier
 from resultsq.domain.outcome import Cause, Deferred, Exchange, Outcome, Scope, Unauthorised
 from resultsq.store import links
-from resultsq.store.outbox import REFUSED_WAIT_S, Lease, Settlement
-from resultsq.store.tables import Event, Link, Submission
+from resultsq.store.outbox import REFUSED_WAIT_S, Lease, Settlement, refusals
+from resultsq.store.tables import Link, Submission
 from tests.support.nodes import CEILING, Node, accepted, lost, moved, rejected
 
 UNAUTHORISED = Unauthorised(Scope.DESTINATION, "No.", Exchange(status=401))
@@ -333,7 +333,7 @@ def test_a_refused_event_goes_on_when_the_master_takes_its_word_again(wide: Node
     answers: dict[str, Outcome] = {"accepted": accepted(lease), "rejected": rejected(), "conflict": moved(None)}
     wide.settle(lease, answers[welcome])
     with wide.database.read() as conn:
-        assert conn.execute(select(Event.refused_at).where(Event.slug == "bushy")).scalar_one() is None
+        assert not refusals.is_refused(conn, "results", wide.events["bushy"])
     assert len(wide.claim()) == CEILING
 
 

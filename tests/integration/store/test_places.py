@@ -22,7 +22,7 @@ CONFLICT, REJECTED = State.CONFLICT, State.REJECTED
 
 def head(node: Node) -> str | None:
     with node.database.read() as conn:
-        return conn.execute(select(Chain.head).where(Chain.date == DATE)).scalar_one()
+        return conn.execute(select(Chain.head).where(Chain.subject == DATE)).scalar_one()
 
 
 def hand_back(node: Node, *leases: Lease) -> None:

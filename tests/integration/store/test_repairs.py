@@ -131,7 +131,7 @@ def _as_the_master_has_it(node: Node, far: Far) -> None:
         bodies = dict(conn.execute(select(Payload.seq, Payload.body)).all())
     names = {number: slug for slug, number in slugs(node).items()}
     for row in rows(node, Submission.state == State.PUBLISHED):
-        parcel = Parcel(row.published_as, names[row.event_id], row.date, bodies[row.seq], row.digest, None)
+        parcel = Parcel("results", row.published_as, names[row.event_id], row.date, bodies[row.seq], row.digest, None)
         far.master.send(parcel)
     assert len(far.has()) == 3
 

@@ -19,7 +19,7 @@ from tests.integration.form.test_access import address, routes
 from tests.integration.web.site import Sheet, Site
 
 LARGE = {
-    "api.submit", "api.check", "form.add_files", "form.type_table", "dashboard.import_events",
+    "api.submit", "api.submit_of_kind", "api.check", "form.add_files", "form.type_table", "dashboard.import_events",
     "dashboard.import_accounts",
 }  # fmt: skip
 """The routes that take more than a form's few fields. A new one belongs here, and into tests/faults/test_floods.py."""

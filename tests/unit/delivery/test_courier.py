@@ -36,8 +36,9 @@ JITTER = 0.5
 
 def lease(failures: int = 0, silences: int = 0, in_doubt: bool = False) -> Lease:
     return Lease(
-        lease="lease", seq=7, submission="id", event="bushy", date="2013-12-07", body=BODY, digest=digest(BODY),
-        base="before", in_doubt=in_doubt, attempt=failures + 1, failures=failures, silences=silences, request_id="r",
+        lease="lease", seq=7, submission="id", kind="results", event="bushy", date="2013-12-07", body=BODY,
+        digest=digest(BODY), base="before", in_doubt=in_doubt, attempt=failures + 1,
+        failures=failures, silences=silences, request_id="r",
     )  # fmt: skip
 
 
@@ -157,7 +158,7 @@ def test_a_sheet_travels_with_its_doubt_and_the_patience_that_its_silences_give_
     master, clock = FarSide(), ManualClock(NOW)
     for silences in (0, 3):
         courier.deliver(cast(Master, master), lease(silences=silences, in_doubt=in_doubt), clock, JITTER)
-    parcel = Parcel("id", "bushy", "2013-12-07", BODY, digest(BODY), "before", in_doubt=in_doubt)
+    parcel = Parcel("results", "id", "bushy", "2013-12-07", BODY, digest(BODY), "before", in_doubt=in_doubt)
     assert master.calls == [(parcel, courier.patience_s(0)), (parcel, courier.patience_s(3))]
 
 

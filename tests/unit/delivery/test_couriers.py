@@ -21,8 +21,9 @@ LIMIT_S = 5
 
 def lease(number: int) -> Lease:
     return Lease(
-        lease=f"lease-{number}", seq=number, submission=f"id-{number}", event="bushy", date="2013-12-07", body=b"{}",
-        digest="d", base=None, in_doubt=False, attempt=1, failures=0, silences=0, request_id="",
+        lease=f"lease-{number}", seq=number, submission=f"id-{number}", kind="results", event="bushy",
+        date="2013-12-07", body=b"{}", digest="d", base=None, in_doubt=False, attempt=1,
+        failures=0, silences=0, request_id="",
     )  # fmt: skip
 
 

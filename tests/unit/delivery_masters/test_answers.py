@@ -31,7 +31,7 @@ NOW = datetime(2026, 3, 14, 10, 0, tzinfo=UTC)
 ID = "7f2c3f4e-0d7b-4c58-9a3b-2f6f1f6f0c11"
 OTHER = "c0ffee00-0d7b-4c58-9a3b-2f6f1f6f0c11"
 SHEET = canonical_bytes(Sheet(event="bushy", date=NOW.date(), submitted_by="x", submitted_at=NOW, finishers=()))
-PARCEL = Parcel(ID, "bushy", "2026-03-14", SHEET, digest(SHEET), None)
+PARCEL = Parcel("results", ID, "bushy", "2026-03-14", SHEET, digest(SHEET), None)
 RECEIPT: dict[str, Any] = {
     "submission": ID,
     "event": "bushy",
@@ -422,7 +422,7 @@ def test_these_statuses_alone_say_that_the_master_does_not_have_a_submission() -
 def test_a_question_has_no_answer_when_another_came(answer: Answer, kind: Cause | Scope) -> None:
     for outcome in (
         answers.of_receipt(answer, ID, NOW),
-        answers.of_head(answer, NOW),
+        answers.of_head(answer, NOW, "results"),
         answers.of_receipts(answer, NOW),
     ):
         match outcome:
@@ -436,12 +436,12 @@ def test_a_question_has_no_answer_when_another_came(answer: Answer, kind: Cause 
 
 @pytest.mark.parametrize("tag", [f'"{OTHER}"', f'W/"{OTHER}"'])
 def test_the_published_sheet_is_known_when_its_tag_is_read(tag: str) -> None:
-    assert answers.of_head(said(200, SHEET, "application/json", etag=tag), NOW) == (OTHER, SHEET)
+    assert answers.of_head(said(200, SHEET, "application/json", etag=tag), NOW, "results") == (OTHER, SHEET)
 
 
 @pytest.mark.parametrize("body", [PORTAL, b"", b"[]"])
 def test_the_published_sheet_is_unknown_when_what_has_its_tag_is_no_object(body: bytes) -> None:
-    assert isinstance(answers.of_head(said(200, body, "application/json", etag=f'"{OTHER}"'), NOW), Deferred)
+    assert isinstance(answers.of_head(said(200, body, "application/json", etag=f'"{OTHER}"'), NOW, "results"), Deferred)
 
 
 MANY = tuple(Finisher(position=n) for n in range(1, 20_002))
@@ -450,12 +450,12 @@ LONG = canonical_bytes(Sheet(event="bushy", date=NOW.date(), submitted_by="x", s
 
 @pytest.mark.parametrize("body", [b"{}", b'{"schema": "resultsq.results/9"}', SHEET.replace(b"2026", b"2O26"), LONG])
 def test_the_published_sheet_is_left_out_when_it_is_none_that_can_be_shown(body: bytes) -> None:
-    assert answers.of_head(said(200, body, "application/json", etag=f'"{OTHER}"'), NOW) == (OTHER, None)
+    assert answers.of_head(said(200, body, "application/json", etag=f'"{OTHER}"'), NOW, "results") == (OTHER, None)
 
 
 @pytest.mark.parametrize("tag", ["", '"', '""', OTHER])
 def test_the_published_sheet_is_unknown_when_it_has_no_tag(tag: str) -> None:
-    assert isinstance(answers.of_head(said(200, SHEET, "application/json", etag=tag), NOW), Deferred)
+    assert isinstance(answers.of_head(said(200, SHEET, "application/json", etag=tag), NOW, "results"), Deferred)
 
 
 def test_a_page_of_receipts_says_where_to_go_on_when_there_are_more() -> None:
@@ -490,7 +490,7 @@ def test_anything_at_all_has_a_meaning_when_it_is_answered(
     answers.of_probe(answer, NOW)
     answers.of_receipt(answer, ID, NOW)
     answers.of_receipts(answer, NOW)
-    answers.of_head(answer, NOW)
+    answers.of_head(answer, NOW, "results")
 
 
 def test_a_deep_answer_is_nothing_when_a_portal_plays_tricks() -> None:

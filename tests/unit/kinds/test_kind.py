@@ -1,22 +1,22 @@
 """The kind "results": what the API takes, and the bytes that come of it."""
 
 import json
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from resultsq.domain import submission
 from resultsq.domain.errors import SheetRefused
 from resultsq.domain.sheet import digest, parse
 from resultsq.kinds.registry import KINDS
 
 NOW = datetime(2013, 12, 7, 10, 42, 11, tzinfo=UTC)
 RESULTS = KINDS["results"]
+ID = "7f2c3f4e-0d7b-4c58-9a3b-2f6f1f6f0c11"
 
 
-def test_the_queue_knows_the_kinds_that_are_registered() -> None:
-    assert {name: kind.name for name, kind in KINDS.items()} == {name: name for name in submission.KINDS}
+def test_each_kind_is_registered_under_its_own_name() -> None:
+    assert {name: kind.name for name, kind in KINDS.items()} == {name: name for name in KINDS}
 
 
 def payload(**changes: Any) -> dict[str, Any]:
@@ -33,12 +33,12 @@ def payload(**changes: Any) -> dict[str, Any]:
 
 def refusal(value: object) -> SheetRefused:
     with pytest.raises(SheetRefused) as refused:
-        RESULTS.prepare(value, submitted_by="bushy", submitted_at=NOW)
+        RESULTS.prepare(value, submission=ID, submitted_by="bushy", submitted_at=NOW)
     return refused.value
 
 
 def test_the_bytes_are_the_sheet_in_the_order_of_positions() -> None:
-    prepared = RESULTS.prepare(payload(), submitted_by="bushy", submitted_at=NOW)
+    prepared = RESULTS.prepare(payload(), submission=ID, submitted_by="bushy", submitted_at=NOW)
 
     assert json.loads(prepared.body) == {
         "schema": RESULTS.schema,
@@ -53,13 +53,13 @@ def test_the_bytes_are_the_sheet_in_the_order_of_positions() -> None:
         "volunteers": [{"athlete": "A55501", "role": "Timekeeper"}],
     }
     assert prepared.digest == digest(prepared.body)
-    assert (prepared.event, prepared.date, prepared.problems) == ("bushy", date(2013, 12, 7), ())
+    assert (prepared.event, prepared.date, prepared.problems) == ("bushy", "2013-12-07", ())
     assert parse(prepared.body).event == "bushy"
 
 
 def test_rows_have_one_digest_whoever_sends_them_and_whenever() -> None:
-    one = RESULTS.prepare(payload(), submitted_by="bushy", submitted_at=NOW)
-    other = RESULTS.prepare(payload(), submitted_by="office", submitted_at=NOW.replace(hour=12))
+    one = RESULTS.prepare(payload(), submission=ID, submitted_by="bushy", submitted_at=NOW)
+    other = RESULTS.prepare(payload(), submission=ID, submitted_by="office", submitted_at=NOW.replace(hour=12))
 
     assert one.digest != other.digest
     assert one.rows_digest == other.rows_digest == RESULTS.rows_digest(other.body)
@@ -67,7 +67,7 @@ def test_rows_have_one_digest_whoever_sends_them_and_whenever() -> None:
 
 def test_warnings_come_along_and_blocking_problems_refuse() -> None:
     falling = [{"position": 1, "time": "00:18:02"}, {"position": 2, "time": "00:17:31"}]
-    prepared = RESULTS.prepare(payload(finishers=falling), submitted_by="bushy", submitted_at=NOW)
+    prepared = RESULTS.prepare(payload(finishers=falling), submission=ID, submitted_by="bushy", submitted_at=NOW)
 
     assert [problem.code for problem in prepared.problems] == ["times-out-of-order"]
     twice = [{"position": 1, "athlete": "A1"}, {"position": 2, "athlete": "A1"}]

@@ -1,0 +1,10 @@
+"""What the master keeps beside the body of a kind without versions."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A body that is as the contract has it, and its event; empty where it has none."""
+
+    event: str

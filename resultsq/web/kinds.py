@@ -1,0 +1,45 @@
+"""What a page says of a submission of any kind: its summary, and its content by the kind's own template.
+
+A kind's template lies in its package, in the folder `templates`."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from flask import Flask
+from jinja2 import ChoiceLoader, PackageLoader
+
+from resultsq.domain.ports import Form
+from resultsq.domain.words import say
+from resultsq.kinds.registry import KINDS
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """`template` None: there is nothing to show, or what it says has pages of its own. `content`: the body's JSON."""
+
+    summary: str
+    template: str | None
+    content: Mapping[str, object]
+
+
+def install(app: Flask) -> None:
+    """The templates of kinds are found after the application's own."""
+    own = app.jinja_loader
+    packages = [type(kind).__module__.rpartition(".")[0] for kind in KINDS.values() if kind.template is not None]
+    app.add_template_filter(say, "sentence")
+    app.jinja_loader = ChoiceLoader([*([own] if own else []), *map(PackageLoader, packages)])
+
+
+def detail(kind: str, count: int, body: bytes | None) -> Detail:
+    """What is to be shown of it. A kind that this version does not know is its own summary."""
+    known = KINDS.get(kind)
+    if known is None:
+        return Detail(kind, None, {})
+    content = None if body is None or known.template is None else json.loads(body)
+    return Detail(known.summary(count), None if content is None else known.template, content or {})
+
+
+def forms() -> dict[str, Form]:
+    """The kinds that a team writes here, and their forms."""
+    return {name: kind.form for name, kind in KINDS.items() if kind.form is not None}

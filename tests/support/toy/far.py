@@ -1,0 +1,17 @@
+"""How the reference master reads a kite."""
+
+import json
+
+from resultsq.domain.outcome import Reason
+from resultsq.master.kinds import Body
+from resultsq.master.rules import Invalid, Unreadable
+
+
+def read(body: bytes) -> Body | Invalid | Unreadable:
+    try:
+        said = json.loads(body)
+    except ValueError:
+        return Unreadable("This is no JSON.")
+    if len(said["colours"]) > 3:
+        return Invalid((Reason("No kite has so many colours.", "/colours"),))
+    return Body("")

@@ -1,0 +1,70 @@
+"""The kind "kites"."""
+
+import json
+from datetime import datetime
+
+from resultsq.domain.entry import NO_EVENT, Entry
+from resultsq.domain.errors import SheetRefused
+from resultsq.domain.outcome import Receipt
+from resultsq.domain.ports import Envelope, Parcel, Request
+from resultsq.domain.problem import Problem, Severity, Where
+from resultsq.domain.sheet import digest
+
+
+class KitesKind:
+    """Lost kites, each with its colours."""
+
+    name = "kites"
+    schema = "toy.kite/1"
+    destination = "master"
+    weight = 2
+    template = "kites.html"
+    form = None
+
+    def prepare(self, payload: object, *, submission: str, submitted_by: str, submitted_at: datetime) -> Entry:
+        colours = payload.get("colours") if isinstance(payload, dict) else None
+        if not isinstance(colours, list) or not all(isinstance(one, str) for one in colours):
+            wrong = Problem(
+                code="colours",
+                severity=Severity.BLOCKS,
+                message="A kite has colours.",
+                where=(Where(pointer="/colours"),),
+            )
+            raise SheetRefused("This is no kite. Nothing was stored.", (wrong,))
+        says = json.dumps(colours)
+        body = json.dumps(
+            {"schema": self.schema, "colours": colours, "by": submitted_by, "at": submitted_at.isoformat()}
+        )
+        return Entry(
+            self.name,
+            NO_EVENT,
+            submitted_at.date().isoformat(),
+            body.encode(),
+            digest(body.encode()),
+            digest(says.encode()),
+            len(colours),
+            submitted_by,
+            weight=self.weight,
+            subject=submission,
+            id=submission,
+        )
+
+    def envelope(self, body: bytes) -> Envelope:
+        said = json.loads(body)
+        colours = said["colours"]
+        return Envelope("", said["at"][:10], digest(json.dumps(colours).encode()), len(colours), said["by"])
+
+    def rows_digest(self, body: bytes) -> str:
+        return self.envelope(body).rows_digest
+
+    def subject(self, submission: str, date: str) -> str:
+        return submission
+
+    def request(self, parcel: Parcel) -> Request:
+        return Request("PUT", f"/v1/{self.name}/{parcel.submission}")
+
+    def accepts(self, parcel: Parcel, receipt: Receipt) -> bool:
+        return (receipt.submission, receipt.digest) == (parcel.submission, parcel.digest)
+
+    def summary(self, count: int) -> str:
+        return f"A kite of {count} colours"
