@@ -19,9 +19,10 @@ from sqlalchemy.exc import DBAPIError
 from resultsq.clock import Clock
 from resultsq.domain.errors import InputRefused, ResultsqError, StoreUnavailable
 from resultsq.domain.submission import GONE, NEEDS_A_PERSON, State
-from resultsq.store import migrate, outbox
-from resultsq.store.session import Database
-from resultsq.store.tables import Account, Base, Event, Link, Submission, Worker
+from resultsq.store import outbox
+from resultsq.store.engine import migrate
+from resultsq.store.engine.session import Database
+from resultsq.store.engine.tables import Account, Base, Event, Link, Submission, Worker
 
 ROWS_AT_ONCE = 500
 
@@ -41,7 +42,7 @@ def backup(database: Database, out: Path) -> int:
             with database.snapshot() as source:
                 count = target.write(lambda conn: _copy(source, conn))
         except DBAPIError as error:
-            raise target.told(error) from error
+            raise target.translate(error) from error
         finally:
             target.close()
         copy.chmod(0o600)
@@ -73,7 +74,7 @@ def restore(database: Database, file: Path, clock: Clock) -> int:
             with source.read() as conn:
                 return database.write(lambda target: _fill(conn, target, clock.now()))
         except DBAPIError as error:
-            raise database.told(error) from error
+            raise database.translate(error) from error
         finally:
             source.close()
 

@@ -237,7 +237,7 @@ class Settings(BaseModel):
         return renewed
 
     @property
-    def alert_roads(self) -> tuple[str, ...]:
+    def alert_channels(self) -> tuple[str, ...]:
         """The names of the ways by which alerts reach people, as far as they are set up."""
         mail = self.smtp_url.get_secret_value() and self.alert_mail_to
         there = {"webhook": self.alert_webhook_url.get_secret_value(), "mail": mail}

@@ -9,8 +9,8 @@ from sqlalchemy import Connection
 
 from resultsq.clock import Clock
 from resultsq.settings import Settings
-from resultsq.store import audit
-from resultsq.store.session import Database
+from resultsq.store.engine import audit
+from resultsq.store.engine.session import Database
 from resultsq.wakeup import Bell
 
 T = TypeVar("T")

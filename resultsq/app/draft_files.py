@@ -8,15 +8,16 @@ from resultsq.app.drafts import Draft, Workspace, save, unique_volunteers, with_
 from resultsq.app.intake import MOST_FILES, VOLUNTEERS, name_of
 from resultsq.domain.errors import FileRefused, InputRefused, TooLarge
 from resultsq.domain.event_files import FileKind, ReadFile
+from resultsq.domain.i18n import gettext
 from resultsq.domain.problem import Problem
 from resultsq.domain.sheet import Volunteer
-from resultsq.domain.words import say
 from resultsq.kinds.results import join
 from resultsq.kinds.results.join import Work
 from resultsq.kinds.results.volunteers import lists_roles, read_volunteers
 from resultsq.readers import Budget, read
-from resultsq.store import drafts, outbox
-from resultsq.store.drafts import DraftMoved
+from resultsq.store import outbox
+from resultsq.store.admin import drafts
+from resultsq.store.admin.drafts import DraftMoved
 
 TYPED = "typed-table.csv"
 """The name under which a table that was typed into the form is kept."""
@@ -40,7 +41,7 @@ class UploadedFiles:
 
     def add(self, name: str, content: bytes) -> None:
         """Read one more file."""
-        name = name_of(name) or say("a file without a name")
+        name = name_of(name) or gettext("a file without a name")
         self.names.add(name)
         try:
             if lists_roles(name, content, self.first_looks):
@@ -68,7 +69,7 @@ def _quoted(text: str) -> str:
 
 
 def too_many_files() -> TooLarge:
-    return TooLarge(say("An event can have at most {most} files. Leave some out.", most=MOST_FILES))
+    return TooLarge(gettext("An event can have at most {most} files. Leave some out.", most=MOST_FILES))
 
 
 def add_files(
@@ -115,7 +116,7 @@ def _demand_room(ctx: AppContext, draft: Draft, uploaded: UploadedFiles) -> None
     with ctx.database.read() as conn:
         size = drafts.size(conn, draft.stored) + sum(len(file.content) for file in uploaded.kept)
     if size > MOST_BODIES * ctx.settings.max_body_bytes:
-        raise TooLarge(say("These files are too large together. Leave out what is not needed, or start again."))
+        raise TooLarge(gettext("These files are too large together. Leave out what is not needed, or start again."))
 
 
 def _without_table(work: Work, name: str) -> Work:
@@ -128,7 +129,7 @@ def _demand_replay(workspace: Workspace) -> None:
         workspace.joined  # noqa: B018 - computed here, shown later
     except InputRefused as refusal:
         raise InputRefused(
-            say("{reason} Undo your corrections first, then add it again.", reason=str(refusal))
+            gettext("{reason} Undo your corrections first, then add it again.", reason=str(refusal))
         ) from None
 
 

@@ -11,16 +11,17 @@ from resultsq.app.context import AppContext
 from resultsq.app.drafts import Draft, Workspace
 from resultsq.app.duplicates import find_elsewhere
 from resultsq.domain.errors import InputRefused
+from resultsq.domain.i18n import gettext, ngettext
 from resultsq.domain.problem import Problem
 from resultsq.domain.sheet import rows_of
-from resultsq.domain.words import say, say_many
-from resultsq.kinds.results.board import Time
 from resultsq.kinds.results.checks import by_severity
 from resultsq.kinds.results.join import Joined
+from resultsq.kinds.results.join_state import Time
 from resultsq.kinds.results.refusals import beside
 from resultsq.kinds.results.rules import COLUMN_NOT_UNDERSTOOD, NO_FINISHERS, NO_TIME_COLUMN, NO_TIMES
-from resultsq.store import accounts, queries, versions
-from resultsq.store.accounts import Account
+from resultsq.store.admin import accounts
+from resultsq.store.admin.accounts import AccountView
+from resultsq.store.views import queries, versions
 
 _ASKS_FOR_TIMES = {NO_TIME_COLUMN.code, COLUMN_NOT_UNDERSTOOD.code}
 """Problems of files whose times wait for an answer."""
@@ -66,7 +67,7 @@ class DraftView:
     changed: Difference | None = None
 
 
-def view(ctx: AppContext, conn: Connection, account: Account, draft: Draft) -> DraftView:
+def view(ctx: AppContext, conn: Connection, account: AccountView, draft: Draft) -> DraftView:
     """The draft as its page shows it. `account` may not see which other event has the same finishers."""
     workspace = draft.workspace
     head = versions.head(conn, draft.event.id, draft.date)
@@ -74,7 +75,7 @@ def view(ctx: AppContext, conn: Connection, account: Account, draft: Draft) -> D
     try:
         joined = workspace.joined
     except InputRefused as refusal:
-        undo = say("Undo the last correction.")
+        undo = gettext("Undo the last correction.")
         return DraftView(blocking=workspace.refused, moved=moved, head=head, reasons=(str(refusal), undo))
     problems = _problems(conn, account, draft, joined)
     all_problems = by_severity(
@@ -102,7 +103,7 @@ def view(ctx: AppContext, conn: Connection, account: Account, draft: Draft) -> D
 # problems
 
 
-def _problems(conn: Connection, account: Account, draft: Draft, joined: Joined) -> list[Problem]:
+def _problems(conn: Connection, account: AccountView, draft: Draft, joined: Joined) -> list[Problem]:
     problems = [one for one in joined.problems if one.code != NO_FINISHERS.code]
     if (again := _elsewhere(conn, account, draft, joined)) is not None:
         problems.append(again)
@@ -111,7 +112,7 @@ def _problems(conn: Connection, account: Account, draft: Draft, joined: Joined) 
     return problems
 
 
-def _elsewhere(conn: Connection, account: Account, draft: Draft, joined: Joined) -> Problem | None:
+def _elsewhere(conn: Connection, account: AccountView, draft: Draft, joined: Joined) -> Problem | None:
     if "already-here" in draft.workspace.work.confirmed:
         return None
     rows = rows_of(joined.finishers, ())
@@ -133,22 +134,22 @@ def _of_the_day(ctx: AppContext, conn: Connection, draft: Draft) -> Iterable[Pro
 
 def _reasons(draft: Draft, joined: Joined, most_rows: int) -> Iterable[str]:
     if not joined.finishers:
-        yield say("There is not one finisher yet.")
+        yield gettext("There is not one finisher yet.")
     elif len(joined.finishers) > most_rows:
-        yield say("At most {most} finishers are accepted here.", most=most_rows)
+        yield gettext("At most {most} finishers are accepted here.", most=most_rows)
     if not draft.date:
-        yield say("Choose the date first.")
+        yield gettext("Choose the date first.")
 
 
 def _reasons_to_look(blocking: int, moved: bool, head: str | None) -> Iterable[str]:
     if moved:
         yield (
-            say("There are results for this date already.")
+            gettext("There are results for this date already.")
             if head
-            else say("The version that this one corrects was withdrawn.")
+            else gettext("The version that this one corrects was withdrawn.")
         )
     if blocking:
-        yield say_many(
+        yield ngettext(
             "One problem blocks publication: mend it first.",
             "{number} problems block publication: mend them first.",
             blocking,
@@ -157,7 +158,7 @@ def _reasons_to_look(blocking: int, moved: bool, head: str | None) -> Iterable[s
 
 def _unchanged(changed: Difference | None) -> Iterable[str]:
     if changed is not None and changed.nothing:
-        yield say("Nothing is changed, so there is nothing to send.")
+        yield gettext("Nothing is changed, so there is nothing to send.")
 
 
 def _change(conn: Connection, draft: Draft, joined: Joined, moved: bool) -> Difference | None:

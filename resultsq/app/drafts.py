@@ -17,19 +17,20 @@ from resultsq.app import intake
 from resultsq.app.context import AppContext
 from resultsq.app.event_day import OF_THE_DAY, SATURDAY, clock_is_behind, demand_past, today_at
 from resultsq.domain.errors import InputRefused, TooLarge
+from resultsq.domain.i18n import gettext
 from resultsq.domain.problem import Problem
 from resultsq.domain.sheet import Sheet, Volunteer, rows_of
-from resultsq.domain.words import say
 from resultsq.kinds.results import join
 from resultsq.kinds.results.corrections import Correction
 from resultsq.kinds.results.join import Joined, Work
 from resultsq.kinds.results.plausible import Occasion
-from resultsq.readers.marks import Unreadable, read_athlete
-from resultsq.store import drafts, outbox, versions
-from resultsq.store.drafts import Draft as StoredDraft
-from resultsq.store.drafts import DraftMoved
-from resultsq.store.events import EventRow
-from resultsq.store.queries import SubmissionView
+from resultsq.readers.marks import UnreadableField, read_athlete
+from resultsq.store import outbox
+from resultsq.store.admin import drafts
+from resultsq.store.admin.drafts import DraftMoved, StoredDraft
+from resultsq.store.admin.events import EventRow
+from resultsq.store.views import versions
+from resultsq.store.views.queries import SubmissionView
 
 MOST_VOLUNTEERS = 1000
 LONGEST_ROLE = 100
@@ -132,7 +133,7 @@ def start_correction(ctx: AppContext, draft: Draft, found: SubmissionView, sheet
     return start_again(ctx, draft, date=found.date, base=found.id, workspace=workspace)
 
 
-def submit(ctx: AppContext, draft: Draft, submitted_by: str, request_id: str = "") -> outbox.Accepted:
+def submit(ctx: AppContext, draft: Draft, submitted_by: str, request_id: str = "") -> outbox.Acknowledgement:
     """Accept the draft's results, and clear the draft.
 
     :raises ResultsqError: as `intake.submit`; the draft is left as it was."""
@@ -174,11 +175,13 @@ def with_date(ctx: AppContext, draft: Draft, text: str) -> Draft:
 
     :raises InputRefused: it is not a date, or a version of another day is being corrected."""
     if draft.base is not None and text != draft.date:
-        raise InputRefused(say("These results correct a version of another date. Start again to submit for that one."))
+        raise InputRefused(
+            gettext("These results correct a version of another date. Start again to submit for that one.")
+        )
     try:
         chosen = date.fromisoformat(text)
     except ValueError:
-        raise InputRefused(say("That is not a date. Choose the day of the event.")) from None
+        raise InputRefused(gettext("That is not a date. Choose the day of the event.")) from None
     with ctx.database.read() as conn:
         demand_past(conn, draft.event, chosen, ctx.clock.now())
     if chosen.isoformat() != draft.date:
@@ -193,7 +196,7 @@ def with_base(conn: Connection, draft: Draft, expected: str | None) -> Draft:
     :raises InputRefused: the current version is another one"""
     head = versions.head(conn, draft.event.id, draft.date)
     if (head or "") != expected:
-        raise InputRefused(say("Another version has come in the meantime. Look at it first."))
+        raise InputRefused(gettext("Another version has come in the meantime. Look at it first."))
     return replace(draft, stored=replace(draft.stored, base=head))
 
 
@@ -228,11 +231,11 @@ def with_volunteer(draft: Draft, athlete: str, role: str) -> Draft:
     :raises InputRefused: the number or the role cannot be taken, or there are too many."""
     try:
         number = read_athlete(athlete)
-    except Unreadable as reason:
-        raise InputRefused(say("The volunteer's number: {reason}.", reason=str(reason))) from None
+    except UnreadableField as reason:
+        raise InputRefused(gettext("The volunteer's number: {reason}.", reason=str(reason))) from None
     role = role.strip()
     if not 0 < len(role) <= LONGEST_ROLE or not role.isprintable():
-        raise InputRefused(say("The role is a word or two, like Timekeeper."))
+        raise InputRefused(gettext("The role is a word or two, like Timekeeper."))
     return with_volunteers(draft, [*draft.workspace.volunteers, Volunteer(athlete=number, role=role)])
 
 
@@ -252,7 +255,7 @@ def unique_volunteers(volunteers: Iterable[Volunteer]) -> tuple[Volunteer, ...]:
     :raises TooLarge: there are too many."""
     found = tuple({(one.athlete, one.role): one for one in volunteers}.values())
     if len(found) > MOST_VOLUNTEERS:
-        raise TooLarge(say("An event can have at most {most} volunteers.", most=MOST_VOLUNTEERS))
+        raise TooLarge(gettext("An event can have at most {most} volunteers.", most=MOST_VOLUNTEERS))
     return found
 
 

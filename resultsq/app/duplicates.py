@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from resultsq.domain.problem import Problem
 from resultsq.domain.sheet import Rows, finishers_digest
 from resultsq.kinds.results.findings_files import already_here
-from resultsq.store import versions
+from resultsq.store.views import versions
 
 
 def find_elsewhere(

@@ -8,13 +8,13 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection
 
 from resultsq.domain.errors import InputRefused
+from resultsq.domain.i18n import gettext
 from resultsq.domain.problem import Problem
-from resultsq.domain.words import say
 from resultsq.kinds.results.days import long_ago
 from resultsq.kinds.results.rules import DATE_TO_COME
 from resultsq.kinds.results.texts import day_text
-from resultsq.store import queries
-from resultsq.store.events import EventRow
+from resultsq.store.admin.events import EventRow
+from resultsq.store.views import queries
 
 SATURDAY = 6
 
@@ -43,7 +43,7 @@ def demand_past(conn: Connection, event: EventRow, chosen: date, now: datetime) 
     today = today_at(event, now)
     if chosen > today and not clock_is_behind(conn, now):
         raise InputRefused(
-            say(
+            gettext(
                 "That day is still to come, so there can be no results for it. By this machine's clock it is {day}.",
                 day=day_text(today.isoformat()),
             )

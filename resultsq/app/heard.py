@@ -8,8 +8,9 @@ from contextlib import suppress
 
 from resultsq.clock import Clock
 from resultsq.domain.errors import StoreUnavailable
-from resultsq.store import links, queries
-from resultsq.store.session import Database
+from resultsq.store.engine.session import Database
+from resultsq.store.outbox import links
+from resultsq.store.views import queries
 
 LOOKS = 30
 LOOK_S = 0.1

@@ -18,26 +18,28 @@ from resultsq.app import submissions
 from resultsq.app.context import AppContext
 from resultsq.app.duplicates import find_elsewhere
 from resultsq.domain.errors import NotJson, SheetRefused
+from resultsq.domain.i18n import gettext
 from resultsq.domain.invalid import first, is_no_json
 from resultsq.domain.plausible import FIVE_K, Plausible
 from resultsq.domain.problem import Problem, Severity, Where
 from resultsq.domain.sheet import Finisher, Rows, Volunteer, parse, rows_of
 from resultsq.domain.submission import State
-from resultsq.domain.words import say
 from resultsq.kinds.results.check import Report, report
 from resultsq.kinds.results.checks import check_rows
 from resultsq.kinds.results.corrections_files import AS_GIVEN
 from resultsq.kinds.results.days import long_ago
-from resultsq.kinds.results.kind import Payload, ResultsKind, payload_of
+from resultsq.kinds.results.kind import ResultsKind, ResultsPayload, payload_of
 from resultsq.kinds.results.plausible import Occasion
 from resultsq.kinds.results.quick import read_quickly
 from resultsq.kinds.results.rules import BAD_VALUE, DATE_TO_COME, DAY_LONG_AGO, TOO_MANY_ROWS
 from resultsq.kinds.results.volunteers import read_volunteers
 from resultsq.readers import MAX_ROWS
 from resultsq.readers.text import digest_of
-from resultsq.store import events, outbox, queries
-from resultsq.store.queries import SubmissionView
-from resultsq.store.session import Database
+from resultsq.store import outbox
+from resultsq.store.admin import events
+from resultsq.store.engine.session import Database
+from resultsq.store.views import queries
+from resultsq.store.views.queries import SubmissionView
 
 VOLUNTEERS = "volunteers"
 """The name of a multipart body's part that is no file of times or scans; the kind of such a file in the store."""
@@ -81,11 +83,11 @@ class Calendar:
         :raises SheetRefused: it is still to come, and the clock is not known to be behind."""
         told = _to_come(day, self.today)
         if told and self.clock_off_s() <= 0:
-            reason = say(
+            reason = gettext(
                 "it is still to come by this machine's clock, which says {today}, so there can be no results for it",
                 today=self.today,
             )
-            raise _bad("/date", say("The date"), reason)
+            raise _bad("/date", gettext("The date"), reason)
         return told or self._long_ago(day)
 
     def _long_ago(self, day: date) -> tuple[Problem, ...]:
@@ -137,11 +139,11 @@ def from_json(
         return Sent(good.event, good.date, good.rows, problems=calendar.judge(good.date))
     try:
         # straight from the bytes: half the time of going through Python's own objects
-        given = Payload.model_validate_json(body)
+        given = ResultsPayload.model_validate_json(body)
     except ValidationError as error:
         value = _values(body, error, "")
         if not isinstance(value, dict):
-            raise _bad("", say("The body"), say("it must be one JSON object")) from None
+            raise _bad("", gettext("The body"), gettext("it must be one JSON object")) from None
         given = payload_of(value)
     _few(given.finishers, given.volunteers, max_rows)
     return Sent(
@@ -171,7 +173,7 @@ def from_files(
     on = iso_date(day)
     clock = calendar.judge(on)
     if not files:
-        raise _bad("", say("The body"), say("there is no file in it"))
+        raise _bad("", gettext("The body"), gettext("there is no file in it"))
     helpers: tuple[Volunteer, ...] = ()
     if isinstance(volunteers, str):
         helpers = _volunteers(volunteers)
@@ -215,7 +217,7 @@ def as_given(sent: Sent, codes: Sequence[str], corrects: str | None = None) -> S
     for code in codes:
         if code not in AS_GIVEN:
             known = ", ".join(sorted(AS_GIVEN))
-            raise _bad("", say("As-Given"), say("{code} is not one of {known}", code=code, known=known))
+            raise _bad("", gettext("As-Given"), gettext("{code} is not one of {known}", code=code, known=known))
     said = codes if corrects is None else (*codes, DAY_LONG_AGO.code)
     return replace(sent, problems=tuple(_warning(one) if one.code in said else one for one in sent.problems))
 
@@ -233,7 +235,7 @@ def submit(
     if_match: str | None = None,
     client_key: str | None = None,
     request_id: str = "",
-) -> outbox.Accepted:
+) -> outbox.Acknowledgement:
     """Store it: when this returns it is committed, and it will be published automatically.
 
     The bell is rung after the commit, which is the last thing that is waited for.
@@ -321,7 +323,7 @@ def iso_date(text: str) -> date:
     except ValueError:
         day = None
     if day is None or day.isoformat() != text:
-        raise _bad("/date", say("The date"), say("it is written YYYY-MM-DD"))
+        raise _bad("/date", gettext("The date"), gettext("it is written YYYY-MM-DD"))
     return day
 
 
@@ -351,7 +353,7 @@ def _volunteers(text: str) -> tuple[Volunteer, ...]:
     except ValidationError as error:
         _values(text, error, f"/{VOLUNTEERS}")
         pointer = f"/{VOLUNTEERS}{first(error).pointer}"
-        reason = say("volunteers are a JSON list of objects with an athlete, like A1234567, and a role")
+        reason = gettext("volunteers are a JSON list of objects with an athlete, like A1234567, and a role")
         raise _bad(pointer, pointer, reason) from None
 
 
@@ -376,4 +378,4 @@ def _bad(pointer: str, place: str, reason: str) -> SheetRefused:
 
 
 def _refused(problem: Problem) -> SheetRefused:
-    return SheetRefused(say("This cannot be accepted as it is. Nothing was stored."), (problem,))
+    return SheetRefused(gettext("This cannot be accepted as it is. Nothing was stored."), (problem,))

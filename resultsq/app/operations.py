@@ -13,11 +13,12 @@ from resultsq import logs
 from resultsq.app import submissions
 from resultsq.app.context import AppContext
 from resultsq.domain.errors import InputRefused, NotAllowed, NotThere, StoreUnavailable
-from resultsq.domain.words import say
-from resultsq.store import actions, events, holding, queries, runner
-from resultsq.store.actions import Progress, Target, Verb
-from resultsq.store.outbox import Accepted
-from resultsq.store.queries import HoldView
+from resultsq.domain.i18n import gettext
+from resultsq.store.admin import action_runner, actions, events, holding
+from resultsq.store.admin.actions import Progress, Target, Verb
+from resultsq.store.outbox import Acknowledgement
+from resultsq.store.views import queries
+from resultsq.store.views.queries import HoldView
 
 REASON_MAX = 500
 
@@ -33,7 +34,7 @@ _log = logs.get("actions")
 def demand_writable(ctx: AppContext) -> None:
     """:raises NotAllowed: pages and API of this node change nothing (setting read_only)."""
     if ctx.settings.read_only:
-        raise NotAllowed(say("This node shows everything and changes nothing here (setting read_only)."))
+        raise NotAllowed(gettext("This node shows everything and changes nothing here (setting read_only)."))
 
 
 def read_release_at(text: str, zone: tzinfo) -> datetime | None:
@@ -45,14 +46,14 @@ def read_release_at(text: str, zone: tzinfo) -> datetime | None:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise InputRefused(say("A time is written like 2013-12-07T14:00. Nothing was changed.")) from None
+        raise InputRefused(gettext("A time is written like 2013-12-07T14:00. Nothing was changed.")) from None
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=zone)
 
 
 def demand_future(ctx: AppContext, release_at: datetime | None) -> None:
     """:raises InputRefused: the time of release is over."""
     if release_at is not None and release_at <= ctx.clock.now():
-        raise InputRefused(say("The time of release is over already. Nothing was changed."))
+        raise InputRefused(gettext("The time of release is over already. Nothing was changed."))
 
 
 def checked_reason(text: str) -> str:
@@ -61,9 +62,9 @@ def checked_reason(text: str) -> str:
     :raises InputRefused: it is not one line of text, or too long."""
     reason = text.strip()
     if not reason.isprintable():
-        raise InputRefused(say("A reason is one line of text. Nothing was changed."))
+        raise InputRefused(gettext("A reason is one line of text. Nothing was changed."))
     if len(reason) > REASON_MAX:
-        raise InputRefused(say("A reason has at most {most} characters. Nothing was changed.", most=REASON_MAX))
+        raise InputRefused(gettext("A reason has at most {most} characters. Nothing was changed.", most=REASON_MAX))
     return reason
 
 
@@ -103,14 +104,14 @@ def start_undo(ctx: AppContext, who: str, action: str, reason: str = "") -> str:
 
 def carry_out(ctx: AppContext, action: str) -> None:
     """Do the action now if it is short. Otherwise a thread goes on with it, and a worker if this process dies."""
-    if not runner.run(ctx.database, ctx.clock, action, AT_ONCE_S):
+    if not action_runner.run(ctx.database, ctx.clock, action, AT_ONCE_S):
         threading.Thread(target=_go_on, args=(ctx, action), name=f"action-{action}", daemon=True).start()
     ctx.bell.ring()
 
 
 def finish(ctx: AppContext, action: str) -> Progress:
     """Do the action to its end."""
-    runner.run(ctx.database, ctx.clock, action)
+    action_runner.run(ctx.database, ctx.clock, action)
     ctx.bell.ring()
     return progress(ctx, action)
 
@@ -129,7 +130,7 @@ def progress(ctx: AppContext, action: str) -> Progress:
     with ctx.database.read() as conn:
         found = actions.progress(conn, action)
     if found is None:
-        raise NotThere(say("There is no such action here."))
+        raise NotThere(gettext("There is no such action here."))
     return found
 
 
@@ -180,20 +181,20 @@ def holds_of(ctx: AppContext, slug: str | None) -> list[HoldView]:
     with ctx.database.read() as conn:
         found = [one for one in queries.holds(conn, ctx.clock.now()) if (one.scope, one.event) == scope]
     if not found:
-        raise NotThere(say("There is no such hold in force."))
+        raise NotThere(gettext("There is no such hold in force."))
     return found
 
 
 def _event_id(conn: Connection, slug: str) -> int:
     event = events.find(conn, slug)
     if event is None:
-        raise NotThere(say("There is no event called {slug} here. Nothing was changed.", slug=slug))
+        raise NotThere(gettext("There is no event called {slug} here. Nothing was changed.", slug=slug))
     return event.id
 
 
 # a conflict or a rejection
 
 
-def publish_over(ctx: AppContext, who: str, submission: str, reason: str) -> Accepted:
+def publish_over(ctx: AppContext, who: str, submission: str, reason: str) -> Acknowledgement:
     """Send this version again, to be published on top of what is there; raises as `outbox.publish_over`."""
     return submissions.decide(ctx, submissions.publish_over, who, submission, checked_reason(reason))

@@ -13,11 +13,12 @@ from sqlalchemy import Connection
 
 from resultsq.app.context import Transaction
 from resultsq.domain.errors import Conflicting, FileRefused, InputRefused, NotThere
+from resultsq.domain.i18n import gettext
 from resultsq.domain.plausible import FIVE_K, Plausible
 from resultsq.domain.role import Role
-from resultsq.domain.words import say
 from resultsq.readers.ranges import write_plausible
-from resultsq.store import accounts, audit, events, tokens
+from resultsq.store.admin import accounts, events, tokens
+from resultsq.store.engine import audit
 
 MOST_ROWS = 10_000
 ACCOUNT_COLUMNS = frozenset({"name", "role", "events"})
@@ -130,7 +131,7 @@ def import_accounts(tx: Transaction, people: Sequence[NewPerson]) -> list[tuple[
             made.append((person.name, invite(tx, person)))
         except (InputRefused, NotThere) as refused:
             raise InputRefused(
-                say("Line {line}: {refused} No account was added.", line=line, refused=refused)
+                gettext("Line {line}: {refused} No account was added.", line=line, refused=refused)
             ) from None
     return made
 
@@ -142,7 +143,7 @@ def end_account(tx: Transaction, name: str) -> None:
     :raises InputRefused: it has ended already.
     :raises Conflicting: it is the account of the person who asks."""
     if name == tx.who:
-        raise Conflicting(say("You cannot end your own account. Ask another admin."))
+        raise Conflicting(gettext("You cannot end your own account. Ask another admin."))
     accounts.disable(tx.conn, tx.now, name)
     tx.note("end account", {"account": name})
 
@@ -202,7 +203,7 @@ def issue_token(tx: Transaction, role: Role, slug: str | None = None, label: str
     if slug is not None:
         event = events.find(tx.conn, slug)
         if event is None:
-            raise NotThere(say("There is no event called {slug} here. Add it first.", slug=slug))
+            raise NotThere(gettext("There is no event called {slug} here. Add it first.", slug=slug))
         event_id = event.id
     token, number = tokens.issue_numbered(tx.conn, tx.now, label or slug or role, role, event_id)
     tx.note("issue token", {"token": number, "role": role, "event": slug})
@@ -227,19 +228,19 @@ def rows_of(content: bytes) -> list[dict[str, str]]:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise FileRefused(say("The file is not UTF-8 text. Save it as “CSV UTF-8”. Nothing was added.")) from None
+        raise FileRefused(gettext("The file is not UTF-8 text. Save it as “CSV UTF-8”. Nothing was added.")) from None
     reader = csv.DictReader(StringIO(text), restkey="")
     rows = []
     for row in reader:
         if "" in row:
             raise FileRefused(
-                say("Line {line} has more cells than the first line. Nothing was added.", line=reader.line_num)
+                gettext("Line {line} has more cells than the first line. Nothing was added.", line=reader.line_num)
             )
         rows.append(row)
         if len(rows) > MOST_ROWS:
-            raise FileRefused(say("The list has more than {most} lines. Nothing was added.", most=f"{MOST_ROWS:,}"))
+            raise FileRefused(gettext("The list has more than {most} lines. Nothing was added.", most=f"{MOST_ROWS:,}"))
     if not rows:
-        raise FileRefused(say("The list has no lines below its first. Nothing was added."))
+        raise FileRefused(gettext("The list has no lines below its first. Nothing was added."))
     return rows
 
 
@@ -249,7 +250,7 @@ def role_of(text: str) -> Role:
         return Role(text)
     except ValueError:
         raise InputRefused(
-            say("“{role}” is not a role; the roles are {roles}.", role=text[:80], roles=", ".join(Role))
+            gettext("“{role}” is not a role; the roles are {roles}.", role=text[:80], roles=", ".join(Role))
         ) from None
 
 
@@ -259,14 +260,14 @@ def people_of(rows: Sequence[Mapping[str, str]]) -> list[NewPerson]:
     :raises FileRefused: it has other columns.
     :raises InputRefused: a line names no role; its number is named."""
     if set(rows[0]) != ACCOUNT_COLUMNS:
-        raise FileRefused(say("The list's first line must be `name,role,events`. No account was added."))
+        raise FileRefused(gettext("The list's first line must be `name,role,events`. No account was added."))
     people = []
     for line, row in enumerate(rows, start=2):
         try:
             role = role_of((row["role"] or "").strip())
         except InputRefused as refused:
             raise InputRefused(
-                say("Line {line}: {refused} No account was added.", line=line, refused=refused)
+                gettext("Line {line}: {refused} No account was added.", line=line, refused=refused)
             ) from None
         people.append(NewPerson((row["name"] or "").strip(), role, tuple((row["events"] or "").split())))
     return people

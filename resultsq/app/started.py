@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from resultsq.store import audit
+from resultsq.store.engine import audit
 
 ACTION = "start with settings"
 

@@ -14,12 +14,15 @@ from sqlalchemy import Connection
 from resultsq.app.context import AppContext
 from resultsq.domain.entry import NO_EVENT
 from resultsq.domain.errors import QuotaReached
+from resultsq.domain.i18n import gettext
 from resultsq.domain.ports import Kind
-from resultsq.domain.words import say
-from resultsq.store import audit, outbox, queries, quotas
-from resultsq.store.outbox import Accepted, Entry
+from resultsq.store import outbox
+from resultsq.store.admin import quotas
+from resultsq.store.engine import audit
+from resultsq.store.outbox import Acknowledgement, Entry
+from resultsq.store.views import queries
 
-Decision = Callable[[Connection, datetime, str, str, str], Accepted]
+Decision = Callable[[Connection, datetime, str, str, str], Acknowledgement]
 """Takes connection, now, who, the submission's id and the reason."""
 
 
@@ -31,7 +34,7 @@ class Quota:
     bytes: int
 
 
-def keep(ctx: AppContext, now: datetime, entry: Entry) -> Accepted:
+def keep(ctx: AppContext, now: datetime, entry: Entry) -> Acknowledgement:
     """Commit it, and then ring the bell, for which nothing waits.
 
     :raises KeyReused, HeadMoved: as `outbox.accept`.
@@ -58,7 +61,7 @@ def submit(
     submission: str | None = None,
     client_key: str | None = None,
     request_id: str = "",
-) -> tuple[Accepted, Entry]:
+) -> tuple[Acknowledgement, Entry]:
     """Accept a JSON value of any kind. `event_of` says the id of the event that it names: empty where it names none;
     `submission` is the id that its maker gave it.
 
@@ -70,7 +73,7 @@ def submit(
     return keep(ctx, now, whole), whole
 
 
-def accept(conn: Connection, now: datetime, entry: Entry, quota: Quota) -> Accepted:
+def accept(conn: Connection, now: datetime, entry: Entry, quota: Quota) -> Acknowledgement:
     """Store one version; see `outbox.accept` for what else it raises. A correction is a change, and noted as one.
 
     :raises QuotaReached: the event has handed in as much today. What was here before is found all the same."""
@@ -85,13 +88,13 @@ def accept(conn: Connection, now: datetime, entry: Entry, quota: Quota) -> Accep
 def _keep_to(quota: Quota, conn: Connection, now: datetime, entry: Entry) -> None:
     used = quotas.use(conn, now, entry.event_id, len(entry.body) + sum(len(file.content) for file in entry.files))
     if 0 < quota.submissions < used.submissions:
-        many = say("{count} submissions", count=quota.submissions)
+        many = gettext("{count} submissions", count=quota.submissions)
     elif 0 < quota.bytes < used.bytes:
-        many = say("sheets and files of {size} MB", size=f"{max(1, quota.bytes // 1_000_000):,}")
+        many = gettext("sheets and files of {size} MB", size=f"{max(1, quota.bytes // 1_000_000):,}")
     else:
         return
     raise QuotaReached(
-        say(
+        gettext(
             "An event may hand in {many} in a day, and this one has. Nothing was stored, and what was accepted before "
             "is safe. Send it again tomorrow, or ask this node's operators to allow more.",
             many=many,
@@ -100,7 +103,7 @@ def _keep_to(quota: Quota, conn: Connection, now: datetime, entry: Entry) -> Non
     )
 
 
-def decide(ctx: AppContext, decision: Decision, who: str, submission: str, reason: str = "") -> Accepted:
+def decide(ctx: AppContext, decision: Decision, who: str, submission: str, reason: str = "") -> Acknowledgement:
     """Do what was decided, commit it, and ring: another version may be next now."""
     now = ctx.clock.now()
     done = ctx.database.write(lambda conn: decision(conn, now, who, submission, reason))
@@ -108,22 +111,22 @@ def decide(ctx: AppContext, decision: Decision, who: str, submission: str, reaso
     return done
 
 
-def withdraw(conn: Connection, now: datetime, who: str, submission: str, reason: str = "") -> Accepted:
+def withdraw(conn: Connection, now: datetime, who: str, submission: str, reason: str = "") -> Acknowledgement:
     """Take back what the master cannot have; see `outbox.withdraw` for what it raises."""
     return _noted(conn, now, who, "withdraw", submission, reason, outbox.withdraw)
 
 
-def undo_withdrawal(conn: Connection, now: datetime, who: str, submission: str, reason: str = "") -> Accepted:
+def undo_withdrawal(conn: Connection, now: datetime, who: str, submission: str, reason: str = "") -> Acknowledgement:
     """Put a withdrawn version back in the queue; see `outbox.undo_withdrawal` for what it raises."""
     return _noted(conn, now, who, "undo", submission, reason, outbox.undo_withdrawal)
 
 
-def publish_over(conn: Connection, now: datetime, who: str, submission: str, reason: str = "") -> Accepted:
+def publish_over(conn: Connection, now: datetime, who: str, submission: str, reason: str = "") -> Acknowledgement:
     """Publish on top of what is there; see `outbox.publish_over` for what it raises."""
     return _noted(conn, now, who, "publish over", submission, reason, outbox.publish_over)
 
 
-def send_lost_again(conn: Connection, now: datetime, who: str, submission: str, reason: str = "") -> Accepted:
+def send_lost_again(conn: Connection, now: datetime, who: str, submission: str, reason: str = "") -> Acknowledgement:
     """Send again what the master lost, and then this one; see `outbox.send_lost_again` for what it raises."""
     return _noted(conn, now, who, "resend", submission, reason, outbox.send_lost_again)
 
@@ -135,8 +138,8 @@ def _noted(
     action: str,
     submission: str,
     reason: str,
-    do: Callable[[Connection, datetime, str], Accepted],
-) -> Accepted:
+    do: Callable[[Connection, datetime, str], Acknowledgement],
+) -> Acknowledgement:
     before = queries.submission(conn, submission)
     done = do(conn, now, submission)
     if before is not None and done.state != before.state:  # a repeat changes nothing

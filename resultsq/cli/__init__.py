@@ -15,7 +15,7 @@ import click
 
 from resultsq import disk, interpreter
 from resultsq.cli.lazy import LazyGroup
-from resultsq.cli.lifeline import follow
+from resultsq.cli.parent_pipe import follow
 from resultsq.domain.errors import HeadMoved, InputRefused, ResultsqError, SettingsError, StoreUnavailable
 
 COMMANDS = {
@@ -105,13 +105,13 @@ DATA_DIR = click.Option(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(package_name="resultsq")
-@click.option("--lifeline", type=int, hidden=True, help="A pipe of `up`: when its other end closes, end.")
+@click.option("--parent-pipe", type=int, hidden=True, help="A pipe of `up`: when its other end closes, end.")
 @click.pass_context
-def commands(ctx: click.Context, lifeline: int | None) -> None:
+def commands(ctx: click.Context, parent_pipe: int | None) -> None:
     """Results that no outage can hold up: accepted here at once, published at the master exactly once."""
     os.umask(0o077)  # what a command writes is about people: for its owner alone
-    if lifeline is not None:
-        follow(lifeline)
+    if parent_pipe is not None:
+        follow(parent_pipe)
     ctx.ensure_object(dict)
 
 

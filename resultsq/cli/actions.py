@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 import click
 
 from resultsq.app import operations
-from resultsq.cli.node import Node, Overrides, as_json_option, show_json, who
+from resultsq.cli.node import CliContext, Overrides, as_json_option, show_json, who
 from resultsq.domain.errors import InputRefused
 from resultsq.domain.filter import Filter
 from resultsq.domain.submission import State
-from resultsq.store.actions import Target, Verb
+from resultsq.store.admin.actions import Target, Verb
 
 C = TypeVar("C", bound=Callable[..., Any])
 
@@ -59,7 +59,7 @@ def retry(overrides: Overrides, /, **given: Any) -> None:
     """Try them at once, in their turn.
 
     It charges them no attempt; the slow start and the master's own Retry-After are obeyed."""
-    _act(Node(overrides), Verb.RETRY, given)
+    _act(CliContext(overrides), Verb.RETRY, given)
 
 
 @click.command()
@@ -71,7 +71,7 @@ def hold(
     overrides: Overrides, /, destination: bool, whole_event: str | None, release_at: str | None, **given: Any
 ) -> None:
     """Keep them from being sent until they are released."""
-    node = Node(overrides)
+    node = CliContext(overrides)
     until = operations.read_release_at(release_at or "", ZoneInfo(node.settings.time_zone))
     if not destination and whole_event is None:
         _act(node, Verb.HOLD, given, until)
@@ -88,7 +88,7 @@ def hold(
 @click.pass_obj
 def release(overrides: Overrides, /, destination: bool, whole_event: str | None, **given: Any) -> None:
     """End holds; what was held goes in its turn."""
-    node = Node(overrides)
+    node = CliContext(overrides)
     if not destination and whole_event is None:
         _act(node, Verb.RELEASE, given)
         return
@@ -104,7 +104,7 @@ def release(overrides: Overrides, /, destination: bool, whole_event: str | None,
 @click.pass_obj
 def withdraw(overrides: Overrides, /, **given: Any) -> None:
     """Take back what the master cannot have. It can be undone for 30 days."""
-    _act(Node(overrides), Verb.WITHDRAW, given)
+    _act(CliContext(overrides), Verb.WITHDRAW, given)
 
 
 @click.command()
@@ -114,7 +114,7 @@ def resend(overrides: Overrides, /, **given: Any) -> None:
     """Send again what the master lost, and then these, which correct it.
 
     For what is in conflict because the master no longer has the version that it corrects."""
-    _act(Node(overrides), Verb.RESEND, given)
+    _act(CliContext(overrides), Verb.RESEND, given)
 
 
 @click.command()
@@ -122,10 +122,10 @@ def resend(overrides: Overrides, /, **given: Any) -> None:
 @click.pass_obj
 def undo(overrides: Overrides, /, **given: Any) -> None:
     """Put withdrawn ones back in the queue, where nothing has taken their place."""
-    _act(Node(overrides), Verb.UNDO, given)
+    _act(CliContext(overrides), Verb.UNDO, given)
 
 
-def _act(node: Node, verb: Verb, given: dict[str, Any], release_at: datetime | None = None) -> None:
+def _act(node: CliContext, verb: Verb, given: dict[str, Any], release_at: datetime | None = None) -> None:
     target, ctx = _target(node, given), node.context
     if given["dry_run"]:
         operations.demand_future(ctx, release_at)
@@ -145,7 +145,7 @@ def _act(node: Node, verb: Verb, given: dict[str, Any], release_at: datetime | N
     _say_pause(node, verb, target)
 
 
-def _say_pause(node: Node, verb: Verb, target: Target) -> None:
+def _say_pause(node: CliContext, verb: Verb, target: Target) -> None:
     """Why a retry leaves some as they are."""
     until = operations.paused_until(node.context, verb, target)
     if until is not None:
@@ -153,7 +153,7 @@ def _say_pause(node: Node, verb: Verb, target: Target) -> None:
         click.echo(f"The master asked for a pause until {local:%H:%M:%S} ({local:%Z}). Nothing is sent before then.")
 
 
-def _target(node: Node, given: dict[str, Any]) -> Target:
+def _target(node: CliContext, given: dict[str, Any]) -> Target:
     """What the options name.
 
     :raises InputRefused: nothing, or two things that do not go together."""

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from resultsq.cli.actions import many
-from resultsq.cli.node import Node, Overrides, as_json_option, show, show_json
+from resultsq.cli.node import CliContext, Overrides, as_json_option, show, show_json
 from resultsq.delivery import bundle
 from resultsq.delivery import reconcile as comparison
 from resultsq.delivery.masters import open_configured
@@ -37,7 +37,7 @@ def export(overrides: Overrides, out: Path, state: str) -> None:
     """Write what waits into the new file OUT, sealed, for a USB stick or a mail.
 
     It goes on waiting here as well: whichever road is first publishes it, and the master has it once."""
-    node = Node(overrides)
+    node = CliContext(overrides)
     locks, database, now = bundle.keys(node.settings.bundle_keys.get_secret_value()), node.database, node.clock.now()
     try:
         with out.open("xb") as file:  # before anything is marked as exported
@@ -69,7 +69,7 @@ def import_(overrides: Overrides, file: Path, to_master: bool, as_json: bool) ->
     """Take in the bundle FILE: into this node's queue, or straight to the master.
 
     What is here or there already is not taken twice."""
-    node = Node(overrides)
+    node = CliContext(overrides)
     parted = bundle.unseal(file.read_bytes(), bundle.keys(node.settings.bundle_keys.get_secret_value()))
     if not to_master:
         _show_imported(bundle.take_in(node.database, node.clock.now(), parted, node.settings.time_zone), as_json)
@@ -105,7 +105,7 @@ def reconcile(overrides: Overrides, since: str, as_json: bool) -> None:
     """Compare with what the master has, and queue again only what it lacks.
 
     What waits here and is there already is settled without being sent."""
-    node = Node(overrides)
+    node = CliContext(overrides)
     master = _master(node)
     now = node.clock.now()
     try:
@@ -126,7 +126,7 @@ def reconcile(overrides: Overrides, since: str, as_json: bool) -> None:
         raise ResultsqError("The last ones are for a person: look at them in the dashboard.")
 
 
-def _since(node: Node, text: str, now: datetime) -> datetime:
+def _since(node: CliContext, text: str, now: datetime) -> datetime:
     if (days := _DAYS.fullmatch(text)) is not None:
         return now - timedelta(days=int(days[1]))
     try:
@@ -136,5 +136,5 @@ def _since(node: Node, text: str, now: datetime) -> datetime:
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=ZoneInfo(node.settings.time_zone))
 
 
-def _master(node: Node) -> Master:
+def _master(node: CliContext) -> Master:
     return open_configured(node.settings, node.clock)

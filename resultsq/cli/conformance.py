@@ -15,7 +15,7 @@ from rich.table import Column, Table
 from resultsq.cli.node import as_json_option, show_json
 from resultsq.domain.errors import SettingsError
 from resultsq.master.conformance.client import Client
-from resultsq.master.conformance.run import Result, Verdict, announcement, run
+from resultsq.master.conformance.run import Result, RuleVerdict, announcement, run
 from resultsq.master.conformance.trial import Trial
 
 
@@ -76,12 +76,12 @@ def check(
         show_json({"url": client.url, "event": event, "rules": [asdict(result) for result in results]})
     else:
         _show(results)
-    if any(result.result is Verdict.FAILED for result in results):
+    if any(result.result is RuleVerdict.FAILED for result in results):
         sys.exit(1)
 
 
 _WIDE = 150
-_COLOURS = {Verdict.OK: "green", Verdict.FAILED: "bold red", Verdict.SKIPPED: "yellow"}
+_COLOURS = {RuleVerdict.OK: "green", RuleVerdict.FAILED: "bold red", RuleVerdict.SKIPPED: "yellow"}
 
 
 def _show(results: list[Result]) -> None:
@@ -95,4 +95,4 @@ def _show(results: list[Result]) -> None:
     console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
     console.print(table)
     count = Counter(result.result for result in results)
-    console.print(", ".join(f"{count[verdict]} {verdict}" for verdict in Verdict) + ".")
+    console.print(", ".join(f"{count[verdict]} {verdict}" for verdict in RuleVerdict) + ".")

@@ -9,11 +9,13 @@ from rich.console import Console
 
 from resultsq import doctor as examination
 from resultsq.app import heard
-from resultsq.cli.node import Node, Overrides, as_json_option, show_json, who
-from resultsq.doctor import Finding, Level, Patient, last_heard
+from resultsq.cli.node import CliContext, Overrides, as_json_option, show_json, who
+from resultsq.doctor import CheckTarget, Finding, Level, last_heard
 from resultsq.domain.submission import State
-from resultsq.store import migrate, queries, repairs
-from resultsq.store.queries import LinkView
+from resultsq.store.engine import migrate
+from resultsq.store.outbox import repairs
+from resultsq.store.views import queries
+from resultsq.store.views.queries import LinkView
 
 _COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.BAD: "bold red"}
 
@@ -23,7 +25,7 @@ _COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.BAD: "bold red"}
 @click.pass_obj
 def status(overrides: Overrides, as_json: bool) -> None:
     """Say what waits, and how the link to the master is."""
-    node = Node(overrides)
+    node = CliContext(overrides)
     heard.listen(node.database, node.clock)
     now = node.clock.now()
     with node.database.read() as conn:
@@ -36,7 +38,7 @@ def status(overrides: Overrides, as_json: bool) -> None:
                 "waiting": found.waiting,
                 "held": found.held,
                 "oldest_waiting_at": found.oldest_waiting_at,
-                "link": None if link is None else _as_told(link, now),
+                "link": None if link is None else _as_reported(link, now),
                 "holds": [asdict(hold) for hold in found.holds],
             }
         )
@@ -62,7 +64,7 @@ def status(overrides: Overrides, as_json: bool) -> None:
             console.print(f"{found.counts[state]:>8} {state}")
 
 
-def _as_told(link: LinkView, now: datetime) -> dict[str, object]:
+def _as_reported(link: LinkView, now: datetime) -> dict[str, object]:
     told = {**asdict(link), "state": link.word, "since": link.word_since}
     return {**told, "stalled": link.stalled, "known": link.fresh(now)}
 
@@ -87,14 +89,14 @@ def doctor(overrides: Overrides, parts: tuple[str, ...], mend: bool, as_json: bo
     """Look at every part of the node and say what to do.
 
     Exit status 0 where results are taken and published; 1 where something is bad."""
-    node = Node(overrides)
+    node = CliContext(overrides)
     database, data_dir = node.unchecked_database, node.settings.data_dir
     if (nowhere := migrate.no_node_in(database, data_dir)) is not None:  # nothing else can be looked at either
         findings = [Finding("store", Level.BAD, nowhere)]
     else:
         for repair, count in repairs.mend(node.database, node.clock, who()) if mend else ():
             click.echo(f"Mended: {repair.sentence(count)}", err=True)
-        findings = examination.examine(Patient(node.settings, database, node.clock), parts=parts or None)
+        findings = examination.examine(CheckTarget(node.settings, database, node.clock), parts=parts or None)
     if as_json:
         show_json([asdict(finding) for finding in findings])
     else:

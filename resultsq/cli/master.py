@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from resultsq.cli.conformance import check, tokens_of
-from resultsq.cli.node import Node
+from resultsq.cli.node import CliContext
 from resultsq.master.serve import serve
 from resultsq.supervisor.folder import make_data_dir
 
@@ -45,7 +45,7 @@ def master(
     """Run the reference master, over a database of its own."""
     if ctx.invoked_subcommand is not None:
         return
-    node = Node(ctx.obj)
+    node = CliContext(ctx.obj)
     node.log()
     tokens += tokens_of(token_file)
     if database_url is None:

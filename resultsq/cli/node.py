@@ -22,8 +22,8 @@ from resultsq.clock import Clock, SystemClock
 from resultsq.domain.errors import ResultsqError, SettingsError, StoreUnavailable
 from resultsq.settings import Loaded, Settings, load
 from resultsq.settings import shown as shown_settings
-from resultsq.store import migrate
-from resultsq.store.session import Database
+from resultsq.store.engine import migrate
+from resultsq.store.engine.session import Database
 from resultsq.supervisor.folder import make_data_dir
 from resultsq.wakeup import Bell
 
@@ -37,7 +37,7 @@ SCHEMA_LOOK_S = 0.1
 as_json_option = click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
 
 
-class Node:
+class CliContext:
     """This node, as far as a command needs it: nothing is read or opened before it is asked for."""
 
     def __init__(self, overrides: Overrides, **more: object) -> None:
@@ -127,7 +127,7 @@ class Node:
         try:
             change(self.new_database, revision)
         except DBAPIError as error:
-            raise self.new_database.told(error) from error
+            raise self.new_database.translate(error) from error
         except CommandError as error:
             raise SettingsError(f"The schema was not changed: {error}.") from None
 

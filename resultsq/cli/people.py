@@ -12,12 +12,12 @@ from resultsq.address import public_address
 from resultsq.app import people
 from resultsq.app.context import Transaction
 from resultsq.app.people import EventDetails, NewPerson
-from resultsq.cli.node import Node, Overrides, as_json_option, show, who
+from resultsq.cli.node import CliContext, Overrides, as_json_option, show, who
 from resultsq.domain.errors import NotThere
 from resultsq.domain.plausible import PRESETS
 from resultsq.domain.role import Role
 from resultsq.readers.ranges import read_plausible, write_plausible
-from resultsq.store import accounts, events, tokens
+from resultsq.store.admin import accounts, events, tokens
 
 T = TypeVar("T")
 
@@ -59,7 +59,7 @@ def event_add(
     overrides: Overrides, /, slug: str, name: str, timezone: str | None, country: str, **run: str | None
 ) -> None:
     """Add the event SLUG (its name in addresses), called NAME."""
-    node = Node(overrides)
+    node = CliContext(overrides)
     added = EventDetails(slug, name, timezone or node.settings.time_zone, country, read_plausible(run))
     _change(node, lambda tx: people.add_event(tx, added))
     click.echo(f"Added the event {slug}.")
@@ -76,7 +76,7 @@ def event_set(
     overrides: Overrides, /, slug: str, name: str | None, timezone: str | None, country: str | None, **run: str | None
 ) -> None:
     """Change the event SLUG; what no option names stays as it is."""
-    node = Node(overrides)
+    node = CliContext(overrides)
 
     def change(tx: Transaction) -> dict[str, str]:
         one = events.find(tx.conn, slug)
@@ -99,7 +99,7 @@ def event_import(overrides: Overrides, file: Path) -> None:
     run (5k or junior),first_from,first_to,fastest,slowest.
 
     Events that are here already are left as they are. Where a line is wrong, none is added."""
-    node = Node(overrides)
+    node = CliContext(overrides)
     zone, rows = node.settings.time_zone, people.rows_of(file.read_bytes())
     added, known = _change(node, lambda tx: people.import_events(tx, rows, zone))
     click.echo(f"Added {added} {'event' if added == 1 else 'events'}; {known} were here before.")
@@ -110,7 +110,7 @@ def event_import(overrides: Overrides, file: Path) -> None:
 @click.pass_obj
 def event_list(overrides: Overrides, as_json: bool) -> None:
     """All events."""
-    with Node(overrides).database.read() as conn:
+    with CliContext(overrides).database.read() as conn:
         show(events.every(conn), ("slug", "name", "time_zone", "country", "shows_results"), as_json)
 
 
@@ -128,7 +128,7 @@ def account() -> None:
 def account_add(overrides: Overrides, name: str, role: str, slugs: tuple[str, ...], password_stdin: bool) -> None:
     """Add the account NAME."""
     password, hashed = _new_password(password_stdin)
-    _change(Node(overrides), lambda tx: people.add_account(tx, NewPerson(name, Role(role), slugs), hashed))
+    _change(CliContext(overrides), lambda tx: people.add_account(tx, NewPerson(name, Role(role), slugs), hashed))
     _tell_password(name, password, password_stdin)
 
 
@@ -140,7 +140,7 @@ def account_import(overrides: Overrides, file: Path) -> None:
 
     Prints for each a link, good once and for a day, with which its owner chooses a password. Where a line is
     wrong, none is added."""
-    node = Node(overrides)
+    node = CliContext(overrides)
     given = people.people_of(people.rows_of(file.read_bytes()))
     for name, secret in _change(node, lambda tx: people.import_accounts(tx, given)):
         click.echo(f"{name}\t{_password_link(node, secret)}")
@@ -151,7 +151,7 @@ def account_import(overrides: Overrides, file: Path) -> None:
 @click.pass_obj
 def account_disable(overrides: Overrides, name: str) -> None:
     """Let nobody log in as NAME any more. What the account did stays. `account restore` undoes it."""
-    _change(Node(overrides), lambda tx: people.end_account(tx, name))
+    _change(CliContext(overrides), lambda tx: people.end_account(tx, name))
     click.echo(f"Disabled the account {name}; its sessions have ended.")
 
 
@@ -160,7 +160,7 @@ def account_disable(overrides: Overrides, name: str) -> None:
 @click.pass_obj
 def account_restore(overrides: Overrides, name: str) -> None:
     """Let NAME log in again, with the password that it had."""
-    _change(Node(overrides), lambda tx: people.restore_account(tx, name))
+    _change(CliContext(overrides), lambda tx: people.restore_account(tx, name))
     click.echo(f"Restored the account {name}.")
 
 
@@ -171,7 +171,7 @@ def account_restore(overrides: Overrides, name: str) -> None:
 def account_passwd(overrides: Overrides, name: str, password_stdin: bool) -> None:
     """Give NAME a new password; its sessions end."""
     password, hashed = _new_password(password_stdin)
-    _change(Node(overrides), lambda tx: people.set_password(tx, name, hashed))
+    _change(CliContext(overrides), lambda tx: people.set_password(tx, name, hashed))
     _tell_password(name, password, password_stdin)
 
 
@@ -180,7 +180,7 @@ def account_passwd(overrides: Overrides, name: str, password_stdin: bool) -> Non
 @click.pass_obj
 def account_link(overrides: Overrides, name: str) -> None:
     """Print a link, good once and for a day, with which NAME chooses a new password."""
-    node = Node(overrides)
+    node = CliContext(overrides)
     click.echo(_password_link(node, _change(node, lambda tx: people.make_password_link(tx, name))))
 
 
@@ -189,7 +189,7 @@ def account_link(overrides: Overrides, name: str) -> None:
 @click.pass_obj
 def account_list(overrides: Overrides, as_json: bool) -> None:
     """All accounts."""
-    with Node(overrides).database.read() as conn:
+    with CliContext(overrides).database.read() as conn:
         slugs = {event.id: event.slug for event in events.every(conn)}
         rows = [
             {
@@ -215,7 +215,7 @@ def token() -> None:
 @click.pass_obj
 def token_issue(overrides: Overrides, slug: str | None, role: str, label: str | None) -> None:
     """Print a new token, alone and this once: only its hash is kept."""
-    click.echo(_change(Node(overrides), lambda tx: people.issue_token(tx, Role(role), slug, label)))
+    click.echo(_change(CliContext(overrides), lambda tx: people.issue_token(tx, Role(role), slug, label)))
 
 
 @token.command("list")
@@ -223,7 +223,7 @@ def token_issue(overrides: Overrides, slug: str | None, role: str, label: str | 
 @click.pass_obj
 def token_list(overrides: Overrides, as_json: bool) -> None:
     """All tokens ever issued, but not the tokens themselves."""
-    with Node(overrides).database.read() as conn:
+    with CliContext(overrides).database.read() as conn:
         rows = [
             {
                 "id": issued.bearer.id,
@@ -243,11 +243,11 @@ def token_list(overrides: Overrides, as_json: bool) -> None:
 @click.pass_obj
 def token_revoke(overrides: Overrides, number: int) -> None:
     """Make the token with this NUMBER in the list good for nothing."""
-    _change(Node(overrides), lambda tx: people.revoke_token(tx, number))
+    _change(CliContext(overrides), lambda tx: people.revoke_token(tx, number))
     click.echo(f"Token {number} is revoked: it is refused from now on.")
 
 
-def _change(node: Node, do: Callable[[Transaction], T]) -> T:
+def _change(node: CliContext, do: Callable[[Transaction], T]) -> T:
     return node.context.transact(who(), do)
 
 
@@ -261,5 +261,5 @@ def _tell_password(name: str, password: str, given: bool) -> None:
     click.echo(f"{name} has the password that you gave." if given else f"{name}\t{password}")
 
 
-def _password_link(node: Node, secret: str) -> str:
+def _password_link(node: CliContext, secret: str) -> str:
     return f"{public_address(node.settings)}/password/{secret}"

@@ -9,12 +9,13 @@ from rich.console import Console
 from rich.table import Table
 
 from resultsq.app import intake
-from resultsq.cli.node import Node, Overrides, as_json_option, show_json
+from resultsq.cli.node import CliContext, Overrides, as_json_option, show_json
 from resultsq.domain.errors import FileRefused, NotThere, TooLarge
 from resultsq.domain.problem import Problem
 from resultsq.kinds.results.check import Report, report
 from resultsq.kinds.results.plausible import Occasion
-from resultsq.store import events, versions
+from resultsq.store.admin import events
+from resultsq.store.views import versions
 
 LATEST = "latest"
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -31,7 +32,7 @@ def check(overrides: Overrides, files: tuple[Path, ...], day: str | None, slug: 
     """Say what is wrong with the FILES of an event.
 
     Nothing is stored. Exit status 1 where they could not be published like this."""
-    on, node = None if day is None else intake.iso_date(day), Node(overrides)
+    on, node = None if day is None else intake.iso_date(day), CliContext(overrides)
     chosen, now = "" if on is None else on.isoformat(), node.clock.now()
     if slug is None:
         calendar = intake.Calendar(now.date())
@@ -76,7 +77,7 @@ def submit(
 
     Prints the submission's id. Neither the web process nor the master is needed: when this ends well, the
     results are safe, and a worker publishes them."""
-    node = Node(overrides)
+    node = CliContext(overrides)
     settings, now = node.settings, node.clock.now()
     contents = _contents(files)
     if sum(len(content) for _, content in contents) > settings.max_body_bytes:
@@ -113,7 +114,7 @@ def submit(
     click.echo(accepted.id)
 
 
-def _event(node: Node, slug: str) -> events.EventRow:
+def _event(node: CliContext, slug: str) -> events.EventRow:
     with node.database.read() as conn:
         found = events.find(conn, slug)
     if found is None:

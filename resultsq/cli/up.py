@@ -8,7 +8,7 @@ import click
 import segno
 
 from resultsq import logs
-from resultsq.cli.node import Node, Overrides
+from resultsq.cli.node import CliContext, Overrides
 from resultsq.clock import SystemClock
 from resultsq.settings import load
 from resultsq.supervisor import run as supervisor
@@ -35,7 +35,7 @@ def up(overrides: Mapping[str, Path], host: str | None, port: int | None, verbos
     settings = load(None, host=host, port=port, data_dir=data_dir).settings
     logs.configure(settings.log_format, settings.log_level)
     make_data_dir(settings)
-    wishes = supervisor.Wishes(verbose, demo, _show_qr_code if sys.stdout.isatty() else None)
+    wishes = supervisor.UpOptions(verbose, demo, _show_qr_code if sys.stdout.isatty() else None)
     with claimed(settings.data_dir) as lock:
         if demo:
             claim_demo_folder(settings)
@@ -52,7 +52,7 @@ def demo_data(overrides: Overrides) -> None:
     """Fill an empty node with the demo's events and results."""
     from resultsq.drill import demo  # `up` itself imports little, to start soon
 
-    node = Node(overrides)
+    node = CliContext(overrides)
     password = demo.fill(node.settings, node.database, node.clock)
     if password is not None:
         click.echo(f"Log in as {demo.TEAM} with the password {password} to see the demo as a team does.")

@@ -11,10 +11,11 @@ import click
 from resultsq import backup as copies
 from resultsq.app import people
 from resultsq.app.people import NewPerson
-from resultsq.cli.node import Node, Overrides, as_json_option, show, who
+from resultsq.cli.node import CliContext, Overrides, as_json_option, show, who
 from resultsq.domain.role import Role
 from resultsq.settings import page, shown
-from resultsq.store import accounts, migrate, retention
+from resultsq.store.admin import accounts, retention
+from resultsq.store.engine import migrate
 from resultsq.supervisor.folder import make_data_dir, write_secret
 
 ADMIN = "admin"
@@ -33,7 +34,7 @@ def settings(overrides: Overrides, as_page: bool, as_json: bool) -> None:
         click.echo(page(), nl=False)
         return
     columns = ("setting", "value", "from", "meaning")
-    rows = [dict(zip(columns, row, strict=True)) for row in shown(Node(overrides).loaded)]
+    rows = [dict(zip(columns, row, strict=True)) for row in shown(CliContext(overrides).loaded)]
     show(rows, columns, as_json)
 
 
@@ -50,7 +51,7 @@ def db_upgrade(overrides: Overrides, revision: str, first_admin: bool) -> None:
     """Bring the schema to what this version needs. Workers of the version before may go on meanwhile.
 
     The password of a first account is shown on a terminal; elsewhere it is in a file that is named."""
-    node = Node(overrides)
+    node = CliContext(overrides)
     before = migrate.current(node.new_database)
     node.migrate(migrate.upgrade, revision)
     after = migrate.current(node.unchecked_database)
@@ -60,7 +61,7 @@ def db_upgrade(overrides: Overrides, revision: str, first_admin: bool) -> None:
         click.echo(sentence)
 
 
-def _make_first_admin(node: Node) -> str | None:
+def _make_first_admin(node: CliContext) -> str | None:
     """An account that may do everything, where nobody can log in yet; the sentence that tells its password."""
     database, password_file = node.database, node.settings.data_dir / PASSWORD_FILE
     with database.read() as conn:
@@ -84,7 +85,7 @@ def _make_first_admin(node: Node) -> str | None:
 @click.pass_obj
 def db_downgrade(overrides: Overrides, revision: str) -> None:
     """Bring the schema back to REVISION, for an older version of resultsq."""
-    node = Node(overrides)
+    node = CliContext(overrides)
     node.migrate(migrate.downgrade, revision)
     click.echo(f"The database is at revision {migrate.current(node.unchecked_database) or 'none'}.")
 
@@ -93,7 +94,7 @@ def db_downgrade(overrides: Overrides, revision: str) -> None:
 @click.pass_obj
 def db_current(overrides: Overrides) -> None:
     """Say at which revision the database is, and which one this version needs."""
-    found, needed = migrate.current(Node(overrides).unchecked_database), migrate.newest()
+    found, needed = migrate.current(CliContext(overrides).unchecked_database), migrate.newest()
     click.echo(f"{found or 'none'} ({'as needed' if found == needed else f'{needed} is needed'})")
 
 
@@ -102,7 +103,7 @@ def db_current(overrides: Overrides) -> None:
 @click.pass_obj
 def backup(overrides: Overrides, out: Path) -> None:
     """Copy the node's database into the new file OUT, while it runs."""
-    click.echo(f"Wrote {copies.backup(Node(overrides).database, out)} submissions to {out}.")
+    click.echo(f"Wrote {copies.backup(CliContext(overrides).database, out)} submissions to {out}.")
 
 
 @click.command()
@@ -112,7 +113,7 @@ def restore(overrides: Overrides, file: Path) -> None:
     """Put the backup FILE into an empty database.
 
     What waited then is asked for at the master before it is sent again, so nothing is there twice."""
-    node = Node(overrides)
+    node = CliContext(overrides)
     click.echo(f"Restored {copies.restore(node.new_database, file, node.clock)} submissions.")
 
 
@@ -126,7 +127,7 @@ def prune(overrides: Overrides, older_than: str) -> None:
     days = re.fullmatch(r"(\d{1,5})d?", older_than)
     if days is None:
         raise click.BadParameter("write a number of days, like 400d", param_hint="--older-than")
-    node = Node(overrides)
+    node = CliContext(overrides)
     before = node.clock.now() - timedelta(days=int(days[1]))
     submissions = drafts = 0
     while (done := node.database.write(lambda conn: retention.prune_some(conn, before))) != retention.NOTHING:

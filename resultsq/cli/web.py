@@ -2,7 +2,7 @@
 
 import click
 
-from resultsq.cli.node import Node, Overrides
+from resultsq.cli.node import CliContext, Overrides
 from resultsq.wakeup import Bell
 from resultsq.web.serve import serve
 
@@ -15,7 +15,7 @@ def web(overrides: Overrides, host: str | None, port: int | None) -> None:
     """Run a web process: the form, the dashboard and the API.
 
     SIGTERM finishes what is in work."""
-    node = Node(overrides, host=host, port=port)
+    node = CliContext(overrides, host=host, port=port)
     node.log()
     node.note_settings("web")
     serve(node.settings, node.awaited_database, node.clock, Bell(node.settings.broker_url.get_secret_value()))

@@ -1,1 +1,1 @@
-"""The worker: leases out, couriers to the master, settlements back; the prober that watches the link."""
+"""The worker: leases out, senders to the master, settlements back; the prober that watches the link."""

@@ -28,15 +28,17 @@ from sqlalchemy import Connection
 from resultsq import interpreter, logs
 from resultsq.clock import Clock
 from resultsq.delivery import reconcile
-from resultsq.delivery.chores import Chore, Timer, carry_out
 from resultsq.delivery.dispatch import Dispatcher
 from resultsq.delivery.masters import open_configured
+from resultsq.delivery.periodic import PeriodicTask, Timer, carry_out
 from resultsq.delivery.prober import Prober
 from resultsq.delivery.rotation import Rotation
 from resultsq.domain.errors import SettingsError
 from resultsq.settings import Settings
-from resultsq.store import comparisons, links, outbox
-from resultsq.store.session import Database
+from resultsq.store import outbox
+from resultsq.store.admin import comparisons
+from resultsq.store.engine.session import Database
+from resultsq.store.outbox import links
 from resultsq.wakeup import WAKE, Bell, celery_app
 
 CLEAN_UP_S = 3600.0
@@ -57,7 +59,12 @@ class Delivery:
     """The dispatcher, the prober and the bell of one worker, started and stopped together."""
 
     def __init__(
-        self, settings: Settings, database: Database, clock: Clock, worker: str, chores: Sequence[Chore] = ()
+        self,
+        settings: Settings,
+        database: Database,
+        clock: Clock,
+        worker: str,
+        periodic_tasks: Sequence[PeriodicTask] = (),
     ) -> None:
         self._database = database
         self._clock = clock
@@ -67,7 +74,7 @@ class Delivery:
         self._master = open_configured(settings, clock, self._rotation.token)
         self.bell = Bell(settings.broker_url.get_secret_value())
         self.dispatcher = Dispatcher(database, self._master, clock, worker, self._ceiling, settings.sweep_s)
-        self.timer = Timer(chores, clock, self.bell.ask)
+        self.timer = Timer(periodic_tasks, clock, self.bell.ask)
         self._prober = Prober(database, self._master, clock, worker, self._ceiling, self._link_changed)
 
     def start(self) -> None:
@@ -111,14 +118,17 @@ def _fingerprint(settings: Settings) -> str:
     return hashlib.sha256(pair.encode()).hexdigest()
 
 
-def run_worker(settings: Settings, database: Database, clock: Clock, chores: Sequence[Chore] = ()) -> bool:
-    """Deliver, and see to the chores, until told to stop. Returns after SIGTERM or SIGINT; False: for another reason.
+def run_worker(
+    settings: Settings, database: Database, clock: Clock, periodic_tasks: Sequence[PeriodicTask] = ()
+) -> bool:
+    """Deliver, and see to the periodic tasks, until told to stop. Returns after SIGTERM or SIGINT; False: for another
+    reason.
 
     :raises SettingsError: there is no master to deliver to"""
     name, held = worker_name(settings)
     _names.append(held)
-    chores = [_clean_up(database, clock), _compare(settings, database, clock), *chores]
-    delivery = Delivery(settings, database, clock, name, chores)
+    periodic_tasks = [_clean_up(database, clock), _compare(settings, database, clock), *periodic_tasks]
+    delivery = Delivery(settings, database, clock, name, periodic_tasks)
     _log.info("worker.starting", worker=name)
     broker_url = settings.broker_url.get_secret_value()
     interpreter.ready()
@@ -126,10 +136,10 @@ def run_worker(settings: Settings, database: Database, clock: Clock, chores: Seq
     if broker_url:
         # it warns of root because messages could carry code; ours are JSON and carry nothing
         warnings.filterwarnings("ignore", category=SecurityWarning)
-        celery = worker_app(broker_url, delivery, chores).Worker(
+        celery = worker_app(broker_url, delivery, periodic_tasks).Worker(
             hostname=f"{name}@resultsq",
             pool_cls="threads",
-            concurrency=len(chores) + 1,  # chores that take long leave room for a ring
+            concurrency=len(periodic_tasks) + 1,  # periodic tasks that take long leave room for a ring
             loglevel="ERROR",
             quiet=True,
             without_mingle=True,
@@ -187,7 +197,7 @@ def _folder_id(data_dir: Path) -> str:
     return found
 
 
-class PatientConsumer(Consumer):  # type: ignore[misc]  # Celery is untyped
+class RetryingConsumer(Consumer):  # type: ignore[misc]  # Celery is untyped
     """Takes whatever a broker says or holds for a broken connection: it rests, and connects anew. What it could not
     read has been taken from the queue by then, and does not come back."""
 
@@ -210,7 +220,7 @@ class PatientConsumer(Consumer):  # type: ignore[misc]  # Celery is untyped
         time.sleep(BROKER_REST_S)
 
 
-def worker_app(broker_url: str, delivery: Delivery, chores: Sequence[Chore]) -> Celery:
+def worker_app(broker_url: str, delivery: Delivery, periodic_tasks: Sequence[PeriodicTask]) -> Celery:
     """The Celery app of a worker, with delivery as a bootstep and the tasks registered."""
     app = celery_app(broker_url)
     app.conf.update(
@@ -218,7 +228,7 @@ def worker_app(broker_url: str, delivery: Delivery, chores: Sequence[Chore]) -> 
         broker_connection_max_retries=None,
         broker_connection_timeout=3,
         accept_content=["json"],
-        worker_consumer=PatientConsumer,
+        worker_consumer=RetryingConsumer,
         # a half-open connection is noticed in seconds; with the defaults the worker never consumes again. At its
         # end a worker waits for one answer of its broker: less than the five seconds in which it has to be gone
         broker_transport_options={"socket_timeout": 3, "socket_connect_timeout": 3, "health_check_interval": 5},
@@ -247,28 +257,28 @@ def worker_app(broker_url: str, delivery: Delivery, chores: Sequence[Chore]) -> 
     def wake() -> None:
         delivery.dispatcher.wake()
 
-    for chore in chores:
-        _register(app, chore, delivery.timer.heard)
+    for task in periodic_tasks:
+        _register(app, task, delivery.timer.heard)
     app.steps["worker"].add(Step)
     return app
 
 
-def _register(app: Celery, chore: Chore, heard: Callable[[str], None]) -> None:
-    @app.task(name=chore.name)  # type: ignore[untyped-decorator]
+def _register(app: Celery, task: PeriodicTask, heard: Callable[[str], None]) -> None:
+    @app.task(name=task.name)  # type: ignore[untyped-decorator]
     def do() -> None:
-        heard(chore.name)
-        carry_out(chore)
+        heard(task.name)
+        carry_out(task)
 
 
-def _clean_up(database: Database, clock: Clock) -> Chore:
+def _clean_up(database: Database, clock: Clock) -> PeriodicTask:
     def clean_up() -> None:
         before = clock.now() - CLIENT_KEYS_KEPT
         database.write(lambda conn: outbox.forget_client_keys(conn, before))
 
-    return Chore("resultsq.clean_up", CLEAN_UP_S, clean_up)
+    return PeriodicTask("resultsq.clean_up", CLEAN_UP_S, clean_up)
 
 
-def _compare(settings: Settings, database: Database, clock: Clock) -> Chore:
+def _compare(settings: Settings, database: Database, clock: Clock) -> PeriodicTask:
     def due() -> bool:
         with database.read() as conn:
             return comparisons.is_due(conn, clock.now())
@@ -278,4 +288,4 @@ def _compare(settings: Settings, database: Database, clock: Clock) -> Chore:
             with closing(open_configured(settings.renewed(), clock)) as master:
                 reconcile.by_itself(database, master, clock)
 
-    return Chore("resultsq.compare", COMPARE_S, compare, due)
+    return PeriodicTask("resultsq.compare", COMPARE_S, compare, due)

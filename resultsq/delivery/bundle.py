@@ -26,9 +26,10 @@ from resultsq.domain.ports import Master, Parcel
 from resultsq.domain.submission import State
 from resultsq.kinds.registry import KINDS
 from resultsq.readers import MAX_ROWS
-from resultsq.store import events, outbox
-from resultsq.store.outbox import Parted
-from resultsq.store.session import Database
+from resultsq.store import outbox
+from resultsq.store.admin import events
+from resultsq.store.engine.session import Database
+from resultsq.store.outbox import BundledVersion
 
 SCHEMA = "resultsq.bundle/1"
 LARGEST = 256 * 1024 * 1024
@@ -84,7 +85,7 @@ def new_key() -> str:
     return Fernet.generate_key().decode()
 
 
-def seal(parted: list[Parted], now: datetime, locks: MultiFernet) -> bytes:
+def seal(parted: list[BundledVersion], now: datetime, locks: MultiFernet) -> bytes:
     """A bundle's bytes."""
     inside = {
         "schema_": SCHEMA,
@@ -109,7 +110,7 @@ def seal(parted: list[Parted], now: datetime, locks: MultiFernet) -> bytes:
     return locks.encrypt(gzip.compress(json.dumps(inside).encode(), mtime=0))
 
 
-def unseal(content: bytes, locks: MultiFernet) -> list[Parted]:
+def unseal(content: bytes, locks: MultiFernet) -> list[BundledVersion]:
     """What a bundle holds, each sheet held against what is written beside it.
 
     :raises InputRefused: it was sealed with another key, changed on the way, is no bundle, or does not agree with
@@ -137,8 +138,8 @@ def unseal(content: bytes, locks: MultiFernet) -> list[Parted]:
     return [replace(one, subject=KINDS[one.kind].subject(one.id, one.date)) for one in parted]
 
 
-def _parted(one: _Sent) -> Parted:
-    return Parted(**{**one.model_dump(), "body": base64.b64decode(one.body, validate=True)})
+def _parted(one: _Sent) -> BundledVersion:
+    return BundledVersion(**{**one.model_dump(), "body": base64.b64decode(one.body, validate=True)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +153,7 @@ class Exported:
 
 def export(database: Database, now: datetime, locks: MultiFernet, states: list[State]) -> Exported:
     """A bundle of what waits, the oldest first. They go on waiting here as well."""
-    parted: list[Parted] = []
+    parted: list[BundledVersion] = []
     last, room = 0, LARGEST
     while True:
         most = min(_AT_ONCE, MOST_SHEETS - len(parted))
@@ -167,7 +168,7 @@ def export(database: Database, now: datetime, locks: MultiFernet, states: list[S
 
 def _export_some(
     database: Database, now: datetime, states: list[State], after: int, most: int, room: int
-) -> tuple[list[Parted], int]:
+) -> tuple[list[BundledVersion], int]:
     """One piece, in a transaction of its own: no acceptance waits for a long one."""
     return database.write(lambda conn: outbox.export(conn, now, states, "bundle", after, most, room))
 
@@ -182,10 +183,10 @@ class Imported:
     refused: tuple[str, ...]
 
 
-def take_in(database: Database, now: datetime, parted: list[Parted], time_zone: str) -> Imported:
+def take_in(database: Database, now: datetime, parted: list[BundledVersion], time_zone: str) -> Imported:
     """Queue a bundle's submissions on this node. One that is refused keeps no other from being taken."""
 
-    def take(one: Parted) -> bool:
+    def take(one: BundledVersion) -> bool:
         def work(conn: Any) -> bool:
             return outbox.adopt(conn, now, one, _event_id(conn, now, one.event, time_zone))
 
@@ -220,11 +221,11 @@ class Delivered:
     detail: str
 
 
-def give_to_master(master: Master, parted: list[Parted]) -> list[Delivered]:
+def give_to_master(master: Master, parted: list[BundledVersion]) -> list[Delivered]:
     """Publish a bundle's submissions in their order, straight at the master. What it does not take stays
     where it was exported, and in the bundle."""
 
-    def send(one: Parted) -> Delivered:
+    def send(one: BundledVersion) -> Delivered:
         parcel = Parcel(one.kind, one.id, one.event, one.date, one.body, one.digest, one.base, in_doubt=True)
         word, detail = _said(master.send(parcel))
         return Delivered(one.id, one.event, one.date, word, detail)

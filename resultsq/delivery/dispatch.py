@@ -1,7 +1,7 @@
-"""The worker's loop: take a turn, hand the leases to couriers, take the next turn with what they bring.
+"""The worker's loop: take a turn, hand the leases to senders, take the next turn with what they bring.
 
-It reads the database and runs the couriers in its own pool, on the monotonic clock: delivery needs no broker,
-no scheduler and no wall clock that behaves. A ring of the bell, a courier that is done and a link that returns
+It reads the database and runs the senders in its own pool, on the monotonic clock: delivery needs no broker,
+no scheduler and no wall clock that behaves. A ring of the bell, a sender that is done and a link that returns
 only shorten the wait for the next turn.
 """
 
@@ -15,16 +15,17 @@ from sqlalchemy import Connection
 
 from resultsq import logs
 from resultsq.clock import Clock
-from resultsq.delivery import courier
-from resultsq.delivery.couriers import Couriers
+from resultsq.delivery import sender
+from resultsq.delivery.sender_pool import SenderPool
+from resultsq.domain import clock_steps
 from resultsq.domain.errors import StoreUnavailable
 from resultsq.domain.ports import Master
 from resultsq.kinds.registry import KINDS
-from resultsq.store import links, outbox, sift, stepped, turn, workers
-from resultsq.store.outbox import Lease, Published, Settlement
-from resultsq.store.session import Database
+from resultsq.store import outbox
+from resultsq.store.engine.session import Database
+from resultsq.store.outbox import Lease, Published, Settlement, cycle, faulty_rows, links, workers
 
-CHORES_S = 5.0
+TASKS_S = 5.0
 """How often the worker says that it is alive and looks whether its clock was set back."""
 
 MEND_S = 60.0
@@ -35,7 +36,7 @@ SILENCE_LOOK_S = 0.2
 """How often it looks for the probe that tells a silent call from a silent link."""
 
 GATHER_S = 0.05
-"""How long an end may wait for others, so that a turn settles them together, while couriers have their next sheets."""
+"""How long an end may wait for others, so that a turn settles them together, while senders have their next sheets."""
 
 STORE_REST_S = 1.0
 FAREWELL_S = 3.0
@@ -56,7 +57,7 @@ class Dispatcher:
         self._worker = worker
         self._ceiling = ceiling
         self._sweep_s = sweep_s
-        self._couriers = Couriers(ceiling, clock, self._deliver, lambda lease, end: self._news.put((lease, end)))
+        self._senders = SenderPool(ceiling, clock, self._deliver, lambda lease, end: self._news.put((lease, end)))
         self._news: queue.SimpleQueue[tuple[Lease, Settlement] | None] = queue.SimpleQueue()
         self._unsettled: list[tuple[Lease, Settlement]] = []
         self._recalled: list[Lease] = []  # leased ahead, and to be handed back by the next turn
@@ -71,7 +72,7 @@ class Dispatcher:
         self._silences: list[tuple[int, float]] = []  # the last probe before it, and when it was heard
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="dispatch", daemon=True)
-        master.on_silent = self._heard_silence
+        master.on_stalled = self._heard_silence
 
     def start(self) -> None:
         """Void what this worker's name still holds from before, and begin."""
@@ -86,7 +87,7 @@ class Dispatcher:
         self._stopping.set()
         self.wake()
         self._thread.join(FAREWELL_S + 2 * STORE_REST_S)
-        self._couriers.close()
+        self._senders.close()
 
     # the loop
 
@@ -99,8 +100,8 @@ class Dispatcher:
                     voided = True
                     if count:
                         _log.warning("leases.voided", count=count)
-                self._try_chores()
-                self._turn(self._ceiling - self._couriers.out)
+                self._try_tasks()
+                self._turn(self._ceiling - self._senders.out)
                 self._notice_silences()
             except StoreUnavailable:  # the store has logged why
                 self._stopping.wait(STORE_REST_S)
@@ -123,7 +124,7 @@ class Dispatcher:
         give_up = self._clock.monotonic() + GATHER_S
         while self._hear(0.0):
             continue
-        while self._couriers.well_supplied and not self._troubled and self._hear(give_up - self._clock.monotonic()):
+        while self._senders.has_spares and not self._troubled and self._hear(give_up - self._clock.monotonic()):
             continue
 
     def _hear(self, limit_s: float) -> bool:
@@ -141,33 +142,35 @@ class Dispatcher:
 
     def _turn(self, free: int) -> None:
         stopping = self._stopping.is_set()
-        if stopping or self._troubled or not self._at_ease or self._couriers.stale:
-            self._recalled += self._couriers.recall()
-        ending, recalled = self._unsettled, [lease.lease for lease in self._recalled]
-        ahead = None if stopping else self._couriers.ahead
+        if stopping or self._troubled or not self._at_ease or self._senders.is_stale:
+            self._recalled += self._senders.cancel_prefetch()
+        ending, cancelled = self._unsettled, [lease.lease for lease in self._recalled]
+        prefetched = None if stopping else self._senders.prefetched
         settlements = [settlement for _, settlement in ending]
 
-        def take(conn: Connection) -> turn.Turn:
+        def take(conn: Connection) -> cycle.Cycle:
             # the time is read where the transaction has begun: a lease is not to run while others are waited for
             now = self._clock.now()
-            back = [*recalled, *(outbox.unknown_leases(conn, self._worker, self._known) if unsure else [])]
-            return turn.take(conn, now, self._worker, settlements, free, self._ceiling, ahead, back, kinds=KINDS)
+            back = [*cancelled, *(outbox.unknown_leases(conn, self._worker, self._known) if unsure else [])]
+            return cycle.run_cycle(
+                conn, now, self._worker, settlements, free, self._ceiling, prefetched, back, kinds=KINDS
+            )
 
         unsure, self._unsure = self._unsure, True
         taken = self._database.write(take, "claim")
         self._unsure = False
-        self._known -= {*recalled, *(settlement.lease for settlement in settlements)}
+        self._known -= {*cancelled, *(settlement.lease for settlement in settlements)}
         self._known |= {lease.lease for lease in taken.leases}
         self._unsettled, self._recalled, self._at_ease = [], [], taken.at_ease
         if taken.returned_at != self._returned_at:
             self._master.refresh()
             self._returned_at = taken.returned_at
-        self._couriers.send(taken.leases, taken.room)
-        if self._couriers.ahead and not self._at_ease:
+        self._senders.send(taken.leases, taken.free_slots)
+        if self._senders.prefetched and not self._at_ease:
             self.wake()  # the next turn hands them back
         states = {done.settlement.lease: done.state for done in taken.settled}
         for lease, settlement in ending:
-            courier.log_line(lease, settlement, states.get(settlement.lease))
+            sender.log_line(lease, settlement, states.get(settlement.lease))
 
     def _sift(self, surprise: Exception) -> None:
         """No single submission keeps the others from going: what fails is put aside, and an end that cannot be written
@@ -175,11 +178,11 @@ class Dispatcher:
         self._recalled = []  # their leases run out
         try:
             now = self._clock.now()
-            aside = sift.put_aside_faulty(self._database, now, self._worker, 2 * self._ceiling)
-            unknown = sift.faulty_ends(self._database, now, [ending for _, ending in self._unsettled])
+            aside = faulty_rows.put_aside_faulty(self._database, now, self._worker, 2 * self._ceiling)
+            unknown = faulty_rows.faulty_ends(self._database, now, [ending for _, ending in self._unsettled])
             self._forget_endings(surprise, {one.seq for one in unknown} if aside or unknown else None)
-            lost = sift.faulty_ends(self._database, now, [ending for _, ending in self._unsettled])
-            sift.put_aside(self._database, now, lost)
+            lost = faulty_rows.faulty_ends(self._database, now, [ending for _, ending in self._unsettled])
+            faulty_rows.put_aside(self._database, now, lost)
         except StoreUnavailable as error:
             _log.warning("store.unavailable", error=type(error.__cause__).__name__)
             return
@@ -196,35 +199,35 @@ class Dispatcher:
         self._unsettled = [
             (lease, ending)
             if seqs is not None and lease.seq not in seqs
-            else (lease, courier.settlement(lease, courier.at_fault(surprise), ending.duration_s, random.random()))
+            else (lease, sender.settlement(lease, sender.at_fault(surprise), ending.duration_s, random.random()))
             for lease, ending in self._unsettled
         ]
 
     def _deliver(self, lease: Lease) -> Settlement:
-        return courier.deliver(self._master, lease, self._clock, random.random())
+        return sender.deliver(self._master, lease, self._clock, random.random())
 
-    def _try_chores(self) -> None:
+    def _try_tasks(self) -> None:
         """What is not delivery must not keep it from running."""
         if self._clock.monotonic() < self._chores_due:
             return
-        self._chores_due = self._clock.monotonic() + CHORES_S
+        self._chores_due = self._clock.monotonic() + TASKS_S
         try:
-            self._chores()
+            self._periodic_tasks()
         except StoreUnavailable:
             raise
         except Exception:  # noqa: BLE001 - told, and tried again when it is due
             _log.exception("dispatch.chores_failed")
 
-    def _chores(self) -> None:
+    def _periodic_tasks(self) -> None:
         now, monotonic = self._clock.now(), self._clock.monotonic()
         lead_s = now.timestamp() - monotonic
-        mend = lead_s < self._wall_lead_s - stepped.SLACK_S or monotonic >= self._mend_due
+        mend = lead_s < self._wall_lead_s - clock_steps.SLACK_S or monotonic >= self._mend_due
 
-        def chores(conn: Connection) -> int:
+        def periodic_tasks(conn: Connection) -> int:
             workers.alive(conn, now, self._worker)
             return outbox.mend_stepped_clock(conn, now) if mend else 0
 
-        mended = self._database.write(chores)
+        mended = self._database.write(periodic_tasks)
         if mend:
             self._mend_due = monotonic + MEND_S
         self._wall_lead_s = lead_s
@@ -232,9 +235,9 @@ class Dispatcher:
             _log.warning("clock.stepped", waits_ended=mended)
 
     def _say_goodbye(self) -> None:
-        self._recalled += self._couriers.recall()
+        self._recalled += self._senders.cancel_prefetch()
         give_up = self._clock.monotonic() + FAREWELL_S
-        while (self._couriers.out or not self._news.empty()) and self._clock.monotonic() < give_up:
+        while (self._senders.out or not self._news.empty()) and self._clock.monotonic() < give_up:
             self._listen(0.1)
         try:
             self._turn(0)
@@ -252,13 +255,13 @@ class Dispatcher:
         while not self._silent_calls.empty():
             probes = self._database.write(lambda conn: links.suspect(conn, self._clock.now()))
             self._silences.append((probes, self._silent_calls.get()))
-        if not self._couriers.out:
+        if not self._senders.out:
             self._silences = []  # whatever was silent has ended by itself
         if not self._silences:
             return
         with self._database.read() as conn:
             seen = links.look(conn, self._clock.now(), self._worker)
         for probes, heard in self._silences:
-            if seen.ok_probe > probes and self._master.give_up_silent(heard):
+            if seen.ok_probe > probes and self._master.abort_stalled(heard):
                 self._master.refresh()  # those that rest are as old
         self._silences = [one for one in self._silences if seen.ok_probe <= one[0]]

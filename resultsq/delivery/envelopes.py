@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from resultsq.domain import sheet
 from resultsq.domain.errors import InputRefused
 from resultsq.kinds.registry import KINDS
-from resultsq.store.outbox import Parted
+from resultsq.store.outbox import BundledVersion
 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _NAME = re.compile(r"[\x21-\x7e]{1,36}")
 """What a master may call a version."""
 
 
-def check(parted: Sequence[Parted]) -> None:
+def check(parted: Sequence[BundledVersion]) -> None:
     """Each sheet has what is written beside it.
 
     :raises InputRefused: one has not; its sentence names the sheet and what does not agree"""
@@ -33,7 +33,7 @@ def check(parted: Sequence[Parted]) -> None:
             raise _refused(f"The sheet {one.id} in this bundle {wrong}")
 
 
-def _wrong(one: Parted) -> str | None:
+def _wrong(one: BundledVersion) -> str | None:
     if one.kind not in KINDS:
         return "is of a kind that this version of resultsq does not know; update it here"
     if one.base is not None and not _NAME.fullmatch(one.base):

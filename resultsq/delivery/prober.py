@@ -16,8 +16,9 @@ from resultsq.domain.errors import StoreUnavailable
 from resultsq.domain.link import PROBE_DOWN_S, PROBES_AT_ONCE, LinkState
 from resultsq.domain.outcome import Cause
 from resultsq.domain.ports import Master, ProbeAnswer
-from resultsq.store import comparisons, links
-from resultsq.store.session import Database
+from resultsq.store.admin import comparisons
+from resultsq.store.engine.session import Database
+from resultsq.store.outbox import links
 
 LOOK_S = 0.25
 """How often a worker looks whether a link that is up is suspected."""
@@ -84,7 +85,7 @@ class Prober:
             except StoreUnavailable:
                 _log.info("prober.lease_left", ends_in_s=links.PROBER_LEASE_S)
 
-    def _look(self) -> links.Seen | None:
+    def _look(self) -> links.LinkSnapshot | None:
         """The link as it is; None where another worker probes it."""
         now = self._clock.now()
         if self._clock.monotonic() >= self._renew_due:
@@ -114,7 +115,7 @@ class Prober:
             answer = self._ask()
             now = self._clock.now()
 
-            def note(conn: Connection) -> links.Change:
+            def note(conn: Connection) -> links.LinkChange:
                 comparisons.note_latest(conn, now, answer.latest)
                 return links.probe_answered(conn, now, number, answer, self._ceiling, random.random())
 
@@ -143,7 +144,7 @@ class Prober:
             return ProbeAnswer(Cause.SURPRISE, detail, self._clock.monotonic() - began)
 
 
-def _pause_s(seen: links.Seen) -> float:
+def _pause_s(seen: links.LinkSnapshot) -> float:
     """Until the next look. A link that is not up is probed as its row says, and by no suspicion any sooner."""
     if seen.state is LinkState.UP:
         return LOOK_S

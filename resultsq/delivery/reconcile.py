@@ -12,9 +12,10 @@ from resultsq.clock import Clock
 from resultsq.domain.errors import ResultsqError
 from resultsq.domain.outcome import Deferred, Outcome, Receipt
 from resultsq.domain.ports import Master, ReceiptPage
-from resultsq.store import comparisons, outbox
+from resultsq.store import outbox
+from resultsq.store.admin import comparisons
+from resultsq.store.engine.session import Database
 from resultsq.store.outbox import Question, Reconciled
-from resultsq.store.session import Database
 
 EDGE = timedelta(minutes=10)
 """The master's clock and ours differ a little: what stands at the edge is not taken for lost."""

@@ -9,17 +9,17 @@ import threading
 from collections.abc import Callable, Collection, Mapping
 
 from resultsq.doctor import master, node
+from resultsq.doctor.finding import CheckTarget as CheckTarget
 from resultsq.doctor.finding import Finding as Finding
+from resultsq.doctor.finding import Findings
 from resultsq.doctor.finding import Level as Level
-from resultsq.doctor.finding import Patient as Patient
-from resultsq.doctor.finding import Told
 from resultsq.doctor.master import last_heard as last_heard
 from resultsq.domain.errors import ResultsqError, StoreUnavailable
 
 PATIENCE_S = 12.0
 """Longer than the probe of a master, the slowest thing that is asked, may take."""
 
-CHECKS: Mapping[str, Callable[[Patient], Told]] = {
+CHECKS: Mapping[str, Callable[[CheckTarget], Findings]] = {
     "store": node.check_store,
     "schema": node.check_schema,
     "disk": node.check_disk,
@@ -34,14 +34,14 @@ CHECKS: Mapping[str, Callable[[Patient], Told]] = {
 """What is looked at, in the order of telling."""
 
 
-def examine(patient: Patient, patience_s: float = PATIENCE_S, parts: Collection[str] | None = None) -> list[Finding]:
+def examine(target: CheckTarget, patience_s: float = PATIENCE_S, parts: Collection[str] | None = None) -> list[Finding]:
     """Look at every part, or at these alone, all at once. What has not answered after `patience_s` is a finding too."""
     checks = {part: check for part, check in CHECKS.items() if parts is None or part in parts}
     answers: queue.Queue[tuple[str, list[Finding]]] = queue.Queue()
 
-    def look(part: str, check: Callable[[Patient], Told]) -> None:
+    def look(part: str, check: Callable[[CheckTarget], Findings]) -> None:
         try:
-            found = [Finding(part, level, sentence) for level, sentence in check(patient)]
+            found = [Finding(part, level, sentence) for level, sentence in check(target)]
         except StoreUnavailable as error:
             found = [Finding(part, Level.BAD, f"Unknown: {error.cause}")]
         except ResultsqError as error:
@@ -53,8 +53,8 @@ def examine(patient: Patient, patience_s: float = PATIENCE_S, parts: Collection[
     for part, check in checks.items():
         threading.Thread(target=look, args=(part, check), name=part, daemon=True).start()
     found: dict[str, list[Finding]] = {}
-    give_up = patient.clock.monotonic() + patience_s
-    while len(found) < len(checks) and (left_s := give_up - patient.clock.monotonic()) > 0:
+    give_up = target.clock.monotonic() + patience_s
+    while len(found) < len(checks) and (left_s := give_up - target.clock.monotonic()) > 0:
         try:
             part, findings = answers.get(timeout=left_s)
         except queue.Empty:

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from resultsq.clock import Clock
 from resultsq.settings import Settings
-from resultsq.store.session import Database
+from resultsq.store.engine.session import Database
 
 
 class Level(StrEnum):
@@ -28,7 +28,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Patient:
+class CheckTarget:
     """The node that is looked at."""
 
     settings: Settings
@@ -36,7 +36,7 @@ class Patient:
     clock: Clock
 
 
-Told = Iterator[tuple[Level, str]]
+Findings = Iterator[tuple[Level, str]]
 
 
 def in_words(span: timedelta) -> str:

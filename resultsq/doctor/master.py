@@ -5,12 +5,12 @@ from datetime import timedelta
 
 from resultsq.app import heard
 from resultsq.delivery.masters import open_configured
-from resultsq.doctor.finding import Level, Patient, Told, in_words
+from resultsq.doctor.finding import CheckTarget, Findings, Level, in_words
 from resultsq.domain.link import LinkState
 from resultsq.domain.outcome import Cause, Unauthorised
 from resultsq.domain.ports import ProbeAnswer, ReceiptPage
-from resultsq.store import queries
-from resultsq.store.queries import LinkView
+from resultsq.store.views import queries
+from resultsq.store.views.queries import LinkView
 from resultsq.web import forwarded
 
 CLOCK_OFF_S = 30.0
@@ -23,9 +23,9 @@ def last_heard(link: LinkView) -> str:
     return "never heard" if link.probed_at is None else f"last heard at {link.probed_at:%H:%M:%S} UTC"
 
 
-def check_link(patient: Patient) -> Told:
-    heard.listen(patient.database, patient.clock)
-    with patient.database.read() as conn:
+def check_link(target: CheckTarget) -> Findings:
+    heard.listen(target.database, target.clock)
+    with target.database.read() as conn:
         link = queries.link(conn)
     if link is None:
         yield Level.WARN, "No worker has ever run here, so nothing is known of the link to the master."
@@ -37,7 +37,7 @@ def check_link(patient: Patient) -> Told:
             "The master refuses this node's credentials. Write the new token into the file that "
             "RESULTSQ_MASTER_TOKEN_FILE names, or set RESULTSQ_MASTER_TOKEN and restart the workers.",
         )
-    if (off_s := link.clock_off_s(patient.clock.now())) != 0:
+    if (off_s := link.clock_off_s(target.clock.now())) != 0:
         yield Level.BAD, _wrong_clock(off_s)
     match link.state:
         case LinkState.UP if link.stalled:
@@ -45,7 +45,7 @@ def check_link(patient: Patient) -> Told:
                 Level.WARN,
                 "The master answers, but takes no results. One is tried each second, and all go when it takes one.",
             )
-        case LinkState.UP if not link.fresh(patient.clock.now()):
+        case LinkState.UP if not link.fresh(target.clock.now()):
             yield (
                 Level.WARN,
                 f"Whether the link is up is not known: the master was {last_heard(link)}, and has not been since.",
@@ -64,13 +64,13 @@ def check_link(patient: Patient) -> Told:
             )
 
 
-def check_master(patient: Patient) -> Told:
-    settings = patient.settings
+def check_master(target: CheckTarget) -> Findings:
+    settings = target.settings
     url = settings.master_url.get_secret_value()
     if not url:
         yield Level.OK, "None is set: `resultsq up` brings one; a lone worker needs RESULTSQ_MASTER_URL."
         return
-    master = open_configured(settings, patient.clock)
+    master = open_configured(settings, target.clock)
     try:
         answer = master.probe()
         yield _probed(answer)
@@ -78,7 +78,7 @@ def check_master(patient: Patient) -> Told:
             yield _clock(answer.master_time_offset_s)
         if answer.cause is not None:
             return
-        match master.receipts(f"{patient.clock.now():%Y-%m-%dT%H:%M:%SZ}", None, None):
+        match master.receipts(f"{target.clock.now():%Y-%m-%dT%H:%M:%SZ}", None, None):
             case ReceiptPage():
                 yield Level.OK, "It takes this node's credentials."
             case Unauthorised():
@@ -89,12 +89,12 @@ def check_master(patient: Patient) -> Told:
         master.close()
 
 
-def check_proxies(patient: Patient) -> Told:
-    yield from _proxy_in_front(patient)
+def check_proxies(target: CheckTarget) -> Findings:
+    yield from _proxy_in_front(target)
     named = [name for name in _PROXY_VARIABLES if os.environ.get(name) or os.environ.get(name.lower())]
     if not named:
         return
-    settings = patient.settings
+    settings = target.settings
     set_here = [one.get_secret_value() for one in (settings.master_proxy, settings.webhook_proxy)]
     yield (
         Level.OK if any(set_here) else Level.WARN,
@@ -103,9 +103,9 @@ def check_proxies(patient: Patient) -> Told:
     )
 
 
-def _proxy_in_front(patient: Patient) -> Told:
-    at = None if patient.settings.trusted_proxies else forwarded.last(patient.settings.data_dir)
-    if at is None or (ago := patient.clock.now() - at) > FORWARDED_FOR:
+def _proxy_in_front(target: CheckTarget) -> Findings:
+    at = None if target.settings.trusted_proxies else forwarded.last(target.settings.data_dir)
+    if at is None or (ago := target.clock.now() - at) > FORWARDED_FOR:
         return
     yield (
         Level.WARN,

@@ -6,24 +6,26 @@ import redis
 from sqlalchemy import text
 
 from resultsq import disk, pooler
-from resultsq.doctor.finding import Level, Patient, Told, in_words
+from resultsq.doctor.finding import CheckTarget, Findings, Level, in_words
 from resultsq.domain.errors import StoreFull, StoreUnavailable
 from resultsq.domain.submission import State
 from resultsq.sqlite import wal_is_safe
-from resultsq.store import migrate, queries, repairs, workers
-from resultsq.store.trouble import own_words
+from resultsq.store.engine import migrate, write_check
+from resultsq.store.engine.db_errors import driver_message
+from resultsq.store.outbox import repairs, workers
+from resultsq.store.views import queries
 
 BROKER_S = 2.0
 INODES_LOW = 1_000
 
 
-def check_store(patient: Patient) -> Told:
-    database = patient.database
-    if (nowhere := migrate.no_node_in(database, patient.settings.data_dir)) is not None:
+def check_store(target: CheckTarget) -> Findings:
+    database = target.database
+    if (nowhere := migrate.no_node_in(database, target.settings.data_dir)) is not None:
         yield Level.BAD, nowhere
         return
     try:
-        database.write(queries.touch)
+        database.write(write_check.check_writable)
     except StoreFull as error:
         yield Level.BAD, f"{error.cause} Nothing is accepted until there is room; what was accepted is safe."
         return
@@ -35,7 +37,7 @@ def check_store(patient: Patient) -> Told:
             Level.BAD,
             f"{error.cause} Nothing is accepted until this ends; what was accepted is safe. Look at "
             f"{'the disk' if database.is_sqlite else 'its server'} and at RESULTSQ_DATABASE_URL. "
-            f"({own_words(error.__cause__)})",
+            f"({driver_message(error.__cause__)})",
         )
         return
     with database.read() as conn:
@@ -56,8 +58,8 @@ def check_store(patient: Patient) -> Told:
     yield Level.OK, f"SQLite {version} takes writes, in journal mode {mode}."
 
 
-def check_schema(patient: Patient) -> Told:
-    found, needed = migrate.current(patient.database), migrate.newest()
+def check_schema(target: CheckTarget) -> Findings:
+    found, needed = migrate.current(target.database), migrate.newest()
     if found == needed:
         yield Level.OK, f"The schema is at revision {found}, as this version needs."
     elif migrate.is_behind(found):
@@ -69,8 +71,8 @@ def check_schema(patient: Patient) -> Told:
         )
 
 
-def check_disk(patient: Patient) -> Told:
-    settings = patient.settings
+def check_disk(target: CheckTarget) -> Findings:
+    settings = target.settings
     folder = disk.nearest(settings.data_dir)
     if (trouble := disk.write_trouble(folder)) is not None:
         yield Level.BAD, f"Nothing can be written in {folder}: {trouble}. What was accepted is safe."
@@ -87,15 +89,15 @@ def check_disk(patient: Patient) -> Told:
         yield Level.OK, f"{room}."
 
 
-def check_queue(patient: Patient) -> Told:
-    now = patient.clock.now()
-    with patient.database.read() as conn:
+def check_queue(target: CheckTarget) -> Findings:
+    now = target.clock.now()
+    with target.database.read() as conn:
         status = queries.status(conn, now)
     if status.oldest_waiting_at is None:
         yield Level.OK, "Nothing waits for its publication."
     else:
         waited = now - status.oldest_waiting_at
-        long = waited > timedelta(minutes=patient.settings.alert_oldest_waiting_min)
+        long = waited > timedelta(minutes=target.settings.alert_oldest_waiting_min)
         yield (
             Level.WARN if long else Level.OK,
             f"{status.to_send} wait for their publication{f' and {status.held} are held' if status.held else ''}, "
@@ -112,8 +114,8 @@ def check_queue(patient: Patient) -> Told:
         )
 
 
-def check_rows(patient: Patient) -> Told:
-    with patient.database.read() as conn:
+def check_rows(target: CheckTarget) -> Findings:
+    with target.database.read() as conn:
         damaged = list(repairs.damaged(conn))
     for repair, count in damaged:
         yield Level.BAD, f"{repair.sentence(count)} Nothing is lost: `resultsq doctor --mend` lets them go on."
@@ -121,9 +123,9 @@ def check_rows(patient: Patient) -> Told:
         yield Level.OK, "Each version that waits will have its turn."
 
 
-def check_broker(patient: Patient) -> Told:
-    url = patient.settings.broker_url.get_secret_value()
-    bundled = patient.settings.data_dir / "broker" / "valkey.sock"
+def check_broker(target: CheckTarget) -> Findings:
+    url = target.settings.broker_url.get_secret_value()
+    bundled = target.settings.data_dir / "broker" / "valkey.sock"
     if not url and not bundled.exists():
         yield Level.OK, "No broker is set. None is needed: workers look into the database by themselves."
         return
@@ -141,9 +143,9 @@ def check_broker(patient: Patient) -> Told:
         yield Level.OK, "The broker answers."
 
 
-def check_workers(patient: Patient) -> Told:
-    now = patient.clock.now()
-    with patient.database.read() as conn:
+def check_workers(target: CheckTarget) -> Findings:
+    now = target.clock.now()
+    with target.database.read() as conn:
         seen = {name: now - seen_at for name, _, seen_at in workers.every(conn)}
     living = [name for name, ago in seen.items() if ago.total_seconds() <= workers.ALIVE_S]
     if living:

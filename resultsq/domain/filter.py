@@ -1,7 +1,8 @@
 """Which submissions: one value that the list, the actions, the API and the command line share.
 
 An empty filter is every submission. Its parts are joined by "and", the values of one part by "or". What a filter
-means in the store is resultsq/store/listing.py, `where`: the same condition for what is shown, what is counted and
+means in the store is resultsq/store/views/listing.py, `where`: the same condition for what is shown, what is counted
+and
 what is acted on.
 """
 
@@ -12,9 +13,9 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from resultsq.domain.errors import InputRefused
+from resultsq.domain.i18n import gettext
 from resultsq.domain.invalid import first
 from resultsq.domain.submission import State
-from resultsq.domain.words import say
 
 _MANY = frozenset({"events", "kinds", "states"})
 _TIMES = ("accepted_from", "accepted_to")
@@ -74,7 +75,7 @@ class Filter(BaseModel):
         except ValidationError as error:
             fault = first(error)
             raise InputRefused(
-                say(
+                gettext(
                     "The filter {name} makes no sense: {reason}.",
                     name=(fault.place or tuple(found))[0],
                     reason=fault.message,

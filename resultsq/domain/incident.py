@@ -1,4 +1,4 @@
-"""The report of an outage: what a club posts on Monday. Pure; resultsq/store/outages.py reads its figures."""
+"""The report of an outage: what a club posts on Monday. Pure; resultsq/store/views/outages.py reads its figures."""
 
 from dataclasses import dataclass
 from datetime import datetime, tzinfo

@@ -87,7 +87,7 @@ class Window:
         """A 429, a 5xx or a timeout: half as many at once."""
         return replace(self, size=max(1, self.size // 2), answered=0)
 
-    def room(self, in_flight: int, ceiling: int) -> int:
+    def free_slots(self, in_flight: int, ceiling: int) -> int:
         """How many more may be claimed now."""
         return max(0, min(self.size, ceiling) - in_flight)
 

@@ -60,7 +60,7 @@ class Cause(StrEnum):
     DATABASE = "database"  # the master's database did not take it (straight into a database)
     SURPRISE = "surprise"  # a fault of this product; the log has it
     TAKES_NOTHING = "takes-nothing"  # an outage's: the master answers probes, and every submission fails
-    WORKER_GONE = "worker-gone"  # the courier died with the submission in hand; its end is unknown
+    WORKER_GONE = "worker-gone"  # the sender died with the submission in hand; its end is unknown
 
 
 LINK_CAUSES = frozenset(

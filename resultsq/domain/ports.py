@@ -57,11 +57,11 @@ class Master(Protocol):
     Every call is bounded as a whole and returns a value; none raises for anything that a network or a
     master can do."""
 
-    on_silent: Callable[[], None]
+    on_stalled: Callable[[], None]
     """Called, from a thread of the master's own, each time a `send` has run out of patience: nothing moved on
     its connection for so long. It must neither wait nor raise. Until it is set nobody is told."""
 
-    def give_up_silent(self, began_before: float) -> int:
+    def abort_stalled(self, began_before: float) -> int:
         """A probe that began then (monotonic) was answered: end each `send` that has run out of patience and
         on which nothing has moved since. How many; each is Deferred with the cause SILENT."""
 
@@ -137,7 +137,7 @@ class Form:
 
 
 class Kind(Protocol):
-    """What may be queued. One package each (kinds), named in one registry: the store, the couriers, the API
+    """What may be queued. One package each (kinds), named in one registry: the store, the senders, the API
     and the dashboard know no kind by name."""
 
     @property

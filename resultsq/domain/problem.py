@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from resultsq.domain.words import say
+from resultsq.domain.i18n import gettext
 
 MOST_PLACES = 50
 """Places that one problem names. A damaged file has thousands, and each costs a kilobyte of memory; the problem's
@@ -76,7 +76,7 @@ class Problem(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class ProblemRule:
     """A rule that files or rows can break: its code, how much that matters, and its sentence.
 
     `sentence` has named gaps (`{athlete}`), so that it is one text to translate."""
@@ -90,7 +90,7 @@ class Rule:
         return Problem(
             code=self.code,
             severity=self.severity,
-            message=say(self.sentence, **values),
+            message=gettext(self.sentence, **values),
             where=tuple(islice(where, MOST_PLACES)),
             fixes=tuple(fixes),
         )

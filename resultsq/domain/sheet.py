@@ -75,12 +75,12 @@ class Sheet(_Value):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_by_alias=True, validate_by_name=True)
 
 
-class _Rows(_Value):
+class _SheetRows(_Value):
     finishers: tuple[Finisher, ...]
     volunteers: tuple[Volunteer, ...]
 
 
-_ROWS = TypeAdapter(_Rows)
+_ROWS = TypeAdapter(_SheetRows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class Rows:
 
 def rows_of(finishers: Sequence[Finisher], volunteers: Sequence[Volunteer]) -> Rows:
     """The rows in the order of their positions."""
-    rows = _Rows.model_construct(
+    rows = _SheetRows.model_construct(
         finishers=tuple(sorted(finishers, key=attrgetter("position"))), volunteers=tuple(volunteers)
     )
     return Rows(_ROWS.dump_json(rows), len(finishers))

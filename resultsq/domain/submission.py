@@ -8,7 +8,7 @@ class State(StrEnum):
     """Where a submission is on its way to the master."""
 
     QUEUED = "queued"  # safe here; it publishes by itself
-    SENDING = "sending"  # a courier holds a lease on it
+    SENDING = "sending"  # a sender holds a lease on it
     PUBLISHED = "published"  # the master has it and gave a receipt
     CORRECTED = "corrected"  # published, and a later version was published on top of it
     REJECTED = "rejected"  # the master will never take it like this; waits for a correction

@@ -3,54 +3,56 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from resultsq.domain.i18n import gettext, gettext_noop
 from resultsq.domain.link import LinkState
 from resultsq.domain.outcome import Cause
 from resultsq.domain.submission import State
-from resultsq.domain.words import say, sentence
 
 CAUSES: dict[str, str] = {
-    Cause.DNS: sentence("the master's name could not be resolved"),
-    Cause.UNREACHABLE: sentence("there was no route to the master"),
-    Cause.REFUSED: sentence("nothing was listening at the master's address"),
-    Cause.RESET: sentence("the connection was cut"),
-    Cause.TIMEOUT: sentence("no connection was made in time"),
-    Cause.NO_ANSWER: sentence("the connection was made, but no answer came in time"),
-    Cause.SILENT: sentence("the connection fell silent while a newer one worked"),
-    Cause.TLS: sentence("the certificate was not the master's"),
-    Cause.NOT_OUR_MASTER: sentence("something else than the master answered, such as a captive portal or a proxy"),
-    Cause.MASTER_DOWN: sentence("the master said that it cannot work at present"),
-    Cause.BUSY: sentence("the master was too busy"),
-    Cause.DATABASE: sentence("the master's database did not take it"),
-    Cause.SURPRISE: sentence("resultsq itself failed; its log says where"),
-    Cause.TAKES_NOTHING: sentence("the master answers, but takes no results"),
-    Cause.WORKER_GONE: sentence("the worker stopped while it was being sent, so no answer was recorded"),
-    "unauthorised": sentence("the master refused this node's credentials"),
-    "forbidden": sentence("the master refused this node's credentials for this event"),
-    "conflict": sentence("another sheet is published there"),
+    Cause.DNS: gettext_noop("the master's name could not be resolved"),
+    Cause.UNREACHABLE: gettext_noop("there was no route to the master"),
+    Cause.REFUSED: gettext_noop("nothing was listening at the master's address"),
+    Cause.RESET: gettext_noop("the connection was cut"),
+    Cause.TIMEOUT: gettext_noop("no connection was made in time"),
+    Cause.NO_ANSWER: gettext_noop("the connection was made, but no answer came in time"),
+    Cause.SILENT: gettext_noop("the connection fell silent while a newer one worked"),
+    Cause.TLS: gettext_noop("the certificate was not the master's"),
+    Cause.NOT_OUR_MASTER: gettext_noop("something else than the master answered, such as a captive portal or a proxy"),
+    Cause.MASTER_DOWN: gettext_noop("the master said that it cannot work at present"),
+    Cause.BUSY: gettext_noop("the master was too busy"),
+    Cause.DATABASE: gettext_noop("the master's database did not take it"),
+    Cause.SURPRISE: gettext_noop("resultsq itself failed; its log says where"),
+    Cause.TAKES_NOTHING: gettext_noop("the master answers, but takes no results"),
+    Cause.WORKER_GONE: gettext_noop("the worker stopped while it was being sent, so no answer was recorded"),
+    "unauthorised": gettext_noop("the master refused this node's credentials"),
+    "forbidden": gettext_noop("the master refused this node's credentials for this event"),
+    "conflict": gettext_noop("another sheet is published there"),
 }
 """What a cause means, as the second half of a sentence; a rejection's own code is not among them."""
 
 
 def cause_text(cause: str | None) -> str:
     """The cause for people; a code that has no words stands for itself."""
-    return "" if cause is None else say(CAUSES[cause]) if cause in CAUSES else cause
+    return "" if cause is None else gettext(CAUSES[cause]) if cause in CAUSES else cause
 
 
 def spell(seconds: float) -> str:
     """A duration as people say it, in its two largest units: `40 s`, `12 min`, `3 h 5 min`, `2 d 4 h`."""
     whole = max(0, round(seconds))
     if whole < 120:
-        return say("{seconds} s", seconds=whole)
+        return gettext("{seconds} s", seconds=whole)
     minutes = whole // 60
     if minutes < 120:
-        return say("{minutes} min", minutes=minutes)
+        return gettext("{minutes} min", minutes=minutes)
     hours, minutes = divmod(minutes, 60)
     if hours < 48:
         return (
-            say("{hours} h {minutes} min", hours=hours, minutes=minutes) if minutes else say("{hours} h", hours=hours)
+            gettext("{hours} h {minutes} min", hours=hours, minutes=minutes)
+            if minutes
+            else gettext("{hours} h", hours=hours)
         )
     days, hours = divmod(hours, 24)
-    return say("{days} d {hours} h", days=days, hours=hours) if hours else say("{days} d", days=days)
+    return gettext("{days} d {hours} h", days=days, hours=hours) if hours else gettext("{days} d", days=days)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ class HoldFact:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class SubmissionFacts:
     """All that decides whether a submission may go now. `link` None: no worker has ever run here; `ahead` is
     how many are to be claimed before it; `lost`: the master no longer has what it corrects."""
 
@@ -96,10 +98,10 @@ class Why:
     person: bool = False
 
     def __str__(self) -> str:
-        return say(self.sentence, **self.values)
+        return gettext(self.sentence, **self.values)
 
 
-def why(now: datetime, it: Standing) -> Why:
+def why(now: datetime, it: SubmissionFacts) -> Why:
     """The first reason that applies, in the order in which a worker asks."""
     match it.state:
         case State.PUBLISHED:
@@ -133,7 +135,7 @@ def why(now: datetime, it: Standing) -> Why:
             return _queued(now, it)
 
 
-def _queued(now: datetime, it: Standing) -> Why:
+def _queued(now: datetime, it: SubmissionFacts) -> Why:
     if it.hold is not None:
         return _held(it.hold)
     if it.blocked:
@@ -169,12 +171,12 @@ def _held(hold: HoldFact) -> Why:
 
 
 _HELD = {
-    ("destination", True): sentence("{who} holds everything ({reason}). This waits until the hold is released."),
-    ("destination", False): sentence("{who} holds everything ({reason}). This is sent when the hold ends."),
-    ("event", True): sentence("{who} holds this event ({reason}). This waits until the hold is released."),
-    ("event", False): sentence("{who} holds this event ({reason}). This is sent when the hold ends."),
-    ("submission", True): sentence("{who} holds this submission ({reason}). It waits until the hold is released."),
-    ("submission", False): sentence("{who} holds this submission ({reason}). It is sent when the hold ends."),
+    ("destination", True): gettext_noop("{who} holds everything ({reason}). This waits until the hold is released."),
+    ("destination", False): gettext_noop("{who} holds everything ({reason}). This is sent when the hold ends."),
+    ("event", True): gettext_noop("{who} holds this event ({reason}). This waits until the hold is released."),
+    ("event", False): gettext_noop("{who} holds this event ({reason}). This is sent when the hold ends."),
+    ("submission", True): gettext_noop("{who} holds this submission ({reason}). It waits until the hold is released."),
+    ("submission", False): gettext_noop("{who} holds this submission ({reason}). It is sent when the hold ends."),
 }
 
 
@@ -183,17 +185,17 @@ def _cut_off(link: LinkState, next_probe_at: datetime | None) -> Why:
 
 
 _CUT_OFF = {
-    LinkState.DOWN: sentence("The master cannot be reached. This is sent automatically when the link is back."),
-    LinkState.MASTER_DOWN: sentence(
+    LinkState.DOWN: gettext_noop("The master cannot be reached. This is sent automatically when the link is back."),
+    LinkState.MASTER_DOWN: gettext_noop(
         "The master answers that it cannot work. This is sent automatically when the master is back."
     ),
-    LinkState.NOT_OUR_MASTER: sentence(
+    LinkState.NOT_OUR_MASTER: gettext_noop(
         "Something else answers in the master's place. This is sent automatically when the master answers again."
     ),
 }
 
 
-def _put_off(it: Standing, until: datetime) -> Why:
+def _put_off(it: SubmissionFacts, until: datetime) -> Why:
     values: dict[str, object] = {"cause": cause_text(it.cause), "failures": it.failures}
     match it.wait_for:
         case "master":

@@ -15,7 +15,7 @@ from resultsq.domain.outcome import Receipt
 from resultsq.domain.submission import State
 
 
-class Phase(StrEnum):
+class RehearsalPhase(StrEnum):
     """When a team sent its files."""
 
     BEFORE = "before"
@@ -34,7 +34,7 @@ class Taken:
     after its time it was sent."""
 
     place: Place
-    phase: Phase
+    phase: RehearsalPhase
     ids: frozenset[str]
     digest: str
     rows: str
@@ -44,16 +44,16 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusedPost:
     """A sheet that the node did not take, and its sentence."""
 
     place: Place
-    phase: Phase
+    phase: RehearsalPhase
     why: str
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class SeenSheet:
     """What the master publishes for a place: id, digest of the bytes, digest of the rows."""
 
     submission: str
@@ -62,15 +62,15 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class RehearsalFacts:
     """All that was seen; times are seconds on one monotonic clock. `receipts`: every one that the master has;
     `states`: what the node itself says of each id; `seen_s`: when each receipt was first seen; `returned_s`: when
     the link came back for good."""
 
     taken: Sequence[Taken]
-    refused: Sequence[Refused]
+    refused: Sequence[RefusedPost]
     receipts: Sequence[Receipt]
-    published: Mapping[Place, Published]
+    published: Mapping[Place, SeenSheet]
     states: Mapping[str, State]
     seen_s: Mapping[str, float]
     outage_s: float
@@ -78,7 +78,7 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ReportRow:
     """One line of the closing table. `good` None: a figure without a judgement."""
 
     what: str
@@ -94,7 +94,7 @@ class Findings:
     accepted: int
     superseded: int
     published_once: int
-    refused: tuple[Refused, ...]
+    refused: tuple[RefusedPost, ...]
     lost: tuple[Place, ...]
     doubled: tuple[Place, ...]
     disordered: tuple[Place, ...]
@@ -107,21 +107,21 @@ class Findings:
         wrong = self.refused or self.lost or self.doubled or self.disordered or self.changed or self.unsettled
         return self.accepted > 0 and not wrong
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[ReportRow]:
         """Lines of the closing table."""
         due = self.accepted - self.superseded
         return [
-            Row(
+            ReportRow(
                 "Published exactly once, with the same digest",
                 f"{self.published_once:,} of {due:,}",
                 0 < self.published_once == due,
             ),
-            Row("Refused", str(len(self.refused)), not self.refused),
-            Row("Lost", str(len(self.lost)), not self.lost),
-            Row("Published twice", str(len(self.doubled)), not self.doubled),
-            Row("Out of order", str(len(self.disordered)), not self.disordered),
-            Row("Changed on the way", str(len(self.changed)), not self.changed),
-            Row("Published, but the node does not know it", str(len(self.unsettled)), not self.unsettled),
+            ReportRow("Refused", str(len(self.refused)), not self.refused),
+            ReportRow("Lost", str(len(self.lost)), not self.lost),
+            ReportRow("Published twice", str(len(self.doubled)), not self.doubled),
+            ReportRow("Out of order", str(len(self.disordered)), not self.disordered),
+            ReportRow("Changed on the way", str(len(self.changed)), not self.changed),
+            ReportRow("Published, but the node does not know it", str(len(self.unsettled)), not self.unsettled),
         ]
 
     def particulars(self) -> list[str]:
@@ -151,7 +151,7 @@ class Findings:
         }
 
 
-def compare(facts: Facts) -> Findings:
+def compare(facts: RehearsalFacts) -> Findings:
     """What became of all that was taken."""
     chains: dict[Place, list[Taken]] = {}
     for sheet in sorted(facts.taken, key=lambda sheet: sheet.version):
@@ -193,7 +193,7 @@ class _Chain:
     place: Place
     versions: Sequence[Taken]
     receipts: Sequence[Receipt]
-    there: Published | None
+    there: SeenSheet | None
     states: Mapping[str, State]
 
     def _committed(self, sheet: Taken) -> list[Receipt]:
@@ -249,10 +249,10 @@ class _Chain:
         )
 
 
-def waited(facts: Facts) -> list[float]:
+def waited(facts: RehearsalFacts) -> list[float]:
     """How long after the link's return what was taken during the outage was published, in seconds; what got
     through before is left out."""
-    during = (each for sheet in facts.taken if sheet.phase is Phase.DURING for each in sheet.ids)
+    during = (each for sheet in facts.taken if sheet.phase is RehearsalPhase.DURING for each in sheet.ids)
     seen = (facts.seen_s[each] - facts.returned_s for each in during if each in facts.seen_s)
     return [after for after in seen if after > 0]
 

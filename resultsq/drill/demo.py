@@ -16,8 +16,8 @@ from resultsq.drill import files
 from resultsq.master.database import open_engine
 from resultsq.master.ledger import Ledger
 from resultsq.settings import Settings
-from resultsq.store import accounts, events, holding
-from resultsq.store.session import Database
+from resultsq.store.admin import accounts, events, holding
+from resultsq.store.engine.session import Database
 from resultsq.supervisor.demo import DEMO_EVENTS, DEMO_UNKNOWN_EVENT
 from resultsq.supervisor.folder import MASTER_DATABASE
 from resultsq.wakeup import Bell

@@ -20,7 +20,7 @@ _CHUNK = 2**16
 _SWITCH_S = 10.0
 
 
-class Road(StrEnum):
+class LinkMode(StrEnum):
     """What the link does with a connection."""
 
     PASS = "pass"  # noqa: S105 - no password: it carries bytes both ways
@@ -28,33 +28,33 @@ class Road(StrEnum):
     HOLE = "hole"  # connections are made, then nothing comes back; what was open falls silent for ever
 
 
-def schedule(outage: Outage, outage_s: float, rng: random.Random) -> Iterator[tuple[Road, float]]:
+def schedule(outage: Outage, outage_s: float, rng: random.Random) -> Iterator[tuple[LinkMode, float]]:
     """The roads of an outage and how long each is taken, in seconds; together `outage_s`.
 
     A flapping link is refused or silent for a while, comes back for a moment, and so on; for the last quarter
     it stays away, so that something waits when it returns for good."""
     if outage != "flap":
-        yield Road(outage), outage_s
+        yield LinkMode(outage), outage_s
         return
-    down = rng.choice((Road.HOLE, Road.REFUSE))
+    down = rng.choice((LinkMode.HOLE, LinkMode.REFUSE))
     left, last_s = outage_s * 0.75, outage_s * 0.25
     while left > 0:
-        for road, longest in ((down, outage_s / 8), (Road.PASS, outage_s / 16)):
+        for mode, longest in ((down, outage_s / 8), (LinkMode.PASS, outage_s / 16)):
             spell_s = min(left, longest * rng.uniform(0.5, 1))
             if spell_s > 0:
-                yield road, spell_s
+                yield mode, spell_s
             left -= spell_s
-        down = Road.REFUSE if down is Road.HOLE else Road.HOLE
+        down = LinkMode.REFUSE if down is LinkMode.HOLE else LinkMode.HOLE
     yield down, last_s
 
 
-class Link:
+class LinkRelay:
     """Relays `port` to `target` while the road is PASS. A context manager: nothing of it outlives the block."""
 
     def __init__(self, port: int, target: int) -> None:
         self.port = port
         self._target = target
-        self._road = Road.PASS
+        self._mode = LinkMode.PASS
         self._server: asyncio.Server | None = None
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="link", daemon=True)
@@ -71,13 +71,13 @@ class Link:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.take(Road.REFUSE)
+        self.take(LinkMode.REFUSE)
         self._wait(self._forget())
         self._end()
 
-    def take(self, road: Road) -> None:
+    def take(self, mode: LinkMode) -> None:
         """Switch; when this returns, every byte that comes goes the new way."""
-        self._wait(self._take(road))
+        self._wait(self._take(mode))
 
     def _wait(self, work: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(_SWITCH_S)
@@ -90,17 +90,17 @@ class Link:
     async def _listen(self) -> None:
         self._server = await asyncio.start_server(self._serve, HOST, self.port, backlog=128)
 
-    async def _take(self, road: Road) -> None:
-        self._road = road
-        if road is not Road.PASS:
+    async def _take(self, mode: LinkMode) -> None:
+        self._mode = mode
+        if mode is not LinkMode.PASS:
             for relay in self._relays:
                 relay.cancel()
             while self._relays:  # each has to see this road, and not the next one
                 await asyncio.sleep(0)
-        if road is Road.REFUSE and self._server is not None:
+        if mode is LinkMode.REFUSE and self._server is not None:
             self._server.close()
             self._server = None
-        elif road is not Road.REFUSE and self._server is None:
+        elif mode is not LinkMode.REFUSE and self._server is None:
             await self._listen()
 
     async def _forget(self) -> None:
@@ -117,14 +117,14 @@ class Link:
         self._connections.add(task)
         ends = [writer]
         try:
-            if self._road is Road.PASS:
+            if self._mode is LinkMode.PASS:
                 far_reader, far_writer = await asyncio.open_connection(HOST, self._target)
                 ends.append(far_writer)
-                if self._road is Road.PASS:
+                if self._mode is LinkMode.PASS:
                     await self._relay(_carry(reader, far_writer), _carry(far_reader, writer))
-            if self._road is Road.HOLE:
+            if self._mode is LinkMode.HOLE:
                 await _swallow(reader)
-            if self._road is Road.PASS:
+            if self._mode is LinkMode.PASS:
                 for end in ends:
                     end.close()  # what was read last is still written
                     await end.wait_closed()

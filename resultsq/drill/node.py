@@ -13,22 +13,25 @@ from sqlalchemy import Connection
 from resultsq.clock import Clock
 from resultsq.domain.role import Role
 from resultsq.domain.submission import State
-from resultsq.drill.link import HOST, Link, free_port
-from resultsq.drill.stage import Stage
-from resultsq.store import events, migrate, queries, tokens, workers
-from resultsq.store.session import Database
+from resultsq.drill.link import HOST, LinkRelay, free_port
+from resultsq.drill.processes import ProcessGroup
+from resultsq.store.admin import events, tokens
+from resultsq.store.engine import migrate
+from resultsq.store.engine.session import Database
+from resultsq.store.outbox import workers
+from resultsq.store.views import queries
 from resultsq.supervisor import broker
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class RehearsalNode:
     """What runs. Teams send to `addresses`; the witness asks `master` with `master_token`; `has_broker` False:
     the workers' own sweep delivers. `team_tokens` are by event."""
 
     addresses: tuple[str, ...]
     master: str
     master_token: str
-    link: Link
+    link: LinkRelay
     has_broker: bool
     team_tokens: dict[str, str]
     database: Database
@@ -46,41 +49,44 @@ class Node:
 
 
 @contextmanager
-def raised(stage: Stage, slugs: Iterable[str], workers: int, webs: int = 1, store_url: str = "") -> Generator[Node]:
-    """A node with these events on `stage`. The processes end with the stage, the rest with this block. `store_url`: of
+def raised(
+    processes: ProcessGroup, slugs: Iterable[str], workers: int, webs: int = 1, store_url: str = ""
+) -> Generator[RehearsalNode]:
+    """A node with these events on `processes`. The processes end with the stage, the rest with this block. `store_url`:
+    of
     an empty database; without it the node has SQLite in its folder.
 
     :raises RehearsalFailed: a process ended, or did not answer in time"""
-    folder = stage.folder / "node"
+    folder = processes.folder / "node"
     folder.mkdir(mode=0o700)
     store_url = store_url or f"sqlite:///{folder / 'resultsq.db'}"
     with ExitStack() as stack:
         database = Database(store_url)
         stack.callback(database.close)
-        team_tokens = _populate(database, stage.clock, slugs)
+        team_tokens = _populate(database, processes.clock, slugs)
         master_port, link_port, *web_ports = _free_ports(2 + webs)
         addresses = tuple(f"http://{HOST}:{port}" for port in web_ports)
         master = f"http://{HOST}:{master_port}"
 
         master_token = secrets.token_urlsafe(24)
-        token_file = stage.folder / "master-token"
+        token_file = processes.folder / "master-token"
         token_file.write_text(master_token)
         master_options: list[str | Path] = ["--port", str(master_port), "--token-file", token_file]
-        stage.start("master", "master", *master_options, data_dir=stage.folder / "master")
+        processes.start("master", "master", *master_options, data_dir=processes.folder / "master")
 
-        broker = _start_broker(stage, stack)
+        broker = _start_broker(processes, stack)
         common = {"data_dir": folder, "database_url": store_url, "broker_url": broker}
         for number, port in enumerate(web_ports, start=1):
-            stage.start(f"web-{number}", "web", **common, host=HOST, port=port)
+            processes.start(f"web-{number}", "web", **common, host=HOST, port=port)
         far_side = {"master_url": f"http://{HOST}:{link_port}", "master_token": master_token}
         for number in range(1, workers + 1):
-            stage.start(f"worker-{number}", "worker", **common, **far_side)
+            processes.start(f"worker-{number}", "worker", **common, **far_side)
 
-        stage.wait_for("An answer of the master", lambda: _answers(f"{master}/v1/health"))
+        processes.wait_for("An answer of the master", lambda: _answers(f"{master}/v1/health"))
         for address in addresses:
-            stage.wait_for("An answer of the web process", partial(_answers, f"{address}/healthz"))
-        link = stack.enter_context(Link(link_port, master_port))
-        yield Node(addresses, master, master_token, link, bool(broker), team_tokens, database)
+            processes.wait_for("An answer of the web process", partial(_answers, f"{address}/healthz"))
+        link = stack.enter_context(LinkRelay(link_port, master_port))
+        yield RehearsalNode(addresses, master, master_token, link, bool(broker), team_tokens, database)
 
 
 def _free_ports(count: int) -> list[int]:
@@ -106,15 +112,15 @@ def _populate(database: Database, clock: Clock, slugs: Iterable[str]) -> dict[st
     return database.write(work)
 
 
-def _start_broker(stage: Stage, stack: ExitStack) -> str:
+def _start_broker(processes: ProcessGroup, stack: ExitStack) -> str:
     """Start a Valkey or Redis on a socket; its URL, or nothing where there is none."""
     binary = broker.broker_binary()
     if binary is None:
         return ""
-    folder = stage.folder / "broker"
+    folder = processes.folder / "broker"
     unix_socket = stack.enter_context(broker.socket_folder(folder)) / broker.BROKER_SOCKET
-    stage.start_foreign("broker", broker.broker_command(binary, folder, unix_socket))
-    stage.wait_for("The broker's socket", unix_socket.exists)
+    processes.start_foreign("broker", broker.broker_command(binary, folder, unix_socket))
+    processes.wait_for("The broker's socket", unix_socket.exists)
     return f"redis+socket://{unix_socket}"
 
 

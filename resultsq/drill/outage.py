@@ -6,15 +6,15 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 
 from resultsq.drill import files
-from resultsq.drill.compare import Phase
-from resultsq.drill.link import Outage, Road, schedule
+from resultsq.drill.compare import RehearsalPhase
+from resultsq.drill.link import LinkMode, Outage, schedule
 from resultsq.drill.node import raised
-from resultsq.drill.rehearse import SATURDAY, STALLED_S, Cast, carry_out, several
+from resultsq.drill.observer import MasterObserver
+from resultsq.drill.processes import ProcessGroup
+from resultsq.drill.rehearse import SATURDAY, STALLED_S, RehearsalRun, carry_out, several
 from resultsq.drill.screen import Screen
-from resultsq.drill.stage import Stage
-from resultsq.drill.teams import Teams, errand
+from resultsq.drill.teams import Teams, planned_post
 from resultsq.drill.verdict import Verdict, judge
-from resultsq.drill.witness import Witness
 
 BEFORE, AFTER = 10, 5
 """Submissions while the link carries, before the outage and after it."""
@@ -27,7 +27,7 @@ TWICE = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class OutagePlan:
     """What is rehearsed. The same `seed` makes the same files."""
 
     mode: Outage
@@ -41,47 +41,47 @@ def rehearse_outage(*, backlog: int, outage_s: float, mode: Outage, workers: int
     """Rehearse an outage of `outage_s` seconds during which `backlog` teams send; the exit status.
 
     0: every sheet was accepted, and published once and unchanged. The others: see `carry_out`."""
-    plan = Plan(mode, backlog, outage_s, workers, secrets.randbelow(2**32))
-    return carry_out(asdict(plan), lambda stage, screen: _rehearse(plan, stage, screen), as_json)
+    plan = OutagePlan(mode, backlog, outage_s, workers, secrets.randbelow(2**32))
+    return carry_out(asdict(plan), lambda processes, screen: _rehearse(plan, processes, screen), as_json)
 
 
-def _rehearse(plan: Plan, stage: Stage, screen: Screen) -> Verdict:
+def _rehearse(plan: OutagePlan, processes: ProcessGroup, screen: Screen) -> Verdict:
     rng = random.Random(plan.seed)
     total = BEFORE + plan.backlog + AFTER
     uploads = [files.upload(rng, f"event-{number:04}", SATURDAY) for number in range(1, total + 1)]
     screen.step(f"Starting a master, a web process and {several(plan.workers, 'worker')} in a temporary folder")
-    with raised(stage, [each.event for each in uploads], plan.workers) as node, ExitStack() as running:
+    with raised(processes, [each.event for each in uploads], plan.workers) as node, ExitStack() as running:
         if not node.has_broker:
             screen.step("No Valkey or Redis here: the worker's own sweep delivers without one")
-        teams = running.enter_context(Teams(node.addresses, stage.clock))
-        witness = running.enter_context(Witness(node.master, node.master_token, stage.clock))
-        cast = Cast(stage, node, teams, witness)
-        running.enter_context(screen.live(total, lambda: (len(teams.taken), len(witness.seen_s))))
-        errands = [errand(each, node.team_tokens[each.event], rng.random() < TWICE) for each in uploads]
-        before, during, after = errands[:BEFORE], errands[BEFORE:-AFTER], errands[-AFTER:]
+        teams = running.enter_context(Teams(node.addresses, processes.clock))
+        observer = running.enter_context(MasterObserver(node.master, node.master_token, processes.clock))
+        cast = RehearsalRun(processes, node, teams, observer)
+        running.enter_context(screen.live(total, lambda: (len(teams.taken), len(observer.seen_s))))
+        posts = [planned_post(each, node.team_tokens[each.event], rng.random() < TWICE) for each in uploads]
+        before, during, after = posts[:BEFORE], posts[BEFORE:-AFTER], posts[-AFTER:]
 
         screen.step(f"All is well: {several(BEFORE, 'team')} send their files")
-        screen.link(Road.PASS)
+        screen.link(LinkMode.PASS)
         teams.send(before, over_s=1.0)
         cast.see_all_published()
 
         screen.step(f"The master is out of reach for {plan.outage_s:g} s: {several(plan.backlog, 'team')} send")
-        cut_s = stage.clock.monotonic()
-        for number, (road, spell_s) in enumerate(schedule(plan.mode, plan.outage_s, rng)):
-            node.link.take(road)
-            screen.link(road)
+        cut_s = processes.clock.monotonic()
+        for number, (mode, spell_s) in enumerate(schedule(plan.mode, plan.outage_s, rng)):
+            node.link.take(mode)
+            screen.link(mode)
             if number == 0:
-                teams.phase = Phase.DURING
+                teams.phase = RehearsalPhase.DURING
                 teams.send(during, over_s=SENDING * plan.outage_s)
-            stage.wait(spell_s)
+            processes.wait(spell_s)
         # A backlog that is more than these few clients can send in that time makes the outage longer.
-        stage.wait_while_it_moves(lambda: teams.done, lambda: teams.answered, STALLED_S)
+        processes.wait_while_it_moves(lambda: teams.done, lambda: teams.answered, STALLED_S)
 
-        node.link.take(Road.PASS)
-        returned_s = stage.clock.monotonic()
-        screen.link(Road.PASS)
+        node.link.take(LinkMode.PASS)
+        returned_s = processes.clock.monotonic()
+        screen.link(LinkMode.PASS)
         screen.step(f"The link is back: {AFTER} more teams send")
-        teams.phase = Phase.AFTER
+        teams.phase = RehearsalPhase.AFTER
         teams.send(after)
         cast.see_the_end()
 

@@ -16,12 +16,12 @@ from rich.console import Console
 
 from resultsq.clock import SystemClock
 from resultsq.domain.submission import State
-from resultsq.drill.compare import Facts
-from resultsq.drill.node import Node
-from resultsq.drill.screen import Screen, Verdict
-from resultsq.drill.stage import RehearsalFailed, Stage
+from resultsq.drill.compare import RehearsalFacts
+from resultsq.drill.node import RehearsalNode
+from resultsq.drill.observer import MasterObserver
+from resultsq.drill.processes import ProcessGroup, RehearsalFailed
+from resultsq.drill.screen import RehearsalReport, Screen
 from resultsq.drill.teams import Teams
-from resultsq.drill.witness import Witness
 
 SATURDAY = date(2013, 12, 7)
 """A Saturday on which the master was out of reach, on and off, for five hours."""
@@ -33,7 +33,9 @@ _SETTLE_S = 15.0
 _SETTLED = frozenset({State.PUBLISHED, State.CORRECTED, State.SUPERSEDED})
 
 
-def carry_out(plan: Mapping[str, object], play: Callable[[Stage, Screen], Verdict], as_json: bool) -> int:
+def carry_out(
+    plan: Mapping[str, object], play: Callable[[ProcessGroup, Screen], RehearsalReport], as_json: bool
+) -> int:
     """Put a rehearsal on a stage and show its verdict; the exit status.
 
     0: all that was promised holds. 1: not so, or the rehearsal could not be carried out. 130: interrupted. `as_json`
@@ -41,12 +43,12 @@ def carry_out(plan: Mapping[str, object], play: Callable[[Stage, Screen], Verdic
     screen = Screen(None if as_json else Console())
     figures: Mapping[str, object]
     try:
-        with Stage(SystemClock()) as stage:
-            verdict = play(stage, screen)
+        with ProcessGroup(SystemClock()) as processes:
+            verdict = play(processes, screen)
             if not verdict.good:
-                stage.keep()
+                processes.keep()
         status, figures = 0 if verdict.good else 1, verdict.as_dict()
-        screen.verdict(verdict, None if verdict.good else stage.folder)
+        screen.verdict(verdict, None if verdict.good else processes.folder)
     except RehearsalFailed as failed:
         status, figures = 1, {"ok": False, "error": str(failed)}
         screen.failed(str(failed))
@@ -62,19 +64,19 @@ def carry_out(plan: Mapping[str, object], play: Callable[[Stage, Screen], Verdic
 
 
 @dataclass(frozen=True, slots=True)
-class Cast:
+class RehearsalRun:
     """Who plays: the stage with the node's processes on it, the teams and the witness."""
 
-    stage: Stage
-    node: Node
+    processes: ProcessGroup
+    node: RehearsalNode
     teams: Teams
-    witness: Witness
+    observer: MasterObserver
 
     def see_all_published(self) -> None:
         """Wait until what was taken while all was well is at the master.
 
         :raises RehearsalFailed: it does not come there, or something was refused"""
-        self.stage.wait_for(
+        self.processes.wait_for(
             "The publication of what was sent while all was well",
             lambda: self.teams.done and (bool(self.teams.refused) or self.all_published()),
         )
@@ -87,18 +89,18 @@ class Cast:
         if not self.teams.done:  # asked first: what is answered later would not be looked for
             return False
         newest = {sheet.place: sheet for sheet in list(self.teams.taken)}  # a correction is answered after its first
-        return all(sheet.ids <= self.witness.seen_s.keys() for sheet in newest.values())
+        return all(sheet.ids <= self.observer.seen_s.keys() for sheet in newest.values())
 
     def see_the_end(self, teams_rest_s: float = 0.0) -> None:
         """The link is back: wait until all is published, or until nothing moves any more. `teams_rest_s`: how long it
         may be between one team and the next."""
 
         def progress() -> int:
-            return self.teams.answered + len(self.witness.seen_s)
+            return self.teams.answered + len(self.observer.seen_s)
 
-        self.stage.wait_while_it_moves(self.all_published, progress, STALLED_S + teams_rest_s)
+        self.processes.wait_while_it_moves(self.all_published, progress, STALLED_S + teams_rest_s)
 
-    def facts(self, outage_s: float, returned_s: float) -> Facts:
+    def facts(self, outage_s: float, returned_s: float) -> RehearsalFacts:
         """What the teams were told, what the node says and what the master has.
 
         :raises requests.RequestException: the master does not say"""
@@ -111,14 +113,14 @@ class Cast:
             unsettled.difference_update([each for each, state in states.items() if state in _SETTLED])
             return len(unsettled)
 
-        self.stage.wait_while_it_moves(lambda: not unsettled, ask_the_node, _SETTLE_S)
-        return Facts(
+        self.processes.wait_while_it_moves(lambda: not unsettled, ask_the_node, _SETTLE_S)
+        return RehearsalFacts(
             taken=taken,
             refused=list(self.teams.refused),
-            receipts=self.witness.receipts(),
-            published=self.witness.published({sheet.place for sheet in taken}),
+            receipts=self.observer.receipts(),
+            published=self.observer.published({sheet.place for sheet in taken}),
             states=states,
-            seen_s=dict(self.witness.seen_s),
+            seen_s=dict(self.observer.seen_s),
             outage_s=outage_s,
             returned_s=returned_s,
         )

@@ -11,17 +11,17 @@ from pathlib import Path
 
 import psycopg
 
-from resultsq.drill import files, morning, postgres
-from resultsq.drill.compare import Phase
-from resultsq.drill.link import Road, free_port
+from resultsq.drill import files, postgres, timetable
+from resultsq.drill.compare import RehearsalPhase
+from resultsq.drill.link import LinkMode, free_port
 from resultsq.drill.memory import Sampler
 from resultsq.drill.node import raised
-from resultsq.drill.rehearse import SATURDAY, Cast, carry_out, several
+from resultsq.drill.observer import MasterObserver
+from resultsq.drill.processes import ProcessGroup, RehearsalFailed
+from resultsq.drill.rehearse import SATURDAY, RehearsalRun, carry_out, several
 from resultsq.drill.scale import Scale, judge
 from resultsq.drill.screen import Screen
-from resultsq.drill.stage import RehearsalFailed, Stage
-from resultsq.drill.teams import Errand, Teams, errand
-from resultsq.drill.witness import Witness
+from resultsq.drill.teams import PlannedPost, Teams, planned_post
 
 WEBS = 2
 CLIENTS = 16
@@ -40,7 +40,7 @@ _SAMPLE_EVERY_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class SaturdayPlan:
     """What is rehearsed: so many `events`, a morning that takes its `compressed`th part. The same `seed` makes the
     same files at the same times."""
 
@@ -57,11 +57,11 @@ class Plan:
 
 def rehearse_saturday(*, events: int, compressed: float, workers: int, as_json: bool) -> int:
     """Rehearse a Saturday; the exit status. 0: all that is promised held. The others: see `carry_out`."""
-    plan = Plan(events, compressed, workers, secrets.randbelow(2**32))
-    return carry_out(asdict(plan), lambda stage, screen: _rehearse(plan, stage, screen), as_json)
+    plan = SaturdayPlan(events, compressed, workers, secrets.randbelow(2**32))
+    return carry_out(asdict(plan), lambda processes, screen: _rehearse(plan, processes, screen), as_json)
 
 
-def _rehearse(plan: Plan, stage: Stage, screen: Screen) -> Scale:
+def _rehearse(plan: SaturdayPlan, processes: ProcessGroup, screen: Screen) -> Scale:
     if not Path("/proc/self/smaps_rollup").exists():
         raise RehearsalFailed("A Saturday is rehearsed on Linux alone: the memory of its processes is read from /proc.")
     rng = random.Random(plan.seed)
@@ -70,42 +70,42 @@ def _rehearse(plan: Plan, stage: Stage, screen: Screen) -> Scale:
         f"Starting PostgreSQL, a master, {WEBS} web processes and {several(plan.workers, 'worker')} "
         "in a temporary folder"
     )
-    with _database(stage) as url, raised(stage, slugs, plan.workers, WEBS, url) as node, ExitStack() as running:
+    with _database(processes) as url, raised(processes, slugs, plan.workers, WEBS, url) as node, ExitStack() as running:
         screen.step(f"Writing the files of {several(len(slugs), 'event')}")
-        errands = _errands(rng, plan, node.team_tokens)
-        early, due = errands[: plan.early], errands[plan.early :]
-        teams = running.enter_context(Teams(node.addresses, stage.clock, CLIENTS))
-        witness = running.enter_context(Witness(node.master, node.master_token, stage.clock, _LOOK_EVERY_S))
-        memory = running.enter_context(Sampler(stage.pids(), _SAMPLE_EVERY_S))
-        cast = Cast(stage, node, teams, witness)
-        versions = len(errands) + sum(each.then is not None for each in errands)
-        running.enter_context(screen.live(versions, lambda: (len(teams.taken), len(witness.seen_s))))
+        posts = _planned_posts(rng, plan, node.team_tokens)
+        early, due = posts[: plan.early], posts[plan.early :]
+        teams = running.enter_context(Teams(node.addresses, processes.clock, CLIENTS))
+        observer = running.enter_context(MasterObserver(node.master, node.master_token, processes.clock, _LOOK_EVERY_S))
+        memory = running.enter_context(Sampler(processes.pids(), _SAMPLE_EVERY_S))
+        cast = RehearsalRun(processes, node, teams, observer)
+        versions = len(posts) + sum(each.then is not None for each in posts)
+        running.enter_context(screen.live(versions, lambda: (len(teams.taken), len(observer.seen_s))))
 
         screen.step(f"All is well: {several(plan.early, 'event')} send their files")
-        screen.link(Road.PASS)
-        stage.wait_for("A sign of life of each worker", lambda: node.workers() == plan.workers)
+        screen.link(LinkMode.PASS)
+        processes.wait_for("A sign of life of each worker", lambda: node.workers() == plan.workers)
         teams.send(early)  # all at once, so that each process opens all the connections that it ever will
         cast.see_all_published()
 
-        morning_s = morning.MORNING_S / plan.compressed
+        morning_s = timetable.MORNING_S / plan.compressed
         screen.step(
             f"07:15 to 12:05 in {morning_s:.0f} s, the master out of reach: {several(plan.events, 'event')} send"
         )
         memory.begin()
-        cut_s = stage.clock.monotonic()
-        for number, (road, spell_s) in enumerate(morning.roads(rng, plan.compressed)):
-            node.link.take(road)
-            screen.link(road)
+        cut_s = processes.clock.monotonic()
+        for number, (mode, spell_s) in enumerate(timetable.link_modes(rng, plan.compressed)):
+            node.link.take(mode)
+            screen.link(mode)
             if number == 0:
-                teams.phase = Phase.DURING
-                teams.send_at(zip(morning.timetable(rng, plan.events, plan.compressed), due, strict=True))
-            stage.wait(spell_s)
-        node.link.take(Road.PASS)
-        returned_s = stage.clock.monotonic()
-        screen.link(Road.PASS)
+                teams.phase = RehearsalPhase.DURING
+                teams.send_at(zip(timetable.timetable(rng, plan.events, plan.compressed), due, strict=True))
+            processes.wait(spell_s)
+        node.link.take(LinkMode.PASS)
+        returned_s = processes.clock.monotonic()
+        screen.link(LinkMode.PASS)
         screen.step("The link is back: corrections go on coming")
-        teams.phase = Phase.AFTER
-        back_s = morning.BACK_S / plan.compressed
+        teams.phase = RehearsalPhase.AFTER
+        back_s = timetable.BACK_S / plan.compressed
         teams.send_the_rest(back_s, rng)
         cast.see_the_end(back_s)
         footprints = memory.footprints()
@@ -114,7 +114,7 @@ def _rehearse(plan: Plan, stage: Stage, screen: Screen) -> Scale:
         return judge(cast.facts(returned_s - cut_s, returned_s), footprints, versions)
 
 
-def _errands(rng: random.Random, plan: Plan, tokens: dict[str, str]) -> list[Errand]:
+def _planned_posts(rng: random.Random, plan: SaturdayPlan, tokens: dict[str, str]) -> list[PlannedPost]:
     """What each event sends, the early ones first; one of the others is the largest there has been, and so are some
     of the early ones, so that whatever an allocator keeps of such a sheet is kept before anybody looks for growth."""
     largest = {*range(EARLY_LARGEST), rng.randrange(plan.early, len(tokens))}
@@ -122,10 +122,10 @@ def _errands(rng: random.Random, plan: Plan, tokens: dict[str, str]) -> list[Err
     for number, (event, token) in enumerate(sorted(tokens.items())):
         upload = files.upload(rng, event, SATURDAY, LARGEST if number in largest else None)
         more: dict[str, object] = {}
-        if number >= plan.early and rng.random() < morning.CORRECTED:
-            more["then"] = errand(files.correction(rng, upload), token, rng.random() < TWICE, version=2)
-            more["then_after_s"] = morning.corrected_after(rng, plan.compressed)
-        made.append(errand(upload, token, rng.random() < TWICE, **more))
+        if number >= plan.early and rng.random() < timetable.CORRECTED:
+            more["then"] = planned_post(files.correction(rng, upload), token, rng.random() < TWICE, version=2)
+            more["then_after_s"] = timetable.corrected_after(rng, plan.compressed)
+        made.append(planned_post(upload, token, rng.random() < TWICE, **more))
     return made
 
 
@@ -142,7 +142,7 @@ def needed(found: Path | None) -> Path:
 
 
 @contextmanager
-def _database(stage: Stage) -> Generator[str]:
+def _database(processes: ProcessGroup) -> Generator[str]:
     """An empty PostgreSQL database whose commits reach the disk; its URL. The server ends with the stage.
 
     :raises RehearsalFailed: there is no PostgreSQL on this machine, or it does not start"""
@@ -154,9 +154,9 @@ def _database(stage: Stage) -> Generator[str]:
             cluster = postgres.Cluster(found, Path(folder), port)
         except RuntimeError as error:
             raise RehearsalFailed(f"The PostgreSQL of this machine cannot be used. {error}") from None
-        stage.start_foreign("postgresql", cluster.command(), **postgres.identity())
+        processes.start_foreign("postgresql", cluster.command(), **postgres.identity())
         url = cluster.url("postgres")
-        stage.wait_for("An answer of PostgreSQL", lambda: _answers(port))
+        processes.wait_for("An answer of PostgreSQL", lambda: _answers(port))
         yield url
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from resultsq.drill.compare import Facts, Findings, Phase, Row, compare, quantile, waited
+from resultsq.drill.compare import Findings, RehearsalFacts, RehearsalPhase, ReportRow, compare, quantile, waited
 from resultsq.drill.memory import Footprint
 from resultsq.drill.verdict import after, rounded
 
@@ -18,9 +18,9 @@ GROWTH_MB = 16.0
 the busiest minutes is less; a web process that kept what it was sent would grow by as much on top of that."""
 
 _PHASES = {
-    Phase.BEFORE: "  all at once before it",
-    Phase.DURING: "  while the master was away",
-    Phase.AFTER: "  while the backlog went out",
+    RehearsalPhase.BEFORE: "  all at once before it",
+    RehearsalPhase.DURING: "  while the master was away",
+    RehearsalPhase.AFTER: "  while the backlog went out",
 }
 
 
@@ -28,7 +28,7 @@ _PHASES = {
 class Times:
     """How long the node took to answer posts, in seconds."""
 
-    phase: Phase
+    phase: RehearsalPhase
     posts: int
     p50_s: float
     p99_s: float
@@ -66,43 +66,43 @@ class Scale:
             return "Every sheet is published exactly once and in order, but not all that is promised held: see above."
         return "The rehearsal failed: see the lines marked above."
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[ReportRow]:
         """The closing table, top to bottom."""
         drained = self.drained_s
         return [
-            Row("Outage", f"{self.outage_s:.1f} s"),
-            Row(
+            ReportRow("Outage", f"{self.outage_s:.1f} s"),
+            ReportRow(
                 "Accepted",
                 f"{self.findings.accepted:,} of {self.offered:,}",
                 0 < self.findings.accepted == self.offered,
             ),
-            Row("  of which corrections", f"{self.corrections:,}", self.corrections > 0),
-            Row("  replaced by one before they could go", f"{self.findings.superseded:,}"),
-            Row("  waiting when the link came back", f"{self.waiting:,}", self.waiting > 0),
-            Row(f"Answered (50 %, 99 % ≤ {ACCEPT_P99_S * 1000:.0f} ms, all)", ""),
+            ReportRow("  of which corrections", f"{self.corrections:,}", self.corrections > 0),
+            ReportRow("  replaced by one before they could go", f"{self.findings.superseded:,}"),
+            ReportRow("  waiting when the link came back", f"{self.waiting:,}", self.waiting > 0),
+            ReportRow(f"Answered (50 %, 99 % ≤ {ACCEPT_P99_S * 1000:.0f} ms, all)", ""),
             *[
-                Row(
+                ReportRow(
                     f"{_PHASES[times.phase]} ({times.posts:,})",
                     f"{_ms(times.p50_s)}, {_ms(times.p99_s)}, {_ms(times.most_s)}",
-                    None if times.phase is Phase.BEFORE else times.p99_s <= ACCEPT_P99_S,
+                    None if times.phase is RehearsalPhase.BEFORE else times.p99_s <= ACCEPT_P99_S,
                 )
                 for times in self.answers
             ],
-            Row(
+            ReportRow(
                 f"  posts left their client late by (99 % ≤ {ACCEPT_P99_S * 1000:.0f} ms)",
                 "none" if self.late_s is None else _ms(self.late_s),
                 self.late_s is not None and self.late_s <= ACCEPT_P99_S,
             ),
-            Row("First publication after the return", after(self.first_s)),
-            Row(
+            ReportRow("First publication after the return", after(self.first_s)),
+            ReportRow(
                 f"All published after the return (≤ {DRAINED_WITHIN_S:.0f} s)",
                 after(drained),
                 drained is not None and drained <= DRAINED_WITHIN_S,
             ),
             *self.findings.rows(),
-            Row(f"Memory (cut, end, most, growth of one ≤ {GROWTH_MB:.0f})", ""),
+            ReportRow(f"Memory (cut, end, most, growth of one ≤ {GROWTH_MB:.0f})", ""),
             *[
-                Row(
+                ReportRow(
                     f"  {one.name}{f' ({one.processes})' if one.processes > 1 else ''}",
                     f"{one.first_mb:.0f}, {one.last_mb:.0f}, {one.most_mb:.0f}, {one.growth_mb:+.1f} MB",
                     one.growth_mb <= GROWTH_MB,
@@ -138,7 +138,7 @@ class Scale:
         }
 
 
-def judge(facts: Facts, footprints: Sequence[Footprint], offered: int) -> Scale:
+def judge(facts: RehearsalFacts, footprints: Sequence[Footprint], offered: int) -> Scale:
     """The verdict on what was seen. `offered`: how many sheets the teams were to send, corrections included."""
     late = waited(facts)
     seen_after = [seen - facts.returned_s for seen in facts.seen_s.values() if seen > facts.returned_s]
@@ -148,15 +148,15 @@ def judge(facts: Facts, footprints: Sequence[Footprint], offered: int) -> Scale:
         corrections=sum(sheet.version > 1 for sheet in facts.taken),
         outage_s=facts.outage_s,
         waiting=len(late),
-        answers=tuple(times for phase in Phase if (times := _times(facts, phase)) is not None),
-        late_s=quantile((sheet.late_s for sheet in facts.taken if sheet.phase is not Phase.BEFORE), 0.99),
+        answers=tuple(times for phase in RehearsalPhase if (times := _times(facts, phase)) is not None),
+        late_s=quantile((sheet.late_s for sheet in facts.taken if sheet.phase is not RehearsalPhase.BEFORE), 0.99),
         first_s=min(late, default=None),
         drained_s=max(seen_after, default=None),
         footprints=tuple(footprints),
     )
 
 
-def _times(facts: Facts, phase: Phase) -> Times | None:
+def _times(facts: RehearsalFacts, phase: RehearsalPhase) -> Times | None:
     took = [sheet.took_s for sheet in facts.taken if sheet.phase is phase]
     half, most = quantile(took, 0.5), quantile(took, 0.99)
     return None if half is None or most is None else Times(phase, len(took), half, most, max(took))

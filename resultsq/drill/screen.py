@@ -12,20 +12,20 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from resultsq.drill.compare import Row
-from resultsq.drill.link import Road
+from resultsq.drill.compare import ReportRow
+from resultsq.drill.link import LinkMode
 
 _LINK = {
-    Road.PASS: Text("● the link carries", style="green"),
-    Road.REFUSE: Text("○ the link is cut: connections are refused", style="red"),
-    Road.HOLE: Text("○ the link is cut: connections fall silent", style="red"),
+    LinkMode.PASS: Text("● the link carries", style="green"),
+    LinkMode.REFUSE: Text("○ the link is cut: connections are refused", style="red"),
+    LinkMode.HOLE: Text("○ the link is cut: connections fall silent", style="red"),
 }
 _COLUMNS: tuple[JustifyMethod, ...] = ("left", "right", "left")
 _PARTICULARS = 10
 _JUDGEMENT = {True: Text("✔", style="green"), False: Text("✘", style="bold red"), None: Text("")}
 
 
-class Verdict(Protocol):
+class RehearsalReport(Protocol):
     """What a rehearsal comes to."""
 
     @property
@@ -36,7 +36,7 @@ class Verdict(Protocol):
     def sentence(self) -> str:
         """The verdict in a sentence."""
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[ReportRow]:
         """The closing table, top to bottom."""
 
     def particulars(self) -> list[str]:
@@ -51,7 +51,7 @@ class Screen:
 
     def __init__(self, console: Console | None) -> None:
         self._console = console or Console(quiet=True)
-        self._road: Road | None = None
+        self._mode: LinkMode | None = None
 
     @contextmanager
     def live(self, total: int, figures: Callable[[], tuple[int, int]]) -> Generator[None]:
@@ -67,7 +67,7 @@ class Screen:
         def picture() -> RenderableType:
             for task, completed in zip((accepted, published), figures(), strict=True):
                 bars.update(task, completed=completed)
-            return Group(Text() if self._road is None else _LINK[self._road], bars.get_renderable())
+            return Group(Text() if self._mode is None else _LINK[self._mode], bars.get_renderable())
 
         with Live(get_renderable=picture, console=self._console, refresh_per_second=8, transient=True):
             yield
@@ -76,11 +76,11 @@ class Screen:
         """Say what happens now."""
         self._say(f"• {sentence}")
 
-    def link(self, road: Road) -> None:
+    def link(self, mode: LinkMode) -> None:
         """Show what the link does now."""
-        self._road = road
+        self._mode = mode
 
-    def verdict(self, verdict: Verdict, logs: Path | None) -> None:
+    def verdict(self, verdict: RehearsalReport, logs: Path | None) -> None:
         """The closing table and its sentence. `logs`: the folder that was kept."""
         table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
         for justify in _COLUMNS:

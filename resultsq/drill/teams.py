@@ -13,7 +13,7 @@ import requests
 
 from resultsq.clock import Clock
 from resultsq.domain.sheet import rows_digest
-from resultsq.drill.compare import Phase, Place, Refused, Taken
+from resultsq.drill.compare import Place, RefusedPost, RehearsalPhase, Taken
 from resultsq.drill.files import Upload
 
 CLIENTS = 6
@@ -25,7 +25,7 @@ _SAID = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
+class PlannedPost:
     """One team's files and its token, as they will travel, so that nothing is made while the clock runs. `rows` is the
     digest of what they say; `twice`: it does not trust the first answer and sends them again; `then`: its next version,
     so many seconds after the answer (None: after the link's return)."""
@@ -37,12 +37,12 @@ class Errand:
     rows: str
     twice: bool
     version: int = 1
-    then: "Errand | None" = None
+    then: "PlannedPost | None" = None
     then_after_s: float | None = None
 
 
-def errand(upload: Upload, token: str, twice: bool, **more: Any) -> Errand:
-    """What the team of `upload` does; `more` are the errand's further fields."""
+def planned_post(upload: Upload, token: str, twice: bool, **more: Any) -> PlannedPost:
+    """What the team of `upload` will post; `more` are the further fields of the post."""
     place = upload.event, upload.date.isoformat()
     form = requests.Request(
         "POST",
@@ -52,7 +52,7 @@ def errand(upload: Upload, token: str, twice: bool, **more: Any) -> Errand:
     ).prepare()
     assert isinstance(form.body, bytes)  # noqa: S101 - files in memory are
     kind = form.headers["Content-Type"]
-    return Errand(place, token, form.body, kind, rows_digest(upload.finishers, ()), twice, **more)
+    return PlannedPost(place, token, form.body, kind, rows_digest(upload.finishers, ()), twice, **more)
 
 
 def spread(count: int, over_s: float) -> list[float]:
@@ -67,16 +67,16 @@ class Teams:
     def __init__(self, addresses: Sequence[str], clock: Clock, clients: int = CLIENTS) -> None:
         self._urls = itertools.cycle([f"{address}/api/v1/submissions" for address in addresses])
         self._clock = clock
-        self._due: list[tuple[float, int, Errand, str | None]] = []
-        self._later: list[tuple[Errand, str]] | None = []
+        self._due: list[tuple[float, int, PlannedPost, str | None]] = []
+        self._later: list[tuple[PlannedPost, str]] | None = []
         self._numbers = itertools.count()
         self._work = threading.Condition()
         self._busy = 0
         self._leaving = False
         self._threads = [threading.Thread(target=self._run, name=f"team-{n}", daemon=True) for n in range(clients)]
-        self.phase = Phase.BEFORE
+        self.phase = RehearsalPhase.BEFORE
         self.taken: list[Taken] = []
-        self.refused: list[Refused] = []
+        self.refused: list[RefusedPost] = []
 
     def __enter__(self) -> Self:
         for thread in self._threads:
@@ -92,21 +92,21 @@ class Teams:
 
     @property
     def answered(self) -> int:
-        """How many errands were answered."""
+        """How many planned posts were answered."""
         return len(self.taken) + len(self.refused)
 
     @property
     def done(self) -> bool:
-        """Whether every errand was answered, but for those that wait for the return."""
+        """Whether every planned post was answered, but for those that wait for the return."""
         with self._work:
             return not self._due and not self._busy
 
-    def send(self, errands: Iterable[Errand], over_s: float = 0.0) -> None:
+    def send(self, posts: Iterable[PlannedPost], over_s: float = 0.0) -> None:
         """Send these, evenly spread over the next `over_s` seconds; returns at once."""
-        errands = list(errands)
-        self.send_at(zip(spread(len(errands), over_s), errands, strict=True))
+        posts = list(posts)
+        self.send_at(zip(spread(len(posts), over_s), posts, strict=True))
 
-    def send_at(self, timetable: Iterable[tuple[float, Errand]]) -> None:
+    def send_at(self, timetable: Iterable[tuple[float, PlannedPost]]) -> None:
         """Send each so many seconds from now; returns at once."""
         start = self._clock.monotonic()
         with self._work:
@@ -121,7 +121,7 @@ class Teams:
                 self._put(start + rng.uniform(0, over_s), each, corrects)
             self._later = None
 
-    def _put(self, at_s: float, what: Errand, corrects: str | None) -> None:
+    def _put(self, at_s: float, what: PlannedPost, corrects: str | None) -> None:
         heapq.heappush(self._due, (at_s, next(self._numbers), what, corrects))
         self._work.notify()
 
@@ -135,8 +135,8 @@ class Teams:
                     with self._work:
                         self._busy -= 1
 
-    def _next(self) -> tuple[float, Errand, str | None] | None:
-        """The next errand whose time has come; None: it is time to leave."""
+    def _next(self) -> tuple[float, PlannedPost, str | None] | None:
+        """The next planned post whose time has come; None: it is time to leave."""
         with self._work:
             while not self._leaving:
                 wait_s = self._due[0][0] - self._clock.monotonic() if self._due else None
@@ -150,7 +150,7 @@ class Teams:
                 return at_s, what, corrects
         return None
 
-    def _carry_out(self, session: requests.Session, at_s: float, what: Errand, corrects: str | None) -> None:
+    def _carry_out(self, session: requests.Session, at_s: float, what: PlannedPost, corrects: str | None) -> None:
         key, phase = str(uuid.uuid4()), self.phase
         try:
             began = self._clock.monotonic()
@@ -158,7 +158,7 @@ class Teams:
             answered = self._clock.monotonic()
             answers = [answer, self._post(session, what, key, corrects)] if what.twice else [answer]
         except _NotTaken as refusal:
-            self.refused.append(Refused(what.place, phase, str(refusal)))
+            self.refused.append(RefusedPost(what.place, phase, str(refusal)))
             return
         ids = frozenset(str(each["id"]) for each in answers)
         took_s, late_s = answered - began, began - at_s
@@ -170,7 +170,7 @@ class Teams:
                 else:
                     self._put(answered + (what.then_after_s or 0.0), what.then, answer["id"])
 
-    def _post(self, session: requests.Session, what: Errand, key: str, corrects: str | None) -> dict[str, Any]:
+    def _post(self, session: requests.Session, what: PlannedPost, key: str, corrects: str | None) -> dict[str, Any]:
         """The node's answer to one POST.
 
         :raises _NotTaken: it is not a 201 (or 200 for a repeat)"""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from resultsq.drill.compare import Facts, Findings, Phase, Row, compare, quantile, waited
+from resultsq.drill.compare import Findings, RehearsalFacts, RehearsalPhase, ReportRow, compare, quantile, waited
 
 FIRST_WITHIN_S = 2.0
 """The promise: the first publication comes no later than this after the link's return."""
@@ -36,20 +36,22 @@ class Verdict:
             return "The rehearsal failed: nothing that came in during the outage was published after it."
         return "The rehearsal failed: see the lines marked above."
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[ReportRow]:
         """The closing table, top to bottom."""
         in_time = self.first_s is not None and self.first_s <= FIRST_WITHIN_S
         return [
-            Row("Outage", f"{self.outage_s:.1f} s"),
-            Row(
+            ReportRow("Outage", f"{self.outage_s:.1f} s"),
+            ReportRow(
                 "Accepted during the outage",
                 f"{self.accepted_during} of {self.offered_during}",
                 0 < self.accepted_during == self.offered_during,
             ),
-            Row("  answered within (half of them, 95 %)", _pair(self.during_s)),
-            Row("  the same before the outage", _pair(self.at_rest_s)),
-            Row("First publication after the return", after(self.first_s), in_time),
-            Row("Last publication after the return", after(self.last_s), None if self.last_s is not None else False),
+            ReportRow("  answered within (half of them, 95 %)", _pair(self.during_s)),
+            ReportRow("  the same before the outage", _pair(self.at_rest_s)),
+            ReportRow("First publication after the return", after(self.first_s), in_time),
+            ReportRow(
+                "Last publication after the return", after(self.last_s), None if self.last_s is not None else False
+            ),
             *self.findings.rows(),
         ]
 
@@ -74,24 +76,24 @@ class Verdict:
         }
 
 
-def judge(facts: Facts) -> Verdict:
+def judge(facts: RehearsalFacts) -> Verdict:
     """The verdict on what was seen."""
-    during = sum(sheet.phase is Phase.DURING for sheet in facts.taken)
-    refused_during = sum(refusal.phase is Phase.DURING for refusal in facts.refused)
+    during = sum(sheet.phase is RehearsalPhase.DURING for sheet in facts.taken)
+    refused_during = sum(refusal.phase is RehearsalPhase.DURING for refusal in facts.refused)
     late = waited(facts)
     return Verdict(
         findings=compare(facts),
         outage_s=facts.outage_s,
         accepted_during=during,
         offered_during=during + refused_during,
-        at_rest_s=_half_and_most(facts, Phase.BEFORE),
-        during_s=_half_and_most(facts, Phase.DURING),
+        at_rest_s=_half_and_most(facts, RehearsalPhase.BEFORE),
+        during_s=_half_and_most(facts, RehearsalPhase.DURING),
         first_s=min(late, default=None),
         last_s=max(late, default=None),
     )
 
 
-def _half_and_most(facts: Facts, phase: Phase) -> tuple[float, float] | None:
+def _half_and_most(facts: RehearsalFacts, phase: RehearsalPhase) -> tuple[float, float] | None:
     took = [sheet.took_s for sheet in facts.taken if sheet.phase is phase]
     half, most = quantile(took, 0.5), quantile(took, 0.95)
     return None if half is None or most is None else (half, most)

@@ -27,7 +27,7 @@ from resultsq.master.database import READ_ONLY, Utc
 from resultsq.master.kept import kept_table
 from resultsq.master.kinds import KINDS, Body
 from resultsq.master.rules import Invalid as Invalid
-from resultsq.master.rules import Unreadable as Unreadable
+from resultsq.master.rules import UnreadableSheet as UnreadableSheet
 
 metadata = sa.MetaData()
 
@@ -105,18 +105,18 @@ class IdReused:
 
 
 @dataclass(frozen=True, slots=True)
-class HeadIs:
+class HeadConflict:
     """The sheet published there is not the one that the precondition names; both None: nothing is there."""
 
     head: str | None
     revision: int | None
 
 
-Publication = Committed | IdReused | HeadIs | Invalid | Unreadable
+Publication = Committed | IdReused | HeadConflict | Invalid | UnreadableSheet
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class LedgerHead:
     """What is published for an event and date: the committed bytes, and under which id."""
 
     submission: str
@@ -220,7 +220,7 @@ class Ledger:
                     place = {"at_event": event, "at_date": sheet.date}
                     head, revision = connection.execute(_HEAD, place).one_or_none() or (None, None)
                     if head != precondition:
-                        return HeadIs(head, revision)
+                        return HeadConflict(head, revision)
                     receipt = Receipt(
                         submission=submission,
                         event=event,
@@ -267,12 +267,12 @@ class Ledger:
         with self._reader.begin() as connection:
             return _receipt(connection, submission)
 
-    def head(self, event: str, date: str) -> Head | None:
+    def head(self, event: str, date: str) -> LedgerHead | None:
         """The sheet now published for `event` and `date` (ISO 8601)."""
         place = {"at_event": event, "at_date": dt.date.fromisoformat(date)}
         with self._reader.begin() as connection:
             row = connection.execute(_HEAD.add_columns(_sheets.c.body), place).one_or_none()
-        return None if row is None else Head(row.submission, row.revision, bytes(row.body))
+        return None if row is None else LedgerHead(row.submission, row.revision, bytes(row.body))
 
     def receipts(
         self,

@@ -24,7 +24,7 @@ class Invalid:
 
 
 @dataclass(frozen=True, slots=True)
-class Unreadable:
+class UnreadableSheet:
     """The body is not JSON."""
 
     detail: str
@@ -47,14 +47,14 @@ _SENTENCES = {
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
-def read(body: bytes, event: str, date: str) -> Sheet | Invalid | Unreadable:
+def read(body: bytes, event: str, date: str) -> Sheet | Invalid | UnreadableSheet:
     """The sheet, or why it is none that can be published for `event` and `date` (ISO 8601). No reason quotes
     the sheet: reasons travel and are kept, and a sheet is people's results."""
     try:
         sheet = sheets.parse(body)
     except ValidationError as error:
         if is_no_json(error):
-            return Unreadable("The body is not JSON in UTF-8.")
+            return UnreadableSheet("The body is not JSON in UTF-8.")
         return Invalid(tuple(map(_reason, faults_of(Sheet, from_json(body), MAX_REASONS))))
     reasons = tuple(_against(sheet, event, date))[:MAX_REASONS]
     return Invalid(reasons) if reasons else sheet

@@ -4,9 +4,9 @@ and commas, semicolons or tabs between cells, as spreadsheets write them."""
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from resultsq.domain.words import say
+from resultsq.domain.i18n import gettext
 from resultsq.readers.headings import plain
-from resultsq.readers.marks import Unreadable, quoted
+from resultsq.readers.marks import UnreadableField, quoted
 from resultsq.readers.records import split
 
 Wanted = Mapping[str, Sequence[str]]
@@ -26,7 +26,7 @@ class Columns(NamedTuple):
 
         :raises Unreadable: where a cell stands beyond the header."""
         if any(cells[self.width :]):
-            raise Unreadable(say("{text} has more cells than the header", text=quoted(text)))
+            raise UnreadableField(gettext("{text} has more cells than the header", text=quoted(text)))
         return {name: cells[at] if at < len(cells) else "" for name, at in self.at.items()}
 
 
@@ -41,13 +41,13 @@ def columns(line: str, wanted: Wanted) -> Columns | None:
 def _match(line: str, delimiter: str, wanted: Wanted) -> Columns:
     try:
         names = [plain(cell) for cell in split(line, delimiter)]
-    except Unreadable:
+    except UnreadableField:
         names = []
     at: dict[str, int] = {}
     for column, aliases in wanted.items():
         if alias := next((alias for alias in aliases if alias in names), None):
             if names.count(alias) > 1:
-                raise Unreadable(say("two columns are called {alias}", alias=alias))
+                raise UnreadableField(gettext("two columns are called {alias}", alias=alias))
             at[column] = names.index(alias)
     known = {alias for aliases in wanted.values() for alias in aliases}
     return Columns(delimiter, at, len(names), known.issuperset(names))

@@ -3,10 +3,10 @@
 import re
 from functools import lru_cache
 
-from resultsq.domain.words import say
+from resultsq.domain.i18n import gettext
 
 
-class Unreadable(ValueError):
+class UnreadableField(ValueError):
     """A mark cannot be read; its text is the reason, as a clause of a sentence."""
 
 
@@ -50,20 +50,20 @@ def read_time(text: str) -> int:
             seconds = seconds * 60 + int(group)
         return seconds
     if not text:
-        raise Unreadable(say("the time is missing"))
+        raise UnreadableField(gettext("the time is missing"))
     if nearly := _NEARLY_A_TIME.fullmatch(text):
         if int(nearly[1]) > 59:
-            raise Unreadable(
-                say(
+            raise UnreadableField(
+                gettext(
                     "{text} has {minutes} minutes; from one hour on it is written H:MM:SS, as in 1:02:10",
                     text=quoted(text),
                     minutes=nearly[1],
                 )
             )
-        raise Unreadable(
-            say("{text} has {seconds} seconds, and they go up to 59", text=quoted(text), seconds=nearly[2])
+        raise UnreadableField(
+            gettext("{text} has {seconds} seconds, and they go up to 59", text=quoted(text), seconds=nearly[2])
         )
-    raise Unreadable(say("{text} is not a time, which is written MM:SS or HH:MM:SS", text=quoted(text)))
+    raise UnreadableField(gettext("{text} is not a time, which is written MM:SS or HH:MM:SS", text=quoted(text)))
 
 
 _CLOCK = re.compile(r"([0-9]{1,2}):([0-5][0-9])(?::([0-5][0-9]))?(?:[.,][0-9]+)? ?([AP])\.?M\.?", re.IGNORECASE)
@@ -97,8 +97,8 @@ def read_athlete(text: str) -> str:
     :raises Unreadable: for anything else."""
     if _ATHLETE.fullmatch(text):
         return text
-    raise Unreadable(
-        say("{text} is not an athlete's barcode, which is A and digits, as in A1234567", text=quoted(text))
+    raise UnreadableField(
+        gettext("{text} is not an athlete's barcode, which is A and digits, as in A1234567", text=quoted(text))
     )
 
 
@@ -108,11 +108,11 @@ def read_token(text: str) -> int:
     :raises Unreadable: for anything else."""
     found = _TOKEN.fullmatch(text)
     if found is None:
-        raise Unreadable(
-            say("{text} is not a finish token, which is P and one to five digits, as in P0047", text=quoted(text))
+        raise UnreadableField(
+            gettext("{text} is not a finish token, which is P and one to five digits, as in P0047", text=quoted(text))
         )
     if not int(found[1]):
-        raise Unreadable(say("{text} is not a finish token: they count from P0001", text=quoted(text)))
+        raise UnreadableField(gettext("{text} is not a finish token: they count from P0001", text=quoted(text)))
     return int(found[1])
 
 

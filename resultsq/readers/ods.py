@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from resultsq.readers.text import MAX_LINE, MAX_ROWS
-from resultsq.readers.unpacked import Archive, Grid, TooLarge, clock
+from resultsq.readers.unpacked import Archive, Grid, UnpacksTooLarge, clock
 
 CONTENT: Final = "content.xml"
 _DURATION = re.compile(r"PT(?:([0-9]{1,6})H)?(?:([0-9]{1,6})M)?(?:([0-9]{1,6})(?:[.,][0-9]+)?S)?")
@@ -66,7 +66,7 @@ class _Content:
         value = self._value()
         if value.strip():
             if self._cells > MAX_LINE or self._rows > 3 * MAX_ROWS:
-                raise TooLarge
+                raise UnpacksTooLarge
             for column in range(self._column, self._column + self._cells):
                 self.grids[-1].cell(value, column)
         self._column += self._cells

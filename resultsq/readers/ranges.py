@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from resultsq.domain.errors import InputRefused
+from resultsq.domain.i18n import gettext
 from resultsq.domain.plausible import FIVE_K, PRESETS, Plausible
-from resultsq.domain.words import say
-from resultsq.readers.marks import Unreadable, read_time, write_time
+from resultsq.readers.marks import UnreadableField, read_time, write_time
 
 RUN: Final = "run"
 """The field that names a usual run; the times beside it change it."""
@@ -22,14 +22,14 @@ def read_plausible(fields: Mapping[str, str | None], before: Plausible = FIVE_K)
     run = (fields.get(RUN) or "").strip().lower()
     if run and run not in PRESETS:
         raise InputRefused(
-            say("“{run}” is not a known run. The runs are {runs}.", run=run[:40], runs=", ".join(PRESETS))
+            gettext("“{run}” is not a known run. The runs are {runs}.", run=run[:40], runs=", ".join(PRESETS))
         )
     base = PRESETS[run] if run else before
     said = {to: _seconds(text) for name, to in TIMES.items() if (text := (fields.get(name) or "").strip())}
     found = Plausible(**{to: said.get(to, getattr(base, to)) for to in TIMES.values()})
     if not found.makes_sense:
         raise InputRefused(
-            say(
+            gettext(
                 "The times of a run must rise and stay below 24 hours: fastest {fastest}, first finisher from {least} "
                 "to {most}, slowest {slowest}.",
                 fastest=write_time(found.shortest),
@@ -49,5 +49,5 @@ def write_plausible(plausible: Plausible) -> dict[str, str]:
 def _seconds(text: str) -> int:
     try:
         return read_time(text)
-    except Unreadable as error:
-        raise InputRefused(say("What a run takes: {reason}.", reason=error)) from None
+    except UnreadableField as error:
+        raise InputRefused(gettext("What a run takes: {reason}.", reason=error)) from None

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from resultsq.domain.words import say
-from resultsq.readers.marks import Unreadable, quoted
+from resultsq.domain.i18n import gettext
+from resultsq.readers.marks import UnreadableField, quoted
 
 DELIMITERS = ",;\t|"
 
@@ -42,7 +42,7 @@ def records(lines: Sequence[str], first: int, delimiter: str) -> Iterator[Record
         last = _end(lines, at) if '"' in line else at
         try:
             yield Record(at, last, split("\n".join(lines[at - 1 : last]), delimiter) if line.strip() else [], line)
-        except Unreadable as reason:
+        except UnreadableField as reason:
             last = at
             yield Record(at, at, [], line, str(reason))
         at = last + 1
@@ -75,7 +75,7 @@ def split(line: str, delimiter: str) -> list[str]:
             _bare(cell) for cell in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True, strict=True))
         ]
     except csv.Error:
-        raise Unreadable(say("the quotation marks of {text} do not match", text=quoted(line))) from None
+        raise UnreadableField(gettext("the quotation marks of {text} do not match", text=quoted(line))) from None
 
 
 def _bare(cell: str) -> str:

@@ -4,7 +4,7 @@ cells or whole lines, and empty cells at the end of lines."""
 from collections.abc import Callable
 
 from resultsq.domain.event_files import Text
-from resultsq.readers.marks import Unreadable
+from resultsq.readers.marks import UnreadableField
 from resultsq.readers.records import split
 
 _DELIMITERS = ",;\t"
@@ -23,7 +23,7 @@ def as_it_was(line: str, delimiter: str) -> str:
         return line
     try:
         cells = split(line, delimiter)
-    except Unreadable:
+    except UnreadableField:
         return line
     if delimiter != ",":
         cells = [cell.replace(",", ".") if cell.count(",") == 1 else cell for cell in cells]

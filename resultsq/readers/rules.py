@@ -4,127 +4,127 @@ from collections.abc import Mapping
 from itertools import islice
 
 from resultsq.domain.errors import FileRefused
-from resultsq.domain.problem import Rule, Severity, Where
+from resultsq.domain.problem import ProblemRule, Severity, Where
 
-EMPTY = Rule(
+EMPTY = ProblemRule(
     "file-empty",
     Severity.BLOCKS,
     "{file} is empty. Nothing was taken from it: export it from the device once more.",
 )
-NO_ROWS = Rule(
+NO_ROWS = ProblemRule(
     "file-no-rows",
     Severity.BLOCKS,
     "{file} has a beginning but not one result in it. Nothing was taken from it: export it once more, or leave it out.",
 )
-CONTROL_BYTES = Rule(
+CONTROL_BYTES = ProblemRule(
     "file-control-bytes",
     Severity.BLOCKS,
     "Line {line} of {file} contains bytes that are not text, so the file is damaged or is not a text file. "
     "Nothing was taken from it: export it once more as CSV (UTF-8).",
 )
-UNKNOWN_SHAPE = Rule(
+UNKNOWN_SHAPE = ProblemRule(
     "file-unknown-shape",
     Severity.BLOCKS,
     "{file} is not a stopwatch file, not a scanner file and not a table with a header; its line {line} "
     "is {text}. Nothing was taken from it: a table needs a first line such as position,time,athlete.",
 )
-ARCHIVE = Rule(
+ARCHIVE = ProblemRule(
     "file-archive",
     Severity.BLOCKS,
     "{file} is {what}, which is not opened here. Nothing was taken from it: send the text files "
     "themselves; a spreadsheet can be .xlsx, .ods or CSV.",
 )
-NOT_RESULTS = Rule(
+NOT_RESULTS = ProblemRule(
     "file-not-results",
     Severity.BLOCKS,
     "{file} is {what}, and nothing was taken from it. If results are in it, type them, or choose the file that they "
     "came from.",
 )
-SYSTEM_FILE = Rule(
+SYSTEM_FILE = ProblemRule(
     "system-file",
     Severity.WARNS,
     "{file} is a file that a computer makes for itself, and was ignored.",
 )
-NOT_LOADED = Rule(
+NOT_LOADED = ProblemRule(
     "file-not-loaded",
     Severity.BLOCKS,
     "{file} is only a placeholder: the file itself is still in the cloud. Open it once, so that it is loaded, and "
     "choose it again.",
 )
-DAMAGED_SPREADSHEET = Rule(
+DAMAGED_SPREADSHEET = ProblemRule(
     "file-damaged",
     Severity.BLOCKS,
     "{file} is a spreadsheet that is damaged or locked with a password. Nothing was taken from it: open it, save it "
     "without a password, and choose it again.",
 )
-SPREADSHEET_TOO_LARGE = Rule(
+SPREADSHEET_TOO_LARGE = ProblemRule(
     "file-too-large",
     Severity.BLOCKS,
     "{file} holds far more than an event's results do once it is unpacked. Nothing was taken from it: is it the right "
     "file?",
 )
-NO_SHEET = Rule(
+NO_SHEET = ProblemRule(
     "file-unknown-shape",
     Severity.BLOCKS,
     "No sheet of {file} has a table of results. Nothing was taken from it: a table needs a first line such as "
     "position, time, athlete.",
 )
-SHEETS_NOT_USED = Rule(
+SHEETS_NOT_USED = ProblemRule(
     "sheets-not-used",
     Severity.WARNS,
     "Only the sheet {sheet} of {file} is used. Not used: {others}.",
 )
-LINE_ABOVE_HEADER = Rule(
+LINE_ABOVE_HEADER = ProblemRule(
     "lines-above-header",
     Severity.WARNS,
     "Not used of {file}: line {line}, above the header. If it is a result, move it below the header.",
 )
-LINES_ABOVE_HEADER = Rule(
+LINES_ABOVE_HEADER = ProblemRule(
     "lines-above-header",
     Severity.WARNS,
     "Not used of {file}: {count} lines above the header, the first is line {line}. If one of them is a result, move it "
     "below the header.",
 )
-TOO_LARGE = Rule(
+TOO_LARGE = ProblemRule(
     "file-too-large",
     Severity.BLOCKS,
     "{file} is larger than {limit} MiB. Nothing was taken from it: is it the right file?",
 )
-LINE_TOO_LONG = Rule(
+LINE_TOO_LONG = ProblemRule(
     "line-too-long",
     Severity.BLOCKS,
     "Line {line} of {file} has more than {limit} characters, which no line of such a file has. Nothing was taken "
     "from it: is it the right file?",
 )
-TOO_MANY_ROWS = Rule(
+TOO_MANY_ROWS = ProblemRule(
     "too-many-rows",
     Severity.BLOCKS,
     "{file} goes on after {limit} rows, at line {line}. Nothing was taken from it: is it the right file?",
 )
-TOO_MUCH_TOGETHER = Rule(
+TOO_MUCH_TOGETHER = ProblemRule(
     "too-many-rows",
     Severity.BLOCKS,
     "With {file} there is more in these files than the results of one event. Nothing was taken from it: leave out "
     "files that do not belong to this event.",
 )
-BAD_LINE = Rule(
+BAD_LINE = ProblemRule(
     "bad-line",
     Severity.BLOCKS,
     "Line {line} of {file}: {reason}. Nothing was taken from this file, because leaving out one line would "
     "move everybody behind it: mend the line, or export the file once more.",
 )
-NO_END_MARKER = Rule(
+NO_END_MARKER = ProblemRule(
     "no-end-marker",
     Severity.WARNS,
     "{file} has no ENDOFEVENT line, so it may be cut off: compare its last time with the last finisher.",
 )
-IRREGULAR_NUMBERING = Rule(
+IRREGULAR_NUMBERING = ProblemRule(
     "irregular-numbering",
     Severity.WARNS,
     "The rows of {file} are not numbered one after the other, first at line {line}. The times stand in the "
     "order of the file: check that none is missing.",
 )
-DOUBLE_TAP_DROPPED = Rule(
+DOUBLE_TAP_DROPPED = ProblemRule(
     "double-tap-dropped",
     Severity.WARNS,
     "{file} begins with the time 00:00:00 (line {line}), a second tap at the start. It was left out, and everybody "
@@ -132,7 +132,7 @@ DOUBLE_TAP_DROPPED = Rule(
 )
 
 
-def refused(rule: Rule, name: str, line: int, **values: object) -> FileRefused:
+def refused(rule: ProblemRule, name: str, line: int, **values: object) -> FileRefused:
     """The refusal of file `name` by `rule`, at `line`."""
     problem = rule.broken([Where(file=name, line=line)], file=name, line=line, **values)
     return FileRefused(problem.message, (problem,))

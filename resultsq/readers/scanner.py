@@ -14,8 +14,8 @@ from itertools import pairwise
 from typing import Final
 
 from resultsq.domain.event_files import AsideLine, FileKind, ScannerFile, ScanRow, Text
-from resultsq.domain.words import say, say_many
-from resultsq.readers.marks import Unreadable, quoted, read_athlete, read_token
+from resultsq.domain.i18n import gettext, ngettext
+from resultsq.readers.marks import UnreadableField, quoted, read_athlete, read_token
 from resultsq.readers.rules import NO_ROWS, refused
 from resultsq.readers.text import check_rows
 
@@ -56,7 +56,7 @@ def read(text: Text) -> ScannerFile:
             continue
         try:
             athlete, token = scan(line)
-        except Unreadable as reason:
+        except UnreadableField as reason:
             aside.append(AsideLine(at, line, str(reason)))
         else:
             rows.append(ScanRow(at, athlete, token))
@@ -65,7 +65,7 @@ def read(text: Text) -> ScannerFile:
     check_rows(text, len(rows) + len(aside))
     if rows and rows[-1].line == len(text.lines) and _cut_off(text):
         last = rows.pop()
-        aside.append(AsideLine(last.line, text.lines[-1], say("the file ends in the middle of its token")))
+        aside.append(AsideLine(last.line, text.lines[-1], gettext("the file ends in the middle of its token")))
     scanned_on, days, clocks = _days_of(text, rows)
     return ScannerFile(
         name=text.name,
@@ -92,12 +92,12 @@ def scan(line: str) -> tuple[str | None, int | None]:
             return athlete, number
     fields = [field.strip() for field in line.split(",")]
     if any(letter in line for letter in "АаРрΑαΡρ"):
-        raise Unreadable(
-            say("{text} has a letter that only looks like A or P, and is of another alphabet", text=quoted(line))
+        raise UnreadableField(
+            gettext("{text} has a letter that only looks like A or P, and is of another alphabet", text=quoted(line))
         )
     if not 2 <= len(fields) <= 3:
-        raise Unreadable(
-            say_many(
+        raise UnreadableField(
+            ngettext(
                 "{text} has one field instead of athlete, token and clock",
                 "{text} has {number} fields instead of athlete, token and clock",
                 len(fields),
@@ -106,9 +106,11 @@ def scan(line: str) -> tuple[str | None, int | None]:
         )
     first, second = ("" if field.lower() == "null" else field for field in fields[:2])
     if not first and not second:
-        raise Unreadable(say("it has neither an athlete nor a finish token"))
+        raise UnreadableField(gettext("it has neither an athlete nor a finish token"))
     if first.startswith("P") and second.startswith("A"):
-        raise Unreadable(say("{text} has the athlete and the finish token the wrong way round", text=quoted(line)))
+        raise UnreadableField(
+            gettext("{text} has the athlete and the finish token the wrong way round", text=quoted(line))
+        )
     # one of the two is no mark, and its reader says so
     return read_athlete(first) if first else None, read_token(second)
 
@@ -186,6 +188,6 @@ def meant(line: str) -> str | None:
     anew = f"{first}{comma}{second}{other}{clock}"
     try:
         scan(anew)
-    except Unreadable:
+    except UnreadableField:
         return None
     return anew

@@ -14,7 +14,7 @@ from resultsq.readers import ods, xlsx
 from resultsq.readers.budget import Budget
 from resultsq.readers.rules import DAMAGED_SPREADSHEET, EMPTY, SPREADSHEET_TOO_LARGE, refused
 from resultsq.readers.text import MAX_BYTES, digest_of, of_text
-from resultsq.readers.unpacked import Archive, Broken, Grid, TooLarge
+from resultsq.readers.unpacked import Archive, Broken, Grid, UnpacksTooLarge
 
 _ZIP = b"PK\x03\x04"
 _DAMAGED = (
@@ -49,7 +49,7 @@ def sheets(name: str, content: bytes, budget: Budget) -> list[tuple[str, Text]]:
     digest = digest_of(content)
     try:
         grids = _grids(content, budget)
-    except TooLarge:
+    except UnpacksTooLarge:
         raise refused(SPREADSHEET_TOO_LARGE, name, 1) from None
     except _DAMAGED:
         raise refused(DAMAGED_SPREADSHEET, name, 1) from None
@@ -65,5 +65,5 @@ def _grids(content: bytes, budget: Budget) -> list[Grid]:
         grids = xlsx.grids(archive) if xlsx.WORKBOOK in archive.names else ods.grids(archive)
     budget.unpacked -= sum(len(line) for grid in grids for line in grid.lines)  # few elements may repeat many cells
     if budget.unpacked < 0:
-        raise TooLarge
+        raise UnpacksTooLarge
     return grids

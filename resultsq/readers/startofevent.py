@@ -15,17 +15,10 @@ from datetime import datetime
 from typing import Final
 
 from resultsq.domain.event_files import AsideLine, FileKind, StopwatchFile, Text, TimeRow
+from resultsq.domain.i18n import gettext, ngettext
 from resultsq.domain.problem import Problem, Where
-from resultsq.domain.words import say, say_many
-from resultsq.readers.marks import TIME, Unreadable, cut_off, quoted, read_time
-from resultsq.readers.rules import (
-    DOUBLE_TAP_DROPPED,
-    IRREGULAR_NUMBERING,
-    NO_END_MARKER,
-    NO_ROWS,
-    bad_lines,
-    refused,
-)
+from resultsq.readers.marks import TIME, UnreadableField, cut_off, quoted, read_time
+from resultsq.readers.rules import DOUBLE_TAP_DROPPED, IRREGULAR_NUMBERING, NO_END_MARKER, NO_ROWS, bad_lines, refused
 from resultsq.readers.text import check_rows
 
 KIND: Final = FileKind.STOPWATCH
@@ -72,11 +65,11 @@ def read(text: Text) -> StopwatchFile:
             marked = True
             idle += 1
         else:
-            bad[at] = say("it comes after the ENDOFEVENT line") if ended else _reason(line)
+            bad[at] = gettext("it comes after the ENDOFEVENT line") if ended else _reason(line)
     if rows and rows[-1].line == len(text.lines) and not text.ends_whole:
         times = [text.lines[row.line - 1].rsplit(",", 1)[1].strip() for row in rows]
         if cut_off(times[-1], times[:-1]):
-            bad[len(text.lines)] = say("{text} is cut off, and the file ends there", text=quoted(times[-1]))
+            bad[len(text.lines)] = gettext("{text} is cut off, and the file ends there", text=quoted(times[-1]))
     if bad:
         raise bad_lines(text.name, bad)
     check_rows(text, len(rows))
@@ -91,7 +84,7 @@ def read(text: Text) -> StopwatchFile:
         rows=tuple(rows[taps:]),
         held_on=None if clock is None else clock[:10],
         clock=clock,
-        aside=tuple(AsideLine(tap.line, text.lines[tap.line - 1], say("a double tap")) for tap in rows[:taps]),
+        aside=tuple(AsideLine(tap.line, text.lines[tap.line - 1], gettext("a double tap")) for tap in rows[:taps]),
         problems=tuple(_oddities(text.name, rows, numbers, taps, ended)),
     )
 
@@ -111,7 +104,7 @@ def _clock_of(line: str) -> str | None:
 def _reason(line: str) -> str:
     fields = line.split(",")
     if len(fields) != 3:
-        return say_many(
+        return ngettext(
             "{text} has one field instead of number, clock and time",
             "{text} has {number} fields instead of number, clock and time",
             len(fields),
@@ -119,9 +112,9 @@ def _reason(line: str) -> str:
         )
     try:
         read_time(fields[2])
-    except Unreadable as reason:
+    except UnreadableField as reason:
         return str(reason)
-    return say("{text} is not the number of a row", text=quoted(fields[0]))
+    return gettext("{text} is not the number of a row", text=quoted(fields[0]))
 
 
 def _oddities(name: str, rows: list[TimeRow], numbers: list[int], taps: int, ended: bool) -> list[Problem]:

@@ -14,14 +14,14 @@ from dataclasses import replace
 from typing import Final, NamedTuple
 
 from resultsq.domain.event_files import FileKind, TableColumn, TableFile, TableRow, Text
+from resultsq.domain.i18n import gettext
 from resultsq.domain.problem import Problem, Where
-from resultsq.domain.words import say
 from resultsq.readers import headings
 from resultsq.readers.guess import columns_of
 from resultsq.readers.headings import ATHLETE, POSITION
 from resultsq.readers.marks import (
     POSITION_SHAPE,
-    Unreadable,
+    UnreadableField,
     place_of,
     quoted,
     read_athlete,
@@ -61,7 +61,7 @@ def _header_of(line: str, at: int, delimiters: str) -> _Header | None:
     for delimiter in delimiters:
         try:
             names = split(line, delimiter)
-        except Unreadable:
+        except UnreadableField:
             continue
         known = sum(bool(headings.uses(name)) for name in names)
         if known > most and (known > 1 or known == len(names)):
@@ -101,7 +101,7 @@ def read(text: Text) -> TableFile:
         if record.reason:
             bad[record.line] = record.reason
         elif any(record.cells[len(header.names) :]):
-            bad[record.line] = say("{text} has more cells than the header", text=quoted(record.text))
+            bad[record.line] = gettext("{text} has more cells than the header", text=quoted(record.text))
         elif any(record.cells):
             kept.append(record)
     check_rows(text, len(kept) + len(bad))
@@ -111,7 +111,7 @@ def read(text: Text) -> TableFile:
     for record in kept:
         try:
             row, odd = _row(record, len(rows) + 1, columns)
-        except Unreadable as reason:
+        except UnreadableField as reason:
             bad[record.line] = str(reason)
         else:
             rows.append(row)
@@ -148,7 +148,7 @@ def with_cell(row: TableRow, use: str, cell: str) -> tuple[TableRow, bool]:
     :raises Unreadable: the cell is none."""
     if use == POSITION:
         if not _POSITION.fullmatch(cell):
-            raise Unreadable(say("{text} is not a position, which is a number from 1", text=quoted(cell)))
+            raise UnreadableField(gettext("{text} is not a position, which is a number from 1", text=quoted(cell)))
         return row._replace(position=place_of(cell)), False
     if use == ATHLETE:
         return row._replace(athlete=None if is_unknown(cell) else read_athlete(cell)), False
@@ -189,8 +189,8 @@ def use_column(table: TableFile, index: int, use: str) -> TableFile:
         meant = whole_athlete(cell) if use == ATHLETE else cell
         try:
             rows[at], odd = with_cell(rows[at], use, meant)
-        except Unreadable as reason:
-            raise Unreadable(say("line {line}: {reason}", line=rows[at].line, reason=reason)) from None
+        except UnreadableField as reason:
+            raise UnreadableField(gettext("line {line}: {reason}", line=rows[at].line, reason=reason)) from None
         changed |= odd
     columns = [_decided(column, use) for column in table.columns]
     columns[index] = TableColumn(chosen.name, use)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from resultsq.domain.event_files import Text
-from resultsq.domain.words import say, sentence
+from resultsq.domain.i18n import gettext, gettext_noop
 from resultsq.readers.budget import Budget
 from resultsq.readers.rules import (
     ARCHIVE,
@@ -32,28 +32,28 @@ _MAX_LINES = 3 * MAX_ROWS
 _BOM = b"\xef\xbb\xbf"
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _NOT_TEXT = {
-    b"PK\x03\x04": sentence("a zip archive"),
-    b"PK\x05\x06": sentence("an empty zip archive"),
-    b"\x1f\x8b": sentence("a gzip archive"),
-    b"BZh": sentence("a bzip2 archive"),
-    b"\xfd7zXZ\x00": sentence("an xz archive"),
-    b"7z\xbc\xaf\x27\x1c": sentence("a 7-Zip archive"),
-    b"Rar!\x1a\x07": sentence("a RAR archive"),
-    b"\x28\xb5\x2f\xfd": sentence("a Zstandard archive"),
-    b"\xd0\xcf\x11\xe0": sentence("an old Office document, or one with a password"),
+    b"PK\x03\x04": gettext_noop("a zip archive"),
+    b"PK\x05\x06": gettext_noop("an empty zip archive"),
+    b"\x1f\x8b": gettext_noop("a gzip archive"),
+    b"BZh": gettext_noop("a bzip2 archive"),
+    b"\xfd7zXZ\x00": gettext_noop("an xz archive"),
+    b"7z\xbc\xaf\x27\x1c": gettext_noop("a 7-Zip archive"),
+    b"Rar!\x1a\x07": gettext_noop("a RAR archive"),
+    b"\x28\xb5\x2f\xfd": gettext_noop("a Zstandard archive"),
+    b"\xd0\xcf\x11\xe0": gettext_noop("an old Office document, or one with a password"),
 }
 _SHOWN_ONLY = {
-    b"%PDF": sentence("a PDF"),
-    b"\x89PNG": sentence("a picture"),
-    b"\xff\xd8\xff": sentence("a picture"),
-    b"GIF8": sentence("a picture"),
-    b"II*\x00": sentence("a picture"),
-    b"MM\x00*": sentence("a picture"),
-    b"RIFF": sentence("a picture or a recording"),
+    b"%PDF": gettext_noop("a PDF"),
+    b"\x89PNG": gettext_noop("a picture"),
+    b"\xff\xd8\xff": gettext_noop("a picture"),
+    b"GIF8": gettext_noop("a picture"),
+    b"II*\x00": gettext_noop("a picture"),
+    b"MM\x00*": gettext_noop("a picture"),
+    b"RIFF": gettext_noop("a picture or a recording"),
 }
 _DOCUMENTS = {
-    b"word/document.xml": sentence("a text document"),
-    b"ppt/presentation.xml": sentence("a presentation"),
+    b"word/document.xml": gettext_noop("a text document"),
+    b"ppt/presentation.xml": gettext_noop("a presentation"),
 }
 """What the archive of a document that holds no table of results has in it."""
 _WINDOWS_1252 = bytes(range(256)).decode("cp1252", errors="replace")
@@ -85,19 +85,19 @@ def text_of(name: str, content: bytes, budget: Budget) -> Text:
         raise refused(NOT_RESULTS, name, 1, what=shown)
     for start, what in _NOT_TEXT.items():
         if content.startswith(start):
-            raise refused(ARCHIVE, name, 1, what=say(what))
+            raise refused(ARCHIVE, name, 1, what=gettext(what))
     return of_text(name, digest_of(content), _decoded(content), budget)
 
 
 def _shown_only(content: bytes) -> str | None:
     """What a file is that people look at and that holds no rows; None: it may hold some."""
     if content[_HEIF] == b"ftyp":
-        return say("a picture or a film")
+        return gettext("a picture or a film")
     inside = _DOCUMENTS.items() if content.startswith(b"PK") else ()
     for mark, what in inside:
         if mark in content:
-            return say(what)
-    return next((say(what) for start, what in _SHOWN_ONLY.items() if content.startswith(start)), None)
+            return gettext(what)
+    return next((gettext(what) for start, what in _SHOWN_ONLY.items() if content.startswith(start)), None)
 
 
 _SYSTEM_NAMES = frozenset({".ds_store", "desktop.ini", "thumbs.db"})

@@ -17,7 +17,7 @@ class Broken(Exception):
     """The document is not what it says."""
 
 
-class TooLarge(Exception):
+class UnpacksTooLarge(Exception):
     """More is in it than any event's results."""
 
 
@@ -51,14 +51,14 @@ class Archive:
             while chunk := stream.read(_CHUNK):
                 self._budget.unpacked -= len(chunk)
                 if self._budget.unpacked < 0:
-                    raise TooLarge
+                    raise UnpacksTooLarge
                 parser.Parse(chunk)
         parser.Parse(b"", True)
 
     def _start(self, handler: Handler, name: str, attributes: Mapping[str, str]) -> None:
         self._budget.elements -= 1
         if self._budget.elements < 0:
-            raise TooLarge
+            raise UnpacksTooLarge
         handler.start(_bare(name), {_bare(key): value for key, value in attributes.items()})
 
 
@@ -91,7 +91,7 @@ class Grid:
         self._line += "," * (column - self._column) + _quoted(text)
         self._column = column
         if len(self._line) > MAX_LINE:
-            raise TooLarge
+            raise UnpacksTooLarge
 
     def end_row(self, row: int, count: int = 1) -> None:
         """The present row ends, as row `row` (from 1), and is there `count` times."""
@@ -101,7 +101,7 @@ class Grid:
         last = row + count - 1
         self._size += last - len(self.lines) + len(line) * count
         if last > 3 * MAX_ROWS or self._size > _MOST_TEXT:
-            raise TooLarge
+            raise UnpacksTooLarge
         self.lines.extend([""] * (row - 1 - len(self.lines)))
         self.lines.extend([line] * count)
 

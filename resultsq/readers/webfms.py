@@ -11,9 +11,9 @@ import re
 from typing import Final
 
 from resultsq.domain.event_files import FileKind, StopwatchFile, Text, TimeRow
+from resultsq.domain.i18n import gettext
 from resultsq.domain.problem import Where
-from resultsq.domain.words import say
-from resultsq.readers.marks import TIME, Unreadable, cut_off, quoted, read_time
+from resultsq.readers.marks import TIME, UnreadableField, cut_off, quoted, read_time
 from resultsq.readers.rules import IRREGULAR_NUMBERING, NO_ROWS, bad_lines, refused
 from resultsq.readers.text import check_rows
 
@@ -44,7 +44,7 @@ def read(text: Text) -> StopwatchFile:
     if numbered and numbered[-1][1].line == len(text.lines) and not text.ends_whole:
         times = [text.lines[row.line - 1].rsplit(",", 1)[1].strip() for _, row in numbered]
         if cut_off(times[-1], times[:-1]):
-            bad[len(text.lines)] = say("{text} is cut off, and the file ends there", text=quoted(times[-1]))
+            bad[len(text.lines)] = gettext("{text} is cut off, and the file ends there", text=quoted(times[-1]))
     if bad:
         raise bad_lines(text.name, bad)
     if not numbered:
@@ -66,9 +66,9 @@ def read(text: Text) -> StopwatchFile:
 def _reason(line: str) -> str:
     fields = line.split(",")
     if len(fields) != 4 or fields[0].strip() != "T":
-        return say("{text} is not a line of T, position, lap and time", text=quoted(line))
+        return gettext("{text} is not a line of T, position, lap and time", text=quoted(line))
     try:
         read_time(fields[3])
-    except Unreadable as reason:
+    except UnreadableField as reason:
         return str(reason)
-    return say("{text} is not a position", text=quoted(fields[1]))
+    return gettext("{text} is not a position", text=quoted(fields[1]))

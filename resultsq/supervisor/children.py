@@ -2,7 +2,7 @@
 
 Each runs in a process group of its own, so that Ctrl-C reaches the supervisor alone and it decides the order of
 ending. The children end with the supervisor however it ends: our own watch a pipe that only the supervisor holds
-open (cli/lifeline.py), the broker asks the kernel for the signal.
+open (cli/parent_pipe.py), the broker asks the kernel for the signal.
 """
 
 import os
@@ -147,17 +147,17 @@ class Supervisor:
         self._clock = clock
         self._lock = lock
         self._children: dict[str, Child] = {}
-        self._lifeline, self._held = os.pipe()
+        self._parent_pipe, self._held = os.pipe()
 
     def start(self, name: str, *arguments: str, env: Mapping[str, str], once: bool = False) -> None:
         """Start one of the product's own commands."""
-        command = [sys.executable, "-m", "resultsq", "--lifeline", str(self._lifeline), *arguments]
-        self._add(Child(name, command, env, (self._lifeline, self._lock), once))
+        command = [sys.executable, "-m", "resultsq", "--parent-pipe", str(self._parent_pipe), *arguments]
+        self._add(Child(name, command, env, (self._parent_pipe, self._lock), once))
 
     def start_foreign(self, name: str, *command: str, quiet: bool) -> None:
         """Start a program that knows nothing of us: it becomes `command` after asking the kernel to end it with us."""
-        leash = [sys.executable, "-I", "-S", "-c", _LEASH, str(os.getpid())]
-        self._add(Child(name, [*leash, *command], os.environ, (self._lock,), quiet=quiet))
+        watcher = [sys.executable, "-I", "-S", "-c", _ENDS_WITH_PARENT, str(os.getpid())]
+        self._add(Child(name, [*watcher, *command], os.environ, (self._lock,), quiet=quiet))
 
     def _add(self, child: Child) -> None:
         self._children[child.name] = child
@@ -184,10 +184,10 @@ class Supervisor:
             self._children[name].end(max(0.0, give_up - self._clock.monotonic() - after * self.RESERVED_S))
             _log.info("child.ended", child=name)
         os.close(self._held)
-        os.close(self._lifeline)
+        os.close(self._parent_pipe)
 
 
-_LEASH = """
+_ENDS_WITH_PARENT = """
 import ctypes, os, sys
 parent, *command = sys.argv[1:]
 ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL: what it was told is in its append-only file

@@ -33,7 +33,7 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class UpOptions:
     """What the person who starts the node asked for.
 
     `verbose`: show each request and each line of the broker. `demo`: fill an empty node with events and results,
@@ -45,20 +45,20 @@ class Wishes:
     qr_code: Callable[[str], None] | None = None
 
 
-def run(settings: Settings, clock: Clock, lock: int, say: Say, wishes: Wishes) -> None:
+def run(settings: Settings, clock: Clock, lock: int, say: Say, options: UpOptions) -> None:
     """Run a node until SIGTERM or Ctrl-C. `lock` comes from `claimed`; `say` tells the person who started it.
 
     :raises SettingsError: the port is taken, or a child cannot run with these settings"""
     port = _port(settings.host, settings.port)
     leave = _Leave()
     supervisor = Supervisor(clock, lock)
-    env = _environment(settings, port, wishes)
+    env = _environment(settings, port, options)
     with ExitStack() as stack:
         stack.callback(supervisor.end)
-        env |= _start_broker(settings, supervisor, stack, say, quiet=not wishes.verbose)
+        env |= _start_broker(settings, supervisor, stack, say, quiet=not options.verbose)
         supervisor.start("web", "web", env=env)
         supervisor.start(SCHEMA, "db", "upgrade", "--first-admin", env=env, once=True)
-        delivery = _start_delivery(settings, clock, supervisor, env, say, wishes)
+        delivery = _start_delivery(settings, clock, supervisor, env, say, options)
         ready = False
         while not leave.asked:
             time.sleep(TICK_S)
@@ -66,35 +66,35 @@ def run(settings: Settings, clock: Clock, lock: int, say: Say, wishes: Wishes) -
             next(delivery, None)
             if not ready and _answers(settings.host, port):
                 ready = True
-                _tell_address(settings, port, say, wishes)
+                _tell_address(settings, port, say, options)
         say("Stopping: what is being sent is finished; what waits is sent after the next start.")
 
 
-def _environment(settings: Settings, port: int, wishes: Wishes) -> dict[str, str]:
+def _environment(settings: Settings, port: int, options: UpOptions) -> dict[str, str]:
     env = {**os.environ, f"{PREFIX}DATA_DIR": str(settings.data_dir)}
     env |= {f"{PREFIX}HOST": settings.host, f"{PREFIX}PORT": str(port)}
-    if not wishes.verbose:
+    if not options.verbose:
         env |= {f"{PREFIX}LOG_REQUESTS": "false"}
     return env
 
 
 def _start_delivery(
-    settings: Settings, clock: Clock, supervisor: Supervisor, env: dict[str, str], say: Say, wishes: Wishes
+    settings: Settings, clock: Clock, supervisor: Supervisor, env: dict[str, str], say: Say, options: UpOptions
 ) -> Iterator[None]:
     """Start what needs the tables, step by step: the next step is tried each time the iterator is asked."""
     while not supervisor.has_done(SCHEMA):
         yield
-    if wishes.demo:
+    if options.demo:
         supervisor.start(DEMO, "demo-data", env=env, once=True)
         while not supervisor.has_done(DEMO):
             yield
     master = None if settings.master_url.get_secret_value() else _OwnMaster.prepare(settings)
     if master is not None:
         env |= master.env
-    if master is not None and not wishes.demo:
+    if master is not None and not options.demo:
         master.start(supervisor, env, say)
     supervisor.start("worker", "worker", env=env)
-    if master is not None and wishes.demo:
+    if master is not None and options.demo:
         say(f"The demo's master is away for {DEMO_OUTAGE_S:.0f} s: look at how the results wait for it.")
         give_up = clock.monotonic() + DEMO_OUTAGE_S
         while clock.monotonic() < give_up:
@@ -103,7 +103,7 @@ def _start_delivery(
         master.start(supervisor, env, say, *(word for slug in DEMO_EVENTS for word in ("--event", slug)))
 
 
-def _tell_address(settings: Settings, port: int, say: Say, wishes: Wishes) -> None:
+def _tell_address(settings: Settings, port: int, say: Say, options: UpOptions) -> None:
     """Say where the node is, and note the address for links. The line says `resultsq is at`: scripts look for it."""
     here, phone = url(settings.host, port), phone_url(settings.host, port)
     public = settings.public_url.rstrip("/")
@@ -114,8 +114,8 @@ def _tell_address(settings: Settings, port: int, say: Say, wishes: Wishes) -> No
         say("Only this machine can open it. For phones on the same network: resultsq up --host 0.0.0.0")
         return
     say(f"Phones on the same network open {reachable}" if not public else f"People open {reachable}")
-    if wishes.qr_code is not None:
-        wishes.qr_code(reachable)
+    if options.qr_code is not None:
+        options.qr_code(reachable)
 
 
 class _Leave:

@@ -3,7 +3,7 @@
 from prometheus_client import start_http_server
 
 from resultsq.domain.errors import SettingsError
-from resultsq.store import timings
+from resultsq.store.engine import write_metrics
 
 
 def expose(host: str, port: int) -> None:
@@ -11,7 +11,7 @@ def expose(host: str, port: int) -> None:
 
     :raises SettingsError: it cannot be listened on"""
     try:
-        start_http_server(port, host, registry=timings.registry)
+        start_http_server(port, host, registry=write_metrics.registry)
     except OSError as error:
         raise SettingsError(
             f"This worker's figures cannot be shown on port {port} of {host}: {error.strerror}. "

@@ -12,11 +12,12 @@ from resultsq.domain.clock_trust import clock_off_s
 from resultsq.domain.errors import SettingsError
 from resultsq.domain.proxy import Proxy
 from resultsq.settings import Settings
-from resultsq.store import alerts, links, quotas
-from resultsq.store.alerts import Drained, Message
-from resultsq.store.session import Database
+from resultsq.store.admin import alerts, quotas
+from resultsq.store.admin.alerts import Drained, Message
+from resultsq.store.engine.session import Database
+from resultsq.store.outbox import links
 from resultsq.watch import mail, rules, webhook
-from resultsq.watch.rules import Facts, Limits, Rule
+from resultsq.watch.rules import AlertFacts, AlertRule, AlertThresholds
 from resultsq.watch.unsent import Unsent, within
 
 TIMEOUT_S = 10.0
@@ -27,7 +28,7 @@ MOST_AT_ONCE = 20
 _log = logs.get("watch")
 
 
-def roads(settings: Settings) -> dict[str, Callable[[Message], None]]:
+def alert_channels(settings: Settings) -> dict[str, Callable[[Message], None]]:
     """The roads that are set up, each as a function that sends one message or raises."""
     found: dict[str, Callable[[Message], None]] = {}
     hook = settings.alert_webhook_url.get_secret_value()
@@ -39,10 +40,10 @@ def roads(settings: Settings) -> dict[str, Callable[[Message], None]]:
     return found
 
 
-def look_out(settings: Settings, database: Database, clock: Clock) -> None:
+def evaluate_alerts(settings: Settings, database: Database, clock: Clock) -> None:
     """Bring the alerts up to date with what is known now."""
     now = clock.now()
-    limits = Limits(
+    limits = AlertThresholds(
         timedelta(minutes=settings.alert_oldest_waiting_min),
         timedelta(minutes=settings.alert_link_down_min),
         settings.disk_low_bytes,
@@ -53,7 +54,7 @@ def look_out(settings: Settings, database: Database, clock: Clock) -> None:
         drained, over_quota = alerts.drained_outages(conn, now), tuple(quotas.refused(conn, now))
     if link is None:
         return  # no worker has ever run here
-    facts = Facts(
+    facts = AlertFacts(
         link=link.state,
         link_since=link.since,
         oldest_waiting_at=seen.oldest_waiting_at,
@@ -73,7 +74,7 @@ def look_out(settings: Settings, database: Database, clock: Clock) -> None:
         takes_nothing_since=link.takes_nothing_since,
     )
     holding = rules.raised(facts, limits, now)
-    names = list(roads(settings))
+    names = list(alert_channels(settings))
     database.write(lambda conn: alerts.bring_up_to_date(conn, now, holding, names))
     for one in drained:
         _tell_recovery(database, now, one, names)
@@ -90,12 +91,12 @@ def _disk(folder: Path) -> tuple[int | None, str | None]:
 
 def _tell_recovery(database: Database, now: datetime, drained: Drained, names: list[str]) -> None:
     text, about = rules.recovered(drained.published, drained.seconds), f"outage {drained.outage}"
-    database.write(lambda conn: alerts.tell_once(conn, now, Rule.RECOVERED, about, text, names))
+    database.write(lambda conn: alerts.tell_once(conn, now, AlertRule.RECOVERED, about, text, names))
 
 
 def send_waiting(settings: Settings, database: Database, clock: Clock) -> None:
     """Send the messages that are due; one that fails waits and the next is tried."""
-    ways = roads(settings)
+    ways = alert_channels(settings)
     for _ in range(MOST_AT_ONCE):
         message = database.write(lambda conn: alerts.take_message(conn, clock.now()))
         if message is None:
@@ -105,7 +106,7 @@ def send_waiting(settings: Settings, database: Database, clock: Clock) -> None:
 
 def _send(message: Message, ways: Mapping[str, Callable[[Message], None]], database: Database, clock: Clock) -> None:
     try:
-        within(WITHIN_S, lambda: ways.get(message.road, _no_road)(message))
+        within(WITHIN_S, lambda: ways.get(message.road, _no_channel)(message))
     except Exception as error:  # noqa: BLE001 - whatever it is, the next message may be for a road that works
         said = str(error) if isinstance(error, Unsent | SettingsError) else type(error).__name__
         _log.warning("alert.unsent", road=message.road, error=said)
@@ -114,7 +115,7 @@ def _send(message: Message, ways: Mapping[str, Callable[[Message], None]], datab
         database.write(lambda conn: alerts.message_sent(conn, clock.now(), message.id))
 
 
-def _no_road(_message: Message) -> None:
+def _no_channel(_message: Message) -> None:
     raise Unsent("It is no longer set up.")
 
 

@@ -10,7 +10,7 @@ from resultsq.domain.link import LinkState
 from resultsq.domain.why import spell
 
 
-class Rule(StrEnum):
+class AlertRule(StrEnum):
     """What an alert is about. The value is part of `/alerts` and of the messages."""
 
     OLDEST_WAITING = "oldest-waiting"
@@ -30,7 +30,7 @@ class Rule(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class AlertThresholds:
     """From the settings."""
 
     oldest_waiting: timedelta
@@ -39,7 +39,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class AlertFacts:
     """What is known at a moment. `disk_free_bytes` None: it could not be asked."""
 
     link: LinkState
@@ -73,14 +73,14 @@ _LINK = {
 class _Row(NamedTuple):
     """A rule, when it holds, and its sentence."""
 
-    rule: Rule
-    holds: Callable[[Facts, Limits, datetime], object]
-    sentence: Callable[[Facts], str]
+    rule: AlertRule
+    holds: Callable[[AlertFacts, AlertThresholds, datetime], object]
+    sentence: Callable[[AlertFacts], str]
 
 
 _TABLE = (
     _Row(
-        Rule.LINK_DOWN,
+        AlertRule.LINK_DOWN,
         lambda facts, limits, now: facts.link is not LinkState.UP and now - facts.link_since >= limits.link_down,
         lambda facts: (
             f"{_LINK[facts.link]}, since {_clock(facts.link_since)}. {_many(facts.waiting)} waiting; they publish by "
@@ -88,7 +88,7 @@ _TABLE = (
         ),
     ),
     _Row(
-        Rule.LINK_DOWN,
+        AlertRule.LINK_DOWN,
         lambda facts, limits, now: _is_past(facts.takes_nothing_since, limits.link_down, now),
         lambda facts: (
             f"The master answers, but takes no results, since {_clock(facts.takes_nothing_since)}. "
@@ -97,7 +97,7 @@ _TABLE = (
         ),
     ),
     _Row(
-        Rule.OLDEST_WAITING,
+        AlertRule.OLDEST_WAITING,
         lambda facts, limits, now: _is_past(facts.oldest_waiting_at, limits.oldest_waiting, now),
         lambda facts: (
             f"The oldest of {_many(facts.waiting)} waiting was accepted at {_clock(facts.oldest_waiting_at)}. "
@@ -105,19 +105,19 @@ _TABLE = (
         ),
     ),
     _Row(
-        Rule.REJECTED,
+        AlertRule.REJECTED,
         lambda facts, *_: facts.rejected,
         lambda facts: f"The master refused {_many(facts.rejected)} for good; each needs a correction by its team.",
     ),
     _Row(
-        Rule.CONFLICT,
+        AlertRule.CONFLICT,
         lambda facts, *_: facts.conflicts,
         lambda facts: (
             f"{_many(facts.conflicts)} met another sheet at the master; an operator must decide which one stands."
         ),
     ),
     _Row(
-        Rule.CREDENTIALS_REFUSED,
+        AlertRule.CREDENTIALS_REFUSED,
         lambda facts, *_: facts.refused_since is not None,
         lambda facts: (
             f"The master has refused this node's credentials since {_clock(facts.refused_since)}. Everything waits; "
@@ -125,7 +125,7 @@ _TABLE = (
         ),
     ),
     _Row(
-        Rule.CREDENTIALS_REFUSED,
+        AlertRule.CREDENTIALS_REFUSED,
         lambda facts, *_: facts.refused_events,
         lambda facts: (
             f"The master does not let this node publish for {facts.refused_events} of its events. Those wait, the "
@@ -133,7 +133,7 @@ _TABLE = (
         ),
     ),
     _Row(
-        Rule.DISK_LOW,
+        AlertRule.DISK_LOW,
         lambda facts, limits, _: facts.disk_free_bytes is not None and facts.disk_free_bytes < limits.disk_low_bytes,
         lambda facts: (
             f"Only {(facts.disk_free_bytes or 0) // 1_000_000} MB are free on this node's disk. When it is full no "
@@ -141,7 +141,7 @@ _TABLE = (
         ),
     ),
     _Row(
-        Rule.DISK_UNWRITABLE,
+        AlertRule.DISK_UNWRITABLE,
         lambda facts, *_: facts.disk_trouble is not None,
         lambda facts: (
             f"Nothing can be written in this node's data folder: {facts.disk_trouble}. Results may not be accepted "
@@ -149,7 +149,7 @@ _TABLE = (
         ),
     ),
     _Row(
-        Rule.DAMAGED,
+        AlertRule.DAMAGED,
         lambda facts, *_: facts.damaged,
         lambda facts: (
             f"{_many(facts.damaged)} would wait for ever after a fault of this product. Nothing is lost: "
@@ -157,7 +157,7 @@ _TABLE = (
         ),
     ),
     _Row(
-        Rule.ASIDE,
+        AlertRule.ASIDE,
         lambda facts, *_: facts.aside,
         lambda facts: (
             f"resultsq cannot go on with {_many(facts.aside)}, and has put what it cannot send aside. Nothing is "
@@ -165,7 +165,7 @@ _TABLE = (
         ),
     ),
     _Row(
-        Rule.ACTION_FAILS,
+        AlertRule.ACTION_FAILS,
         lambda facts, *_: facts.failing_actions,
         lambda facts: (
             f"{'1 action' if facts.failing_actions == 1 else f'{facts.failing_actions} actions'} of an operator "
@@ -173,7 +173,7 @@ _TABLE = (
         ),
     ),
     _Row(
-        Rule.MASTER_LOST,
+        AlertRule.MASTER_LOST,
         lambda facts, *_: facts.lost_there,
         lambda facts: (
             f"The master no longer had {_many(facts.lost_there)} that it had given a receipt for; it may have been "
@@ -181,7 +181,7 @@ _TABLE = (
         ),
     ),
     _Row(
-        Rule.QUOTA,
+        AlertRule.QUOTA,
         lambda facts, *_: facts.over_quota,
         lambda facts: (
             f"{_some(facts.over_quota)} handed in as much today as an event may, and more was refused. Has a token "
@@ -190,7 +190,7 @@ _TABLE = (
         ),
     ),
     _Row(
-        Rule.CLOCK_WRONG,
+        AlertRule.CLOCK_WRONG,
         lambda facts, *_: facts.clock_off_s,
         lambda facts: (
             f"This node's clock is wrong: it is {spell(abs(facts.clock_off_s))} "
@@ -202,7 +202,7 @@ _TABLE = (
 """Of two rows of one rule the first that holds speaks."""
 
 
-def raised(facts: Facts, limits: Limits, now: datetime) -> dict[str, str]:
+def raised(facts: AlertFacts, limits: AlertThresholds, now: datetime) -> dict[str, str]:
     """The alerts that hold now, each with its sentence. Never a person: a sentence may leave by mail."""
     found: dict[str, str] = {}
     for row in _TABLE:

@@ -14,21 +14,22 @@ from resultsq.app import intake, submissions
 from resultsq.app.intake import MOST_FILES, VOLUNTEERS, name_of
 from resultsq.domain.entry import NO_EVENT
 from resultsq.domain.errors import NotThere, TooLarge
+from resultsq.domain.i18n import gettext
 from resultsq.domain.outcome import Cause
 from resultsq.domain.plausible import FIVE_K, Plausible
 from resultsq.domain.problem import Problem
 from resultsq.domain.role import Role
 from resultsq.domain.submission import State
-from resultsq.domain.words import say
 from resultsq.kinds.registry import KINDS
 from resultsq.kinds.results.plausible import Occasion
 from resultsq.kinds.results.volunteers import read_volunteers
-from resultsq.store import events, queries
-from resultsq.store.queries import LinkView, SubmissionView
-from resultsq.store.tokens import Bearer
+from resultsq.store.admin import events
+from resultsq.store.admin.tokens import Bearer
+from resultsq.store.views import queries
+from resultsq.store.views.queries import LinkView, SubmissionView
 from resultsq.web.auth import bearer, rule
 from resultsq.web.bounds import JSON, bound
-from resultsq.web.cache import ShortMemory
+from resultsq.web.cache import TTLCache
 from resultsq.web.errors import ApiProblem, problems_json
 from resultsq.web.node import node
 
@@ -262,7 +263,7 @@ def _files() -> tuple[list[tuple[str, bytes]], str | tuple[str, bytes] | None]:
     files: list[tuple[str, bytes]] = []
     parts = list(request.files.items(multi=True))
     if len(parts) > MOST_FILES + 1:
-        raise TooLarge(say("At most {most} files can be sent at once. Nothing was stored.", most=MOST_FILES))
+        raise TooLarge(gettext("At most {most} files can be sent at once. Nothing was stored.", most=MOST_FILES))
     for field, part in parts:
         content = part.stream.read()
         if not part.filename and not content:
@@ -298,7 +299,7 @@ def _mine(submission: str) -> SubmissionView:
     with node().database.read() as conn:
         found = queries.submission(conn, submission)
     if found is None or event_id not in (None, found.event_id):
-        raise NotThere(say("There is no such submission here."))
+        raise NotThere(gettext("There is no such submission here."))
     return found
 
 
@@ -328,10 +329,10 @@ def _said_of(found: SubmissionView) -> tuple[Problem, ...]:
         return intake.problems_of(conn, found)
 
 
-def _said() -> ShortMemory[str, tuple[Problem, ...]]:
+def _said() -> TTLCache[str, tuple[Problem, ...]]:
     """What was said at acceptance never changes, and clients ask for it every second or two."""
-    memory = ShortMemory[str, tuple[Problem, ...]](node().clock, life_s=600)
-    return cast(ShortMemory[str, tuple[Problem, ...]], current_app.extensions.setdefault("resultsq.said", memory))
+    memory = TTLCache[str, tuple[Problem, ...]](node().clock, life_s=600)
+    return cast(TTLCache[str, tuple[Problem, ...]], current_app.extensions.setdefault("resultsq.said", memory))
 
 
 def _submission(

@@ -36,7 +36,7 @@ STALLED_S: Final = 10.0
 _RETRY_AFTER_S = 5
 
 
-class Kept:
+class BodyBudget:
     """How many bytes of bodies are kept, in memory or in temporary files, until their requests are answered."""
 
     def __init__(self, most: int) -> None:
@@ -57,11 +57,11 @@ class Kept:
             self._bytes -= count
 
 
-class _Body(OverflowableBuffer):  # type: ignore[misc]  # waitress has no types
+class _ArrivingBody(OverflowableBuffer):  # type: ignore[misc]  # waitress has no types
     """A request's body up to a bound. Of one that is longer nothing is kept: it is read to its end and dropped, for a
     client that is still sending does not read its answer."""
 
-    def __init__(self, overflow: int, most: int, kept: Kept) -> None:
+    def __init__(self, overflow: int, most: int, kept: BodyBudget) -> None:
         super().__init__(overflow)
         self._most = most
         self._kept = kept
@@ -99,7 +99,7 @@ class _Error:
         self.reason = status.phrase
 
 
-class Refusal(ErrorTask):  # type: ignore[misc]
+class RefusalTask(ErrorTask):  # type: ignore[misc]
     """What the server refuses before the application sees it, in the application's manner."""
 
     def execute(self) -> None:
@@ -120,7 +120,7 @@ class _Parser(HTTPRequestParser):  # type: ignore[misc]
     """Refuses a request whose length is told twice. Where a proxy in front believed the other one, the rest of the
     body would be taken for the next caller's request (RFC 9112, 6.1)."""
 
-    body: _Body | None = None
+    body: _ArrivingBody | None = None
     error: Any
     completed: bool
     expect_continue: bool
@@ -147,7 +147,7 @@ class _Parser(HTTPRequestParser):  # type: ignore[misc]
     def _bound_body(self) -> None:
         path = self.path.encode("latin-1").decode(errors="replace")
         most = self.adj.most_bytes(self.command, path)
-        self.body = _Body(self.adj.inbuf_overflow, most, self.adj.kept)
+        self.body = _ArrivingBody(self.adj.inbuf_overflow, most, self.adj.kept)
         if self.content_length > most:
             self.body.refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         self.body_rcv = (
@@ -159,7 +159,7 @@ class Connection(HTTPChannel):  # type: ignore[misc]
     """One client's connection, and since when what it is waiting for is due."""
 
     parser_class = _Parser
-    error_task_class = Refusal
+    error_task_class = RefusalTask
 
     def __init__(self, server: "Server", sock: Any, addr: Any, adj: Any, map: Any = None) -> None:
         self.caller = network(addr[0])
@@ -227,5 +227,5 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
 def limited(adjustments: Any, most_bytes: Callable[[str, str], int], most_kept: int) -> Any:
     """waitress's adjustments with what the parser asks for: the bound of a body at an address, and the room for all."""
     adjustments.most_bytes = most_bytes
-    adjustments.kept = Kept(most_kept)
+    adjustments.kept = BodyBudget(most_kept)
     return adjustments

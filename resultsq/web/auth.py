@@ -28,13 +28,13 @@ from werkzeug.exceptions import BadRequest
 
 from resultsq.app import people
 from resultsq.domain.errors import NotAllowed
+from resultsq.domain.i18n import gettext
 from resultsq.domain.role import Role
-from resultsq.domain.words import say
-from resultsq.store import accounts, alerts, tokens
-from resultsq.store.accounts import Account
-from resultsq.store.tokens import Bearer
+from resultsq.store.admin import accounts, alerts, tokens
+from resultsq.store.admin.accounts import AccountView
+from resultsq.store.admin.tokens import Bearer
 from resultsq.web import bounds
-from resultsq.web.cache import ShortMemory
+from resultsq.web.cache import TTLCache
 from resultsq.web.errors import ApiProblem
 from resultsq.web.login_limits import LoginLimits, known_device, remember_device
 from resultsq.web.node import node
@@ -57,7 +57,7 @@ _ATTRIBUTE = "resultsq_rule"
 _csrf = CSRFProtect()
 
 
-class Who(Enum):
+class Audience(Enum):
     """Which kind of caller a rule is about."""
 
     ANYBODY = "anybody"
@@ -67,10 +67,10 @@ class Who(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class AccessRule:
     """Who may call a route; any one of `roles` will do."""
 
-    who: Who
+    who: Audience
     roles: tuple[Role, ...] = ()
 
     def __call__(self, view: V) -> V:
@@ -81,23 +81,23 @@ class Rule:
 
 
 class _Rules:
-    def __call__(self, *roles: Role) -> Rule:
-        return Rule(Who.PERSON, roles)
+    def __call__(self, *roles: Role) -> AccessRule:
+        return AccessRule(Audience.PERSON, roles)
 
-    def bearer(self, *roles: Role) -> Rule:
-        return Rule(Who.PROGRAM, roles)
+    def bearer(self, *roles: Role) -> AccessRule:
+        return AccessRule(Audience.PROGRAM, roles)
 
-    def loopback(self, *roles: Role) -> Rule:
-        return Rule(Who.MACHINE, roles)
+    def loopback(self, *roles: Role) -> AccessRule:
+        return AccessRule(Audience.MACHINE, roles)
 
-    public = Rule(Who.ANYBODY)
+    public = AccessRule(Audience.ANYBODY)
 
 
 rule = _Rules()
 
 
 class _User(UserMixin):  # type: ignore[misc]  # Flask-Login has no types
-    def __init__(self, account: Account) -> None:
+    def __init__(self, account: AccountView) -> None:
         self.account = account
 
     def get_id(self) -> str:
@@ -105,18 +105,18 @@ class _User(UserMixin):  # type: ignore[misc]  # Flask-Login has no types
 
 
 @dataclass(frozen=True, slots=True)
-class _Doors:
+class _AuthState:
     """What the process remembers of callers."""
 
-    bearers: ShortMemory[str, Bearer | None]
+    bearers: TTLCache[str, Bearer | None]
     log_ins: LoginLimits
 
 
 def install(app: Flask) -> None:
     """Hold every request to its route's rule. Call it before any blueprint adds hooks of its own."""
     clock = app.extensions["resultsq"].clock
-    app.extensions["resultsq.doors"] = _Doors(
-        bearers=ShortMemory(clock, TOKEN_CACHE_S),
+    app.extensions["resultsq.doors"] = _AuthState(
+        bearers=TTLCache(clock, TOKEN_CACHE_S),
         log_ins=LoginLimits(clock, _tell_of_guesses),
     )
     manager = LoginManager()
@@ -128,13 +128,13 @@ def install(app: Flask) -> None:
     app.before_request(_enforce)
 
 
-def rules(app: Flask) -> dict[str, Rule]:
+def rules(app: Flask) -> dict[str, AccessRule]:
     """The rule of each endpoint.
 
     :raises RuntimeError: a route has none."""
-    found: dict[str, Rule] = {}
+    found: dict[str, AccessRule] = {}
     for route in app.url_map.iter_rules():
-        declared: Rule | None = getattr(app.view_functions[route.endpoint], _ATTRIBUTE, None)
+        declared: AccessRule | None = getattr(app.view_functions[route.endpoint], _ATTRIBUTE, None)
         if declared is None and route.endpoint.rpartition(".")[2] == "static":
             declared = rule.public
         if declared is None:
@@ -156,25 +156,25 @@ def bearer() -> Bearer:
     return cast(Bearer, g.bearer)
 
 
-def account() -> Account | None:
+def account() -> AccountView | None:
     """Who is logged in."""
-    return cast(Account, current_user.account) if current_user.is_authenticated else None
+    return cast(AccountView, current_user.account) if current_user.is_authenticated else None
 
 
-def me() -> Account:
+def me() -> AccountView:
     """Who is logged in, on a route for people."""
     found = account()
     if found is None:
-        raise NotAllowed(say("Log in first."))
+        raise NotAllowed(gettext("Log in first."))
     return found
 
 
-def log_in(name: str, password: str) -> Account | None:
+def log_in(name: str, password: str) -> AccountView | None:
     """Log in with a password; None where name and password do not fit.
 
     :raises TooManyRequests: too many tries were refused, of this name or from this address."""
     app, name = current_app, name.strip()
-    attempt = _doors().log_ins.begin(name, request.remote_addr, known_device(app, name))
+    attempt = _auth_state().log_ins.begin(name, request.remote_addr, known_device(app, name))
     with node().database.read() as conn:
         found = accounts.verify(conn, name, password)
     if found is None:
@@ -193,16 +193,16 @@ def _tell_of_guesses(name: str) -> None:
         if not accounts.known_names(conn, [name]):
             return
     about = sha256(f"{now.date()} {name}".encode()).hexdigest()[:40]
-    text = say(
+    text = gettext(
         "Many addresses try passwords for the account {name}. New devices cannot log in with it for a while; known "
         "ones can. A password that is used nowhere else is safe.",
         name=name,
     )
-    roads = held.settings.alert_roads
+    roads = held.settings.alert_channels
     held.database.write(lambda conn: alerts.tell_once(conn, now, "log-in refused often", about, text, roads))
 
 
-def start_session(who: Account) -> None:
+def start_session(who: AccountView) -> None:
     """This browser is `who` from here on; nothing of an earlier session stays."""
     session.clear()
     login_user(_User(who))
@@ -237,14 +237,14 @@ def log_out_elsewhere() -> None:
 def _enforce() -> Response | None:
     if request.endpoint is None:
         return None  # no such address: the router's own refusal follows
-    declared: Rule | None = current_app.extensions["resultsq.rules"].get(request.endpoint)
+    declared: AccessRule | None = current_app.extensions["resultsq.rules"].get(request.endpoint)
     if declared is None or "\0" in request.path:  # no text in a database has that character
         abort(404)
     match declared.who:
-        case Who.ANYBODY:
+        case Audience.ANYBODY:
             _csrf.protect()
             _demand_text()
-        case Who.PERSON:
+        case Audience.PERSON:
             if (who := account()) is None:
                 return _to_login()
             g.personal = True
@@ -252,11 +252,11 @@ def _enforce() -> Response | None:
             bounds.begin_check(f"account {who.id}")
             _csrf.protect()
             _demand_text()
-        case Who.PROGRAM:
+        case Audience.PROGRAM:
             g.bearer = _bearer()
             _need(g.bearer.role, declared)
             bounds.begin_check(f"token {g.bearer.id}")
-        case Who.MACHINE:
+        case Audience.MACHINE:
             if not is_this_machine():
                 _need(_bearer().role, declared)
     return None
@@ -265,12 +265,12 @@ def _enforce() -> Response | None:
 def _demand_text() -> None:
     given = (text for values in (request.args, request.form) for _, text in values.items(multi=True))
     if any("\0" in text for text in given):
-        raise BadRequest(say("A field contains a control character. Nothing was changed."))
+        raise BadRequest(gettext("A field contains a control character. Nothing was changed."))
 
 
-def _need(role: Role, declared: Rule) -> None:
+def _need(role: Role, declared: AccessRule) -> None:
     if not any(role.at_least(needed) for needed in declared.roles):
-        raise NotAllowed(say("This needs rights that you do not have here. Ask an operator of this node."))
+        raise NotAllowed(gettext("This needs rights that you do not have here. Ask an operator of this node."))
 
 
 def _to_login() -> Response:
@@ -278,7 +278,7 @@ def _to_login() -> Response:
     part = "HX-Request" in request.headers
     if part and request.method != "GET":
         # the page keeps what was being sent, and sends it after the login
-        sentence = escape(say("You were logged out. Log in again: what was saved is kept."))
+        sentence = escape(gettext("You were logged out. Log in again: what was saved is kept."))
         return Response(f"<main><p>{sentence}</p></main>", 401, {"X-Login": url_for(LOGIN_VIEW)})
     shown = urlsplit(request.headers.get("HX-Current-URL", "") if part else request.referrer or "")
     if (part or asked is None) and shown.netloc == request.host:
@@ -295,7 +295,7 @@ def _bearer() -> Bearer:
     token = token.strip()
     if scheme.lower() != "bearer" or not token:
         raise _unknown("This needs a token: send it as `Authorization: Bearer <token>`.", "")
-    found = _doors().bearers.get(tokens.digest(token), lambda: _look_up(token))
+    found = _auth_state().bearers.get(tokens.digest(token), lambda: _look_up(token))
     if found is None:
         raise _unknown("This node does not know this token, or it was revoked.", ', error="invalid_token"')
     return found
@@ -348,5 +348,5 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _doors() -> _Doors:
-    return cast(_Doors, current_app.extensions["resultsq.doors"])
+def _auth_state() -> _AuthState:
+    return cast(_AuthState, current_app.extensions["resultsq.doors"])

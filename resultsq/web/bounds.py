@@ -16,9 +16,9 @@ from flask import Flask, current_app, g, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, TooManyRequests, UnsupportedMediaType
 
 from resultsq.app.intake import MOST_FILES
-from resultsq.domain.words import say
+from resultsq.domain.i18n import gettext
 from resultsq.readers import MAX_ROWS
-from resultsq.web.limits import AtOnce
+from resultsq.web.limits import ConcurrencyLimit
 
 MOST_CHECKS = 2
 """Requests with files of one account or token that are worked on at once in a process."""
@@ -64,7 +64,7 @@ bound = _Bounds()
 
 def install(app: Flask) -> None:
     """Hold every request to its route's bound. Call it before anything that reads a body adds a hook."""
-    app.extensions["resultsq.checks"] = AtOnce(MOST_CHECKS)
+    app.extensions["resultsq.checks"] = ConcurrencyLimit(MOST_CHECKS)
     app.before_request(_enforce)
     app.teardown_request(_end_check)
 
@@ -102,7 +102,9 @@ def begin_check(who: str) -> None:
     if not of_endpoint(current_app, request.endpoint, request.method).multipart or request.mimetype == JSON:
         return
     if not _checks().begin(who):
-        raise TooManyRequests(say("Files of yours are being checked already. Try again in a moment."), retry_after=1)
+        raise TooManyRequests(
+            gettext("Files of yours are being checked already. Try again in a moment."), retry_after=1
+        )
     g.checking = who
 
 
@@ -111,8 +113,8 @@ def _end_check(_error: BaseException | None) -> None:
         _checks().end(who)
 
 
-def _checks() -> AtOnce:
-    return cast(AtOnce, current_app.extensions["resultsq.checks"])
+def _checks() -> ConcurrencyLimit:
+    return cast(ConcurrencyLimit, current_app.extensions["resultsq.checks"])
 
 
 def _enforce() -> None:
@@ -123,4 +125,4 @@ def _enforce() -> None:
     if (request.content_length or 0) > most:
         raise RequestEntityTooLarge
     if request.mimetype == "multipart/form-data" and not found.multipart and request.content_length:
-        raise UnsupportedMediaType(say("Files are not taken at this address. Nothing was changed."))
+        raise UnsupportedMediaType(gettext("Files are not taken at this address. Nothing was changed."))

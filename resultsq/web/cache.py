@@ -9,7 +9,7 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class ShortMemory(Generic[K, V]):
+class TTLCache(Generic[K, V]):
     """Answers that are good for `life_s` seconds, `most` of them at once. "None" is never remembered, so that
     what was just made is found at once. Two threads may ask the same question together: the answers are equal."""
 

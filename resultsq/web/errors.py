@@ -30,8 +30,8 @@ from resultsq.domain.errors import (
     StoreUnavailable,
     TooLarge,
 )
+from resultsq.domain.i18n import gettext, gettext_noop
 from resultsq.domain.problem import Problem, Where
-from resultsq.domain.words import say, sentence
 
 log = logs.get("web")
 
@@ -55,33 +55,33 @@ _STATUS: dict[type[ResultsqError], int] = {
 """The first that fits; what fits none is a failure of ours (500)."""
 
 _SENTENCES = {
-    400: sentence("This request cannot be read. Nothing was stored."),
-    401: sentence("Log in first."),
-    403: sentence("You may not do this here."),
-    404: sentence("There is nothing at this address. Check its spelling."),
-    405: sentence("This address does not take this kind of request."),
-    408: sentence("The request took too long to arrive. Nothing was stored; send it again."),
-    413: sentence("This is more than this node accepts at once. Nothing was stored."),
-    415: sentence("This type of content is not accepted here. Nothing was stored."),
-    500: sentence("This node failed at this, and its log says where. What was accepted before is safe; try again."),
+    400: gettext_noop("This request cannot be read. Nothing was stored."),
+    401: gettext_noop("Log in first."),
+    403: gettext_noop("You may not do this here."),
+    404: gettext_noop("There is nothing at this address. Check its spelling."),
+    405: gettext_noop("This address does not take this kind of request."),
+    408: gettext_noop("The request took too long to arrive. Nothing was stored; send it again."),
+    413: gettext_noop("This is more than this node accepts at once. Nothing was stored."),
+    415: gettext_noop("This type of content is not accepted here. Nothing was stored."),
+    500: gettext_noop("This node failed at this, and its log says where. What was accepted before is safe; try again."),
 }
-_ELSE = sentence("This cannot be answered.")
+_ELSE = gettext_noop("This cannot be answered.")
 
 _TITLES = {
-    401: sentence("Not logged in"),
-    403: sentence("Not allowed"),
-    404: sentence("Not found"),
-    409: sentence("Not possible now"),
-    413: sentence("Too large"),
-    422: sentence("Not accepted"),
-    429: sentence("Too often: wait a moment"),
-    500: sentence("This node failed"),
-    503: sentence("Not available just now"),
-    507: sentence("No room left"),
+    401: gettext_noop("Not logged in"),
+    403: gettext_noop("Not allowed"),
+    404: gettext_noop("Not found"),
+    409: gettext_noop("Not possible now"),
+    413: gettext_noop("Too large"),
+    422: gettext_noop("Not accepted"),
+    429: gettext_noop("Too often: wait a moment"),
+    500: gettext_noop("This node failed"),
+    503: gettext_noop("Not available just now"),
+    507: gettext_noop("No room left"),
 }
 """What a page of an error is called; one that is not here did not work."""
 
-_NOT_FROM_OUR_PAGE = sentence(
+_NOT_FROM_OUR_PAGE = gettext_noop(
     "The page that this came from is too old: it was open before you logged in or out, or the browser keeps no "
     "cookies. Nothing was changed. Load the page again and repeat it there."
 )
@@ -147,7 +147,7 @@ def _phrase(status: int) -> str:
 def _answer(status: int, detail: str, headers: Mapping[str, str] | None = None, **more: object) -> Response:
     if request.path.startswith("/api") or not request.accept_mimetypes.accept_html:
         return problem(status, detail, headers, **more)
-    title = say(_TITLES.get(status, sentence("This did not work")))
+    title = gettext(_TITLES.get(status, gettext_noop("This did not work")))
     page = render_template("error.html", status=status, title=title, detail=detail)
     return Response(page, status, headers, mimetype="text/html")
 
@@ -192,9 +192,9 @@ def _http(error: HTTPException) -> Response:
         return answer  # the router's redirects
     headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
     if isinstance(error, CSRFError):
-        return _answer(status, say(_NOT_FROM_OUR_PAGE))
+        return _answer(status, gettext(_NOT_FROM_OUR_PAGE))
     own_words = error.description if type(error).description != error.description else None
-    return _answer(status, own_words or say(_SENTENCES.get(status, _ELSE)), headers)
+    return _answer(status, own_words or gettext(_SENTENCES.get(status, _ELSE)), headers)
 
 
 def _surprise(error: Exception) -> Response:
@@ -203,4 +203,4 @@ def _surprise(error: Exception) -> Response:
         for frame in traceback.extract_tb(error.__traceback__)
     ]
     log.error("web.failed", error=type(error).__name__, through=frames[-8:])
-    return _answer(500, say(_SENTENCES[500]))
+    return _answer(500, gettext(_SENTENCES[500]))

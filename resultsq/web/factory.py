@@ -24,20 +24,20 @@ from werkzeug.routing import IntegerConverter, Map
 from resultsq import logs
 from resultsq.app.context import AppContext
 from resultsq.clock import Clock
-from resultsq.domain import words
+from resultsq.domain import i18n
 from resultsq.domain.errors import SettingsError
-from resultsq.domain.words import say
+from resultsq.domain.i18n import gettext
 from resultsq.settings import Settings
-from resultsq.store.session import Database
+from resultsq.store.engine.session import Database
 from resultsq.wakeup import Bell
-from resultsq.web import api, auth, bounds, control, dashboard, errors, form, kinds, openapi, ops
+from resultsq.web import api, auth, bounds, dashboard, errors, form, kinds, openapi, operator_api, ops
 from resultsq.web.bounds import MOST_NUMBER
-from resultsq.web.forwarded import Lookout
+from resultsq.web.forwarded import ForwardedHeaders
 from resultsq.web.node import node, put
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
     api.blueprint,
-    control.blueprint,
+    operator_api.blueprint,
     openapi.blueprint,
     ops.blueprint,
     form.blueprint,
@@ -88,7 +88,9 @@ class _Request(Request):
                 super()._load_form_data()
                 self._opened.pop_all()
         except ValueError:
-            raise BadRequest(say("This upload is broken or was cut off. Nothing was stored; send it again.")) from None
+            raise BadRequest(
+                gettext("This upload is broken or was cut off. Nothing was stored; send it again.")
+            ) from None
 
 
 class _Sessions(SecureCookieSessionInterface):
@@ -144,7 +146,7 @@ def create_app(settings: Settings, database: Database, *, clock: Clock, bell: Be
     errors.install(app)
     kinds.install(app)
     Babel(app)
-    words.speak(get_translations)
+    i18n.use_language(get_translations)
     Bootstrap5(app)
     app.register_blueprint(_vendor())
     for blueprint in BLUEPRINTS:
@@ -154,7 +156,7 @@ def create_app(settings: Settings, database: Database, *, clock: Clock, bell: Be
         n = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n, x_prefix=n)  # type: ignore[method-assign]
     else:
-        app.before_request(Lookout(settings.data_dir, clock).look)
+        app.before_request(ForwardedHeaders(settings.data_dir, clock).look)
     return app
 
 

@@ -20,7 +20,7 @@ _NOTE = "forwarded.note"
 _EVERY_S = 60.0
 
 
-class Lookout:
+class ForwardedHeaders:
     """One web process's eye for such requests."""
 
     def __init__(self, folder: Path, clock: Clock) -> None:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from flask import Flask
 from jinja2 import ChoiceLoader, PackageLoader
 
+from resultsq.domain.i18n import gettext
 from resultsq.domain.ports import Form
-from resultsq.domain.words import say
 from resultsq.kinds.registry import KINDS
 
 
@@ -27,7 +27,7 @@ def install(app: Flask) -> None:
     """The templates of kinds are found after the application's own."""
     own = app.jinja_loader
     packages = [type(kind).__module__.rpartition(".")[0] for kind in KINDS.values() if kind.template is not None]
-    app.add_template_filter(say, "sentence")
+    app.add_template_filter(gettext, "sentence")
     app.jinja_loader = ChoiceLoader([*([own] if own else []), *map(PackageLoader, packages)])
 
 

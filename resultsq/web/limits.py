@@ -10,7 +10,7 @@ from collections import Counter, OrderedDict, deque
 from resultsq.clock import Clock
 
 
-class Tries:
+class RateLimiter:
     """At most `most` tries of one key within `within_s` seconds; the `keys` last seen are remembered."""
 
     def __init__(self, clock: Clock, most: int, within_s: float, keys: int = 10_000) -> None:
@@ -48,7 +48,7 @@ class Tries:
             self._seen.pop(key, None)
 
 
-class AtOnce:
+class ConcurrencyLimit:
     """At most `most` things of one key at the same time."""
 
     def __init__(self, most: int) -> None:

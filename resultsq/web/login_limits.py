@@ -13,8 +13,8 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 from werkzeug.exceptions import TooManyRequests
 
 from resultsq.clock import Clock
-from resultsq.domain.words import say
-from resultsq.web.limits import Tries, network
+from resultsq.domain.i18n import gettext
+from resultsq.web.limits import RateLimiter, network
 
 WITHIN_S = 300.0
 OF_A_NAME_S = 900.0
@@ -26,11 +26,11 @@ _MOST_NAMES = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class LoginAttempt:
     """One try with a password. It counts as refused unless it is said that it was right."""
 
-    own: tuple[Tries, str]
-    shared: tuple[tuple[Tries, str], ...]
+    own: tuple[RateLimiter, str]
+    shared: tuple[tuple[RateLimiter, str], ...]
 
     def was_right(self) -> None:
         """It was who it said it was: forget the person's own tries, and take this one back where others count too."""
@@ -44,18 +44,18 @@ class LoginLimits:
     """The counts of one process. `guessed` is called with a name that many addresses try."""
 
     def __init__(self, clock: Clock, guessed: Callable[[str], None]) -> None:
-        self._by_caller = Tries(clock, MOST_OF_A_CALLER, WITHIN_S)
-        self._by_caller_and_name = Tries(clock, MOST_OF_A_CALLER_AND_NAME, WITHIN_S)
-        self._by_name = Tries(clock, MOST_OF_A_NAME, OF_A_NAME_S)
-        self._by_device = Tries(clock, MOST_OF_A_DEVICE, WITHIN_S)
+        self._by_caller = RateLimiter(clock, MOST_OF_A_CALLER, WITHIN_S)
+        self._by_caller_and_name = RateLimiter(clock, MOST_OF_A_CALLER_AND_NAME, WITHIN_S)
+        self._by_name = RateLimiter(clock, MOST_OF_A_NAME, OF_A_NAME_S)
+        self._by_device = RateLimiter(clock, MOST_OF_A_DEVICE, WITHIN_S)
         self._guessed = guessed
 
-    def begin(self, name: str, address: str | None, device: str | None) -> Attempt:
+    def begin(self, name: str, address: str | None, device: str | None) -> LoginAttempt:
         """A try that may be made. `device` is a known one's id.
 
         :raises TooManyRequests: there were too many; this one must not be made."""
         caller = network(address)
-        own, shared = (self._by_device, f"{device} {name}"), list[tuple[Tries, str]]()
+        own, shared = (self._by_device, f"{device} {name}"), list[tuple[RateLimiter, str]]()
         if device is None:
             own = (self._by_caller_and_name, f"{caller} {name}")
             shared = [(self._by_caller, caller), (self._by_name, name)]
@@ -68,9 +68,9 @@ class LoginLimits:
                 if tries is self._by_name:
                     self._guessed(name)
                 raise TooManyRequests(
-                    say("Too many tries. Wait a few minutes and try again."), retry_after=int(wait_s) + 1
+                    gettext("Too many tries. Wait a few minutes and try again."), retry_after=int(wait_s) + 1
                 )
-        return Attempt(own, tuple(shared))
+        return LoginAttempt(own, tuple(shared))
 
 
 # the device's cookie

@@ -17,9 +17,9 @@ from pydantic.json_schema import models_json_schema
 from resultsq.domain.filter import Filter
 from resultsq.kinds.results.check import Report
 from resultsq.kinds.results.corrections_files import AS_GIVEN
-from resultsq.kinds.results.kind import Payload
-from resultsq.web import auth, examples, shapes
-from resultsq.web.auth import Rule, Who, rule
+from resultsq.kinds.results.kind import ResultsPayload
+from resultsq.web import auth, examples, schemas
+from resultsq.web.auth import AccessRule, Audience, rule
 
 blueprint = Blueprint("openapi", __name__, url_prefix="/api")
 
@@ -65,39 +65,45 @@ def _parameters_of_filter() -> dict[str, Any]:
 OPERATIONS: dict[tuple[str, str], Operation] = {
     ("POST", "/api/v1/check"): Operation({200: Report}, (400, 413, 415, 422), files=_CHECKED),
     ("POST", "/api/v1/submissions"): Operation(
-        {200: shapes.SubmissionTold, 201: shapes.SubmissionTold},
+        {200: schemas.SubmissionResponse, 201: schemas.SubmissionResponse},
         (400, 403, 409, 413, 415, 422, 429),
-        body=Payload,
+        body=ResultsPayload,
         files=_RESULTS,
         headers=("Idempotency-Key", "If-Match", "As-Given"),
     ),
     ("POST", "/api/v1/{kind}"): Operation(
-        {200: shapes.SubmissionTold, 201: shapes.SubmissionTold},
+        {200: schemas.SubmissionResponse, 201: schemas.SubmissionResponse},
         (400, 403, 404, 409, 413, 415, 422, 429),
-        body=shapes.OfAnyKind,
+        body=schemas.OfAnyKind,
         headers=("Idempotency-Key",),
     ),
-    ("GET", "/api/v1/submissions/{submission}"): Operation({200: shapes.SubmissionTold}, (404,)),
-    ("DELETE", "/api/v1/submissions/{submission}"): Operation({200: shapes.SubmissionTold}, (404, 409)),
-    ("GET", "/api/v1/submissions"): Operation({200: shapes.Lines}, (422,), query=_parameters_of_filter()),
-    ("GET", "/api/v1/status"): Operation({200: shapes.Status}),
-    ("POST", "/api/v1/actions"): Operation(
-        {200: shapes.ActionCounted, 201: shapes.ActionTold}, (400, 404, 413, 415, 422), body=shapes.ActionAsked
+    ("GET", "/api/v1/submissions/{submission}"): Operation({200: schemas.SubmissionResponse}, (404,)),
+    ("DELETE", "/api/v1/submissions/{submission}"): Operation({200: schemas.SubmissionResponse}, (404, 409)),
+    ("GET", "/api/v1/submissions"): Operation(
+        {200: schemas.SubmissionsResponse}, (422,), query=_parameters_of_filter()
     ),
-    ("GET", "/api/v1/actions/{action}"): Operation({200: shapes.ActionTold}, (404,)),
-    ("DELETE", "/api/v1/actions/{action}"): Operation({200: shapes.ActionTold}, (404,)),
-    ("GET", "/api/v1/holds"): Operation({200: shapes.Holds}),
-    ("POST", "/api/v1/holds"): Operation({201: shapes.HoldTold}, (400, 404, 413, 415, 422), body=shapes.HoldAsked),
-    ("DELETE", "/api/v1/holds/{hold}"): Operation({200: shapes.HoldReleased}, (404,)),
-    ("GET", "/api/v1/outages"): Operation({200: shapes.Outages}),
-    ("GET", "/api/v1/outages/{outage}"): Operation({200: shapes.IncidentTold}, (404,)),
+    ("GET", "/api/v1/status"): Operation({200: schemas.StatusResponse}),
+    ("POST", "/api/v1/actions"): Operation(
+        {200: schemas.ActionCountResponse, 201: schemas.ActionResponse},
+        (400, 404, 413, 415, 422),
+        body=schemas.ActionRequest,
+    ),
+    ("GET", "/api/v1/actions/{action}"): Operation({200: schemas.ActionResponse}, (404,)),
+    ("DELETE", "/api/v1/actions/{action}"): Operation({200: schemas.ActionResponse}, (404,)),
+    ("GET", "/api/v1/holds"): Operation({200: schemas.HoldsResponse}),
+    ("POST", "/api/v1/holds"): Operation(
+        {201: schemas.HoldResponse}, (400, 404, 413, 415, 422), body=schemas.HoldRequest
+    ),
+    ("DELETE", "/api/v1/holds/{hold}"): Operation({200: schemas.HoldReleasedResponse}, (404,)),
+    ("GET", "/api/v1/outages"): Operation({200: schemas.OutagesResponse}),
+    ("GET", "/api/v1/outages/{outage}"): Operation({200: schemas.IncidentResponse}, (404,)),
     ("GET", "/alerts"): Operation(
-        {200: shapes.Alerts, 503: shapes.Alerts},
+        {200: schemas.AlertsResponse, 503: schemas.AlertsResponse},
         (422,),
         query={"fail": {"type": "string", "enum": ["0", "1"], "description": "1: answer 503 while any stands."}},
     ),
-    ("GET", "/healthz"): Operation({200: shapes.Alive}),
-    ("GET", "/readyz"): Operation({200: shapes.Ready, 503: shapes.Ready}),
+    ("GET", "/healthz"): Operation({200: schemas.AliveResponse}),
+    ("GET", "/readyz"): Operation({200: schemas.ReadyResponse, 503: schemas.ReadyResponse}),
     ("GET", "/metrics"): Operation({200: "text/plain"}),
 }
 
@@ -160,12 +166,12 @@ def routes(app: Flask) -> Iterator[tuple[str, str, str, list[dict[str, Any]]]]:
 
 
 def _operation(
-    operation: Operation, endpoint: str, says: str, who: Rule, parameters: list[dict[str, Any]]
+    operation: Operation, endpoint: str, says: str, who: AccessRule, parameters: list[dict[str, Any]]
 ) -> dict[str, Any]:
     answers = {str(status): _answer(status, shape) for status, shape in operation.answers.items()}
-    guarded = who.who in (Who.PROGRAM, Who.MACHINE)
+    guarded = who.who in (Audience.PROGRAM, Audience.MACHINE)
     refusals = {*operation.refusals, 503, *((401, 403) if guarded else ())} - set(operation.answers)
-    refused = _content(shapes.ProblemDetails, "application/problem+json")
+    refused = _content(schemas.ProblemDetails, "application/problem+json")
     answers |= {str(status): {"description": "Refused.", "content": refused} for status in sorted(refusals)}
     asked = [{"name": name, "in": "query", **_in_query(schema)} for name, schema in (operation.query or {}).items()]
     asked += [
@@ -214,7 +220,7 @@ def _schemas() -> dict[str, Any]:
     asked = {one.body for one in OPERATIONS.values() if one.body is not None} | {Filter}
     told = {shape for one in OPERATIONS.values() for shape in one.answers.values() if isinstance(shape, type)}
     wanted: list[tuple[type[BaseModel], Any]] = [(one, "validation") for one in asked]
-    wanted += [(one, "serialization") for one in told | {shapes.ProblemDetails}]
+    wanted += [(one, "serialization") for one in told | {schemas.ProblemDetails}]
     found = models_json_schema(sorted(wanted, key=lambda one: one[0].__name__), ref_template=_SCHEMA)[1]
     defined: dict[str, Any] = found["$defs"]
     return defined

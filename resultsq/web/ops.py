@@ -11,10 +11,11 @@ from resultsq.app.context import AppContext
 from resultsq.domain.errors import StoreUnavailable
 from resultsq.domain.role import Role
 from resultsq.settings import Settings
-from resultsq.store import alerts, migrate, queries
-from resultsq.web import figures, shapes
+from resultsq.store.admin import alerts
+from resultsq.store.engine import migrate, write_check
+from resultsq.web import exposition, schemas
 from resultsq.web.auth import is_this_machine, rule
-from resultsq.web.cache import ShortMemory
+from resultsq.web.cache import TTLCache
 from resultsq.web.errors import ApiProblem
 from resultsq.web.node import node
 
@@ -41,7 +42,7 @@ def ready() -> Response:
 @rule.loopback(Role.VIEWER)
 def metrics() -> Response:
     """The figures of the queue and of the link, in Prometheus' text format."""
-    return Response(figures.of(node()).text(), content_type=CONTENT_TYPE_LATEST)
+    return Response(exposition.of(node()).text(), content_type=CONTENT_TYPE_LATEST)
 
 
 @blueprint.get("/alerts")
@@ -52,19 +53,19 @@ def standing_alerts() -> Response:
         raise ApiProblem(422, "`fail` is 0 or 1.")
     with node().database.read() as conn:
         found = [one for one in alerts.standing(conn) if one.ended_at is None]
-    told = shapes.Alerts.model_validate({"alerts": found})
+    told = schemas.AlertsResponse.model_validate({"alerts": found})
     return Response(told.model_dump_json(), 503 if found and fail == "1" else 200, mimetype="application/json")
 
 
-def _ready() -> ShortMemory[str, dict[str, str]]:
+def _ready() -> TTLCache[str, dict[str, str]]:
     """What strangers are told: the check writes, and is made for them once a second at most."""
-    memory = ShortMemory[str, dict[str, str]](node().clock, life_s=1)
-    return cast(ShortMemory[str, dict[str, str]], current_app.extensions.setdefault("resultsq.ready", memory))
+    memory = TTLCache[str, dict[str, str]](node().clock, life_s=1)
+    return cast(TTLCache[str, dict[str, str]], current_app.extensions.setdefault("resultsq.ready", memory))
 
 
 def _checks(ctx: AppContext) -> Iterator[tuple[str, str]]:
     try:
-        ctx.database.write(queries.touch)
+        ctx.database.write(write_check.check_writable)
         yield "store", "ok"
         behind = migrate.is_behind(migrate.current(ctx.database))
         yield (

@@ -15,7 +15,7 @@ from resultsq import interpreter, logs
 from resultsq.clock import Clock
 from resultsq.domain.errors import SettingsError
 from resultsq.settings import Settings
-from resultsq.store.session import Database
+from resultsq.store.engine.session import Database
 from resultsq.wakeup import Bell
 from resultsq.web import bounds
 from resultsq.web.arrivals import CONNECTIONS, Server, limited

@@ -28,8 +28,9 @@ from resultsq import interpreter, logs
 from resultsq.clock import SystemClock
 from resultsq.domain.role import Role
 from resultsq.settings import Settings
-from resultsq.store import events, migrate, tokens
-from resultsq.store.session import Database
+from resultsq.store.admin import events, tokens
+from resultsq.store.engine import migrate
+from resultsq.store.engine.session import Database
 from resultsq.wakeup import Bell
 from resultsq.web.factory import create_app
 from tests.bench import work

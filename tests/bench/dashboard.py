@@ -29,9 +29,10 @@ from resultsq.domain.link import LinkState
 from resultsq.domain.role import Role
 from resultsq.domain.submission import State
 from resultsq.settings import Settings
-from resultsq.store import accounts, migrate, tokens
-from resultsq.store.session import Database
-from resultsq.store.tables import Attempt, Audit, Chain, Event, Link, Outage, Payload, Submission, Worker
+from resultsq.store.admin import accounts, tokens
+from resultsq.store.engine import migrate
+from resultsq.store.engine.session import Database
+from resultsq.store.engine.tables import Attempt, Audit, Chain, Event, Link, Outage, Payload, Submission, Worker
 from resultsq.wakeup import Bell
 from resultsq.web.factory import create_app
 

@@ -18,7 +18,7 @@ from queue import Empty, SimpleQueue
 import requests
 from sqlalchemy import Column, Integer, LargeBinary, MetaData, Table, insert
 
-from resultsq.store.session import Database
+from resultsq.store.engine.session import Database
 from tests.bench import work
 
 THREADS = 8

@@ -27,8 +27,9 @@ import requests
 from resultsq.clock import SystemClock
 from resultsq.domain.role import Role
 from resultsq.drill.files import upload
-from resultsq.store import accounts, events, migrate
-from resultsq.store.session import Database
+from resultsq.store.admin import accounts, events
+from resultsq.store.engine import migrate
+from resultsq.store.engine.session import Database
 from tests.bench.machine import cpu_s
 from tests.bench.report import OURS, Result
 from tests.support.days import BEFORE, SATURDAY

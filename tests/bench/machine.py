@@ -10,7 +10,7 @@ from pathlib import Path
 from resultsq.drill.memory import memory_mb as memory_mb
 from resultsq.drill.memory import stat
 from resultsq.drill.memory import tree as tree
-from resultsq.store.session import Database
+from resultsq.store.engine.session import Database
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _NAMED = ("resultsq", "flask", "sqlalchemy", "celery", "requests", "dramatiq", "huey", "rq", "procrastinate", "redis")

@@ -14,11 +14,12 @@ from resultsq.clock import SystemClock
 from resultsq.domain import sheet
 from resultsq.domain.sheet import rows_digest
 from resultsq.domain.submission import State
-from resultsq.store import holding, links, outbox, workers
-from resultsq.store.outbox import Entry
-from resultsq.store.tables import Link, Submission
+from resultsq.store import outbox
+from resultsq.store.admin import holding
+from resultsq.store.engine.tables import Link, Submission
+from resultsq.store.outbox import Entry, links, workers
 from tests.bench.work import EVENTS, Job
-from tests.support.nodes import Node, migrated
+from tests.support.nodes import StoreNode, migrated
 from tests.support.processes import Process
 from tests.support.waiting import wait_until
 
@@ -47,7 +48,7 @@ class Ours:
         with _MIGRATING:
             self.database = migrated(self.url)
         self._stack.callback(self.database.close)
-        self.node = Node(self.database, EVENTS)
+        self.node = StoreNode(self.database, EVENTS)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -23,9 +23,9 @@ from resultsq.clock import SystemClock
 from resultsq.domain.filter import Filter
 from resultsq.domain.submission import State
 from resultsq.settings import Settings
-from resultsq.store import actions, runner
-from resultsq.store.session import Database
-from resultsq.store.timings import Work
+from resultsq.store.admin import action_runner, actions
+from resultsq.store.engine.session import Database
+from resultsq.store.engine.write_metrics import Work
 from tests.bench import accept, dashboard
 from tests.bench.report import OURS, Result
 
@@ -117,7 +117,7 @@ def _action(
         began = time.perf_counter()
         target = Filter(states=(State.QUEUED,), accepted_to=clock.now())
         action = actions.start(database, clock.now(), "bench", verb, target, "a measurement")
-        runner.run(database, clock, action)
+        action_runner.run(database, clock, action)
         took.append(time.perf_counter() - began)
         with database.read() as conn:
             done.append(actions.progress(conn, action))

@@ -60,7 +60,7 @@ def ours(outage_s: float) -> list[float | None]:
     window, done = replace(link.opening(CEILING), opened_at=_START), list[float | None]()
     while len(done) < COUNT:
         at += _CALL_S
-        for _ in range(min(window.room(0, CEILING), COUNT - len(done))):
+        for _ in range(min(window.free_slots(0, CEILING), COUNT - len(done))):
             done.append(at)
             window = window.answered_well(_START + timedelta(seconds=at - returned), CEILING)
     return done

@@ -15,9 +15,10 @@ from sqlalchemy import update
 
 from resultsq.clock import SystemClock
 from resultsq.domain.role import Role
-from resultsq.store import accounts, events, migrate
-from resultsq.store.session import Database
-from resultsq.store.tables import Submission
+from resultsq.store.admin import accounts, events
+from resultsq.store.engine import migrate
+from resultsq.store.engine.session import Database
+from resultsq.store.engine.tables import Submission
 from tests.conftest import give_up
 from tests.support.processes import ROOT, OtherMaster, Process
 from tests.support.proxy import Proxy

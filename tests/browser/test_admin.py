@@ -13,8 +13,9 @@ from sqlalchemy import select
 
 from resultsq.clock import SystemClock
 from resultsq.domain.role import Role
-from resultsq.store import events, outbox
-from resultsq.store.tables import Submission
+from resultsq.store import outbox
+from resultsq.store.admin import events
+from resultsq.store.engine.tables import Submission
 from tests.browser.conftest import DESK, PHONE, NewPage, RunningNode
 from tests.support import nodes
 from tests.support.waiting import wait_until

@@ -13,7 +13,7 @@ from playwright.sync_api import FilePayload, Page, expect
 from resultsq.clock import SystemClock
 from resultsq.domain import sheet
 from resultsq.domain.sheet import Finisher, Sheet
-from resultsq.store import accounts
+from resultsq.store.admin import accounts
 from tests.browser.conftest import DESK, PHONE, NewPage, RunningNode
 from tests.browser.test_saturday import LogIn, Shoot, add_files, set_day, submission_of
 from tests.support.days import DAY

@@ -11,9 +11,10 @@ from playwright.sync_api import Page
 from resultsq.clock import SystemClock
 from resultsq.domain.role import Role
 from resultsq.settings import Settings
-from resultsq.store import events, holding, outbox, tokens
+from resultsq.store import outbox
+from resultsq.store.admin import events, holding, tokens
 from resultsq.wakeup import Bell
-from resultsq.web.auth import Who, rules
+from resultsq.web.auth import Audience, rules
 from resultsq.web.factory import create_app
 from tests.browser.conftest import PHONE, NewPage, RunningNode
 from tests.browser.test_saturday import LogIn, Shoot
@@ -61,7 +62,7 @@ def addresses(node: RunningNode, folder: Path, submission: str) -> list[str]:
         re.sub(r"<(?:[^:<>]*:)?(\w+)>", lambda gap: values.get(gap[1], "1"), route.rule)
         for route in app.url_map.iter_rules()
         if "GET" in (route.methods or set()) and route.endpoint not in FRAGMENTS | {"static"}
-        if declared[route.endpoint].who not in (Who.PROGRAM, Who.MACHINE)
+        if declared[route.endpoint].who not in (Audience.PROGRAM, Audience.MACHINE)
     ]
 
 

@@ -21,7 +21,7 @@ import pytest
 from resultsq.clock import SystemClock
 from resultsq.delivery.masters.dial import Address
 from resultsq.delivery.masters.http import HttpMaster
-from resultsq.delivery.masters.limits import Limits
+from resultsq.delivery.masters.timeouts import CallTimeouts
 from resultsq.domain.outcome import Accepted, Cause, Deferred, Outcome
 from tests.support.certificates import write as write_certificates
 from tests.support.far_side import (
@@ -40,7 +40,7 @@ from tests.support.far_side import (
 from tests.support.services import HOST
 from tests.support.waiting import wait_until
 
-QUICK = Limits(probe_s=1.0, receipt_s=1.0, send_s=2.0, slowest_bytes_per_s=1e6)
+QUICK = CallTimeouts(probe_s=1.0, receipt_s=1.0, send_s=2.0, slowest_bytes_per_s=1e6)
 AT_ONCE_S = QUICK.send_s  # no limit was waited for
 LATE_S = 8.0  # what a busy machine may add to a limit; what has no end takes for ever
 PORTAL = b"<html><body>Tick the box to use our guest Wi-Fi.</body></html>"
@@ -357,8 +357,8 @@ def test_a_silent_call_is_given_up_when_a_newer_connection_works(opened: Opened)
     told: list[float] = []
     ends: list[tuple[Outcome, float]] = []
     with far_side(talk) as port:
-        master = opened(port, limits=Limits())
-        master.on_silent = lambda: told.append(time.monotonic())
+        master = opened(port, limits=CallTimeouts())
+        master.on_stalled = lambda: told.append(time.monotonic())
         assert isinstance(master.send(parcel()), Accepted)
         talk.last_dead = talk.connections
         before = time.monotonic()
@@ -366,10 +366,10 @@ def test_a_silent_call_is_given_up_when_a_newer_connection_works(opened: Opened)
         caller.start()
         wait_until(lambda: told, what="word of the silence")
         assert 0.5 <= told[0] - before < 0.5 + LATE_S
-        assert master.give_up_silent(before) == 0, "a probe that began before the silence says nothing"
+        assert master.abort_stalled(before) == 0, "a probe that began before the silence says nothing"
         began = time.monotonic()
         assert master.probe().cause is None
-        assert master.give_up_silent(began) == 1
+        assert master.abort_stalled(began) == 1
         caller.join(LATE_S)
         assert not caller.is_alive()
         ((outcome, _),) = ends
@@ -387,13 +387,13 @@ def test_a_call_is_not_given_up_when_its_patience_has_not_run_out(opened: Opened
         connection.sendall(answer(201, receipt_for(head, body)))
 
     with far_side(slow) as port:
-        master = opened(port, limits=Limits())
-        master.on_silent = lambda: told.append(time.monotonic())
+        master = opened(port, limits=CallTimeouts())
+        master.on_stalled = lambda: told.append(time.monotonic())
         ends: list[Outcome] = []
         caller = threading.Thread(target=lambda: ends.append(master.send(parcel(), patience_s=5)))
         caller.start()
         time.sleep(0.4)
-        assert master.give_up_silent(time.monotonic()) == 0
+        assert master.abort_stalled(time.monotonic()) == 0
         caller.join(30)
     assert isinstance(ends[0], Accepted)
     assert not told
@@ -402,10 +402,10 @@ def test_a_call_is_not_given_up_when_its_patience_has_not_run_out(opened: Opened
 def test_a_connection_is_given_up_when_it_is_not_even_made(opened: Opened) -> None:
     ends: list[Outcome] = []
     with dropped_syn() as port:
-        master = opened(port, limits=Limits())
+        master = opened(port, limits=CallTimeouts())
         caller = threading.Thread(target=lambda: ends.append(master.send(parcel(), patience_s=0.2)))
         caller.start()
-        wait_until(lambda: master.give_up_silent(time.monotonic()), what="a silent call")
+        wait_until(lambda: master.abort_stalled(time.monotonic()), what="a silent call")
         caller.join(LATE_S)
         assert not caller.is_alive()
     (outcome,) = ends
@@ -431,8 +431,8 @@ def test_a_large_sheet_is_not_silent_when_it_moves_slowly(opened: Opened) -> Non
         connection.sendall(answer(201, receipt_for(head.decode(), body)))
 
     with far_side(thin, receive_buffer=4096) as port:
-        master = opened(port, limits=Limits())
-        master.on_silent = lambda: told.append(time.monotonic())
+        master = opened(port, limits=CallTimeouts())
+        master.on_stalled = lambda: told.append(time.monotonic())
         outcome, took_s = timed(lambda: master.send(parcel(1_000_000), patience_s=2.0))
     assert isinstance(outcome, Accepted)
     assert took_s > 2.5, "too quick to have shown anything"
@@ -448,7 +448,7 @@ def test_listeners_are_told_again_when_one_of_them_raised(opened: Opened) -> Non
 
     with far_side(silent) as port:
         master = opened(port)
-        master.on_silent = listener
+        master.on_stalled = listener
         for _ in range(2):
             outcome, took_s = timed(lambda: master.send(parcel(), patience_s=0.2))
             assert isinstance(outcome, Deferred)

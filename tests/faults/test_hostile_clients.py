@@ -12,7 +12,7 @@ import pytest
 import requests
 from sqlalchemy import func, select
 
-from resultsq.store.tables import Original, Submission
+from resultsq.store.engine.tables import Original, Submission
 from tests.integration.deploy import site as sites
 from tests.integration.deploy.site import SCANNER, STOPWATCH, Site
 from tests.support.days import DAY, weeks_before

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from resultsq.clock import SystemClock
+from resultsq.delivery.masters.connections import KeepAlive
 from resultsq.delivery.masters.http import HttpMaster
-from resultsq.delivery.masters.lines import KeepAlive
 from resultsq.domain.outcome import Accepted, Cause, Deferred
 from tests.support.certificates import write as write_certificates
 from tests.support.far_side import answer, far_side, hear, over_tls, parcel, receipt_for, reset

@@ -16,7 +16,7 @@ from sqlalchemy import func, select, text, update
 
 from resultsq.domain.outcome import Cause
 from resultsq.domain.submission import State
-from resultsq.store.tables import Payload, Submission
+from resultsq.store.engine.tables import Payload, Submission
 from tests.support.nodes import finishers
 from tests.support.processes import Process
 from tests.support.relays import DAYS, Relay
@@ -24,7 +24,7 @@ from tests.support.waiting import wait_until
 
 BOMB = """
 import os, signal, sys
-from resultsq.delivery import courier, dispatch
+from resultsq.delivery import sender, dispatch
 from resultsq.store import turn
 
 step = sys.argv.pop(1)
@@ -44,13 +44,13 @@ match step:
     case "before the lease is committed":
         arm(turn, "take", False, lambda taken, _: taken.leases)
     case "after the lease":
-        arm(courier, "deliver", True, lambda *_: True)
+        arm(sender, "deliver", True, lambda *_: True)
     case "after the answer":
-        arm(courier, "deliver", False, lambda *_: True)
+        arm(sender, "deliver", False, lambda *_: True)
     case "before the settlement is committed":
         arm(turn, "take", False, lambda taken, _: taken.settled)
     case "after the settlement":
-        arm(courier, "log_line", True, lambda *_: True)
+        arm(sender, "log_line", True, lambda *_: True)
 
 from resultsq.cli import main
 sys.argv[0] = "resultsq"

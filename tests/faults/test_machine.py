@@ -22,18 +22,19 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from sqlalchemy import Row, select
 
-from resultsq.delivery import courier
+from resultsq.delivery import sender
 from resultsq.delivery.reconcile import reconcile
 from resultsq.domain.errors import Conflicting, ResultsqError
 from resultsq.domain.outcome import Cause, Deferred, Outcome
 from resultsq.domain.ports import Parcel
 from resultsq.domain.submission import GONE, NEEDS_A_PERSON, WAITING, State
-from resultsq.store import actions, outbox, retention
-from resultsq.store.outbox import Lease, Parted
-from resultsq.store.session import Database
-from resultsq.store.tables import Chain, Submission
+from resultsq.store import outbox
+from resultsq.store.admin import actions, retention
+from resultsq.store.engine.session import Database
+from resultsq.store.engine.tables import Chain, Submission
+from resultsq.store.outbox import BundledVersion, Lease
 from tests.support.accounts import ELSEWHERE, AccountableMaster
-from tests.support.nodes import DATE, Node, entry, migrated
+from tests.support.nodes import DATE, StoreNode, entry, migrated
 from tests.support.promises import broken
 
 EVENTS = ("bushy", "richmond")
@@ -48,7 +49,7 @@ FATES = ["well", "well", "lost", "lost", "late", "unsent", "busy"]
 
 @dataclass
 class Flight:
-    """A lease in a courier's hands. `outcome` None: it has not been sent yet."""
+    """A lease in a sender's hands. `outcome` None: it has not been sent yet."""
 
     worker: str
     lease: Lease
@@ -62,7 +63,7 @@ class Saturday(RuleBasedStateMachine):
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.is_dir() else None))
         self.database = Database(f"sqlite:///{shutil.copy(self.template, self.folder / 'store.db')}")
-        self.node = Node(self.database, EVENTS)
+        self.node = StoreNode(self.database, EVENTS)
         self.master = AccountableMaster(f"sqlite:///{self.folder / 'master.db'}")
         self.accepted: set[str] = set()
         self.flights: list[Flight] = []
@@ -114,7 +115,11 @@ class Saturday(RuleBasedStateMachine):
 
     def decide(self, event: str, number: int) -> None:
         """Withdraw, undo it, publish over. Where it makes no sense it is refused and nothing changes."""
-        acts: list[Callable[[Node, str], Any]] = [Node.withdraw, Node.undo_withdrawal, Node.publish_over]
+        acts: list[Callable[[StoreNode, str], Any]] = [
+            StoreNode.withdraw,
+            StoreNode.undo_withdrawal,
+            StoreNode.publish_over,
+        ]
         if (chosen := self.recent(event, number // 3)) is None:
             return
         try:
@@ -150,7 +155,7 @@ class Saturday(RuleBasedStateMachine):
         there, ours = self.master.there(event, DATE), self.recent(event, number)
         base = [None, there[-1] if there else None, ours.id if ours else None][number % 3]
         made = entry(0, event, 6 + number % 4, by="another node")
-        parted = Parted(
+        parted = BundledVersion(
             str(uuid.uuid4()), "results", event, DATE, base, made.digest, made.rows_digest, made.finishers,
             "another node", self.node.now, made.body,
         )  # fmt: skip
@@ -191,7 +196,7 @@ class Saturday(RuleBasedStateMachine):
         """In the order of their coming, or not; some may wait for the next turn."""
         done = [one for one in self.flights if one.outcome is not None][number % 2 :]
         self.flights = [one for one in self.flights if one not in done]
-        ends = [courier.settlement(one.lease, one.outcome, 0.1, 0.5) for one in done if one.outcome is not None]
+        ends = [sender.settlement(one.lease, one.outcome, 0.1, 0.5) for one in done if one.outcome is not None]
         taken = self.node.turn(*ends, worker="w1", free=number % 3)
         self.flights += [Flight("w1", lease) for lease in taken.leases]
         self.node.probe(None if self.master.up else Cause.REFUSED)
@@ -200,7 +205,7 @@ class Saturday(RuleBasedStateMachine):
         """What a worker leased ahead it gives back."""
         back = [one for one in self.flights if one.outcome is None][number % 2 :]
         self.flights = [one for one in self.flights if one not in back]
-        self.database.write(lambda conn: outbox.hand_back(conn, self.node.now, [one.lease.lease for one in back]))
+        self.database.write(lambda conn: outbox.release_leases(conn, self.node.now, [one.lease.lease for one in back]))
 
     def die(self, _: str, number: int) -> None:
         """kill -9; it starts again under its name."""
@@ -209,7 +214,7 @@ class Saturday(RuleBasedStateMachine):
         self.database.write(lambda conn: outbox.void_leases(conn, self.node.now, worker))
 
     def pause(self, _: str, number: int) -> None:
-        """Back-offs end; after 61 s leases have run out under couriers that still hold them."""
+        """Back-offs end; after 61 s leases have run out under senders that still hold them."""
         self.node.pass_time([2, 61, 7 * 86_400][number % 3])
 
     def set_the_clock(self, _: str, number: int) -> None:
@@ -372,8 +377,8 @@ class Saturday(RuleBasedStateMachine):
                 assert there.index(row.published_as) == max(known)
 
 
-def _parcel(one: Lease | Parted, base: str | None) -> Parcel:
-    if isinstance(one, Parted):
+def _parcel(one: Lease | BundledVersion, base: str | None) -> Parcel:
+    if isinstance(one, BundledVersion):
         return Parcel("results", one.id, one.event, one.date, one.body, one.digest, base, in_doubt=True)
     return Parcel("results", one.submission, one.event, one.date, one.body, one.digest, base, one.in_doubt)
 

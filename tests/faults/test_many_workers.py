@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from resultsq.store.tables import Attempt, Submission
+from resultsq.store.engine.tables import Attempt, Submission
 from tests.support.processes import Process
 from tests.support.relays import Relay, at_once
 from tests.support.waiting import wait_until

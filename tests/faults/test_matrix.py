@@ -27,8 +27,8 @@ from resultsq.clock import SystemClock
 from resultsq.domain.errors import StoreUnavailable
 from resultsq.domain.submission import State
 from resultsq.sqlite import driver
-from resultsq.store.session import Database
-from resultsq.store.tables import Submission
+from resultsq.store.engine.session import Database
+from resultsq.store.engine.tables import Submission
 from resultsq.wakeup import QUEUE
 from tests.conftest import give_up, mounted, remount, started
 from tests.support import matrix
@@ -37,7 +37,7 @@ from tests.support.clocks import OwnClock
 from tests.support.failover import Failover
 from tests.support.machines import Machine
 from tests.support.netns import Cable
-from tests.support.nodes import Node, migrated
+from tests.support.nodes import StoreNode, migrated
 from tests.support.poolers import PgBouncer
 from tests.support.processes import OtherMaster, Process
 from tests.support.proxy import Proxy
@@ -445,7 +445,7 @@ def test_nothing_is_lost_or_doubled_when_the_cable_fails_like_this(
     where = ["--host", "0.0.0.0", "--port", str(cable.port), "--state", journal]
     start_process("-m", "tests.support.masters", *where, program=[*cable.on_master, sys.executable])
     url = f"sqlite:///{tmp_path / 'store.db'}"
-    node = Node(migrated(url))
+    node = StoreNode(migrated(url))
     days = iter(DAYS)
     environment = {
         "RESULTSQ_DATABASE_URL": url,

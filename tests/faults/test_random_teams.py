@@ -18,17 +18,18 @@ from typing import Any
 import pytest
 from sqlalchemy import Row, select
 
-from resultsq.delivery import courier
+from resultsq.delivery import sender
 from resultsq.delivery.reconcile import reconcile
 from resultsq.domain.errors import Conflicting, NotThere, ResultsqError
 from resultsq.domain.outcome import Cause, Deferred, Outcome
 from resultsq.domain.ports import Parcel
 from resultsq.domain.submission import GONE, NEEDS_A_PERSON, WAITING, State
-from resultsq.store import actions, outbox, retention, turn
-from resultsq.store.outbox import Lease, Parted, Settlement
-from resultsq.store.tables import Chain, Hold, Submission
+from resultsq.store import outbox
+from resultsq.store.admin import actions, retention
+from resultsq.store.engine.tables import Chain, Hold, Submission
+from resultsq.store.outbox import BundledVersion, Lease, Settlement, cycle
 from tests.support.accounts import ELSEWHERE, AccountableMaster
-from tests.support.nodes import CEILING, Node, entry, migrated
+from tests.support.nodes import CEILING, StoreNode, entry, migrated
 from tests.support.promises import broken
 
 SECONDS = float(os.environ.get("RESULTSQ_RANDOM_S", "30"))
@@ -42,7 +43,7 @@ class Saturday:
     """The node, the master, and everybody's books."""
 
     def __init__(self, url: str, master_url: str) -> None:
-        self.node = Node(migrated(url), EVENTS)
+        self.node = StoreNode(migrated(url), EVENTS)
         self.database = self.node.database
         self.master = AccountableMaster(master_url)
         self.given: dict[str, str] = {}  # what somebody was told is accepted, and its digest
@@ -156,7 +157,7 @@ class Saturday:
         there, ours = self.master.there(event, date), self.any_version(dice)
         base = dice.choice([None, there[-1] if there else None, ours.id if ours is not None else None])
         made = entry(0, event, dice.randrange(10, 14), date=date, by=ELSEWHERE)
-        parted = Parted(
+        parted = BundledVersion(
             str(uuid.uuid4()), "results", event, date, base, made.digest, made.rows_digest, made.finishers,
             ELSEWHERE, self.node.now, made.body,
         )  # fmt: skip
@@ -227,22 +228,22 @@ class Saturday:
         ends: list[Settlement] = []
         held: list[Lease] = []
         while True:
-            recalled = [one for one in held if dice.random() < 0.2]
+            cancelled = [one for one in held if dice.random() < 0.2]
             taken = self.database.write(
                 partial(
-                    turn.take,
+                    cycle.run_cycle,
                     now=self.node.now,
                     worker=name,
                     settlements=ends,
                     free=dice.randrange(CEILING),
                     ceiling=CEILING,
-                    recalled=[one.lease for one in recalled],
+                    cancelled=[one.lease for one in cancelled],
                 )
             )
-            held = [one for one in held if one not in recalled] + list(taken.leases)
+            held = [one for one in held if one not in cancelled] + list(taken.leases)
             going = [one for one in held if dice.random() < 0.7]
             held = [one for one in held if one not in going]
-            ends = [courier.settlement(one, self.send(dice, one), 0.01, dice.random()) for one in going]
+            ends = [sender.settlement(one, self.send(dice, one), 0.01, dice.random()) for one in going]
             if dice.random() < 0.03:
                 ends, held = [], []
                 self.database.write(lambda conn: outbox.void_leases(conn, self.node.now, name))
@@ -312,7 +313,7 @@ class Saturday:
             self.node.pass_time(61)
             self.node.probe()
             leases = self.node.claim(f"w{round_}")
-            ends = [courier.settlement(one, self.master.send(_parcel(one), self.node.now), 0.1, 0.5) for one in leases]
+            ends = [sender.settlement(one, self.master.send(_parcel(one), self.node.now), 0.1, 0.5) for one in leases]
             self.node.turn(*ends, free=0)
         raise AssertionError([(row.id, row.state, row.blocked, row.base) for row in self.unsettled()])
 
@@ -345,8 +346,8 @@ class Saturday:
         return found
 
 
-def _parcel(one: Lease | Parted) -> Parcel:
-    if isinstance(one, Parted):
+def _parcel(one: Lease | BundledVersion) -> Parcel:
+    if isinstance(one, BundledVersion):
         return Parcel("results", one.id, one.event, one.date, one.body, one.digest, one.base, in_doubt=True)
     return Parcel("results", one.submission, one.event, one.date, one.body, one.digest, one.base, one.in_doubt)
 

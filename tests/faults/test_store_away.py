@@ -12,11 +12,12 @@ from sqlalchemy.exc import OperationalError
 
 from resultsq import doctor
 from resultsq.clock import SystemClock
-from resultsq.doctor import Level, Patient
+from resultsq.doctor import CheckTarget, Level
 from resultsq.domain.errors import StoreUnavailable
 from resultsq.settings import Settings
-from resultsq.store import queries
-from resultsq.store.session import Database
+from resultsq.store.engine import write_check
+from resultsq.store.engine.session import Database
+from resultsq.store.views import queries
 from resultsq.wakeup import Bell
 from resultsq.web.factory import create_app
 from tests.conftest import remount
@@ -111,7 +112,7 @@ def test_the_drivers_error_is_kept_and_its_cause_named_when_a_store_cannot_be_op
     folder = disk("4m")
     remount(folder, options)
     database = Database(f"sqlite:///{folder / 'new.db'}")
-    uses: list[Callable[[], None]] = [lambda: database.write(queries.touch), lambda: _look(database)]
+    uses: list[Callable[[], None]] = [lambda: database.write(write_check.check_writable), lambda: _look(database)]
     for use in uses:
         with pytest.raises(StoreUnavailable) as caught:
             use()
@@ -130,7 +131,7 @@ def test_doctor_and_readiness_name_the_disk_when_nothing_can_be_written_on_it(
     remount(folder, options)
     settings = Settings(data_dir=folder, secret_key=SecretStr("k"))
     database = Database(settings.store_url)
-    (finding,) = doctor.examine(Patient(settings, database, SystemClock()), parts=["disk"])
+    (finding,) = doctor.examine(CheckTarget(settings, database, SystemClock()), parts=["disk"])
     assert finding.level is Level.BAD
     assert f"{folder}: {cause}" in finding.text
     app = create_app(settings, database, clock=SystemClock(), bell=Bell(""))

@@ -13,7 +13,7 @@ from resultsq.clock import SystemClock
 from resultsq.domain.link import LinkState
 from resultsq.domain.outcome import Cause
 from resultsq.domain.submission import State
-from resultsq.store.tables import Submission
+from resultsq.store.engine.tables import Submission
 from tests.support.processes import Process
 from tests.support.relays import Relay
 from tests.support.services import Valkey

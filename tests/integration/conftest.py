@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from resultsq.store.session import Database
+from resultsq.store.engine.session import Database
 from resultsq.wakeup import QUEUE, Bell
 from tests.support.nodes import empty, migrated
 from tests.support.services import PostgreSQL, Valkey

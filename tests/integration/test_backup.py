@@ -20,12 +20,13 @@ from resultsq.domain.outcome import Cause, Deferred
 from resultsq.domain.ports import Parcel
 from resultsq.domain.role import Role
 from resultsq.domain.submission import State
-from resultsq.store import accounts, queries, retention, workers
-from resultsq.store.outbox import File
-from resultsq.store.session import Database
-from resultsq.store.tables import Account, Attempt, Base, Chain, Draft, Original, Payload, Submission
+from resultsq.store.admin import accounts, retention
+from resultsq.store.engine.session import Database
+from resultsq.store.engine.tables import Account, Attempt, Base, Chain, DraftRow, Original, Payload, Submission
+from resultsq.store.outbox import File, workers
+from resultsq.store.views import queries
 from tests.support.manual_clock import ManualClock
-from tests.support.nodes import NOW, Node, lost, migrated, rejected
+from tests.support.nodes import NOW, StoreNode, lost, migrated, rejected
 from tests.support.processes import OtherMaster, Process
 from tests.support.waiting import wait_until
 
@@ -50,9 +51,9 @@ def other_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return factory()
 
 
-def _busy_node(database: Database) -> tuple[Node, dict[str, str]]:
+def _busy_node(database: Database) -> tuple[StoreNode, dict[str, str]]:
     """A node with something of everything; the ids by what they are."""
-    node = Node(database)
+    node = StoreNode(database)
     node.probe()
     ids = {"published": node.accept("bushy", files=(File("joe.csv", "stopwatch", "d1", b"\x00\xff"),)).id}
     node.publish_one()
@@ -97,7 +98,7 @@ def test_everything_is_there_when_a_backup_is_restored_on_either_database(
         name: rows for name, rows in before.items() if name not in DOUBTED
     }
     assert after["workers"] == []
-    restored = Node.__new__(Node)
+    restored = StoreNode.__new__(StoreNode)
     restored.database, restored.now, restored.events = target, CLOCK.now(), node.events
     for name, id in ids.items():
         row = restored.row(id)
@@ -115,7 +116,7 @@ def test_what_the_master_asked_for_is_obeyed_after_a_restore(
     opened: Callable[[str], Database], store_url: str, tmp_path: Path
 ) -> None:
     source, target = opened(store_url), opened(f"sqlite:///{tmp_path / 'other.db'}")
-    node = Node(source)
+    node = StoreNode(source)
     node.probe()
     made = [node.accept(event).id for event in node.events]
     node.try_one(Deferred(Cause.BUSY, "Later.", in_doubt=True, retry_after_s=1800))
@@ -123,7 +124,7 @@ def test_what_the_master_asked_for_is_obeyed_after_a_restore(
     until = node.row(made[0]).next_attempt_at
     backup(source, tmp_path / "copy.db")
     restore(target, tmp_path / "copy.db", CLOCK)
-    restored = Node.__new__(Node)
+    restored = StoreNode.__new__(StoreNode)
     restored.database, restored.now = target, node.now
     assert [restored.row(one).next_attempt_at for one in made] == [until, None, None]
 
@@ -133,7 +134,7 @@ def test_what_was_given_up_is_asked_about_after_a_restore_before_anybody_steps_o
     opened: Callable[[str], Database], store_url: str, tmp_path: Path, given_up: str
 ) -> None:
     source, target = opened(store_url), opened(f"sqlite:///{tmp_path / 'other.db'}")
-    node = Node(source)
+    node = StoreNode(source)
     node.probe()
     there, nowhere = node.accept("bushy").id, node.accept("richmond").id
     lease = node.claim_one()
@@ -143,7 +144,7 @@ def test_what_was_given_up_is_asked_about_after_a_restore_before_anybody_steps_o
         node.withdraw(there)
     backup(source, tmp_path / "copy.db")
     restore(target, tmp_path / "copy.db", CLOCK)
-    restored = Node.__new__(Node)
+    restored = StoreNode.__new__(StoreNode)
     restored.database, restored.now, restored.events = target, CLOCK.now(), node.events
     master = open_master(f"sqlite:///{tmp_path / 'master.db'}", "a token", clock=CLOCK)
     master.send(Parcel("results", there, lease.event, lease.date, lease.body, lease.digest, None))
@@ -186,7 +187,7 @@ def test_nothing_is_lost_or_twice_at_the_master_when_a_node_comes_back_from_a_ba
 
     (tmp_path / "first").mkdir()
     with closing(migrated(f"sqlite:///{tmp_path / 'first' / 'resultsq.db'}")) as database:
-        node = Node(database)
+        node = StoreNode(database)
         node.probe()
         ids = {node.accept(event).id for event in node.events}
         node.claim_one()  # the copy is made with one on its way
@@ -214,7 +215,7 @@ def test_a_copy_is_one_state_when_results_come_in_meanwhile(
     opened: Callable[[str], Database], store_url: str, tmp_path: Path
 ) -> None:
     source = opened(store_url)
-    node = Node(source)
+    node = StoreNode(source)
     node.accept_many(200)
     done = threading.Event()
 
@@ -291,7 +292,7 @@ def test_people_are_forgotten_and_receipts_stay_when_old_submissions_are_pruned(
     def draft(conn: Any) -> None:
         account = conn.execute(select(Account.id)).scalar_one()
         made = {"event_id": node.events["bushy"], "account_id": account, "date": "2013-12-07", "work": "{}"}
-        conn.execute(insert(Draft).values(updated_at=NOW, **made))
+        conn.execute(insert(DraftRow).values(updated_at=NOW, **made))
 
     database.write(draft)
     node.pass_time(86_400)

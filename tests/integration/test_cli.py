@@ -21,11 +21,12 @@ from sqlalchemy import Connection, select, update
 from resultsq.cli import COMMANDS, commands, main
 from resultsq.domain.ports import ProbeAnswer
 from resultsq.domain.role import Role
-from resultsq.store import accounts, links, tokens
-from resultsq.store.session import Database
-from resultsq.store.tables import Original, PasswordLink, Payload, Submission
+from resultsq.store.admin import accounts, tokens
+from resultsq.store.engine.session import Database
+from resultsq.store.engine.tables import Original, PasswordLink, Payload, Submission
+from resultsq.store.outbox import links
 from tests.support.days import DAY, IN_FILES, SPOKEN, weeks_before
-from tests.support.nodes import Node
+from tests.support.nodes import StoreNode
 from tests.support.processes import ROOT, environment
 
 LAST_WEEK = weeks_before(1)
@@ -560,7 +561,7 @@ def test_one_part_alone_is_told_when_it_is_named(node: Run) -> None:
 def test_what_was_left_to_wait_for_ever_goes_on_when_the_doctor_mends_it(node: Run, tmp_path: Path) -> None:
     assert node("doctor", "--part", "rows").status == 0
     with closing(_database(tmp_path)) as database:
-        store = Node(database, events=("richmond",))
+        store = StoreNode(database, events=("richmond",))
         made = store.accept("richmond").id
         left = update(Submission).where(Submission.id == made).values(blocked=True)
         database.write(lambda conn: conn.execute(left))
@@ -589,7 +590,7 @@ def test_the_readmes_files_can_be_submitted_when_they_are_checked(run: Run) -> N
 
 def test_status_does_not_call_a_link_up_on_which_nothing_goes(node: Run, tmp_path: Path) -> None:
     database = _database(tmp_path)
-    stage = Node(database, events=["richmond"])
+    stage = StoreNode(database, events=["richmond"])
     stage.probe()
     stage.accept_many(6, "richmond")
     stage.stall()

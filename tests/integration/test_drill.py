@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from resultsq.drill.link import HOST, Link, Road, free_port
+from resultsq.drill.link import HOST, LinkMode, LinkRelay, free_port
+from resultsq.drill.processes import RehearsalFailed
 from resultsq.drill.saturday import needed
-from resultsq.drill.stage import RehearsalFailed
 from tests.support.processes import Process
 from tests.support.services import PostgreSQL
 from tests.support.waiting import wait_until
@@ -47,12 +47,12 @@ def _echo(connection: socket.socket) -> None:
 
 
 @pytest.fixture
-def link(far_port: int) -> Iterator[Link]:
-    with Link(free_port(), far_port) as link:
+def link(far_port: int) -> Iterator[LinkRelay]:
+    with LinkRelay(free_port(), far_port) as link:
         yield link
 
 
-def connect(link: Link) -> socket.socket:
+def connect(link: LinkRelay) -> socket.socket:
     return socket.create_connection((HOST, link.port), timeout=0.5)
 
 
@@ -61,12 +61,12 @@ def ask(connection: socket.socket, what: bytes = b"there?") -> bytes:
     return connection.recv(2**16)
 
 
-def test_the_link_carries_both_ways_when_it_is_whole(link: Link) -> None:
+def test_the_link_carries_both_ways_when_it_is_whole(link: LinkRelay) -> None:
     with connect(link) as connection:
         assert ask(connection) == b"there?!"
 
 
-def test_the_link_carries_every_byte_when_one_end_closes_at_once(link: Link) -> None:
+def test_the_link_carries_every_byte_when_one_end_closes_at_once(link: LinkRelay) -> None:
     with connect(link) as connection:
         connection.sendall(b"x" * 1_000_000)
         connection.shutdown(socket.SHUT_WR)
@@ -77,10 +77,10 @@ def test_the_link_carries_every_byte_when_one_end_closes_at_once(link: Link) -> 
     assert received.count(b"x") == 1_000_000
 
 
-def test_nobody_listens_and_what_was_open_is_reset_when_the_link_refuses(link: Link) -> None:
+def test_nobody_listens_and_what_was_open_is_reset_when_the_link_refuses(link: LinkRelay) -> None:
     with connect(link) as connection:
         assert ask(connection) == b"there?!"
-        link.take(Road.REFUSE)
+        link.take(LinkMode.REFUSE)
 
         with pytest.raises(ConnectionResetError):
             connection.recv(1)
@@ -88,24 +88,24 @@ def test_nobody_listens_and_what_was_open_is_reset_when_the_link_refuses(link: L
             connect(link)
 
 
-def test_nothing_comes_back_and_nothing_is_closed_when_the_link_is_a_hole(link: Link) -> None:
+def test_nothing_comes_back_and_nothing_is_closed_when_the_link_is_a_hole(link: LinkRelay) -> None:
     with connect(link) as old:
         assert ask(old) == b"there?!"
-        link.take(Road.HOLE)
+        link.take(LinkMode.HOLE)
 
         for connection in (old, connect(link)):
             with connection, pytest.raises(TimeoutError):
                 ask(connection)
 
 
-def test_old_connections_stay_silent_and_new_ones_are_carried_when_the_hole_is_gone(link: Link) -> None:
+def test_old_connections_stay_silent_and_new_ones_are_carried_when_the_hole_is_gone(link: LinkRelay) -> None:
     with connect(link) as before:
         assert ask(before) == b"there?!"
-        link.take(Road.HOLE)
+        link.take(LinkMode.HOLE)
         with connect(link) as within:
             with pytest.raises(TimeoutError):
                 ask(within)
-            link.take(Road.PASS)
+            link.take(LinkMode.PASS)
 
             for silent in (before, within):
                 with pytest.raises(TimeoutError):
@@ -114,30 +114,30 @@ def test_old_connections_stay_silent_and_new_ones_are_carried_when_the_hole_is_g
                 assert ask(after) == b"there?!"
 
 
-def test_what_was_open_stays_silent_when_the_hole_is_gone_at_once(link: Link) -> None:
+def test_what_was_open_stays_silent_when_the_hole_is_gone_at_once(link: LinkRelay) -> None:
     with connect(link) as connection:
         assert ask(connection) == b"there?!"
-        link.take(Road.HOLE)
-        link.take(Road.PASS)
+        link.take(LinkMode.HOLE)
+        link.take(LinkMode.PASS)
 
         with pytest.raises(TimeoutError):
             ask(connection)
 
 
-def test_the_same_port_is_taken_up_again_when_the_refusal_is_over(link: Link) -> None:
+def test_the_same_port_is_taken_up_again_when_the_refusal_is_over(link: LinkRelay) -> None:
     for _ in range(5):
-        link.take(Road.REFUSE)
-        link.take(Road.PASS)
+        link.take(LinkMode.REFUSE)
+        link.take(LinkMode.PASS)
 
         with connect(link) as connection:
             assert ask(connection) == b"there?!"
 
 
 def test_nothing_is_left_open_when_the_link_ends(far_port: int, caplog: pytest.LogCaptureFixture) -> None:
-    with Link(free_port(), far_port) as link:
+    with LinkRelay(free_port(), far_port) as link:
         silent = connect(link)
         assert ask(silent) == b"there?!"
-        link.take(Road.HOLE)
+        link.take(LinkMode.HOLE)
 
     with silent, pytest.raises(ConnectionResetError):
         silent.recv(1)

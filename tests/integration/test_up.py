@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from resultsq.store import workers
-from resultsq.store.session import Database
+from resultsq.store.engine.session import Database
+from resultsq.store.outbox import workers
 from resultsq.supervisor.broker import SOCKET_PATH_MAX
 from resultsq.supervisor.demo import DEMO_EVENTS, DEMO_OUTAGE_S
 from tests.support.days import DAY
@@ -75,8 +75,8 @@ def _children(process: Process) -> dict[str, int]:
         words = command.split()
         if "valkey-server" in command or "redis-server" in command:
             found["broker"] = pid
-        elif "--lifeline" in words:
-            found[words[words.index("--lifeline") + 2]] = pid
+        elif "--parent-pipe" in words:
+            found[words[words.index("--parent-pipe") + 2]] = pid
     return found
 
 

@@ -22,7 +22,7 @@ from resultsq.domain.outcome import (
 )
 from resultsq.domain.ports import Parcel, ReceiptPage
 from resultsq.master.database import open_engine
-from resultsq.master.ledger import Committed, HeadIs, Ledger
+from resultsq.master.ledger import Committed, HeadConflict, Ledger
 
 ELSEWHERE = "another node"
 AWAY = Deferred(Cause.REFUSED, "Nothing listens there.", in_doubt=False)
@@ -81,9 +81,11 @@ class AccountableMaster:
                     self._commits.append(Commit(parcel.submission, by, beneath))
                     self.lost.discard(parcel.submission)
                 return Accepted(said.receipt, Exchange(status=201 if said.new else 200))
-            case HeadIs(None, _):
+            case HeadConflict(None, _):
                 return Conflict(None, None)
-            case HeadIs(str(head), revision) if (found := self.ledger.head(parcel.event, parcel.date)) is not None:
+            case HeadConflict(str(head), revision) if (
+                found := self.ledger.head(parcel.event, parcel.date)
+            ) is not None:
                 return Conflict(head, revision, found.body, self.ledger.receipt(head))
             case _:
                 raise AssertionError(f"{said} for a good sheet")

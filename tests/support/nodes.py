@@ -6,18 +6,20 @@ from typing import Any
 
 from sqlalchemy import Row, Table, func, insert, select, text
 
-from resultsq.delivery import courier
+from resultsq.delivery import sender
 from resultsq.domain import sheet
 from resultsq.domain.outcome import Accepted, Cause, Conflict, Deferred, Exchange, Outcome, Receipt, Rejected
 from resultsq.domain.ports import ProbeAnswer
 from resultsq.domain.sheet import Finisher, Sheet
 from resultsq.domain.submission import State
 from resultsq.kinds.registry import KINDS
-from resultsq.store import actions, holding, links, migrate, outbox, turn
-from resultsq.store.outbox import Entry, Lease
-from resultsq.store.session import Database
-from resultsq.store.tables import Attempt, Base, Event, Link, Outage, Submission
-from resultsq.store.turn import Turn
+from resultsq.store import outbox
+from resultsq.store.admin import actions, holding
+from resultsq.store.engine import migrate
+from resultsq.store.engine.session import Database
+from resultsq.store.engine.tables import Attempt, Base, Event, Link, Outage, Submission
+from resultsq.store.outbox import Entry, Lease, cycle, links
+from resultsq.store.outbox.cycle import Cycle
 
 NOW = datetime(2013, 12, 7, 12, 5, tzinfo=UTC)
 DATE = "2013-12-07"
@@ -76,7 +78,7 @@ def moved(head: str | None, revision: int | None = None, head_sheet: bytes | Non
     return Conflict(head, revision, head_sheet, exchange=Exchange(status=412))
 
 
-class Node:
+class StoreNode:
     """`now` is the wall clock. Each call is one committed transaction."""
 
     def __init__(self, database: Database, events: Iterable[str] = EVENTS) -> None:
@@ -98,7 +100,9 @@ class Node:
     def entry(self, event: str = "bushy", rows: int = 3, **more: Any) -> Entry:
         return entry(self.events[event], event, rows, **more)
 
-    def accept(self, event: str = "bushy", rows: int = 3, corrects: str | None = None, **more: Any) -> outbox.Accepted:
+    def accept(
+        self, event: str = "bushy", rows: int = 3, corrects: str | None = None, **more: Any
+    ) -> outbox.Acknowledgement:
         made = self.entry(event, rows, if_match=corrects, **more)
         return self.database.write(lambda conn: outbox.accept(conn, self.now, made))
 
@@ -108,13 +112,13 @@ class Node:
         made = [self.entry(event, 1, date=day) for day in days]
         self.database.write(lambda conn: [outbox.accept(conn, self.now, one) for one in made])
 
-    def withdraw(self, submission: str) -> outbox.Accepted:
+    def withdraw(self, submission: str) -> outbox.Acknowledgement:
         return self.database.write(lambda conn: outbox.withdraw(conn, self.now, submission))
 
-    def undo_withdrawal(self, submission: str) -> outbox.Accepted:
+    def undo_withdrawal(self, submission: str) -> outbox.Acknowledgement:
         return self.database.write(lambda conn: outbox.undo_withdrawal(conn, self.now, submission))
 
-    def publish_over(self, submission: str) -> outbox.Accepted:
+    def publish_over(self, submission: str) -> outbox.Acknowledgement:
         return self.database.write(lambda conn: outbox.publish_over(conn, self.now, submission))
 
     def act(self, verb: str, *submissions: str, release_at: datetime | None = None) -> None:
@@ -135,7 +139,7 @@ class Node:
 
     # the workers
 
-    def probe(self, cause: Cause | None = None, **more: Any) -> links.Change:
+    def probe(self, cause: Cause | None = None, **more: Any) -> links.LinkChange:
         """A probe from its start to its answer, 10 ms later."""
         number = self.start_probe()
         self.pass_time(PROBE_S)
@@ -144,12 +148,14 @@ class Node:
     def start_probe(self) -> int:
         return self.database.write(lambda conn: links.start_probe(conn, self.now, 0.5))
 
-    def probe_answered(self, number: int, cause: Cause | None = None, **more: Any) -> links.Change:
+    def probe_answered(self, number: int, cause: Cause | None = None, **more: Any) -> links.LinkChange:
         answer = ProbeAnswer(cause, "", **{"duration_s": PROBE_S, **more})
         return self.database.write(lambda conn: links.probe_answered(conn, self.now, number, answer, CEILING, 0.5))
 
-    def turn(self, *ends: outbox.Settlement, worker: str = "w1", free: int = CEILING) -> Turn:
-        return self.database.write(lambda conn: turn.take(conn, self.now, worker, ends, free, CEILING, kinds=KINDS))
+    def turn(self, *ends: outbox.Settlement, worker: str = "w1", free: int = CEILING) -> Cycle:
+        return self.database.write(
+            lambda conn: cycle.run_cycle(conn, self.now, worker, ends, free, CEILING, kinds=KINDS)
+        )
 
     def claim(self, worker: str = "w1", free: int = CEILING) -> Sequence[Lease]:
         return self.turn(worker=worker, free=free).leases
@@ -158,9 +164,9 @@ class Node:
         (lease,) = self.claim(free=1)
         return lease
 
-    def settle(self, lease: Lease, outcome: Outcome, jitter: float = 0.5) -> Turn:
+    def settle(self, lease: Lease, outcome: Outcome, jitter: float = 0.5) -> Cycle:
         """Bring an outcome back and claim nothing."""
-        return self.turn(courier.settlement(lease, outcome, 0.1, jitter), free=0)
+        return self.turn(sender.settlement(lease, outcome, 0.1, jitter), free=0)
 
     def stall(self) -> datetime:
         """The master answers each probe and takes nothing of what waits, for 20 s; when it began."""

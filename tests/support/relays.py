@@ -14,10 +14,12 @@ from resultsq.clock import SystemClock
 from resultsq.delivery.app import Delivery
 from resultsq.domain.role import Role
 from resultsq.domain.submission import State
-from resultsq.store import outbox, tokens, workers
-from resultsq.store.session import Database
-from resultsq.store.tables import Submission
-from tests.support.nodes import Node, migrated
+from resultsq.store import outbox
+from resultsq.store.admin import tokens
+from resultsq.store.engine.session import Database
+from resultsq.store.engine.tables import Submission
+from resultsq.store.outbox import workers
+from tests.support.nodes import StoreNode, migrated
 from tests.support.processes import OtherMaster
 from tests.support.proxy import Proxy
 from tests.support.waiting import wait_until
@@ -47,7 +49,7 @@ class Relay:
         self._stack.enter_context(self.proxy)
         self.database = migrated(self.url)
         self._stack.callback(self.database.close)
-        self.node = Node(self.database)
+        self.node = StoreNode(self.database)
         self.node.now = SystemClock().now()
         return self
 

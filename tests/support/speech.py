@@ -21,7 +21,7 @@ LOCALE = "en_AU"
 
 EXTRACT = (
     "-m", "babel.messages.frontend", "-q", "extract", "-F", "pyproject.toml",
-    "-k", "_l", "-k", "say", "-k", "say_many:1,2", "-k", "sentence", "-k", "Rule:3", "-k", "Why",
+    "-k", "_l", "-k", "gettext_noop", "-k", "ProblemRule:3", "-k", "Why",
     "--no-location", "--omit-header", "--sort-output", "--width", "120",
 )  # fmt: skip
 

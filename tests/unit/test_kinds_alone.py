@@ -12,9 +12,9 @@ MAY_NAME = {
     # a word in an address or in a file's name, which is no kind
     "web/form/history.py": {"results"},
     # what a migration finds is of the version before
-    "store/migrations": {"results"},
+    "store/engine/migrations": {"results"},
     # results are what a team's form, command and check are about; their versions are asked for by this name alone
-    "store/versions.py": {"results"},
+    "store/views/versions.py": {"results"},
     # the master is another program: it has its own registry
     "master": {"results", "messages"},
 }

@@ -149,14 +149,16 @@ def test_a_reader_is_one_module_one_line_and_one_sample(copy: Path) -> None:
 
 def test_a_column_of_the_list_is_one_field(copy: Path) -> None:
     _change(
-        copy / "resultsq/store/listing.py", "    blocked: bool\n", "    blocked: bool\n    fingerprint: str | None\n"
+        copy / "resultsq/store/views/listing.py",
+        "    blocked: bool\n",
+        "    blocked: bool\n    fingerprint: str | None\n",
     )
     shown = _in(
         copy,
-        "from resultsq.store import listing\n"
-        "from resultsq.web import shapes\n"
-        "schema = shapes.Lines.model_json_schema(mode='serialization')\n"
-        "print('fingerprint' in listing.SHOWN, 'fingerprint' in schema['$defs']['Line']['properties'], "
+        "from resultsq.store.views import listing\n"
+        "from resultsq.web import schemas\n"
+        "schema = schemas.SubmissionsResponse.model_json_schema(mode='serialization')\n"
+        "print('fingerprint' in listing.SHOWN, 'fingerprint' in schema['$defs']['ListedSubmission']['properties'], "
         "'submissions.fingerprint' in str(listing._LINES))",
     )
     assert shown == "True True True"  # the CSV, the API's schema, the query

@@ -15,27 +15,17 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from resultsq import pooler
 from resultsq.clock import Clock
 from resultsq.delivery.masters.dial import Lookup, Resolver, system_lookup
-from resultsq.delivery.masters.limits import Limits
+from resultsq.delivery.masters.timeouts import CallTimeouts
 from resultsq.delivery.masters.watch import Call, Failed, Watch, Wire
 from resultsq.domain.errors import InputRefused, SettingsError
-from resultsq.domain.outcome import (
-    Accepted,
-    Cause,
-    Conflict,
-    Deferred,
-    Outcome,
-    Receipt,
-    Rejected,
-    Scope,
-    Unauthorised,
-)
+from resultsq.domain.outcome import Accepted, Cause, Conflict, Deferred, Outcome, Receipt, Rejected, Scope, Unauthorised
 from resultsq.domain.ports import Parcel, ProbeAnswer, ReceiptPage
 from resultsq.kinds.registry import KINDS
 from resultsq.master import kinds
 from resultsq.master.database import open_engine
-from resultsq.master.ledger import Committed, Counted, HeadIs, IdReused, Invalid, Ledger, Unreadable
+from resultsq.master.ledger import Committed, Counted, HeadConflict, IdReused, Invalid, Ledger, UnreadableSheet
 
-LIMITS = Limits(slowest_bytes_per_s=12_000.0)
+LIMITS = CallTimeouts(slowest_bytes_per_s=12_000.0)
 """Here a sheet travels as it is, and is three times as large as over HTTP; a lease has to outlive the call."""
 
 _CONNECT_S = 2.0
@@ -81,7 +71,7 @@ class _WatchedConnection(psycopg.Connection[Any]):
 
 
 class DatabaseMaster:
-    """`Master` in a database, for any number of couriers at once.
+    """`Master` in a database, for any number of senders at once.
 
     :param url: a SQLAlchemy URL of SQLite or PostgreSQL. The ledger's tables are made where they are not there
     :param token: names this node in the ledger, as it does at the reference master
@@ -95,9 +85,9 @@ class DatabaseMaster:
         *,
         clock: Clock,
         lookup: Lookup = system_lookup,
-        limits: Limits | None = None,
+        limits: CallTimeouts | None = None,
     ) -> None:
-        self.on_silent: Callable[[], None] = lambda: None
+        self.on_stalled: Callable[[], None] = lambda: None
         self._url = url
         self.use_token(token)
         self._clock = clock
@@ -107,7 +97,7 @@ class DatabaseMaster:
         self._counted = Counted()
         self._ledger = Ledger(self._engine)
         self._has_tables = False
-        self._watch = Watch(clock, lambda: self.on_silent())
+        self._watch = Watch(clock, lambda: self.on_stalled())
 
     def use_token(self, token: str) -> None:
         self._node = f"token-{hashlib.sha256(token.encode()).hexdigest()[:12]}"
@@ -149,8 +139,8 @@ class DatabaseMaster:
         except (InputRefused, ValueError) as error:
             return Deferred(Cause.DATABASE, str(error), in_doubt=False)
 
-    def give_up_silent(self, began_before: float) -> int:
-        return self._watch.give_up_silent(began_before)
+    def abort_stalled(self, began_before: float) -> int:
+        return self._watch.abort_stalled(began_before)
 
     def refresh(self) -> None:
         self._engine.dispose()
@@ -176,9 +166,9 @@ class DatabaseMaster:
                 return Rejected("id-reused", "This id was committed before with another sheet.")
             case Invalid(reasons):
                 return Rejected("invalid-sheet", "The sheet cannot be published as it is.", reasons)
-            case Unreadable(detail):
+            case UnreadableSheet(detail):
                 return Rejected("bad-request", detail)
-            case HeadIs():
+            case HeadConflict():
                 head = self._ledger.head(parcel.event, parcel.date)
                 if head is None:
                     return Conflict(None, None)

@@ -12,9 +12,9 @@ from requests.structures import CaseInsensitiveDict
 from resultsq.clock import Clock
 from resultsq.delivery.masters import answers
 from resultsq.delivery.masters.answers import Answer
+from resultsq.delivery.masters.connections import MasterConnections
 from resultsq.delivery.masters.dial import Lookup, system_lookup
-from resultsq.delivery.masters.limits import Limits
-from resultsq.delivery.masters.lines import Lines
+from resultsq.delivery.masters.timeouts import CallTimeouts
 from resultsq.delivery.masters.watch import Call, Failed, Watch
 from resultsq.domain.destinations import SHOWN_TO_ALL, is_private
 from resultsq.domain.errors import SettingsError
@@ -32,7 +32,7 @@ _PACKING = 6
 
 
 class HttpMaster:
-    """`Master` over HTTP, for any number of couriers at once.
+    """`Master` over HTTP, for any number of senders at once.
 
     :param url: http(s)://host[:port][/prefix]
     :param token: bearer token; never sent over plain http except to loopback, or where `allow_plain_http`
@@ -53,16 +53,16 @@ class HttpMaster:
         proxy: Proxy | None = None,
         reread_token: Callable[[], str] | None = None,
         lookup: Lookup = system_lookup,
-        limits: Limits | None = None,
+        limits: CallTimeouts | None = None,
     ) -> None:
-        self.on_silent: Callable[[], None] = lambda: None
+        self.on_stalled: Callable[[], None] = lambda: None
         self._clock = clock
-        self._limits = limits or Limits()
-        self._lines = Lines(url, clock=clock, ca_file=ca_file, proxy=proxy, lookup=lookup)
+        self._limits = limits or CallTimeouts()
+        self._lines = MasterConnections(url, clock=clock, ca_file=ca_file, proxy=proxy, lookup=lookup)
         self._may_carry_token = allow_plain_http or is_private(self._lines.address, proxy.host if proxy else None)
         self._reread_token = reread_token
         self.use_token(token)
-        self._watch = Watch(clock, lambda: self.on_silent())
+        self._watch = Watch(clock, lambda: self.on_stalled())
 
     def use_token(self, token: str) -> None:
         if token and not self._may_carry_token:
@@ -118,8 +118,8 @@ class HttpMaster:
             return _deferred(failed, in_doubt=False)
         return answers.of_receipts(answer, self._clock.now())
 
-    def give_up_silent(self, began_before: float) -> int:
-        return self._watch.give_up_silent(began_before)
+    def abort_stalled(self, began_before: float) -> int:
+        return self._watch.abort_stalled(began_before)
 
     def refresh(self) -> None:
         self._lines.refresh()

@@ -26,13 +26,13 @@ class SeveralAddresses:
         self._in_use = 0
 
     @property
-    def on_silent(self) -> Callable[[], None]:
-        return self._addresses[0].on_silent
+    def on_stalled(self) -> Callable[[], None]:
+        return self._addresses[0].on_stalled
 
-    @on_silent.setter
-    def on_silent(self, told: Callable[[], None]) -> None:
+    @on_stalled.setter
+    def on_stalled(self, told: Callable[[], None]) -> None:
         for address in self._addresses:
-            address.on_silent = told
+            address.on_stalled = told
 
     def probe(self) -> ProbeAnswer:
         """Ask every address at once; the first good answer counts."""
@@ -75,8 +75,8 @@ class SeveralAddresses:
     def receipts(self, since: str | None, until: str | None, cursor: str | None) -> ReceiptPage | Outcome:
         return self._addresses[self._in_use].receipts(since, until, cursor)
 
-    def give_up_silent(self, began_before: float) -> int:
-        return sum(address.give_up_silent(began_before) for address in self._addresses)
+    def abort_stalled(self, began_before: float) -> int:
+        return sum(address.abort_stalled(began_before) for address in self._addresses)
 
     def use_token(self, token: str) -> None:
         for address in self._addresses:

@@ -155,12 +155,12 @@ class Call:
 class Watch:
     """The thread, and the calls that it watches. It sleeps while nothing is due.
 
-    `on_silent` is called, from that thread, each time a call with patience has run out of it; it must
+    `on_stalled` is called, from that thread, each time a call with patience has run out of it; it must
     neither wait nor raise."""
 
-    def __init__(self, clock: Clock, on_silent: Callable[[], None]) -> None:
+    def __init__(self, clock: Clock, on_stalled: Callable[[], None]) -> None:
         self._clock = clock
-        self._on_silent = on_silent
+        self._on_silent = on_stalled
         self._calls: set[Call] = set()
         self._changed = threading.Condition()
         self._next_look = math.inf
@@ -189,7 +189,7 @@ class Watch:
                 if self._closed:
                     self._changed.notify()
 
-    def give_up_silent(self, began_before: float) -> int:
+    def abort_stalled(self, began_before: float) -> int:
         """End the calls that have run out of patience and on which nothing has moved since `began_before`
         (monotonic): a connection that began then has worked, so theirs is dead. How many they were."""
         now = self._clock.monotonic()

@@ -8,12 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from resultsq.domain.destinations import MASTER
 from resultsq.domain.entry import NO_EVENT, Entry
 from resultsq.domain.errors import SheetRefused
+from resultsq.domain.i18n import gettext, gettext_noop, ngettext
 from resultsq.domain.invalid import listed
 from resultsq.domain.outcome import Receipt
 from resultsq.domain.ports import Envelope, Form, Parcel, Request
 from resultsq.domain.problem import Problem, Severity, Where
 from resultsq.domain.sheet import EventSlug, UtcSecond, digest
-from resultsq.domain.words import say, say_many, sentence
 
 SUBJECT_MOST = 200
 TEXT_MOST = 10_000
@@ -22,15 +22,15 @@ _LINE = r"^[^\x00-\x1f\x7f]*$"
 _TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
 
 _WORDS = {
-    "": sentence("A message has an event, a subject, a text, and what it is about. It has nothing else."),
-    "event": sentence("An event is its short name in lower-case letters, digits and hyphens."),
-    "about": sentence("What it is about is the id of a submission, or null."),
-    "subject": sentence("A subject is one line of 1 to 200 characters."),
-    "text": sentence("A text has 1 to 10,000 characters, and no control characters but line breaks and tabs."),
+    "": gettext_noop("A message has an event, a subject, a text, and what it is about. It has nothing else."),
+    "event": gettext_noop("An event is its short name in lower-case letters, digits and hyphens."),
+    "about": gettext_noop("What it is about is the id of a submission, or null."),
+    "subject": gettext_noop("A subject is one line of 1 to 200 characters."),
+    "text": gettext_noop("A text has 1 to 10,000 characters, and no control characters but line breaks and tabs."),
 }
 
 
-class Payload(BaseModel):
+class MessagePayload(BaseModel):
     """What the API takes: the message without what the node itself adds."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,7 +43,7 @@ class Payload(BaseModel):
     text: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=TEXT_MOST, pattern=_TEXT)]
 
 
-class Message(Payload):
+class OfficeMessage(MessagePayload):
     """What travels."""
 
     schema_: Literal["resultsq.message/1"] = Field("resultsq.message/1", alias="schema")
@@ -61,17 +61,17 @@ class MessagesKind:
     destination = MASTER
     weight = 1
     template = "messages.html"
-    form = Form("messages_form.html", sentence("Message to the office"), sentence("Send the message"))
+    form = Form("messages_form.html", gettext_noop("Message to the office"), gettext_noop("Send the message"))
 
     def prepare(self, payload: object, *, submission: str, submitted_by: str, submitted_at: datetime) -> Entry:
         """Check a JSON value from outside and fix its bytes.
 
         :raises SheetRefused: with a JSON pointer for each value that cannot be taken."""
         try:
-            given = Payload.model_validate(payload)
+            given = MessagePayload.model_validate(payload)
         except ValidationError as error:
             raise _refused(error) from None
-        message = Message(**given.model_dump(), submitted_by=submitted_by, submitted_at=submitted_at)
+        message = OfficeMessage(**given.model_dump(), submitted_by=submitted_by, submitted_at=submitted_at)
         body = message.model_dump_json(by_alias=True).encode()
         return Entry(
             self.name,
@@ -92,13 +92,13 @@ class MessagesKind:
         """What is to be written beside a message.
 
         :raises ValueError: the bytes are none."""
-        found = Message.model_validate_json(body)
+        found = OfficeMessage.model_validate_json(body)
         day = found.submitted_at.date().isoformat()
         return Envelope(found.event, day, _says(found), len(found.text), found.submitted_by)
 
     def rows_digest(self, body: bytes) -> str:
         """The digest of what it says, without who says it and when."""
-        return _says(Message.model_validate_json(body))
+        return _says(OfficeMessage.model_validate_json(body))
 
     def subject(self, submission: str, date: str) -> str:
         """Each message stands alone."""
@@ -114,10 +114,10 @@ class MessagesKind:
 
     def summary(self, count: int) -> str:
         """No word of it: a list is not for its readers."""
-        return say_many("Message of {number} character", "Message of {number} characters", count)
+        return ngettext("Message of {number} character", "Message of {number} characters", count)
 
 
-def _says(message: Payload) -> str:
+def _says(message: MessagePayload) -> str:
     return digest(message.model_dump_json(include={"event", "about", "subject", "text"}).encode())
 
 
@@ -126,10 +126,10 @@ def _refused(error: ValidationError) -> SheetRefused:
     problems = {}
     for fault in listed(error):
         field = str(fault.place[0]) if fault.place else ""
-        message = say(_WORDS.get(field, _WORDS[""]))
+        message = gettext(_WORDS.get(field, _WORDS[""]))
         pointer = f"/{field}" if field in _WORDS and field else ""
         where = (Where(pointer=pointer),)
         problems[pointer] = Problem(code="bad-value", severity=Severity.BLOCKS, message=message, where=where)
     return SheetRefused(
-        say("This message cannot be taken like this, and nothing was stored."), tuple(problems.values())
+        gettext("This message cannot be taken like this, and nothing was stored."), tuple(problems.values())
     )

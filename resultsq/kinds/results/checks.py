@@ -10,11 +10,11 @@ from itertools import islice, pairwise
 from operator import ne
 from typing import TypeVar
 
+from resultsq.domain.i18n import gettext
 from resultsq.domain.plausible import FIVE_K, Plausible
 from resultsq.domain.problem import MOST_PLACES, Fix, Problem, Severity, Where
 from resultsq.domain.sheet import Finisher, Volunteer
-from resultsq.domain.words import say
-from resultsq.kinds.results.plausible import STUCK, Reading, outliers, readings, stuck
+from resultsq.kinds.results.plausible import STUCK, TimeReading, outliers, readings, stuck
 from resultsq.kinds.results.rules import (
     ATHLETE_IN_TWO_POSITIONS,
     IMPLAUSIBLE_TIME,
@@ -124,7 +124,7 @@ def each(items: Sequence[T], tell: Callable[[T], Problem], places: Callable[[T],
     yield from map(tell, items[:_SINGLY])
     if rest := items[_SINGLY:]:
         first = tell(rest[0])
-        message = say("There are {count} more like this one: {sentence}", count=len(rest), sentence=first.message)
+        message = gettext("There are {count} more like this one: {sentence}", count=len(rest), sentence=first.message)
         where = tuple(islice((where for item in rest for where in places(item)), MOST_PLACES))
         yield Problem(code=first.code, severity=first.severity, message=message, where=where)
 
@@ -138,13 +138,13 @@ def positions(finishers: Sequence[Finisher], place: Place) -> Iterator[Problem]:
     def missing(hole: tuple[int, int]) -> Problem:
         first, last = hole
         text = (
-            say("position {position}", position=first)
+            gettext("position {position}", position=first)
             if first == last
-            else say("positions {first} to {last}", first=first, last=last)
+            else gettext("positions {first} to {last}", first=first, last=last)
         )
         fix = Fix(
             action="insert-finisher",
-            label=say("Add position {position}", position=first),
+            label=gettext("Add position {position}", position=first),
             arguments={"position": first},
         )
         return POSITION_MISSING.broken([Where(row=first)], [fix], positions=text)
@@ -212,9 +212,9 @@ def times_missing(finishers: Sequence[Finisher], place: Place) -> Iterator[Probl
     def missing(run: list[int]) -> Problem:
         first, last = finishers[run[0]].position, finishers[run[-1]].position
         text = (
-            say("Position {position} is", position=first)
+            gettext("Position {position} is", position=first)
             if len(run) == 1
-            else say("Positions {first} to {last} are", first=first, last=last)
+            else gettext("Positions {first} to {last} are", first=first, last=last)
         )
         return TIME_MISSING.broken(places(run), [_edit("time", first, None)], positions=text)
 
@@ -269,10 +269,10 @@ def plausibility(finishers: Sequence[Finisher], place: Place, plausible: Plausib
     yield from each(stuck(texts), equal, places)
 
 
-def _read_as(way: Reading, seconds: Sequence[int], plausible: Plausible) -> Fix:
+def _read_as(way: TimeReading, seconds: Sequence[int], plausible: Plausible) -> Fix:
     example = max(seconds)
     [meant] = way.of([example], plausible)
-    label = say(
+    label = gettext(
         "They are {way}: {written} is {meant}", way=way.words(), written=write_time(example), meant=write_time(meant)
     )
     return Fix(action="read-times", label=label, arguments={"way": way.way, "start": way.start})
@@ -280,14 +280,14 @@ def _read_as(way: Reading, seconds: Sequence[int], plausible: Plausible) -> Fix:
 
 def as_given(code: str, label: str | None = None) -> Fix:
     """A person says that it is right as it is."""
-    return Fix(action="as-given", label=label or say("They are right as they are"), arguments={"code": code})
+    return Fix(action="as-given", label=label or gettext("They are right as they are"), arguments={"code": code})
 
 
 def choices_of_token(athlete: str, tokens: Sequence[int]) -> list[Fix]:
     return [
         Fix(
             action="choose-token",
-            label=say("{athlete} was in position {token}", athlete=athlete, token=token),
+            label=gettext("{athlete} was in position {token}", athlete=athlete, token=token),
             arguments={"athlete": athlete, "token": token},
         )
         for token in tokens[:_CHOICES]
@@ -298,7 +298,7 @@ def choices_of_athlete(token: int, athletes: Sequence[str]) -> list[Fix]:
     return [
         Fix(
             action="choose-athlete",
-            label=say("Token {token} is {athlete}'s", token=token, athlete=athlete),
+            label=gettext("Token {token} is {athlete}'s", token=token, athlete=athlete),
             arguments={"token": token, "athlete": athlete},
         )
         for athlete in athletes[:_CHOICES]
@@ -308,14 +308,14 @@ def choices_of_athlete(token: int, athletes: Sequence[str]) -> list[Fix]:
 def listed(items: Sequence[object]) -> str:
     """`1, 2 and 3`; where there are many, the first and how many more."""
     if len(items) > _CHOICES:
-        items = [*items[: _CHOICES // 2], say("{count} more", count=len(items) - _CHOICES // 2)]
+        items = [*items[: _CHOICES // 2], gettext("{count} more", count=len(items) - _CHOICES // 2)]
     *most, last = map(str, items)
-    return say("{most} and {last}", most=", ".join(most), last=last) if most else last
+    return gettext("{most} and {last}", most=", ".join(most), last=last) if most else last
 
 
 def _edit(field: str, position: int, present: str | None) -> Fix:
     labels = {
-        "time": say("Edit the time of position {position}", position=position),
-        "athlete": say("Edit the athlete of position {position}", position=position),
+        "time": gettext("Edit the time of position {position}", position=position),
+        "athlete": gettext("Edit the athlete of position {position}", position=position),
     }
     return Fix(action=f"edit-{field}", label=labels[field], arguments={"position": position}, present=present or "")

@@ -11,10 +11,10 @@ from typing import Annotated, Any, get_args
 from pydantic import Field, TypeAdapter, ValidationError
 
 from resultsq.domain.errors import InputRefused
+from resultsq.domain.i18n import gettext
 from resultsq.domain.invalid import first
 from resultsq.domain.problem import Fix
-from resultsq.domain.words import say
-from resultsq.kinds.results.corrections_base import LONGEST_LINE, Base
+from resultsq.kinds.results.corrections_base import LONGEST_LINE, CorrectionBase
 from resultsq.kinds.results.corrections_files import (
     AsGiven,
     ChooseDay,
@@ -89,7 +89,7 @@ _Any = (
 Correction = Annotated[_Any, Field(discriminator="action")]
 """Everything that may be changed by hand."""
 
-_BY_ACTION: dict[str, type[Base]] = {
+_BY_ACTION: dict[str, type[CorrectionBase]] = {
     correction.model_fields["action"].default: correction for correction in get_args(_Any)
 }
 
@@ -115,41 +115,41 @@ def asked(fix: Fix) -> tuple[str, ...]:
 def _words(error: ValidationError) -> str:
     fault = first(error)
     if not fault.place:
-        return say("There is no such correction.")
+        return gettext("There is no such correction.")
     field = _field(str(fault.place[-1]))
     bounds = fault.bounds
     match fault.kind:
         case "missing":
-            return say("The {field} is missing.", field=field)
+            return gettext("The {field} is missing.", field=field)
         case "value_error":
-            return say("The {field}: {reason}.", field=field, reason=bounds["error"])
+            return gettext("The {field}: {reason}.", field=field, reason=bounds["error"])
         case "extra_forbidden":
-            return say("This correction has no {field}.", field=field)
+            return gettext("This correction has no {field}.", field=field)
         case "greater_than_equal":
-            return say("The {field} is at least {least}.", field=field, least=bounds["ge"])
+            return gettext("The {field} is at least {least}.", field=field, least=bounds["ge"])
         case "less_than_equal":
-            return say("The {field} is at most {most}.", field=field, most=bounds["le"])
+            return gettext("The {field} is at most {most}.", field=field, most=bounds["le"])
         case "string_too_long":
-            return say("The {field} has at most {most} characters.", field=field, most=bounds["max_length"])
+            return gettext("The {field} has at most {most} characters.", field=field, most=bounds["max_length"])
         case "int_parsing" | "int_type":
-            return say("The {field} is a whole number.", field=field)
+            return gettext("The {field} is a whole number.", field=field)
         case _:
-            return say("The {field} is not valid.", field=field)
+            return gettext("The {field} is not valid.", field=field)
 
 
 def _field(name: str) -> str:
     words = {
-        "time": say("time"),
-        "athlete": say("athlete"),
-        "token": say("token"),
-        "position": say("position"),
-        "count": say("count"),
-        "first": say("first"),
-        "last": say("last"),
-        "other": say("other"),
-        "line": say("line"),
-        "text": say("text"),
-        "file": say("file"),
-        "seconds": say("seconds"),
+        "time": gettext("time"),
+        "athlete": gettext("athlete"),
+        "token": gettext("token"),
+        "position": gettext("position"),
+        "count": gettext("count"),
+        "first": gettext("first"),
+        "last": gettext("last"),
+        "other": gettext("other"),
+        "line": gettext("line"),
+        "text": gettext("text"),
+        "file": gettext("file"),
+        "seconds": gettext("seconds"),
     }
     return words.get(name, name)

@@ -6,9 +6,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from resultsq.domain.errors import InputRefused
 from resultsq.domain.event_files import ScannerFile
+from resultsq.domain.i18n import gettext
 from resultsq.domain.sheet import AthleteId
-from resultsq.domain.words import say
-from resultsq.kinds.results.board import Board, Line
+from resultsq.kinds.results.join_state import JoinState, Line
 from resultsq.readers import MAX_ROWS
 from resultsq.readers.marks import read_athlete, read_time, read_token, write_time
 
@@ -49,60 +49,64 @@ Token = Annotated[int, BeforeValidator(_token), Field(ge=1, le=HIGHEST_TOKEN)]
 """A finish token's number, with or without its P."""
 
 
-class Base(BaseModel):
+class CorrectionBase(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def who(*athletes: str | None) -> str:
-    return say(" and ").join(filter(None, athletes)) or say("an Unknown")
+    return gettext(" and ").join(filter(None, athletes)) or gettext("an Unknown")
 
 
 def time_text(seconds: int | None) -> str:
-    return say("no time") if seconds is None else write_time(seconds)
+    return gettext("no time") if seconds is None else write_time(seconds)
 
 
 def token_range(first: int, last: int) -> range:
     if last < first:
-        raise InputRefused(say("A range goes upward, and {last} is below {first}.", last=last, first=first))
+        raise InputRefused(gettext("A range goes upward, and {last} is below {first}.", last=last, first=first))
     return range(first, last + 1)
 
 
-def demand_highest(board: Board, first: int) -> int:
+def demand_highest(board: JoinState, first: int) -> int:
     highest = board.highest()
     if first > highest:
-        raise InputRefused(say("No token from {first} on was scanned.", first=first))
+        raise InputRefused(gettext("No token from {first} on was scanned.", first=first))
     return highest
 
 
-def demand_new(board: Board, athlete: str | None) -> None:
+def demand_new(board: JoinState, athlete: str | None) -> None:
     if athlete is not None and (tokens := board.tokens_of(athlete)):
         places = ", ".join(map(str, sorted(tokens)))
         raise InputRefused(
-            say("{athlete} is at position {places} already, and nobody finishes twice.", athlete=athlete, places=places)
+            gettext(
+                "{athlete} is at position {places} already, and nobody finishes twice.", athlete=athlete, places=places
+            )
         )
 
 
-def demand_scanned(board: Board, athlete: str) -> None:
+def demand_scanned(board: JoinState, athlete: str) -> None:
     if all(scan.athlete != athlete for scan in board.scans):
-        raise InputRefused(say("{athlete} was not scanned.", athlete=athlete))
+        raise InputRefused(gettext("{athlete} was not scanned.", athlete=athlete))
 
 
-def demand_times_of_files(board: Board) -> None:
+def demand_times_of_files(board: JoinState) -> None:
     if board.times_by_hand:
         raise InputRefused(
-            say("Times were edited by hand, and this would join the files anew below them: undo those edits first.")
+            gettext("Times were edited by hand, and this would join the files anew below them: undo those edits first.")
         )
 
 
-def demand_scanner(board: Board, digest: str) -> ScannerFile:
+def demand_scanner(board: JoinState, digest: str) -> ScannerFile:
     file = board.file(digest)
     if not isinstance(file, ScannerFile):
-        raise InputRefused(say("{name} is not a scanner file, so its lines cannot be edited singly.", name=file.name))
+        raise InputRefused(
+            gettext("{name} is not a scanner file, so its lines cannot be edited singly.", name=file.name)
+        )
     return file
 
 
-def index_of_line(board: Board, line: Line) -> int:
+def index_of_line(board: JoinState, line: Line) -> int:
     for index, scanned in enumerate(board.scans):
         if (scanned.file, scanned.line) == line:
             return index
-    raise InputRefused(say("There is no scan in line {line} that counts.", line=line[1]))
+    raise InputRefused(gettext("There is no scan in line {line} that counts.", line=line[1]))

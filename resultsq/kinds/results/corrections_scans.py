@@ -5,13 +5,12 @@ from typing import Literal
 from pydantic import Field
 
 from resultsq.domain.errors import InputRefused
+from resultsq.domain.i18n import gettext, ngettext
 from resultsq.domain.sheet import AthleteId
-from resultsq.domain.words import say, say_many
-from resultsq.kinds.results.board import Board, Scan
 from resultsq.kinds.results.corrections_base import (
     HIGHEST_TOKEN,
     Athlete,
-    Base,
+    CorrectionBase,
     Position,
     Token,
     demand_highest,
@@ -20,19 +19,20 @@ from resultsq.kinds.results.corrections_base import (
     token_range,
     who,
 )
+from resultsq.kinds.results.join_state import JoinState, Scan
 from resultsq.readers import MAX_ROWS
 
 
-class EditAthlete(Base):
+class EditAthlete(CorrectionBase):
     action: Literal["edit-athlete"] = "edit-athlete"
     position: Position
     athlete: Athlete
 
-    def on(self, board: Board) -> str:
+    def on(self, board: JoinState) -> str:
         old = board.athletes_of(self.position)
         if old == [self.athlete] or (not old and self.athlete is None):
             raise InputRefused(
-                say(
+                gettext(
                     "Position {position} already has {athlete}.",
                     position=self.position,
                     athlete=who(self.athlete),
@@ -46,7 +46,7 @@ class EditAthlete(Base):
         if self.athlete is not None:
             board.scans.append(Scan(self.athlete, self.position))
         was = who(*old)
-        return say(
+        return gettext(
             "Position {position}: {was} became {athlete}.",
             position=self.position,
             was=was,
@@ -54,68 +54,72 @@ class EditAthlete(Base):
         )
 
 
-class EditToken(Base):
+class EditToken(CorrectionBase):
     """Give an athlete who was scanned another token, or the one that is missing."""
 
     action: Literal["edit-token"] = "edit-token"
     athlete: AthleteId
     token: Token
 
-    def on(self, board: Board) -> str:
+    def on(self, board: JoinState) -> str:
         board.demand_regular()
         demand_scanned(board, self.athlete)
         holders = board.athletes_of(self.token)
         if holders == [self.athlete] and len(board.tokens_of(self.athlete)) == 1:
-            raise InputRefused(say("{athlete} has token {token} already.", athlete=self.athlete, token=self.token))
+            raise InputRefused(gettext("{athlete} has token {token} already.", athlete=self.athlete, token=self.token))
         if others := [athlete for athlete in holders if athlete != self.athlete]:
-            raise InputRefused(say("Token {token} belongs to {athlete}.", token=self.token, athlete=who(*others)))
+            raise InputRefused(gettext("Token {token} belongs to {athlete}.", token=self.token, athlete=who(*others)))
         if board.times and self.token > board.count():
             raise InputRefused(
-                say("There are only {count} times, so token {token} has none.", count=board.count(), token=self.token)
+                gettext(
+                    "There are only {count} times, so token {token} has none.", count=board.count(), token=self.token
+                )
             )
         board.scans = [scan for scan in board.scans if scan.athlete != self.athlete]
         board.scans.append(Scan(self.athlete, self.token))
-        return say("{athlete} was given token {token}.", athlete=self.athlete, token=self.token)
+        return gettext("{athlete} was given token {token}.", athlete=self.athlete, token=self.token)
 
 
-class ChooseToken(Base):
+class ChooseToken(CorrectionBase):
     """Of an athlete's tokens one is right: the other pairs go."""
 
     action: Literal["choose-token"] = "choose-token"
     athlete: AthleteId
     token: Token
 
-    def on(self, board: Board) -> str:
+    def on(self, board: JoinState) -> str:
         tokens = board.tokens_of(self.athlete)
         if self.token not in tokens:
             raise InputRefused(
-                say("{athlete} was not scanned with token {token}.", athlete=self.athlete, token=self.token)
+                gettext("{athlete} was not scanned with token {token}.", athlete=self.athlete, token=self.token)
             )
         if len(tokens) == 1:
             raise InputRefused(
-                say("{athlete} has no other token than {token}.", athlete=self.athlete, token=self.token)
+                gettext("{athlete} has no other token than {token}.", athlete=self.athlete, token=self.token)
             )
         board.scans = [scan for scan in board.scans if scan.athlete != self.athlete or scan.token in (None, self.token)]
         gone = ", ".join(str(token) for token in sorted(tokens - {self.token}))
-        return say("{athlete} keeps token {token}; dropped: {gone}.", athlete=self.athlete, token=self.token, gone=gone)
+        return gettext(
+            "{athlete} keeps token {token}; dropped: {gone}.", athlete=self.athlete, token=self.token, gone=gone
+        )
 
 
-class ChooseAthlete(Base):
+class ChooseAthlete(CorrectionBase):
     """Of a token's athletes one is right: the others have no token, unless they have another."""
 
     action: Literal["choose-athlete"] = "choose-athlete"
     token: Token
     athlete: AthleteId
 
-    def on(self, board: Board) -> str:
+    def on(self, board: JoinState) -> str:
         athletes = board.athletes_of(self.token)
         if self.athlete not in athletes:
             raise InputRefused(
-                say("{athlete} was not scanned with token {token}.", athlete=self.athlete, token=self.token)
+                gettext("{athlete} was not scanned with token {token}.", athlete=self.athlete, token=self.token)
             )
         if len(athletes) == 1:
             raise InputRefused(
-                say("Token {token} has no other athlete than {athlete}.", token=self.token, athlete=self.athlete)
+                gettext("Token {token} has no other athlete than {athlete}.", token=self.token, athlete=self.athlete)
             )
         elsewhere = {athlete for athlete in athletes if len(board.tokens_of(athlete)) > 1}
         others = set(athletes) - {self.athlete}
@@ -124,36 +128,36 @@ class ChooseAthlete(Base):
             for scan in board.scans
             if scan.token != self.token or scan.athlete not in others & elsewhere
         ]
-        return say("Token {token} belongs to {athlete}.", token=self.token, athlete=self.athlete)
+        return gettext("Token {token} belongs to {athlete}.", token=self.token, athlete=self.athlete)
 
 
-class DropScans(Base):
+class DropScans(CorrectionBase):
     """Scans of an athlete without a token go; pairs stay."""
 
     action: Literal["drop-scans"] = "drop-scans"
     athlete: AthleteId
 
-    def on(self, board: Board) -> str:
+    def on(self, board: JoinState) -> str:
         kept = [scan for scan in board.scans if scan.athlete != self.athlete or scan.token is not None]
         if len(kept) == len(board.scans):
-            raise InputRefused(say("{athlete} was not scanned without a token.", athlete=self.athlete))
+            raise InputRefused(gettext("{athlete} was not scanned without a token.", athlete=self.athlete))
         board.scans = kept
-        return say("Dropped the lone scans of {athlete}.", athlete=self.athlete)
+        return gettext("Dropped the lone scans of {athlete}.", athlete=self.athlete)
 
 
-class DropTokensBeyond(Base):
+class DropTokensBeyond(CorrectionBase):
     """Scans with tokens above a number go, with or without an athlete."""
 
     action: Literal["drop-tokens-beyond"] = "drop-tokens-beyond"
     last: int = Field(ge=0, le=HIGHEST_TOKEN)
 
-    def on(self, board: Board) -> str:
+    def on(self, board: JoinState) -> str:
         kept = [scan for scan in board.scans if scan.token is None or scan.token <= self.last]
         if len(kept) == len(board.scans):
-            raise InputRefused(say("No token above {last} was scanned.", last=self.last))
+            raise InputRefused(gettext("No token above {last} was scanned.", last=self.last))
         gone = len(board.scans) - len(kept)
         board.scans = kept
-        return say_many(
+        return ngettext(
             "Dropped one scan with a token above {last}.",
             "Dropped {number} scans with tokens above {last}.",
             gone,
@@ -161,38 +165,38 @@ class DropTokensBeyond(Base):
         )
 
 
-class InsertTokens(Base):
+class InsertTokens(CorrectionBase):
     """Somebody finished without a token: from `first` on everybody's token is `count` higher."""
 
     action: Literal["insert-tokens"] = "insert-tokens"
     first: Token
     count: int = Field(default=1, ge=1, le=MAX_ROWS)
 
-    def on(self, board: Board) -> str:
+    def on(self, board: JoinState) -> str:
         highest = demand_highest(board, self.first)
         if highest + self.count > HIGHEST_TOKEN:
-            raise InputRefused(say("Finish tokens go up to {highest}.", highest=HIGHEST_TOKEN))
+            raise InputRefused(gettext("Finish tokens go up to {highest}.", highest=HIGHEST_TOKEN))
         board.renumber({token: token + self.count for token in range(self.first, highest + 1)})
-        return say("From token {first} on, tokens are {count} higher.", first=self.first, count=self.count)
+        return gettext("From token {first} on, tokens are {count} higher.", first=self.first, count=self.count)
 
 
-class RemoveTokens(Base):
+class RemoveTokens(CorrectionBase):
     """Tokens that nobody got: those above move down."""
 
     action: Literal["remove-tokens"] = "remove-tokens"
     first: Token
     last: Token
 
-    def on(self, board: Board) -> str:
+    def on(self, board: JoinState) -> str:
         gone = token_range(self.first, self.last)
         highest = demand_highest(board, self.first)
         if holders := [scan.token for scan in board.scans if scan.token in gone and scan.athlete]:
             raise InputRefused(
-                say("Token {token} was scanned with an athlete: take the pair out first.", token=holders[0])
+                gettext("Token {token} was scanned with an athlete: take the pair out first.", token=holders[0])
             )
         board.scans = [scan for scan in board.scans if scan.token not in gone]
         board.renumber({token: token - len(gone) for token in range(self.last + 1, highest + 1)})
-        return say(
+        return gettext(
             "Removed tokens {first} to {last}; those above are {count} lower.",
             first=self.first,
             last=self.last,
@@ -200,7 +204,7 @@ class RemoveTokens(Base):
         )
 
 
-class SwapTokens(Base):
+class SwapTokens(CorrectionBase):
     """Two ranges of equal length that were handed out one for the other."""
 
     action: Literal["swap-tokens"] = "swap-tokens"
@@ -209,16 +213,16 @@ class SwapTokens(Base):
     other: Token
     """Where the other range begins."""
 
-    def on(self, board: Board) -> str:
+    def on(self, board: JoinState) -> str:
         mine = token_range(self.first, self.last)
         theirs = range(self.other, self.other + len(mine))
         if self.other in mine or self.first in theirs:
-            raise InputRefused(say("The two ranges overlap, so they cannot be swapped."))
+            raise InputRefused(gettext("The two ranges overlap, so they cannot be swapped."))
         demand_highest(board, max(self.first, self.other))
         if theirs[-1] > HIGHEST_TOKEN:
-            raise InputRefused(say("Finish tokens go up to {highest}.", highest=HIGHEST_TOKEN))
+            raise InputRefused(gettext("Finish tokens go up to {highest}.", highest=HIGHEST_TOKEN))
         board.renumber(dict(zip((*mine, *theirs), (*theirs, *mine), strict=True)))
-        return say(
+        return gettext(
             "Swapped tokens {first} to {last} with those from {other}.",
             first=self.first,
             last=self.last,
@@ -226,17 +230,17 @@ class SwapTokens(Base):
         )
 
 
-class ReverseTokens(Base):
+class ReverseTokens(CorrectionBase):
     """A range that was handed out from its end."""
 
     action: Literal["reverse-tokens"] = "reverse-tokens"
     first: Token
     last: Token
 
-    def on(self, board: Board) -> str:
+    def on(self, board: JoinState) -> str:
         tokens = token_range(self.first, self.last)
         if len(tokens) == 1:
-            raise InputRefused(say("One token alone cannot be reversed."))
+            raise InputRefused(gettext("One token alone cannot be reversed."))
         demand_highest(board, self.first)
         board.renumber(dict(zip(tokens, reversed(tokens), strict=True)))
-        return say("Reversed tokens {first} to {last}.", first=self.first, last=self.last)
+        return gettext("Reversed tokens {first} to {last}.", first=self.first, last=self.last)

@@ -6,12 +6,11 @@ from pydantic import Field
 
 from resultsq.domain.errors import InputRefused
 from resultsq.domain.event_files import StopwatchFile
-from resultsq.domain.words import say, say_many
-from resultsq.kinds.results.board import Board, Scan, Time
+from resultsq.domain.i18n import gettext, ngettext
 from resultsq.kinds.results.corrections_base import (
     LONGEST_S,
     Athlete,
-    Base,
+    CorrectionBase,
     Position,
     Seconds,
     demand_new,
@@ -19,25 +18,26 @@ from resultsq.kinds.results.corrections_base import (
     time_text,
     who,
 )
-from resultsq.kinds.results.plausible import DAY_S, Reading
+from resultsq.kinds.results.join_state import JoinState, Scan, Time
+from resultsq.kinds.results.plausible import DAY_S, TimeReading
 from resultsq.readers import MAX_ROWS
 
 
-class EditTime(Base):
+class EditTime(CorrectionBase):
     action: Literal["edit-time"] = "edit-time"
     position: Position
     time: Seconds
 
-    def on(self, board: Board) -> str:
+    def on(self, board: JoinState) -> str:
         index = board.index_of(self.position)
         old = board.times[index].seconds
         if old == self.time:
             raise InputRefused(
-                say("Position {position} already has {was}.", position=self.position, was=time_text(old))
+                gettext("Position {position} already has {was}.", position=self.position, was=time_text(old))
             )
         board.times[index] = board.times[index]._replace(seconds=self.time)
         board.times_by_hand = True
-        return say(
+        return gettext(
             "Position {position}: {was} became {time}.",
             position=self.position,
             was=time_text(old),
@@ -45,7 +45,7 @@ class EditTime(Base):
         )
 
 
-class InsertTime(Base):
+class InsertTime(CorrectionBase):
     """Times that were missed: those behind move down, athletes and tokens stay."""
 
     action: Literal["insert-time"] = "insert-time"
@@ -53,14 +53,14 @@ class InsertTime(Base):
     time: Seconds = None
     count: int = Field(default=1, ge=1, le=MAX_ROWS)
 
-    def on(self, board: Board) -> str:
+    def on(self, board: JoinState) -> str:
         board.demand_regular()
         if len(board.times) + self.count > MAX_ROWS:
-            raise InputRefused(say("That would be more than {most} rows.", most=MAX_ROWS))
+            raise InputRefused(gettext("That would be more than {most} rows.", most=MAX_ROWS))
         index = board.room_at(self.position)
         board.times[index:index] = [Time(self.time)] * self.count
         board.times_by_hand = True
-        return say_many(
+        return ngettext(
             "Inserted a time ({time}) at position {position}.",
             "Inserted {number} times ({time}) at position {position}.",
             self.count,
@@ -69,24 +69,24 @@ class InsertTime(Base):
         )
 
 
-class RemoveTime(Base):
+class RemoveTime(CorrectionBase):
     """A time nobody had: those behind move up, athletes and tokens stay."""
 
     action: Literal["remove-time"] = "remove-time"
     position: Position
 
-    def on(self, board: Board) -> str:
+    def on(self, board: JoinState) -> str:
         board.demand_regular()
         old = board.times.pop(board.index_of(self.position))
         board.times_by_hand = True
-        return say(
+        return gettext(
             "Removed {was} at position {position}; later times moved up.",
             was=time_text(old.seconds),
             position=self.position,
         )
 
 
-class InsertFinisher(Base):
+class InsertFinisher(CorrectionBase):
     """A whole row: times, athletes and tokens behind move down. In a hole of a table nothing moves."""
 
     action: Literal["insert-finisher"] = "insert-finisher"
@@ -94,26 +94,28 @@ class InsertFinisher(Base):
     time: Seconds = None
     athlete: Athlete = None
 
-    def on(self, board: Board) -> str:
+    def on(self, board: JoinState) -> str:
         if not board.times:
-            raise InputRefused(say("No times have come yet: add a stopwatch file, or type the times."))
+            raise InputRefused(gettext("No times have come yet: add a stopwatch file, or type the times."))
         demand_new(board, self.athlete)
         if board.regular():
             if len(board.times) >= MAX_ROWS:
-                raise InputRefused(say("That would be more than {most} rows.", most=MAX_ROWS))
+                raise InputRefused(gettext("That would be more than {most} rows.", most=MAX_ROWS))
             board.times.insert(board.room_at(self.position), Time(self.time))
             board.renumber({token: token + 1 for token in range(self.position, board.highest() + 1)})
         else:
             if any(time.position == self.position for time in board.times):
                 raise InputRefused(
-                    say("Position {position} is there already: mend the table's holes first.", position=self.position)
+                    gettext(
+                        "Position {position} is there already: mend the table's holes first.", position=self.position
+                    )
                 )
             board.times.append(Time(self.time, position=self.position))
             board.settle()
         if self.athlete is not None:
             board.scans.append(Scan(self.athlete, self.position))
         board.times_by_hand = True
-        return say(
+        return gettext(
             "Inserted {athlete} ({time}) at position {position}.",
             athlete=who(self.athlete),
             time=time_text(self.time),
@@ -121,20 +123,20 @@ class InsertFinisher(Base):
         )
 
 
-class RemoveFinisher(Base):
+class RemoveFinisher(CorrectionBase):
     """A whole row: times, athletes and tokens behind move up."""
 
     action: Literal["remove-finisher"] = "remove-finisher"
     position: Position
 
-    def on(self, board: Board) -> str:
+    def on(self, board: JoinState) -> str:
         board.demand_regular()
         old = board.times.pop(board.index_of(self.position))
         gone = board.athletes_of(self.position)
         board.scans = [scan for scan in board.scans if scan.token != self.position]
         board.renumber({token: token - 1 for token in range(self.position + 1, board.highest() + 1)})
         board.times_by_hand = True
-        return say(
+        return gettext(
             "Removed {who} ({was}) at position {position}; later rows moved up.",
             who=who(*gone),
             was=time_text(old.seconds),
@@ -142,43 +144,43 @@ class RemoveFinisher(Base):
         )
 
 
-class ShiftStopwatch(Base):
+class ShiftStopwatch(CorrectionBase):
     action: Literal["shift-stopwatch"] = "shift-stopwatch"
     file: str
     seconds: int = Field(ge=-LONGEST_S, le=LONGEST_S)
 
-    def on(self, board: Board) -> str:
+    def on(self, board: JoinState) -> str:
         watch = board.file(self.file)
         if not isinstance(watch, StopwatchFile):
-            raise InputRefused(say("{name} is not a stopwatch file, so it cannot be shifted.", name=watch.name))
+            raise InputRefused(gettext("{name} is not a stopwatch file, so it cannot be shifted.", name=watch.name))
         if not self.seconds:
-            raise InputRefused(say("A shift by 0 seconds changes nothing."))
+            raise InputRefused(gettext("A shift by 0 seconds changes nothing."))
         demand_times_of_files(board)
         shifted = [seconds + self.seconds for seconds in board.seconds_of(watch)]
         if min(shifted) < 0 or max(shifted) > LONGEST_S:
             raise InputRefused(
-                say("A shift by {seconds} s would give times below zero or beyond 99:59:59.", seconds=self.seconds)
+                gettext("A shift by {seconds} s would give times below zero or beyond 99:59:59.", seconds=self.seconds)
             )
         board.shifts[self.file] = board.shifts.get(self.file, 0) + self.seconds
         board.gather_times()
-        return say("Shifted {name} by {seconds:+} s.", name=watch.name, seconds=self.seconds)
+        return gettext("Shifted {name} by {seconds:+} s.", name=watch.name, seconds=self.seconds)
 
 
-class LeaveOffset(Base):
+class LeaveOffset(CorrectionBase):
     """The stopwatches differ and are to stay as they are."""
 
     action: Literal["leave-offset"] = "leave-offset"
 
-    def on(self, board: Board) -> str:
+    def on(self, board: JoinState) -> str:
         if len(board.stopwatches()) != 2 or board.offset_left:
-            raise InputRefused(say("There is no difference between two stopwatches to leave."))
+            raise InputRefused(gettext("There is no difference between two stopwatches to leave."))
         board.offset_left = True
         if not board.times_by_hand:
             board.gather_times()
-        return say("Left the stopwatches as they are.")
+        return gettext("Left the stopwatches as they are.")
 
 
-class ReadTimes(Base):
+class ReadTimes(CorrectionBase):
     """The times were written in another way than they look: each too long one is minutes and seconds (or minutes,
     seconds and hundredths), or all are times of day since the start."""
 
@@ -186,23 +188,23 @@ class ReadTimes(Base):
     way: Literal["minutes", "hundredths", "since"]
     start: int = Field(default=0, ge=0, le=DAY_S)
 
-    def on(self, board: Board) -> str:
+    def on(self, board: JoinState) -> str:
         demand_times_of_files(board)
         if board.reading is not None:
-            raise InputRefused(say("The times were read anew already: undo that first."))
-        read = Reading(self.way, self.start)
+            raise InputRefused(gettext("The times were read anew already: undo that first."))
+        read = TimeReading(self.way, self.start)
         if min(read.of(board.given_seconds(), board.occasion.plausible), default=0) < 0:
-            raise InputRefused(say("Some times would be below zero like this."))
+            raise InputRefused(gettext("Some times would be below zero like this."))
         board.reading = read
         board.gather_times()
-        return say("Read the times as: {way}.", way=read.words())
+        return gettext("Read the times as: {way}.", way=read.words())
 
 
-class _Tick(Base):
+class _Tick(CorrectionBase):
     file: str
     line: int
 
-    def tick(self, board: Board, counts: bool) -> int:
+    def tick(self, board: JoinState, counts: bool) -> int:
         watch = board.file(self.file)
         if len(board.sources) == 2 and self.file in board.sources:
             mine = (self.line, None) if self.file == board.sources[0] else (None, self.line)
@@ -210,11 +212,11 @@ class _Tick(Base):
                 if (time.one, time.other) == mine:
                     if time.counts == counts:
                         raise InputRefused(
-                            say("Line {line} of {name} is that way already.", line=self.line, name=watch.name)
+                            gettext("Line {line} of {name} is that way already.", line=self.line, name=watch.name)
                         )
                     board.times[index] = time._replace(counts=counts)
                     return time.seconds or 0
-        raise InputRefused(say("Only a time that one of two stopwatches alone has can be ticked or unticked."))
+        raise InputRefused(gettext("Only a time that one of two stopwatches alone has can be ticked or unticked."))
 
 
 class UntickTime(_Tick):
@@ -222,10 +224,10 @@ class UntickTime(_Tick):
 
     action: Literal["untick-time"] = "untick-time"
 
-    def on(self, board: Board) -> str:
+    def on(self, board: JoinState) -> str:
         seconds = self.tick(board, counts=False)
         board.unticked.add((self.file, self.line))
-        return say("Unticked {was}; later times moved up.", was=time_text(seconds))
+        return gettext("Unticked {was}; later times moved up.", was=time_text(seconds))
 
 
 class TickTime(_Tick):
@@ -233,7 +235,7 @@ class TickTime(_Tick):
 
     action: Literal["tick-time"] = "tick-time"
 
-    def on(self, board: Board) -> str:
+    def on(self, board: JoinState) -> str:
         seconds = self.tick(board, counts=True)
         board.unticked.remove((self.file, self.line))
-        return say("Ticked {was} again; later times moved down.", was=time_text(seconds))
+        return gettext("Ticked {was} again; later times moved down.", was=time_text(seconds))

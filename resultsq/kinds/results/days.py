@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Final
 
+from resultsq.domain.i18n import gettext
 from resultsq.domain.problem import Fix, Problem, Where
-from resultsq.domain.words import say
 from resultsq.kinds.results.checks import as_given
 from resultsq.kinds.results.rules import DAY_LONG_AGO
 from resultsq.kinds.results.texts import day_text
@@ -19,9 +19,9 @@ def long_ago(day: date, today: date, where: Iterable[Where] = ()) -> tuple[Probl
     if today - day <= timedelta(days=LONG_AGO_DAYS):
         return ()
     recent = _same_day_lately(day, today)
-    fixes = [as_given(DAY_LONG_AGO.code, say("The date is right"))]
+    fixes = [as_given(DAY_LONG_AGO.code, gettext("The date is right"))]
     if recent is not None:
-        label = say("It was {day}", day=day_text(recent.isoformat()))
+        label = gettext("It was {day}", day=day_text(recent.isoformat()))
         fixes.insert(0, Fix(action="choose-day", label=label, arguments={"date": recent.isoformat()}))
     return (DAY_LONG_AGO.broken(where, fixes, day=day_text(day.isoformat())),)
 

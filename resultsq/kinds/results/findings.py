@@ -10,13 +10,13 @@ from itertools import groupby
 from typing import NamedTuple
 
 from resultsq.domain.event_files import AsideLine, ReadFile, ScannerFile
+from resultsq.domain.i18n import gettext, ngettext
 from resultsq.domain.problem import Fix, Problem, Where
-from resultsq.domain.words import say, say_many
-from resultsq.kinds.results.board import Board, Scan
 from resultsq.kinds.results.checks import choices_of_athlete, choices_of_token, each, listed
 from resultsq.kinds.results.corrections_base import LONGEST_LINE
 from resultsq.kinds.results.findings_files import columns, days, leave_out
 from resultsq.kinds.results.findings_watches import stopwatches
+from resultsq.kinds.results.join_state import JoinState, Scan
 from resultsq.kinds.results.rules import (
     ATHLETE_IN_TWO_POSITIONS,
     ATHLETE_WITH_AND_WITHOUT_TOKEN,
@@ -32,14 +32,14 @@ from resultsq.kinds.results.rules import (
     UNUSUAL_COUNT,
 )
 from resultsq.readers import MAX_ROWS, scanner
-from resultsq.readers.marks import LONGEST_NORMAL, Unreadable
+from resultsq.readers.marks import LONGEST_NORMAL, UnreadableField
 from resultsq.readers.rules import DOUBLE_TAP_DROPPED
 
 _ALIKE = 6
 """A misread barcode shares its first so many characters with a good one."""
 
 
-def findings(board: Board) -> list[Problem]:
+def findings(board: JoinState) -> list[Problem]:
     """Everything that can be seen only while times and scans still have their lines."""
     runs = list(_runs(board))
     lone = _Lone.of(board, explained={id(scan) for run in runs for scan in (run.scans[0], run.scans[-1])})
@@ -65,7 +65,9 @@ def _with_fix(problem: Problem, file: ReadFile) -> Problem:
     """A reader's problem with the way to mend it, which names the file by its digest."""
     if problem.code != DOUBLE_TAP_DROPPED.code:
         return problem
-    fix = Fix(action="keep-double-tap", label=say("It was a finisher: put it back"), arguments={"file": file.digest})
+    fix = Fix(
+        action="keep-double-tap", label=gettext("It was a finisher: put it back"), arguments={"file": file.digest}
+    )
     return problem.model_copy(update={"fixes": (fix,)})
 
 
@@ -77,7 +79,7 @@ class _Lone(NamedTuple):
     paired: dict[str, dict[int, None]]
 
     @classmethod
-    def of(cls, board: Board, explained: set[int]) -> "_Lone":
+    def of(cls, board: JoinState, explained: set[int]) -> "_Lone":
         athletes: dict[str, list[Scan]] = defaultdict(list)
         tokens: dict[int, list[Scan]] = defaultdict(list)
         paired: dict[str, dict[int, None]] = {}
@@ -102,12 +104,12 @@ class _Run(NamedTuple):
     scans: list[Scan]
 
 
-def _place(board: Board, scan: Scan) -> Where:
+def _place(board: JoinState, scan: Scan) -> Where:
     file = None if scan.file is None else board.files[scan.file].name
     return Where(file=file, line=scan.line, row=scan.token, athlete=scan.athlete, token=scan.token)
 
 
-def _beyond(board: Board) -> list[Scan]:
+def _beyond(board: JoinState) -> list[Scan]:
     """Scans whose token no time has. A table whose positions have holes says so itself."""
     if not board.times or not board.regular():
         return []
@@ -115,7 +117,7 @@ def _beyond(board: Board) -> list[Scan]:
     return [scan for scan in board.scans if scan.token is not None and scan.token > count]
 
 
-def _beyond_times(board: Board, beyond: Sequence[Scan]) -> Iterator[Problem]:
+def _beyond_times(board: JoinState, beyond: Sequence[Scan]) -> Iterator[Problem]:
     if not beyond:
         return
     tokens = {scan.token for scan in beyond}
@@ -123,7 +125,7 @@ def _beyond_times(board: Board, beyond: Sequence[Scan]) -> Iterator[Problem]:
     fixes = [
         Fix(
             action="drop-tokens-beyond",
-            label=say("Drop the scans with tokens above {count}", count=count),
+            label=gettext("Drop the scans with tokens above {count}", count=count),
             arguments={"last": count},
         )
     ]
@@ -133,7 +135,7 @@ def _beyond_times(board: Board, beyond: Sequence[Scan]) -> Iterator[Problem]:
             0,
             Fix(
                 action="insert-time",
-                label=say_many("Insert one missed time", "Insert {number} missed times", missing),
+                label=ngettext("Insert one missed time", "Insert {number} missed times", missing),
                 arguments={"count": missing},  # where they belong only a person knows
             ),
         )
@@ -141,7 +143,7 @@ def _beyond_times(board: Board, beyond: Sequence[Scan]) -> Iterator[Problem]:
     yield TOKEN_BEYOND_TIMES.broken(where, fixes, times=count, highest=highest, count=len(tokens))
 
 
-def _count(board: Board, lone: _Lone, beyond: Sequence[Scan]) -> Iterator[Problem]:
+def _count(board: JoinState, lone: _Lone, beyond: Sequence[Scan]) -> Iterator[Problem]:
     # An unscanned token is normal, so the tokens that were handed out are counted by the highest. Athletes
     # without a token and lines set aside have a warning of their own, which explains as many.
     if beyond or not any(isinstance(file, ScannerFile) for file in board.in_use()):
@@ -155,7 +157,7 @@ def _count(board: Board, lone: _Lone, beyond: Sequence[Scan]) -> Iterator[Proble
 # scans
 
 
-def _set_aside(board: Board) -> Iterator[Problem]:
+def _set_aside(board: JoinState) -> Iterator[Problem]:
     by_file: dict[str, list[AsideLine]] = defaultdict(list)
     for (digest, _), line in board.aside.items():
         by_file[digest].append(line)
@@ -193,7 +195,7 @@ def _many_set_aside(file: ReadFile, lines: Sequence[AsideLine]) -> Problem:
 def _as_meant(file: ReadFile) -> Fix:
     return Fix(
         action="read-lines-as-meant",
-        label=say("Read the lines as they were meant"),
+        label=gettext("Read the lines as they were meant"),
         arguments={"file": file.digest},
     )
 
@@ -207,8 +209,8 @@ def _line_set_aside(file: ReadFile, line: AsideLine) -> Problem:
 def _line_fixes(file: ReadFile, line: AsideLine) -> list[Fix]:
     place = {"file": file.digest, "line": line.line}
     fixes = [
-        Fix(action="edit-line", label=say("Edit the line"), arguments=place, present=line.text[:LONGEST_LINE]),
-        Fix(action="drop-line", label=say("Drop the line"), arguments=place),
+        Fix(action="edit-line", label=gettext("Edit the line"), arguments=place, present=line.text[:LONGEST_LINE]),
+        Fix(action="drop-line", label=gettext("Drop the line"), arguments=place),
     ]
     first, _, rest = line.text.partition(",")
     second, comma, clock = rest.partition(",")
@@ -218,14 +220,16 @@ def _line_fixes(file: ReadFile, line: AsideLine) -> list[Fix]:
     for meant in dict.fromkeys(filter(None, ways)):
         try:
             scanner.scan(meant)
-        except Unreadable:
+        except UnreadableField:
             continue
-        fix = Fix(action="edit-line", label=say("Read it as {meant}", meant=meant), arguments={**place, "text": meant})
+        fix = Fix(
+            action="edit-line", label=gettext("Read it as {meant}", meant=meant), arguments={**place, "text": meant}
+        )
         fixes.insert(0, fix)
     return fixes
 
 
-def _runs(board: Board) -> Iterator[_Run]:
+def _runs(board: JoinState) -> Iterator[_Run]:
     """Runs of lines that begin with a token alone, go on with pairs, and end with an athlete alone."""
     for file, scans in groupby(board.scans, key=lambda scan: scan.file):
         if file is None:
@@ -252,10 +256,10 @@ def _runs(board: Board) -> Iterator[_Run]:
                 run = []
 
 
-def _wrong_way_round(board: Board, run: _Run) -> Problem:
+def _wrong_way_round(board: JoinState, run: _Run) -> Problem:
     fix = Fix(
         action="move-athletes-up",
-        label=say("Move the athletes of these lines up by one"),
+        label=gettext("Move the athletes of these lines up by one"),
         arguments={"file": run.file, "first": run.first, "last": run.last},
     )
     where = [_place(board, scan) for scan in run.scans]
@@ -263,7 +267,7 @@ def _wrong_way_round(board: Board, run: _Run) -> Problem:
     return TOKEN_BEFORE_ATHLETE.broken(where, [fix], file=name, first=run.first, last=run.last)
 
 
-def _two_positions(board: Board, lone: _Lone) -> Iterator[Problem]:
+def _two_positions(board: JoinState, lone: _Lone) -> Iterator[Problem]:
     twice = {athlete: sorted(tokens) for athlete, tokens in lone.paired.items() if len(tokens) > 1}
     scans: dict[str, list[Scan]] = defaultdict(list)
     for scan in board.scans:
@@ -281,7 +285,7 @@ def _two_positions(board: Board, lone: _Lone) -> Iterator[Problem]:
     yield from each(list(twice), told, places)
 
 
-def _two_athletes(board: Board, shared: Mapping[int, Collection[str]]) -> Iterator[Problem]:
+def _two_athletes(board: JoinState, shared: Mapping[int, Collection[str]]) -> Iterator[Problem]:
     given = board.positions_twice()
     scans: dict[int, list[Scan]] = defaultdict(list)
     for scan in board.scans:
@@ -300,7 +304,7 @@ def _two_athletes(board: Board, shared: Mapping[int, Collection[str]]) -> Iterat
     yield from each([token for token in sorted(shared) if token not in given], told, places)
 
 
-def _lone_athletes(board: Board, lone: _Lone) -> Iterator[Problem]:
+def _lone_athletes(board: JoinState, lone: _Lone) -> Iterator[Problem]:
     normal = {
         scan.athlete[:_ALIKE]: scan.athlete
         for scan in reversed(board.scans)
@@ -320,7 +324,9 @@ def _lone_athletes(board: Board, lone: _Lone) -> Iterator[Problem]:
         return [_place(board, scan) for scan in lone.athletes[athlete]]
 
     def drop(athlete: str) -> Fix:
-        return Fix(action="drop-scans", label=say("Drop {athlete}", athlete=athlete), arguments={"athlete": athlete})
+        return Fix(
+            action="drop-scans", label=gettext("Drop {athlete}", athlete=athlete), arguments={"athlete": athlete}
+        )
 
     def with_and_without(athlete: str) -> Problem:
         [token] = lone.paired[athlete]
@@ -333,7 +339,7 @@ def _lone_athletes(board: Board, lone: _Lone) -> Iterator[Problem]:
     def without_token(athlete: str) -> Problem:
         fix = Fix(
             action="edit-token",
-            label=say("Type the token of {athlete}", athlete=athlete),
+            label=gettext("Type the token of {athlete}", athlete=athlete),
             arguments={"athlete": athlete},
         )
         return ATHLETE_WITHOUT_TOKEN.broken(places(athlete), [fix, drop(athlete)], athlete=athlete)
@@ -343,7 +349,7 @@ def _lone_athletes(board: Board, lone: _Lone) -> Iterator[Problem]:
     yield from each(without, without_token, places)
 
 
-def _lone_tokens(board: Board, lone: _Lone, explained: Container[int | None]) -> Iterator[Problem]:
+def _lone_tokens(board: JoinState, lone: _Lone, explained: Container[int | None]) -> Iterator[Problem]:
     def places(token: int) -> list[Where]:
         return [_place(board, scan) for scan in lone.tokens[token]]
 

@@ -4,10 +4,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from resultsq.domain.event_files import ReadFile, ScannerFile, StopwatchFile, TableColumn, TableFile
+from resultsq.domain.i18n import gettext
 from resultsq.domain.problem import Fix, Problem, Where
-from resultsq.domain.words import say
-from resultsq.kinds.results.board import Board
 from resultsq.kinds.results.checks import as_given, listed
+from resultsq.kinds.results.join_state import JoinState
 from resultsq.kinds.results.rules import (
     ALREADY_HERE,
     COLUMN_NOT_UNDERSTOOD,
@@ -29,13 +29,13 @@ from resultsq.readers.table import whole_athlete
 
 def leave_out(file: ReadFile) -> Fix:
     """The way to go on without a file."""
-    return Fix(action="drop-file", label=say("Leave out {name}", name=file.name), arguments={"file": file.digest})
+    return Fix(action="drop-file", label=gettext("Leave out {name}", name=file.name), arguments={"file": file.digest})
 
 
 # tables
 
 
-def columns(board: Board) -> Iterator[Problem]:
+def columns(board: JoinState) -> Iterator[Problem]:
     """Every column of a table is used, asked about, or named as not used."""
     timed = bool(board.stopwatches()) or len(board.timing_tables()) > 1
     for file in board.in_use():
@@ -67,16 +67,16 @@ def _undecided(file: TableFile, use: str) -> Iterator[Problem]:
 
 
 def _use(file: TableFile, at: int, column: TableColumn, use: str) -> Fix:
-    label = say("{column} is the {use}", column=column.name, use=use_text(use))
+    label = gettext("{column} is the {use}", column=column.name, use=use_text(use))
     odd = next((cell for cell in column.cells if cell != whole_athlete(cell)), "") if use == ATHLETE else ""
     if odd:
         whole = whole_athlete(odd)
-        label = say("{label}: {odd} is {whole}", label=label, odd=odd, whole=whole)
+        label = gettext("{label}: {odd} is {whole}", label=label, odd=odd, whole=whole)
     return Fix(action="use-column", label=label, arguments={"file": file.digest, "column": at, "use": use})
 
 
 def _leave(file: TableFile, at: int, column: TableColumn) -> Fix:
-    label = say("Do not use {column}", column=column.name)
+    label = gettext("Do not use {column}", column=column.name)
     return Fix(action="use-column", label=label, arguments={"file": file.digest, "column": at, "use": ""})
 
 
@@ -84,24 +84,24 @@ def _missing(file: TableFile, timed: bool) -> Iterator[Problem]:
     there = {column.use for column in file.columns} | {use for column in file.columns for use in column.could_be}
     where = [Where(file=file.name)]
     if TIME not in there and not timed:
-        fix = as_given("no-time-column", say("There are no times"))
+        fix = as_given("no-time-column", gettext("There are no times"))
         yield NO_TIME_COLUMN.broken(where, [fix], file=file.name)
     if POSITION not in there:
-        fix = as_given("no-position-column", say("The lines are in the order of finishing"))
+        fix = as_given("no-position-column", gettext("The lines are in the order of finishing"))
         yield NO_POSITION_COLUMN.broken(where, [fix], file=file.name)
 
 
 def _changed(file: TableFile) -> Problem:
     times = [write_time(row.seconds) for row in file.rows if row.seconds is not None]
     shown = ", ".join(times[:3]) + (" …" if len(times) > 3 else "")
-    fix = as_given("times-changed", say("Yes, they are {times}", times=shown))
+    fix = as_given("times-changed", gettext("Yes, they are {times}", times=shown))
     return TIMES_CHANGED.broken([Where(file=file.name)], [fix], file=file.name, times=shown)
 
 
 # days
 
 
-def days(board: Board) -> Iterator[Problem]:
+def days(board: JoinState) -> Iterator[Problem]:
     """Scans of several days in one file, files of several days, and another day than the chosen one."""
     for file in board.in_use():
         if isinstance(file, ScannerFile) and (held := board.open_days(file)):
@@ -111,14 +111,14 @@ def days(board: Board) -> Iterator[Problem]:
     if len(dated) > 1:
         files = [file for day in sorted(dated) for file in dated[day]]
         text = listed([_of_day(files, day) for day, files in sorted(dated.items())])
-        fixes = [*map(leave_out, files), as_given("files-from-different-days", say("A clock was wrong"))]
+        fixes = [*map(leave_out, files), as_given("files-from-different-days", gettext("A clock was wrong"))]
         yield FILES_FROM_DIFFERENT_DAYS.broken([Where(file=file.name) for file in files], fixes, days=text)
     elif chosen and dated and chosen not in dated:
         [(day, files)] = dated.items()
         yield _other_day(board, files, day, chosen)
 
 
-def _dated(board: Board) -> dict[str, list[ReadFile]]:
+def _dated(board: JoinState) -> dict[str, list[ReadFile]]:
     """The dated files by day. A file whose clock may be UTC's is of the chosen day, or of the day of the other files,
     where it can be."""
     may_be = [(file, days) for file in board.in_use() if (days := days_of(board, file))]
@@ -134,16 +134,16 @@ def already_here(day: str | None, event: str | None = None) -> Problem:
     """The problem of finishers that stand in a sheet of another day, or of another event; neither is named: one that
     nothing may be told of."""
     if day is None:
-        place = say("another event of this node")
+        place = gettext("another event of this node")
     elif event is None:
         place = day_text(day)
     else:
-        place = say("{event} on {day}", event=event, day=day_text(day))
-    fix = as_given("already-here", say("They are right"))
+        place = gettext("{event} on {day}", event=event, day=day_text(day))
+    fix = as_given("already-here", gettext("They are right"))
     return ALREADY_HERE.broken([], [fix], place=place)
 
 
-def days_of(board: Board, file: ReadFile) -> tuple[str, ...]:
+def days_of(board: JoinState, file: ReadFile) -> tuple[str, ...]:
     """The days that a file may be of by its own word, the one that is written in it first; none where its dates cannot
     be trusted."""
     if isinstance(file, StopwatchFile):
@@ -158,34 +158,34 @@ def days_of(board: Board, file: ReadFile) -> tuple[str, ...]:
 
 
 def _of_day(files: list[ReadFile], day: str) -> str:
-    return say("{files} of {day}", files=listed([file.name for file in files]), day=day_text(day))
+    return gettext("{files} of {day}", files=listed([file.name for file in files]), day=day_text(day))
 
 
-def _two_days(board: Board, file: ScannerFile, held: list[tuple[str, int]]) -> Problem:
+def _two_days(board: JoinState, file: ScannerFile, held: list[tuple[str, int]]) -> Problem:
     kept = next(day for day, _ in held if board.day_counts(file, day))
     fixes = [
         Fix(
             action="leave-out-day",
-            label=say("Leave out the {count} scans of {day}", count=count, day=day_text(day)),
+            label=gettext("Leave out the {count} scans of {day}", count=count, day=day_text(day)),
             arguments={"file": file.digest, "day": day},
         )
         for day, count in sorted(held, key=lambda one: (one[0] == kept, one[0]))
     ]
-    fixes.append(as_given("scans-of-two-days", say("All are of this event")))
+    fixes.append(as_given("scans-of-two-days", gettext("All are of this event")))
     texts = listed([day_text(day) for day, _ in held])
     return SCANS_OF_TWO_DAYS.broken([Where(file=file.name)], fixes, file=file.name, days=texts, kept=day_text(kept))
 
 
-def _other_day(board: Board, files: list[ReadFile], day: str, chosen: str) -> Problem:
+def _other_day(board: JoinState, files: list[ReadFile], day: str, chosen: str) -> Problem:
     may_be = dict.fromkeys([day, *(one for file in files for one in days_of(board, file))])
     fixes = [
         *(
-            Fix(action="choose-day", label=say("It was {day}", day=day_text(one)), arguments={"date": one})
+            Fix(action="choose-day", label=gettext("It was {day}", day=day_text(one)), arguments={"date": one})
             for one in may_be
         ),
-        as_given("other-day", say("The clock was wrong")),
+        as_given("other-day", gettext("The clock was wrong")),
     ]
     names = listed([file.name for file in files])
-    found = say("is of {day}", day=day_text(day)) if len(files) == 1 else say("are of {day}", day=day_text(day))
+    found = gettext("is of {day}", day=day_text(day)) if len(files) == 1 else gettext("are of {day}", day=day_text(day))
     where = [Where(file=file.name) for file in files]
     return OTHER_DAY.broken(where, fixes, files=names, found=found, chosen=day_text(chosen))

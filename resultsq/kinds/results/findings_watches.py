@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from resultsq.domain.event_files import ReadFile, StopwatchFile
+from resultsq.domain.i18n import gettext
 from resultsq.domain.problem import Fix, Problem, Where
-from resultsq.domain.words import say
-from resultsq.kinds.results.board import Board
 from resultsq.kinds.results.checks import as_given, listed
 from resultsq.kinds.results.findings_files import leave_out
+from resultsq.kinds.results.join_state import JoinState
 from resultsq.kinds.results.rules import (
     SAME_STOPWATCH_TWICE,
     STOPWATCH_OFFSET,
@@ -18,14 +18,14 @@ from resultsq.kinds.results.rules import (
 )
 
 
-def stopwatches(board: Board) -> Iterator[Problem]:
+def stopwatches(board: JoinState) -> Iterator[Problem]:
     """Copies, too many of them, and two that do not agree."""
     watches, tables = board.stopwatches(), board.timing_tables()
     for watch in watches:
         if len(copies := board.copies[watch.digest]) > 1:
             where = [Where(file=name) for name in copies]
             fix = Fix(
-                action="drop-file", label=say("Leave out {name}", name=copies[-1]), arguments={"file": watch.digest}
+                action="drop-file", label=gettext("Leave out {name}", name=copies[-1]), arguments={"file": watch.digest}
             )
             yield SAME_STOPWATCH_TWICE.broken(where, [fix], files=listed(copies))
     sources: list[ReadFile] = [*watches, *tables]
@@ -42,7 +42,7 @@ def stopwatches(board: Board) -> Iterator[Problem]:
         yield from _two(board, *watches)
 
 
-def _two(board: Board, one: StopwatchFile, other: StopwatchFile) -> Iterator[Problem]:
+def _two(board: JoinState, one: StopwatchFile, other: StopwatchFile) -> Iterator[Problem]:
     where = [Where(file=one.name), Where(file=other.name)]
     found = board.watches
     if board.seconds_of(one) == board.seconds_of(other):
@@ -56,11 +56,11 @@ def _two(board: Board, one: StopwatchFile, other: StopwatchFile) -> Iterator[Pro
         alone = found.alone.name if found.alone else ""
         fixes = [_alone(one, other), _alone(other, one)]
         if found.alone:
-            fixes.append(as_given("watches-disagree", say("Use both: {count} finishers", count=found.union)))
+            fixes.append(as_given("watches-disagree", gettext("Use both: {count} finishers", count=found.union)))
         yield rule.broken(where, fixes, one=one.name, other=other.name, both=found.both, fewer=fewer, alone=alone)
 
 
-def _offset(board: Board, one: StopwatchFile, other: StopwatchFile) -> Problem:
+def _offset(board: JoinState, one: StopwatchFile, other: StopwatchFile) -> Problem:
     seconds = board.watches.ahead
     ahead, behind = (one, other) if seconds > 0 else (other, one)
     seconds = abs(seconds)
@@ -70,17 +70,17 @@ def _offset(board: Board, one: StopwatchFile, other: StopwatchFile) -> Problem:
         [
             Fix(
                 action="shift-stopwatch",
-                label=say("Take {seconds} s from {name}", seconds=seconds, name=ahead.name),
+                label=gettext("Take {seconds} s from {name}", seconds=seconds, name=ahead.name),
                 arguments={"file": ahead.digest, "seconds": -seconds},
             ),
             Fix(
                 action="shift-stopwatch",
-                label=say("Add {seconds} s to {name}", seconds=seconds, name=behind.name),
+                label=gettext("Add {seconds} s to {name}", seconds=seconds, name=behind.name),
                 arguments={"file": behind.digest, "seconds": seconds},
             ),
             _alone(one, other),
             _alone(other, one),
-            Fix(action="leave-offset", label=say("Leave them as they are")),
+            Fix(action="leave-offset", label=gettext("Leave them as they are")),
         ],
         ahead=ahead.name,
         behind=behind.name,
@@ -92,6 +92,6 @@ def _offset(board: Board, one: StopwatchFile, other: StopwatchFile) -> Problem:
 def _alone(kept: StopwatchFile, gone: StopwatchFile) -> Fix:
     return Fix(
         action="drop-file",
-        label=say("Use {name} alone: {count} times", name=kept.name, count=len(kept.rows)),
+        label=gettext("Use {name} alone: {count} times", name=kept.name, count=len(kept.rows)),
         arguments={"file": gone.digest},
     )

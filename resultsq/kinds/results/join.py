@@ -15,18 +15,10 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from resultsq.domain.errors import InputRefused
-from resultsq.domain.event_files import (
-    FileKind,
-    ReadFile,
-    ScannerFile,
-    StopwatchFile,
-    TableFile,
-    TableRow,
-)
+from resultsq.domain.event_files import FileKind, ReadFile, ScannerFile, StopwatchFile, TableFile, TableRow
+from resultsq.domain.i18n import gettext
 from resultsq.domain.problem import Problem, Where
 from resultsq.domain.sheet import Finisher
-from resultsq.domain.words import say
-from resultsq.kinds.results.board import Board, Scan, Time
 from resultsq.kinds.results.checks import (
     by_severity,
     overlong,
@@ -38,12 +30,9 @@ from resultsq.kinds.results.checks import (
 )
 from resultsq.kinds.results.corrections import Correction
 from resultsq.kinds.results.findings import findings
+from resultsq.kinds.results.join_state import JoinState, Scan, Time
 from resultsq.kinds.results.plausible import Occasion
-from resultsq.kinds.results.rules import (
-    NO_FINISHERS,
-    TOO_MANY_ROWS,
-    TOO_MANY_ROWS_TOGETHER,
-)
+from resultsq.kinds.results.rules import NO_FINISHERS, TOO_MANY_ROWS, TOO_MANY_ROWS_TOGETHER
 from resultsq.readers import MAX_ROWS
 from resultsq.readers.marks import read_time, write_time
 
@@ -54,7 +43,7 @@ _AnyFile = Annotated[StopwatchFile | ScannerFile | TableFile, Field(discriminato
 _FINISHERS: TypeAdapter[tuple[Finisher, ...]] = TypeAdapter(tuple[Finisher, ...])
 
 
-class Change(BaseModel):
+class AppliedChange(BaseModel):
     """The record of one correction: what, by whom, and in a sentence."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -71,7 +60,7 @@ class Work(BaseModel):
 
     files: tuple[_AnyFile, ...] = ()
     occasion: Occasion = Field(default=Occasion(), exclude=True)
-    changes: tuple[Change, ...] = ()
+    changes: tuple[AppliedChange, ...] = ()
 
     @classmethod
     def from_files(cls, files: Sequence[ReadFile], occasion: Occasion | None = None) -> "Work":
@@ -128,7 +117,7 @@ def join(files: Sequence[ReadFile], choices: Sequence[Correction] = (), occasion
     """The results of these files, in whatever order they come, with these choices made.
 
     :raises InputRefused: where a choice makes no sense."""
-    board = Board(files, occasion or Occasion())
+    board = JoinState(files, occasion or Occasion())
     for choice in choices:
         choice.on(board)
     return _joined(board, files)
@@ -144,7 +133,7 @@ def apply(work: Work, correction: Correction, by: str) -> Work:
 
     :raises InputRefused: in words, where the correction makes no sense; the work is as before."""
     said = correction.on(_replay(work))
-    change = Change.model_construct(correction=correction, by=by, said=said)
+    change = AppliedChange.model_construct(correction=correction, by=by, said=said)
     return work.model_copy(update={"changes": (*work.changes, change)})
 
 
@@ -153,7 +142,7 @@ def undo(work: Work) -> Work:
 
     :raises InputRefused: where there is none."""
     if not work.changes:
-        raise InputRefused(say("Nothing was changed by hand, so there is nothing to undo."))
+        raise InputRefused(gettext("Nothing was changed by hand, so there is nothing to undo."))
     return work.model_copy(update={"changes": work.changes[:-1]})
 
 
@@ -169,7 +158,9 @@ def add(work: Work, files: Sequence[ReadFile]) -> Work:
     :raises InputRefused: where times would be joined anew below corrections that were made to them."""
     if _replay(work).times_by_hand and not all(isinstance(file, ScannerFile) for file in files):
         raise InputRefused(
-            say("Times were edited by hand, and a file with times would be joined below those edits: undo them first.")
+            gettext(
+                "Times were edited by hand, and a file with times would be joined below those edits: undo them first."
+            )
         )
     return work.model_copy(update={"files": (*work.files, *files)})
 
@@ -182,14 +173,14 @@ def too_many_together(files: Sequence[ReadFile]) -> Problem | None:
     return TOO_MANY_ROWS_TOGETHER.broken([Where(file=files[-1].name)], count=count, limit=MOST_ROWS_TOGETHER)
 
 
-def _replay(work: Work) -> Board:
-    board = Board(work.files, work.occasion)
+def _replay(work: Work) -> JoinState:
+    board = JoinState(work.files, work.occasion)
     for change in work.changes:
         change.correction.on(board)
     return board
 
 
-def _joined(board: Board, files: Sequence[ReadFile]) -> Joined:
+def _joined(board: JoinState, files: Sequence[ReadFile]) -> Joined:
     finishers = _finishers(board)
     place = row_place(finishers)
     problems = [
@@ -220,12 +211,12 @@ def _joined(board: Board, files: Sequence[ReadFile]) -> Joined:
     )
 
 
-def _counted(board: Board, file: ReadFile) -> FileCount:
+def _counted(board: JoinState, file: ReadFile) -> FileCount:
     now = board.files[file.digest]  # with what a person has put back
     return FileCount(file.name, file.kind, file.lines, now.used, now.set_aside, file.digest)
 
 
-def _finishers(board: Board) -> tuple[Finisher, ...]:
+def _finishers(board: JoinState) -> tuple[Finisher, ...]:
     athletes, _ = board.athletes()
     if not board.times:
         highest = board.highest()

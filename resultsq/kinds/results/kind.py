@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from resultsq.domain.destinations import MASTER
 from resultsq.domain.entry import NO_EVENT, Entry
 from resultsq.domain.errors import SheetRefused
+from resultsq.domain.i18n import gettext, gettext_noop, ngettext
 from resultsq.domain.invalid import Fault, faults_of
 from resultsq.domain.outcome import Receipt
 from resultsq.domain.ports import Envelope, Parcel, Request
@@ -29,7 +30,6 @@ from resultsq.domain.sheet import (
     rows_of,
     sheet_bytes,
 )
-from resultsq.domain.words import say, say_many, sentence
 from resultsq.kinds.results.checks import check_rows
 from resultsq.kinds.results.rules import BAD_VALUE
 from resultsq.readers import MAX_ROWS
@@ -39,12 +39,12 @@ _SHOWN = 50
 
 
 _WORDS = {
-    "event": sentence("an event is its short name in lower-case letters, digits and hyphens"),
-    "date": sentence("a date is YYYY-MM-DD"),
-    "position": sentence("a position is a whole number from 1"),
-    "athlete": sentence("an athlete is A and digits, as in A1234567; a finisher's may be null"),
-    "time": sentence("a time is HH:MM:SS, or null"),
-    "role": sentence("a role is a text of 1 to 100 characters, none of them a control character"),
+    "event": gettext_noop("an event is its short name in lower-case letters, digits and hyphens"),
+    "date": gettext_noop("a date is YYYY-MM-DD"),
+    "position": gettext_noop("a position is a whole number from 1"),
+    "athlete": gettext_noop("an athlete is A and digits, as in A1234567; a finisher's may be null"),
+    "time": gettext_noop("a time is HH:MM:SS, or null"),
+    "role": gettext_noop("a role is a text of 1 to 100 characters, none of them a control character"),
 }
 
 
@@ -55,7 +55,7 @@ def _iso_date(value: object) -> object:
     return value
 
 
-class Payload(BaseModel):
+class ResultsPayload(BaseModel):
     """What the API takes: the sheet without what the node itself adds."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -95,7 +95,7 @@ class ResultsKind:
         return receipt.revision >= 1 and own == (receipt.submission, receipt.event, receipt.date, receipt.digest)
 
     def summary(self, count: int) -> str:
-        return say_many("{number} finisher", "{number} finishers", count)
+        return ngettext("{number} finisher", "{number} finishers", count)
 
     def prepare(self, payload: object, *, submission: str, submitted_by: str, submitted_at: datetime) -> Entry:
         """Check a JSON value from outside and fix its bytes.
@@ -129,7 +129,7 @@ class ResultsKind:
         :raises SheetRefused: where one of the problems blocks."""
         if any(problem.blocks for problem in problems):
             raise SheetRefused(
-                say("The results cannot be published like this, and nothing was stored."), tuple(problems)
+                gettext("The results cannot be published like this, and nothing was stored."), tuple(problems)
             )
         rest = Sheet(event=event, date=on, submitted_by=submitted_by, submitted_at=submitted_at, finishers=())
         body = sheet_bytes(rest, rows)
@@ -167,25 +167,25 @@ class ResultsKind:
         return rows_digest(sheet.finishers, sheet.volunteers)
 
 
-def payload_of(value: object) -> Payload:
+def payload_of(value: object) -> ResultsPayload:
     """A JSON value as what the API takes.
 
     :raises SheetRefused: with a JSON pointer for each value that cannot be taken."""
     try:
-        return Payload.model_validate(value)
+        return ResultsPayload.model_validate(value)
     except ValidationError:
-        problems = tuple(map(_bad_value, faults_of(Payload, value, _SHOWN)))
-        raise SheetRefused(say("The results cannot be read like this, and nothing was stored."), problems) from None
+        problems = tuple(map(_bad_value, faults_of(ResultsPayload, value, _SHOWN)))
+        raise SheetRefused(gettext("The results cannot be read like this, and nothing was stored."), problems) from None
 
 
 def _bad_value(fault: Fault) -> Problem:
     match fault.kind:
         case "missing":
-            reason = say("it is missing")
+            reason = gettext("it is missing")
         case "extra_forbidden":
-            reason = say("there is no such field")
+            reason = gettext("there is no such field")
         case _:
             name = str(fault.place[-1]) if fault.place else ""
-            reason = say(_WORDS[name]) if name in _WORDS else fault.message[:1].lower() + fault.message[1:]
+            reason = gettext(_WORDS[name]) if name in _WORDS else fault.message[:1].lower() + fault.message[1:]
     pointer = fault.pointer
-    return BAD_VALUE.broken([Where(pointer=pointer)], place=pointer or say("The body"), reason=reason)
+    return BAD_VALUE.broken([Where(pointer=pointer)], place=pointer or gettext("The body"), reason=reason)

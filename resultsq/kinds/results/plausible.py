@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
+from resultsq.domain.i18n import gettext
 from resultsq.domain.plausible import FIVE_K, Plausible
-from resultsq.domain.words import say
 from resultsq.readers.marks import write_time
 
 DAY_S: Final = 86_400
@@ -29,7 +29,7 @@ class Occasion:
     zone: str = "UTC"
 
 
-class Reading(NamedTuple):
+class TimeReading(NamedTuple):
     """Another way to read times that are not plausible."""
 
     way: Literal["minutes", "hundredths", "since"]
@@ -44,14 +44,14 @@ class Reading(NamedTuple):
     def words(self) -> str:
         match self.way:
             case "minutes":
-                return say("minutes and seconds")
+                return gettext("minutes and seconds")
             case "hundredths":
-                return say("minutes, seconds and hundredths")
+                return gettext("minutes, seconds and hundredths")
             case _:
-                return say("times of day, with the start at {start}", start=write_time(self.start)[:5])
+                return gettext("times of day, with the start at {start}", start=write_time(self.start)[:5])
 
 
-def readings(times: Sequence[int], plausible: Plausible) -> list[Reading]:
+def readings(times: Sequence[int], plausible: Plausible) -> list[TimeReading]:
     """The ways in which times that are not plausible as they stand would be, the likeliest first; none where they
     are, or where no other way helps."""
     outside = [seconds for seconds in times if not plausible.takes(seconds)]
@@ -66,18 +66,18 @@ def _first_fits(times: Sequence[int], plausible: Plausible) -> bool:
     return plausible.first_least <= min(times) <= plausible.first_most
 
 
-def _shorter(times: Sequence[int], plausible: Plausible) -> Iterator[Reading]:
+def _shorter(times: Sequence[int], plausible: Plausible) -> Iterator[TimeReading]:
     long = [seconds for seconds in times if seconds > plausible.longest]
     if long and all(plausible.takes(seconds // 60) for seconds in long):
-        yield Reading("hundredths" if any(seconds % 60 for seconds in long) else "minutes")
+        yield TimeReading("hundredths" if any(seconds % 60 for seconds in long) else "minutes")
 
 
-def _since(times: Sequence[int], plausible: Plausible) -> Iterator[Reading]:
+def _since(times: Sequence[int], plausible: Plausible) -> Iterator[TimeReading]:
     first, last = min(times), max(times)
     start = first // _HALF_HOUR_S * _HALF_HOUR_S
     while first > plausible.longest and start > 0 and first - start <= plausible.first_most:
         if first - start >= plausible.first_least and last - start <= plausible.longest and last < DAY_S:
-            yield Reading("since", start)
+            yield TimeReading("since", start)
         start -= _HALF_HOUR_S
 
 

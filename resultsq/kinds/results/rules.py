@@ -3,115 +3,115 @@
 Codes are stable and part of the API. Each sentence says what was seen, and what it means or what to do.
 """
 
-from resultsq.domain.problem import Rule, Severity
+from resultsq.domain.problem import ProblemRule, Severity
 
 _BLOCKS, _WARNS = Severity.BLOCKS, Severity.WARNS
 
 # rows, whichever road they came by
 
-NO_FINISHERS = Rule(
+NO_FINISHERS = ProblemRule(
     "no-finishers", _BLOCKS, "There is not one finisher here, so there is nothing to publish: add the files."
 )
-TOO_MANY_ROWS = Rule(
+TOO_MANY_ROWS = ProblemRule(
     "too-many-rows",
     _BLOCKS,
     "There are {count} rows, and no more than {limit} are taken. A misread finish token can do this: look for "
     "the highest.",
 )
-TOO_MANY_ROWS_TOGETHER = Rule(
+TOO_MANY_ROWS_TOGETHER = ProblemRule(
     "too-many-rows",
     _BLOCKS,
     "These files have {count} rows together, and no more than {limit} are taken. Leave out files that do not belong "
     "to this event.",
 )
-POSITION_MISSING = Rule(
+POSITION_MISSING = ProblemRule(
     "position-missing",
     _BLOCKS,
     "No row has {positions}. Everybody behind the hole may be in the wrong place: add the row, or mend the numbers.",
 )
-POSITION_TWICE = Rule(
+POSITION_TWICE = ProblemRule(
     "position-twice", _BLOCKS, "Position {position} is there {count} times: only one row can have it."
 )
-ATHLETE_IN_TWO_POSITIONS = Rule(
+ATHLETE_IN_TWO_POSITIONS = ProblemRule(
     "athlete-in-two-positions",
     _BLOCKS,
     "{athlete} is in positions {positions}, and nobody finishes twice: choose the right one.",
 )
-TIMES_OUT_OF_ORDER = Rule(
+TIMES_OUT_OF_ORDER = ProblemRule(
     "times-out-of-order",
     _WARNS,
     "Position {position} has {time}, which is less than {before} of the position ahead: check both times.",
 )
-TIME_MISSING = Rule(
+TIME_MISSING = ProblemRule(
     "time-missing",
     _WARNS,
     "{positions} without a time: type it if a watch or a note has it. Published like this, these finishers have a "
     "place and no time.",
 )
-NO_TIMES = Rule(
+NO_TIMES = ProblemRule(
     "no-times",
     _WARNS,
     "Not one finisher has a time. Add the stopwatch's file, or submit the order of finishing alone.",
 )
-OVERLONG_ATHLETE = Rule(
+OVERLONG_ATHLETE = ProblemRule(
     "overlong-athlete",
     _WARNS,
     "{athlete}, in position {position}, is longer than barcodes are: two may have been read as one.",
 )
-BAD_VALUE = Rule("bad-value", _BLOCKS, "{place}: {reason}.")
+BAD_VALUE = ProblemRule("bad-value", _BLOCKS, "{place}: {reason}.")
 
 # times
 
-TOO_MANY_STOPWATCHES = Rule(
+TOO_MANY_STOPWATCHES = ProblemRule(
     "too-many-stopwatches",
     _BLOCKS,
     "There are {count} stopwatch files ({files}), and at most two can be joined: leave out all but two.",
 )
-TIMES_FROM_TWO_PLACES = Rule(
+TIMES_FROM_TWO_PLACES = ProblemRule(
     "times-from-two-places",
     _BLOCKS,
     "Times come from {files}, and a table's times cannot be joined with others: leave out all but one.",
 )
-SAME_STOPWATCH_TWICE = Rule(
+SAME_STOPWATCH_TWICE = ProblemRule(
     "same-stopwatch-twice",
     _WARNS,
     "{files} hold the same times, so one watch was probably downloaded twice. They count once: leave one out, "
     "and look for the other watch.",
 )
-STOPWATCH_OFFSET = Rule(
+STOPWATCH_OFFSET = ProblemRule(
     "stopwatch-offset",
     _BLOCKS,
     "{ahead} shows {seconds} s more than {behind} all the way, as if it had been started earlier. Until you say which "
     "one is right, only {alone} counts.",
 )
-WATCHES_DISAGREE = Rule(
+WATCHES_DISAGREE = ProblemRule(
     "watches-disagree",
     _BLOCKS,
     "{one} and {other} hardly agree: they have {both} finishers in common, of {fewer}. One may be of another event. "
     "Only {alone} counts until you say which is right.",
 )
-WATCHES_JOINED = Rule(
+WATCHES_JOINED = ProblemRule(
     "watches-disagree",
     _WARNS,
     "{one} and {other} hardly agree: they have {both} finishers in common, of {fewer}. Both count, as you said.",
 )
-IMPLAUSIBLE_TIMES = Rule(
+IMPLAUSIBLE_TIMES = ProblemRule(
     "implausible-times",
     _BLOCKS,
     "Most of these times are not what a run takes: the first is {first}, the last {last}. Choose how they were meant.",
 )
-TIMES_CHANGED = Rule(
+TIMES_CHANGED = ProblemRule(
     "implausible-times",
     _BLOCKS,
     "Your spreadsheet changed the times of {file}: they are clocks or fractions of a day there. Read back they are "
     "{times}. If that is wrong, format the column as text in the spreadsheet and save it again.",
 )
-IMPLAUSIBLE_TIME = Rule(
+IMPLAUSIBLE_TIME = ProblemRule(
     "implausible-time",
     _WARNS,
     "Position {position} has {time}, far from the times beside it and from what a run takes: check it.",
 )
-TIMES_STUCK = Rule(
+TIMES_STUCK = ProblemRule(
     "times-stuck",
     _WARNS,
     "Positions {first} to {last} all have {time}. Nobody finishes like that: the watch may have been stuck. Compare "
@@ -120,29 +120,29 @@ TIMES_STUCK = Rule(
 
 # tables
 
-COLUMN_NOT_UNDERSTOOD = Rule(
+COLUMN_NOT_UNDERSTOOD = ProblemRule(
     "column-not-understood",
     _BLOCKS,
     "{file}: is the column {columns} the {use}? Until you say so it is not used.",
 )
-COLUMNS_ALIKE = Rule(
+COLUMNS_ALIKE = ProblemRule(
     "column-not-understood",
     _BLOCKS,
     "{file} has more than one column that could be the {use}: {columns}. Say which one it is.",
 )
-COLUMNS_NOT_USED = Rule(
+COLUMNS_NOT_USED = ProblemRule(
     "columns-not-used",
     _WARNS,
     "Not used of {file}: {columns}. Is one of them the position, the time or the athlete? Then name it so in the first "
     "line.",
 )
-NO_TIME_COLUMN = Rule(
+NO_TIME_COLUMN = ProblemRule(
     "no-time-column",
     _BLOCKS,
     "{file} has no column of times, so nobody would have a time. Name the column in the first line, or say that there "
     "are none.",
 )
-NO_POSITION_COLUMN = Rule(
+NO_POSITION_COLUMN = ProblemRule(
     "no-position-column",
     _BLOCKS,
     "{file} has no column of positions. Name the column in the first line, or say that the lines are in the order of "
@@ -151,22 +151,22 @@ NO_POSITION_COLUMN = Rule(
 
 # days
 
-OTHER_DAY = Rule(
+OTHER_DAY = ProblemRule(
     "other-day",
     _WARNS,
     "{files} {found}, but you chose {chosen}. Which day was it?",
 )
-SCANS_OF_TWO_DAYS = Rule(
+SCANS_OF_TWO_DAYS = ProblemRule(
     "scans-of-two-days",
     _BLOCKS,
     "{file} holds scans of {days}: the scanner was not cleared. Until you say so only those of {kept} count.",
 )
-ALREADY_HERE = Rule(
+ALREADY_HERE = ProblemRule(
     "already-here",
     _BLOCKS,
     "The very same finishers are here already, for {place}. Are these the right files, and is it the right day?",
 )
-UNUSUAL_COUNT = Rule(
+UNUSUAL_COUNT = ProblemRule(
     "unusual-count",
     _WARNS,
     "There are {times} times, but the highest finish token is {highest}: somebody was timed twice, or went "
@@ -175,14 +175,14 @@ UNUSUAL_COUNT = Rule(
 
 # the day
 
-DATE_TO_COME = Rule(
+DATE_TO_COME = ProblemRule(
     "date-to-come",
     _WARNS,
     "This machine's clock is behind: by it, {date} is still to come. The date was taken as given, so check it; and set "
     "the clock.",
 )
 
-DAY_LONG_AGO = Rule(
+DAY_LONG_AGO = ProblemRule(
     "day-long-ago",
     _BLOCKS,
     "{day} is more than a year ago. Choose another day if that is a mistake, or confirm that the date is right.",
@@ -190,60 +190,60 @@ DAY_LONG_AGO = Rule(
 
 # scans
 
-LINE_SET_ASIDE = Rule(
+LINE_SET_ASIDE = ProblemRule(
     "line-set-aside",
     _WARNS,
     "Line {line} of {file} was set aside: {reason}. The rest of the file is used.",
 )
-NO_LINE_USED = Rule(
+NO_LINE_USED = ProblemRule(
     "no-line-used",
     _BLOCKS,
     "Not one line of {file} could be used: {reason}. Leave the file out, or read the lines as they were meant.",
 )
-LINES_SET_ASIDE = Rule(
+LINES_SET_ASIDE = ProblemRule(
     "line-set-aside",
     _WARNS,
     "{count} lines of {file} were set aside: {reason}, and so on. They can be read as they were meant.",
 )
-FILES_FROM_DIFFERENT_DAYS = Rule(
+FILES_FROM_DIFFERENT_DAYS = ProblemRule(
     "files-from-different-days",
     _WARNS,
     "These files are of different days: {days}. One may be of another event; a scanner's clock can also be wrong.",
 )
-TOKEN_BEFORE_ATHLETE = Rule(
+TOKEN_BEFORE_ATHLETE = ProblemRule(
     "token-before-athlete",
     _WARNS,
     "Lines {first} to {last} of {file} begin with a finish token alone and end with an athlete alone: there the "
     "token was scanned before the athlete, so every pair in between is off by one.",
 )
-POSITION_WITH_TWO_ATHLETES = Rule(
+POSITION_WITH_TWO_ATHLETES = ProblemRule(
     "position-with-two-athletes",
     _BLOCKS,
     "Finish token {token} was scanned with {athletes}, and it belongs to one person: choose the right one.",
 )
-TOKEN_BEYOND_TIMES = Rule(
+TOKEN_BEYOND_TIMES = ProblemRule(
     "token-beyond-times",
     _BLOCKS,
     "There are {times} times, but finish tokens up to {highest} were scanned: {count} beyond the last time. "
     "Insert times that were missed, or drop these scans.",
 )
-ATHLETE_WITHOUT_TOKEN = Rule(
+ATHLETE_WITHOUT_TOKEN = ProblemRule(
     "athlete-without-token",
     _WARNS,
     "{athlete} was scanned without a finish token and is not in the results: type the token, or drop the scan.",
 )
-ATHLETE_WITH_AND_WITHOUT_TOKEN = Rule(
+ATHLETE_WITH_AND_WITHOUT_TOKEN = ProblemRule(
     "athlete-with-and-without-token",
     _WARNS,
     "{athlete} was scanned with token {token}, and once more without any: the lone scan can be dropped.",
 )
-MISREAD_ATHLETE = Rule(
+MISREAD_ATHLETE = ProblemRule(
     "misread-athlete",
     _WARNS,
     "{athlete} was scanned alone, is longer than barcodes are, and begins like {like}: most likely a misread "
     "that can be dropped.",
 )
-TOKEN_WITHOUT_ATHLETE = Rule(
+TOKEN_WITHOUT_ATHLETE = ProblemRule(
     "token-without-athlete",
     _WARNS,
     "Finish token {token} was scanned without an athlete: its position stays Unknown.",
@@ -251,13 +251,13 @@ TOKEN_WITHOUT_ATHLETE = Rule(
 
 # volunteers
 
-BAD_VOLUNTEER = Rule(
+BAD_VOLUNTEER = ProblemRule(
     "bad-line",
     _BLOCKS,
     "Line {line} of the list of volunteers {file}: {reason}. Nothing was taken from the list: mend the line, or type "
     "these volunteers into the form. The results are not affected.",
 )
-NO_VOLUNTEERS = Rule(
+NO_VOLUNTEERS = ProblemRule(
     "file-no-rows",
     _BLOCKS,
     "The list of volunteers {file} has nobody in it. Leave it out, or add the volunteers below its first line.",

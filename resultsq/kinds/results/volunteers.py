@@ -6,14 +6,14 @@ from typing import Final
 
 from resultsq.domain.errors import FileRefused
 from resultsq.domain.event_files import Text
+from resultsq.domain.i18n import gettext
 from resultsq.domain.problem import Where
 from resultsq.domain.sheet import Volunteer
-from resultsq.domain.words import say
 from resultsq.kinds.results.rules import BAD_VOLUNTEER, NO_VOLUNTEERS
 from resultsq.readers import headings, spreadsheet
 from resultsq.readers.budget import Budget
 from resultsq.readers.columns import Columns, columns
-from resultsq.readers.marks import Unreadable, read_athlete
+from resultsq.readers.marks import UnreadableField, read_athlete
 from resultsq.readers.records import Record, records, separator
 from resultsq.readers.text import check_rows, text_of
 
@@ -51,7 +51,7 @@ def read_volunteers(name: str, content: bytes, budget: Budget | None = None) -> 
     for text in texts:
         if (found := _find_header(text)) is not None:
             return _read(text, *found)
-    raise _bad(name, {1: say("a list of volunteers begins with a line that names its columns, athlete and role")})
+    raise _bad(name, {1: gettext("a list of volunteers begins with a line that names its columns, athlete and role")})
 
 
 def _texts(name: str, content: bytes, budget: Budget | None) -> list[Text]:
@@ -67,7 +67,7 @@ def _find_header(text: Text) -> tuple[int, Columns] | None:
     for at, line in islice(meaningful, _LOOKED_AT):
         try:
             header = columns(line, WANTED)
-        except Unreadable as reason:
+        except UnreadableField as reason:
             raise _bad(text.name, {at: str(reason)}) from None
         if header is not None and len(header.at) == len(WANTED):
             return at, header
@@ -82,7 +82,7 @@ def _read(text: Text, at: int, header: Columns) -> tuple[Volunteer, ...]:
             cells = _cells(record, header)
             if any(cells.values()):
                 volunteers.append(_volunteer(cells))
-        except Unreadable as reason:
+        except UnreadableField as reason:
             bad[record.line] = str(reason)
     if bad:
         raise _bad(text.name, bad)
@@ -96,21 +96,21 @@ def _read(text: Text, at: int, header: Columns) -> tuple[Volunteer, ...]:
 
 def _cells(record: Record, header: Columns) -> dict[str, str]:
     if record.reason:
-        raise Unreadable(record.reason)
+        raise UnreadableField(record.reason)
     return header.of(record.cells, record.text)
 
 
 def _volunteer(cells: dict[str, str]) -> Volunteer:
     role = cells["role"]
     if not cells["athlete"]:
-        raise Unreadable(say("the volunteer's number is missing"))
+        raise UnreadableField(gettext("the volunteer's number is missing"))
     athlete = read_athlete(_BLANKS.sub("", cells["athlete"]).upper())
     if not role:
-        raise Unreadable(say("the role is missing"))
+        raise UnreadableField(gettext("the role is missing"))
     if not role.isprintable():
-        raise Unreadable(say("the role contains a control character"))
+        raise UnreadableField(gettext("the role contains a control character"))
     if len(role) > _LONGEST_ROLE:
-        raise Unreadable(say("the role is longer than {most} characters", most=_LONGEST_ROLE))
+        raise UnreadableField(gettext("the role is longer than {most} characters", most=_LONGEST_ROLE))
     return Volunteer(athlete=athlete, role=role)
 
 

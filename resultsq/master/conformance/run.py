@@ -6,10 +6,10 @@ from enum import StrEnum
 
 from resultsq.master.conformance.client import NoReply
 from resultsq.master.conformance.rules import RULES, Rule
-from resultsq.master.conformance.trial import Broken, Skipped, Stopped, Trial
+from resultsq.master.conformance.trial import RuleBroken, Skipped, Stopped, Trial
 
 
-class Verdict(StrEnum):
+class RuleVerdict(StrEnum):
     OK = "ok"
     FAILED = "failed"
     SKIPPED = "skipped"
@@ -23,7 +23,7 @@ class Result:
     sent: str
     expected: str
     came: str
-    result: Verdict
+    result: RuleVerdict
     reason: str = ""
 
 
@@ -53,13 +53,13 @@ def run(trial: Trial) -> Iterator[Result]:
 
 def check(rule: Rule, trial: Trial) -> Result:
     """Check one rule."""
-    came, verdict, reason = "", Verdict.OK, ""
+    came, verdict, reason = "", RuleVerdict.OK, ""
     try:
         came = rule.check(trial)
-    except Broken as broken:
-        came, verdict, reason = broken.came, Verdict.FAILED, broken.why
+    except RuleBroken as broken:
+        came, verdict, reason = broken.came, RuleVerdict.FAILED, broken.why
     except NoReply as error:
-        came, verdict, reason = str(error), Verdict.FAILED, "The master did not answer."
+        came, verdict, reason = str(error), RuleVerdict.FAILED, "The master did not answer."
     except Skipped as skipped:
-        verdict, reason = Verdict.SKIPPED, str(skipped)
+        verdict, reason = RuleVerdict.SKIPPED, str(skipped)
     return Result(rule.name, rule.sent, rule.expected, came, verdict, reason)

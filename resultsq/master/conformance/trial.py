@@ -19,7 +19,7 @@ _FIRST_DAY, _DAYS = date(1970, 1, 1), 10_957
 _LOOKS_FOR_A_DAY = 50
 
 
-class Broken(Exception):
+class RuleBroken(Exception):
     """The master broke the rule: what came, and what is wrong with it."""
 
     def __init__(self, came: object, why: str) -> None:
@@ -36,7 +36,7 @@ class Stopped(ResultsqError):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TrialEntry:
     """A sheet as it is sent: its id, day and bytes."""
 
     submission: str
@@ -85,7 +85,7 @@ class Trial:
         self.first_day += timedelta(days=1)
         return self.first_day - timedelta(days=1)
 
-    def entry(self, day: str | None = None, rows: int = 3, **changes: object) -> Entry:
+    def entry(self, day: str | None = None, rows: int = 3, **changes: object) -> TrialEntry:
         """A new sheet; another number of rows is another sheet. `changes` replace its members."""
         day = day or self.day()
         finishers: list[dict[str, object]] = [
@@ -103,10 +103,10 @@ class Trial:
             **changes,
         }
         body = json.dumps(sheet, separators=(",", ":")).encode()
-        return Entry(str(uuid.uuid4()), self.event, day, body)
+        return TrialEntry(str(uuid.uuid4()), self.event, day, body)
 
     def put(
-        self, entry: Entry, on_top_of: str | None = None, *, packed: bool = True, token: str | None = None
+        self, entry: TrialEntry, on_top_of: str | None = None, *, packed: bool = True, token: str | None = None
     ) -> Reply:
         headers = entry.headers(on_top_of)
         if packed:
@@ -115,12 +115,12 @@ class Trial:
             )
         return self.client.put(entry.path, entry.body, headers, token=token)
 
-    def put_with(self, entry: Entry, changes: Mapping[str, str | None], body: bytes | None = None) -> Reply:
+    def put_with(self, entry: TrialEntry, changes: Mapping[str, str | None], body: bytes | None = None) -> Reply:
         """A PUT of a first sheet whose headers are changed; None leaves one out."""
         headers = {name: value for name, value in {**entry.headers(None), **changes}.items() if value is not None}
         return self.client.put(entry.path, entry.body if body is None else body, headers)
 
-    def publish(self, entry: Entry, on_top_of: str | None = None, *, packed: bool = True) -> dict[str, Any]:
+    def publish(self, entry: TrialEntry, on_top_of: str | None = None, *, packed: bool = True) -> dict[str, Any]:
         """The receipt of a sheet that must be committed now."""
         reply = self.put(entry, on_top_of, packed=packed)
         self.stop_if_shut_out(reply)
@@ -135,17 +135,17 @@ class Trial:
         if reply.status == 403:
             raise Stopped(f"The token does not cover the event {self.event}. Name another with --event.")
 
-    def not_committed(self, entry: Entry) -> None:
+    def not_committed(self, entry: TrialEntry) -> None:
         """:raises Broken: the master has this sheet"""
         reply = self.client.get(f"/v1/submissions/{entry.submission}")
         if reply.status != 404:
-            raise Broken(reply, "It refused the sheet and has a receipt for it.")
+            raise RuleBroken(reply, "It refused the sheet and has a receipt for it.")
 
-    def current(self, entry: Entry) -> None:
+    def current(self, entry: TrialEntry) -> None:
         """:raises Broken: another sheet than this is published for its day"""
         reply = self.client.get(entry.path)
         if reply.status != 200 or tag(reply) != entry.submission:
-            raise Broken(reply, "Another sheet is published there than before.")
+            raise RuleBroken(reply, "Another sheet is published there than before.")
 
 
 def tag(reply: Reply) -> str:
@@ -153,27 +153,27 @@ def tag(reply: Reply) -> str:
     return reply.headers.get("ETag", "").removeprefix("W/").strip('"')
 
 
-def receipt(reply: Reply, entry: Entry, statuses: Collection[int] = (200,)) -> dict[str, Any]:
+def receipt(reply: Reply, entry: TrialEntry, statuses: Collection[int] = (200,)) -> dict[str, Any]:
     """The receipt in the answer.
 
     :raises Broken: it is not this sheet's"""
     if reply.status not in statuses:
-        raise Broken(reply, f"The status is not {' or '.join(map(str, statuses))}.")
+        raise RuleBroken(reply, f"The status is not {' or '.join(map(str, statuses))}.")
     if reply.media_type != "application/json":
-        raise Broken(reply, "A receipt is application/json.")
+        raise RuleBroken(reply, "A receipt is application/json.")
     check_receipt(reply.object, entry, reply)
     return reply.object
 
 
-def check_receipt(told: Mapping[str, Any], entry: Entry, came: object) -> None:
+def check_receipt(told: Mapping[str, Any], entry: TrialEntry, came: object) -> None:
     """:raises Broken: this is no receipt of this sheet"""
     own = {"submission": entry.submission, "digest": entry.digest, "event": entry.event, "date": entry.day}
     for name, value in own.items():
         if told.get(name) != value:
-            raise Broken(came, f"The receipt's {name} is not the sheet's.")
+            raise RuleBroken(came, f"The receipt's {name} is not the sheet's.")
     revision = told.get("revision")
     if isinstance(revision, bool) or not isinstance(revision, int) or revision < 1:
-        raise Broken(came, "The receipt's revision is no number from 1.")
+        raise RuleBroken(came, "The receipt's revision is no number from 1.")
     moment(told.get("received_at"), came)
 
 
@@ -184,7 +184,7 @@ def moment(text: object, came: object) -> datetime:
     except ValueError:
         found = None
     if found is None or found.tzinfo is None:
-        raise Broken(came, "A moment is written with its zone, like 2026-03-14T10:42:11Z.")
+        raise RuleBroken(came, "A moment is written with its zone, like 2026-03-14T10:42:11Z.")
     return found
 
 
@@ -193,9 +193,9 @@ def refused(reply: Reply, *statuses: int) -> dict[str, Any]:
 
     :raises Broken: it has another status, or none of them"""
     if reply.status not in statuses:
-        raise Broken(reply, f"The status is not {' or '.join(map(str, statuses))}.")
+        raise RuleBroken(reply, f"The status is not {' or '.join(map(str, statuses))}.")
     if not reply.problem:
-        raise Broken(reply, "It carries no problem details, so a node takes it for a stranger's.")
+        raise RuleBroken(reply, "It carries no problem details, so a node takes it for a stranger's.")
     return reply.problem
 
 
@@ -208,9 +208,9 @@ def head(reply: Reply) -> tuple[str, int] | None:
     if there is None:
         return None
     if not isinstance(there, dict) or not isinstance(there.get("submission"), str):
-        raise Broken(reply, "A 412 names the current sheet as head: {submission, revision}, or null.")
+        raise RuleBroken(reply, "A 412 names the current sheet as head: {submission, revision}, or null.")
     if not isinstance(there.get("revision"), int):
-        raise Broken(reply, "The head of a 412 has a revision.")
+        raise RuleBroken(reply, "The head of a 412 has a revision.")
     return there["submission"], there["revision"]
 
 
@@ -221,5 +221,5 @@ def each(pages: Iterator[Reply]) -> Iterator[dict[str, Any]]:
     for page in pages:
         receipts = page.object.get("receipts")
         if page.status != 200 or not isinstance(receipts, list):
-            raise Broken(page, "A page of receipts is 200 with a list: receipts.")
+            raise RuleBroken(page, "A page of receipts is 200 with a list: receipts.")
         yield from receipts

@@ -6,6 +6,6 @@ from collections.abc import Callable
 
 from resultsq.master.body import Body as Body
 from resultsq.master.kinds import messages
-from resultsq.master.rules import Invalid, Unreadable
+from resultsq.master.rules import Invalid, UnreadableSheet
 
-KINDS: dict[str, Callable[[bytes], Body | Invalid | Unreadable]] = {"messages": messages.read}
+KINDS: dict[str, Callable[[bytes], Body | Invalid | UnreadableSheet]] = {"messages": messages.read}

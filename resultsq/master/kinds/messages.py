@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from resultsq.domain.invalid import is_no_json, listed
 from resultsq.domain.outcome import Reason
 from resultsq.master.body import Body
-from resultsq.master.rules import MAX_REASONS, Invalid, Unreadable
+from resultsq.master.rules import MAX_REASONS, Invalid, UnreadableSheet
 
 
 class _Message(BaseModel):
@@ -23,12 +23,12 @@ class _Message(BaseModel):
     submitted_at: datetime
 
 
-def read(body: bytes) -> Body | Invalid | Unreadable:
+def read(body: bytes) -> Body | Invalid | UnreadableSheet:
     """The message's event, or why it cannot be taken. No reason quotes the message."""
     try:
         return Body(_Message.model_validate_json(body).event)
     except ValidationError as error:
         if is_no_json(error):
-            return Unreadable("The body is not JSON in UTF-8.")
+            return UnreadableSheet("The body is not JSON in UTF-8.")
         faults = listed(error)[:MAX_REASONS]
         return Invalid(tuple(Reason("This is not as the contract has it.", fault.pointer) for fault in faults))

@@ -6,7 +6,7 @@ from resultsq.master import parsing
 from resultsq.master.answers import json_answer, receipt_content, refused
 from resultsq.master.context import MasterContext
 from resultsq.master.credentials import TokenRule
-from resultsq.master.ledger import Committed, HeadIs, IdReused, Invalid, Publication, Unreadable
+from resultsq.master.ledger import Committed, HeadConflict, IdReused, Invalid, Publication, UnreadableSheet
 
 
 def add_routes(app: Flask, context: MasterContext) -> None:
@@ -44,11 +44,11 @@ def answer_of(publication: Publication) -> Response:
             return json_answer(receipt_content(receipt), 201 if new else 200)
         case IdReused():
             raise refused(409, "This id was committed before with another sheet. Nothing was changed.")
-        case HeadIs(head, revision):
+        case HeadConflict(head, revision):
             there = None if head is None else {"submission": head, "revision": revision}
             raise refused(412, "Another sheet is published there than the one that was named.", head=there)
         case Invalid(reasons):
             errors = [{"pointer": reason.pointer, "detail": reason.detail} for reason in reasons]
             raise refused(422, "The sheet cannot be published as it is.", errors=errors)
-        case Unreadable(detail):
+        case UnreadableSheet(detail):
             raise refused(400, detail)

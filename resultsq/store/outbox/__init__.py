@@ -1,18 +1,18 @@
 """The queue: the sole writer of a submission's state.
 
-The story: `accept` stores a version at the end of its chain: the promise. A worker's turn (turn.py) settles
-what its couriers brought back and claims what may go next, in one transaction; a claim writes the lease and
+The story: `accept` stores a version at the end of its chain: the promise. A worker's turn (cycle.py) settles
+what its senders brought back and claims what may go next, in one transaction; a claim writes the lease and
 the attempt's row before anything is sent. A settle names its lease: one whose lease was taken over changes
 nothing. Between the two stands only the network, and whatever it does, the submission is in this table.
 
 Within a chain (one kind, event and date) at most one version is ever on its way. The others that wait are `blocked`;
 when the one on its way is settled, withdrawn or stepped over (upload contract, "Corrections"), the next one goes.
 
-    team.py       what a team does: accept
+    acceptance.py       what a team does: accept
     decisions.py  what a person decides: withdraw and its undo, publish over
     leases.py     what a worker takes: claim, hand back, reclaim, void
-    endings.py    what a worker brings back: settle
-    roads.py      what leaves and comes in bundles
+    settlement.py    what a worker brings back: settle
+    bundles.py      what leaves and comes in bundles
     comparison.py what the master has and has not
     aside.py      what no worker can go on with: it is held, and says why
     refusals.py   kinds and events that the master refuses our credentials for
@@ -77,18 +77,34 @@ repairs            queued                    chain, row    next goes; head: newe
 prune              its sheet goes            chain, row    what is published or gone only
 """
 
+from resultsq.store.outbox.acceptance import Acknowledgement, Entry, File, accept, forget_client_keys
 from resultsq.store.outbox.aside import count_aside, put_aside
+from resultsq.store.outbox.bundles import BundledVersion, adopt, bundled_size, export, waits_behind
 from resultsq.store.outbox.chains import follow_on, in_force, place_on, set_head
-from resultsq.store.outbox.comparison import (
-    Open,
-    Question,
-    Reconciled,
-    bring_in_line,
-    open_questions,
-    send_lost_again,
-)
+from resultsq.store.outbox.comparison import Open, Question, Reconciled, bring_in_line, open_questions, send_lost_again
 from resultsq.store.outbox.decisions import publish_over, undo_withdrawal, withdraw
-from resultsq.store.outbox.endings import (
+from resultsq.store.outbox.leases import (
+    Lease,
+    Queue,
+    claim,
+    claim_these,
+    claimable,
+    lease_s,
+    leased,
+    look,
+    mend_stepped_clock,
+    put_off,
+    reclaim,
+    release_from_link,
+    release_leases,
+    take_back,
+    unknown_leases,
+    void_leases,
+    waits_too_long,
+)
+from resultsq.store.outbox.refusals import REFUSED_WAIT_S
+from resultsq.store.outbox.rounds import lane_of
+from resultsq.store.outbox.settlement import (
     Clash,
     Published,
     PutBack,
@@ -98,40 +114,17 @@ from resultsq.store.outbox.endings import (
     publish_by_receipt,
     settle,
 )
-from resultsq.store.outbox.leases import (
-    Lease,
-    Queue,
-    claim,
-    claim_these,
-    claimable,
-    hand_back,
-    lease_s,
-    leased,
-    look,
-    mend_stepped_clock,
-    put_off,
-    reclaim,
-    release_from_link,
-    take_back,
-    unknown_leases,
-    void_leases,
-    waits_too_long,
-)
-from resultsq.store.outbox.refusals import REFUSED_WAIT_S
-from resultsq.store.outbox.roads import Parted, adopt, bundled_size, export, waits_behind
-from resultsq.store.outbox.rounds import lane_of
 from resultsq.store.outbox.states import lock_all
-from resultsq.store.outbox.team import Accepted, Entry, File, accept, forget_client_keys
 
 __all__ = [
     "REFUSED_WAIT_S",
-    "Accepted",
+    "Acknowledgement",
+    "BundledVersion",
     "Clash",
     "Entry",
     "File",
     "Lease",
     "Open",
-    "Parted",
     "Published",
     "PutBack",
     "Question",
@@ -151,7 +144,6 @@ __all__ = [
     "export",
     "follow_on",
     "forget_client_keys",
-    "hand_back",
     "in_force",
     "lane_of",
     "lease_s",
@@ -167,6 +159,7 @@ __all__ = [
     "put_off",
     "reclaim",
     "release_from_link",
+    "release_leases",
     "send_lost_again",
     "set_head",
     "settle",

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, and_, case, func, insert, select, update
 
 from resultsq.domain.outcome import Cause
 from resultsq.domain.submission import WAITING, State
-from resultsq.store.tables import Attempt, Hold, Submission
+from resultsq.store.engine.tables import Attempt, Hold, Submission
 
 BY_ITSELF = "resultsq"
 """Who holds and releases where nobody asked for it."""

@@ -15,13 +15,13 @@ from sqlalchemy import Connection, Row, and_, bindparam, case, func, or_, select
 from sqlalchemy.orm import aliased
 
 from resultsq.domain.submission import GONE, NEEDS_A_PERSON, WAITING, State
+from resultsq.store.engine.tables import Chain, Hold, Submission
 from resultsq.store.outbox.aside import BY_ITSELF
 from resultsq.store.outbox.states import move
-from resultsq.store.tables import Chain, Hold, Submission
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ChainPlace:
     """Where a version stands: the id that its If-Match names, whether it has to wait, and what holds it."""
 
     base: str | None
@@ -53,7 +53,7 @@ ACCOMPANIED = or_(
 """A column of a query of submissions: whether the chain has other versions, which may wait for this one's end."""
 
 
-def place_on(conn: Connection, chain_id: int, base: str | None) -> Place:
+def place_on(conn: Connection, chain_id: int, base: str | None) -> ChainPlace:
     """The place on top of `base`. What the master cannot have is stepped over, what it has under another id is named
     so, and for what is on its way the version waits."""
     passed = set()
@@ -63,22 +63,22 @@ def place_on(conn: Connection, chain_id: int, base: str | None) -> Place:
         if below is None:
             break
         if below.state in _THERE:
-            return Place(below.published_as, blocked=False)
+            return ChainPlace(below.published_as, blocked=False)
         if below.state in WAITING:
-            return Place(below.id, blocked=True)
+            return ChainPlace(below.id, blocked=True)
         base = below.base
-    return Place(base, blocked=False)
+    return ChainPlace(base, blocked=False)
 
 
-def place_after(conn: Connection, now: datetime, chain_id: int, below: Row[Any] | None) -> Place:
+def place_after(conn: Connection, now: datetime, chain_id: int, below: Row[Any] | None) -> ChainPlace:
     """The place of a version that corrects `below`. What the master cannot have gives up its place, and its hold."""
     if below is None:
-        return Place(None, blocked=False)
+        return ChainPlace(None, blocked=False)
     gave_up = give_up_place(conn, now, below)
     if below.state in WAITING and not gave_up:
-        return Place(below.id, blocked=True)
+        return ChainPlace(below.id, blocked=True)
     place = place_on(conn, chain_id, below.published_as if below.state in _THERE else below.base)
-    return Place(place.base, place.blocked or waits(conn, chain_id), _inherited(conn, below.hold_id))
+    return ChainPlace(place.base, place.blocked or waits(conn, chain_id), _inherited(conn, below.hold_id))
 
 
 def give_up_place(conn: Connection, now: datetime, row: Row[Any] | None) -> bool:

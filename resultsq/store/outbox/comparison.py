@@ -11,14 +11,14 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, func, or_, select, update
 
 from resultsq.domain.errors import HeadMoved, NotThere
+from resultsq.domain.i18n import gettext
 from resultsq.domain.outcome import Receipt
 from resultsq.domain.submission import GONE, NEEDS_A_PERSON, WAITING, State
-from resultsq.domain.words import say
+from resultsq.store.engine.tables import Payload, Submission
+from resultsq.store.outbox.acceptance import Acknowledgement
 from resultsq.store.outbox.chains import follow_on
-from resultsq.store.outbox.endings import publish_by_receipt
+from resultsq.store.outbox.settlement import publish_by_receipt
 from resultsq.store.outbox.states import find, lock_all, lock_chain_of, move
-from resultsq.store.outbox.team import Accepted
-from resultsq.store.tables import Payload, Submission
 
 LISTED_AFTER = timedelta(minutes=1)
 """What was published since the list was asked for is not in it, and not lost."""
@@ -137,7 +137,7 @@ def bring_in_line(
     return Reconciled(settled, len(again), 0, resumed, {"its sheet was removed": unsendable} if unsendable else {})
 
 
-def send_lost_again(conn: Connection, now: datetime, submission: str) -> Accepted:
+def send_lost_again(conn: Connection, now: datetime, submission: str) -> Acknowledgement:
     """A person has looked at a conflict with nothing: the master lost what this version corrects. What it lost is sent
     again, and then this one.
 
@@ -146,22 +146,24 @@ def send_lost_again(conn: Connection, now: datetime, submission: str) -> Accepte
     chain = lock_chain_of(conn, submission)
     row = find(conn, Submission.id == submission)
     if row is None or chain is None:
-        raise NotThere(say("There is no such submission here."))
+        raise NotThere(gettext("There is no such submission here."))
     if row.state != State.CONFLICT or row.conflict_head is not None:
-        raise HeadMoved(say("The master has not lost what this version corrects. Nothing was changed."), chain.head)
+        raise HeadMoved(gettext("The master has not lost what this version corrects. Nothing was changed."), chain.head)
     there = [one for one in _versions(conn, chain.id) if one.state in _THERE]
     if not any(row.base in (one.id, one.published_as) and one.sheet is not None for one in there):
         raise HeadMoved(
-            say("The version that this one corrects is not kept here, so it cannot be sent again. Publish this one."),
+            gettext(
+                "The version that this one corrects is not kept here, so it cannot be sent again. Publish this one."
+            ),
             chain.head,
         )
     # where nothing is published, all of them are gone
     bring_in_line(conn, now, chain.id, {}, {one.published_as for one in there})
-    return Accepted(row.id, State.QUEUED, row.digest, created=False)
+    return Acknowledgement(row.id, State.QUEUED, row.digest, created=False)
 
 
 def _settle(conn: Connection, now: datetime, chain_id: int, has: Mapping[str, Receipt]) -> int:
-    """Whatever became of it here: what the master has is published. What is on its way is left to its courier."""
+    """Whatever became of it here: what the master has is published. What is on its way is left to its sender."""
     open_ = Submission.state.not_in([*_THERE, State.SENDING])
     rows = conn.execute(select(Submission).where(Submission.chain_id == chain_id, open_)).all()
     found = [(row, has[row.id]) for row in rows if row.id in has and has[row.id].digest == row.digest]

@@ -10,10 +10,12 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, or_, select, update
 
 from resultsq.domain.errors import HeadMoved, NotThere
+from resultsq.domain.i18n import gettext
 from resultsq.domain.submission import GONE, NEEDS_A_PERSON, WAITING, State, may_move
-from resultsq.domain.words import say
+from resultsq.store.engine.tables import Payload, Submission
+from resultsq.store.outbox.acceptance import Acknowledgement
 from resultsq.store.outbox.chains import (
-    Place,
+    ChainPlace,
     follow_on,
     give_up_place,
     give_way,
@@ -23,11 +25,9 @@ from resultsq.store.outbox.chains import (
     waits,
 )
 from resultsq.store.outbox.states import find, lock_chain_of, move
-from resultsq.store.outbox.team import Accepted
-from resultsq.store.tables import Payload, Submission
 
 
-def withdraw(conn: Connection, now: datetime, submission: str, action: str | None = None) -> Accepted:
+def withdraw(conn: Connection, now: datetime, submission: str, action: str | None = None) -> Acknowledgement:
     """Take back what the master cannot have. What waited behind it stands where it stood, and the version below it
     may be the head again. `action` is the one that it is part of, and that can be undone whole.
 
@@ -35,10 +35,10 @@ def withdraw(conn: Connection, now: datetime, submission: str, action: str | Non
     :raises HeadMoved: it is published, on its way or in doubt: it can only be corrected; nothing changed."""
     chain, row = _locked(conn, submission)
     if row.state == State.WITHDRAWN:
-        return Accepted(row.id, State.WITHDRAWN, row.digest, created=False)
+        return Acknowledgement(row.id, State.WITHDRAWN, row.digest, created=False)
     if row.in_doubt or not may_move(State(row.state), State.WITHDRAWN):
         raise HeadMoved(
-            say("This version cannot be taken back: the master has it, or may have it. Send a correction instead."),
+            gettext("This version cannot be taken back: the master has it, or may have it. Send a correction instead."),
             chain.head,
         )
     behind = list(give_way(conn, chain.id, row)) if chain.versions > 1 else []
@@ -47,17 +47,17 @@ def withdraw(conn: Connection, now: datetime, submission: str, action: str | Non
     if chain.versions > 1:
         follow_on(conn, chain.id)
     set_head(conn, chain.id)
-    return Accepted(row.id, State.WITHDRAWN, row.digest, created=False)
+    return Acknowledgement(row.id, State.WITHDRAWN, row.digest, created=False)
 
 
-def undo_withdrawal(conn: Connection, now: datetime, submission: str) -> Accepted:
+def undo_withdrawal(conn: Connection, now: datetime, submission: str) -> Acknowledgement:
     """Put a withdrawn version back as it was, while nothing has taken its place.
 
     :raises HeadMoved: another version came since, or went on its way in its place, or its sheet was removed (`prune`);
         nothing changed."""
     chain, row = _locked(conn, submission)
     if row.state != State.WITHDRAWN:
-        return Accepted(row.id, State(row.state), row.digest, created=False)
+        return Acknowledgement(row.id, State(row.state), row.digest, created=False)
     _must_have_its_sheet(conn, chain, row)
     # the version before this one kept no more than the row
     before = row.before_withdrawal or {"state": State.QUEUED, "hold": None, "versions": row.version, "behind": []}
@@ -67,37 +67,37 @@ def undo_withdrawal(conn: Connection, now: datetime, submission: str) -> Accepte
         state is State.QUEUED and any(one.state != State.QUEUED for one in newer)
     ):
         raise HeadMoved(
-            say("There is a newer version, so this one cannot be put back. Send it as a correction."),
+            gettext("There is a newer version, so this one cannot be put back. Send it as a correction."),
             chain.head,
         )
-    place = Place(row.base, blocked=False)
+    place = ChainPlace(row.base, blocked=False)
     if state is State.QUEUED:
         place = _back_in_line(conn, now, chain.id, row, newer, before["behind"])
     back = {"base": place.base, "blocked": place.blocked, "hold_id": in_force(conn, before["hold"])}
     move(conn, now, [row.seq], state, before_withdrawal=None, **back)
     set_head(conn, chain.id)
-    return Accepted(row.id, state, row.digest, created=False)
+    return Acknowledgement(row.id, state, row.digest, created=False)
 
 
-def publish_over(conn: Connection, now: datetime, submission: str) -> Accepted:
+def publish_over(conn: Connection, now: datetime, submission: str) -> Acknowledgement:
     """A person has looked at a conflict, or at a rejection, and wants this sheet published on top of what
     is there.
 
     :raises HeadMoved: it is in no state that a person decides about, or a newer version is to be published."""
     chain, row = _locked(conn, submission)
     if State(row.state) not in NEEDS_A_PERSON:
-        raise HeadMoved(say("There is nothing to decide about this version any more."), row.id)
+        raise HeadMoved(gettext("There is nothing to decide about this version any more."), row.id)
     _must_have_its_sheet(conn, chain, row)
     if any(one.state in WAITING for one in _newer(conn, chain.id, row.version)):
         raise HeadMoved(
-            say("A newer version of these results is on its way. Look again when it is published."), chain.head
+            gettext("A newer version of these results is on its way. Look again when it is published."), chain.head
         )
     place = place_on(conn, chain.id, row.base)
     if row.state == State.CONFLICT:  # what the master itself has shown
-        place = Place(row.conflict_head, blocked=False)
+        place = ChainPlace(row.conflict_head, blocked=False)
     blocked = place.blocked or waits(conn, chain.id)
     move(conn, now, [row.seq], State.QUEUED, base=place.base, blocked=blocked, next_attempt_at=None, failures=0)
-    return Accepted(row.id, State.QUEUED, row.digest, created=False)
+    return Acknowledgement(row.id, State.QUEUED, row.digest, created=False)
 
 
 def _locked(conn: Connection, submission: str) -> tuple[Any, Row[Any]]:
@@ -105,14 +105,14 @@ def _locked(conn: Connection, submission: str) -> tuple[Any, Row[Any]]:
     chain = lock_chain_of(conn, submission)
     row = find(conn, Submission.id == submission, lock=True)
     if row is None or chain is None:
-        raise NotThere(say("There is no such submission here."))
+        raise NotThere(gettext("There is no such submission here."))
     return chain, row
 
 
 def _must_have_its_sheet(conn: Connection, chain: Any, row: Row[Any]) -> None:
     if conn.execute(select(Payload.seq).where(Payload.seq == row.seq)).first() is None:
         raise HeadMoved(
-            say("The sheet of this version was removed from this node (prune), so it cannot be sent any more."),
+            gettext("The sheet of this version was removed from this node (prune), so it cannot be sent any more."),
             chain.head,
         )
 
@@ -126,7 +126,7 @@ def _newer(conn: Connection, chain_id: int, version: int) -> Sequence[Any]:
 
 def _back_in_line(
     conn: Connection, now: datetime, chain_id: int, row: Row[Any], newer: Sequence[Any], behind: Sequence[str]
-) -> Place:
+) -> ChainPlace:
     """The place of a version that waits again: before all that are newer, and behind what it corrects."""
     corrected = and_(Submission.chain_id == chain_id, Submission.id == (row.corrects or row.base))
     give_up_place(conn, now, find(conn, corrected, lock=True))
@@ -138,4 +138,4 @@ def _back_in_line(
         Submission.chain_id == chain_id, Submission.version < row.version, Submission.state.in_(WAITING)
     )
     place = place_on(conn, chain_id, row.base)
-    return Place(place.base, place.blocked or conn.execute(older.limit(1)).first() is not None)
+    return ChainPlace(place.base, place.blocked or conn.execute(older.limit(1)).first() is not None)

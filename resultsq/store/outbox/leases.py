@@ -8,20 +8,20 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, bindparam, delete, insert, literal, or_, select, update
 
+from resultsq.domain.clock_steps import LEASE_SLACK_S, latest, passed
 from resultsq.domain.outcome import Cause
 from resultsq.domain.submission import State
+from resultsq.store.engine.tables import Attempt, Event, Hold, Link, Payload, Refusal, Submission, UtcDateTime
 from resultsq.store.outbox.aside import NO_KIND, NO_SHEET, cannot_go, put_aside
 from resultsq.store.outbox.chains import ACCOMPANIED, follow_on, step_over
 from resultsq.store.outbox.refusals import REFUSED_WAIT_S, tried
 from resultsq.store.outbox.states import lock_all, move
-from resultsq.store.stepped import LEASE_SLACK_S, latest, passed
-from resultsq.store.tables import Attempt, Event, Hold, Link, Payload, Refusal, Submission, UtcDateTime
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """One submission in a courier's hands, with all that the courier needs; its row and its attempt's row
-    are committed before the courier sees it."""
+    """One submission in a sender's hands, with all that the sender needs; its row and its attempt's row
+    are committed before the sender sees it."""
 
     lease: str
     seq: int
@@ -41,7 +41,7 @@ class Lease:
 
 def lease_s(size: int) -> float:
     """How long a lease lasts: longer than the call can (20 s and its compressed bytes at 4 kB/s; sheets
-    compress to less than a third), so that a lease outlives its courier's call."""
+    compress to less than a third), so that a lease outlives its sender's call."""
     return 25.0 + size / 12_000
 
 
@@ -75,24 +75,24 @@ def claim(
     conn: Connection,
     now: datetime,
     worker: str,
-    room: int,
+    free_slots: int,
     epoch: int,
     turns: int,
     queue: Queue,
     kinds: Collection[str] | None = None,
     trial: bool = False,
 ) -> tuple[list[Lease], int]:
-    """Lease up to `room` submissions: one that was accepted after the link's last return (in this `epoch`) for
+    """Lease up to `free_slots` submissions: one that was accepted after the link's last return (in this `epoch`) for
     one from before, so that neither waits for the other; within each, round by round. The last round of the epoch that
     was claimed from, too, or 0. `kinds` are those that can be sent, and one of another is put aside; None: whatever
     comes. `trial`: where none may go, the first of those that wait for the link or by themselves."""
-    if room <= 0:
+    if free_slots <= 0:
         return [], 0
     asked = {
         "now": now,
         "refused_until": latest(now, REFUSED_WAIT_S),
         "epoch": epoch,
-        "room": room,
+        "room": free_slots,
     }
     old = conn.execute(_OLD, asked).all() if queue.old else []
     fresh = conn.execute(_FRESH, asked).all() if queue.fresh else []
@@ -105,7 +105,7 @@ def claim(
     for why in (NO_SHEET, NO_KIND):
         put_aside(conn, now, [row.seq for row in (*backlog, *fresh) if cannot_go(row, kinds) == why], why)
     for row in _in_turn(fresh, backlog) if turns % 2 else _in_turn(backlog, fresh):
-        if len(chosen) == room:
+        if len(chosen) == free_slots:
             break
         if (row.kind, row.event_id) in refused or cannot_go(row, kinds):
             continue
@@ -203,10 +203,10 @@ _PUT_OFF = _candidates(Submission.next_attempt_at > _NOW, Submission.wait_for !=
 _THESE = _candidates(Submission.seq.in_(bindparam("seqs", expanding=True)))
 
 
-def claimable(conn: Connection, now: datetime, room: int) -> Sequence[int]:
+def claimable(conn: Connection, now: datetime, free_slots: int) -> Sequence[int]:
     """The seqs that the next claims will look at; nothing else of their rows is read."""
     epoch = conn.execute(select(Link.epoch)).scalar_one()
-    asked = {"now": now, "refused_until": latest(now, REFUSED_WAIT_S), "epoch": epoch, "room": room}
+    asked = {"now": now, "refused_until": latest(now, REFUSED_WAIT_S), "epoch": epoch, "room": free_slots}
     several = (_OLD, _FRESH, _AGAIN, _PUT_OFF)
     found = (conn.execute(one.with_only_columns(Submission.seq), asked).scalars() for one in several)
     return [seq for seqs in found for seq in seqs]
@@ -327,7 +327,7 @@ def take_back(conn: Connection, now: datetime, seqs: Sequence[int]) -> None:
     reclaim(conn, now, conn.execute(still).scalars().all())
 
 
-def hand_back(conn: Connection, now: datetime, leases: Sequence[str]) -> None:
+def release_leases(conn: Connection, now: datetime, leases: Sequence[str]) -> None:
     """What was leased ahead and never begun is as if it had not been taken; a lease that ran out is left alone."""
     if not leases:
         return
@@ -368,7 +368,7 @@ def reclaim(conn: Connection, now: datetime, seqs: Sequence[int]) -> None:
 
 def release_from_link(conn: Connection) -> None:
     """The link is back: whoever waits for anything but the master's own word waits no longer. Touches only
-    those that were in a courier's hands when it went."""
+    those that were in a sender's hands when it went."""
     conn.execute(
         update(Submission)
         .where(

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from resultsq.store.tables import Event, Refusal
+from resultsq.store.engine.tables import Event, Refusal
 
 REFUSED_WAIT_S = 60.0
 """While the master refuses our credentials one submission is tried each minute (upload contract)."""

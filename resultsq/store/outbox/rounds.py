@@ -16,7 +16,7 @@ from sqlalchemy import func, or_, select, union_all
 from sqlalchemy.orm import aliased
 
 from resultsq.domain.submission import WAITING
-from resultsq.store.tables import MASTER, Link, Submission
+from resultsq.store.engine.tables import MASTER, Link, Submission
 
 _EPOCH = select(Link.epoch).where(Link.name == MASTER)
 

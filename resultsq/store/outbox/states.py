@@ -8,8 +8,8 @@ from sqlalchemy import ColumnElement, Connection, Row, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from resultsq.domain.submission import State, may_move
-from resultsq.store.prepared import Prepared
-from resultsq.store.tables import Chain, Submission
+from resultsq.store.engine.prepared import PreparedStatement
+from resultsq.store.engine.tables import Chain, Submission
 
 
 def move(conn: Connection, now: datetime, seqs: Sequence[int], to: State, **values: Any) -> None:
@@ -41,10 +41,10 @@ def lock_chain(conn: Connection, kind: str, event_id: int, subject: str, first: 
     return _CHAIN[conn.dialect.name].run(conn, key).one()
 
 
-def _made_or_locked(insert: Any) -> Prepared:
+def _made_or_locked(insert: Any) -> PreparedStatement:
     key = [Chain.kind, Chain.event_id, Chain.subject]
     # an update of nothing locks the row that is there, and returns it where DO NOTHING would return nothing
-    return Prepared(
+    return PreparedStatement(
         insert(Chain)
         .on_conflict_do_update(index_elements=key, set_={"versions": Chain.versions})
         .returning(Chain.id, Chain.head, Chain.versions)

@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from resultsq.domain.i18n import gettext_noop
 from resultsq.domain.link import HEARD_S, PROBE_LIMIT_S, LinkState
 from resultsq.domain.outcome import Cause
 from resultsq.domain.why import cause_text
-from resultsq.domain.words import sentence
-from resultsq.store.board import Pulse
+from resultsq.store.views.overview_data import LiveStatus
 
 RECOVERED_SHOWN = timedelta(hours=2)
 """How long the summary of a recovery stays in the banner."""
@@ -38,20 +38,20 @@ class Headline:
     probing: bool = False
 
 
-def headline(now: datetime, pulse: Pulse) -> Headline:
+def headline(now: datetime, pulse: LiveStatus) -> Headline:
     """What matters most, in this order: what nobody but a person ends, what is down, what moves, what is well."""
     link, hold = pulse.link, pulse.destination_hold
     if link is None or pulse.workers_alive == 0:
         return Headline(
             Tone.BAD,
-            sentence("No worker is running"),
-            sentence("Results are accepted and kept, but nothing is sent. Start a worker: resultsq worker."),
+            gettext_noop("No worker is running"),
+            gettext_noop("Results are accepted and kept, but nothing is sent. Start a worker: resultsq worker."),
         )
     if link.state is LinkState.NOT_OUR_MASTER:
         return Headline(
             Tone.BAD,
-            sentence("Not our master"),
-            sentence(
+            gettext_noop("Not our master"),
+            gettext_noop(
                 "Something else answers in the master's place: a captive portal, a proxy or another certificate. "
                 "Look at this network; nothing is sent to it."
             ),
@@ -61,8 +61,8 @@ def headline(now: datetime, pulse: Pulse) -> Headline:
     if link.refused_at is not None:
         return Headline(
             Tone.BAD,
-            sentence("Credentials refused"),
-            sentence(
+            gettext_noop("Credentials refused"),
+            gettext_noop(
                 "The master refuses this node's token. Set a valid one. Until then one submission is tried each minute."
             ),
             link.refused_at,
@@ -72,76 +72,80 @@ def headline(now: datetime, pulse: Pulse) -> Headline:
     if link.stalled:
         return _takes_nothing(pulse)
     if hold is not None:
-        text = sentence(
+        text = gettext_noop(
             "{who} holds everything: {reason}. Results are accepted and kept. Release the hold to publish them."
         )
         return Headline(
-            Tone.WAITS, sentence("Held"), text, hold.placed_at, {"who": hold.placed_by, "reason": hold.reason}
+            Tone.WAITS, gettext_noop("Held"), text, hold.placed_at, {"who": hold.placed_by, "reason": hold.reason}
         )
     return _up(now, pulse)
 
 
-def _down(pulse: Pulse, state: LinkState, since: datetime, cause: str | None) -> Headline:
+def _down(pulse: LiveStatus, state: LinkState, since: datetime, cause: str | None) -> Headline:
     values: dict[str, object] = {"cause": cause_text(cause)}
     if state is LinkState.MASTER_DOWN:
-        text = sentence(
+        text = gettext_noop(
             "The link works, but the master answers that it cannot work now. "
             "Results are accepted, and published automatically when it can."
         )
-        return Headline(Tone.WAITS, sentence("The master is down"), text, since, values, probing=True)
+        return Headline(Tone.WAITS, gettext_noop("The master is down"), text, since, values, probing=True)
     if cause == Cause.NO_ANSWER:
-        text = sentence(
+        text = gettext_noop(
             "The connection to the master opens, but nothing answers. "
             "Results are accepted, and published automatically when it answers."
         )
-        return Headline(Tone.WAITS, sentence("The master does not answer"), text, since, values, probing=True)
-    text = sentence(
+        return Headline(Tone.WAITS, gettext_noop("The master does not answer"), text, since, values, probing=True)
+    text = gettext_noop(
         "The master cannot be reached: {cause}. Results are accepted, and published automatically when it can."
     )
-    return Headline(Tone.WAITS, sentence("The link is down"), text, since, values, probing=True)
+    return Headline(Tone.WAITS, gettext_noop("The link is down"), text, since, values, probing=True)
 
 
-def _takes_nothing(pulse: Pulse) -> Headline:
-    text = sentence(
+def _takes_nothing(pulse: LiveStatus) -> Headline:
+    text = gettext_noop(
         "The master answers, but takes no results. One is tried each second; the others follow when it takes one."
     )
     since = None if pulse.last is None or pulse.last.ended_at is not None else pulse.last.began_at
-    return Headline(Tone.WAITS, sentence("The master takes nothing"), text, since, probing=True)
+    return Headline(Tone.WAITS, gettext_noop("The master takes nothing"), text, since, probing=True)
 
 
-def _up(now: datetime, pulse: Pulse) -> Headline:
+def _up(now: datetime, pulse: LiveStatus) -> Headline:
     last, link = pulse.last, pulse.link
     since = None if link is None else link.since
     if pulse.held and not pulse.to_send and not pulse.needs_person:
         first = pulse.holds[0] if pulse.holds else None
-        text = sentence("Everything else is published. Held by {who}: {n} ({reason}). Release them to publish them.")
+        text = gettext_noop(
+            "Everything else is published. Held by {who}: {n} ({reason}). Release them to publish them."
+        )
         by = {"who": first.placed_by if first else "?", "reason": first.reason if first else ""}
         return Headline(
-            Tone.WAITS, sentence("Held"), text, first.placed_at if first else since, {"n": pulse.held, **by}
+            Tone.WAITS, gettext_noop("Held"), text, first.placed_at if first else since, {"n": pulse.held, **by}
         )
     if last is not None and last.ended_at is not None and last.remaining and pulse.to_send:
         values: dict[str, object] = {"done": max(0, last.delayed - last.remaining), "all": last.delayed}
-        text = sentence(
+        text = gettext_noop(
             "The link is back. {done} of the {all} that waited are published. You do not need to do anything."
         )
-        return Headline(Tone.MOVING, sentence("Catching up"), text, last.ended_at, values)
+        return Headline(Tone.MOVING, gettext_noop("Catching up"), text, last.ended_at, values)
     if link is not None and link.suspect:
-        text = sentence("A call has just failed, so the link is checked before anything more is sent.")
-        return Headline(Tone.MOVING, sentence("Checking the link"), text, since, probing=True)
+        text = gettext_noop("A call has just failed, so the link is checked before anything more is sent.")
+        return Headline(Tone.MOVING, gettext_noop("Checking the link"), text, since, probing=True)
     if link is not None and link.probed_at is not None and not link.fresh(pulse.at, KNOWN_S):
-        text = sentence("The master was last heard at {heard}. A probe is on its way: its answer will show here.")
+        text = gettext_noop("The master was last heard at {heard}. A probe is on its way: its answer will show here.")
         return Headline(
-            Tone.MOVING, sentence("Checking the link"), text, since, {"heard": link.probed_at}, probing=True
+            Tone.MOVING, gettext_noop("Checking the link"), text, since, {"heard": link.probed_at}, probing=True
         )
     if pulse.needs_person:
-        text = sentence("The link is up and results go out. Some need a decision or a correction: see the overview.")
-        return Headline(Tone.BAD, sentence("Attention needed"), text, since)
+        text = gettext_noop(
+            "The link is up and results go out. Some need a decision or a correction: see the overview."
+        )
+        return Headline(Tone.BAD, gettext_noop("Attention needed"), text, since)
     if last is not None and last.caught_up_at is not None and now - last.caught_up_at < RECOVERED_SHOWN:
         took = (last.caught_up_at - (last.ended_at or last.caught_up_at)).total_seconds()
-        text = sentence("All is well again: {all} that waited were published in {took} s after the link came back.")
+        text = gettext_noop("All is well again: {all} that waited were published in {took} s after the link came back.")
         return Headline(
-            Tone.GOOD, sentence("Recovered"), text, since, {"all": last.delayed, "took": max(1, round(took))}
+            Tone.GOOD, gettext_noop("Recovered"), text, since, {"all": last.delayed, "took": max(1, round(took))}
         )
     return Headline(
-        Tone.GOOD, sentence("All is well"), sentence("The link is up and results go out as they come."), since
+        Tone.GOOD, gettext_noop("All is well"), gettext_noop("The link is up and results go out as they come."), since
     )

@@ -15,12 +15,12 @@ from resultsq.domain.filter import Filter
 from resultsq.domain.role import Role
 from resultsq.domain.why import why
 from resultsq.kinds.registry import KINDS
-from resultsq.store import dossier, listing, queries
-from resultsq.store.listing import Line, Order, Sort
+from resultsq.store.views import listing, queries, submission_detail
+from resultsq.store.views.listing import ListedSubmission, Order, Sort
 from resultsq.web.auth import rule
 from resultsq.web.csv_cells import safe_cell
 from resultsq.web.dashboard import timeline
-from resultsq.web.dashboard.frame import blueprint, latest_pulse, now, page, zone
+from resultsq.web.dashboard.base import blueprint, latest_pulse, now, page, zone
 from resultsq.web.kinds import detail
 from resultsq.web.node import node
 
@@ -95,7 +95,7 @@ def submission(submission: str) -> str:
     """Why it waits, and everything else about it."""
     at = now()
     with node().database.read() as conn:
-        found = dossier.open_(conn, at, submission)
+        found = submission_detail.load_detail(conn, at, submission)
     if found is None:
         raise NotThere(_("There is no such submission here."))
     mine = parsed(found.body)
@@ -103,7 +103,7 @@ def submission(submission: str) -> str:
     return page(
         "submission.html",
         it=found.view,
-        dossier=found,
+        detail=found,
         why=why(at, found.standing),
         timeline=timeline.draw(at, found.view, found.attempts),
         sheet=mine,
@@ -119,7 +119,7 @@ def submission(submission: str) -> str:
 def sheet_bytes(submission: str) -> Response:
     """The very bytes that travel."""
     with node().database.read() as conn:
-        found = dossier.open_(conn, now(), submission)
+        found = submission_detail.load_detail(conn, now(), submission)
     if found is None or found.body is None:
         raise NotThere(_("This sheet is not kept here."))
     headers = {
@@ -172,7 +172,7 @@ def _local(moment: Any) -> str:
 # CSV
 
 
-def _cells(line: Line) -> list[object]:
+def _cells(line: ListedSubmission) -> list[object]:
     values = (getattr(line, name) for name in listing.SHOWN)
     return [value.isoformat() if hasattr(value, "isoformat") else value for value in values]
 

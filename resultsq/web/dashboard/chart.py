@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import NamedTuple
 
-from resultsq.store.board import OutageView, Point, Span
+from resultsq.store.views.overview_data import OutageView, Point, Span
 
 WIDTH, HEIGHT = 720, 250
 _LEFT, _RIGHT = 56, 8
@@ -26,7 +26,7 @@ class Tick:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ChartReading:
     """What the chart says of one step: shown where the pointer is, or by arrow keys. `x` and `width` are its column."""
 
     x: float
@@ -56,7 +56,7 @@ class Chart:
     accepted: str
     published: str
     bands: Sequence[Band]
-    readings: Sequence[Reading]
+    readings: Sequence[ChartReading]
     zone: str
     across: Sequence[Tick]
     up_waiting: Sequence[Tick]
@@ -110,7 +110,7 @@ def draw(points: Sequence[Point], outages: Sequence[OutageView], span: Span, zon
             if (one.ended_at or end) > start
         ],
         readings=[
-            Reading(
+            ChartReading(
                 x(point.at),
                 round(x(point.at + span.step) - x(point.at), 1),
                 _clock(point.at.astimezone(zone), span),

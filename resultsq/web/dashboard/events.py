@@ -13,11 +13,11 @@ from resultsq.domain.errors import InputRefused, NotThere
 from resultsq.domain.plausible import PRESETS
 from resultsq.domain.role import Role
 from resultsq.readers.ranges import RUN, read_plausible, write_plausible
-from resultsq.store import events as stored
+from resultsq.store.admin import events as stored
 from resultsq.web.auth import me, rule
 from resultsq.web.bounds import bound
-from resultsq.web.dashboard.frame import blueprint, must_be_writable, page
-from resultsq.web.dashboard.lists import Draft, asked_list, searched
+from resultsq.web.dashboard.base import blueprint, must_be_writable, page
+from resultsq.web.dashboard.imports import ImportPreview, asked_list, searched
 from resultsq.web.node import node
 
 SHOWN = 100
@@ -81,7 +81,7 @@ def import_events() -> Answer | str | tuple[str, int]:
                 known = {one.slug for one in stored.every(conn)}
                 stored.check_rows(rows, zone)
             lines = [(row["slug"], row["name"], row.get("timezone") or zone, row["slug"] in known) for row in rows]
-            return _events(draft=Draft(text, lines, new=sum(not line[-1] for line in lines)))
+            return _events(draft=ImportPreview(text, lines, new=sum(not line[-1] for line in lines)))
         added, _known = held.transact(me().name, lambda tx: use_cases.import_events(tx, rows, zone))
     except InputRefused as refused:
         return _events(import_refused=str(refused)), 422

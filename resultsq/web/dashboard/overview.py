@@ -16,13 +16,14 @@ from werkzeug.wrappers import Response as Answer
 
 from resultsq.domain.delays import Delays
 from resultsq.domain.role import Role
-from resultsq.store import alerts, board, comparisons
-from resultsq.store.alerts import AlertView
-from resultsq.store.board import OutageView, Point, Pulse, Shape, Span
-from resultsq.store.figures import SETTLED
+from resultsq.store.admin import alerts, comparisons
+from resultsq.store.admin.alerts import AlertView
+from resultsq.store.views import overview_data
+from resultsq.store.views.overview_data import LiveStatus, OutageView, Point, Span, WaitingByAge
+from resultsq.store.views.totals import SETTLED
 from resultsq.web.auth import rule
 from resultsq.web.dashboard import banner, chart
-from resultsq.web.dashboard.frame import blueprint, latest_pulse, may_manage, now, page, shared, zone
+from resultsq.web.dashboard.base import blueprint, latest_pulse, may_manage, now, page, shared, zone
 from resultsq.web.dashboard.welcome import is_new
 from resultsq.web.node import node
 
@@ -41,17 +42,17 @@ _LIFE_S = {Span.MINUTES: 1.5, Span.HOUR: 2.0, Span.DAY: 15.0, Span.MONTH: 60.0}
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class OverviewFacts:
     """All that the overview shows."""
 
-    pulse: Pulse
+    pulse: LiveStatus
     points: list[Point]
     outages: list[OutageView]
     latest: list[OutageView]
     delays: Delays
-    shape: Shape
+    shape: WaitingByAge
     alerts: list[AlertView]
-    compared: comparisons.View | None
+    compared: comparisons.ComparisonView | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ def live_part(view: str, span: Span = Span.HOUR) -> tuple[Rendered, float]:
     if seen is not None:
         drawn = chart.draw(seen.points, seen.outages, span, zone())
         away = chart.away(seen.outages, seen.points[0].at, at)
-        values = {"facts": seen, "chart": drawn, "away": away, "span": span, "bands": board.AGE_BANDS_MIN}
+        values = {"facts": seen, "chart": drawn, "away": away, "span": span, "bands": overview_data.AGE_BANDS_MIN}
     html = page(f"_{view}.html", pulse=pulse, headline=banner.headline(at, pulse), **values)
     rendered = Rendered(facts, at, html, hashlib.sha256(html.encode()).hexdigest()[:20])
     shared().keep(key, rendered)
@@ -126,18 +127,18 @@ def _span() -> Span:
 
     def look() -> Span:
         with node().database.read() as conn:
-            return board.fitting_span(conn, now())
+            return overview_data.fitting_span(conn, now())
 
     fitting, _ = shared().get("fitting", SPAN_S, look)
     return fitting
 
 
-def _newest(pulse: Pulse, outage: OutageView) -> OutageView:
+def _newest(pulse: LiveStatus, outage: OutageView) -> OutageView:
     """The pulse is fresher than the list: the two say the same of an outage."""
     return pulse.last if pulse.last is not None and pulse.last.id == outage.id else outage
 
 
-def _timeless(pulse: Pulse) -> Pulse:
+def _timeless(pulse: LiveStatus) -> LiveStatus:
     """The same whenever it was taken, so that a quiet page stays the same bytes."""
     return replace(pulse, at=datetime.min.replace(tzinfo=UTC), rate=round(pulse.rate, 1))
 
@@ -146,39 +147,39 @@ def _delays(conn: Connection, points: Sequence[Point], at: datetime, span: Span)
     """Of all that was published in the chart's time. Of a month, each day that is long over is counted once."""
     starts = [point.at for point in points[:: len(points) // DAYS]] if span is Span.MONTH else []
     days = [(start, end) for start, end in pairwise(starts) if at - end > SETTLED]
-    kept = [shared().get(("delays", *day), math.inf, partial(board.delays, conn, *day))[0] for day in days]
-    rest = board.delays(conn, days[-1][1] if days else points[0].at)
+    kept = [shared().get(("delays", *day), math.inf, partial(overview_data.delays, conn, *day))[0] for day in days]
+    rest = overview_data.delays(conn, days[-1][1] if days else points[0].at)
     return Delays.together([*kept, rest])
 
 
-def _facts(pulse: Pulse, span: Span) -> Facts:
+def _facts(pulse: LiveStatus, span: Span) -> OverviewFacts:
     database = node().database
 
     def history() -> tuple[list[Point], list[OutageView], Delays]:
         at = now()
         with database.read() as conn:
-            points = board.series(conn, at, span, pulse.waiting)
-            bands = [_newest(pulse, one) for one in board.outages(conn, points[0].at)]
+            points = overview_data.series(conn, at, span, pulse.waiting)
+            bands = [_newest(pulse, one) for one in overview_data.outages(conn, points[0].at)]
             return points, bands, _delays(conn, points, at, span)
 
     def latest() -> list[OutageView]:
         with database.read() as conn:
-            return board.latest_outages(conn)
+            return overview_data.latest_outages(conn)
 
-    def shape() -> Shape:
+    def shape() -> WaitingByAge:
         with database.read() as conn:
-            return board.shape(conn, now())
+            return overview_data.waiting_by_age(conn, now())
 
     def standing() -> list[AlertView]:
         with database.read() as conn:
             return [one for one in alerts.standing(conn, ALERTS_SHOWN) if one.ended_at is None]
 
-    def compared() -> comparisons.View | None:
+    def compared() -> comparisons.ComparisonView | None:
         with database.read() as conn:
             return comparisons.last(conn)
 
     (points, outages, delays), _ = shared().get(("history", span), _LIFE_S[span], history)
-    return Facts(
+    return OverviewFacts(
         pulse,
         points,
         outages,

@@ -10,11 +10,11 @@ from resultsq.app import people as use_cases
 from resultsq.app.people import NewPerson
 from resultsq.domain.errors import InputRefused, NotThere
 from resultsq.domain.role import Role
-from resultsq.store import accounts, events
+from resultsq.store.admin import accounts, events
 from resultsq.web.auth import me, rule
 from resultsq.web.bounds import bound
-from resultsq.web.dashboard.frame import blueprint, confirm, must_be_writable, page
-from resultsq.web.dashboard.lists import Draft, asked_list, qr_code, searched
+from resultsq.web.dashboard.base import blueprint, confirm, must_be_writable, page
+from resultsq.web.dashboard.imports import ImportPreview, asked_list, qr_code, searched
 from resultsq.web.node import node
 
 SHOWN = 100
@@ -55,7 +55,7 @@ def import_accounts() -> str | tuple[str, int]:
             with node().database.read() as conn:
                 known = accounts.known_names(conn, [one.name for one in given])
             lines = [(one.name, one.role.value, " ".join(one.events), one.name in known) for one in given]
-            return _people(draft=Draft(text, lines, new=sum(not line[-1] for line in lines)))
+            return _people(draft=ImportPreview(text, lines, new=sum(not line[-1] for line in lines)))
         made = node().transact(me().name, lambda tx: use_cases.import_accounts(tx, given))
     except (InputRefused, NotThere) as refused:
         return _people(import_refused=str(refused)), 422

@@ -7,13 +7,13 @@ from flask import Response, request, url_for
 from flask_babel import gettext as _
 
 from resultsq.domain.role import Role
-from resultsq.store import board, dossier
-from resultsq.store.board import ErrorGroup
-from resultsq.store.dossier import AuditView
+from resultsq.store.views import overview_data, submission_detail
+from resultsq.store.views.overview_data import ErrorGroup
+from resultsq.store.views.submission_detail import AuditView
 from resultsq.web.auth import rule
 from resultsq.web.bounds import row_number
+from resultsq.web.dashboard.base import blueprint, page, shared
 from resultsq.web.dashboard.browse import as_csv
-from resultsq.web.dashboard.frame import blueprint, page, shared
 from resultsq.web.node import node
 
 AT_ONCE = 100
@@ -27,10 +27,10 @@ def errors() -> str:
 
     def look() -> list[ErrorGroup]:
         with node().database.read() as conn:
-            return board.errors(conn)
+            return overview_data.errors(conn)
 
     groups, _age_s = shared().get("errors", 2.0, look)
-    return page("errors.html", groups=groups, COUNTED=board.COUNTED)
+    return page("errors.html", groups=groups, COUNTED=overview_data.COUNTED)
 
 
 @blueprint.get("/audit")
@@ -39,7 +39,7 @@ def audit() -> str:
     """Who did what, when, on what, how many, why."""
     who, action = request.args.get("who", "").strip(), request.args.get("action", "").strip()
     with node().database.read() as conn:
-        found = dossier.audit(conn, AT_ONCE + 1, request.args.get("before", type=row_number), who, action)
+        found = submission_detail.audit(conn, AT_ONCE + 1, request.args.get("before", type=row_number), who, action)
     more = None
     if len(found) > AT_ONCE:
         more = url_for("dashboard.audit", who=who or None, action=action or None, before=found[AT_ONCE - 1].id)
@@ -58,7 +58,7 @@ def audit_csv() -> Response:
         before: int | None = None
         while True:
             with database.read() as conn:
-                found = dossier.audit(conn, EXPORT_PIECE, before, who, action)
+                found = submission_detail.audit(conn, EXPORT_PIECE, before, who, action)
             for one in found:
                 yield (one.at.isoformat(), one.who, one.action, one.count, json.dumps(one.target), one.reason)
             if len(found) < EXPORT_PIECE:

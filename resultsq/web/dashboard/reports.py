@@ -7,11 +7,11 @@ from flask import Response
 from resultsq.domain import incident
 from resultsq.domain.incident import Incident
 from resultsq.domain.role import Role
-from resultsq.store import board, outages
-from resultsq.store.board import Span
+from resultsq.store.views import outages, overview_data
+from resultsq.store.views.overview_data import Span
 from resultsq.web.auth import rule
 from resultsq.web.dashboard import chart
-from resultsq.web.dashboard.frame import blueprint, now, page, shared, zone
+from resultsq.web.dashboard.base import blueprint, now, page, shared, zone
 from resultsq.web.node import node
 
 REPORT_S = 2.0
@@ -39,8 +39,8 @@ def _look(number: int) -> tuple[Incident, chart.Chart, Span]:
     with node().database.read() as conn:
         found = outages.report(conn, number)
         span, until = window(found, at)
-        points = board.series(conn, until, span, board.waiting_at(conn, until))
-        bands = board.outages(conn, points[0].at)
+        points = overview_data.series(conn, until, span, overview_data.waiting_at(conn, until))
+        bands = overview_data.outages(conn, points[0].at)
     return found, chart.draw(points, [one for one in bands if one.began_at < until], span, zone()), span
 
 

@@ -7,10 +7,10 @@ from werkzeug.wrappers import Response as Answer
 from resultsq.app import people as use_cases
 from resultsq.domain.errors import InputRefused, NotThere
 from resultsq.domain.role import Role
-from resultsq.store import tokens as stored
+from resultsq.store.admin import tokens as stored
 from resultsq.web.auth import me, rule
-from resultsq.web.dashboard.frame import blueprint, confirm, must_be_writable, page
-from resultsq.web.dashboard.lists import searched
+from resultsq.web.dashboard.base import blueprint, confirm, must_be_writable, page
+from resultsq.web.dashboard.imports import searched
 from resultsq.web.node import node
 
 SHOWN = 200

@@ -7,15 +7,15 @@ from sqlalchemy import Connection
 
 from resultsq.address import is_elsewhere, public_address
 from resultsq.domain.role import Role
-from resultsq.store import accounts, events, tokens
+from resultsq.store.admin import accounts, events, tokens
 from resultsq.web.auth import rule
-from resultsq.web.dashboard.frame import blueprint, page
-from resultsq.web.dashboard.lists import qr_code
+from resultsq.web.dashboard.base import blueprint, page
+from resultsq.web.dashboard.imports import qr_code
 from resultsq.web.node import node
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class WelcomeFacts:
     """What a new node has. `reachable`: another device can open `address`."""
 
     events: bool
@@ -34,7 +34,7 @@ def welcome() -> str:
     settings = node().settings
     address = public_address(settings)
     with node().database.read() as conn:
-        facts = Facts(
+        facts = WelcomeFacts(
             events=not is_new(conn),
             teams=accounts.has_team(conn),
             tokens=bool(tokens.search(conn, "", 1)),

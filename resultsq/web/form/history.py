@@ -13,10 +13,10 @@ from resultsq.app import people
 from resultsq.domain.errors import NotThere
 from resultsq.domain.role import Role
 from resultsq.domain.sheet import parse
-from resultsq.store import queries, versions
+from resultsq.store.views import queries, versions
 from resultsq.web.auth import me, rule
 from resultsq.web.csv_cells import safe_cell
-from resultsq.web.form.frame import blueprint, events_of, my_event, my_submission
+from resultsq.web.form.base import blueprint, events_of, my_event, my_submission
 from resultsq.web.kinds import forms
 from resultsq.web.node import node
 

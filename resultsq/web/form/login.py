@@ -8,10 +8,10 @@ from werkzeug.wrappers import Response as Answer
 from resultsq.app import people
 from resultsq.domain.errors import InputRefused
 from resultsq.domain.role import Role
-from resultsq.store import accounts
+from resultsq.store.admin import accounts
 from resultsq.web import auth
 from resultsq.web.auth import rule
-from resultsq.web.form.frame import blueprint, events_of
+from resultsq.web.form.base import blueprint, events_of
 from resultsq.web.node import node
 
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from resultsq.app.drafts import Workspace
-from resultsq.store import drafts, versions
-from resultsq.store.events import EventRow
-from resultsq.store.versions import Version
+from resultsq.store.admin import drafts
+from resultsq.store.admin.events import EventRow
+from resultsq.store.views import versions
+from resultsq.store.views.versions import Version
 from resultsq.web.auth import me
 
 MOST = 20

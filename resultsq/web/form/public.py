@@ -11,9 +11,10 @@ from werkzeug.wrappers import Response as Answer
 from resultsq.domain.errors import NotThere
 from resultsq.domain.sheet import parse
 from resultsq.domain.submission import State
-from resultsq.store import events, queries, versions
+from resultsq.store.admin import events
+from resultsq.store.views import queries, versions
 from resultsq.web.auth import rule
-from resultsq.web.form.frame import blueprint
+from resultsq.web.form.base import blueprint
 from resultsq.web.node import node
 
 FRESH_S = 15

@@ -20,12 +20,12 @@ from resultsq.domain.link import LinkState
 from resultsq.domain.role import Role
 from resultsq.domain.sheet import Sheet, parse
 from resultsq.domain.submission import WAITING, State
-from resultsq.store import queries, versions
-from resultsq.store.drafts import DraftMoved
-from resultsq.store.events import EventRow
-from resultsq.store.queries import SubmissionView
+from resultsq.store.admin.drafts import DraftMoved
+from resultsq.store.admin.events import EventRow
+from resultsq.store.views import queries, versions
+from resultsq.store.views.queries import SubmissionView
 from resultsq.web.auth import me, rule
-from resultsq.web.form.frame import blueprint, day, my_submission
+from resultsq.web.form.base import blueprint, day, my_submission
 from resultsq.web.kinds import detail, forms
 from resultsq.web.node import node
 
@@ -129,12 +129,12 @@ def _live(conn: Connection, found: SubmissionView) -> dict[str, object]:
         held = bool(queries.holds(conn, node().clock.now(), found.event_id))
         waits = _why_it_waits(place, link, held)
         place = None if held else place  # the hold decides, and not the place
-    clash = versions.clash(conn, found.seq) if found.state is State.CONFLICT else None
+    clash = versions.conflict(conn, found.seq) if found.state is State.CONFLICT else None
     seen = "-".join(map(str, (found.state, place.ahead if place else "", len(waits))))
     return {"place": place, "waits": waits, "seen": seen, "waiting": found.state in WAITING, "clash": clash}
 
 
-def _why_it_waits(place: versions.Place, link: queries.LinkView | None, held: bool) -> str:
+def _why_it_waits(place: versions.QueuePlace, link: queries.LinkView | None, held: bool) -> str:
     if held:
         return str(
             _("An operator has put these results on hold. They will be published when the operator releases them.")
@@ -182,7 +182,7 @@ class Compared:
 
 
 def _compared(conn: Connection, found: SubmissionView, ours: Sheet | None) -> Compared:
-    clash = versions.clash(conn, found.seq)
+    clash = versions.conflict(conn, found.seq)
     theirs = parsed(clash.other)
     if ours is None or theirs is None:
         return Compared(clash.head, None, None)

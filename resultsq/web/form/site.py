@@ -3,8 +3,8 @@
 from flask import Response, current_app, jsonify, url_for
 
 from resultsq.web.auth import rule
-from resultsq.web.form.frame import blueprint
-from resultsq.web.form.weight import asset
+from resultsq.web.form.base import blueprint
+from resultsq.web.form.compression import asset
 
 
 @blueprint.get("/favicon.ico")

@@ -23,12 +23,12 @@ from resultsq.domain.role import Role
 from resultsq.kinds.results.corrections import asked, correction_of
 from resultsq.readers import MAX_ROWS
 from resultsq.readers.marks import write_time
-from resultsq.store import versions
-from resultsq.store.drafts import DraftMoved, sent_as
+from resultsq.store.admin.drafts import DraftMoved, sent_as
+from resultsq.store.views import versions
 from resultsq.web.auth import me, rule
 from resultsq.web.bounds import bound
 from resultsq.web.form.barcode import scanned_or_typed
-from resultsq.web.form.frame import blueprint, events_of, my_event, of_htmx
+from resultsq.web.form.base import blueprint, events_of, my_event, of_htmx
 from resultsq.web.form.needs import needs
 from resultsq.web.node import node
 

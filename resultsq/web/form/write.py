@@ -12,9 +12,9 @@ from resultsq.domain.errors import Conflicting, NotThere, SheetRefused
 from resultsq.domain.ports import Form, Kind
 from resultsq.domain.role import Role
 from resultsq.kinds.registry import KINDS
-from resultsq.store.events import EventRow
+from resultsq.store.admin.events import EventRow
 from resultsq.web.auth import me, rule
-from resultsq.web.form.frame import blueprint, my_event
+from resultsq.web.form.base import blueprint, my_event
 from resultsq.web.node import node
 
 _OURS = frozenset({"csrf_token", "id"})

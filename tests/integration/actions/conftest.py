@@ -5,17 +5,17 @@ from typing import Any
 
 import pytest
 
-from resultsq.store import actions, runner
-from resultsq.store.actions import Progress, Target
-from resultsq.store.session import Database
+from resultsq.store.admin import action_runner, actions
+from resultsq.store.admin.actions import Progress, Target
+from resultsq.store.engine.session import Database
 from tests.support.manual_clock import ManualClock
-from tests.support.nodes import NOW, Node, migrated
+from tests.support.nodes import NOW, StoreNode, migrated
 
 
 class Operator:
     """An operator at a node."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: StoreNode) -> None:
         self.node = node
 
     def start(self, verb: str, target: Target, **more: Any) -> str:
@@ -44,13 +44,13 @@ class Operator:
         return self.node.database.write(lambda conn: work(conn, self.node.now, "op", *arguments))
 
     def go_on(self) -> None:
-        """As the worker's chore does, where there is anything to do."""
+        """As the worker's task does, where there is anything to do."""
         clock = ManualClock(self.node.now)
-        if runner.is_due(self.node.database, clock):
-            runner.go_on(self.node.database, clock)
+        if action_runner.is_due(self.node.database, clock):
+            action_runner.go_on(self.node.database, clock)
 
     def nothing_is_due(self) -> bool:
-        return not runner.is_due(self.node.database, ManualClock(self.node.now))
+        return not action_runner.is_due(self.node.database, ManualClock(self.node.now))
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def op_of_thousands(store_url: str) -> Iterator[Operator]:
 
 
 def _operator(database: Database) -> Operator:
-    node = Node(database)
+    node = StoreNode(database)
     node.now = NOW
     node.probe()
     return Operator(node)

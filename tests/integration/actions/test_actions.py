@@ -17,12 +17,14 @@ from resultsq.domain.errors import InputRefused, NotThere
 from resultsq.domain.filter import Filter
 from resultsq.domain.outcome import Cause, Deferred
 from resultsq.domain.submission import State
-from resultsq.store import actions, alerts, holding, outbox, queries, runner
-from resultsq.store.tables import Action, Audit, Submission
+from resultsq.store import outbox
+from resultsq.store.admin import action_runner, actions, alerts, holding
+from resultsq.store.engine.tables import Action, Audit, Submission
+from resultsq.store.views import queries
 from tests.integration.actions.conftest import Operator
 from tests.integration.store.test_plans import fill, heard
 from tests.support.manual_clock import ManualClock
-from tests.support.nodes import Node, accepted, moved, rejected, unsent
+from tests.support.nodes import StoreNode, accepted, moved, rejected, unsent
 
 QUEUED = Filter(states=(State.QUEUED,))
 BUSHY = Filter(events=("bushy",))
@@ -30,7 +32,7 @@ MEANWHILE_S = 0.3
 """For somebody else to do what they would, before it is committed."""
 
 
-def put_off(node: Node, outcome: Deferred, date: str = "2013-12-07") -> str:
+def put_off(node: StoreNode, outcome: Deferred, date: str = "2013-12-07") -> str:
     """A submission that waits for its next attempt."""
     made = node.accept(date=date).id
     node.try_one(outcome)
@@ -39,7 +41,7 @@ def put_off(node: Node, outcome: Deferred, date: str = "2013-12-07") -> str:
     return made
 
 
-def audit(node: Node) -> list[tuple[str, str, int]]:
+def audit(node: StoreNode) -> list[tuple[str, str, int]]:
     with node.database.read() as conn:
         return [
             (who, action, many)
@@ -47,7 +49,7 @@ def audit(node: Node) -> list[tuple[str, str, int]]:
         ]
 
 
-def held(node: Node) -> int:
+def held(node: StoreNode) -> int:
     with node.database.read() as conn:
         return conn.execute(
             select(func.count()).select_from(Submission).where(Submission.hold_id.is_not(None))
@@ -238,7 +240,7 @@ def test_what_was_on_its_way_is_held_when_it_comes_back(op: Operator, came_back:
     assert op.act("hold", [made]).done == 1
     match came_back:
         case "handed back":
-            op.write(lambda conn, now, _: outbox.hand_back(conn, now, [lease.lease]))
+            op.write(lambda conn, now, _: outbox.release_leases(conn, now, [lease.lease]))
         case "put off":
             op.node.settle(lease, unsent())
         case _:
@@ -440,7 +442,7 @@ def test_no_accept_waits_100_ms_when_ten_thousand_are_acted_on(op_of_thousands: 
 
     alone = [accept() for _ in range(100)]  # what is the machine's own affair, and not the action's
     action = op.start("hold", QUEUED)
-    worker = threading.Thread(target=runner.run, args=(op.node.database, SystemClock(), action))
+    worker = threading.Thread(target=action_runner.run, args=(op.node.database, SystemClock(), action))
     worker.start()
     beside: list[float] = []
     while worker.is_alive():
@@ -454,7 +456,7 @@ def test_no_accept_waits_100_ms_when_ten_thousand_are_acted_on(op_of_thousands: 
 class Slow(ManualClock):
     """So long every look at it takes."""
 
-    def __init__(self, node: Node, look_s: float) -> None:
+    def __init__(self, node: StoreNode, look_s: float) -> None:
         super().__init__(node.now)
         self._look_s = look_s
 
@@ -468,7 +470,7 @@ def test_pieces_are_as_large_as_their_time_allows(op: Operator, piece_s: float, 
     op.node.accept_many(30)
     action = op.start("hold", QUEUED)
     with heard(op.node.database, "actions") as statements:
-        assert runner.run(op.node.database, Slow(op.node, piece_s), action)
+        assert action_runner.run(op.node.database, Slow(op.node, piece_s), action)
     assert op.progress(action).done == 30
     assert sum(one[0].startswith("UPDATE") for one in statements) == pieces, "ten first, then as many as it took well"
 

@@ -14,10 +14,10 @@ from resultsq.app.people import EventDetails, NewPerson
 from resultsq.app.started import note_settings
 from resultsq.domain.errors import InputRefused, NotThere
 from resultsq.domain.role import Role
-from resultsq.store import accounts, tokens
-from resultsq.store.session import Database
-from resultsq.store.tables import Audit, AuditSubmission
-from tests.support.nodes import NOW, Node, accepted, rejected
+from resultsq.store.admin import accounts, tokens
+from resultsq.store.engine.session import Database
+from resultsq.store.engine.tables import Audit, AuditSubmission
+from tests.support.nodes import NOW, StoreNode, accepted, rejected
 from tests.support.processes import ROOT
 
 NO_LIMIT = submissions.Quota(0, 0)
@@ -34,21 +34,21 @@ ONLY_BY_USE_CASES = {
 """Module of the store → its functions that only use cases call: those have the checks, and most of the audit."""
 
 
-def lines(node: Node) -> list[tuple[str, str, dict[str, Any]]]:
+def lines(node: StoreNode) -> list[tuple[str, str, dict[str, Any]]]:
     with node.database.read() as conn:
         return [(row.who, row.action, row.target) for row in conn.execute(select(Audit).order_by(Audit.id))]
 
 
-def change(node: Node, who: str, work: Callable[[Transaction], Any]) -> Any:
+def change(node: StoreNode, who: str, work: Callable[[Transaction], Any]) -> Any:
     return node.database.write(lambda conn: work(Transaction(conn, NOW, who)))
 
 
-def do(node: Node, work: Callable[[Connection], Any]) -> Any:
+def do(node: StoreNode, work: Callable[[Connection], Any]) -> Any:
     return node.database.write(work)
 
 
 def test_each_change_of_events_accounts_and_tokens_is_in_the_audit(store: Database) -> None:
-    node, ann = Node(store), "ann"
+    node, ann = StoreNode(store), "ann"
     change(node, ann, lambda tx: people.add_event(tx, EventDetails("mill", "Mill Lane", "Europe/London")))
     road = EventDetails("mill", "Mill Road", "Europe/London")
     change(node, ann, lambda tx: people.change_event(tx, road))
@@ -81,7 +81,7 @@ def test_each_change_of_events_accounts_and_tokens_is_in_the_audit(store: Databa
 
 
 def test_nothing_is_in_the_audit_when_a_change_is_refused(store: Database) -> None:
-    node = Node(store)
+    node = StoreNode(store)
     change(node, "ann", lambda tx: people.add_account(tx, NewPerson("jo", Role.VIEWER), HASHED))
     change(node, "ann", lambda tx: people.end_account(tx, "jo"))
     before = lines(node)
@@ -100,7 +100,7 @@ def test_nothing_is_in_the_audit_when_a_change_is_refused(store: Database) -> No
 
 
 def test_what_a_team_does_to_its_submissions_is_in_the_audit_and_on_their_pages(store: Database) -> None:
-    node = Node(store)
+    node = StoreNode(store)
     first = do(node, lambda conn: submissions.accept(conn, NOW, node.entry(rows=3), NO_LIMIT))
     second = do(node, lambda conn: submissions.accept(conn, NOW, node.entry(rows=4, if_match=first.id), NO_LIMIT))
     do(node, lambda conn: submissions.withdraw(conn, NOW, "jo", second.id))
@@ -123,7 +123,7 @@ def test_what_a_team_does_to_its_submissions_is_in_the_audit_and_on_their_pages(
 
 
 def test_settings_are_in_the_audit_when_a_process_starts_with_others(store: Database) -> None:
-    node = Node(store)
+    node = StoreNode(store)
     first = {"port": "8080", "master_token": "(hidden)"}
     assert do(node, lambda conn: note_settings(conn, NOW, "web", first))
     assert not do(node, lambda conn: note_settings(conn, NOW, "web", first))

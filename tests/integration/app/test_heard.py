@@ -17,43 +17,44 @@ from resultsq.delivery.prober import Prober
 from resultsq.domain.link import HEARD_S, LinkState
 from resultsq.domain.outcome import Cause
 from resultsq.settings import Settings
-from resultsq.store import links, queries
-from resultsq.store.session import Database
-from resultsq.store.tables import MASTER, Link
+from resultsq.store.engine.session import Database
+from resultsq.store.engine.tables import MASTER, Link
+from resultsq.store.outbox import links
+from resultsq.store.views import queries
 from tests.integration.bundle.conftest import Far
 from tests.support.manual_clock import ManualClock
-from tests.support.nodes import CEILING, Node, migrated
+from tests.support.nodes import CEILING, StoreNode, migrated
 from tests.support.waiting import wait_until
 
 
 @pytest.fixture
-def node(store: Database) -> Node:
-    node = Node(store)
+def node(store: Database) -> StoreNode:
+    node = StoreNode(store)
     node.now = SystemClock().now()
     node.probe()
     return node
 
 
-def idle(node: Node, seconds: float) -> None:
+def idle(node: StoreNode, seconds: float) -> None:
     """As if the last probe had been so long ago."""
     node.pass_time(seconds)
 
 
-def ask(node: Node) -> bool:
+def ask(node: StoreNode) -> bool:
     return heard.ask(node.database, ManualClock(node.now))
 
 
-def told(node: Node, tmp_path: Path) -> str:
-    patient = doctor.Patient(Settings(data_dir=tmp_path), node.database, ManualClock(node.now))
+def told(node: StoreNode, tmp_path: Path) -> str:
+    patient = doctor.CheckTarget(Settings(data_dir=tmp_path), node.database, ManualClock(node.now))
     (finding,) = doctor.examine(patient, parts=["link"])
     return finding.text
 
 
-def probes(node: Node) -> bool:
+def probes(node: StoreNode) -> bool:
     return node.database.write(lambda conn: links.take_prober(conn, node.now, "w1")).probe_due
 
 
-def test_a_probe_is_asked_for_when_the_last_one_is_old_and_once_in_five_seconds(node: Node) -> None:
+def test_a_probe_is_asked_for_when_the_last_one_is_old_and_once_in_five_seconds(node: StoreNode) -> None:
     assert not probes(node)
     idle(node, HEARD_S)
     assert not ask(node)
@@ -69,7 +70,7 @@ def test_a_probe_is_asked_for_when_the_last_one_is_old_and_once_in_five_seconds(
     assert not probes(node)
 
 
-def test_nothing_is_asked_when_no_worker_probes_or_the_master_asked_for_a_pause(node: Node) -> None:
+def test_nothing_is_asked_when_no_worker_probes_or_the_master_asked_for_a_pause(node: StoreNode) -> None:
     idle(node, 20)
     before = node.link()
     assert not ask(node)
@@ -82,14 +83,14 @@ def test_nothing_is_asked_when_no_worker_probes_or_the_master_asked_for_a_pause(
     assert not probes(node)
 
 
-def test_the_doctor_says_when_it_was_last_heard_when_nothing_newer_comes(node: Node, tmp_path: Path) -> None:
+def test_the_doctor_says_when_it_was_last_heard_when_nothing_newer_comes(node: StoreNode, tmp_path: Path) -> None:
     assert told(node, tmp_path).startswith("The link is up since")
     at = node.link().probed_at
     idle(node, 6)
     assert f"last heard at {at:%H:%M:%S} UTC" in told(node, tmp_path)
 
 
-def test_the_doctor_does_not_say_up_when_the_master_takes_nothing(node: Node, tmp_path: Path) -> None:
+def test_the_doctor_does_not_say_up_when_the_master_takes_nothing(node: StoreNode, tmp_path: Path) -> None:
     outage = node.database.write(lambda conn: links.open_outage(conn, node.now, Cause.TAKES_NOTHING, "", 0))
     stalled: Any = update(Link).where(Link.name == MASTER).values(outage_id=outage)
     node.database.write(lambda conn: conn.execute(stalled))
@@ -110,7 +111,7 @@ def test_the_status_hears_the_master_anew_when_the_last_probe_is_old(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     database, far = migrated(f"sqlite:///{tmp_path / 'resultsq.db'}"), Far(f"sqlite:///{tmp_path / 'master.db'}")
-    node, clock = Node(database), SystemClock()
+    node, clock = StoreNode(database), SystemClock()
 
     def status() -> str:
         mask = os.umask(0o022)  # a command sets its own, for the process that it is

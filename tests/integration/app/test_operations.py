@@ -20,13 +20,14 @@ from resultsq.clock import SystemClock
 from resultsq.domain.filter import Filter
 from resultsq.domain.role import Role
 from resultsq.settings import Settings
-from resultsq.store import accounts, actions, holding, queries, runner, tokens
-from resultsq.store.session import Database
-from resultsq.store.tables import Audit, Submission
+from resultsq.store.admin import accounts, action_runner, actions, holding, tokens
+from resultsq.store.engine.session import Database
+from resultsq.store.engine.tables import Audit, Submission
+from resultsq.store.views import queries
 from resultsq.wakeup import Bell
 from resultsq.web.factory import create_app
 from tests.integration.dashboard.conftest import HASHED, PASSWORD, Person
-from tests.support.nodes import Node
+from tests.support.nodes import StoreNode
 from tests.support.templates import compiled_once
 
 WHY = "the course was short"
@@ -38,7 +39,7 @@ OF_ITS_OWN = ("of", "hold", "action", "token", "placed_at")
 class Faces:
     """One node, and its three faces. Each call returns what the caller reads."""
 
-    node: Node
+    node: StoreNode
     person: Person
     program: FlaskClient
     command: Callable[..., str]
@@ -90,7 +91,7 @@ def make_faces(
         folder.mkdir()
         shutil.copy(sqlite_template, folder / "resultsq.db")
         settings = Settings(data_dir=folder)
-        node = Node(Database(settings.store_url))
+        node = StoreNode(Database(settings.store_url))
         opened.append(node.database)
         node.probe()
         node.accept_many(3)
@@ -128,7 +129,7 @@ def _act(faces: Faces, verb: str) -> str:
     """Begin and finish an action on the submissions of bushy, as a preparation."""
     now = SystemClock().now()
     started = actions.start(faces.node.database, now, "jo", verb, Filter(events=("bushy",)), WHY)
-    runner.run(faces.node.database, SystemClock(), started)
+    action_runner.run(faces.node.database, SystemClock(), started)
     return started
 
 

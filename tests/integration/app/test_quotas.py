@@ -9,23 +9,25 @@ import pytest
 from resultsq.app import submissions
 from resultsq.app.submissions import Quota
 from resultsq.domain.errors import QuotaReached
-from resultsq.store import quotas
-from resultsq.store.outbox import Accepted, File
-from resultsq.store.session import Database
-from tests.support.nodes import Node
+from resultsq.store.admin import quotas
+from resultsq.store.engine.session import Database
+from resultsq.store.outbox import Acknowledgement, File
+from tests.support.nodes import StoreNode
 
 
 @pytest.fixture
-def node(store: Database) -> Node:
-    return Node(store)
+def node(store: Database) -> StoreNode:
+    return StoreNode(store)
 
 
-def hand_in(node: Node, quota: Quota, day: int, event: str = "bushy", files: tuple[File, ...] = ()) -> Accepted:
+def hand_in(
+    node: StoreNode, quota: Quota, day: int, event: str = "bushy", files: tuple[File, ...] = ()
+) -> Acknowledgement:
     entry = replace(node.entry(event, date=f"2013-11-{day:02}"), files=files)
     return node.database.write(lambda conn: submissions.accept(conn, node.now, entry, quota))
 
 
-def test_one_more_than_a_days_submissions_is_refused_and_nothing_of_it_is_stored(node: Node) -> None:
+def test_one_more_than_a_days_submissions_is_refused_and_nothing_of_it_is_stored(node: StoreNode) -> None:
     quota = Quota(submissions=2, bytes=0)
     first = hand_in(node, quota, 1)
     hand_in(node, quota, 2)
@@ -39,7 +41,7 @@ def test_one_more_than_a_days_submissions_is_refused_and_nothing_of_it_is_stored
     assert hand_in(node, quota, 3).created, "another day"
 
 
-def test_one_more_byte_than_a_days_is_refused_with_the_files_counted(node: Node) -> None:
+def test_one_more_byte_than_a_days_is_refused_with_the_files_counted(node: StoreNode) -> None:
     sheet = len(node.entry().body)
     files = (File("a.csv", "", "d", b"x" * 100), File("b.csv", "", "d", b"x" * 50))
     hand_in(node, Quota(0, bytes=sheet + 150), 1, files=files)
@@ -49,7 +51,7 @@ def test_one_more_byte_than_a_days_is_refused_with_the_files_counted(node: Node)
     assert node.count() == 2
 
 
-def test_no_more_than_a_days_are_taken_when_many_come_at_once(node: Node) -> None:
+def test_no_more_than_a_days_are_taken_when_many_come_at_once(node: StoreNode) -> None:
     quota, taken = Quota(submissions=5, bytes=0), list[int]()
 
     def one(day: int) -> None:
@@ -67,7 +69,7 @@ def test_no_more_than_a_days_are_taken_when_many_come_at_once(node: Node) -> Non
     assert len(taken) == node.count() == 5
 
 
-def test_a_refusal_is_known_for_the_day(node: Node) -> None:
+def test_a_refusal_is_known_for_the_day(node: StoreNode) -> None:
     def refused() -> list[str]:
         with node.database.read() as conn:
             return quotas.refused(conn, node.now)

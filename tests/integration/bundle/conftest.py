@@ -7,13 +7,13 @@ import pytest
 import sqlalchemy as sa
 from cryptography.fernet import MultiFernet
 
-from resultsq.delivery import bundle, courier
+from resultsq.delivery import bundle, sender
 from resultsq.delivery.masters import open_master
 from resultsq.domain.ports import Master, ReceiptPage
 from resultsq.domain.submission import State
-from resultsq.store.session import Database
+from resultsq.store.engine.session import Database
 from tests.support.manual_clock import ManualClock
-from tests.support.nodes import NOW, Node, migrated
+from tests.support.nodes import NOW, StoreNode, migrated
 
 
 class Far:
@@ -44,18 +44,18 @@ class Far:
         engine.dispose()
 
 
-def deliver_all(node: Node, far: Far) -> None:
+def deliver_all(node: StoreNode, far: Far) -> None:
     """Turns until nothing goes any more."""
     while leases := node.claim():
-        ends = [courier.deliver(far.master, lease, far.clock, 0.5) for lease in leases]
+        ends = [sender.deliver(far.master, lease, far.clock, 0.5) for lease in leases]
         node.turn(*ends, free=0)
 
 
-def export(node: Node, locks: MultiFernet) -> bytes:
+def export(node: StoreNode, locks: MultiFernet) -> bytes:
     return bundle.export(node.database, node.now, locks, [State.QUEUED]).content
 
 
-def take_in(node: Node, content: bytes, locks: MultiFernet) -> tuple[int, int]:
+def take_in(node: StoreNode, content: bytes, locks: MultiFernet) -> tuple[int, int]:
     """How many were new and how many were known; none was refused."""
     found = bundle.take_in(node.database, node.now, bundle.unseal(content, locks), "Europe/London")
     assert not found.refused
@@ -70,18 +70,18 @@ def far(tmp_path: Path) -> Iterator[Far]:
 
 
 @pytest.fixture
-def here(store: Database) -> Node:
+def here(store: Database) -> StoreNode:
     """The node whose link is gone, on each make of database."""
-    node = Node(store)
+    node = StoreNode(store)
     node.probe()
     return node
 
 
 @pytest.fixture
-def there(tmp_path: Path) -> Iterator[Node]:
+def there(tmp_path: Path) -> Iterator[StoreNode]:
     """Another node, which has never heard of the events."""
     database = migrated(f"sqlite:///{tmp_path / 'there.db'}")
-    node = Node(database, events=("elsewhere",))
+    node = StoreNode(database, events=("elsewhere",))
     node.probe()
     yield node
     database.close()

@@ -10,11 +10,11 @@ from resultsq.delivery.masters import open_master
 from resultsq.domain.outcome import Cause
 from resultsq.domain.ports import Latest
 from resultsq.domain.submission import State
-from resultsq.store import comparisons
+from resultsq.store.admin import comparisons
 from resultsq.store.outbox import Reconciled
 from tests.integration.bundle.conftest import Far, deliver_all
 from tests.support.manual_clock import ManualClock
-from tests.support.nodes import NOW, Node
+from tests.support.nodes import NOW, StoreNode
 
 
 @pytest.fixture(autouse=True)
@@ -23,22 +23,22 @@ def _a_while_ago(far: Far) -> None:
     far.clock.step(-3600)
 
 
-def probed(node: Node, far: Far) -> bool:
+def probed(node: StoreNode, far: Far) -> bool:
     """The probe's answer is written down as the prober does it; whether the master has less than it had."""
     answer = far.master.probe()
     return node.database.write(lambda conn: comparisons.note_latest(conn, node.now, answer.latest))
 
 
-def by_itself(node: Node, far: Far) -> Reconciled | None:
+def by_itself(node: StoreNode, far: Far) -> Reconciled | None:
     return reconcile.by_itself(node.database, far.master, ManualClock(node.now))
 
 
-def last(node: Node) -> comparisons.View | None:
+def last(node: StoreNode) -> comparisons.ComparisonView | None:
     with node.database.read() as conn:
         return comparisons.last(conn)
 
 
-def test_a_restored_master_is_noticed_by_the_probe_and_gets_back_what_it_lost(here: Node, far: Far) -> None:
+def test_a_restored_master_is_noticed_by_the_probe_and_gets_back_what_it_lost(here: StoreNode, far: Far) -> None:
     kept, gone = here.accept().id, here.accept("richmond").id
     deliver_all(here, far)
     here.pass_time(120)
@@ -60,7 +60,7 @@ def test_a_restored_master_is_noticed_by_the_probe_and_gets_back_what_it_lost(he
     assert by_itself(here, far) is None, "once is enough"
 
 
-def test_it_is_compared_each_hour_and_after_each_outage_and_cheaply_first(here: Node, far: Far) -> None:
+def test_it_is_compared_each_hour_and_after_each_outage_and_cheaply_first(here: StoreNode, far: Far) -> None:
     made = here.accept().id
     deliver_all(here, far)
     here.pass_time(120)
@@ -82,7 +82,7 @@ def test_it_is_compared_each_hour_and_after_each_outage_and_cheaply_first(here: 
     assert by_itself(here, far) == Reconciled(0, 0, 0)
 
 
-def test_what_was_too_new_after_an_outage_is_looked_at_once_its_minute_is_over(here: Node, far: Far) -> None:
+def test_what_was_too_new_after_an_outage_is_looked_at_once_its_minute_is_over(here: StoreNode, far: Far) -> None:
     here.accept("richmond")
     deliver_all(here, far)
     here.pass_time(120)
@@ -103,7 +103,7 @@ def test_what_was_too_new_after_an_outage_is_looked_at_once_its_minute_is_over(h
     assert by_itself(here, far) is None, "one more is enough"
 
 
-def test_it_is_tried_again_in_a_minute_when_the_master_gave_no_answer(here: Node, far: Far) -> None:
+def test_it_is_tried_again_in_a_minute_when_the_master_gave_no_answer(here: StoreNode, far: Far) -> None:
     here.accept()
     deliver_all(here, far)
     here.pass_time(120)
@@ -128,13 +128,13 @@ def test_it_is_tried_again_in_a_minute_when_the_master_gave_no_answer(here: Node
     ],
 )
 def test_less_than_before_is_what_a_restored_master_has(
-    here: Node, before: Latest, after: Latest | None, less: bool
+    here: StoreNode, before: Latest, after: Latest | None, less: bool
 ) -> None:
     here.database.write(lambda conn: comparisons.note_latest(conn, here.now, before))
     assert here.database.write(lambda conn: comparisons.note_latest(conn, here.now, after)) is less
 
 
-def test_the_state_stays_as_it_is_when_nothing_is_lost(here: Node, far: Far) -> None:
+def test_the_state_stays_as_it_is_when_nothing_is_lost(here: StoreNode, far: Far) -> None:
     made = here.accept().id
     deliver_all(here, far)
     here.pass_time(120)

@@ -12,7 +12,7 @@ from resultsq.cli import main
 from resultsq.delivery import bundle
 from resultsq.domain.submission import State
 from tests.integration.bundle.conftest import Far
-from tests.support.nodes import NOW, Node, migrated
+from tests.support.nodes import NOW, StoreNode, migrated
 
 Run = Callable[..., tuple[object, str, str]]
 
@@ -39,9 +39,9 @@ def run(
     return call
 
 
-def node(folder: Path) -> Node:
+def node(folder: Path) -> StoreNode:
     folder.mkdir()
-    made = Node(migrated(f"sqlite:///{folder / 'resultsq.db'}"))
+    made = StoreNode(migrated(f"sqlite:///{folder / 'resultsq.db'}"))
     made.probe()
     return made
 

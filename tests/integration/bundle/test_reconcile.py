@@ -19,12 +19,14 @@ from resultsq.domain.errors import HeadMoved, ResultsqError
 from resultsq.domain.outcome import Outcome
 from resultsq.domain.ports import Parcel, ReceiptPage
 from resultsq.domain.submission import State
-from resultsq.store import outbox, queries, retention
-from resultsq.store.outbox import Lease, Parted, Reconciled
-from resultsq.store.session import Database
-from resultsq.store.tables import Submission
+from resultsq.store import outbox
+from resultsq.store.admin import retention
+from resultsq.store.engine.session import Database
+from resultsq.store.engine.tables import Submission
+from resultsq.store.outbox import BundledVersion, Lease, Reconciled
+from resultsq.store.views import queries
 from tests.integration.bundle.conftest import Far, deliver_all
-from tests.support.nodes import NOW, Node, accepted, lost, moved, rejected
+from tests.support.nodes import NOW, StoreNode, accepted, lost, moved, rejected
 
 SINCE = NOW - timedelta(days=1)
 
@@ -35,12 +37,12 @@ def _a_while_ago(far: Far) -> None:
     far.clock.step(-3600)
 
 
-def compare(node: Node, far: Far) -> Reconciled:
+def compare(node: StoreNode, far: Far) -> Reconciled:
     node.pass_time(120)
     return reconcile.reconcile(node.database, far.master, node.now, SINCE)
 
 
-def test_only_what_the_master_lost_is_sent_again(here: Node, far: Far) -> None:
+def test_only_what_the_master_lost_is_sent_again(here: StoreNode, far: Far) -> None:
     kept, gone = here.accept().id, here.accept("richmond").id
     deliver_all(here, far)
     far.loses(gone)
@@ -51,7 +53,7 @@ def test_only_what_the_master_lost_is_sent_again(here: Node, far: Far) -> None:
     assert compare(here, far) == Reconciled(0, 0, 0)
 
 
-def test_its_correction_waits_when_its_predecessor_is_sent_again(here: Node, far: Far) -> None:
+def test_its_correction_waits_when_its_predecessor_is_sent_again(here: StoreNode, far: Far) -> None:
     gone = here.accept().id
     deliver_all(here, far)
     far.loses(gone)
@@ -73,7 +75,7 @@ def test_its_correction_waits_when_its_predecessor_is_sent_again(here: Node, far
     ids=["conflict", "rejected", "published"],
 )
 def test_a_lost_predecessor_may_go_however_the_correction_ends_that_was_being_sent(
-    here: Node, far: Far, end: Callable[[Lease], Outcome], becomes: State
+    here: StoreNode, far: Far, end: Callable[[Lease], Outcome], becomes: State
 ) -> None:
     """It is queued again behind the correction, which no newer version follows."""
     gone = here.accept().id
@@ -88,7 +90,7 @@ def test_a_lost_predecessor_may_go_however_the_correction_ends_that_was_being_se
     assert [lease.submission for lease in here.claim()] == [gone]
 
 
-def test_what_is_there_is_settled_without_being_sent_when_its_answer_was_lost(here: Node, far: Far) -> None:
+def test_what_is_there_is_settled_without_being_sent_when_its_answer_was_lost(here: StoreNode, far: Far) -> None:
     made = here.accept().id
     lease = here.claim_one()
     bundle.give_to_master(far.master, [parted(lease.submission, here)])
@@ -98,7 +100,7 @@ def test_what_is_there_is_settled_without_being_sent_when_its_answer_was_lost(he
     assert (row.state, row.attempts, row.revision) == (State.PUBLISHED, 1, 1)
 
 
-def test_its_correction_may_go_when_its_predecessor_is_settled_by_the_list(here: Node, far: Far) -> None:
+def test_its_correction_may_go_when_its_predecessor_is_settled_by_the_list(here: StoreNode, far: Far) -> None:
     first = here.accept().id
     lease = here.claim_one()
     bundle.give_to_master(far.master, [parted(first, here)])
@@ -110,13 +112,15 @@ def test_its_correction_may_go_when_its_predecessor_is_settled_by_the_list(here:
     assert far.has() == {first: 1, second: 2}
 
 
-def test_what_waits_goes_on_waiting_when_the_master_does_not_have_it(here: Node, far: Far) -> None:
+def test_what_waits_goes_on_waiting_when_the_master_does_not_have_it(here: StoreNode, far: Far) -> None:
     made = here.accept().id
     assert compare(here, far) == Reconciled(0, 0, 0)
     assert here.state(made) is State.QUEUED
 
 
-def test_nothing_is_changed_when_the_list_cannot_be_had(here: Node, far: Far, free_port: Callable[[], int]) -> None:
+def test_nothing_is_changed_when_the_list_cannot_be_had(
+    here: StoreNode, far: Far, free_port: Callable[[], int]
+) -> None:
     gone = here.accept().id
     deliver_all(here, far)
     far.loses(gone)
@@ -128,13 +132,13 @@ def test_nothing_is_changed_when_the_list_cannot_be_had(here: Node, far: Far, fr
     assert here.state(gone) is State.PUBLISHED
 
 
-def parted(submission: str, node: Node) -> Parted:
+def parted(submission: str, node: StoreNode) -> BundledVersion:
     """The submission as it would travel."""
     row = node.row(submission)
     with node.database.read() as conn:
         body = queries.body(conn, row.seq)
     assert body is not None
-    return Parted(
+    return BundledVersion(
         id=row.id, kind=row.kind, event="bushy", date=row.date, base=row.base, digest=row.digest,
         rows_digest=row.rows_digest, finishers=row.finishers, submitted_by=row.submitted_by,
         accepted_at=row.accepted_at, body=body,
@@ -144,7 +148,7 @@ def parted(submission: str, node: Node) -> Parted:
 # chains
 
 
-def published_chain(here: Node, far: Far, versions: int) -> list[str]:
+def published_chain(here: StoreNode, far: Far, versions: int) -> list[str]:
     """So many versions of one event and date, each published on top of the one before."""
     ids: list[str] = []
     for rows in range(1, versions + 1):
@@ -153,14 +157,14 @@ def published_chain(here: Node, far: Far, versions: int) -> list[str]:
     return ids
 
 
-def test_nothing_older_is_sent_again_where_the_master_has_a_newer_version(here: Node, far: Far) -> None:
+def test_nothing_older_is_sent_again_where_the_master_has_a_newer_version(here: StoreNode, far: Far) -> None:
     first, second, third = published_chain(here, far, 3)
     far.loses(second)
     assert compare(here, far) == Reconciled(0, 0, 0)
     assert [here.state(one) for one in (first, second, third)] == [State.CORRECTED, State.CORRECTED, State.PUBLISHED]
 
 
-def test_of_a_chain_all_that_lay_above_is_sent_again_in_its_order(here: Node, far: Far) -> None:
+def test_of_a_chain_all_that_lay_above_is_sent_again_in_its_order(here: StoreNode, far: Far) -> None:
     first, second, third = published_chain(here, far, 3)
     for one in (second, third):
         far.loses(one)
@@ -173,7 +177,7 @@ def test_of_a_chain_all_that_lay_above_is_sent_again_in_its_order(here: Node, fa
 
 
 def test_what_was_settled_under_another_nodes_id_is_sent_again_when_that_is_gone_too(
-    here: Node, there: Node, far: Far
+    here: StoreNode, there: StoreNode, far: Far
 ) -> None:
     first = here.accept(rows=1).id
     deliver_all(here, far)
@@ -196,7 +200,7 @@ def test_what_was_settled_under_another_nodes_id_is_sent_again_when_that_is_gone
     assert far.has() == {first: 1, second: 2}
 
 
-def test_nothing_is_called_lost_that_another_token_brought(here: Node, far: Far) -> None:
+def test_nothing_is_called_lost_that_another_token_brought(here: StoreNode, far: Far) -> None:
     made = here.accept().id
     deliver_all(here, far)
     rotated = open_master(far.url, "another token", clock=far.clock)
@@ -207,7 +211,7 @@ def test_nothing_is_called_lost_that_another_token_brought(here: Node, far: Far)
 
 
 @pytest.mark.parametrize("state", [State.REJECTED, State.CONFLICT, State.SUPERSEDED, State.WITHDRAWN])
-def test_what_was_given_up_here_and_is_there_is_published(here: Node, far: Far, state: State) -> None:
+def test_what_was_given_up_here_and_is_there_is_published(here: StoreNode, far: Far, state: State) -> None:
     made = here.accept().id
     bundle.give_to_master(far.master, [parted(made, here)])
     match state:
@@ -228,12 +232,12 @@ def test_what_was_given_up_here_and_is_there_is_published(here: Node, far: Far, 
     assert {State(row) for row in states(here)} <= {State.PUBLISHED, State.CORRECTED}
 
 
-def states(node: Node) -> list[str]:
+def states(node: StoreNode) -> list[str]:
     with node.database.read() as conn:
         return list(conn.execute(select(Submission.state)).scalars())
 
 
-def test_a_conflict_goes_on_by_itself_when_the_lost_predecessor_is_sent_again(here: Node, far: Far) -> None:
+def test_a_conflict_goes_on_by_itself_when_the_lost_predecessor_is_sent_again(here: StoreNode, far: Far) -> None:
     first, second = published_chain(here, far, 2)
     far.loses(second)
     far.loses(first)
@@ -246,7 +250,7 @@ def test_a_conflict_goes_on_by_itself_when_the_lost_predecessor_is_sent_again(he
     assert far.has() == {first: 1, second: 2, third: 3}
 
 
-def test_what_has_no_sheet_any_more_is_told_and_not_queued(here: Node, far: Far) -> None:
+def test_what_has_no_sheet_any_more_is_told_and_not_queued(here: StoreNode, far: Far) -> None:
     made = here.accept().id
     deliver_all(here, far)
     here.pass_time(60)
@@ -258,7 +262,7 @@ def test_what_has_no_sheet_any_more_is_told_and_not_queued(here: Node, far: Far)
     assert here.claim() == []
 
 
-def test_it_says_what_it_did_not_compare_and_why(here: Node, far: Far) -> None:
+def test_it_says_what_it_did_not_compare_and_why(here: StoreNode, far: Far) -> None:
     here.accept()
     deliver_all(here, far)
     found = reconcile.reconcile(here.database, far.master, here.now, SINCE)
@@ -276,7 +280,7 @@ class Endless(DatabaseMaster):
         return ReceiptPage(page.receipts, "the same")
 
 
-def test_it_ends_in_words_when_the_master_repeats_its_cursor(here: Node, far: Far) -> None:
+def test_it_ends_in_words_when_the_master_repeats_its_cursor(here: StoreNode, far: Far) -> None:
     here.accept()
     deliver_all(here, far)
     endless = Endless(far.url, "a token", clock=far.clock)
@@ -288,7 +292,7 @@ def test_it_ends_in_words_when_the_master_repeats_its_cursor(here: Node, far: Fa
 
 
 def test_what_is_exported_cannot_be_withdrawn_at_the_same_moment(postgres_store: Database) -> None:
-    node = Node(postgres_store)
+    node = StoreNode(postgres_store)
     made = node.accept().id
     exporting, going = threading.Event(), threading.Event()
 
@@ -314,12 +318,12 @@ def test_what_is_exported_cannot_be_withdrawn_at_the_same_moment(postgres_store:
 
 @pytest.mark.parametrize("dead", [True, False])
 def test_no_attempt_is_under_way_for_ever_when_the_list_has_what_a_worker_has_in_hand(
-    here: Node, far: Far, dead: bool
+    here: StoreNode, far: Far, dead: bool
 ) -> None:
     made = here.accept().id
     lease = here.claim_one()
     far.master.send(Parcel("results", made, lease.event, lease.date, lease.body, lease.digest, None))
-    assert compare(here, far) == Reconciled(0, 0, 0), "it is left to its courier"
+    assert compare(here, far) == Reconciled(0, 0, 0), "it is left to its sender"
     assert here.state(made) is State.SENDING
     if dead:
         here.database.write(lambda conn: outbox.void_leases(conn, here.now, "w1"))

@@ -14,11 +14,12 @@ from werkzeug.test import TestResponse
 
 from resultsq.domain.role import Role
 from resultsq.settings import Settings
-from resultsq.store import accounts, workers
-from resultsq.store.session import Database
+from resultsq.store.admin import accounts
+from resultsq.store.engine.session import Database
+from resultsq.store.outbox import workers
 from resultsq.wakeup import Bell
 from resultsq.web.factory import create_app
-from tests.support.nodes import NOW, Node
+from tests.support.nodes import NOW, StoreNode
 from tests.support.templates import compiled_once
 
 PASSWORD = "wet hands"
@@ -27,19 +28,19 @@ _FIELD = re.compile(r'name="(\w+)" value="([^"]*)"')
 
 
 @pytest.fixture
-def node(store: Database) -> Node:
+def node(store: Database) -> StoreNode:
     """A node of each make in turn, whose link is up."""
     return _node(store)
 
 
 @pytest.fixture
-def sqlite_node(sqlite_store: Database) -> Node:
+def sqlite_node(sqlite_store: Database) -> StoreNode:
     """A node on SQLite, whose link is up."""
     return _node(sqlite_store)
 
 
-def _node(database: Database) -> Node:
-    node = Node(database)
+def _node(database: Database) -> StoreNode:
+    node = StoreNode(database)
     node.probe()
     node.database.write(lambda conn: workers.alive(conn, node.now, "w1"))
     return node
@@ -48,7 +49,7 @@ def _node(database: Database) -> Node:
 class NodeClock:
     """The node's own hand-moved time."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: StoreNode) -> None:
         self._node = node
 
     def now(self) -> datetime:
@@ -98,7 +99,7 @@ LogIn = Callable[..., Person]
 
 
 @pytest.fixture
-def log_in(sqlite_node: Node, tmp_path: Path, bell: Bell) -> LogIn:
+def log_in(sqlite_node: StoreNode, tmp_path: Path, bell: Bell) -> LogIn:
     """Logs in with a role; `read_only` is the setting."""
 
     def log_in(role: Role, read_only: bool = False) -> Person:

@@ -10,14 +10,15 @@ from sqlalchemy import select
 from resultsq.domain.errors import InputRefused
 from resultsq.domain.filter import Filter
 from resultsq.domain.outcome import Cause, Outcome
-from resultsq.store import actions, listing
-from resultsq.store.listing import Order, Sort
-from resultsq.store.tables import Event, Submission
-from tests.support.nodes import NOW, Node, lost, moved, rejected, unsent
+from resultsq.store.admin import actions
+from resultsq.store.engine.tables import Event, Submission
+from resultsq.store.views import listing
+from resultsq.store.views.listing import Order, Sort
+from tests.support.nodes import NOW, StoreNode, lost, moved, rejected, unsent
 
 
 @pytest.fixture
-def busy(node: Node) -> Node:
+def busy(node: StoreNode) -> StoreNode:
     """A node with something in every state that a list tells apart."""
     for n, (event, outcome) in enumerate(
         zip(("bushy", "richmond", "wimbledon", "bushy"), OUTCOMES, strict=True)
@@ -60,7 +61,7 @@ FILTERS: list[tuple[Filter, Callable[[Any], bool]]] = [
 ]
 
 
-def test_list_count_and_action_mean_the_same_when_they_are_given_a_filter(busy: Node) -> None:
+def test_list_count_and_action_mean_the_same_when_they_are_given_a_filter(busy: StoreNode) -> None:
     with busy.database.read() as conn:
         rows = conn.execute(select(Submission, Event.slug).join(Event, Event.id == Submission.event_id)).all()
         for filter_, fits in FILTERS:
@@ -72,7 +73,7 @@ def test_list_count_and_action_mean_the_same_when_they_are_given_a_filter(busy: 
         assert len({len([row for row in rows if fits(row)]) for _, fits in FILTERS}) > 5
 
 
-def test_an_id_is_found_when_its_beginning_is_searched_for(busy: Node) -> None:
+def test_an_id_is_found_when_its_beginning_is_searched_for(busy: StoreNode) -> None:
     with busy.database.read() as conn:
         for line in listing.page(conn, Filter(), Order(), 100).lines:
             assert [one.id for one in listing.page(conn, Filter(text=line.id[:8]), Order(), 9).lines] == [line.id]
@@ -80,7 +81,7 @@ def test_an_id_is_found_when_its_beginning_is_searched_for(busy: Node) -> None:
 
 
 @pytest.mark.parametrize("filter_", [Filter(), Filter(states=("queued", "published"))], ids=["all", "some"])
-def test_every_line_comes_once_when_pages_are_turned_there_and_back(busy: Node, filter_: Filter) -> None:
+def test_every_line_comes_once_when_pages_are_turned_there_and_back(busy: StoreNode, filter_: Filter) -> None:
     with busy.database.read() as conn:
         for order in (Order(sort, descending) for sort in Sort for descending in (False, True)):
             whole = [line.id for piece in listing.every(conn, filter_, order, 100) for line in piece]
@@ -97,7 +98,7 @@ def test_every_line_comes_once_when_pages_are_turned_there_and_back(busy: Node, 
             assert [line.id for piece in listing.every(conn, filter_, order, 2) for line in piece] == whole
 
 
-def test_lines_come_in_the_order_that_is_asked_when_they_are_sorted(busy: Node) -> None:
+def test_lines_come_in_the_order_that_is_asked_when_they_are_sorted(busy: StoreNode) -> None:
     with busy.database.read() as conn:
         tried = [line.attempts for line in listing.page(conn, Filter(), Order(Sort.ATTEMPTS), 100).lines]
         assert tried == sorted(tried, reverse=True)
@@ -107,14 +108,14 @@ def test_lines_come_in_the_order_that_is_asked_when_they_are_sorted(busy: Node) 
 
 
 @pytest.mark.parametrize(("sort", "key"), [("accepted", "x"), ("-attempts", "1"), ("published", "soon~3")])
-def test_a_key_is_refused_when_it_is_none_of_the_order(node: Node, sort: str, key: str) -> None:
+def test_a_key_is_refused_when_it_is_none_of_the_order(node: StoreNode, sort: str, key: str) -> None:
     with node.database.read() as conn, pytest.raises(InputRefused, match="first page"):
         listing.page(conn, Filter(), Order.parse(sort), 10, after=key)
     with pytest.raises(InputRefused, match="accepted, published, attempts"):
         Order.parse("-colour")
 
 
-def test_more_than_ten_thousand_is_said_when_there_are_more(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_than_ten_thousand_is_said_when_there_are_more(node: StoreNode, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listing, "COUNTED", 3)
     node.accept_many(3)
     with node.database.read() as conn:

@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import delete
 
 from resultsq.domain.role import Role
-from resultsq.store import accounts, tokens
-from resultsq.store.tables import Event
+from resultsq.store.admin import accounts, tokens
+from resultsq.store.engine.tables import Event
 from tests.integration.dashboard.conftest import PASSWORD, LogIn, Person
-from tests.support.nodes import Node
+from tests.support.nodes import StoreNode
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def _actions(admin: Person) -> str:
     return admin.page("/admin/audit")
 
 
-def test_an_event_is_there_when_it_was_added_and_changed(sqlite_node: Node, admin: Person) -> None:
+def test_an_event_is_there_when_it_was_added_and_changed(sqlite_node: StoreNode, admin: Person) -> None:
     added = admin.post("/admin/events", slug="mill", name="Mill Lane", timezone="Europe/Berlin")
     assert added.status_code == 303
     assert "Europe/Berlin" in admin.page("/admin/events?q=mill")
@@ -33,7 +33,7 @@ def test_an_event_is_there_when_it_was_added_and_changed(sqlite_node: Node, admi
     assert admin.get("/admin/events/nowhere").status_code == 404
 
 
-def test_what_a_run_takes_at_an_event_is_chosen_and_changed(sqlite_node: Node, admin: Person) -> None:
+def test_what_a_run_takes_at_an_event_is_chosen_and_changed(sqlite_node: StoreNode, admin: Person) -> None:
     admin.post("/admin/events", slug="mill", name="Mill Lane", run="junior")
     page = admin.page("/admin/events/mill")
     assert 'name="first_from" required maxlength="8" autocomplete="off" inputmode="numeric" value="00:06:00"' in page
@@ -67,7 +67,7 @@ def test_the_form_says_why_and_keeps_what_was_typed_when_an_event_is_refused(
     assert f'value="{fields["slug"]}"' in answer.text
 
 
-def test_a_list_is_shown_before_it_is_added(sqlite_node: Node, admin: Person) -> None:
+def test_a_list_is_shown_before_it_is_added(sqlite_node: StoreNode, admin: Person) -> None:
     text = "slug,name,timezone\nbushy,Bushy Park,Europe/London\nmill,Mill Lane,Europe/Berlin\n"
     preview = admin.post("/admin/events/import", file=(io.BytesIO(text.encode()), "events.csv"))
     assert "1 line is new and will be added." in preview.text
@@ -95,7 +95,7 @@ def test_nothing_is_added_when_a_list_is_no_list(admin: Person, path: str, conte
     assert said in answer.text
 
 
-def test_a_new_account_logs_in_with_the_password_that_its_link_takes(sqlite_node: Node, admin: Person) -> None:
+def test_a_new_account_logs_in_with_the_password_that_its_link_takes(sqlite_node: StoreNode, admin: Person) -> None:
     answer = admin.post("/admin/people", name="jo", role="team", events="bushy richmond")
     (secret,) = re.findall(r"http://127.0.0.1:8080/password/([\w-]{40,})", answer.text)
     assert "<svg" in answer.text
@@ -113,7 +113,7 @@ def test_a_new_account_logs_in_with_the_password_that_its_link_takes(sqlite_node
     assert secret not in _actions(admin)
 
 
-def test_accounts_of_a_list_get_a_link_each(sqlite_node: Node, admin: Person) -> None:
+def test_accounts_of_a_list_get_a_link_each(sqlite_node: StoreNode, admin: Person) -> None:
     text = "name,role,events\njo,team,bushy\nann,viewer,\n"
     assert "2 lines are new" in admin.post("/admin/people/import", csv=text).text
     made = admin.post("/admin/people/import", csv=text, sure="yes").text
@@ -123,7 +123,7 @@ def test_accounts_of_a_list_get_a_link_each(sqlite_node: Node, admin: Person) ->
     assert "Line 2: There is already an account called jo." in again.text
 
 
-def test_ending_an_account_asks_first_and_can_be_undone(sqlite_node: Node, admin: Person, log_in: LogIn) -> None:
+def test_ending_an_account_asks_first_and_can_be_undone(sqlite_node: StoreNode, admin: Person, log_in: LogIn) -> None:
     viewer = log_in(Role.VIEWER)
     name = f"viewer {sqlite_node.now:%H%M%S} False"
     dialog = admin.post("/admin/people/ask", name=name)
@@ -138,7 +138,7 @@ def test_ending_an_account_asks_first_and_can_be_undone(sqlite_node: Node, admin
     assert {"end account", "restore account"} <= set(re.findall(r"(?:end|restore) account", _actions(admin)))
 
 
-def test_a_token_is_shown_once_and_refused_when_it_was_revoked(sqlite_node: Node, admin: Person) -> None:
+def test_a_token_is_shown_once_and_refused_when_it_was_revoked(sqlite_node: StoreNode, admin: Person) -> None:
     made = admin.post("/admin/tokens", role="team", event="bushy", label="laptop")
     (token,) = re.findall(r"rq_[\w-]{40,}", made.text)
     assert token not in admin.page("/admin/tokens")
@@ -161,7 +161,7 @@ def test_operators_manage_nobody(log_in: LogIn) -> None:
         assert operator.post(path, name="x").status_code == 403
 
 
-def test_a_new_node_shows_its_admin_the_first_steps(sqlite_node: Node, admin: Person, log_in: LogIn) -> None:
+def test_a_new_node_shows_its_admin_the_first_steps(sqlite_node: StoreNode, admin: Person, log_in: LogIn) -> None:
     assert "First steps" not in admin.page("/admin")
     sqlite_node.database.write(lambda conn: conn.execute(delete(Event)))
     assert admin.get("/admin").location == "/admin/welcome"

@@ -10,17 +10,18 @@ from sqlalchemy import Connection
 
 from resultsq.domain.outcome import Cause
 from resultsq.domain.role import Role
-from resultsq.store import board, holding, tokens
+from resultsq.store.admin import holding, tokens
+from resultsq.store.views import overview_data
 from tests.integration.dashboard.conftest import LogIn, Person
 from tests.integration.form.test_access import routes
-from tests.support.nodes import NOW, Node, lost, moved, rejected
+from tests.support.nodes import NOW, StoreNode, lost, moved, rejected
 
 PAGES = ("", "?span=24h", "?span=30d", "/live", "/submissions", "/errors", "/holds", "/audit", "/submissions.csv")
 ADMIN_PAGES = ("/people",)
 
 
 @pytest.fixture
-def one_of_each(sqlite_node: Node) -> list[str]:
+def one_of_each(sqlite_node: StoreNode) -> list[str]:
     """The ids of a rejected one, one in conflict, one put off and one in its turn."""
     node = sqlite_node
     ids = []
@@ -69,7 +70,7 @@ def test_a_form_without_its_token_is_refused_when_it_comes_from_elsewhere(operat
     assert operator.client.post("/admin/holds", data={"reason": "x"}).status_code == 400
 
 
-def test_a_poll_is_nothing_new_when_nothing_changed_and_time_passed(sqlite_node: Node, viewer: Person) -> None:
+def test_a_poll_is_nothing_new_when_nothing_changed_and_time_passed(sqlite_node: StoreNode, viewer: Person) -> None:
     sqlite_node.accept()
     first = viewer.get("/admin/live?view=overview")
     sqlite_node.pass_time(4)
@@ -82,16 +83,16 @@ def test_a_poll_is_nothing_new_when_nothing_changed_and_time_passed(sqlite_node:
 
 
 def test_the_store_is_asked_once_when_many_look_at_the_same_time(
-    sqlite_node: Node, viewer: Person, monkeypatch: pytest.MonkeyPatch
+    sqlite_node: StoreNode, viewer: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
-    real = board.pulse
+    real = overview_data.live_status
 
-    def pulse(conn: Connection, now: datetime) -> board.Pulse:
+    def pulse(conn: Connection, now: datetime) -> overview_data.LiveStatus:
         asked.append(now)
         return real(conn, now)
 
-    monkeypatch.setattr(board, "pulse", pulse)
+    monkeypatch.setattr(overview_data, "live_status", pulse)
     for _ in range(20):
         assert viewer.get("/admin/live").status_code == 200
     assert len(asked) == 1
@@ -100,7 +101,9 @@ def test_the_store_is_asked_once_when_many_look_at_the_same_time(
     assert len(asked) == 2
 
 
-def test_the_banner_says_what_is_the_matter_when_an_outage_begins_and_ends(sqlite_node: Node, viewer: Person) -> None:
+def test_the_banner_says_what_is_the_matter_when_an_outage_begins_and_ends(
+    sqlite_node: StoreNode, viewer: Person
+) -> None:
     node = sqlite_node
     assert "All is well" in viewer.page("/admin")
     node.probe(Cause.TIMEOUT)
@@ -133,7 +136,7 @@ def test_the_csv_is_the_list_when_it_is_filtered_and_sorted(one_of_each: list[st
 
 
 def test_a_line_has_the_same_fields_in_the_api_its_schema_and_the_csv(
-    one_of_each: list[str], sqlite_node: Node, viewer: Person
+    one_of_each: list[str], sqlite_node: StoreNode, viewer: Person
 ) -> None:
     token = sqlite_node.database.write(lambda conn: tokens.issue(conn, NOW, "reads", Role.VIEWER))
     with viewer.client.application.test_client() as program:
@@ -150,14 +153,14 @@ def test_a_line_has_the_same_fields_in_the_api_its_schema_and_the_csv(
     assert {"seq", "event_id", "hold_id"}.isdisjoint(schema["properties"])
 
 
-def test_a_formula_is_text_when_it_comes_in_a_csv(sqlite_node: Node, viewer: Person) -> None:
+def test_a_formula_is_text_when_it_comes_in_a_csv(sqlite_node: StoreNode, viewer: Person) -> None:
     sqlite_node.accept(by="=HYPERLINK(1)")
     (row,) = csv.DictReader(io.StringIO(viewer.page("/admin/submissions.csv")))
     assert row["submitted_by"] == "'=HYPERLINK(1)"
     assert not re.search(r"(^|,)[=+@-]", viewer.page("/admin/submissions.csv"), re.MULTILINE)
 
 
-def test_every_cell_of_the_csv_is_quoted_so_that_a_semicolon_parts_none(sqlite_node: Node, viewer: Person) -> None:
+def test_every_cell_of_the_csv_is_quoted_so_that_a_semicolon_parts_none(sqlite_node: StoreNode, viewer: Person) -> None:
     sqlite_node.accept(by="a;=HYPERLINK(1)")
     lines = viewer.page("/admin/submissions.csv").splitlines()
     assert len(lines) == 2
@@ -181,7 +184,7 @@ def test_no_number_is_too_large_for_a_page_of_the_admin(log_in: LogIn, number: i
     assert admin.get(f"/admin/audit?before={number}").status_code == 200
 
 
-def test_a_filter_is_kept_when_pages_are_turned_and_sorted(sqlite_node: Node, viewer: Person) -> None:
+def test_a_filter_is_kept_when_pages_are_turned_and_sorted(sqlite_node: StoreNode, viewer: Person) -> None:
     sqlite_node.accept_many(60)
     sqlite_node.accept("richmond")
     page = viewer.page("/admin/submissions?events=bushy&size=25&sort=-attempts")
@@ -203,7 +206,7 @@ def test_what_makes_no_sense_is_said_when_an_address_is_mistyped(viewer: Person)
         assert way_on in missing.text
 
 
-def test_times_are_the_nodes_own_with_utc_behind_them_when_it_is_summer(sqlite_node: Node, viewer: Person) -> None:
+def test_times_are_the_nodes_own_with_utc_behind_them_when_it_is_summer(sqlite_node: StoreNode, viewer: Person) -> None:
     viewer.stays_logged_in()
     sqlite_node.now = sqlite_node.now.replace(month=7) + timedelta(days=365)
     sqlite_node.accept()
@@ -211,7 +214,7 @@ def test_times_are_the_nodes_own_with_utc_behind_them_when_it_is_summer(sqlite_n
     assert re.search(r'title="2014-07-07 12:05:00 UTC">13:05:00<', page)
 
 
-def test_markup_is_text_when_it_is_in_a_name_or_a_reason(sqlite_node: Node, viewer: Person) -> None:
+def test_markup_is_text_when_it_is_in_a_name_or_a_reason(sqlite_node: StoreNode, viewer: Person) -> None:
     evil = "<script>alert(1)</script>"
     sqlite_node.accept(by=evil)
     sqlite_node.database.write(lambda conn: holding.place_hold(conn, sqlite_node.now, evil, None, evil))
@@ -219,7 +222,7 @@ def test_markup_is_text_when_it_is_in_a_name_or_a_reason(sqlite_node: Node, view
         assert evil not in viewer.page(path)
 
 
-def test_an_account_is_managed_when_an_admin_does_it(sqlite_node: Node, log_in: LogIn) -> None:
+def test_an_account_is_managed_when_an_admin_does_it(sqlite_node: StoreNode, log_in: LogIn) -> None:
     admin, viewer = log_in(Role.ADMIN), log_in(Role.VIEWER)
     name = f"viewer {sqlite_node.now:%H%M%S} False"
     assert name in admin.page("/admin/people")
@@ -231,7 +234,7 @@ def test_an_account_is_managed_when_an_admin_does_it(sqlite_node: Node, log_in: 
     assert admin.post("/admin/people/disable", name=own).status_code == 409
 
 
-def test_the_report_writes_itself_when_an_outage_is_over(sqlite_node: Node, viewer: Person) -> None:
+def test_the_report_writes_itself_when_an_outage_is_over(sqlite_node: StoreNode, viewer: Person) -> None:
     viewer.stays_logged_in()
     node = sqlite_node
     node.probe(Cause.TIMEOUT)
@@ -252,7 +255,7 @@ def test_the_report_writes_itself_when_an_outage_is_over(sqlite_node: Node, view
 
 
 def test_a_months_delays_are_those_of_all_its_days_when_old_days_are_counted_once(
-    sqlite_node: Node, viewer: Person
+    sqlite_node: StoreNode, viewer: Person
 ) -> None:
     viewer.stays_logged_in()
     node = sqlite_node
@@ -279,7 +282,7 @@ def test_a_months_delays_are_those_of_all_its_days_when_old_days_are_counted_onc
     assert counted() == "3", "the first three are no part of the last month"
 
 
-def test_done_promises_no_time_while_no_worker_runs(sqlite_node: Node, viewer: Person) -> None:
+def test_done_promises_no_time_while_no_worker_runs(sqlite_node: StoreNode, viewer: Person) -> None:
     viewer.stays_logged_in()
     sqlite_node.accept()
     assert "once a worker is running" not in viewer.page("/admin/live")

@@ -9,8 +9,8 @@ from sqlalchemy import event
 from resultsq.clock import SystemClock
 from resultsq.delivery.masters.http import HttpMaster
 from resultsq.delivery.prober import Prober
-from resultsq.store import links
-from resultsq.store.session import Database
+from resultsq.store.engine.session import Database
+from resultsq.store.outbox import links
 from tests.support.far_side import far_side, reset
 from tests.support.nodes import CEILING
 from tests.support.relays import Relay

@@ -15,7 +15,7 @@ from resultsq.delivery.app import worker_name
 from resultsq.domain.link import LinkState
 from resultsq.domain.outcome import Cause
 from resultsq.domain.submission import State
-from resultsq.store.tables import Attempt, Submission
+from resultsq.store.engine.tables import Attempt, Submission
 from tests.support.processes import Process
 from tests.support.proxy import Proxy
 from tests.support.relays import Relay, at_once
@@ -145,7 +145,7 @@ def test_a_return_begins_gently_across_all_workers(postgres_relay: Relay, worker
     first = min(put["began"] for put in puts)
     assert at_once(puts, LONG_WORK_S, until=first + 1.0) <= 2
     assert 5 <= at_once(puts, LONG_WORK_S) <= 8
-    assert most <= 16, "one on its way, one ahead, for each courier"
+    assert most <= 16, "one on its way, one ahead, for each sender"
     assert relay.node.link().window > 5
 
 
@@ -406,7 +406,7 @@ def under_way(relay: Relay, since_s: float = 2 * WORK_S) -> int:
 
 
 def drained_to(relay: Relay, count: int) -> None:
-    """A drain at full speed has come so far: each courier has a sheet on its way and one that lies ahead."""
+    """A drain at full speed has come so far: each sender has a sheet on its way and one that lies ahead."""
     wait_until(lambda: relay.published() >= count, 60, f"publication of {count}")
     wait_until(lambda: relay.node.count(state=State.SENDING) > 8, 60, "one that lies ahead")
 

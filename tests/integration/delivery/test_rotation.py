@@ -15,7 +15,7 @@ from resultsq.delivery.rotation import Rotation
 from resultsq.domain.errors import StoreUnavailable
 from resultsq.domain.outcome import Accepted, Unauthorised
 from resultsq.settings import Settings, load
-from resultsq.store.tables import Link
+from resultsq.store.engine.tables import Link
 from tests.integration.masters.far import parcel
 from tests.support.processes import OtherMaster
 from tests.support.relays import Relay

@@ -14,8 +14,8 @@ from argon2 import PasswordHasher
 from sqlalchemy import Connection
 
 from resultsq.domain.role import Role
-from resultsq.store import accounts, events, tokens
-from resultsq.store.session import Database
+from resultsq.store.admin import accounts, events, tokens
+from resultsq.store.engine.session import Database
 from tests.support.days import DAY, IN_FILES
 from tests.support.nodes import migrated
 from tests.support.processes import Process

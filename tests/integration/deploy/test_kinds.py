@@ -15,9 +15,9 @@ from sqlalchemy import select
 
 from resultsq.delivery.bundle import new_key
 from resultsq.domain.role import Role
-from resultsq.store import accounts, tokens
-from resultsq.store.session import Database
-from resultsq.store.tables import Submission
+from resultsq.store.admin import accounts, tokens
+from resultsq.store.engine.session import Database
+from resultsq.store.engine.tables import Submission
 from tests.integration.deploy import site as sites
 from tests.integration.deploy.site import NOW, PASSWORD, Browser, Site
 from tests.integration.deploy.test_logs import FILES

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from resultsq.domain.submission import State
-from resultsq.store import queries
+from resultsq.store.views import queries
 from tests.integration.deploy import site as sites
 from tests.integration.deploy.site import PASSWORD, SCANNER, STOPWATCH, Site
 from tests.support.days import DAY

@@ -12,13 +12,14 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, event, text
 
-from resultsq.store import dossier, migrate, queries
-from resultsq.store.session import Database
-from resultsq.store.tables import Base
+from resultsq.store.engine import migrate
+from resultsq.store.engine.session import Database
+from resultsq.store.engine.tables import Base
+from resultsq.store.views import queries, submission_detail
 from tests.integration.deploy import site as sites
 from tests.integration.deploy.test_logs import FILES
 from tests.support.days import weeks_before
-from tests.support.nodes import Node
+from tests.support.nodes import StoreNode
 from tests.support.processes import OtherMaster, Process
 from tests.support.waiting import wait_until
 
@@ -60,7 +61,7 @@ def test_the_tables_are_those_of_the_code_when_every_migration_has_run(database:
 
 def test_a_node_works_when_each_migration_was_undone_and_done_again_over_its_results(database: Database) -> None:
     migrate.upgrade(database)
-    node = Node(database)
+    node = StoreNode(database)
     node.probe()
     node.accept()
     node.publish_one()
@@ -75,7 +76,7 @@ def test_a_node_works_when_each_migration_was_undone_and_done_again_over_its_res
         with database.read() as conn:
             counts = queries.counts(conn)
         assert sum(counts.values()) == (0 if revision == "base" else 2)
-    again = Node(database)
+    again = StoreNode(database)
     again.probe()
     again.accept()
     assert again.publish_one().event == "bushy"
@@ -113,7 +114,7 @@ def test_all_end_well_when_several_processes_upgrade_at_once(
 
 
 def _as_a_next_version_would(conn: Connection) -> None:
-    """By the rules of store/migrate.py: columns with a default or NULL, tables and indexes."""
+    """By the rules of store/engine/migrate.py: columns with a default or NULL, tables and indexes."""
     conn.execute(text("ALTER TABLE submissions ADD COLUMN weather VARCHAR(20) DEFAULT 'fair'"))
     conn.execute(text("ALTER TABLE attempts ADD COLUMN mood INTEGER"))
     conn.execute(text("CREATE TABLE moods (id INTEGER PRIMARY KEY)"))
@@ -161,7 +162,7 @@ def test_what_was_done_by_name_before_is_told_by_the_submission_when_the_audit_l
     database: Database,
 ) -> None:
     migrate.upgrade(database)
-    node = Node(database)
+    node = StoreNode(database)
     made = node.accept().id
     node.act("hold", made)
     migrate.downgrade(database, "0002")
@@ -169,4 +170,4 @@ def test_what_was_done_by_name_before_is_told_by_the_submission_when_the_audit_l
     with database.read() as conn:
         view = queries.submission(conn, made)
         assert view is not None
-        assert [(one.who, one.action) for one in dossier.audit_of(conn, view)] == [("op", "hold")]
+        assert [(one.who, one.action) for one in submission_detail.audit_of(conn, view)] == [("op", "hold")]

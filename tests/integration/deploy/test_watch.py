@@ -13,14 +13,15 @@ from resultsq.domain.link import LinkState
 from resultsq.domain.outcome import Cause
 from resultsq.domain.submission import State
 from resultsq.settings import Settings
-from resultsq.store import figures, workers
-from resultsq.store.figures import Growing
-from resultsq.store.session import Database
+from resultsq.store.engine.session import Database
+from resultsq.store.outbox import workers
+from resultsq.store.views import totals
+from resultsq.store.views.totals import RunningTotals
 from resultsq.wakeup import Bell
 from resultsq.web.factory import create_app
 from tests.integration.deploy import compose
 from tests.support.manual_clock import ManualClock
-from tests.support.nodes import NOW, Node, lost, rejected
+from tests.support.nodes import NOW, StoreNode, lost, rejected
 from tests.support.processes import ROOT
 
 WATCH = ROOT / "config" / "watch"
@@ -30,12 +31,12 @@ _LABEL = re.compile(r"(\w+)=~?\"([^\"]+)\"")
 
 
 @pytest.fixture
-def node(store: Database) -> Node:
-    return Node(store)
+def node(store: Database) -> StoreNode:
+    return StoreNode(store)
 
 
 @pytest.fixture
-def scrape(node: Node, tmp_path: Path) -> Callable[[], str]:
+def scrape(node: StoreNode, tmp_path: Path) -> Callable[[], str]:
     """What a web process of the node shows."""
     app = create_app(Settings(data_dir=tmp_path), node.database, clock=ManualClock(node.now), bell=Bell(""))
     return lambda: app.test_client().get("/metrics").text
@@ -48,7 +49,9 @@ def _expressions() -> list[str]:
     return alerts + [target["expr"] for panel in board["panels"] for target in panel["targets"]]
 
 
-def test_every_figure_that_is_asked_for_is_shown_when_a_node_has_worked(node: Node, scrape: Callable[[], str]) -> None:
+def test_every_figure_that_is_asked_for_is_shown_when_a_node_has_worked(
+    node: StoreNode, scrape: Callable[[], str]
+) -> None:
     node.probe()
     node.accept()
     node.publish_one()
@@ -63,7 +66,9 @@ def test_every_figure_that_is_asked_for_is_shown_when_a_node_has_worked(node: No
             assert set(values.split("|")) <= LABELS[label], expression
 
 
-def test_attempts_and_delays_are_those_of_the_store_when_they_are_shown(node: Node, scrape: Callable[[], str]) -> None:
+def test_attempts_and_delays_are_those_of_the_store_when_they_are_shown(
+    node: StoreNode, scrape: Callable[[], str]
+) -> None:
     node.probe()
     node.accept("bushy")
     node.pass_time(7)
@@ -87,8 +92,8 @@ def test_attempts_and_delays_are_those_of_the_store_when_they_are_shown(node: No
     assert shown["resultsq_probe_seconds",] > 0
 
 
-def test_figures_only_grow_and_are_the_same_for_all_when_hours_go_by(node: Node) -> None:
-    old = Growing()
+def test_figures_only_grow_and_are_the_same_for_all_when_hours_go_by(node: StoreNode) -> None:
+    old = RunningTotals()
     node.probe()
     for day in range(1, 7):
         node.accept(date=f"2013-11-{day:02}")
@@ -96,8 +101,8 @@ def test_figures_only_grow_and_are_the_same_for_all_when_hours_go_by(node: Node)
         node.publish_one()
         with node.database.read() as conn:
             seen = old.count(conn, node.now)
-            assert seen == Growing().count(conn, node.now)
+            assert seen == RunningTotals().count(conn, node.now)
         assert (seen.attempts["accepted"], seen.delays.total()) == (day, day)
-        node.pass_time(figures.SETTLED.total_seconds() * 0.9)
+        node.pass_time(totals.SETTLED.total_seconds() * 0.9)
     with node.database.read() as conn:
         assert old.count(conn, NOW + timedelta(days=1)).delays.total() == 6

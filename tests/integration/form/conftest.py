@@ -16,8 +16,10 @@ from werkzeug.test import TestResponse
 
 from resultsq.domain.role import Role
 from resultsq.settings import Settings
-from resultsq.store import accounts, events, links, migrate
-from resultsq.store.session import Database
+from resultsq.store.admin import accounts, events
+from resultsq.store.engine import migrate
+from resultsq.store.engine.session import Database
+from resultsq.store.outbox import links
 from resultsq.wakeup import Bell
 from resultsq.web.factory import create_app
 from tests.support.manual_clock import ManualClock

@@ -8,7 +8,7 @@ from flask import Flask
 from werkzeug.routing import Rule as Route
 
 from resultsq.domain.role import Role
-from resultsq.web.auth import Who, rules
+from resultsq.web.auth import Audience, rules
 from tests.integration.form.conftest import FILES, Browser, Site
 
 BrowserOf = Callable[[str], Browser]
@@ -42,7 +42,7 @@ def test_a_mutating_route_for_people_refuses_when_the_token_is_missing(site: Sit
     walked = 0
     for route, method in routes(site.app):
         declared = rules(site.app)[route.endpoint]
-        if method not in MUTATING or declared.who in (Who.PROGRAM, Who.MACHINE):
+        if method not in MUTATING or declared.who in (Audience.PROGRAM, Audience.MACHINE):
             continue
         answer = admin.client.open(address(route, submission), method=method)
         allowed = not declared.roles or any(map(Role.OPERATOR.at_least, declared.roles))
@@ -74,7 +74,7 @@ def test_another_team_sees_what_a_stranger_to_the_id_sees_when_it_tries_ours(
     def tried(of: str, event: str) -> Iterator[tuple[str, int, str]]:
         for route, verb in routes(site.app):
             declared = rules(site.app)[route.endpoint]
-            if verb != method or not route.endpoint.startswith("form.") or declared.who is not Who.PERSON:
+            if verb != method or not route.endpoint.startswith("form.") or declared.who is not Audience.PERSON:
                 continue
             if "<" not in route.rule:
                 continue
@@ -92,7 +92,7 @@ def test_nobody_gets_in_when_not_logged_in(site: Site, team: Browser, browser_of
     submission = team.submit(FILES)
     stranger = site.browser()
     for route, method in routes(site.app):
-        if method == "GET" and rules(site.app)[route.endpoint].who is Who.PERSON:
+        if method == "GET" and rules(site.app)[route.endpoint].who is Audience.PERSON:
             answer = stranger.get(address(route, submission))
             assert answer.status_code == 303, route.rule
             assert answer.location.startswith("/login?next="), route.rule

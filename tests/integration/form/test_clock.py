@@ -7,7 +7,8 @@ from sqlalchemy import Connection
 
 from resultsq.domain.ports import ProbeAnswer
 from resultsq.domain.role import Role
-from resultsq.store import events, links, tokens
+from resultsq.store.admin import events, tokens
+from resultsq.store.outbox import links
 from tests.integration.form.conftest import DAY, FILES, Browser, Site
 
 YEAR_S = 365 * 86_400

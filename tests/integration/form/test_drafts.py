@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 import pytest
 
 from resultsq.domain.role import Role
-from resultsq.store import accounts, drafts, events, retention
-from resultsq.store.drafts import Draft, DraftMoved
+from resultsq.store.admin import accounts, drafts, events, retention
+from resultsq.store.admin.drafts import DraftMoved, StoredDraft
+from resultsq.store.engine.session import Database
 from resultsq.store.outbox import File
-from resultsq.store.session import Database
 from tests.integration.form.conftest import HASHED, NOW
 from tests.support.nodes import migrated
 
@@ -27,14 +27,14 @@ def database(store_url: str) -> Iterator[Database]:
     made.close()
 
 
-def load(database: Database) -> Draft:
+def load(database: Database) -> StoredDraft:
     with database.read() as conn:
         return drafts.load(conn, 1, 1)
 
 
 def test_a_draft_is_there_as_it_was_stored_and_only_its_next_revision_replaces_it(database: Database) -> None:
     empty = load(database)
-    assert empty == Draft(1, 1)
+    assert empty == StoredDraft(1, 1)
     first = replace(empty, date="2013-12-07", work="{}")
     assert database.write(lambda conn: drafts.save(conn, NOW, first, [ONE])) == 1
     stored = load(database)
@@ -57,5 +57,5 @@ def test_files_go_when_the_draft_begins_afresh_and_when_it_is_too_old(database: 
     assert kept(NOW, ONE) == (ONE,)
     assert kept(NOW, TWO, afresh=True) == (TWO,)
     database.write(lambda conn: retention.prune_some(conn, NOW + timedelta(days=1)))
-    assert load(database) == Draft(1, 1)
+    assert load(database) == StoredDraft(1, 1)
     assert kept(NOW, ONE) == (ONE,)

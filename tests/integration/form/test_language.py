@@ -12,9 +12,9 @@ from resultsq.domain import errors
 from resultsq.domain.outcome import Cause
 from resultsq.domain.role import Role
 from resultsq.domain.why import CAUSES
-from resultsq.readers.marks import Unreadable
-from resultsq.store import accounts
-from resultsq.store.drafts import DraftMoved
+from resultsq.readers.marks import UnreadableField
+from resultsq.store.admin import accounts
+from resultsq.store.admin.drafts import DraftMoved
 from tests.integration.form.conftest import DAY, FILES, HASHED, NOW, STOPWATCH, Browser, Site
 from tests.integration.form.test_receipt import in_the_way, probed, rejected, worked
 from tests.support import speech
@@ -316,7 +316,7 @@ def test_the_catalogue_holds_every_sentence_when_it_is_extracted_anew(tmp_path: 
 
 REFUSALS = {
     *(name for name, one in vars(errors).items() if isinstance(one, type) and issubclass(one, errors.ResultsqError)),
-    *(one.__name__ for one in (Unreadable, DraftMoved)),
+    *(one.__name__ for one in (UnreadableField, DraftMoved)),
     *("BadRequest", "TooManyRequests"),
 } - {"SettingsError"}
 ROOMS = ("domain", "kinds", "readers", "store", "web")

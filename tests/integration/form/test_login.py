@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from resultsq.store import accounts, alerts
+from resultsq.store.admin import accounts, alerts
 from tests.integration.form.conftest import FILES, PASSWORD, Browser, Site
 
 

@@ -6,16 +6,19 @@ from typing import Any
 
 import pytest
 
-from resultsq.delivery import courier
+from resultsq.delivery import sender
 from resultsq.domain import sheet
 from resultsq.domain.outcome import Cause, Conflict, Exchange, Outcome, Reason, Rejected
 from resultsq.domain.ports import ProbeAnswer
 from resultsq.domain.sheet import Finisher, Sheet, Volunteer
 from resultsq.domain.submission import State
-from resultsq.store import holding, links, outbox, queries, turn
+from resultsq.store import outbox
+from resultsq.store.admin import holding
+from resultsq.store.outbox import cycle, links
+from resultsq.store.views import queries
 from resultsq.web.csv_cells import safe_cell
 from tests.integration.form.conftest import DAY, FILES, NOW, Browser, Site
-from tests.support.nodes import Node, accepted, entry
+from tests.support.nodes import StoreNode, accepted, entry
 
 BrowserOf = Callable[[str], Browser]
 PAGE = "/submit/bushy"
@@ -41,9 +44,9 @@ def worked(site: Site, outcome: Callable[[Any], Outcome]) -> None:
     """A worker takes what is next, and it ends so."""
     probed(site)
     now = site.clock.now() + timedelta(seconds=5)
-    (lease,) = site.database.write(lambda conn: turn.take(conn, now, "w1", (), 1, 8)).leases
-    end = courier.settlement(lease, outcome(lease), 0.1, 0.5)
-    site.database.write(lambda conn: turn.take(conn, now, "w1", (end,), 0, 8))
+    (lease,) = site.database.write(lambda conn: cycle.run_cycle(conn, now, "w1", (), 1, 8)).leases
+    end = sender.settlement(lease, outcome(lease), 0.1, 0.5)
+    site.database.write(lambda conn: cycle.run_cycle(conn, now, "w1", (end,), 0, 8))
 
 
 def test_the_receipt_says_what_waits_before_it_and_why_while_the_master_is_away(
@@ -64,7 +67,7 @@ def test_the_receipt_says_that_a_master_answers_and_takes_nothing_until_it_takes
     path = f"/submissions/{team.submit(FILES)}"
     away = "The master cannot be reached now."
     stalled = "The master answers, but takes no results now. They will be published automatically when it does."
-    node = Node(site.database, events=("elsewhere",))
+    node = StoreNode(site.database, events=("elsewhere",))
     node.accept_many(5, "elsewhere")
     node.now = site.clock.now()
     node.probe(Cause.REFUSED)

@@ -11,9 +11,9 @@ from resultsq.app.intake import MOST_FILES
 from resultsq.domain.role import Role
 from resultsq.domain.submission import State
 from resultsq.settings import Settings
-from resultsq.store import accounts, events
+from resultsq.store.admin import accounts, events
 from resultsq.wakeup import Bell
-from resultsq.web.auth import Who, rules
+from resultsq.web.auth import Audience, rules
 from resultsq.web.factory import create_app
 from tests.integration.form.conftest import DAY, FILES, HASHED, NOW, PASSWORD, Browser, Site
 from tests.integration.form.test_access import address, routes
@@ -28,7 +28,11 @@ MARKUP = "<script>alert(1)</script>\"'>{{7*7}}"
 def pages(site: Site, submission: str) -> Iterator[str]:
     """Every page that a person gets, for the event bushy."""
     for route, method in routes(site.app):
-        if method == "GET" and route.endpoint.startswith("form.") and rules(site.app)[route.endpoint].who is Who.PERSON:
+        if (
+            method == "GET"
+            and route.endpoint.startswith("form.")
+            and rules(site.app)[route.endpoint].who is Audience.PERSON
+        ):
             yield address(route, submission)
 
 

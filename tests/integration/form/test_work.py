@@ -9,8 +9,9 @@ from werkzeug.test import TestResponse
 
 from resultsq.domain.sheet import parse
 from resultsq.domain.submission import State
-from resultsq.store import events, queries, quotas, versions
-from resultsq.store.tables import Draft, Submission
+from resultsq.store.admin import events, quotas
+from resultsq.store.engine.tables import DraftRow, Submission
+from resultsq.store.views import queries, versions
 from tests.integration.form.conftest import DAY, FILES, NOW, SCANNER, STOPWATCH, Browser, Site
 
 PAGE = "/submit/bushy"
@@ -214,9 +215,9 @@ def test_the_second_click_shows_the_receipt_when_the_first_has_not_cleared_the_d
     team.drop(FILES)
     fields = team.hidden(PAGE, f"{PAGE}/send")
     with site.database.read() as conn:
-        before = conn.execute(select(Draft.__table__)).one()._asdict()
+        before = conn.execute(select(DraftRow.__table__)).one()._asdict()
     first = team.client.post(f"{PAGE}/send", data=fields)
-    site.database.write(lambda conn: conn.execute(update(Draft).values(before)))
+    site.database.write(lambda conn: conn.execute(update(DraftRow).values(before)))
     assert team.client.post(f"{PAGE}/send", data=fields).location == first.location
     assert len(submissions(site)) == 1
     assert "1. The day" in team.get(PAGE).text

@@ -10,7 +10,7 @@ from resultsq.domain.outcome import Accepted, Exchange, Receipt
 from resultsq.domain.ports import Parcel
 from resultsq.domain.submission import State
 from resultsq.kinds.registry import KINDS
-from resultsq.store.tables import Payload, Submission
+from resultsq.store.engine.tables import Payload, Submission
 from tests.integration.form.conftest import FILES, NOW, Browser, Site
 from tests.integration.form.test_receipt import state, worked
 

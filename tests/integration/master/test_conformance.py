@@ -14,7 +14,7 @@ from resultsq.cli import commands
 from resultsq.domain.errors import SettingsError
 from resultsq.master.conformance.client import Client
 from resultsq.master.conformance.rules import RULES
-from resultsq.master.conformance.run import Verdict, announcement, check, run
+from resultsq.master.conformance.run import RuleVerdict, announcement, check, run
 from resultsq.master.conformance.trial import Stopped, Trial
 from tests.integration.master.test_master_http import Master, running
 from tests.support.broken_masters import FAULTS, Fault, broken
@@ -41,8 +41,8 @@ def reference(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Master
 
 def test_the_reference_master_holds_every_rule(reference: Master) -> None:
     results = list(run(_trial(reference.url, "team-secret", "relay-secret", "richmond")))
-    assert {result.rule: result.reason for result in results if result.result is Verdict.FAILED} == {}
-    assert [result.rule for result in results if result.result is Verdict.SKIPPED] == ["pauses"]
+    assert {result.rule: result.reason for result in results if result.result is RuleVerdict.FAILED} == {}
+    assert [result.rule for result in results if result.result is RuleVerdict.SKIPPED] == ["pauses"]
     assert [result.rule for result in results] == list(BY_NAME)
 
 
@@ -52,7 +52,7 @@ def test_a_fault_is_found_by_the_rules_that_are_for_it(fault: str, tmp_path: Pat
     with broken(wrong, tmp_path, "one", "other") as url:
         trial = _trial(url, other_token="other")
         results = [check(BY_NAME[name], trial) for name in sorted(names)]
-    assert {result.rule for result in results if result.result is Verdict.FAILED} == names
+    assert {result.rule for result in results if result.result is RuleVerdict.FAILED} == names
     assert all(result.came and result.reason for result in results)
     assert not any(result.reason == "The master did not answer." for result in results)
 

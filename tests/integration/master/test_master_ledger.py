@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from resultsq.domain.errors import InputRefused
 from resultsq.domain.sheet import digest
 from resultsq.master.database import UNAVAILABLE, open_engine
-from resultsq.master.ledger import Committed, HeadIs, IdReused, Invalid, Ledger, Publication
+from resultsq.master.ledger import Committed, HeadConflict, IdReused, Invalid, Ledger, Publication
 
 NOW = datetime(2013, 12, 7, 12, 5, 9, 250_000, tzinfo=UTC)
 DATE = "2013-12-07"
@@ -136,13 +136,13 @@ def test_a_known_sheet_is_invalid_when_it_comes_to_another_address(ledger: Ledge
 
 def test_the_head_is_told_when_it_is_not_the_one_that_was_named(ledger: Ledger) -> None:
     first, second = new_id(), new_id()
-    assert publish(ledger, first, on=second) == HeadIs(None, None)
+    assert publish(ledger, first, on=second) == HeadConflict(None, None)
     publish(ledger, first)
-    assert publish(ledger, second) == HeadIs(first, 1)
+    assert publish(ledger, second) == HeadConflict(first, 1)
     done = publish(ledger, second, on=first)
     assert isinstance(done, Committed)
     assert done.receipt.revision == 2
-    assert publish(ledger, new_id(), on=first) == HeadIs(second, 2)
+    assert publish(ledger, new_id(), on=first) == HeadConflict(second, 2)
     assert ledger.head("bushy", "2013-12-14") is None
     assert ledger.head("nonsuch", DATE) is None
 
@@ -211,7 +211,7 @@ def test_one_of_eight_is_published_when_all_name_the_same_head(open_ledger: Call
         )
         [winner] = [answer for answer in answers if isinstance(answer, Committed)]
         head = winner.receipt.submission
-        assert [answer for answer in answers if answer != winner] == [HeadIs(head, revision)] * 7
+        assert [answer for answer in answers if answer != winner] == [HeadConflict(head, revision)] * 7
 
 
 class Interruption:
@@ -270,7 +270,7 @@ def test_the_new_head_is_told_when_another_is_published_in_between(
     slow, quick = two_on_postgres
     other = new_id()
     Interruption(slow, nth, lambda: publish(quick, other))
-    assert publish(slow, new_id()) == HeadIs(other, 1)
+    assert publish(slow, new_id()) == HeadConflict(other, 1)
 
 
 def test_tables_are_made_once_when_several_masters_start_at_once(store_url: str) -> None:

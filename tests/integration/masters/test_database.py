@@ -14,14 +14,14 @@ from resultsq.clock import SystemClock
 from resultsq.delivery.masters import open_master
 from resultsq.delivery.masters.database import DatabaseMaster
 from resultsq.delivery.masters.dial import Address
-from resultsq.delivery.masters.limits import Limits
+from resultsq.delivery.masters.timeouts import CallTimeouts
 from resultsq.domain.errors import SettingsError
 from resultsq.domain.outcome import Accepted, Cause, Deferred, Outcome, Scope, Unauthorised
 from tests.integration.masters.far import parcel, through
 from tests.support.proxy import Proxy
 from tests.support.waiting import wait_until
 
-QUICK = Limits(probe_s=1.5, receipt_s=1.5, send_s=2.5, slowest_bytes_per_s=1e6)
+QUICK = CallTimeouts(probe_s=1.5, receipt_s=1.5, send_s=2.5, slowest_bytes_per_s=1e6)
 LATE_S = 8.0  # what a busy machine may add to a limit; without one there would be no end
 COMMIT_S = 1.0
 
@@ -165,7 +165,7 @@ def test_a_call_ends_in_time_when_an_old_connection_is_silent(opened: Opened, li
     assert opened().probe().cause is None  # which makes the tables
     master = opened(limits=QUICK)
     assert isinstance(master.send(parcel("richmond")), Accepted)
-    master.on_silent = lambda: told.append(time.monotonic())
+    master.on_stalled = lambda: told.append(time.monotonic())
     link.half_open()
     began, connections = time.monotonic(), link.connections
     outcome = master.send(parcel(), patience_s=0.5)
@@ -185,7 +185,7 @@ def test_a_silent_call_is_given_up_when_a_newer_connection_works(opened: Opened,
     def given_up() -> bool:
         began = time.monotonic()
         assert master.probe().cause is None
-        return master.give_up_silent(began) == 1
+        return master.abort_stalled(began) == 1
 
     outcome, took_s = during(lambda: master.send(parcel(), patience_s=0.3), lambda: wait_until(given_up))
     assert isinstance(outcome, Deferred)

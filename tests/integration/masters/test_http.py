@@ -339,7 +339,7 @@ def test_all_sheets_are_published_when_many_couriers_share_the_master(server: Ot
         left, outcomes = iter(sent), []
         taking = threading.Lock()
 
-        def courier() -> None:
+        def sender() -> None:
             while True:
                 with taking:
                     one = next(left, None)
@@ -347,10 +347,10 @@ def test_all_sheets_are_published_when_many_couriers_share_the_master(server: Ot
                     return
                 outcomes.append(master.send(one))
 
-        couriers = [threading.Thread(target=courier) for _ in range(8)]
-        for each in couriers:
+        senders = [threading.Thread(target=sender) for _ in range(8)]
+        for each in senders:
             each.start()
-        for each in couriers:
+        for each in senders:
             each.join(30)
         master.close()
         ids = {outcome.receipt.submission for outcome in outcomes if isinstance(outcome, Accepted)}

@@ -11,7 +11,7 @@ from resultsq.clock import SystemClock
 from resultsq.delivery.masters import open_master
 from resultsq.delivery.masters.dial import Address
 from resultsq.delivery.masters.http import HttpMaster
-from resultsq.delivery.masters.limits import Limits
+from resultsq.delivery.masters.timeouts import CallTimeouts
 from resultsq.domain.errors import SettingsError
 from resultsq.domain.outcome import Accepted, Cause, Deferred
 from resultsq.domain.proxy import Proxy
@@ -83,7 +83,7 @@ REFUSALS = {
 @pytest.mark.parametrize("case", REFUSALS)
 def test_nothing_was_sent_and_the_proxy_is_named_when(case: str) -> None:
     options, cause, words = REFUSALS[case]
-    quick = Limits(probe_s=1.0, receipt_s=1.0, send_s=1.0)
+    quick = CallTimeouts(probe_s=1.0, receipt_s=1.0, send_s=1.0)
     with OtherMaster() as server, ForwardProxy(**options) as proxy:  # type: ignore[arg-type]
         master = opened(server.url, f"http://node:secret-word@{HOST}:{proxy.port}", limits=quick)
         outcome = master.send(parcel())

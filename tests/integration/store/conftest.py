@@ -2,18 +2,18 @@
 
 import pytest
 
-from resultsq.store.session import Database
-from tests.support.nodes import Node
+from resultsq.store.engine.session import Database
+from tests.support.nodes import StoreNode
 
 
 @pytest.fixture
-def node(store: Database) -> Node:
+def node(store: Database) -> StoreNode:
     """A node that was just started: its link has not been probed yet."""
-    return Node(store)
+    return StoreNode(store)
 
 
 @pytest.fixture
-def up(node: Node) -> Node:
+def up(node: StoreNode) -> StoreNode:
     """A node whose link is up."""
     node.probe()
     return node

@@ -6,21 +6,21 @@ from sqlalchemy import func, select
 from resultsq.domain.errors import HeadMoved, KeyReused, NotThere
 from resultsq.domain.submission import State
 from resultsq.store import outbox
+from resultsq.store.engine.tables import Base, Original, Payload
 from resultsq.store.outbox import File
-from resultsq.store.tables import Base, Original, Payload
-from tests.support.nodes import DATE, Node, accepted, rejected
+from tests.support.nodes import DATE, StoreNode, accepted, rejected
 
 
-def rows_in(node: Node, table: type[Base]) -> int:
+def rows_in(node: StoreNode, table: type[Base]) -> int:
     with node.database.read() as conn:
         return int(conn.execute(select(func.count()).select_from(table)).scalar_one())
 
 
-def test_the_very_bytes_are_kept_when_a_version_is_accepted(node: Node) -> None:
+def test_the_very_bytes_are_kept_when_a_version_is_accepted(node: StoreNode) -> None:
     files = (File("watch.csv", "stopwatch", "d1", b"\x00\xff"), File("scan.csv", "scanner", "d2", b""))
     entry = node.entry(files=files, request_id="request")
     told = node.database.write(lambda conn: outbox.accept(conn, node.now, entry))
-    assert told == outbox.Accepted(entry.id, State.QUEUED, entry.digest, created=True)
+    assert told == outbox.Acknowledgement(entry.id, State.QUEUED, entry.digest, created=True)
     row = node.row(entry.id)
     assert (row.version, row.base, row.blocked, row.next_attempt_at) == (1, None, False, None)
     assert (row.date, row.size, row.finishers, row.request_id) == (DATE, len(entry.body), 3, "request")
@@ -31,20 +31,20 @@ def test_the_very_bytes_are_kept_when_a_version_is_accepted(node: Node) -> None:
     assert [tuple(one) for one in kept] == [("watch.csv", "stopwatch", b"\x00\xff"), ("scan.csv", "scanner", b"")]
 
 
-def test_the_same_rows_are_the_same_submission_when_they_are_those_of_the_head(node: Node) -> None:
+def test_the_same_rows_are_the_same_submission_when_they_are_those_of_the_head(node: StoreNode) -> None:
     first = node.accept()
     for again in (node.accept(by="a colleague"), node.accept(corrects="any"), node.accept(corrects=first.id)):
-        assert again == outbox.Accepted(first.id, State.QUEUED, first.digest, created=False)
+        assert again == outbox.Acknowledgement(first.id, State.QUEUED, first.digest, created=False)
     assert node.count() == rows_in(node, Payload) == 1
 
 
-def test_the_same_rows_tell_the_live_state_when_the_head_is_published(up: Node) -> None:
+def test_the_same_rows_tell_the_live_state_when_the_head_is_published(up: StoreNode) -> None:
     first = up.accept()
     up.publish_one()
-    assert up.accept() == outbox.Accepted(first.id, State.PUBLISHED, first.digest, created=False)
+    assert up.accept() == outbox.Acknowledgement(first.id, State.PUBLISHED, first.digest, created=False)
 
 
-def test_the_rows_of_an_older_version_are_a_new_correction(node: Node) -> None:
+def test_the_rows_of_an_older_version_are_a_new_correction(node: StoreNode) -> None:
     first = node.accept(rows=1)
     second = node.accept(rows=2, corrects=first.id)
     third = node.accept(rows=1, corrects=second.id)
@@ -52,13 +52,13 @@ def test_the_rows_of_an_older_version_are_a_new_correction(node: Node) -> None:
     assert [node.row(one.id).version for one in (first, second, third)] == [1, 2, 3]
 
 
-def test_another_event_or_day_or_kind_is_another_chain(node: Node) -> None:
+def test_another_event_or_day_or_kind_is_another_chain(node: StoreNode) -> None:
     made = [node.accept(), node.accept("richmond"), node.accept(date="2013-12-14")]
     assert all(one.created for one in made)
     assert len({node.row(one.id).chain_id for one in made}) == 3
 
 
-def test_nothing_is_stored_and_the_head_is_told_when_a_correction_names_no_version(node: Node) -> None:
+def test_nothing_is_stored_and_the_head_is_told_when_a_correction_names_no_version(node: StoreNode) -> None:
     first = node.accept(rows=1)
     for named in (None, "another"):
         with pytest.raises(HeadMoved) as refused:
@@ -67,14 +67,14 @@ def test_nothing_is_stored_and_the_head_is_told_when_a_correction_names_no_versi
     assert node.count() == 1
 
 
-def test_nothing_is_stored_when_a_correction_names_a_version_and_there_is_none(node: Node) -> None:
+def test_nothing_is_stored_when_a_correction_names_a_version_and_there_is_none(node: StoreNode) -> None:
     with pytest.raises(HeadMoved) as refused:
         node.accept(corrects="gone")
     assert refused.value.head is None
     assert node.count() == 0
 
 
-def test_nothing_is_stored_when_a_colleague_was_quicker(node: Node) -> None:
+def test_nothing_is_stored_when_a_colleague_was_quicker(node: StoreNode) -> None:
     first = node.accept(rows=1)
     second = node.accept(rows=2, corrects=first.id)
     with pytest.raises(HeadMoved) as refused:
@@ -83,16 +83,20 @@ def test_nothing_is_stored_when_a_colleague_was_quicker(node: Node) -> None:
     assert node.count() == 2
 
 
-def test_the_same_key_is_the_same_submission_whatever_became_of_it(up: Node) -> None:
+def test_the_same_key_is_the_same_submission_whatever_became_of_it(up: StoreNode) -> None:
     first = up.accept(rows=1, client_key="k")
-    assert up.accept(rows=1, client_key="k") == outbox.Accepted(first.id, State.QUEUED, first.digest, created=False)
+    assert up.accept(rows=1, client_key="k") == outbox.Acknowledgement(
+        first.id, State.QUEUED, first.digest, created=False
+    )
     up.try_one(rejected())
     second = up.accept(rows=2, corrects=first.id, client_key="k2")
-    assert up.accept(rows=1, client_key="k") == outbox.Accepted(first.id, State.SUPERSEDED, first.digest, created=False)
+    assert up.accept(rows=1, client_key="k") == outbox.Acknowledgement(
+        first.id, State.SUPERSEDED, first.digest, created=False
+    )
     assert up.accept(rows=2, client_key="k2").id == second.id, "the key alone is enough: the answer may have been lost"
 
 
-def test_nothing_is_stored_when_a_key_comes_with_other_content(node: Node) -> None:
+def test_nothing_is_stored_when_a_key_comes_with_other_content(node: StoreNode) -> None:
     first = node.accept(rows=1, client_key="k")
     with pytest.raises(KeyReused):
         node.accept(rows=2, corrects=first.id, client_key="k")
@@ -101,46 +105,46 @@ def test_nothing_is_stored_when_a_key_comes_with_other_content(node: Node) -> No
     assert node.count() == 1
 
 
-def test_a_key_is_the_events_own(node: Node) -> None:
+def test_a_key_is_the_events_own(node: StoreNode) -> None:
     node.accept(client_key="k")
     assert node.accept("richmond", client_key="k").created
 
 
-def test_a_key_stands_for_the_head_when_its_rows_were_there_before(node: Node) -> None:
+def test_a_key_stands_for_the_head_when_its_rows_were_there_before(node: StoreNode) -> None:
     first = node.accept()
     assert node.accept(client_key="k").id == first.id
     with pytest.raises(KeyReused):
         node.accept(rows=9, corrects=first.id, client_key="k")
 
 
-def test_a_key_stands_for_nothing_any_more_when_it_was_forgotten(node: Node) -> None:
+def test_a_key_stands_for_nothing_any_more_when_it_was_forgotten(node: StoreNode) -> None:
     first = node.accept(rows=1, client_key="k")
     node.pass_time(3600)
     node.database.write(lambda conn: outbox.forget_client_keys(conn, node.now))
     assert node.accept(rows=2, corrects=first.id, client_key="k").created
 
 
-def test_a_refusal_leaves_no_key_behind(node: Node) -> None:
+def test_a_refusal_leaves_no_key_behind(node: StoreNode) -> None:
     first = node.accept(rows=1)
     with pytest.raises(HeadMoved):
         node.accept(rows=2, client_key="k")
     assert node.accept(rows=2, corrects=first.id, client_key="k").created
 
 
-def test_a_seq_is_in_the_order_of_acceptance(node: Node) -> None:
+def test_a_seq_is_in_the_order_of_acceptance(node: StoreNode) -> None:
     made = [node.accept(event).id for event in ("wimbledon", "bushy", "richmond")]
     seqs = [node.row(one).seq for one in made]
     assert seqs == sorted(seqs)
 
 
-@pytest.mark.parametrize("act", [Node.withdraw, Node.undo_withdrawal, Node.publish_over])
-def test_nobody_can_act_on_what_is_not_there(node: Node, act: object) -> None:
+@pytest.mark.parametrize("act", [StoreNode.withdraw, StoreNode.undo_withdrawal, StoreNode.publish_over])
+def test_nobody_can_act_on_what_is_not_there(node: StoreNode, act: object) -> None:
     assert callable(act)
     with pytest.raises(NotThere):
         act(node, "nobody's")
 
 
-def test_an_accepted_version_is_what_a_worker_sends(up: Node) -> None:
+def test_an_accepted_version_is_what_a_worker_sends(up: StoreNode) -> None:
     entry = up.entry(request_id="request")
     up.database.write(lambda conn: outbox.accept(conn, up.now, entry))
     lease = up.claim_one()

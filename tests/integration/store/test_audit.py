@@ -9,42 +9,43 @@ from sqlalchemy.exc import DBAPIError
 
 from resultsq import sqlite
 from resultsq.domain.filter import Filter
-from resultsq.store import actions, dossier, queries, retention
-from resultsq.store.dossier import AuditView
-from resultsq.store.session import Database
-from resultsq.store.tables import Action, Audit, AuditSubmission
+from resultsq.store.admin import actions, retention
+from resultsq.store.engine.session import Database
+from resultsq.store.engine.tables import Action, Audit, AuditSubmission
+from resultsq.store.views import queries, submission_detail
+from resultsq.store.views.submission_detail import AuditView
 from tests.integration.store.test_plans import explain, heard
-from tests.support.nodes import Node
+from tests.support.nodes import StoreNode
 
 TABLES = ("audit", "audit_submissions")
 
 
-def lines_of(node: Node, submission: str) -> list[AuditView]:
+def lines_of(node: StoreNode, submission: str) -> list[AuditView]:
     with node.database.read() as conn:
         view = queries.submission(conn, submission)
         assert view is not None
-        return dossier.audit_of(conn, view)
+        return submission_detail.audit_of(conn, view)
 
 
-def told(node: Node, submission: str) -> list[tuple[str, str, int]]:
+def told(node: StoreNode, submission: str) -> list[tuple[str, str, int]]:
     return [(one.who, one.action, one.count) for one in lines_of(node, submission)]
 
 
-def act_on_all(node: Node, verb: str, filter_: Filter) -> str:
+def act_on_all(node: StoreNode, verb: str, filter_: Filter) -> str:
     action = actions.start(node.database, node.now, "op", verb, filter_, "a reason")
     while node.database.write(lambda conn: actions.advance(conn, node.now, action, 2)):
         continue
     return action
 
 
-def everything(node: Node) -> list[tuple[object, ...]]:
+def everything(node: StoreNode) -> list[tuple[object, ...]]:
     with node.database.read() as conn:
         return [tuple(row) for table in (Audit, AuditSubmission) for row in conn.execute(select(table.__table__))]
 
 
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("statement", ["UPDATE {} SET {} = {}", "DELETE FROM {}"])
-def test_nothing_is_changed_or_removed_when_somebody_tries(up: Node, table: str, statement: str) -> None:
+def test_nothing_is_changed_or_removed_when_somebody_tries(up: StoreNode, table: str, statement: str) -> None:
     up.act("hold", up.accept().id)
     before = everything(up)
     column = "count" if table == "audit" else "seq"
@@ -55,7 +56,7 @@ def test_nothing_is_changed_or_removed_when_somebody_tries(up: Node, table: str,
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_no_line_takes_another_ones_place_when_somebody_tries(up: Node, table: str) -> None:
+def test_no_line_takes_another_ones_place_when_somebody_tries(up: StoreNode, table: str) -> None:
     up.act("hold", up.accept().id)
     before = everything(up)
     key, column = ("id", "count") if table == "audit" else ("seq, audit_id", "seq")
@@ -80,7 +81,7 @@ def test_nothing_is_truncated_when_somebody_tries(postgres_store: Database, tabl
         postgres_store.write(lambda conn: conn.execute(text(f"TRUNCATE {table} CASCADE")))
 
 
-def test_old_sheets_are_pruned_and_the_audit_stays_when_personal_data_goes(up: Node) -> None:
+def test_old_sheets_are_pruned_and_the_audit_stays_when_personal_data_goes(up: StoreNode) -> None:
     made = up.accept().id
     up.act("retry", made)
     up.publish_one()
@@ -90,7 +91,7 @@ def test_old_sheets_are_pruned_and_the_audit_stays_when_personal_data_goes(up: N
     assert told(up, made) == [("op", "retry", 1)]
 
 
-def test_each_submission_tells_who_did_what_when_it_was_done_by_a_filter(up: Node) -> None:
+def test_each_submission_tells_who_did_what_when_it_was_done_by_a_filter(up: StoreNode) -> None:
     mine = [up.accept(date=f"2013-12-{day:02}").id for day in range(1, 6)]
     other = up.accept("richmond").id
     act_on_all(up, "hold", Filter(events=("bushy",)))
@@ -101,7 +102,7 @@ def test_each_submission_tells_who_did_what_when_it_was_done_by_a_filter(up: Nod
     assert told(up, other) == []
 
 
-def test_only_what_was_changed_tells_of_it_when_others_had_moved_on(up: Node) -> None:
+def test_only_what_was_changed_tells_of_it_when_others_had_moved_on(up: StoreNode) -> None:
     gone, left = up.accept().id, up.accept("richmond").id
     up.publish_one()
     act_on_all(up, "withdraw", Filter())
@@ -109,13 +110,13 @@ def test_only_what_was_changed_tells_of_it_when_others_had_moved_on(up: Node) ->
     assert told(up, left) == [("op", "withdraw", 2)]
 
 
-def test_it_is_told_of_a_decision_about_one(up: Node) -> None:
+def test_it_is_told_of_a_decision_about_one(up: StoreNode) -> None:
     made = up.accept().id
     up.act("retry", made)
     assert told(up, made) == [("op", "retry", 1)]
 
 
-def test_it_is_found_by_an_index_when_ten_thousand_lines_are_about_others(up: Node) -> None:
+def test_it_is_found_by_an_index_when_ten_thousand_lines_are_about_others(up: StoreNode) -> None:
     made = up.accept().id
     up.act("retry", made)
     filler = [{"at": up.now, "who": "x", "action": "hold", "target": {}, "count": 1, "reason": ""}] * 10_000
@@ -130,7 +131,7 @@ def test_it_is_found_by_an_index_when_ten_thousand_lines_are_about_others(up: No
     assert "Seq Scan on audit " not in plan
 
 
-def test_an_action_goes_on_when_the_version_before_began_it(up: Node) -> None:
+def test_an_action_goes_on_when_the_version_before_began_it(up: StoreNode) -> None:
     made = up.accept().id
     action = actions.start(up.database, up.now, "op", "hold", [made], "a reason")
 

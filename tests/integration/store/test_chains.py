@@ -10,7 +10,7 @@ from resultsq.domain.errors import HeadMoved
 from resultsq.domain.outcome import Accepted, Cause, Conflict, Deferred, Exchange, Outcome, Receipt, Scope, Unauthorised
 from resultsq.domain.submission import State
 from resultsq.store import outbox
-from tests.support.nodes import Node, accepted, lost, moved, receipt_for, rejected, unsent
+from tests.support.nodes import StoreNode, accepted, lost, moved, receipt_for, rejected, unsent
 from tests.support.versions import FOREIGN, place, states, version
 
 CORRECTED, SUPERSEDED, WITHDRAWN = State.CORRECTED, State.SUPERSEDED, State.WITHDRAWN
@@ -23,7 +23,7 @@ FORBIDDEN = Unauthorised(Scope.EVENT, "No.", Exchange(status=403))
 # a correction comes while its predecessor is …
 
 
-def test_a_correction_takes_its_predecessors_place_when_that_was_never_sent(up: Node) -> None:
+def test_a_correction_takes_its_predecessors_place_when_that_was_never_sent(up: StoreNode) -> None:
     first = version(up, 1)
     second = version(up, 2, first)
     assert states(up, first, second) == (SUPERSEDED, QUEUED)
@@ -33,7 +33,7 @@ def test_a_correction_takes_its_predecessors_place_when_that_was_never_sent(up: 
 
 @pytest.mark.parametrize("answer", [rejected(), moved(FOREIGN), moved(None), UNAUTHORISED, FORBIDDEN, unsent()])
 def test_a_correction_steps_over_its_predecessor_when_every_attempt_ended_without_a_commit(
-    up: Node, answer: Outcome
+    up: StoreNode, answer: Outcome
 ) -> None:
     first = version(up, 1)
     up.try_one(answer)
@@ -42,7 +42,7 @@ def test_a_correction_steps_over_its_predecessor_when_every_attempt_ended_withou
     assert place(up, second) == (None, False)
 
 
-def test_a_correction_goes_on_top_when_its_predecessor_is_published(up: Node) -> None:
+def test_a_correction_goes_on_top_when_its_predecessor_is_published(up: StoreNode) -> None:
     first = version(up, 1)
     up.publish_one()
     second = version(up, 2, first)
@@ -51,7 +51,7 @@ def test_a_correction_goes_on_top_when_its_predecessor_is_published(up: Node) ->
     assert states(up, first, second) == (CORRECTED, PUBLISHED)
 
 
-def test_a_correction_waits_while_its_predecessor_is_on_its_way(up: Node) -> None:
+def test_a_correction_waits_while_its_predecessor_is_on_its_way(up: StoreNode) -> None:
     first = version(up, 1)
     lease = up.claim_one()
     second = version(up, 2, first)
@@ -63,7 +63,7 @@ def test_a_correction_waits_while_its_predecessor_is_on_its_way(up: Node) -> Non
     assert up.claim_one().base == first
 
 
-def test_a_correction_waits_while_the_end_of_its_predecessors_attempt_is_unknown(up: Node) -> None:
+def test_a_correction_waits_while_the_end_of_its_predecessors_attempt_is_unknown(up: StoreNode) -> None:
     first = version(up, 1)
     up.try_one(lost())
     second = version(up, 2, first)
@@ -82,7 +82,9 @@ def test_a_correction_waits_while_the_end_of_its_predecessors_attempt_is_unknown
 
 
 @pytest.mark.parametrize("answer", [rejected(), moved(FOREIGN), UNAUTHORISED, FORBIDDEN, unsent()])
-def test_a_waiting_correction_steps_over_when_its_predecessor_ends_without_a_commit(up: Node, answer: Outcome) -> None:
+def test_a_waiting_correction_steps_over_when_its_predecessor_ends_without_a_commit(
+    up: StoreNode, answer: Outcome
+) -> None:
     first = version(up, 1)
     lease = up.claim_one()
     second = version(up, 2, first)
@@ -93,7 +95,7 @@ def test_a_waiting_correction_steps_over_when_its_predecessor_ends_without_a_com
 
 @pytest.mark.parametrize("answer", [lost(), lost(Cause.TIMEOUT), Deferred(Cause.MASTER_DOWN, "503", in_doubt=True)])
 def test_a_waiting_correction_goes_on_waiting_when_its_predecessors_end_stays_unknown(
-    up: Node, answer: Outcome
+    up: StoreNode, answer: Outcome
 ) -> None:
     first = version(up, 1)
     lease = up.claim_one()
@@ -103,7 +105,7 @@ def test_a_waiting_correction_goes_on_waiting_when_its_predecessors_end_stays_un
     assert place(up, second) == (first, True)
 
 
-def test_doubt_stays_when_a_later_attempt_ended_without_a_byte_sent(up: Node) -> None:
+def test_doubt_stays_when_a_later_attempt_ended_without_a_byte_sent(up: StoreNode) -> None:
     first = version(up, 1)
     up.try_one(lost())
     second = version(up, 2, first)
@@ -116,7 +118,7 @@ def test_doubt_stays_when_a_later_attempt_ended_without_a_byte_sent(up: Node) ->
 
 
 @pytest.mark.parametrize("answer", [UNAUTHORISED, FORBIDDEN])
-def test_doubt_stays_when_the_master_refused_the_credentials_of_a_later_attempt(up: Node, answer: Outcome) -> None:
+def test_doubt_stays_when_the_master_refused_the_credentials_of_a_later_attempt(up: StoreNode, answer: Outcome) -> None:
     first = version(up, 1)
     up.try_one(lost())
     second = version(up, 2, first)
@@ -127,7 +129,7 @@ def test_doubt_stays_when_the_master_refused_the_credentials_of_a_later_attempt(
 
 
 @pytest.mark.parametrize("answer", [rejected(), moved(FOREIGN)])
-def test_doubt_ends_when_the_master_looked_the_id_up_and_does_not_have_it(up: Node, answer: Outcome) -> None:
+def test_doubt_ends_when_the_master_looked_the_id_up_and_does_not_have_it(up: StoreNode, answer: Outcome) -> None:
     first = version(up, 1)
     up.try_one(lost())
     second = version(up, 2, first)
@@ -138,7 +140,7 @@ def test_doubt_ends_when_the_master_looked_the_id_up_and_does_not_have_it(up: No
     assert place(up, second) == (None, False)
 
 
-def test_a_waiting_correction_steps_over_when_the_worker_died_but_its_lease_settles_in_a_refusal(up: Node) -> None:
+def test_a_waiting_correction_steps_over_when_the_worker_died_but_its_lease_settles_in_a_refusal(up: StoreNode) -> None:
     first = version(up, 1)
     up.claim_one()
     second = version(up, 2, first)
@@ -152,7 +154,7 @@ def test_a_waiting_correction_steps_over_when_the_worker_died_but_its_lease_sett
 # longer chains
 
 
-def test_two_corrections_in_a_row_leave_one_waiting_while_the_first_is_on_its_way(up: Node) -> None:
+def test_two_corrections_in_a_row_leave_one_waiting_while_the_first_is_on_its_way(up: StoreNode) -> None:
     first = version(up, 1)
     lease = up.claim_one()
     second = version(up, 2, first)
@@ -164,7 +166,9 @@ def test_two_corrections_in_a_row_leave_one_waiting_while_the_first_is_on_its_wa
     assert states(up, first, second, third) == (CORRECTED, SUPERSEDED, PUBLISHED)
 
 
-def test_two_corrections_in_a_row_go_on_top_of_what_is_published_when_the_first_of_them_was_refused(up: Node) -> None:
+def test_two_corrections_in_a_row_go_on_top_of_what_is_published_when_the_first_of_them_was_refused(
+    up: StoreNode,
+) -> None:
     first = version(up, 1)
     up.publish_one()
     second = version(up, 2, first)
@@ -177,7 +181,7 @@ def test_two_corrections_in_a_row_go_on_top_of_what_is_published_when_the_first_
     assert states(up, first, second, third) == (CORRECTED, SUPERSEDED, PUBLISHED)
 
 
-def test_a_correction_goes_when_its_predecessor_was_settled_before_it_came(up: Node) -> None:
+def test_a_correction_goes_when_its_predecessor_was_settled_before_it_came(up: StoreNode) -> None:
     first = version(up, 1)
     up.publish_one()
     chain = [first]
@@ -187,7 +191,7 @@ def test_a_correction_goes_when_its_predecessor_was_settled_before_it_came(up: N
     assert states(up, *chain) == (*[CORRECTED] * 4, PUBLISHED)
 
 
-def test_other_events_go_on_while_a_chain_waits(up: Node) -> None:
+def test_other_events_go_on_while_a_chain_waits(up: StoreNode) -> None:
     first = version(up, 1)
     up.claim_one()
     version(up, 2, first)
@@ -199,7 +203,7 @@ def test_other_events_go_on_while_a_chain_waits(up: Node) -> None:
 
 
 @pytest.mark.parametrize("answer", [None, rejected(), moved(FOREIGN), unsent(), FORBIDDEN])
-def test_a_version_is_taken_back_when_the_master_cannot_have_it(up: Node, answer: Outcome | None) -> None:
+def test_a_version_is_taken_back_when_the_master_cannot_have_it(up: StoreNode, answer: Outcome | None) -> None:
     first = version(up, 1)
     if answer is not None:
         up.try_one(answer)
@@ -210,7 +214,7 @@ def test_a_version_is_taken_back_when_the_master_cannot_have_it(up: Node, answer
     assert version(up, 2), "the event and date have no version any more"
 
 
-def test_a_version_stays_when_it_is_on_its_way_in_doubt_or_published(up: Node) -> None:
+def test_a_version_stays_when_it_is_on_its_way_in_doubt_or_published(up: StoreNode) -> None:
     on_its_way, in_doubt, published = (up.accept(event).id for event in up.events)
     leases = {lease.submission: lease for lease in (up.claim_one(), up.claim_one())}
     up.settle(leases[on_its_way], accepted(leases[on_its_way]))
@@ -223,7 +227,7 @@ def test_a_version_stays_when_it_is_on_its_way_in_doubt_or_published(up: Node) -
         assert up.row(submission) == before
 
 
-def test_a_waiting_correction_can_be_taken_back_and_leaves_its_predecessor_the_head(up: Node) -> None:
+def test_a_waiting_correction_can_be_taken_back_and_leaves_its_predecessor_the_head(up: StoreNode) -> None:
     first = version(up, 1)
     lease = up.claim_one()
     second = version(up, 2, first)
@@ -234,7 +238,7 @@ def test_a_waiting_correction_can_be_taken_back_and_leaves_its_predecessor_the_h
     assert place(up, third) == (first, False)
 
 
-def test_what_a_withdrawn_version_had_replaced_unsent_stays_replaced(up: Node) -> None:
+def test_what_a_withdrawn_version_had_replaced_unsent_stays_replaced(up: StoreNode) -> None:
     first = version(up, 1)
     second = version(up, 2, first)
     up.withdraw(second)
@@ -242,7 +246,7 @@ def test_what_a_withdrawn_version_had_replaced_unsent_stays_replaced(up: Node) -
     assert not up.claim()
 
 
-def test_an_undo_puts_a_version_back_where_it_was(up: Node) -> None:
+def test_an_undo_puts_a_version_back_where_it_was(up: StoreNode) -> None:
     first = version(up, 1)
     up.publish_one()
     second = version(up, 2, first)
@@ -252,7 +256,7 @@ def test_an_undo_puts_a_version_back_where_it_was(up: Node) -> None:
     assert up.publish_one(2).base == first
 
 
-def test_an_undo_is_too_late_when_another_version_has_come(up: Node) -> None:
+def test_an_undo_is_too_late_when_another_version_has_come(up: StoreNode) -> None:
     first = version(up, 1)
     up.withdraw(first)
     second = version(up, 2)
@@ -266,7 +270,7 @@ def test_an_undo_is_too_late_when_another_version_has_come(up: Node) -> None:
     ("answer", "state"), [("accepted", CORRECTED), ("rejected", SUPERSEDED), ("conflict", SUPERSEDED)]
 )
 def test_an_undo_does_not_wait_for_a_predecessor_that_was_settled_meanwhile(
-    up: Node, answer: str, state: State
+    up: StoreNode, answer: str, state: State
 ) -> None:
     first = version(up, 1)
     lease = up.claim_one()
@@ -279,7 +283,7 @@ def test_an_undo_does_not_wait_for_a_predecessor_that_was_settled_meanwhile(
     assert states(up, first, second) == (state, PUBLISHED)
 
 
-def test_an_undo_waits_for_a_predecessor_that_is_still_on_its_way(up: Node) -> None:
+def test_an_undo_waits_for_a_predecessor_that_is_still_on_its_way(up: StoreNode) -> None:
     first = version(up, 1)
     lease = up.claim_one()
     second = version(up, 2, first)
@@ -290,7 +294,7 @@ def test_an_undo_waits_for_a_predecessor_that_is_still_on_its_way(up: Node) -> N
     assert up.claim_one().base == first
 
 
-def test_a_withdrawn_version_is_stepped_over_when_others_come_and_go(up: Node) -> None:
+def test_a_withdrawn_version_is_stepped_over_when_others_come_and_go(up: StoreNode) -> None:
     first = version(up, 1)
     up.publish_one()
     second = version(up, 2, first)
@@ -303,14 +307,14 @@ def test_a_withdrawn_version_is_stepped_over_when_others_come_and_go(up: Node) -
 # conflicts
 
 
-def conflict(up: Node, head: str | None = FOREIGN, sheet: bytes | None = None) -> str:
+def conflict(up: StoreNode, head: str | None = FOREIGN, sheet: bytes | None = None) -> str:
     first = version(up, 1)
     up.try_one(moved(head, 4, sheet))
     assert up.state(first) is CONFLICT
     return first
 
 
-def test_a_conflict_keeps_both_sheets_and_waits_for_a_person(up: Node) -> None:
+def test_a_conflict_keeps_both_sheets_and_waits_for_a_person(up: StoreNode) -> None:
     other = up.entry(rows=9).body
     first = conflict(up, sheet=other)
     row = up.row(first)
@@ -319,7 +323,7 @@ def test_a_conflict_keeps_both_sheets_and_waits_for_a_person(up: Node) -> None:
     assert not up.claim()
 
 
-def test_a_person_publishes_over_a_conflict_on_top_of_what_is_there(up: Node) -> None:
+def test_a_person_publishes_over_a_conflict_on_top_of_what_is_there(up: StoreNode) -> None:
     first = conflict(up)
     up.publish_over(first)
     assert up.publish_one(5).base == FOREIGN
@@ -328,7 +332,7 @@ def test_a_person_publishes_over_a_conflict_on_top_of_what_is_there(up: Node) ->
     assert states(up, first, second) == (CORRECTED, PUBLISHED)
 
 
-def test_a_person_publishes_anew_when_the_master_has_nothing_of_what_we_name(up: Node) -> None:
+def test_a_person_publishes_anew_when_the_master_has_nothing_of_what_we_name(up: StoreNode) -> None:
     first = version(up, 1)
     up.publish_one()
     second = version(up, 2, first)
@@ -338,7 +342,7 @@ def test_a_person_publishes_anew_when_the_master_has_nothing_of_what_we_name(up:
     assert up.publish_one().base is None
 
 
-def test_our_earlier_version_is_corrected_when_a_person_publishes_over_a_strangers_on_top_of_it(up: Node) -> None:
+def test_our_earlier_version_is_corrected_when_a_person_publishes_over_a_strangers_on_top_of_it(up: StoreNode) -> None:
     first = version(up, 1)
     up.publish_one()
     second = version(up, 2, first)
@@ -348,7 +352,7 @@ def test_our_earlier_version_is_corrected_when_a_person_publishes_over_a_strange
     assert states(up, first, second) == (CORRECTED, PUBLISHED)
 
 
-def test_a_person_sends_a_rejected_sheet_again_as_it_is(up: Node) -> None:
+def test_a_person_sends_a_rejected_sheet_again_as_it_is(up: StoreNode) -> None:
     first = version(up, 1)
     up.try_one(rejected())
     up.publish_over(first)
@@ -356,7 +360,7 @@ def test_a_person_sends_a_rejected_sheet_again_as_it_is(up: Node) -> None:
 
 
 @pytest.mark.parametrize("answer", [None, lost(), "published"])
-def test_nothing_is_published_over_when_there_is_nothing_to_decide(up: Node, answer: Any) -> None:
+def test_nothing_is_published_over_when_there_is_nothing_to_decide(up: StoreNode, answer: Any) -> None:
     first = version(up, 1)
     if answer == "published":
         up.publish_one()
@@ -371,7 +375,7 @@ def test_nothing_is_published_over_when_there_is_nothing_to_decide(up: Node, ans
 # the 412 that a node settles by itself
 
 
-def test_our_own_earlier_version_is_settled_and_the_put_repeated_when_a_412_names_it(up: Node) -> None:
+def test_our_own_earlier_version_is_settled_and_the_put_repeated_when_a_412_names_it(up: StoreNode) -> None:
     first = version(up, 1)
     up.try_one(rejected())  # and the master has it all the same: it came by another road
     second = version(up, 2, first)
@@ -386,7 +390,7 @@ def test_our_own_earlier_version_is_settled_and_the_put_repeated_when_a_412_name
     assert up.row(first).published_as == first
 
 
-def test_an_ancestor_that_waits_in_doubt_is_settled_when_a_412_names_it(up: Node) -> None:
+def test_an_ancestor_that_waits_in_doubt_is_settled_when_a_412_names_it(up: StoreNode) -> None:
     """Two nodes had it in hand: it was imported from a bundle here, without its predecessor's end."""
     first = version(up, 1)
     up.try_one(lost())
@@ -402,7 +406,7 @@ def test_an_ancestor_that_waits_in_doubt_is_settled_when_a_412_names_it(up: Node
     assert place(up, second) == (first, False)
 
 
-def test_an_older_ancestor_is_taken_for_the_head_when_the_master_was_set_back(up: Node) -> None:
+def test_an_older_ancestor_is_taken_for_the_head_when_the_master_was_set_back(up: StoreNode) -> None:
     first = version(up, 1)
     up.publish_one()
     second = version(up, 2, first)
@@ -413,7 +417,7 @@ def test_an_older_ancestor_is_taken_for_the_head_when_the_master_was_set_back(up
     assert states(up, first, second, third) == (CORRECTED, CORRECTED, PUBLISHED)
 
 
-def test_a_person_decides_when_a_412_names_the_very_version_that_we_named(up: Node) -> None:
+def test_a_person_decides_when_a_412_names_the_very_version_that_we_named(up: StoreNode) -> None:
     """A master that contradicts itself must not be asked in a circle without a pause."""
     first = version(up, 1)
     up.publish_one()
@@ -422,7 +426,7 @@ def test_a_person_decides_when_a_412_names_the_very_version_that_we_named(up: No
     assert up.state(second) is CONFLICT
 
 
-def test_equal_rows_of_another_node_are_ours_under_its_id(up: Node) -> None:
+def test_equal_rows_of_another_node_are_ours_under_its_id(up: StoreNode) -> None:
     entry = up.entry(rows=1, by="another node")
     first = version(up, 1)
     up.try_one(moved(FOREIGN, 1, entry.body))
@@ -433,7 +437,7 @@ def test_equal_rows_of_another_node_are_ours_under_its_id(up: Node) -> None:
     assert states(up, first, second) == (CORRECTED, PUBLISHED)
 
 
-def test_equal_rows_of_another_node_unblock_a_waiting_correction_on_top_of_its_id(up: Node) -> None:
+def test_equal_rows_of_another_node_unblock_a_waiting_correction_on_top_of_its_id(up: StoreNode) -> None:
     first = version(up, 1)
     lease = up.claim_one()
     second = version(up, 2, first)
@@ -441,11 +445,11 @@ def test_equal_rows_of_another_node_unblock_a_waiting_correction_on_top_of_its_i
     assert place(up, second) == (FOREIGN, False)
 
 
-def test_other_rows_of_another_node_are_a_conflict(up: Node) -> None:
+def test_other_rows_of_another_node_are_a_conflict(up: StoreNode) -> None:
     conflict(up, sheet=up.entry(rows=2).body)
 
 
-def test_an_answer_for_one_chain_leaves_the_others_alone(up: Node) -> None:
+def test_an_answer_for_one_chain_leaves_the_others_alone(up: StoreNode) -> None:
     first, other = up.accept(rows=1).id, up.accept("richmond", rows=1).id
     leases = {lease.submission: lease for lease in up.claim()}
     second, other_second = (up.accept(e, rows=2, corrects=c).id for e, c in (("bushy", first), ("richmond", other)))
@@ -457,7 +461,7 @@ def test_an_answer_for_one_chain_leaves_the_others_alone(up: Node) -> None:
 # what the master's list tells late
 
 
-def told_late(node: Node, submission: str, revision: int) -> None:
+def told_late(node: StoreNode, submission: str, revision: int) -> None:
     """The master's list has this one, of which nobody here had heard."""
     row = node.row(submission)
     receipt = Receipt(
@@ -466,19 +470,19 @@ def told_late(node: Node, submission: str, revision: int) -> None:
     node.database.write(lambda conn: outbox.bring_in_line(conn, node.now, row.chain_id, {row.id: receipt}, set()))
 
 
-def test_a_receipt_that_comes_late_leaves_on_top_what_lies_above_it(up: Node) -> None:
+def test_a_receipt_that_comes_late_leaves_on_top_what_lies_above_it(up: StoreNode) -> None:
     first, second = one_took_the_place_of_the_other(up, revision=2)
     told_late(up, first, revision=1)
     assert (up.state(first), up.state(second)) == (State.CORRECTED, State.PUBLISHED)
 
 
-def test_a_receipt_that_comes_late_corrects_what_lies_beneath_it_though_that_is_newer_here(up: Node) -> None:
+def test_a_receipt_that_comes_late_corrects_what_lies_beneath_it_though_that_is_newer_here(up: StoreNode) -> None:
     first, second = one_took_the_place_of_the_other(up, revision=1)
     told_late(up, first, revision=2)
     assert (up.state(first), up.state(second)) == (State.PUBLISHED, State.CORRECTED)
 
 
-def test_what_was_withdrawn_and_is_there_after_all_can_be_corrected(up: Node) -> None:
+def test_what_was_withdrawn_and_is_there_after_all_can_be_corrected(up: StoreNode) -> None:
     made = up.accept(rows=1).id
     up.withdraw(made)
     told_late(up, made, revision=1)
@@ -486,7 +490,7 @@ def test_what_was_withdrawn_and_is_there_after_all_can_be_corrected(up: Node) ->
     assert (up.claim_one().submission, up.row(correction).base) == (correction, made)
 
 
-def one_took_the_place_of_the_other(node: Node, revision: int) -> tuple[str, str]:
+def one_took_the_place_of_the_other(node: StoreNode, revision: int) -> tuple[str, str]:
     """A version that was given up for its correction, which is published with that revision."""
     first = node.accept(rows=1).id
     second = node.accept(rows=2, corrects=first).id
@@ -495,7 +499,7 @@ def one_took_the_place_of_the_other(node: Node, revision: int) -> tuple[str, str
     return first, second
 
 
-def test_a_receipt_changes_nothing_of_what_was_published_or_corrected_meanwhile(up: Node) -> None:
+def test_a_receipt_changes_nothing_of_what_was_published_or_corrected_meanwhile(up: StoreNode) -> None:
     first = up.accept(rows=1).id
     as_it_was = [up.row(first)]
     lease = up.publish_one()

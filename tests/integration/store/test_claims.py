@@ -6,18 +6,17 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, update
 
-from resultsq.delivery import courier
+from resultsq.delivery import sender
 from resultsq.domain.outcome import Cause, Deferred, Exchange, Outcome, Scope, Unauthorised
-from resultsq.store import links
-from resultsq.store.outbox import REFUSED_WAIT_S, Lease, Settlement, refusals
-from resultsq.store.tables import Link, Submission
-from tests.support.nodes import CEILING, Node, accepted, lost, moved, rejected
+from resultsq.store.engine.tables import Link, Submission
+from resultsq.store.outbox import REFUSED_WAIT_S, Lease, Settlement, links, refusals
+from tests.support.nodes import CEILING, StoreNode, accepted, lost, moved, rejected
 
 UNAUTHORISED = Unauthorised(Scope.DESTINATION, "No.", Exchange(status=401))
 FORBIDDEN = Unauthorised(Scope.EVENT, "No.", Exchange(status=403))
 
 
-def open_window(node: Node, size: int = CEILING) -> None:
+def open_window(node: StoreNode, size: int = CEILING) -> None:
     """As after a while without trouble."""
     opened = {"window": size, "opened_at": node.now - timedelta(minutes=5)}
     node.database.write(lambda conn: conn.execute(update(Link).values(**opened)))
@@ -27,28 +26,28 @@ def seqs(leases: Sequence[Lease]) -> list[int]:
     return [lease.seq for lease in leases]
 
 
-def every_seq(node: Node) -> list[int]:
+def every_seq(node: StoreNode) -> list[int]:
     with node.database.read() as conn:
         return list(conn.execute(select(Submission.seq).order_by(Submission.seq)).scalars())
 
 
-def probe_is_due(node: Node) -> bool:
+def probe_is_due(node: StoreNode) -> bool:
     with node.database.read() as conn:
         return links.look(conn, node.now, "w1").probe_due
 
 
 def answered(lease: Lease) -> Settlement:
-    return courier.settlement(lease, accepted(lease), 0.1, 0.5)
+    return sender.settlement(lease, accepted(lease), 0.1, 0.5)
 
 
 @pytest.fixture
-def wide(up: Node) -> Node:
+def wide(up: StoreNode) -> StoreNode:
     """A node whose link is up and whose window is wide open."""
     open_window(up)
     return up
 
 
-def test_nothing_is_taken_before_the_first_probe_has_spoken(node: Node) -> None:
+def test_nothing_is_taken_before_the_first_probe_has_spoken(node: StoreNode) -> None:
     node.accept()
     assert not node.claim()
     node.probe()
@@ -56,7 +55,7 @@ def test_nothing_is_taken_before_the_first_probe_has_spoken(node: Node) -> None:
 
 
 @pytest.mark.parametrize("cause", [Cause.REFUSED, Cause.MASTER_DOWN, Cause.NOT_OUR_MASTER])
-def test_nothing_is_taken_while_the_link_is_down(up: Node, cause: Cause) -> None:
+def test_nothing_is_taken_while_the_link_is_down(up: StoreNode, cause: Cause) -> None:
     up.accept()
     up.probe(cause)
     assert not up.claim()
@@ -65,7 +64,7 @@ def test_nothing_is_taken_while_the_link_is_down(up: Node, cause: Cause) -> None
 
 
 @pytest.mark.parametrize("cause", [Cause.RESET, Cause.TIMEOUT, Cause.REFUSED, Cause.TLS])
-def test_nothing_is_taken_after_a_call_met_trouble_until_a_probe_has_spoken(wide: Node, cause: Cause) -> None:
+def test_nothing_is_taken_after_a_call_met_trouble_until_a_probe_has_spoken(wide: StoreNode, cause: Cause) -> None:
     wide.accept_many(3)
     wide.try_one(lost(cause))
     assert not wide.claim()
@@ -74,13 +73,13 @@ def test_nothing_is_taken_after_a_call_met_trouble_until_a_probe_has_spoken(wide
     assert wide.claim()
 
 
-def test_the_master_being_busy_stops_nobody_else(wide: Node) -> None:
+def test_the_master_being_busy_stops_nobody_else(wide: StoreNode) -> None:
     wide.accept_many(3)
     wide.try_one(Deferred(Cause.BUSY, "429", in_doubt=True))
     assert len(wide.claim()) == 2
 
 
-def test_one_goes_a_second_when_the_master_refuses_even_a_single_one_though_its_probe_is_good(wide: Node) -> None:
+def test_one_goes_a_second_when_the_master_refuses_even_a_single_one_though_its_probe_is_good(wide: StoreNode) -> None:
     open_window(wide, 1)
     wide.accept_many(10)
     for _ in range(3):
@@ -95,14 +94,14 @@ def test_one_goes_a_second_when_the_master_refuses_even_a_single_one_though_its_
     assert wide.claim(), "one that is taken is followed at once"
 
 
-def test_a_silent_call_that_was_given_up_stops_nobody_for_a_newer_connection_worked(wide: Node) -> None:
+def test_a_silent_call_that_was_given_up_stops_nobody_for_a_newer_connection_worked(wide: StoreNode) -> None:
     wide.accept_many(3)
     given_up = wide.try_one(lost(Cause.SILENT))
     assert not wide.link().suspect
     assert given_up.submission in {lease.submission for lease in wide.claim()}, "it is repeated at once"
 
 
-def test_what_waits_is_taken_in_the_order_of_acceptance(wide: Node) -> None:
+def test_what_waits_is_taken_in_the_order_of_acceptance(wide: StoreNode) -> None:
     wide.accept_many(20)
     for start in range(0, 20, 5):
         taken = wide.claim(free=5)
@@ -110,7 +109,7 @@ def test_what_waits_is_taken_in_the_order_of_acceptance(wide: Node) -> None:
         wide.turn(*map(answered, taken), free=0)
 
 
-def test_one_new_is_taken_for_one_old_when_thousands_wait_from_before_the_return(up: Node) -> None:
+def test_one_new_is_taken_for_one_old_when_thousands_wait_from_before_the_return(up: StoreNode) -> None:
     up.accept_many(40)
     up.probe(Cause.REFUSED)
     up.probe()
@@ -122,7 +121,7 @@ def test_one_new_is_taken_for_one_old_when_thousands_wait_from_before_the_return
     assert [seq for seq in first if seq in new] == new[:4]
 
 
-def test_old_and_new_take_turns_when_there_is_room_for_one_only(up: Node) -> None:
+def test_old_and_new_take_turns_when_there_is_room_for_one_only(up: StoreNode) -> None:
     up.accept_many(10)
     up.probe(Cause.REFUSED)
     up.probe()
@@ -132,12 +131,12 @@ def test_old_and_new_take_turns_when_there_is_room_for_one_only(up: Node) -> Non
     assert sum(taken) in (4, 5, 6)
 
 
-def test_all_the_room_is_used_when_only_one_kind_waits(wide: Node) -> None:
+def test_all_the_room_is_used_when_only_one_kind_waits(wide: StoreNode) -> None:
     wide.accept_many(20)
     assert len(wide.claim()) == CEILING
 
 
-def test_what_was_put_off_comes_back_when_its_time_has_come(wide: Node) -> None:
+def test_what_was_put_off_comes_back_when_its_time_has_come(wide: StoreNode) -> None:
     wide.accept()
     wide.try_one(Deferred(Cause.BUSY, "Later.", True, retry_after_s=120))
     wide.pass_time(119.9)
@@ -146,7 +145,7 @@ def test_what_was_put_off_comes_back_when_its_time_has_come(wide: Node) -> None:
     assert len(wide.claim()) == 1
 
 
-def test_what_was_put_off_does_not_starve_behind_thousands(wide: Node) -> None:
+def test_what_was_put_off_does_not_starve_behind_thousands(wide: StoreNode) -> None:
     wide.accept()
     late = wide.try_one(Deferred(Cause.BUSY, "Later.", True, retry_after_s=5))
     wide.accept_many(50, "richmond")
@@ -154,7 +153,7 @@ def test_what_was_put_off_does_not_starve_behind_thousands(wide: Node) -> None:
     assert late.submission in {lease.submission for lease in wide.claim(free=2)}
 
 
-def test_no_number_of_attempts_ends_anything(wide: Node) -> None:
+def test_no_number_of_attempts_ends_anything(wide: StoreNode) -> None:
     first = wide.accept()
     wide.database.write(
         lambda conn: conn.exec_driver_sql("UPDATE submissions SET attempts = 1000000, failures = 1000000")
@@ -169,13 +168,13 @@ def test_no_number_of_attempts_ends_anything(wide: Node) -> None:
 # the window
 
 
-def test_the_window_holds_across_workers(wide: Node) -> None:
+def test_the_window_holds_across_workers(wide: StoreNode) -> None:
     wide.accept_many(40)
     taken = [len(wide.claim(f"w{n}", free=3)) for n in range(5)]
     assert taken == [3, 3, 2, 0, 0]
 
 
-def test_two_go_at_once_in_the_first_second_after_a_return_however_fast_they_are_answered(up: Node) -> None:
+def test_two_go_at_once_in_the_first_second_after_a_return_however_fast_they_are_answered(up: StoreNode) -> None:
     up.accept_many(40)
     up.probe(Cause.REFUSED)
     up.probe()
@@ -192,27 +191,27 @@ def test_two_go_at_once_in_the_first_second_after_a_return_however_fast_they_are
 
 
 @pytest.mark.parametrize("cause", [Cause.BUSY, Cause.MASTER_DOWN, Cause.TIMEOUT])
-def test_the_window_is_halved_when_the_master_is_in_trouble(wide: Node, cause: Cause) -> None:
+def test_the_window_is_halved_when_the_master_is_in_trouble(wide: StoreNode, cause: Cause) -> None:
     wide.accept_many(10)
     wide.try_one(Deferred(cause, "Too much.", True))
     assert wide.link().window == CEILING // 2
 
 
-def test_a_call_from_before_the_return_says_nothing_of_the_link_when_it_ends(up: Node) -> None:
+def test_a_call_from_before_the_return_says_nothing_of_the_link_when_it_ends(up: StoreNode) -> None:
     up.accept_many(10)
     lease = up.claim_one()
     up.pass_time(20)
     up.probe(Cause.TIMEOUT)
     up.pass_time(1)
     up.probe()
-    late = courier.settlement(lease, lost(Cause.TIMEOUT), 21.0, 0.5)
+    late = sender.settlement(lease, lost(Cause.TIMEOUT), 21.0, 0.5)
     assert len(up.turn(late).leases) == 2, "neither suspected nor halved"
 
 
 # holds
 
 
-def test_nothing_is_taken_while_somebody_holds_the_destination(wide: Node) -> None:
+def test_nothing_is_taken_while_somebody_holds_the_destination(wide: StoreNode) -> None:
     wide.accept()
     hold = wide.hold()
     assert not wide.claim()
@@ -220,7 +219,7 @@ def test_nothing_is_taken_while_somebody_holds_the_destination(wide: Node) -> No
     assert len(wide.claim()) == 1
 
 
-def test_only_the_held_events_submissions_wait(wide: Node) -> None:
+def test_only_the_held_events_submissions_wait(wide: StoreNode) -> None:
     held, other = wide.accept().id, wide.accept("richmond").id
     hold = wide.hold("bushy")
     assert [lease.submission for lease in wide.claim()] == [other]
@@ -228,7 +227,7 @@ def test_only_the_held_events_submissions_wait(wide: Node) -> None:
     assert [lease.submission for lease in wide.claim()] == [held]
 
 
-def test_only_the_held_submission_waits(wide: Node) -> None:
+def test_only_the_held_submission_waits(wide: StoreNode) -> None:
     held, other = wide.accept().id, wide.accept(date="2013-12-14").id
     wide.act("hold", held)
     assert [lease.submission for lease in wide.claim()] == [other]
@@ -237,7 +236,7 @@ def test_only_the_held_submission_waits(wide: Node) -> None:
 
 
 @pytest.mark.parametrize("event", [None, "bushy"])
-def test_a_hold_ends_by_itself_when_its_time_has_come(wide: Node, event: str | None) -> None:
+def test_a_hold_ends_by_itself_when_its_time_has_come(wide: StoreNode, event: str | None) -> None:
     wide.accept()
     wide.hold(event, release_at=wide.now + timedelta(minutes=5))
     wide.pass_time(299)
@@ -246,7 +245,7 @@ def test_a_hold_ends_by_itself_when_its_time_has_come(wide: Node, event: str | N
     assert len(wide.claim()) == 1
 
 
-def test_held_ones_at_the_front_do_not_keep_the_others_back(wide: Node) -> None:
+def test_held_ones_at_the_front_do_not_keep_the_others_back(wide: StoreNode) -> None:
     wide.accept_many(30)
     other = wide.accept("richmond").id
     wide.hold("bushy")
@@ -256,7 +255,7 @@ def test_held_ones_at_the_front_do_not_keep_the_others_back(wide: Node) -> None:
 # refused credentials
 
 
-def test_one_is_tried_a_minute_when_the_master_refuses_our_credentials(wide: Node) -> None:
+def test_one_is_tried_a_minute_when_the_master_refuses_our_credentials(wide: StoreNode) -> None:
     wide.accept_many(10)
     wide.try_one(UNAUTHORISED)
     tried = []
@@ -270,7 +269,7 @@ def test_one_is_tried_a_minute_when_the_master_refuses_our_credentials(wide: Nod
     assert max(tried) == 1
 
 
-def test_everything_goes_on_when_the_credentials_are_good_again(wide: Node) -> None:
+def test_everything_goes_on_when_the_credentials_are_good_again(wide: StoreNode) -> None:
     wide.accept_many(10)
     first = wide.try_one(UNAUTHORISED)
     assert (wide.row(first.submission).failures, wide.row(first.submission).next_attempt_at) == (0, None)
@@ -282,7 +281,7 @@ def test_everything_goes_on_when_the_credentials_are_good_again(wide: Node) -> N
     assert len(wide.claim()) == CEILING
 
 
-def test_no_second_one_is_tried_while_the_first_is_still_on_its_way(wide: Node) -> None:
+def test_no_second_one_is_tried_while_the_first_is_still_on_its_way(wide: StoreNode) -> None:
     wide.accept_many(10)
     wide.try_one(UNAUTHORISED)
     wide.pass_time(REFUSED_WAIT_S + 1)
@@ -291,12 +290,12 @@ def test_no_second_one_is_tried_while_the_first_is_still_on_its_way(wide: Node) 
     assert not wide.claim()
 
 
-def note_credentials(node: Node, fingerprint: str) -> None:
+def note_credentials(node: StoreNode, fingerprint: str) -> None:
     node.database.write(lambda conn: links.credentials_changed(conn, fingerprint))
 
 
 @pytest.mark.parametrize("refusal", [UNAUTHORISED, FORBIDDEN])
-def test_it_is_tried_at_once_when_the_credentials_were_changed(wide: Node, refusal: Unauthorised) -> None:
+def test_it_is_tried_at_once_when_the_credentials_were_changed(wide: StoreNode, refusal: Unauthorised) -> None:
     note_credentials(wide, "old")
     wide.accept_many(10)
     wide.try_one(refusal)
@@ -307,7 +306,7 @@ def test_it_is_tried_at_once_when_the_credentials_were_changed(wide: Node, refus
     assert wide.claim()
 
 
-def test_one_of_a_refused_event_is_tried_a_minute_and_the_others_go_on(wide: Node) -> None:
+def test_one_of_a_refused_event_is_tried_a_minute_and_the_others_go_on(wide: StoreNode) -> None:
     wide.accept_many(10)
     wide.try_one(FORBIDDEN)
     tried = []
@@ -324,7 +323,7 @@ def test_one_of_a_refused_event_is_tried_a_minute_and_the_others_go_on(wide: Nod
 
 
 @pytest.mark.parametrize("welcome", ["accepted", "rejected", "conflict"])
-def test_a_refused_event_goes_on_when_the_master_takes_its_word_again(wide: Node, welcome: str) -> None:
+def test_a_refused_event_goes_on_when_the_master_takes_its_word_again(wide: StoreNode, welcome: str) -> None:
     wide.accept_many(10)
     wide.try_one(FORBIDDEN)
     wide.pass_time(REFUSED_WAIT_S + 1)
@@ -337,7 +336,7 @@ def test_a_refused_event_goes_on_when_the_master_takes_its_word_again(wide: Node
     assert len(wide.claim()) == CEILING
 
 
-def test_the_destination_is_welcome_again_when_only_the_event_is_refused(wide: Node) -> None:
+def test_the_destination_is_welcome_again_when_only_the_event_is_refused(wide: StoreNode) -> None:
     wide.accept_many(10)
     wide.accept_many(10, "richmond")
     wide.try_one(UNAUTHORISED)

@@ -7,31 +7,32 @@ from sqlalchemy import update
 
 from resultsq.domain.outcome import Cause, Deferred, Exchange, Scope, Unauthorised
 from resultsq.domain.submission import State
-from resultsq.store import links, outbox
-from resultsq.store.tables import Link
-from tests.support.nodes import Node, accepted
+from resultsq.store import outbox
+from resultsq.store.engine.tables import Link
+from resultsq.store.outbox import links
+from tests.support.nodes import StoreNode, accepted
 
 HOUR = 3_600.0
 STEPS = [HOUR, -HOUR]
 both_ways = pytest.mark.parametrize("step", STEPS, ids=["forwards", "back"])
 
 
-def chores(node: Node) -> int:
+def periodic_tasks(node: StoreNode) -> int:
     """What each worker does every few seconds."""
     return node.database.write(lambda conn: outbox.mend_stepped_clock(conn, node.now))
 
 
-def look(node: Node, worker: str = "w1") -> links.Seen:
+def look(node: StoreNode, worker: str = "w1") -> links.LinkSnapshot:
     with node.database.read() as conn:
         return links.look(conn, node.now, worker)
 
 
-def take_prober(node: Node, worker: str) -> bool:
+def take_prober(node: StoreNode, worker: str) -> bool:
     return node.database.write(lambda conn: links.take_prober(conn, node.now, worker)).mine
 
 
 @both_ways
-def test_a_lease_ends_and_its_submission_goes_on(up: Node, step: float) -> None:
+def test_a_lease_ends_and_its_submission_goes_on(up: StoreNode, step: float) -> None:
     first = up.accept()
     up.claim_one()
     up.pass_time(step)
@@ -41,33 +42,33 @@ def test_a_lease_ends_and_its_submission_goes_on(up: Node, step: float) -> None:
 
 @both_ways
 @pytest.mark.parametrize("said", [None, 1_800.0], ids=["back-off", "retry-after"])
-def test_a_wait_is_over(up: Node, step: float, said: float | None) -> None:
+def test_a_wait_is_over(up: StoreNode, step: float, said: float | None) -> None:
     first = up.accept()
     up.try_one(Deferred(Cause.BUSY, "Later.", True, retry_after_s=said), jitter=0.9)
     up.pass_time(step)
-    assert chores(up) == (1 if step < 0 else 0)
+    assert periodic_tasks(up) == (1 if step < 0 else 0)
     assert up.publish_one().submission == first.id
 
 
-def test_a_wait_goes_on_when_the_clock_only_ran(up: Node) -> None:
+def test_a_wait_goes_on_when_the_clock_only_ran(up: StoreNode) -> None:
     up.accept()
     up.try_one(Deferred(Cause.BUSY, "Later.", True, retry_after_s=600))
     for _ in range(59):
         up.pass_time(10)
-        assert chores(up) == 0
+        assert periodic_tasks(up) == 0
         assert not up.claim()
     up.pass_time(10)
     assert up.claim()
 
 
-def test_a_wait_lasts_no_longer_than_it_is_when_the_clock_steps_back_by_little(up: Node) -> None:
+def test_a_wait_lasts_no_longer_than_it_is_when_the_clock_steps_back_by_little(up: StoreNode) -> None:
     up.accept()
     up.try_one(Deferred(Cause.BUSY, "Later.", True, retry_after_s=600))
     up.pass_time(-10)
-    assert chores(up) == 1, "600 s were asked for, and it would be 610"
+    assert periodic_tasks(up) == 1, "600 s were asked for, and it would be 610"
 
 
-def test_hundreds_of_waits_are_over_at_once(up: Node) -> None:
+def test_hundreds_of_waits_are_over_at_once(up: StoreNode) -> None:
     up.accept_many(1_100)
     up.database.write(
         lambda conn: conn.exec_driver_sql(
@@ -76,13 +77,13 @@ def test_hundreds_of_waits_are_over_at_once(up: Node) -> None:
         )
     )
     up.pass_time(-HOUR)
-    assert chores(up) == 1_100
-    assert chores(up) == 0
+    assert periodic_tasks(up) == 1_100
+    assert periodic_tasks(up) == 0
 
 
 @both_ways
 @pytest.mark.parametrize("cause", [None, Cause.REFUSED, Cause.MASTER_DOWN], ids=["up", "down", "master-down"])
-def test_a_probe_is_due_and_then_at_its_pace_again(up: Node, step: float, cause: Cause | None) -> None:
+def test_a_probe_is_due_and_then_at_its_pace_again(up: StoreNode, step: float, cause: Cause | None) -> None:
     up.probe(cause)
     assert not look(up).probe_due
     up.pass_time(step)
@@ -92,7 +93,7 @@ def test_a_probe_is_due_and_then_at_its_pace_again(up: Node, step: float, cause:
 
 
 @both_ways
-def test_the_prober_is_found_anew_when_it_says_nothing_and_stays_when_it_does(up: Node, step: float) -> None:
+def test_the_prober_is_found_anew_when_it_says_nothing_and_stays_when_it_does(up: StoreNode, step: float) -> None:
     assert take_prober(up, "w1")
     up.pass_time(step)
     assert take_prober(up, "w2")
@@ -104,7 +105,9 @@ def test_the_prober_is_found_anew_when_it_says_nothing_and_stays_when_it_does(up
 
 @both_ways
 @pytest.mark.parametrize("scope", list(Scope))
-def test_refused_credentials_are_tried_once_and_then_each_minute_again(up: Node, step: float, scope: Scope) -> None:
+def test_refused_credentials_are_tried_once_and_then_each_minute_again(
+    up: StoreNode, step: float, scope: Scope
+) -> None:
     refusal = Unauthorised(scope, "No.", Exchange(status=401))
     up.accept_many(5)
     up.try_one(refusal)
@@ -119,7 +122,7 @@ def test_refused_credentials_are_tried_once_and_then_each_minute_again(up: Node,
 
 
 @both_ways
-def test_a_suspicion_is_cleared_by_the_next_good_probe(up: Node, step: float) -> None:
+def test_a_suspicion_is_cleared_by_the_next_good_probe(up: StoreNode, step: float) -> None:
     up.accept()
     up.database.write(lambda conn: links.suspect(conn, up.now))
     up.pass_time(step)
@@ -129,7 +132,7 @@ def test_a_suspicion_is_cleared_by_the_next_good_probe(up: Node, step: float) ->
 
 
 @both_ways
-def test_the_window_grows_from_two_as_ever(up: Node, step: float) -> None:
+def test_the_window_grows_from_two_as_ever(up: StoreNode, step: float) -> None:
     up.accept_many(20)
     leases = up.claim()
     assert len(leases) == 2
@@ -145,7 +148,7 @@ def test_the_window_grows_from_two_as_ever(up: Node, step: float) -> None:
 
 
 @both_ways
-def test_an_outage_and_its_return_are_as_ever(up: Node, step: float) -> None:
+def test_an_outage_and_its_return_are_as_ever(up: StoreNode, step: float) -> None:
     first = up.accept()
     up.probe(Cause.REFUSED)
     up.pass_time(step)
@@ -154,7 +157,7 @@ def test_an_outage_and_its_return_are_as_ever(up: Node, step: float) -> None:
 
 
 @both_ways
-def test_answers_count_when_the_clock_was_set_while_they_were_on_their_way(up: Node, step: float) -> None:
+def test_answers_count_when_the_clock_was_set_while_they_were_on_their_way(up: StoreNode, step: float) -> None:
     up.probe(Cause.REFUSED)
     up.probe()
     up.pass_time(10)
@@ -169,7 +172,7 @@ def test_answers_count_when_the_clock_was_set_while_they_were_on_their_way(up: N
 # another worker's `now` is a little older: it was read before a lock was waited for, or on another machine
 
 
-def test_a_running_lease_is_nobody_elses_when_their_clock_is_a_little_behind(up: Node) -> None:
+def test_a_running_lease_is_nobody_elses_when_their_clock_is_a_little_behind(up: StoreNode) -> None:
     first = up.accept()
     up.claim_one()
     for behind in (0.001, 1.0, 10.0):
@@ -179,22 +182,22 @@ def test_a_running_lease_is_nobody_elses_when_their_clock_is_a_little_behind(up:
     assert [one.outcome for one in up.attempts(first.id)] == [None]
 
 
-def test_the_masters_retry_after_is_kept_when_another_clock_is_a_little_behind(up: Node) -> None:
+def test_the_masters_retry_after_is_kept_when_another_clock_is_a_little_behind(up: StoreNode) -> None:
     up.accept()
     up.try_one(Deferred(Cause.BUSY, "Later.", True, retry_after_s=600))
     up.pass_time(-1)
-    assert chores(up) == 0
+    assert periodic_tasks(up) == 0
 
 
 @pytest.mark.parametrize("scope", list(Scope))
-def test_refused_credentials_rest_when_another_clock_is_a_little_behind(up: Node, scope: Scope) -> None:
+def test_refused_credentials_rest_when_another_clock_is_a_little_behind(up: StoreNode, scope: Scope) -> None:
     up.accept_many(5)
     up.try_one(Unauthorised(scope, "No.", Exchange(status=401)))
     up.pass_time(-1)
     assert not up.claim("w2")
 
 
-def test_the_prober_stays_it_and_no_probe_is_due_when_another_clock_is_a_little_behind(up: Node) -> None:
+def test_the_prober_stays_it_and_no_probe_is_due_when_another_clock_is_a_little_behind(up: StoreNode) -> None:
     assert take_prober(up, "w1")
     up.probe()
     up.pass_time(-1)

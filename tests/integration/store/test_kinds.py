@@ -14,11 +14,12 @@ from resultsq.domain.errors import KeyReused
 from resultsq.domain.outcome import Scope, Unauthorised
 from resultsq.domain.sheet import digest
 from resultsq.domain.submission import State
-from resultsq.store import events, links, outbox, turn
-from resultsq.store.outbox import REFUSED_WAIT_S, Entry, Lease
-from resultsq.store.tables import NO_EVENT, Chain, Link, Submission
+from resultsq.store import outbox
+from resultsq.store.admin import events
+from resultsq.store.engine.tables import NO_EVENT, Chain, Link, Submission
+from resultsq.store.outbox import REFUSED_WAIT_S, Entry, Lease, cycle, links
 from tests.integration.store.test_plans import analyse, explain, heard
-from tests.support.nodes import CEILING, DATE, EVENTS, NOW, Node, accepted, migrated
+from tests.support.nodes import CEILING, DATE, EVENTS, NOW, StoreNode, accepted, migrated
 
 KINDS = ("results", "notes")
 FORBIDDEN = Unauthorised(Scope.EVENT, "Not this kind.")
@@ -33,7 +34,7 @@ def note(event_id: int, words: str = "hello", id_: str | None = None, **more: An
     )
 
 
-def send(node: Node, event: str | None = None, words: str = "hello", id_: str | None = None, **more: Any) -> str:
+def send(node: StoreNode, event: str | None = None, words: str = "hello", id_: str | None = None, **more: Any) -> str:
     """Accept a note; its id."""
 
     def work(conn: Connection) -> str:
@@ -43,20 +44,20 @@ def send(node: Node, event: str | None = None, words: str = "hello", id_: str | 
     return node.database.write(work)
 
 
-def claim(node: Node, room: int = CEILING, kinds: Collection[str] = KINDS) -> list[Lease]:
+def claim(node: StoreNode, room: int = CEILING, kinds: Collection[str] = KINDS) -> list[Lease]:
     return list(
-        node.database.write(lambda conn: turn.take(conn, node.now, "w1", (), room, CEILING, kinds=kinds)).leases
+        node.database.write(lambda conn: cycle.run_cycle(conn, node.now, "w1", (), room, CEILING, kinds=kinds)).leases
     )
 
 
 @pytest.fixture
-def wide(up: Node) -> Node:
+def wide(up: StoreNode) -> StoreNode:
     """A node whose link is up, and whose window is wide open."""
     up.database.write(lambda conn: conn.execute(update(Link).values(window=CEILING, opened_at=up.now)))
     return up
 
 
-def test_what_has_no_versions_is_never_a_version_of_another(wide: Node) -> None:
+def test_what_has_no_versions_is_never_a_version_of_another(wide: StoreNode) -> None:
     ids = [send(wide, "bushy", "the same words") for _ in range(3)]
     result = wide.accept().id
     assert {lease.submission for lease in claim(wide)} == {*ids, result}, "none waits for another"
@@ -65,7 +66,7 @@ def test_what_has_no_versions_is_never_a_version_of_another(wide: Node) -> None:
     assert chains == {one: ("notes", one, 1) for one in ids} | {DATE: ("results", result, 1)}
 
 
-def test_what_belongs_to_no_event_is_claimed_settled_and_in_no_list_of_events(wide: Node) -> None:
+def test_what_belongs_to_no_event_is_claimed_settled_and_in_no_list_of_events(wide: StoreNode) -> None:
     sent = send(wide)
     (lease,) = claim(wide)
     assert (lease.submission, lease.kind, lease.event) == (sent, "notes", "")
@@ -77,7 +78,7 @@ def test_what_belongs_to_no_event_is_claimed_settled_and_in_no_list_of_events(wi
         assert events.find(conn, "") is None
 
 
-def test_the_same_id_is_the_same_submission_and_never_another(wide: Node) -> None:
+def test_the_same_id_is_the_same_submission_and_never_another(wide: StoreNode) -> None:
     id_ = str(uuid.uuid4())
     assert send(wide, "bushy", "once", id_) == send(wide, "bushy", "once", id_) == id_
     assert wide.count() == 1
@@ -87,7 +88,7 @@ def test_the_same_id_is_the_same_submission_and_never_another(wide: Node) -> Non
     assert wide.count() == 1
 
 
-def test_one_is_stored_where_its_maker_sends_it_twice_at_once(wide: Node) -> None:
+def test_one_is_stored_where_its_maker_sends_it_twice_at_once(wide: StoreNode) -> None:
     id_, start, found = str(uuid.uuid4()), Barrier(2), []
 
     def go() -> None:
@@ -103,7 +104,7 @@ def test_one_is_stored_where_its_maker_sends_it_twice_at_once(wide: Node) -> Non
     assert wide.count() == 1
 
 
-def test_it_can_be_withdrawn_and_put_back(wide: Node) -> None:
+def test_it_can_be_withdrawn_and_put_back(wide: StoreNode) -> None:
     sent = send(wide)
     wide.withdraw(sent)
     assert not claim(wide)
@@ -111,13 +112,13 @@ def test_it_can_be_withdrawn_and_put_back(wide: Node) -> None:
     assert [lease.submission for lease in claim(wide)] == [sent]
 
 
-def test_one_of_a_kind_that_cannot_be_sent_keeps_no_other_from_going(wide: Node) -> None:
+def test_one_of_a_kind_that_cannot_be_sent_keeps_no_other_from_going(wide: StoreNode) -> None:
     sent, result = send(wide), wide.accept().id
     assert [lease.submission for lease in claim(wide, kinds=("results",))] == [result]
     assert (wide.row(sent).state, wide.row(sent).attempts) == (State.QUEUED, 0)
 
 
-def test_a_kind_that_the_master_refuses_keeps_no_other_kind_of_the_event_from_going(wide: Node) -> None:
+def test_a_kind_that_the_master_refuses_keeps_no_other_kind_of_the_event_from_going(wide: StoreNode) -> None:
     for _ in range(3):
         send(wide, "bushy")
     (lease,) = claim(wide, room=1)
@@ -132,7 +133,7 @@ def test_a_kind_that_the_master_refuses_keeps_no_other_kind_of_the_event_from_go
     assert len(claim(wide)) == 1, "one a minute is tried"
 
 
-def test_all_that_is_refused_is_tried_when_the_credentials_changed(wide: Node) -> None:
+def test_all_that_is_refused_is_tried_when_the_credentials_changed(wide: StoreNode) -> None:
     for _ in range(3):
         send(wide, "bushy")
     wide.database.write(lambda conn: links.credentials_changed(conn, "old"))
@@ -143,7 +144,7 @@ def test_all_that_is_refused_is_tried_when_the_credentials_changed(wide: Node) -
     assert len(claim(wide)) == 3
 
 
-def test_as_many_share_a_round_as_the_kinds_weight_says(wide: Node) -> None:
+def test_as_many_share_a_round_as_the_kinds_weight_says(wide: StoreNode) -> None:
     for _ in range(7):
         send(wide, weight=3)
     with wide.database.read() as conn:
@@ -165,7 +166,7 @@ _MANY = (
 _NUMBERS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {last}) INSERT INTO "
 
 
-def flood(node: Node, last: int) -> None:
+def flood(node: StoreNode, last: int) -> None:
     """So many notes of no event wait, each in its round."""
     now = f"{NOW:%Y-%m-%d %H:%M:%S.%f}" if node.database.is_sqlite else NOW
 
@@ -185,16 +186,16 @@ def flood(node: Node, last: int) -> None:
 
 
 @pytest.fixture
-def flooded(store_url: str) -> Iterator[Node]:
+def flooded(store_url: str) -> Iterator[StoreNode]:
     database = migrated(store_url)
-    node = Node(database)
+    node = StoreNode(database)
     node.probe()
     flood(node, 50_000)
     yield node
     database.close()
 
 
-def test_50_000_of_one_kind_cost_results_one_turn_at_most(flooded: Node) -> None:
+def test_50_000_of_one_kind_cost_results_one_turn_at_most(flooded: StoreNode) -> None:
     assert {lease.kind for lease in claim(flooded, room=2)} == {"notes"}
     ids = [flooded.accept(event).id for event in EVENTS]
     taken = claim(flooded, room=4)
@@ -203,7 +204,9 @@ def test_50_000_of_one_kind_cost_results_one_turn_at_most(flooded: Node) -> None
 
 
 @pytest.mark.parametrize("kind", ["notes", "kites"])
-def test_the_last_of_an_event_and_kind_is_found_by_its_index_behind_50_000_of_another(flooded: Node, kind: str) -> None:
+def test_the_last_of_an_event_and_kind_is_found_by_its_index_behind_50_000_of_another(
+    flooded: StoreNode, kind: str
+) -> None:
     with heard(flooded.database) as statements:
         flooded.database.write(
             lambda conn: outbox.accept(conn, NOW, replace(note(NO_EVENT), kind=kind))  # there is none of the second

@@ -3,17 +3,17 @@ worker's submissions go on, once."""
 
 import pytest
 
-from resultsq.delivery import courier
+from resultsq.delivery import sender
 from resultsq.delivery.masters import database
-from resultsq.delivery.masters.limits import Limits
+from resultsq.delivery.masters.timeouts import CallTimeouts
 from resultsq.domain.outcome import Cause, Outcome
 from resultsq.domain.submission import State
 from resultsq.store import outbox
 from resultsq.store.outbox import lease_s
-from tests.support.nodes import CEILING, Node, accepted, lost, moved, rejected
+from tests.support.nodes import CEILING, StoreNode, accepted, lost, moved, rejected
 
 
-def test_the_lease_and_the_attempt_are_written_before_anything_is_sent(up: Node) -> None:
+def test_the_lease_and_the_attempt_are_written_before_anything_is_sent(up: StoreNode) -> None:
     first = up.accept()
     lease = up.claim_one()
     row = up.row(first.id)
@@ -24,7 +24,7 @@ def test_the_lease_and_the_attempt_are_written_before_anything_is_sent(up: Node)
     assert (attempt.ended_at, attempt.outcome) == (None, None)
 
 
-def test_the_attempt_is_closed_with_what_was_seen_when_it_is_settled(up: Node) -> None:
+def test_the_attempt_is_closed_with_what_was_seen_when_it_is_settled(up: StoreNode) -> None:
     first = up.accept()
     lease = up.claim_one()
     up.pass_time(1)
@@ -37,12 +37,12 @@ def test_the_attempt_is_closed_with_what_was_seen_when_it_is_settled(up: Node) -
 @pytest.mark.parametrize("size", [0, 12_000, 8 * 1024 * 1024])
 def test_a_lease_outlives_the_longest_call_of_its_sheet_by_either_road(size: int) -> None:
     compressed = size // 3
-    assert lease_s(size) >= Limits().for_sheet_s(compressed) + 1
+    assert lease_s(size) >= CallTimeouts().for_sheet_s(compressed) + 1
     assert lease_s(size) >= database.LIMITS.for_sheet_s(size) + 1
     assert lease_s(12_000) < 33, "a dead worker's sheet of ordinary size goes on within 35 s, sweep included"
 
 
-def test_a_lease_that_ran_out_goes_back_in_doubt_and_is_tried_again_at_once(up: Node) -> None:
+def test_a_lease_that_ran_out_goes_back_in_doubt_and_is_tried_again_at_once(up: StoreNode) -> None:
     first = up.accept()
     dead = up.claim_one()
     up.pass_time(lease_s(len(dead.body)) - 0.1)
@@ -56,7 +56,7 @@ def test_a_lease_that_ran_out_goes_back_in_doubt_and_is_tried_again_at_once(up: 
 
 
 @pytest.mark.parametrize("late", ["accepted", "deferred", "rejected", "conflict"])
-def test_a_settle_changes_nothing_when_its_lease_was_taken_over(up: Node, late: str) -> None:
+def test_a_settle_changes_nothing_when_its_lease_was_taken_over(up: StoreNode, late: str) -> None:
     first = up.accept()
     old = up.claim_one()
     up.pass_time(60)
@@ -74,7 +74,7 @@ def test_a_settle_changes_nothing_when_its_lease_was_taken_over(up: Node, late: 
     assert up.state(first.id) is State.PUBLISHED
 
 
-def test_a_settle_changes_nothing_when_it_comes_twice(up: Node) -> None:
+def test_a_settle_changes_nothing_when_it_comes_twice(up: StoreNode) -> None:
     first = up.accept()
     lease = up.publish_one()
     before = up.row(first.id)
@@ -84,19 +84,19 @@ def test_a_settle_changes_nothing_when_it_comes_twice(up: Node) -> None:
     assert [one.outcome for one in up.attempts(first.id)] == ["accepted"]
 
 
-def test_good_settlements_count_when_one_beside_them_lost_its_lease(up: Node) -> None:
+def test_good_settlements_count_when_one_beside_them_lost_its_lease(up: StoreNode) -> None:
     up.accept_many(2)
     old, kept = up.claim()
     up.database.write(
         lambda conn: conn.exec_driver_sql(f"UPDATE submissions SET lease_until = accepted_at WHERE seq = {old.seq}")
     )
     up.claim("w2")
-    both = [courier.settlement(lease, accepted(lease), 0.1, 0.5) for lease in (old, kept)]
+    both = [sender.settlement(lease, accepted(lease), 0.1, 0.5) for lease in (old, kept)]
     told = {one.settlement.lease: one.state for one in up.turn(*both, free=0).settled}
     assert told == {old.lease: None, kept.lease: State.PUBLISHED}
 
 
-def test_a_worker_that_starts_voids_what_its_name_still_holds_and_nobody_elses(up: Node) -> None:
+def test_a_worker_that_starts_voids_what_its_name_still_holds_and_nobody_elses(up: StoreNode) -> None:
     up.accept_many(4)
     mine, theirs = up.claim("w1", free=1), up.claim("w2", free=1)
     assert up.database.write(lambda conn: outbox.void_leases(conn, up.now, "w1")) == 1
@@ -105,14 +105,14 @@ def test_a_worker_that_starts_voids_what_its_name_still_holds_and_nobody_elses(u
     assert [one.outcome for one in up.attempts(mine[0].submission)] == ["unknown"]
 
 
-def test_a_dead_workers_leases_do_not_fill_the_window_when_it_is_back(up: Node) -> None:
+def test_a_dead_workers_leases_do_not_fill_the_window_when_it_is_back(up: StoreNode) -> None:
     up.accept_many(20)
     first = {lease.submission for lease in up.claim()}
     up.database.write(lambda conn: outbox.void_leases(conn, up.now, "w1"))
     assert {lease.submission for lease in up.claim()} == first
 
 
-def test_leases_are_the_bound_even_when_a_worker_says_that_it_is_idle(up: Node) -> None:
+def test_leases_are_the_bound_even_when_a_worker_says_that_it_is_idle(up: StoreNode) -> None:
     up.accept_many(20)
     up.claim()
     assert not up.claim(free=CEILING)

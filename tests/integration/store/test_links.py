@@ -8,35 +8,35 @@ from resultsq.delivery.masters import answers
 from resultsq.delivery.masters.answers import Answer
 from resultsq.domain.link import LinkState
 from resultsq.domain.outcome import Cause, Deferred
-from resultsq.store import links
-from resultsq.store.links import PROBER_LEASE_S
-from tests.support.nodes import Node, accepted, lost
+from resultsq.store.outbox import links
+from resultsq.store.outbox.links import PROBER_LEASE_S
+from tests.support.nodes import StoreNode, accepted, lost
 
 
-def look(node: Node, worker: str = "w1") -> links.Seen:
+def look(node: StoreNode, worker: str = "w1") -> links.LinkSnapshot:
     with node.database.read() as conn:
         return links.look(conn, node.now, worker)
 
 
-def take_prober(node: Node, worker: str) -> bool:
+def take_prober(node: StoreNode, worker: str) -> bool:
     return node.database.write(lambda conn: links.take_prober(conn, node.now, worker)).mine
 
 
-def test_a_probe_is_due_at_once_when_the_node_is_new(node: Node) -> None:
+def test_a_probe_is_due_at_once_when_the_node_is_new(node: StoreNode) -> None:
     seen = look(node)
     assert (seen.state, seen.suspect, seen.probe_due, seen.probes, seen.ok_probe) == (LinkState.UP, True, True, 0, 0)
     node.database.write(lambda conn: links.ensure(conn, node.now, 3))
     assert node.link().window == 2, "a worker that starts later changes nothing"
 
 
-def test_the_first_good_probe_clears_the_way_and_is_no_outage(node: Node) -> None:
+def test_the_first_good_probe_clears_the_way_and_is_no_outage(node: StoreNode) -> None:
     change = node.probe()
-    assert change == links.Change(LinkState.UP)
+    assert change == links.LinkChange(LinkState.UP)
     assert not node.link().suspect
     assert not node.outages()
 
 
-def test_an_outage_is_a_row_from_its_first_sign_to_its_end(up: Node) -> None:
+def test_an_outage_is_a_row_from_its_first_sign_to_its_end(up: StoreNode) -> None:
     up.accept_many(3)
     up.try_one(lost())
     began = up.now
@@ -44,22 +44,22 @@ def test_an_outage_is_a_row_from_its_first_sign_to_its_end(up: Node) -> None:
     assert up.probe(Cause.REFUSED).lost
     for _ in range(9):
         up.pass_time(1)
-        assert up.probe(Cause.REFUSED) == links.Change(LinkState.DOWN)
+        assert up.probe(Cause.REFUSED) == links.LinkChange(LinkState.DOWN)
     up.accept_many(2, "richmond")
     up.pass_time(1)
-    assert up.probe() == links.Change(LinkState.UP, returned=True)
+    assert up.probe() == links.LinkChange(LinkState.UP, returned=True)
     (outage,) = up.outages()
     assert (outage.began_at, outage.ended_at, outage.cause) == (began, up.now, Cause.REFUSED)
     assert (outage.probes, outage.delayed, outage.last_seq) == (11, 5, up.link().return_seq)
 
 
-def test_an_outage_that_only_a_probe_noticed_begins_with_it(up: Node) -> None:
+def test_an_outage_that_only_a_probe_noticed_begins_with_it(up: StoreNode) -> None:
     up.probe(Cause.DNS)
     (outage,) = up.outages()
     assert (outage.began_at, outage.ended_at, outage.cause, outage.probes) == (up.now, None, Cause.DNS, 1)
 
 
-def test_a_second_outage_is_a_second_row(up: Node) -> None:
+def test_a_second_outage_is_a_second_row(up: StoreNode) -> None:
     for cause in (Cause.REFUSED, Cause.MASTER_DOWN):
         up.probe(cause)
         up.pass_time(5)
@@ -68,16 +68,16 @@ def test_a_second_outage_is_a_second_row(up: Node) -> None:
     assert all(one.ended_at is not None for one in up.outages())
 
 
-def test_one_outage_goes_on_when_its_cause_changes(up: Node) -> None:
+def test_one_outage_goes_on_when_its_cause_changes(up: StoreNode) -> None:
     up.probe(Cause.REFUSED)
     up.pass_time(1)
     change = up.probe(Cause.NOT_OUR_MASTER)
-    assert change == links.Change(LinkState.NOT_OUR_MASTER)
+    assert change == links.LinkChange(LinkState.NOT_OUR_MASTER)
     assert (up.link().since, up.link().cause) == (up.now, Cause.NOT_OUR_MASTER)
     assert len(up.outages()) == 1
 
 
-def test_one_dropped_connection_is_no_outage(up: Node) -> None:
+def test_one_dropped_connection_is_no_outage(up: StoreNode) -> None:
     up.accept()
     up.try_one(lost(Cause.RESET))
     assert look(up).probe_due
@@ -89,7 +89,7 @@ def test_one_dropped_connection_is_no_outage(up: Node) -> None:
 @pytest.mark.parametrize(
     ("cause", "waits"), [(None, 30.0), (Cause.REFUSED, 1.0), (Cause.NOT_OUR_MASTER, 1.0), (Cause.MASTER_DOWN, 8.0)]
 )
-def test_the_next_probe_is_due_at_the_pace_of_the_state(up: Node, cause: Cause | None, waits: float) -> None:
+def test_the_next_probe_is_due_at_the_pace_of_the_state(up: StoreNode, cause: Cause | None, waits: float) -> None:
     up.probe(cause)
     up.pass_time(waits - 0.1)
     assert not look(up).probe_due
@@ -97,7 +97,7 @@ def test_the_next_probe_is_due_at_the_pace_of_the_state(up: Node, cause: Cause |
     assert look(up).probe_due
 
 
-def test_a_probe_is_started_each_second_while_the_ones_before_are_still_out(up: Node) -> None:
+def test_a_probe_is_started_each_second_while_the_ones_before_are_still_out(up: StoreNode) -> None:
     up.probe(Cause.TIMEOUT)
     started = 0
     for _ in range(50):
@@ -109,7 +109,7 @@ def test_a_probe_is_started_each_second_while_the_ones_before_are_still_out(up: 
 
 
 @pytest.mark.parametrize(("said", "waits"), [(120.0, 120.0), (86_400.0, 3_600.0), (0.0, 1.0)])
-def test_the_masters_retry_after_on_the_probe_binds_the_destination(up: Node, said: float, waits: float) -> None:
+def test_the_masters_retry_after_on_the_probe_binds_the_destination(up: StoreNode, said: float, waits: float) -> None:
     up.probe(Cause.MASTER_DOWN, retry_after_s=said)
     up.pass_time(waits - 0.5)
     assert not look(up).probe_due
@@ -117,7 +117,7 @@ def test_the_masters_retry_after_on_the_probe_binds_the_destination(up: Node, sa
     assert look(up).probe_due
 
 
-def test_a_probe_is_due_within_seconds_when_a_proxys_page_asks_for_an_hour(up: Node) -> None:
+def test_a_probe_is_due_within_seconds_when_a_proxys_page_asks_for_an_hour(up: StoreNode) -> None:
     page = Answer(503, {"content-type": "text/html", "retry-after": "3600"}, b"<h1>Back soon</h1>")
     trouble = answers.of_probe(page, up.now)
     assert trouble is not None
@@ -126,22 +126,22 @@ def test_a_probe_is_due_within_seconds_when_a_proxys_page_asks_for_an_hour(up: N
     assert look(up).probe_due
 
 
-def test_the_first_good_answer_wins_whatever_older_probes_say_later(up: Node) -> None:
+def test_the_first_good_answer_wins_whatever_older_probes_say_later(up: StoreNode) -> None:
     up.probe(Cause.TIMEOUT)
     older, newer = up.start_probe(), up.start_probe()
     assert up.probe_answered(newer).returned
-    assert up.probe_answered(older, Cause.TIMEOUT) == links.Change(LinkState.UP)
+    assert up.probe_answered(older, Cause.TIMEOUT) == links.LinkChange(LinkState.UP)
     assert up.link().state == LinkState.UP
 
 
-def test_an_older_probes_good_answer_opens_the_link_too(up: Node) -> None:
+def test_an_older_probes_good_answer_opens_the_link_too(up: StoreNode) -> None:
     up.probe(Cause.TIMEOUT)
     older = up.start_probe()
     up.probe(Cause.TIMEOUT)
     assert up.probe_answered(older).returned
 
 
-def test_a_good_answer_clears_no_suspicion_that_is_younger_than_its_probe(up: Node) -> None:
+def test_a_good_answer_clears_no_suspicion_that_is_younger_than_its_probe(up: StoreNode) -> None:
     up.accept_many(2)
     number = up.start_probe()
     up.pass_time(0.5)
@@ -155,7 +155,7 @@ def test_a_good_answer_clears_no_suspicion_that_is_younger_than_its_probe(up: No
     assert up.claim()
 
 
-def test_a_worker_can_tell_that_a_probe_was_started_after_it_asked(up: Node) -> None:
+def test_a_worker_can_tell_that_a_probe_was_started_after_it_asked(up: StoreNode) -> None:
     before = up.start_probe()
     noted = up.database.write(lambda conn: links.suspect(conn, up.now))
     up.probe_answered(before)
@@ -164,7 +164,7 @@ def test_a_worker_can_tell_that_a_probe_was_started_after_it_asked(up: Node) -> 
     assert look(up).ok_probe > noted
 
 
-def test_what_waits_for_the_link_or_its_back_off_goes_at_its_return_and_the_masters_word_is_kept(up: Node) -> None:
+def test_what_waits_for_the_link_or_its_back_off_goes_at_its_return_and_the_masters_word_is_kept(up: StoreNode) -> None:
     up.accept_many(3)
     by_link, by_trouble, by_word = up.claim(free=1)[0], up.claim(free=1)[0], None
     up.settle(by_link, lost(), jitter=0.9)
@@ -179,7 +179,7 @@ def test_what_waits_for_the_link_or_its_back_off_goes_at_its_return_and_the_mast
     assert up.row(by_word.submission).next_attempt_at is not None
 
 
-def test_a_return_opens_the_window_at_two_again(up: Node) -> None:
+def test_a_return_opens_the_window_at_two_again(up: StoreNode) -> None:
     up.accept_many(60)
     for _ in range(8):
         up.pass_time(2)
@@ -193,7 +193,7 @@ def test_a_return_opens_the_window_at_two_again(up: Node) -> None:
     assert len(up.claim()) == 0
 
 
-def test_the_masters_clock_is_noted_when_the_probe_tells_it(up: Node) -> None:
+def test_the_masters_clock_is_noted_when_the_probe_tells_it(up: StoreNode) -> None:
     up.probe(master_time_offset_s=-12.5)
     assert up.link().clock_offset_s == -12.5
     up.probe()
@@ -203,7 +203,7 @@ def test_the_masters_clock_is_noted_when_the_probe_tells_it(up: Node) -> None:
 # who probes
 
 
-def test_one_worker_probes_and_stays_it_while_it_says_so(up: Node) -> None:
+def test_one_worker_probes_and_stays_it_while_it_says_so(up: StoreNode) -> None:
     assert take_prober(up, "w1")
     for _ in range(20):
         up.pass_time(PROBER_LEASE_S / 3)
@@ -213,14 +213,14 @@ def test_one_worker_probes_and_stays_it_while_it_says_so(up: Node) -> None:
     assert not look(up, "w2").mine
 
 
-def test_another_worker_probes_when_the_prober_says_nothing_any_more(up: Node) -> None:
+def test_another_worker_probes_when_the_prober_says_nothing_any_more(up: StoreNode) -> None:
     take_prober(up, "w1")
     up.pass_time(PROBER_LEASE_S + 0.1)
     assert take_prober(up, "w2")
     assert not take_prober(up, "w1")
 
 
-def test_another_worker_probes_at_once_when_the_prober_has_stopped(up: Node) -> None:
+def test_another_worker_probes_at_once_when_the_prober_has_stopped(up: StoreNode) -> None:
     take_prober(up, "w1")
     up.database.write(lambda conn: links.drop_prober(conn, "w2"))
     assert not take_prober(up, "w2"), "only its own is handed back"
@@ -228,7 +228,7 @@ def test_another_worker_probes_at_once_when_the_prober_has_stopped(up: Node) -> 
     assert take_prober(up, "w2")
 
 
-def test_an_outage_of_a_week_ends_as_one_of_two_minutes(up: Node) -> None:
+def test_an_outage_of_a_week_ends_as_one_of_two_minutes(up: StoreNode) -> None:
     for length in (timedelta(minutes=2), timedelta(days=7)):
         up.accept_many(5, first=up.count())
         up.probe(Cause.UNREACHABLE)

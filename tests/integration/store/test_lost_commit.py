@@ -13,8 +13,8 @@ from resultsq.delivery.app import Delivery
 from resultsq.domain.errors import StoreUnavailable, StoreUnsure
 from resultsq.domain.submission import State
 from resultsq.store import outbox
-from resultsq.store.session import Database
-from tests.support.nodes import Node
+from resultsq.store.engine.session import Database
+from tests.support.nodes import StoreNode
 from tests.support.proxy import Proxy
 from tests.support.relays import Relay
 from tests.support.services import PostgreSQL
@@ -56,7 +56,7 @@ def losing(database: Database, line: Proxy, table: str) -> Iterator[list[str]]:
 def test_nobody_says_that_nothing_was_stored_when_the_answer_to_the_commit_is_lost(
     postgres_store: Database, line: Proxy
 ) -> None:
-    node = Node(postgres_store)
+    node = StoreNode(postgres_store)
     url = postgres_store.url.render_as_string(hide_password=False)
     made = node.entry()
     again = node.entry()
@@ -72,7 +72,7 @@ def test_nobody_says_that_nothing_was_stored_when_the_answer_to_the_commit_is_lo
 def test_nothing_was_stored_when_the_connection_was_lost_before_the_commit(
     postgres_store: Database, line: Proxy
 ) -> None:
-    node = Node(postgres_store)
+    node = StoreNode(postgres_store)
     made = node.entry()
 
     def cut(conn: Any) -> None:

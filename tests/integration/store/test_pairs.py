@@ -19,15 +19,16 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event, select, update
 
-from resultsq.delivery import courier
+from resultsq.delivery import sender
 from resultsq.domain.errors import Conflicting, NotThere
 from resultsq.domain.outcome import Conflict, Exchange, Outcome, Receipt
 from resultsq.domain.submission import GONE, WAITING, State
-from resultsq.store import actions, links, outbox, repairs, turn
-from resultsq.store.outbox import Lease, Parted
-from resultsq.store.session import Database
-from resultsq.store.tables import Submission
-from tests.support.nodes import CEILING, DATE, NOW, Node, accepted, lost, moved, rejected, unsent
+from resultsq.store import outbox
+from resultsq.store.admin import actions
+from resultsq.store.engine.session import Database
+from resultsq.store.engine.tables import Submission
+from resultsq.store.outbox import BundledVersion, Lease, cycle, links, repairs
+from tests.support.nodes import CEILING, DATE, NOW, StoreNode, accepted, lost, moved, rejected, unsent
 
 WAIT_S = 10.0
 LOOK_S = 0.002
@@ -43,7 +44,7 @@ Writer = Callable[[Connection, "Race"], object]
 class Race:
     """One event's chain on a day of its own, in the state that both writers find."""
 
-    node: Node
+    node: StoreNode
     day: str
     ids: list[str] = field(default_factory=list)
     leases: list[Lease] = field(default_factory=list)
@@ -56,9 +57,9 @@ class Race:
         before = self.ids[-1] if self.ids else None
         self.ids.append(self.node.accept(rows=rows, corrects=before, date=self.day).id)
 
-    def adopted(self, rows: int, base: str | None) -> Parted:
+    def adopted(self, rows: int, base: str | None) -> BundledVersion:
         made = self.node.entry(rows=rows, by="another node", date=self.day)
-        return Parted(
+        return BundledVersion(
             made.id, made.kind, "bushy", made.date, base, made.digest, made.rows_digest, rows, "another node",
             self.node.now, made.body,
         )  # fmt: skip
@@ -205,14 +206,14 @@ def export(conn: Connection, race: Race) -> object:
 
 
 def claim(conn: Connection, race: Race) -> object:
-    taken = turn.take(conn, race.node.now, "w2", [], CEILING, CEILING)
+    taken = cycle.run_cycle(conn, race.node.now, "w2", [], CEILING, CEILING)
     race.taken = list(taken.leases)
     return taken.leases
 
 
 def _settle(conn: Connection, race: Race, outcome: Callable[[Lease], Outcome]) -> object:
-    ends = [courier.settlement(lease, outcome(lease), 0.1, 0.5) for lease in race.leases]
-    return turn.take(conn, race.node.now, "w1", ends, 0, CEILING).settled
+    ends = [sender.settlement(lease, outcome(lease), 0.1, 0.5) for lease in race.leases]
+    return cycle.run_cycle(conn, race.node.now, "w1", ends, 0, CEILING).settled
 
 
 def settle_published(conn: Connection, race: Race) -> object:
@@ -228,7 +229,7 @@ def settle_unsent(conn: Connection, race: Race) -> object:
 
 
 def hand_back(conn: Connection, race: Race) -> object:
-    turn.take(conn, race.node.now, "w1", [], 0, CEILING, 0, [lease.lease for lease in race.leases])
+    cycle.run_cycle(conn, race.node.now, "w1", [], 0, CEILING, 0, [lease.lease for lease in race.leases])
     return race.leases
 
 
@@ -283,7 +284,7 @@ OF_ONE_WORKER = {settle_published, settle_refused, settle_unsent, hand_back}
 class Walk:
     """Runs writers beside each other, each pair on a chain of its own."""
 
-    def __init__(self, node: Node, found: Callable[[Race], None]) -> None:
+    def __init__(self, node: StoreNode, found: Callable[[Race], None]) -> None:
         self.node = node
         self.found = found
         self.days = 0
@@ -406,7 +407,7 @@ class Walk:
 
 @contextmanager
 def walking(database: Database, found: Callable[[Race], None]) -> Iterator[Walk]:
-    node = Node(database)
+    node = StoreNode(database)
     node.probe()
     walk = Walk(node, found)
     event.listen(database.engine, "before_cursor_execute", walk.heard)

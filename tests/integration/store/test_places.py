@@ -6,13 +6,15 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import select, update
 
-from resultsq.delivery import courier
+from resultsq.delivery import sender
 from resultsq.domain.errors import HeadMoved
 from resultsq.domain.submission import WAITING, State
-from resultsq.store import actions, dossier, outbox, turn
-from resultsq.store.outbox import Lease, Parted
-from resultsq.store.tables import Chain, Submission
-from tests.support.nodes import CEILING, DATE, Node, accepted, lost, moved, rejected, unsent
+from resultsq.store import outbox
+from resultsq.store.admin import actions
+from resultsq.store.engine.tables import Chain, Submission
+from resultsq.store.outbox import BundledVersion, Lease, cycle
+from resultsq.store.views import submission_detail
+from tests.support.nodes import CEILING, DATE, StoreNode, accepted, lost, moved, rejected, unsent
 from tests.support.versions import FOREIGN, place, states, version
 
 CORRECTED, SUPERSEDED, WITHDRAWN = State.CORRECTED, State.SUPERSEDED, State.WITHDRAWN
@@ -20,28 +22,28 @@ QUEUED, SENDING, PUBLISHED = State.QUEUED, State.SENDING, State.PUBLISHED
 CONFLICT, REJECTED = State.CONFLICT, State.REJECTED
 
 
-def head(node: Node) -> str | None:
+def head(node: StoreNode) -> str | None:
     with node.database.read() as conn:
         return conn.execute(select(Chain.head).where(Chain.subject == DATE)).scalar_one()
 
 
-def hand_back(node: Node, *leases: Lease) -> None:
+def hand_back(node: StoreNode, *leases: Lease) -> None:
     """What a worker leased ahead and did not begin with."""
     names = [lease.lease for lease in leases]
-    node.database.write(lambda conn: turn.take(conn, node.now, "w1", [], 0, CEILING, 0, names))
+    node.database.write(lambda conn: cycle.run_cycle(conn, node.now, "w1", [], 0, CEILING, 0, names))
 
 
-def adopt(node: Node, rows: int, base: str | None, by: str = "another node") -> str:
+def adopt(node: StoreNode, rows: int, base: str | None, by: str = "another node") -> str:
     """A version out of another node's bundle."""
     made = node.entry(rows=rows, by=by)
-    parted = Parted(
+    parted = BundledVersion(
         made.id, made.kind, "bushy", made.date, base, made.digest, made.rows_digest, rows, by, node.now, made.body
     )  # fmt: skip
     assert node.database.write(lambda conn: outbox.adopt(conn, node.now, parted, node.events["bushy"]))
     return made.id
 
 
-def on_their_way(node: Node) -> Sequence[str]:
+def on_their_way(node: StoreNode) -> Sequence[str]:
     with node.database.read() as conn:
         free = (Submission.state.in_(WAITING), Submission.blocked.is_(False))
         return conn.execute(select(Submission.id).where(*free).order_by(Submission.seq)).scalars().all()
@@ -50,7 +52,7 @@ def on_their_way(node: Node) -> Sequence[str]:
 # what was leased ahead is handed back
 
 
-def test_a_correction_takes_the_place_of_a_version_that_is_handed_back_unsent(up: Node) -> None:
+def test_a_correction_takes_the_place_of_a_version_that_is_handed_back_unsent(up: StoreNode) -> None:
     first = version(up, 1)
     lease = up.claim_one()
     second = version(up, 2, first)
@@ -60,7 +62,7 @@ def test_a_correction_takes_the_place_of_a_version_that_is_handed_back_unsent(up
     assert up.publish_one().submission == second
 
 
-def test_a_correction_waits_for_what_is_handed_back_when_the_master_may_have_that(up: Node) -> None:
+def test_a_correction_waits_for_what_is_handed_back_when_the_master_may_have_that(up: StoreNode) -> None:
     first = version(up, 1)
     up.try_one(lost())
     second = version(up, 2, first)
@@ -71,7 +73,7 @@ def test_a_correction_waits_for_what_is_handed_back_when_the_master_may_have_tha
     assert place(up, second) == (first, True)
 
 
-def test_nothing_is_lost_when_what_was_handed_back_is_withdrawn(up: Node) -> None:
+def test_nothing_is_lost_when_what_was_handed_back_is_withdrawn(up: StoreNode) -> None:
     first = version(up, 1)
     lease = up.claim_one()
     second = version(up, 2, first)
@@ -84,7 +86,7 @@ def test_nothing_is_lost_when_what_was_handed_back_is_withdrawn(up: Node) -> Non
 # the 412 that is repeated
 
 
-def test_a_correction_takes_the_place_of_a_version_whose_412_would_be_repeated(up: Node) -> None:
+def test_a_correction_takes_the_place_of_a_version_whose_412_would_be_repeated(up: StoreNode) -> None:
     first = version(up, 1)
     up.try_one(rejected())  # and the master has it all the same: it came by another road
     second = version(up, 2, first)
@@ -100,7 +102,7 @@ def test_a_correction_takes_the_place_of_a_version_whose_412_would_be_repeated(u
 # what is no head is withdrawn
 
 
-def test_what_waits_behind_a_withdrawn_version_takes_its_base(up: Node) -> None:
+def test_what_waits_behind_a_withdrawn_version_takes_its_base(up: StoreNode) -> None:
     first = version(up, 1)
     other = adopt(up, 2, base=first)
     assert place(up, other) == (first, True)
@@ -110,7 +112,7 @@ def test_what_waits_behind_a_withdrawn_version_takes_its_base(up: Node) -> None:
     assert up.publish_one().submission == other
 
 
-def test_what_waits_behind_a_withdrawn_version_takes_its_wait_as_well(up: Node) -> None:
+def test_what_waits_behind_a_withdrawn_version_takes_its_wait_as_well(up: StoreNode) -> None:
     first = version(up, 1)
     lease = up.claim_one()
     second = version(up, 2, first)
@@ -121,7 +123,7 @@ def test_what_waits_behind_a_withdrawn_version_takes_its_wait_as_well(up: Node) 
     assert place(up, other) == (first, False)
 
 
-def test_a_hold_on_a_withdrawn_version_holds_what_takes_its_place(up: Node) -> None:
+def test_a_hold_on_a_withdrawn_version_holds_what_takes_its_place(up: StoreNode) -> None:
     first = version(up, 1)
     up.act("hold", first)
     other = adopt(up, 2, base=first)
@@ -134,7 +136,7 @@ def test_a_hold_on_a_withdrawn_version_holds_what_takes_its_place(up: Node) -> N
 # and put back
 
 
-def test_an_undo_puts_a_version_back_before_what_waited_behind_it(up: Node) -> None:
+def test_an_undo_puts_a_version_back_before_what_waited_behind_it(up: StoreNode) -> None:
     first = version(up, 1)
     other = adopt(up, 2, base=first)
     up.withdraw(first)
@@ -145,7 +147,7 @@ def test_an_undo_puts_a_version_back_before_what_waited_behind_it(up: Node) -> N
     assert up.publish_one(2).base == first
 
 
-def test_an_undo_is_too_late_when_what_waited_behind_it_is_on_its_way(up: Node) -> None:
+def test_an_undo_is_too_late_when_what_waited_behind_it_is_on_its_way(up: StoreNode) -> None:
     first = version(up, 1)
     other = adopt(up, 2, base=first)
     up.withdraw(first)
@@ -160,7 +162,7 @@ def test_an_undo_is_too_late_when_what_waited_behind_it_is_on_its_way(up: Node) 
 
 @pytest.mark.parametrize(("answer", "state"), [(rejected(), REJECTED), (moved(FOREIGN, 4), CONFLICT)])
 def test_an_undo_leaves_it_to_a_person_again_when_a_person_was_to_decide(
-    up: Node, answer: object, state: State
+    up: StoreNode, answer: object, state: State
 ) -> None:
     first = version(up, 1)
     up.try_one(answer)  # type: ignore[arg-type]
@@ -176,7 +178,7 @@ def test_an_undo_leaves_it_to_a_person_again_when_a_person_was_to_decide(
     assert up.claim_one().submission == first
 
 
-def test_an_undo_puts_back_into_a_hold_that_is_in_force(up: Node) -> None:
+def test_an_undo_puts_back_into_a_hold_that_is_in_force(up: StoreNode) -> None:
     first = version(up, 1)
     up.act("hold", first)
     hold = up.row(first).hold_id
@@ -189,7 +191,7 @@ def test_an_undo_puts_back_into_a_hold_that_is_in_force(up: Node) -> None:
     assert up.row(first).hold_id is None
 
 
-def test_an_undo_obeys_the_masters_own_word(up: Node) -> None:
+def test_an_undo_obeys_the_masters_own_word(up: StoreNode) -> None:
     first = version(up, 1)
     busy = replace(unsent(), retry_after_s=600.0)
     up.try_one(busy)
@@ -199,7 +201,7 @@ def test_an_undo_obeys_the_masters_own_word(up: Node) -> None:
     assert up.row(first).next_attempt_at == until
 
 
-def test_an_undone_action_puts_both_versions_back_where_they_were(up: Node) -> None:
+def test_an_undone_action_puts_both_versions_back_where_they_were(up: StoreNode) -> None:
     """Of one event and date it withdrew two, each refused: the team's, and another node's."""
     first = version(up, 1)
     up.try_one(rejected())
@@ -214,7 +216,7 @@ def test_an_undone_action_puts_both_versions_back_where_they_were(up: Node) -> N
     assert head(up) == other
 
 
-def test_an_undone_action_puts_back_what_waited_for_another_that_it_withdrew_too(up: Node) -> None:
+def test_an_undone_action_puts_back_what_waited_for_another_that_it_withdrew_too(up: StoreNode) -> None:
     """The second waits behind the first, as an older version of this product left them."""
     first = version(up, 1)
     second = version(up, 2, first)
@@ -228,7 +230,7 @@ def test_an_undone_action_puts_back_what_waited_for_another_that_it_withdrew_too
     assert (place(up, first), place(up, second), head(up)) == ((None, False), (first, True), second)
 
 
-def finish(node: Node, action: str) -> None:
+def finish(node: StoreNode, action: str) -> None:
     while node.database.write(lambda conn: actions.advance(conn, node.now, action)):
         continue
 
@@ -236,7 +238,7 @@ def finish(node: Node, action: str) -> None:
 # the head
 
 
-def test_what_is_published_is_the_head_again_when_what_was_to_go_over_anothers_is_withdrawn(up: Node) -> None:
+def test_what_is_published_is_the_head_again_when_what_was_to_go_over_anothers_is_withdrawn(up: StoreNode) -> None:
     first = version(up, 1)
     up.publish_one()
     second = version(up, 2, first)
@@ -248,7 +250,7 @@ def test_what_is_published_is_the_head_again_when_what_was_to_go_over_anothers_i
     assert place(up, third) == (first, False)
 
 
-def test_what_is_withdrawn_and_turns_out_to_be_published_is_the_head_again(up: Node) -> None:
+def test_what_is_withdrawn_and_turns_out_to_be_published_is_the_head_again(up: StoreNode) -> None:
     first = version(up, 1)
     lease = up.claim_one()
     hand_back(up, lease)
@@ -262,7 +264,7 @@ def test_what_is_withdrawn_and_turns_out_to_be_published_is_the_head_again(up: N
 # holds
 
 
-def test_a_correction_is_held_as_what_it_corrects(up: Node) -> None:
+def test_a_correction_is_held_as_what_it_corrects(up: StoreNode) -> None:
     first = version(up, 1)
     up.act("hold", first)
     second = version(up, 2, first)
@@ -272,7 +274,7 @@ def test_a_correction_is_held_as_what_it_corrects(up: Node) -> None:
     assert up.publish_one().submission == second
 
 
-def test_a_correction_is_not_held_by_a_hold_that_was_released(up: Node) -> None:
+def test_a_correction_is_not_held_by_a_hold_that_was_released(up: StoreNode) -> None:
     """The release goes piece by piece: what a hold held may carry its name for a while."""
     first = version(up, 1)
     up.act("hold", first)
@@ -281,7 +283,7 @@ def test_a_correction_is_not_held_by_a_hold_that_was_released(up: Node) -> None:
     assert up.publish_one().submission == second
 
 
-def test_a_correction_goes_when_what_it_corrects_was_put_aside(up: Node) -> None:
+def test_a_correction_goes_when_what_it_corrects_was_put_aside(up: StoreNode) -> None:
     first = version(up, 1)
     up.database.write(lambda conn: outbox.put_aside(conn, up.now, [up.row(first).seq], "It is damaged."))
     second = version(up, 2, first)
@@ -291,7 +293,7 @@ def test_a_correction_goes_when_what_it_corrects_was_put_aside(up: Node) -> None
 # two of one chain at once
 
 
-def test_a_person_publishes_over_only_what_nothing_newer_is_to_replace(up: Node) -> None:
+def test_a_person_publishes_over_only_what_nothing_newer_is_to_replace(up: StoreNode) -> None:
     first = version(up, 1)
     up.try_one(rejected())
     adopt(up, 2, base=None)
@@ -301,7 +303,7 @@ def test_a_person_publishes_over_only_what_nothing_newer_is_to_replace(up: Node)
     assert up.row(first) == before
 
 
-def test_what_a_person_sends_again_waits_for_what_it_corrects(up: Node) -> None:
+def test_what_a_person_sends_again_waits_for_what_it_corrects(up: StoreNode) -> None:
     """The comparison with the master's list found that what it corrects is lost, and queued it again."""
     first = version(up, 1)
     up.publish_one()
@@ -321,7 +323,7 @@ def test_what_a_person_sends_again_waits_for_what_it_corrects(up: Node) -> None:
 # what comes in a bundle
 
 
-def test_a_sheet_of_a_bundle_is_not_published_over_our_own_when_nobody_decided_it(up: Node) -> None:
+def test_a_sheet_of_a_bundle_is_not_published_over_our_own_when_nobody_decided_it(up: StoreNode) -> None:
     first = version(up, 1)
     up.publish_one()
     other = adopt(up, 2, base=None)
@@ -332,7 +334,7 @@ def test_a_sheet_of_a_bundle_is_not_published_over_our_own_when_nobody_decided_i
     assert states(up, first, other) == (CORRECTED, PUBLISHED)
 
 
-def test_a_sheet_of_a_bundle_waits_while_another_of_its_day_is_on_its_way(up: Node) -> None:
+def test_a_sheet_of_a_bundle_waits_while_another_of_its_day_is_on_its_way(up: StoreNode) -> None:
     first = version(up, 1)
     other = adopt(up, 2, base=None)
     assert on_their_way(up) == [first]
@@ -340,7 +342,7 @@ def test_a_sheet_of_a_bundle_waits_while_another_of_its_day_is_on_its_way(up: No
     third = adopt(up, 3, base=FOREIGN)
     assert on_their_way(up) == [first]
     with up.database.read() as conn:
-        seen = dossier.open_(conn, up.now, third)
+        seen = submission_detail.load_detail(conn, up.now, third)
     assert seen is not None
     assert (seen.standing.blocked, seen.standing.predecessor) == (True, 1), "people are told what goes first"
     up.settle(lease, accepted(lease))
@@ -351,7 +353,7 @@ def test_a_sheet_of_a_bundle_waits_while_another_of_its_day_is_on_its_way(up: No
     assert up.publish_one(2).base == FOREIGN
 
 
-def test_of_two_that_wait_behind_the_same_version_one_goes_and_the_other_is_a_conflict(up: Node) -> None:
+def test_of_two_that_wait_behind_the_same_version_one_goes_and_the_other_is_a_conflict(up: StoreNode) -> None:
     first = version(up, 1)
     lease = up.claim_one()
     second = version(up, 2, first)
@@ -364,7 +366,7 @@ def test_of_two_that_wait_behind_the_same_version_one_goes_and_the_other_is_a_co
     assert states(up, first, second, other) == (CORRECTED, PUBLISHED, CONFLICT)
 
 
-def test_what_is_next_in_line_waits_on_when_another_that_waits_is_withdrawn(up: Node) -> None:
+def test_what_is_next_in_line_waits_on_when_another_that_waits_is_withdrawn(up: StoreNode) -> None:
     first = version(up, 1)
     up.claim_one()
     second = version(up, 2, first)
@@ -374,7 +376,7 @@ def test_what_is_next_in_line_waits_on_when_another_that_waits_is_withdrawn(up: 
     assert place(up, other) == (FOREIGN, True)
 
 
-def test_a_version_waits_for_an_older_one_that_is_sent_again(up: Node) -> None:
+def test_a_version_waits_for_an_older_one_that_is_sent_again(up: StoreNode) -> None:
     """The comparison with the master's list found that the oldest is lost, and queued it again."""
     first = version(up, 1)
     up.publish_one()
@@ -390,7 +392,7 @@ def test_a_version_waits_for_an_older_one_that_is_sent_again(up: Node) -> None:
     assert on_their_way(up) == [first]
 
 
-def test_the_newer_version_is_the_corrected_one_when_a_person_puts_the_older_on_top(up: Node) -> None:
+def test_the_newer_version_is_the_corrected_one_when_a_person_puts_the_older_on_top(up: StoreNode) -> None:
     first = version(up, 1)
     up.try_one(rejected())
     other = adopt(up, 2, base=None)
@@ -402,7 +404,9 @@ def test_the_newer_version_is_the_corrected_one_when_a_person_puts_the_older_on_
     assert states(up, first, other) == (PUBLISHED, CORRECTED)
 
 
-def test_a_bundles_correction_lands_on_what_it_corrects_when_that_is_published_here_by_another_id(up: Node) -> None:
+def test_a_bundles_correction_lands_on_what_it_corrects_when_that_is_published_here_by_another_id(
+    up: StoreNode,
+) -> None:
     first = version(up, 1)
     up.try_one(moved(FOREIGN, 1, up.entry(rows=1, by="another node").body))
     assert up.row(first).published_as == FOREIGN
@@ -410,7 +414,7 @@ def test_a_bundles_correction_lands_on_what_it_corrects_when_that_is_published_h
     assert place(up, other) == (FOREIGN, False)
 
 
-def test_a_bundles_correction_lands_on_what_it_corrects_when_that_is_in_the_same_bundle(up: Node) -> None:
+def test_a_bundles_correction_lands_on_what_it_corrects_when_that_is_in_the_same_bundle(up: StoreNode) -> None:
     one = adopt(up, 1, base=None)
     other = adopt(up, 2, base=one)
     assert up.publish_one().submission == one
@@ -418,14 +422,14 @@ def test_a_bundles_correction_lands_on_what_it_corrects_when_that_is_in_the_same
     assert states(up, one, other) == (CORRECTED, PUBLISHED)
 
 
-def test_a_bundles_correction_takes_the_place_of_what_the_master_refused(up: Node) -> None:
+def test_a_bundles_correction_takes_the_place_of_what_the_master_refused(up: StoreNode) -> None:
     first = version(up, 1)
     up.try_one(rejected())
     other = adopt(up, 2, base=first)
     assert (up.state(first), place(up, other)) == (SUPERSEDED, (None, False))
 
 
-def test_a_412_is_repeated_onto_what_the_team_saw_when_it_came(up: Node) -> None:
+def test_a_412_is_repeated_onto_what_the_team_saw_when_it_came(up: StoreNode) -> None:
     """Not by its base: each of the three was stepped over, and the master has the first all the same."""
     first = version(up, 1)
     up.try_one(rejected())
@@ -437,7 +441,7 @@ def test_a_412_is_repeated_onto_what_the_team_saw_when_it_came(up: Node) -> None
     assert up.publish_one(2).base == first
 
 
-def test_a_412_is_repeated_by_the_name_that_the_master_has_for_an_ancestor(up: Node) -> None:
+def test_a_412_is_repeated_by_the_name_that_the_master_has_for_an_ancestor(up: StoreNode) -> None:
     first = version(up, 1)
     up.try_one(moved(FOREIGN, 1, up.entry(rows=1, by="another node").body))
     second = version(up, 2, first)
@@ -447,7 +451,7 @@ def test_a_412_is_repeated_by_the_name_that_the_master_has_for_an_ancestor(up: N
     assert up.publish_one(2).base == FOREIGN
 
 
-def test_nobody_decides_about_a_version_that_is_corrected_at_the_master(up: Node) -> None:
+def test_nobody_decides_about_a_version_that_is_corrected_at_the_master(up: StoreNode) -> None:
     """The other road was quicker, and brought the correction too."""
     first = version(up, 1)
     up.try_one(lost())
@@ -459,7 +463,7 @@ def test_nobody_decides_about_a_version_that_is_corrected_at_the_master(up: Node
     assert (head(up), on_their_way(up)) == (second, [])
 
 
-def test_a_receipt_that_comes_late_does_not_make_an_older_version_the_published_one(up: Node) -> None:
+def test_a_receipt_that_comes_late_does_not_make_an_older_version_the_published_one(up: StoreNode) -> None:
     first = version(up, 1)
     lease = up.claim_one()
     up.settle(lease, rejected())
@@ -471,7 +475,7 @@ def test_a_receipt_that_comes_late_does_not_make_an_older_version_the_published_
     assert states(up, first, second) == (CORRECTED, PUBLISHED)
 
 
-def test_an_end_is_written_down_once_when_another_of_its_chain_ended_in_the_same_turn(up: Node) -> None:
+def test_an_end_is_written_down_once_when_another_of_its_chain_ended_in_the_same_turn(up: StoreNode) -> None:
     """Two of one chain were on their way at once, as an older version of this product let them."""
     first = version(up, 1)
     up.try_one(lost())
@@ -483,8 +487,8 @@ def test_an_end_is_written_down_once_when_another_of_its_chain_ended_in_the_same
     leases = {lease.submission: lease for lease in up.claim()}
     assert set(leases) == {first, second}
     ends = [
-        courier.settlement(leases[second], moved(first, 1), 0.1, 0.5),
-        courier.settlement(leases[first], lost(), 0.1, 0.5),
+        sender.settlement(leases[second], moved(first, 1), 0.1, 0.5),
+        sender.settlement(leases[first], lost(), 0.1, 0.5),
     ]
     up.turn(*ends, free=0)
     assert states(up, first, second) == (PUBLISHED, QUEUED)

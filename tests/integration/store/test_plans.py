@@ -11,33 +11,20 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event, text, update
 
-from resultsq.delivery import courier
+from resultsq.delivery import sender
 from resultsq.domain.filter import Filter
 from resultsq.domain.submission import State
-from resultsq.store import (
-    accounts,
-    actions,
-    alerts,
-    board,
-    dossier,
-    links,
-    listing,
-    outages,
-    outbox,
-    queries,
-    quotas,
-    repairs,
-    runner,
-    turn,
-    versions,
-)
-from resultsq.store.board import Span
-from resultsq.store.listing import Order
-from resultsq.store.session import Database
-from resultsq.store.tables import Link
+from resultsq.store import outbox
+from resultsq.store.admin import accounts, action_runner, actions, alerts, quotas
+from resultsq.store.engine.session import Database
+from resultsq.store.engine.tables import Link
+from resultsq.store.outbox import cycle, links, repairs
+from resultsq.store.views import listing, outages, overview_data, queries, submission_detail, versions
+from resultsq.store.views.listing import Order
+from resultsq.store.views.overview_data import Span
 from tests.bench import dashboard
 from tests.support.manual_clock import ManualClock
-from tests.support.nodes import CEILING, DATE, NOW, Node, accepted, migrated
+from tests.support.nodes import CEILING, DATE, NOW, StoreNode, accepted, migrated
 
 Statement = tuple[str, Any]
 
@@ -56,7 +43,7 @@ _FILL = (
 )
 
 
-def fill(node: Node, last: int, first: int = 1) -> None:
+def fill(node: StoreNode, last: int, first: int = 1) -> None:
     """So many that wait, one in a hundred put off and due again, one for half a minute: not the long way, by accept."""
     numbers = {"first": first, "last": last, "event": node.events["bushy"]}
     asked: dict[str, Any] = {
@@ -93,10 +80,10 @@ def analyse(database: Database) -> None:
 
 
 @pytest.fixture
-def up(store_url: str) -> Iterator[Node]:
+def up(store_url: str) -> Iterator[StoreNode]:
     """A node whose link is up, on a database of its own: to empty one of so many rows takes longer."""
     database = migrated(store_url)
-    node = Node(database)
+    node = StoreNode(database)
     node.probe()
     yield node
     database.close()
@@ -133,25 +120,25 @@ ALL_ATTEMPTS = re.compile(r"SCAN attempts\b|Seq Scan on attempts\b")
 """The other table, or an index of all of it, is."""
 
 
-def a_turn(node: Node) -> Callable[[Connection], object]:
+def a_turn(node: StoreNode) -> Callable[[Connection], object]:
     def work(conn: Connection) -> object:
-        taken = turn.take(conn, node.now, "w1", [], CEILING, CEILING)
+        taken = cycle.run_cycle(conn, node.now, "w1", [], CEILING, CEILING)
         assert len(taken.leases) == CEILING
         return taken
 
     return work
 
 
-def a_trial(node: Node) -> Callable[[Connection], object]:
+def a_trial(node: StoreNode) -> Callable[[Connection], object]:
     nothing = outbox.Queue(0, (), held=False, old=False, fresh=False, again=False)
     return lambda conn: outbox.claim(conn, node.now, "w1", 1, 1, 0, nothing, trial=True)
 
 
-def test_a_turn_finds_what_it_settles_by_its_key_however_many_have_been_sent(up: Node) -> None:
+def test_a_turn_finds_what_it_settles_by_its_key_however_many_have_been_sent(up: StoreNode) -> None:
     fill(up, 5_000)
     leases = up.claim(free=3)
     with heard(up.database) as statements:
-        up.turn(*(courier.settlement(lease, accepted(lease), 0.1, 0.5) for lease in leases), free=0)
+        up.turn(*(sender.settlement(lease, accepted(lease), 0.1, 0.5) for lease in leases), free=0)
     by_lease = [one for one in statements if "submissions.lease IN" in one[0]]
     assert len(by_lease) == (1 if up.database.is_sqlite else 2)
     for statement in by_lease:
@@ -161,11 +148,11 @@ def test_a_turn_finds_what_it_settles_by_its_key_however_many_have_been_sent(up:
         assert "ix_submissions_state" not in plan, plan
 
 
-WORK: dict[str, Callable[[Node], Callable[[Connection], object]]] = {
+WORK: dict[str, Callable[[StoreNode], Callable[[Connection], object]]] = {
     "a turn": a_turn,
     "a trial": a_trial,
     "a start": lambda node: lambda conn: outbox.void_leases(conn, node.now, "w1"),
-    "a chore": lambda node: lambda conn: outbox.mend_stepped_clock(conn, node.now),
+    "a task": lambda node: lambda conn: outbox.mend_stepped_clock(conn, node.now),
     "a return": lambda node: lambda conn: outbox.release_from_link(conn),
     "a look": lambda node: lambda conn: links.look(conn, node.now, "w1"),
     "the alerts": lambda node: lambda conn: list(repairs.damaged(conn, watched=True)),
@@ -174,7 +161,7 @@ WORK: dict[str, Callable[[Node], Callable[[Connection], object]]] = {
 }
 
 
-def test_every_statement_of_a_worker_and_of_accept_goes_by_an_index_when_50_000_wait(up: Node) -> None:
+def test_every_statement_of_a_worker_and_of_accept_goes_by_an_index_when_50_000_wait(up: StoreNode) -> None:
     fill(up, 50_000)
     sqlite = up.database.is_sqlite
     questions: list[Statement] = []
@@ -195,7 +182,7 @@ def test_every_statement_of_a_worker_and_of_accept_goes_by_an_index_when_50_000_
     assert len(questions) == 4, "old ones, new ones, those put off and due; on trial the first that is put off"
 
 
-QUOTAS: dict[str, tuple[Callable[[Node, Connection], object], str]] = {
+QUOTAS: dict[str, tuple[Callable[[StoreNode, Connection], object], str]] = {
     # what is done, and the index of event_days by which it goes on either make; an upsert's is in its text
     "count": (lambda node, conn: quotas.use(conn, node.now, node.events["bushy"], 9), "(event_id)"),
     "note a refusal": (lambda node, conn: quotas.note_refusal(conn, node.now, node.events["bushy"]), "pk_event_days"),
@@ -204,7 +191,7 @@ QUOTAS: dict[str, tuple[Callable[[Node, Connection], object], str]] = {
 
 
 @pytest.mark.parametrize("name", QUOTAS)
-def test_an_events_quota_is_one_row_and_found_by_its_index_among_10_000_events(up: Node, name: str) -> None:
+def test_an_events_quota_is_one_row_and_found_by_its_index_among_10_000_events(up: StoreNode, name: str) -> None:
     def many(conn: Connection) -> None:
         numbers = _NUMBERS.format(first=101, last=10_100)
         conn.execute(
@@ -245,7 +232,7 @@ SESSIONS: dict[str, tuple[Callable[[Connection], object], list[str]]] = {
 
 
 @pytest.mark.parametrize("name", SESSIONS)
-def test_an_ended_session_is_found_by_its_index_among_10_000(up: Node, name: str) -> None:
+def test_an_ended_session_is_found_by_its_index_among_10_000(up: StoreNode, name: str) -> None:
     fill_ = _NUMBERS.format(first=1, last=10_000) + "ended_sessions (hash, until) SELECT 'h' || i, :until FROM n"
     until = NOW + timedelta(hours=1)
     asked = {"until": f"{until:%Y-%m-%d %H:%M:%S.%f}" if up.database.is_sqlite else until}
@@ -278,7 +265,7 @@ _PAST = (
     "outages (id, link, began_at, ended_at, cause, probes, delayed)"
     " SELECT i, 'master', :then, :then, 'refused', 1, 1 FROM n",
 )
-ON_A_TIMER: dict[str, tuple[str, Callable[[Node], object]]] = {
+ON_A_TIMER: dict[str, tuple[str, Callable[[StoreNode], object]]] = {
     # the tables whose past grows, and what is done every few seconds or each hour
     "bring the alerts up to date": (
         "alerts|alert_messages",
@@ -290,11 +277,11 @@ ON_A_TIMER: dict[str, tuple[str, Callable[[Node], object]]] = {
     ),
     "go on with actions and holds": (
         "actions|holds",
-        lambda node: runner.go_on(node.database, ManualClock(node.now)),
+        lambda node: action_runner.go_on(node.database, ManualClock(node.now)),
     ),
     "look whether actions or holds go on": (
         "actions|holds",
-        lambda node: runner.is_due(node.database, ManualClock(node.now)),
+        lambda node: action_runner.is_due(node.database, ManualClock(node.now)),
     ),
     "count the actions that fail": ("actions", lambda node: node.database.write(actions.failing)),
     "look at the link": (
@@ -309,7 +296,7 @@ ON_A_TIMER: dict[str, tuple[str, Callable[[Node], object]]] = {
 
 
 @pytest.fixture
-def with_a_past(up: Node) -> Node:
+def with_a_past(up: StoreNode) -> StoreNode:
     """A node with 10,000 alerts, messages, holds, actions and keys that are over, or not yet."""
 
     def work(conn: Connection) -> None:
@@ -332,7 +319,7 @@ def with_a_past(up: Node) -> Node:
     return up
 
 
-def test_what_is_done_on_a_timer_goes_by_an_index_however_much_is_over(with_a_past: Node) -> None:
+def test_what_is_done_on_a_timer_goes_by_an_index_however_much_is_over(with_a_past: StoreNode) -> None:
     node, sqlite = with_a_past, with_a_past.database.is_sqlite
     for name, (tables, work) in ON_A_TIMER.items():
         with heard(node.database, tables) as statements:
@@ -354,7 +341,7 @@ def rows_read(plan: dict[str, Any]) -> int:
     return int(seen) + sum(rows_read(part) for part in plan.get("Plans", []))
 
 
-def cost(node: Node) -> int:
+def cost(node: StoreNode) -> int:
     """Steps of SQLite's machine in a turn, or rows that PostgreSQL looks at in one."""
     with heard(node.database) as statements:
         node.database.write(a_turn(node))
@@ -383,7 +370,7 @@ def cost(node: Node) -> int:
     return steps
 
 
-def test_a_turn_costs_the_same_when_100_or_100_000_wait(up: Node) -> None:
+def test_a_turn_costs_the_same_when_100_or_100_000_wait(up: StoreNode) -> None:
     fill(up, 100)
     few = cost(up)
     fill(up, 100_000, first=101)
@@ -393,7 +380,7 @@ def test_a_turn_costs_the_same_when_100_or_100_000_wait(up: Node) -> None:
     assert up.count(state=State.QUEUED) == 100_000
 
 
-def test_the_others_go_on_when_ten_thousand_of_one_event_are_held_before_them(up: Node) -> None:
+def test_the_others_go_on_when_ten_thousand_of_one_event_are_held_before_them(up: StoreNode) -> None:
     fill(up, 10_000)
     up.hold("bushy")
     other = up.accept("richmond").id
@@ -417,9 +404,9 @@ def a_page(sort: str = "", **filter_: Any) -> Callable[[Connection], object]:
     return lambda conn: listing.page(conn, Filter(**filter_), Order.parse(sort), 50)
 
 
-def the_last_dossier(conn: Connection) -> object:
+def the_last_detail(conn: Connection) -> object:
     line = listing.page(conn, Filter(), Order(), 1).lines[0]
-    return dossier.open_(conn, NOW, line.id)
+    return submission_detail.load_detail(conn, NOW, line.id)
 
 
 BY_STATE = ("ix_submissions_state_seq", "ix_submissions_due")
@@ -436,24 +423,27 @@ LOOKS: dict[str, tuple[Callable[[Connection], object], set[str]]] = {
     ),
     "what waits of each kind": (queries.waiting_by_kind, {"ix_submissions_open"}),
     "what was written": (lambda conn: versions.written(conn, 1, "results", 9) or True, {"ix_submissions_lane"}),
-    "whom to call": (board.needs_person, set()),
+    "whom to call": (overview_data.needs_person, set()),
     "a day to come": (lambda conn: queries.clock_off_s(conn, NOW), set()),
-    "the pulse": (lambda conn: board.pulse(conn, NOW), set()),
+    "the pulse": (lambda conn: overview_data.live_status(conn, NOW), set()),
     "an hour": (
-        lambda conn: board.series(conn, NOW, Span.HOUR, 9),
+        lambda conn: overview_data.series(conn, NOW, Span.HOUR, 9),
         {"ix_submissions_accepted_at", "ix_submissions_published_at", *BY_STATE},
     ),
     "a month": (
-        lambda conn: board.series(conn, NOW, Span.MONTH, 9),
+        lambda conn: overview_data.series(conn, NOW, Span.MONTH, 9),
         {"ix_submissions_accepted_at", "ix_submissions_published_at", *BY_STATE},
     ),
-    "the delays of days": (lambda conn: board.delays(conn, NOW - timedelta(days=9)), {"ix_submissions_published_at"}),
-    "the errors": (board.errors, {"ix_submissions_failed", "ix_attempts_failures", "ix_attempts_ended_at"}),
+    "the delays of days": (
+        lambda conn: overview_data.delays(conn, NOW - timedelta(days=9)),
+        {"ix_submissions_published_at"},
+    ),
+    "the errors": (overview_data.errors, {"ix_submissions_failed", "ix_attempts_failures", "ix_attempts_ended_at"}),
     "an outage's report": (
         lambda conn: outages.report(conn, 1),
         {"ix_submissions_published_at", "ix_submissions_open"},
     ),
-    "a dossier": (the_last_dossier, set()),
+    "the details of a submission": (the_last_detail, set()),
     "a page": (a_page(), set()),
     "a page of a day": (a_page(accepted_from=NOW - timedelta(days=1)), set()),
     "a page of one failure": (a_page(fingerprint="conflict"), {"ix_submissions_fingerprint_seq"}),

@@ -25,21 +25,24 @@ from sqlalchemy import (
 )
 
 from resultsq.clock import SystemClock
-from resultsq.delivery import courier
+from resultsq.delivery import sender
 from resultsq.delivery.dispatch import Dispatcher
 from resultsq.delivery.masters import open_master
 from resultsq.domain.errors import HeadMoved
 from resultsq.domain.outcome import Outcome
 from resultsq.domain.submission import State
 from resultsq.settings import Settings
-from resultsq.store import alerts, dossier, links, outbox, retention, sift
+from resultsq.store import outbox
+from resultsq.store.admin import alerts, retention
+from resultsq.store.engine.session import Database
+from resultsq.store.engine.tables import Hold, Payload, Submission, UtcDateTime
+from resultsq.store.outbox import faulty_rows, links
 from resultsq.store.outbox.aside import BY_ITSELF, NO_KIND, NO_SHEET
-from resultsq.store.session import Database
-from resultsq.store.tables import Hold, Payload, Submission, UtcDateTime
+from resultsq.store.views import submission_detail
 from resultsq.watch import messenger
 from tests.integration.bundle.conftest import Far
 from tests.support.manual_clock import ManualClock
-from tests.support.nodes import CEILING, NOW, Node, accepted, lost, moved, rejected, unsent
+from tests.support.nodes import CEILING, NOW, StoreNode, accepted, lost, moved, rejected, unsent
 from tests.support.waiting import wait_until
 
 ENDS: dict[str, Callable[[outbox.Lease], Outcome]] = {
@@ -83,7 +86,7 @@ def _extremes(column: Any) -> Sequence[str]:
             return ("'\"x\"'", f"'{'9' * length}'") if column.name != "reasons" else ("'5'", "'{}'")
 
 
-def poison(node: Node, submission: str, column: str, value: str) -> None:
+def poison(node: StoreNode, submission: str, column: str, value: str) -> None:
     """Past every check, as a fault or a hand in the database would do it."""
     with node.database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
         if node.database.is_sqlite:
@@ -93,22 +96,22 @@ def poison(node: Node, submission: str, column: str, value: str) -> None:
             conn.exec_driver_sql("PRAGMA foreign_keys=ON")
 
 
-def cycle(node: Node, *ends: outbox.Settlement, free: int = CEILING) -> Sequence[outbox.Lease]:
+def cycle(node: StoreNode, *ends: outbox.Settlement, free: int = CEILING) -> Sequence[outbox.Lease]:
     """A cycle as the dispatcher takes it: what fails is sifted, and then it succeeds. A row that is taken back in the
     first sifting may fail once more when it is claimed."""
     for _ in range(2):
         try:
             return node.turn(*ends, free=free).leases
         except Exception:
-            sift.put_aside_faulty(node.database, node.now, "w1", 2 * CEILING)
-            faulty = sift.faulty_ends(node.database, node.now, ends)
-            sift.put_aside(node.database, node.now, faulty)
+            faulty_rows.put_aside_faulty(node.database, node.now, "w1", 2 * CEILING)
+            faulty = faulty_rows.faulty_ends(node.database, node.now, ends)
+            faulty_rows.put_aside(node.database, node.now, faulty)
             bad = {one.seq for one in faulty}
             ends = tuple(end for end in ends if end.seq not in bad)
     return node.turn(*ends, free=free).leases
 
 
-def clean(node: Node) -> None:
+def clean(node: StoreNode) -> None:
     """Back to an empty queue."""
 
     def work(conn: Any) -> None:
@@ -122,14 +125,14 @@ def clean(node: Node) -> None:
 
 
 @pytest.fixture
-def node(store: Database) -> Node:
-    node = Node(store)
+def node(store: Database) -> StoreNode:
+    node = StoreNode(store)
     node.probe()
     clean(node)
     return node
 
 
-def test_the_others_are_claimed_whatever_a_waiting_row_holds(node: Node) -> None:
+def test_the_others_are_claimed_whatever_a_waiting_row_holds(node: StoreNode) -> None:
     for column, value in poisons(node.database):
         bad, good = node.accept("bushy").id, node.accept("richmond").id
         poison(node, bad, column.name, value)
@@ -138,7 +141,7 @@ def test_the_others_are_claimed_whatever_a_waiting_row_holds(node: Node) -> None
         clean(node)
 
 
-def test_the_others_are_taken_back_whatever_a_dead_workers_row_holds(node: Node) -> None:
+def test_the_others_are_taken_back_whatever_a_dead_workers_row_holds(node: StoreNode) -> None:
     for column, value in poisons(node.database):
         bad, good = node.accept("bushy").id, node.accept("richmond").id
         assert len(node.claim("dead")) == 2
@@ -151,18 +154,18 @@ def test_the_others_are_taken_back_whatever_a_dead_workers_row_holds(node: Node)
 
 
 @pytest.mark.parametrize("end", ENDS)
-def test_the_others_are_settled_whatever_a_row_that_was_sent_holds(node: Node, end: str) -> None:
+def test_the_others_are_settled_whatever_a_row_that_was_sent_holds(node: StoreNode, end: str) -> None:
     for column, value in poisons(node.database):
         bad, good = node.accept("bushy").id, node.accept("richmond").id
         leases = {lease.submission: lease for lease in node.claim()}
         poison(node, bad, column.name, value)
         ends = [(leases[bad], ENDS[end](leases[bad])), (leases[good], accepted(leases[good]))]
-        cycle(node, *(courier.settlement(lease, outcome, 0.1, 0.5) for lease, outcome in ends), free=0)
+        cycle(node, *(sender.settlement(lease, outcome, 0.1, 0.5) for lease, outcome in ends), free=0)
         assert node.state(good) is State.PUBLISHED, f"{column.name} = {value}"
         clean(node)
 
 
-def test_a_clock_that_stepped_is_mended_whatever_a_row_that_was_put_off_holds(node: Node) -> None:
+def test_a_clock_that_stepped_is_mended_whatever_a_row_that_was_put_off_holds(node: StoreNode) -> None:
     for column, value in poisons(node.database):
         bad, good = node.accept("bushy").id, node.accept("richmond").id
         for _ in range(2):
@@ -175,28 +178,30 @@ def test_a_clock_that_stepped_is_mended_whatever_a_row_that_was_put_off_holds(no
         try:
             node.database.write(lambda conn: outbox.mend_stepped_clock(conn, node.now))
         except Exception:
-            assert sift.put_aside_faulty(node.database, node.now, "w1", 2 * CEILING)
+            assert faulty_rows.put_aside_faulty(node.database, node.now, "w1", 2 * CEILING)
             node.database.write(lambda conn: outbox.mend_stepped_clock(conn, node.now))
         assert node.row(good).next_attempt_at is None, f"{column.name} = {value}"
         clean(node)
 
 
-def held_aside(node: Node, submission: str) -> str | None:
+def held_aside(node: StoreNode, submission: str) -> str | None:
     """Why resultsq holds it."""
     with node.database.read() as conn:
         query = select(Hold.reason).join(Submission, Submission.hold_id == Hold.id)
         return conn.execute(query.where(Submission.id == submission, Hold.placed_by == BY_ITSELF)).scalar()
 
 
-def test_a_waiting_row_without_its_sheet_is_put_aside_and_told_and_can_be_withdrawn(node: Node, tmp_path: Path) -> None:
+def test_a_waiting_row_without_its_sheet_is_put_aside_and_told_and_can_be_withdrawn(
+    node: StoreNode, tmp_path: Path
+) -> None:
     bad, good = node.accept("bushy").id, node.accept("richmond").id
     node.database.write(lambda conn: conn.execute(delete(Payload).where(Payload.seq == node.row(bad).seq)))
     assert [lease.submission for lease in node.claim()] == [good]
     assert held_aside(node, bad) == NO_SHEET
-    messenger.look_out(Settings(data_dir=tmp_path, disk_low_bytes=1), node.database, ManualClock(node.now))
+    messenger.evaluate_alerts(Settings(data_dir=tmp_path, disk_low_bytes=1), node.database, ManualClock(node.now))
     with node.database.read() as conn:
         assert [alert.rule for alert in alerts.standing(conn)] == ["put-aside"]
-        found = dossier.open_(conn, node.now, bad)
+        found = submission_detail.load_detail(conn, node.now, bad)
     assert found is not None
     node.withdraw(bad)
     again = node.accept("bushy").id
@@ -205,7 +210,7 @@ def test_a_waiting_row_without_its_sheet_is_put_aside_and_told_and_can_be_withdr
         assert outbox.count_aside(conn) == 0
 
 
-def test_what_is_of_no_known_kind_is_put_aside_and_never_sent(node: Node) -> None:
+def test_what_is_of_no_known_kind_is_put_aside_and_never_sent(node: StoreNode) -> None:
     bad, good = node.accept("bushy").id, node.accept("richmond").id
     poison(node, bad, "kind", "'kayaks'")
     assert [lease.submission for lease in node.claim()] == [good]
@@ -219,7 +224,7 @@ def test_what_is_of_no_known_kind_is_put_aside_and_never_sent(node: Node) -> Non
     assert [lease.submission for lease in node.claim()] == [bad]
 
 
-def test_what_was_put_aside_goes_when_its_row_is_mended_and_it_is_released(node: Node) -> None:
+def test_what_was_put_aside_goes_when_its_row_is_mended_and_it_is_released(node: StoreNode) -> None:
     bad = node.accept("bushy").id
     size = node.row(bad).size
     poison(node, bad, "size", "'garbage'" if node.database.is_sqlite else "2147483647")
@@ -235,7 +240,7 @@ def test_what_was_put_aside_goes_when_its_row_is_mended_and_it_is_released(node:
 
 @pytest.mark.parametrize("stage", ["waiting", "a dead worker's", "put off"])
 def test_a_real_worker_publishes_the_others_when_one_row_is_poisoned(store: Database, far: Far, stage: str) -> None:
-    node, clock = Node(store), SystemClock()
+    node, clock = StoreNode(store), SystemClock()
     node.now = clock.now()
     node.probe()
     ids = [node.accept("bushy", date=f"2012-01-{day:02}").id for day in range(1, 7)]
@@ -264,7 +269,7 @@ def test_a_real_worker_publishes_the_others_when_one_row_is_poisoned(store: Data
 
 
 def test_no_bytes_are_lost_when_prune_and_undo_meet(store: Database) -> None:
-    node = Node(store)
+    node = StoreNode(store)
     node.probe()
     made = node.accept().id
     for _ in range(10):
@@ -304,7 +309,7 @@ def _at_once(*calls: Callable[[], object]) -> None:
 
 
 def test_prune_leaves_what_an_undo_puts_back_while_it_looks(postgres_store: Database) -> None:
-    node = Node(postgres_store)
+    node = StoreNode(postgres_store)
     node.probe()
     made = node.accept().id
     node.withdraw(made)
@@ -328,7 +333,7 @@ def test_prune_leaves_what_an_undo_puts_back_while_it_looks(postgres_store: Data
     assert node.state(made) is State.WITHDRAWN
 
 
-def test_a_row_without_its_sheet_is_not_published_over(node: Node) -> None:
+def test_a_row_without_its_sheet_is_not_published_over(node: StoreNode) -> None:
     made = node.accept().id
     node.try_one(rejected())
     node.database.write(lambda conn: conn.execute(delete(Payload)))

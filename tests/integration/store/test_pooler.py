@@ -10,14 +10,14 @@ from sqlalchemy import Connection, make_url, text
 
 from resultsq import doctor
 from resultsq.clock import SystemClock
-from resultsq.doctor import Level, Patient
+from resultsq.doctor import CheckTarget, Level
 from resultsq.domain.submission import State
 from resultsq.settings import Settings
-from resultsq.store import migrate
-from resultsq.store.session import Database
+from resultsq.store.engine import migrate
+from resultsq.store.engine.session import Database
 from tests.conftest import started
 from tests.support import services
-from tests.support.nodes import Node, accepted, migrated
+from tests.support.nodes import StoreNode, accepted, migrated
 from tests.support.poolers import CONNECTIONS, PgBouncer
 from tests.support.processes import OtherMaster
 from tests.support.proxy import Proxy
@@ -58,7 +58,7 @@ def connect(url: str) -> psycopg.Connection:
     return psycopg.connect(make_url(url).set(drivername="postgresql").render_as_string(False), autocommit=True)
 
 
-def publish_some(node: Node) -> None:
+def publish_some(node: StoreNode) -> None:
     """Versions that are accepted, claimed and settled, one by one, as often as the driver needs to get used to them."""
     for day in range(1, ROUNDS + 1):
         node.accept(date=f"2013-11-{day:02}")
@@ -68,7 +68,7 @@ def publish_some(node: Node) -> None:
 
 def test_submissions_are_accepted_held_and_published_through_a_pooler(pooler: PgBouncer, postgres_url: str) -> None:
     with closing(migrated(pooler.through(postgres_url))) as database:
-        node = Node(database)
+        node = StoreNode(database)
         node.probe()
         publish_some(node)
         for day in range(1, ROUNDS + 1):
@@ -86,7 +86,7 @@ def test_transactions_change_places_behind_a_pooler_and_none_meets_what_another_
 ) -> None:
     """With many more at once than the pooler has connections, so that each statement meets them all."""
     with closing(migrated(by_transaction.through(postgres_url))) as database:
-        node = Node(database)
+        node = StoreNode(database)
 
         def team(event: str) -> None:
             for day in range(1, ROUNDS + 1):
@@ -163,13 +163,13 @@ def test_migrations_that_start_together_behind_a_pooler_take_turns(
 
 
 def examine_store(database: Database) -> tuple[Level, str]:
-    (finding,) = doctor.examine(Patient(Settings(), database, SystemClock()), parts=["store"])
+    (finding,) = doctor.examine(CheckTarget(Settings(), database, SystemClock()), parts=["store"])
     return finding.level, finding.text
 
 
 def test_doctor_says_that_a_pooler_is_in_between(pooler: PgBouncer, postgres_url: str) -> None:
     with closing(migrated(postgres_url)) as straight, closing(Database(pooler.through(postgres_url))) as pooled:
-        Node(straight)
+        StoreNode(straight)
         assert "pooler" not in examine_store(straight)[1]
         level, said = examine_store(pooled)
         assert level is Level.OK
@@ -178,7 +178,7 @@ def test_doctor_says_that_a_pooler_is_in_between(pooler: PgBouncer, postgres_url
 
 def test_doctor_refuses_statement_mode_in_one_sentence(by_statement: PgBouncer, postgres_url: str) -> None:
     with closing(migrated(postgres_url)) as straight, closing(Database(by_statement.through(postgres_url))) as pooled:
-        Node(straight)
+        StoreNode(straight)
         assert examine_store(pooled) == (
             Level.BAD,
             "The pooler in front of the database is in statement mode, which keeps no transaction together: set its "

@@ -5,14 +5,14 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Connection, insert, select
 
-from resultsq.store.prepared import Prepared
-from resultsq.store.tables import ClientKey, Submission
-from tests.support.nodes import Node
+from resultsq.store.engine.prepared import PreparedStatement
+from resultsq.store.engine.tables import ClientKey, Submission
+from tests.support.nodes import StoreNode
 
 NEW_KEY = insert(ClientKey).returning(ClientKey.key)
 
 
-def test_a_row_is_the_same_by_either_way(node: Node) -> None:
+def test_a_row_is_the_same_by_either_way(node: StoreNode) -> None:
     submission = node.accept("bushy").id
     values = {
         "event_id": node.events["bushy"],
@@ -20,7 +20,7 @@ def test_a_row_is_the_same_by_either_way(node: Node) -> None:
         "submission": submission,
         "created_at": node.now + timedelta(microseconds=1),
     }
-    prepared = Prepared(NEW_KEY)
+    prepared = PreparedStatement(NEW_KEY)
 
     def work(conn: Connection) -> None:
         assert conn.execute(NEW_KEY, {**values, "key": "usual"}).scalar_one() == "usual"
@@ -33,13 +33,13 @@ def test_a_row_is_the_same_by_either_way(node: Node) -> None:
     assert rows["usual"] == rows["first"] == rows["second"]
 
 
-def test_a_default_is_not_forgotten_when_a_value_is_missing(node: Node) -> None:
-    prepared = Prepared(insert(Submission))
+def test_a_default_is_not_forgotten_when_a_value_is_missing(node: StoreNode) -> None:
+    prepared = PreparedStatement(insert(Submission))
     with pytest.raises(AssertionError, match=r"no value for .*attempts"):
         node.database.write(lambda conn: prepared.run(conn, {"id": "x"}))
 
 
-def test_a_question_with_a_list_is_not_made_ready(node: Node) -> None:
-    prepared = Prepared(select(Submission.id).where(Submission.state.in_(["queued", "sending"])))
+def test_a_question_with_a_list_is_not_made_ready(node: StoreNode) -> None:
+    prepared = PreparedStatement(select(Submission.id).where(Submission.state.in_(["queued", "sending"])))
     with pytest.raises(AssertionError, match="written anew"):
         node.database.write(lambda conn: prepared.run(conn, {}))

@@ -12,14 +12,16 @@ from sqlalchemy import JSON, Boolean, DateTime, LargeBinary, MetaData, Table, de
 from resultsq.domain.ports import Parcel
 from resultsq.domain.submission import WAITING, State
 from resultsq.settings import Settings
-from resultsq.store import migrate, outbox, repairs
+from resultsq.store import outbox
+from resultsq.store.engine import migrate
+from resultsq.store.engine.session import Database
+from resultsq.store.engine.tables import Attempt, Audit, AuditSubmission, Event, Hold, Payload, Submission
+from resultsq.store.outbox import repairs
 from resultsq.store.outbox.aside import NO_SHEET
-from resultsq.store.session import Database
-from resultsq.store.tables import Attempt, Audit, AuditSubmission, Event, Hold, Payload, Submission
 from resultsq.watch import messenger
 from tests.integration.bundle.conftest import Far, deliver_all
 from tests.support.manual_clock import ManualClock
-from tests.support.nodes import Node
+from tests.support.nodes import StoreNode
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "damaged_by_0_1_0.json"
 """What 0.1.0 left after a withdrawn predecessor on each of three roads (the 7th), a sheet of a bundle beside one that
@@ -30,13 +32,13 @@ DAMAGE = {"abreast": 1, "stranded": 3, "headless": 1, "misnamed": 1}
 
 
 @pytest.fixture
-def damaged(store_url: str) -> Iterator[Node]:
+def damaged(store_url: str) -> Iterator[StoreNode]:
     """A node that 0.1.0 has worked on, upgraded."""
     database = Database(store_url)
     migrate.upgrade(database, LAST_OF_0_1_0)
     database.write(_fill)
     migrate.upgrade(database)
-    node = Node(database, events=("elsewhere",))
+    node = StoreNode(database, events=("elsewhere",))
     node.probe()
     yield node
     database.close()
@@ -68,22 +70,22 @@ def _typed(kind: Any, value: Any) -> Any:
             return value
 
 
-def counts(node: Node) -> dict[str, int]:
+def counts(node: StoreNode) -> dict[str, int]:
     with node.database.read() as conn:
         return {repair.name: count for repair, count in repairs.damaged(conn)}
 
 
-def mend(node: Node) -> dict[str, int]:
+def mend(node: StoreNode) -> dict[str, int]:
     done = repairs.mend(node.database, ManualClock(node.now), "op")
     return {repair.name: count for repair, count in done}
 
 
-def rows(node: Node, *where: Any) -> list[Any]:
+def rows(node: StoreNode, *where: Any) -> list[Any]:
     with node.database.read() as conn:
         return list(conn.execute(select(Submission).where(*where).order_by(Submission.seq)))
 
 
-def test_each_kind_of_damage_is_found_and_mended_and_written_down(damaged: Node) -> None:
+def test_each_kind_of_damage_is_found_and_mended_and_written_down(damaged: StoreNode) -> None:
     before = {row.id: (row.state, row.digest) for row in rows(damaged)}
     assert counts(damaged) == DAMAGE
     assert mend(damaged) == DAMAGE
@@ -98,7 +100,7 @@ def test_each_kind_of_damage_is_found_and_mended_and_written_down(damaged: Node)
     assert len(named) == sum(DAMAGE.values())
 
 
-def test_all_that_waited_is_published_once_and_in_order_when_it_was_mended(damaged: Node, tmp_path: Path) -> None:
+def test_all_that_waited_is_published_once_and_in_order_when_it_was_mended(damaged: StoreNode, tmp_path: Path) -> None:
     far = Far(f"sqlite:///{tmp_path / 'master.db'}")
     _as_the_master_has_it(damaged, far)
     waiting = {row.id for row in rows(damaged, Submission.state.in_(WAITING))}
@@ -120,12 +122,12 @@ def test_all_that_waited_is_published_once_and_in_order_when_it_was_mended(damag
     assert waiting - {one.id for one in clash} <= far.has().keys()
 
 
-def slugs(node: Node) -> dict[str, int]:
+def slugs(node: StoreNode) -> dict[str, int]:
     with node.database.read() as conn:
         return dict(iter(conn.execute(select(Event.slug, Event.id))))
 
 
-def _as_the_master_has_it(node: Node, far: Far) -> None:
+def _as_the_master_has_it(node: StoreNode, far: Far) -> None:
     """What the sample's rows say is published, and another node's sheet over one of them."""
     with node.database.read() as conn:
         bodies = dict(conn.execute(select(Payload.seq, Payload.body)).all())
@@ -136,7 +138,7 @@ def _as_the_master_has_it(node: Node, far: Far) -> None:
     assert len(far.has()) == 3
 
 
-def test_what_lost_its_head_can_be_corrected_again(damaged: Node) -> None:
+def test_what_lost_its_head_can_be_corrected_again(damaged: StoreNode) -> None:
     mend(damaged)
     damaged.events |= slugs(damaged)
     (published,) = rows(
@@ -150,11 +152,11 @@ def test_what_lost_its_head_can_be_corrected_again(damaged: Node) -> None:
     assert damaged.row(again.id).base == published.id
 
 
-def test_an_alert_tells_of_what_would_wait_for_ever_until_it_is_mended(damaged: Node, tmp_path: Path) -> None:
+def test_an_alert_tells_of_what_would_wait_for_ever_until_it_is_mended(damaged: StoreNode, tmp_path: Path) -> None:
     settings, clock = Settings(data_dir=tmp_path, disk_low_bytes=1), ManualClock(damaged.now)
 
     def told() -> list[str]:
-        messenger.look_out(settings, damaged.database, clock)
+        messenger.evaluate_alerts(settings, damaged.database, clock)
         with damaged.database.read() as conn:
             query = "SELECT text FROM alerts WHERE rule = 'damaged' AND ended_at IS NULL"
             return list(conn.exec_driver_sql(query).scalars())
@@ -167,7 +169,7 @@ def test_an_alert_tells_of_what_would_wait_for_ever_until_it_is_mended(damaged: 
 
 
 def test_what_waits_without_its_sheet_is_found_and_put_aside_for_a_person(store: Database) -> None:
-    node = Node(store)
+    node = StoreNode(store)
     made = node.accept().id
     node.accept("richmond")
     node.database.write(lambda conn: conn.execute(delete(Payload).where(Payload.seq == node.row(made).seq)))
@@ -179,7 +181,7 @@ def test_what_waits_without_its_sheet_is_found_and_put_aside_for_a_person(store:
 
 
 def test_nothing_is_found_when_all_is_as_it_must_be(store: Database) -> None:
-    node = Node(store)
+    node = StoreNode(store)
     node.probe()
     first = node.accept(rows=1).id
     lease = node.claim_one()
@@ -191,7 +193,7 @@ def test_nothing_is_found_when_all_is_as_it_must_be(store: Database) -> None:
 
 
 def test_what_a_released_hold_still_holds_is_found_and_goes_on(store: Database) -> None:
-    node = Node(store)
+    node = StoreNode(store)
     node.probe()
     made, kept = node.accept().id, node.accept("richmond").id
     node.act("hold", made)
@@ -207,7 +209,7 @@ def test_what_a_released_hold_still_holds_is_found_and_goes_on(store: Database) 
 
 
 def test_a_receipt_that_the_master_lost_is_taken_off_what_waits_again(store: Database) -> None:
-    node = Node(store)
+    node = StoreNode(store)
     node.probe()
     made = node.accept().id
     node.publish_one()
@@ -224,7 +226,7 @@ def test_a_receipt_that_the_master_lost_is_taken_off_what_waits_again(store: Dat
 
 
 def test_an_attempt_that_was_left_under_way_is_ended_and_one_that_is_under_way_is_not(store: Database) -> None:
-    node = Node(store)
+    node = StoreNode(store)
     node.probe()
     made, other = node.accept().id, node.accept("richmond").id
     node.claim()

@@ -6,19 +6,19 @@ import pytest
 from sqlalchemy import update
 
 from resultsq.domain.outcome import Cause
+from resultsq.store.engine.tables import Link, Submission
 from resultsq.store.outbox import Lease
-from resultsq.store.tables import Link, Submission
-from tests.support.nodes import CEILING, Node, accepted
+from tests.support.nodes import CEILING, StoreNode, accepted
 
 
 @pytest.fixture
-def wide(up: Node) -> Node:
+def wide(up: StoreNode) -> StoreNode:
     """A node whose link is up, and whose window is wide open."""
     up.database.write(lambda conn: conn.execute(update(Link).values(window=CEILING, opened_at=up.now)))
     return up
 
 
-def published(node: Node, cycles: int, room: int = CEILING) -> list[str]:
+def published(node: StoreNode, cycles: int, room: int = CEILING) -> list[str]:
     """The events of what is published in so many cycles."""
     found: list[str] = []
     for _ in range(cycles):
@@ -29,7 +29,7 @@ def published(node: Node, cycles: int, room: int = CEILING) -> list[str]:
     return found
 
 
-def test_another_events_submission_goes_in_the_next_cycle_beside_a_flood_of_one(wide: Node) -> None:
+def test_another_events_submission_goes_in_the_next_cycle_beside_a_flood_of_one(wide: StoreNode) -> None:
     wide.accept_many(200)
     assert set(published(wide, 3)) == {"bushy"}
     wide.accept("richmond")
@@ -38,7 +38,7 @@ def test_another_events_submission_goes_in_the_next_cycle_beside_a_flood_of_one(
     assert published(wide, 1, room=1) == ["richmond"]
 
 
-def test_two_floods_share_the_link_half_and_half(wide: Node) -> None:
+def test_two_floods_share_the_link_half_and_half(wide: StoreNode) -> None:
     wide.accept_many(60)
     published(wide, 2)
     wide.accept_many(40, "richmond")
@@ -47,7 +47,7 @@ def test_two_floods_share_the_link_half_and_half(wide: Node) -> None:
     assert len(both) == 32
 
 
-def test_each_event_goes_once_in_a_round_after_an_outage(wide: Node) -> None:
+def test_each_event_goes_once_in_a_round_after_an_outage(wide: StoreNode) -> None:
     wide.probe(Cause.REFUSED)
     wide.accept_many(50)
     wide.accept_many(2, "richmond")
@@ -61,7 +61,7 @@ def test_each_event_goes_once_in_a_round_after_an_outage(wide: Node) -> None:
     assert published(wide, 2).count("bushy") == 2 * CEILING - 2, "the others' second ones"
 
 
-def test_in_one_event_the_order_is_that_of_acceptance(wide: Node) -> None:
+def test_in_one_event_the_order_is_that_of_acceptance(wide: StoreNode) -> None:
     wide.accept_many(30)
     seqs = []
     for _ in range(4):
@@ -72,14 +72,14 @@ def test_in_one_event_the_order_is_that_of_acceptance(wide: Node) -> None:
     assert len(seqs) == 30
 
 
-def test_nothing_is_passed_over_when_the_links_row_was_made_anew(wide: Node) -> None:
+def test_nothing_is_passed_over_when_the_links_row_was_made_anew(wide: StoreNode) -> None:
     """As after a restore: the rows know epochs and rounds that the link's new row does not."""
     wide.accept_many(5)
     wide.database.write(lambda conn: conn.execute(update(Submission).values(epoch=7, round=900)))
     assert len(published(wide, 1)) == 5
 
 
-def test_the_next_round_of_an_event_is_not_that_of_what_it_had_long_ago(wide: Node) -> None:
+def test_the_next_round_of_an_event_is_not_that_of_what_it_had_long_ago(wide: StoreNode) -> None:
     wide.accept_many(40)
     assert len(published(wide, 5)) == 40
     first = wide.accept("richmond").id

@@ -4,14 +4,14 @@ import pytest
 
 from resultsq.domain.outcome import Cause, Deferred
 from resultsq.store.outbox import Lease
-from tests.support.nodes import Node, accepted, lost, rejected
+from tests.support.nodes import StoreNode, accepted, lost, rejected
 
 
 def failed(cause: Cause = Cause.MASTER_DOWN) -> Deferred:
     return Deferred(cause, "503", in_doubt=True)
 
 
-def trial(node: Node) -> Lease | None:
+def trial(node: StoreNode) -> Lease | None:
     """What the next cycle takes, half a second later; a probe has been answered well in between."""
     node.probe()
     node.pass_time(0.5)
@@ -22,7 +22,7 @@ def trial(node: Node) -> Lease | None:
     return leases[0] if leases else None
 
 
-def stalled(node: Node, cause: Cause = Cause.MASTER_DOWN, for_s: int = 60) -> int:
+def stalled(node: StoreNode, cause: Cause = Cause.MASTER_DOWN, for_s: int = 60) -> int:
     """Everything fails for so long; how many were tried in the last 20 s."""
     tried = 0
     for half_second in range(2 * for_s):
@@ -34,7 +34,7 @@ def stalled(node: Node, cause: Cause = Cause.MASTER_DOWN, for_s: int = 60) -> in
 
 @pytest.mark.parametrize("cause", [Cause.MASTER_DOWN, Cause.RESET, Cause.DATABASE])
 def test_the_first_good_answer_is_a_return_when_everything_failed_though_probes_were_answered(
-    up: Node, cause: Cause
+    up: StoreNode, cause: Cause
 ) -> None:
     up.accept_many(20)
     began = up.now
@@ -54,7 +54,7 @@ def test_the_first_good_answer_is_a_return_when_everything_failed_though_probes_
     assert up.count(next_attempt_at=None) == 19
 
 
-def test_what_the_master_asked_for_is_kept_while_everything_fails(up: Node) -> None:
+def test_what_the_master_asked_for_is_kept_while_everything_fails(up: StoreNode) -> None:
     up.accept_many(5)
     stalled(up, for_s=20)
     for _ in range(40):
@@ -65,7 +65,7 @@ def test_what_the_master_asked_for_is_kept_while_everything_fails(up: Node) -> N
     assert trial(up) is None
 
 
-def test_one_sheet_that_always_fails_is_no_outage(up: Node) -> None:
+def test_one_sheet_that_always_fails_is_no_outage(up: StoreNode) -> None:
     made = up.accept().id
     for _ in range(60):
         if (lease := trial(up)) is not None:
@@ -74,7 +74,7 @@ def test_one_sheet_that_always_fails_is_no_outage(up: Node) -> None:
     assert up.row(made).failures > 3
 
 
-def test_eight_that_are_cut_at_once_are_no_outage(up: Node) -> None:
+def test_eight_that_are_cut_at_once_are_no_outage(up: StoreNode) -> None:
     up.accept_many(8)
     for _ in range(4):
         for lease in up.claim():
@@ -84,7 +84,7 @@ def test_eight_that_are_cut_at_once_are_no_outage(up: Node) -> None:
     assert not up.outages()
 
 
-def test_a_refusal_of_one_sheet_is_a_good_answer_too(up: Node) -> None:
+def test_a_refusal_of_one_sheet_is_a_good_answer_too(up: StoreNode) -> None:
     up.accept_many(6)
     stalled(up, for_s=20)
     lease = None
@@ -94,7 +94,7 @@ def test_a_refusal_of_one_sheet_is_a_good_answer_too(up: Node) -> None:
     assert up.outages()[0].ended_at == up.now
 
 
-def test_one_outage_goes_on_when_probes_begin_to_fail_too(up: Node) -> None:
+def test_one_outage_goes_on_when_probes_begin_to_fail_too(up: StoreNode) -> None:
     up.accept_many(6)
     stalled(up, for_s=20)
     up.probe(Cause.REFUSED)

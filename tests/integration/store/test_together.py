@@ -8,21 +8,23 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
-from resultsq.delivery import courier
+from resultsq.delivery import sender
 from resultsq.domain.errors import HeadMoved
 from resultsq.domain.submission import State
-from resultsq.store import outbox, retention, turn
-from resultsq.store.session import Database
-from tests.support.nodes import CEILING, Node, accepted, receipt_for, rejected
+from resultsq.store import outbox
+from resultsq.store.admin import retention
+from resultsq.store.engine.session import Database
+from resultsq.store.outbox import cycle
+from tests.support.nodes import CEILING, StoreNode, accepted, receipt_for, rejected
 from tests.support.waiting import wait_until
 
 Work = Callable[[Connection], Any]
 
 
 @pytest.fixture
-def pg(postgres_store: Database) -> Node:
+def pg(postgres_store: Database) -> StoreNode:
     """A node on PostgreSQL, where two may write at once, whose link is up."""
-    node = Node(postgres_store)
+    node = StoreNode(postgres_store)
     node.probe()
     return node
 
@@ -34,7 +36,7 @@ def somebody_waits(database: Database) -> bool:
         return bool(conn.execute(waiting).scalar_one())
 
 
-def in_between(node: Node, first: Work, second: Work) -> Any:
+def in_between(node: StoreNode, first: Work, second: Work) -> Any:
     """The first is done and not yet committed when the second begins; what the second said."""
     done, commit = threading.Event(), threading.Event()
 
@@ -53,17 +55,17 @@ def in_between(node: Node, first: Work, second: Work) -> Any:
         return other.result(10)
 
 
-def export(node: Node) -> Callable[[Connection], Any]:
+def export(node: StoreNode) -> Callable[[Connection], Any]:
     return lambda conn: outbox.export(conn, node.now, [State.QUEUED], "bundle")
 
 
-def test_what_is_withdrawn_meanwhile_is_in_no_bundle(pg: Node) -> None:
+def test_what_is_withdrawn_meanwhile_is_in_no_bundle(pg: StoreNode) -> None:
     made = pg.accept().id
     parted, _ = in_between(pg, lambda conn: outbox.withdraw(conn, pg.now, made), export(pg))
     assert (parted, pg.state(made), pg.row(made).in_doubt) == ([], State.WITHDRAWN, False)
 
 
-def test_what_is_superseded_meanwhile_is_in_no_bundle(pg: Node) -> None:
+def test_what_is_superseded_meanwhile_is_in_no_bundle(pg: StoreNode) -> None:
     made = pg.accept(rows=1).id
     correction = pg.entry(rows=2, if_match=made)
     parted, _ = in_between(pg, lambda conn: outbox.accept(conn, pg.now, correction), export(pg))
@@ -71,7 +73,7 @@ def test_what_is_superseded_meanwhile_is_in_no_bundle(pg: Node) -> None:
     assert (pg.state(made), pg.row(made).in_doubt) == (State.SUPERSEDED, False)
 
 
-def test_what_is_exported_meanwhile_is_not_withdrawn(pg: Node) -> None:
+def test_what_is_exported_meanwhile_is_not_withdrawn(pg: StoreNode) -> None:
     made = pg.accept().id
 
     with pytest.raises(HeadMoved):
@@ -79,7 +81,7 @@ def test_what_is_exported_meanwhile_is_not_withdrawn(pg: Node) -> None:
     assert (pg.state(made), pg.row(made).in_doubt) == (State.QUEUED, True)
 
 
-def test_what_is_settled_by_the_list_meanwhile_is_not_taken_back_into_the_queue(pg: Node) -> None:
+def test_what_is_settled_by_the_list_meanwhile_is_not_taken_back_into_the_queue(pg: StoreNode) -> None:
     made = pg.accept().id
     lease = pg.claim_one()
     row = pg.row(made)
@@ -92,11 +94,11 @@ def test_what_is_settled_by_the_list_meanwhile_is_not_taken_back_into_the_queue(
     assert (pg.state(made), pg.row(made).in_doubt) == (State.PUBLISHED, False)
 
 
-def test_a_correction_that_comes_while_its_version_is_settled_goes_next(pg: Node) -> None:
+def test_a_correction_that_comes_while_its_version_is_settled_goes_next(pg: StoreNode) -> None:
     made = pg.accept(rows=1).id
     lease = pg.claim_one()
     correction = pg.entry(rows=2, if_match=made)
-    end = courier.settlement(lease, accepted(lease), 0.1, 0.5)
+    end = sender.settlement(lease, accepted(lease), 0.1, 0.5)
     in_between(
         pg,
         lambda conn: outbox.accept(conn, pg.now, correction),
@@ -107,11 +109,11 @@ def test_a_correction_that_comes_while_its_version_is_settled_goes_next(pg: Node
     assert pg.claim_one().submission == correction.id
 
 
-def test_a_correction_that_comes_while_its_version_is_refused_goes_next(pg: Node) -> None:
+def test_a_correction_that_comes_while_its_version_is_refused_goes_next(pg: StoreNode) -> None:
     made = pg.accept(rows=1).id
     lease = pg.claim_one()
     correction = pg.entry(rows=2, if_match=made)
-    end = courier.settlement(lease, rejected(), 0.1, 0.5)
+    end = sender.settlement(lease, rejected(), 0.1, 0.5)
     in_between(
         pg,
         lambda conn: outbox.accept(conn, pg.now, correction),
@@ -121,10 +123,10 @@ def test_a_correction_that_comes_while_its_version_is_refused_goes_next(pg: Node
     assert pg.claim_one().submission == correction.id
 
 
-def test_an_undo_sees_that_what_took_its_place_went_on_its_way_meanwhile(pg: Node) -> None:
+def test_an_undo_sees_that_what_took_its_place_went_on_its_way_meanwhile(pg: StoreNode) -> None:
     made = pg.accept(rows=1).id
     other = pg.entry(rows=2)
-    parted = outbox.Parted(
+    parted = outbox.BundledVersion(
         other.id, other.kind, "bushy", other.date, made, other.digest, other.rows_digest, 2, "b", pg.now, other.body
     )
     pg.database.write(lambda conn: outbox.adopt(conn, pg.now, parted, pg.events["bushy"]))
@@ -132,13 +134,13 @@ def test_an_undo_sees_that_what_took_its_place_went_on_its_way_meanwhile(pg: Nod
     with pytest.raises(HeadMoved):
         in_between(
             pg,
-            lambda conn: turn.take(conn, pg.now, "w1", [], 1, CEILING),
+            lambda conn: cycle.run_cycle(conn, pg.now, "w1", [], 1, CEILING),
             lambda conn: outbox.undo_withdrawal(conn, pg.now, made),
         )
     assert (pg.state(made), pg.state(other.id)) == (State.WITHDRAWN, State.SENDING)
 
 
-def test_what_is_put_back_while_old_sheets_are_removed_keeps_its_sheet(pg: Node) -> None:
+def test_what_is_put_back_while_old_sheets_are_removed_keeps_its_sheet(pg: StoreNode) -> None:
     made = pg.accept().id
     pg.withdraw(made)
     pg.pass_time(3600)

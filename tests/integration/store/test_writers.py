@@ -15,10 +15,12 @@ from sqlalchemy import Connection, event, func, insert, select, text
 from resultsq.domain.errors import Conflicting, HeadMoved, StoreFull, StoreUnavailable
 from resultsq.domain.submission import State
 from resultsq.sqlite import wal_is_safe
-from resultsq.store import links, outbox, session
-from resultsq.store.session import Database
-from resultsq.store.tables import Attempt, Audit, Chain, Payload, Submission
-from tests.support.nodes import NOW, Node, accepted, migrated, unsent
+from resultsq.store import outbox
+from resultsq.store.engine import session
+from resultsq.store.engine.session import Database
+from resultsq.store.engine.tables import Attempt, Audit, Chain, Payload, Submission
+from resultsq.store.outbox import links
+from tests.support.nodes import NOW, StoreNode, accepted, migrated, unsent
 
 T = TypeVar("T")
 THREADS = 8
@@ -63,7 +65,7 @@ def noted(database: Database) -> list[int]:
 # accepting
 
 
-def test_everybodys_version_is_stored_once_when_eight_submit_at_once(node: Node) -> None:
+def test_everybodys_version_is_stored_once_when_eight_submit_at_once(node: StoreNode) -> None:
     def submit(number: int) -> list[str]:
         return [node.accept(date=f"2{number:03}-01-{day:02}").id for day in range(1, 11)]
 
@@ -75,35 +77,35 @@ def test_everybodys_version_is_stored_once_when_eight_submit_at_once(node: Node)
         assert set(conn.execute(select(Chain.versions)).scalars()) == {1}
 
 
-def test_one_submission_is_stored_when_eight_come_with_the_same_key(node: Node) -> None:
+def test_one_submission_is_stored_when_eight_come_with_the_same_key(node: StoreNode) -> None:
     told = together(lambda _: node.accept(client_key="k"))
-    assert {one.id for one in told if isinstance(one, outbox.Accepted)} == {node_head(node)}
-    assert sorted(one.created for one in told if isinstance(one, outbox.Accepted)) == [False] * 7 + [True]
+    assert {one.id for one in told if isinstance(one, outbox.Acknowledgement)} == {node_head(node)}
+    assert sorted(one.created for one in told if isinstance(one, outbox.Acknowledgement)) == [False] * 7 + [True]
 
 
-def node_head(node: Node) -> str:
+def node_head(node: StoreNode) -> str:
     with node.database.read() as conn:
         return str(conn.execute(select(Submission.id)).scalar_one())
 
 
-def test_one_submission_is_stored_when_eight_come_with_the_same_rows(node: Node) -> None:
+def test_one_submission_is_stored_when_eight_come_with_the_same_rows(node: StoreNode) -> None:
     told = together(lambda number: node.accept(client_key=f"k{number}"))
-    assert {one.id for one in told if isinstance(one, outbox.Accepted)} == {node_head(node)}
+    assert {one.id for one in told if isinstance(one, outbox.Acknowledgement)} == {node_head(node)}
     assert len(told) == 8
     assert not any(isinstance(one, Exception) for one in told)
 
 
-def test_one_correction_is_stored_when_eight_correct_the_same_version(node: Node) -> None:
+def test_one_correction_is_stored_when_eight_correct_the_same_version(node: StoreNode) -> None:
     first = node.accept(rows=20)
     told = together(lambda number: node.accept(rows=number + 1, corrects=first.id))
-    stored = [one for one in told if isinstance(one, outbox.Accepted)]
+    stored = [one for one in told if isinstance(one, outbox.Acknowledgement)]
     assert len(stored) == 1
     assert all(one.head == stored[0].id for one in told if isinstance(one, HeadMoved))
     assert sum(isinstance(one, HeadMoved) for one in told) == 7
     assert node.count() == 2
 
 
-def test_corrections_and_claims_do_not_cross_when_they_come_at_the_same_moment(up: Node) -> None:
+def test_corrections_and_claims_do_not_cross_when_they_come_at_the_same_moment(up: StoreNode) -> None:
     """Each correction finds its predecessor never sent or on its way; neither of them ever breaks."""
     over = threading.Event()
     surprises: list[Exception] = []
@@ -141,7 +143,7 @@ def test_corrections_and_claims_do_not_cross_when_they_come_at_the_same_moment(u
     assert up.count(state=State.SUPERSEDED) == 3 * 28
 
 
-def test_withdrawals_and_claims_do_not_cross_when_they_come_at_the_same_moment(up: Node) -> None:
+def test_withdrawals_and_claims_do_not_cross_when_they_come_at_the_same_moment(up: StoreNode) -> None:
     up.pass_time(5)
     up.accept_many(30)
     with up.database.read() as conn:
@@ -166,7 +168,7 @@ def test_withdrawals_and_claims_do_not_cross_when_they_come_at_the_same_moment(u
     assert up.count(state=State.WITHDRAWN) == 30 - len(claimed)
 
 
-def test_each_is_taken_once_when_four_workers_claim_at_once(up: Node) -> None:
+def test_each_is_taken_once_when_four_workers_claim_at_once(up: StoreNode) -> None:
     up.accept_many(60)
     up.database.write(lambda conn: conn.execute(text("UPDATE links SET \"window\" = 8, opened_at = '2000-01-01'")))
 
@@ -367,7 +369,7 @@ def test_nothing_is_half_stored_when_the_disk_is_full_and_all_goes_on_when_there
 ) -> None:
     small_disk = disk("2m")
     database = migrated(f"sqlite:///{small_disk / 'store.db'}")
-    node = Node(database)
+    node = StoreNode(database)
     stored: list[str] = []
     with suppress(StoreFull):
         for number in range(1_000):

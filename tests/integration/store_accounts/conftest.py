@@ -2,7 +2,7 @@
 
 import pytest
 
-from resultsq.store.session import Database
+from resultsq.store.engine.session import Database
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ from sqlalchemy import select
 
 from resultsq.domain.errors import InputRefused, NotThere
 from resultsq.domain.role import Role
-from resultsq.store import accounts, events
-from resultsq.store.accounts import Account
-from resultsq.store.session import Database
-from resultsq.store.tables import Account as AccountTable
-from resultsq.store.tables import PasswordLink
+from resultsq.store.admin import accounts, events
+from resultsq.store.admin.accounts import AccountView
+from resultsq.store.engine.session import Database
+from resultsq.store.engine.tables import Account as AccountTable
+from resultsq.store.engine.tables import PasswordLink
 from tests.support.nodes import NOW
 
 PASSWORD = "wet hands, no patience"
@@ -29,7 +29,7 @@ def add(database: Database, name: str = "jo", role: Role = Role.TEAM, slugs: tup
     return database.write(lambda conn: accounts.add(conn, NOW, name, HASHED, role, slugs))
 
 
-def verify(database: Database, name: str, password: str) -> Account | None:
+def verify(database: Database, name: str, password: str) -> AccountView | None:
     with database.read() as conn:
         return accounts.verify(conn, name, password)
 

@@ -6,8 +6,8 @@ import pytest
 
 from resultsq.domain.errors import InputRefused, NotThere
 from resultsq.domain.plausible import FIVE_K, PRESETS, Plausible
-from resultsq.store import events
-from resultsq.store.session import Database
+from resultsq.store.admin import events
+from resultsq.store.engine.session import Database
 from tests.support.nodes import NOW
 
 

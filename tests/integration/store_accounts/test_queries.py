@@ -5,13 +5,13 @@ from datetime import timedelta
 from resultsq.domain.link import LinkState
 from resultsq.domain.outcome import Cause
 from resultsq.domain.submission import State
-from resultsq.store import queries
-from resultsq.store.session import Database
-from tests.support.nodes import NOW, Node, rejected
+from resultsq.store.engine.session import Database
+from resultsq.store.views import queries
+from tests.support.nodes import NOW, StoreNode, rejected
 
 
 def test_the_status_says_what_waits_since_when_and_why_when_the_link_is_down(database: Database) -> None:
-    node = Node(database)
+    node = StoreNode(database)
     node.probe()
     published = node.accept("bushy")
     node.publish_one()
@@ -40,7 +40,7 @@ def test_the_status_says_what_waits_since_when_and_why_when_the_link_is_down(dat
 
 
 def test_an_events_status_shows_the_hold_of_its_own_submission_when_there_is_one(database: Database) -> None:
-    node = Node(database)
+    node = StoreNode(database)
     held = node.accept("bushy")
     node.act("hold", held.id)
     with database.read() as conn:
@@ -57,7 +57,7 @@ def test_nothing_waits_and_no_link_is_known_when_the_node_is_new(database: Datab
 
 
 def test_a_submission_is_shown_as_it_stands_when_the_master_rejected_it(database: Database) -> None:
-    node = Node(database)
+    node = StoreNode(database)
     node.probe()
     accepted = node.accept("bushy", rows=5)
     node.try_one(rejected())
@@ -73,7 +73,7 @@ def test_a_submission_is_shown_as_it_stands_when_the_master_rejected_it(database
 
 
 def test_the_counts_keep_a_submission_when_it_is_withdrawn(database: Database) -> None:
-    node = Node(database)
+    node = StoreNode(database)
     first = node.accept("bushy")
     node.accept("richmond")
     node.withdraw(first.id)

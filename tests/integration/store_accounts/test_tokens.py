@@ -5,10 +5,10 @@ from sqlalchemy import select
 
 from resultsq.domain.errors import InputRefused, NotThere
 from resultsq.domain.role import Role
-from resultsq.store import events, tokens
-from resultsq.store.session import Database
-from resultsq.store.tables import ApiToken
-from resultsq.store.tokens import Bearer
+from resultsq.store.admin import events, tokens
+from resultsq.store.admin.tokens import Bearer
+from resultsq.store.engine.session import Database
+from resultsq.store.engine.tables import ApiToken
 from tests.support.nodes import NOW
 
 

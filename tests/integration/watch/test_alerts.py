@@ -12,20 +12,20 @@ from resultsq.app import submissions
 from resultsq.domain.filter import Filter
 from resultsq.domain.outcome import Cause
 from resultsq.settings import Settings
-from resultsq.store import actions, alerts, runner
-from resultsq.store.alerts import AlertView
-from resultsq.store.session import Database
-from resultsq.store.tables import Action
+from resultsq.store.admin import action_runner, actions, alerts
+from resultsq.store.admin.alerts import AlertView
+from resultsq.store.engine.session import Database
+from resultsq.store.engine.tables import Action
 from resultsq.watch import messenger
 from tests.integration.watch.servers import mail_server, webhook
 from tests.support.manual_clock import ManualClock
-from tests.support.nodes import CEILING, Node, moved, rejected
+from tests.support.nodes import CEILING, StoreNode, moved, rejected
 
 
 class Watched:
-    """A node, and the worker's two chores about alerts."""
+    """A node, and the worker's two periodic tasks about alerts."""
 
-    def __init__(self, node: Node, settings: Settings) -> None:
+    def __init__(self, node: StoreNode, settings: Settings) -> None:
         self.node = node
         self.settings = settings
 
@@ -34,7 +34,7 @@ class Watched:
         return ManualClock(self.node.now)
 
     def look(self) -> None:
-        messenger.look_out(self.settings, self.node.database, self.clock)
+        messenger.evaluate_alerts(self.settings, self.node.database, self.clock)
 
     def send(self) -> None:
         messenger.send_waiting(self.settings, self.node.database, self.clock)
@@ -57,7 +57,7 @@ Make = Callable[..., Watched]
 
 @pytest.fixture
 def watched(store: Database, tmp_path: Path) -> Make:
-    node = Node(store)
+    node = StoreNode(store)
     node.probe()
     return lambda **settings: Watched(node, Settings(data_dir=tmp_path, disk_low_bytes=1, **settings))
 
@@ -269,7 +269,7 @@ def action_is_of_a_newer_version(one: Watched) -> Callable[[], object]:
     one.node.accept()
     number = actions.start(database, one.node.now, "op", "retry", Filter(events=("bushy",)), "a reason")
     database.write(lambda conn: conn.execute(update(Action).where(Action.id == number).values(verb="polish")))
-    runner.go_on(database, one.clock)
+    action_runner.go_on(database, one.clock)
     return lambda: database.write(lambda conn: actions.cancel(conn, one.node.now, number, "op"))
 
 

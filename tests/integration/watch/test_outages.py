@@ -5,19 +5,19 @@ import pytest
 from resultsq.domain.delays import Delays
 from resultsq.domain.errors import NotThere
 from resultsq.domain.outcome import Cause
-from resultsq.store import outages
-from resultsq.store.session import Database
-from tests.support.nodes import Node
+from resultsq.store.engine.session import Database
+from resultsq.store.views import outages
+from tests.support.nodes import StoreNode
 
 
 @pytest.fixture
-def up(store: Database) -> Node:
-    node = Node(store)
+def up(store: Database) -> StoreNode:
+    node = StoreNode(store)
     node.probe()
     return node
 
 
-def test_an_outage_is_told_with_whom_it_delayed_and_by_how_much(up: Node) -> None:
+def test_an_outage_is_told_with_whom_it_delayed_and_by_how_much(up: StoreNode) -> None:
     up.accept("wimbledon")
     up.publish_one()  # before it: not affected
     early = up.accept().id  # just before it
@@ -47,6 +47,6 @@ def test_an_outage_is_told_with_whom_it_delayed_and_by_how_much(up: Node) -> Non
     assert told.last_published_at == up.row(during).published_at == up.row(early).published_at
 
 
-def test_there_is_no_report_when_there_was_no_outage(up: Node) -> None:
+def test_there_is_no_report_when_there_was_no_outage(up: StoreNode) -> None:
     with up.database.read() as conn, pytest.raises(NotThere):
         outages.report(conn, 7)

@@ -9,12 +9,12 @@ import pytest
 
 from resultsq.domain.role import Role
 from resultsq.settings import Settings
-from resultsq.store.session import Database
+from resultsq.store.engine.session import Database
 from resultsq.wakeup import Bell
 from resultsq.web.factory import create_app
 from tests.integration.web.site import Sheet, Site
 from tests.support.manual_clock import ManualClock
-from tests.support.nodes import NOW, Node
+from tests.support.nodes import NOW, StoreNode
 from tests.support.templates import compiled_once
 
 
@@ -42,7 +42,7 @@ def make_site(sqlite_template: Path, tmp_path: Path) -> Iterator[Callable[..., S
         folder.mkdir()
         chosen = Settings(data_dir=folder, **settings)
         shutil.copy(sqlite_template, folder / "resultsq.db")
-        node = Node(Database(chosen.store_url))
+        node = StoreNode(Database(chosen.store_url))
         opened.append(node.database)
         clock = ManualClock(NOW)
         app = compiled_once(create_app(chosen, node.database, clock=clock, bell=Bell("")))

@@ -9,10 +9,10 @@ from werkzeug.datastructures import Headers
 
 from resultsq.domain.role import Role
 from resultsq.settings import Settings
-from resultsq.store import tokens
-from resultsq.store.session import Database
+from resultsq.store.admin import tokens
+from resultsq.store.engine.session import Database
 from tests.support.manual_clock import ManualClock
-from tests.support.nodes import NOW, Node
+from tests.support.nodes import NOW, StoreNode
 
 Sheet = dict[str, Any]
 
@@ -36,7 +36,7 @@ class Answer:
 class Site:
     """A node, its settings and clock, its application, and tokens by event and by role."""
 
-    node: Node
+    node: StoreNode
     settings: Settings
     clock: ManualClock
     app: Flask

@@ -14,14 +14,14 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from resultsq import doctor
-from resultsq.doctor import Patient
+from resultsq.doctor import CheckTarget
 from resultsq.domain.errors import SettingsError
 from resultsq.domain.role import Role
-from resultsq.store import accounts, tokens
-from resultsq.store.tables import Submission
+from resultsq.store.admin import accounts, tokens
+from resultsq.store.engine.tables import Submission
 from resultsq.wakeup import Bell
 from resultsq.web import auth, factory
-from resultsq.web.auth import TOKEN_CACHE_S, Rule, Who, rule
+from resultsq.web.auth import TOKEN_CACHE_S, AccessRule, Audience, rule
 from tests.integration.web.site import Sheet, Site
 from tests.support.manual_clock import ManualClock
 from tests.support.nodes import NOW
@@ -64,8 +64,8 @@ def test_every_route_says_who_may_call_it_when_the_app_is_made(site: Site) -> No
     declared = auth.rules(site.app)
     assert {route.endpoint for route in site.app.url_map.iter_rules()} == set(declared)
     for one in declared.values():
-        assert isinstance(one, Rule)
-        assert (one.who is Who.ANYBODY) == (one.roles == ())
+        assert isinstance(one, AccessRule)
+        assert (one.who is Audience.ANYBODY) == (one.roles == ())
 
 
 def test_every_mutator_refuses_when_its_caller_is_a_stranger(site: Site) -> None:
@@ -74,12 +74,12 @@ def test_every_mutator_refuses_when_its_caller_is_a_stranger(site: Site) -> None
         for method in sorted(MUTATORS & (route.methods or set())):
             answer = site.open(method, _path(route.rule), headers={"Accept": "text/html"})
             match declared[route.endpoint].who:
-                case Who.ANYBODY:
+                case Audience.ANYBODY:
                     assert answer.status == 400, route  # the CSRF token is missing
-                case Who.PERSON:
+                case Audience.PERSON:
                     assert answer.status == 303, route
                     assert answer.headers["Location"].startswith("/login"), route
-                case Who.PROGRAM | Who.MACHINE:
+                case Audience.PROGRAM | Audience.MACHINE:
                     assert answer.status == 401, route
 
 
@@ -89,7 +89,7 @@ def test_every_mutator_for_people_refuses_when_the_csrf_token_is_missing(site: S
     assert log_in(client, "boss") == 303
     for route in site.app.url_map.iter_rules():
         declared = auth.rules(site.app)[route.endpoint]
-        for method in sorted(MUTATORS & (route.methods or set())) if declared.who is Who.PERSON else ():
+        for method in sorted(MUTATORS & (route.methods or set())) if declared.who is Audience.PERSON else ():
             answer = client.open(_path(route.rule), method=method)
             assert answer.status_code == 400, route
 
@@ -326,7 +326,7 @@ def test_a_stranger_has_the_store_written_to_once_a_second_at_most(site: Site, m
 
 
 def _told_of_proxies(site: Site) -> list[str]:
-    found = doctor.examine(Patient(site.settings, site.database, site.clock), parts=["proxies"])
+    found = doctor.examine(CheckTarget(site.settings, site.database, site.clock), parts=["proxies"])
     return [one.text for one in found if "RESULTSQ_TRUSTED_PROXIES" in one.text]
 
 

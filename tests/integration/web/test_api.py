@@ -12,8 +12,8 @@ from sqlalchemy import delete, func, select
 from resultsq.domain import sheet as sheets
 from resultsq.domain.role import Role
 from resultsq.domain.submission import State
-from resultsq.store import queries
-from resultsq.store.tables import ClientKey, Link, Original, Submission
+from resultsq.store.engine.tables import ClientKey, Link, Original, Submission
+from resultsq.store.views import queries
 from tests.integration.web.site import Sheet, Site
 from tests.support.nodes import rejected
 

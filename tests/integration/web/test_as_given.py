@@ -7,7 +7,7 @@ import pytest
 
 from resultsq.domain.plausible import PRESETS, Plausible
 from resultsq.domain.role import Role
-from resultsq.store import events
+from resultsq.store.admin import events
 from tests.integration.web.site import Answer, Sheet, Site
 
 HOURS = [{"position": at, "athlete": f"A{at}", "time": time} for at, time in ((1, "17:31:00"), (2, "18:02:00"))]

@@ -11,7 +11,7 @@ from typing_extensions import Buffer
 from werkzeug.test import Client
 
 from resultsq.app.intake import MOST_FILES, MOST_VALUES
-from resultsq.store import alerts
+from resultsq.store.admin import alerts
 from resultsq.watch import messenger
 from resultsq.web import bounds
 from resultsq.web.bounds import MOST_CHECKS
@@ -167,7 +167,7 @@ def test_an_event_over_its_days_quota_is_told_so_and_an_alert_tells_the_operator
     assert "may hand in 1 submissions in a day" in answer.json["detail"]
     assert site.post(sheet(3)).status == 200, "what is here is found"
     assert site.post(sheet(3, event="richmond"), "richmond").status == 201
-    messenger.look_out(site.settings, site.database, site.clock)
+    messenger.evaluate_alerts(site.settings, site.database, site.clock)
     with site.database.read() as conn:
         told = {one.rule: one.text for one in alerts.standing(conn)}
     assert told["quota-reached"].startswith("bushy handed in as much today as an event may")

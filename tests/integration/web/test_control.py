@@ -7,7 +7,7 @@ import pytest
 
 from resultsq.domain.outcome import Cause
 from resultsq.domain.submission import State
-from resultsq.store import alerts
+from resultsq.store.admin import alerts
 from tests.integration.web.site import Answer, Site
 from tests.support.nodes import NOW, rejected
 

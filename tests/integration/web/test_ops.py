@@ -8,8 +8,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from resultsq.domain.outcome import Cause
 from resultsq.domain.role import Role
-from resultsq.store import migrate
-from resultsq.web.figures import LIFE_S
+from resultsq.store.engine import migrate
+from resultsq.web.exposition import LIFE_S
 from tests.integration.web.site import Sheet, Site
 
 Make = Callable[..., Sheet]

@@ -11,8 +11,8 @@ from sqlalchemy import event, func, select, text
 
 from resultsq.domain.role import Role
 from resultsq.settings import Settings
-from resultsq.store.session import Database
-from resultsq.store.tables import Base
+from resultsq.store.engine.session import Database
+from resultsq.store.engine.tables import Base
 from resultsq.wakeup import Bell
 from resultsq.web.factory import create_app
 from tests.integration.web.site import Answer, Sheet, Site

@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 
 from resultsq.domain.role import Role
-from resultsq.store import tokens
-from resultsq.store.session import Database
+from resultsq.store.admin import tokens
+from resultsq.store.engine.session import Database
 from tests.integration.web.site import Sheet
-from tests.support.nodes import NOW, Node, migrated
+from tests.support.nodes import NOW, StoreNode, migrated
 from tests.support.processes import Process
 from tests.support.waiting import wait_until
 
@@ -68,7 +68,7 @@ def start(tmp_path: Path, start_process: Callable[..., Process]) -> Iterator[Sta
         def start(**settings: str) -> Web:
             database = migrated(f"sqlite:///{tmp_path / 'resultsq.db'}")
             stack.callback(database.close)
-            node = Node(database)
+            node = StoreNode(database)
             bushy = node.events["bushy"]
             token = database.write(lambda conn: tokens.issue(conn, NOW, "laptop", Role.TEAM, bushy))
             env = {

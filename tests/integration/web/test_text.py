@@ -11,13 +11,13 @@ from flask.testing import FlaskClient
 
 from resultsq.domain.role import Role
 from resultsq.settings import Settings
-from resultsq.store import accounts
-from resultsq.store.session import Database
+from resultsq.store.admin import accounts
+from resultsq.store.engine.session import Database
 from resultsq.wakeup import Bell
 from resultsq.web.factory import create_app
 from tests.integration.web.site import Answer, Site
 from tests.support.manual_clock import ManualClock
-from tests.support.nodes import NOW, Node
+from tests.support.nodes import NOW, StoreNode
 from tests.support.templates import compiled_once
 
 PASSWORD = "wet hands"
@@ -30,7 +30,7 @@ WRONG = ["\0", "a\0b", "\x07", "a\x1bb", "\x7f"]
 def each_site(store: Database, tmp_path: Path) -> Site:
     """A node on each make of database in turn."""
     settings = Settings(data_dir=tmp_path)
-    node = Node(store)
+    node = StoreNode(store)
     clock = ManualClock(NOW)
     app = compiled_once(create_app(settings, node.database, clock=clock, bell=Bell("")))
     site = Site(node, settings, clock, app, {})

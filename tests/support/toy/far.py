@@ -4,14 +4,14 @@ import json
 
 from resultsq.domain.outcome import Reason
 from resultsq.master.kinds import Body
-from resultsq.master.rules import Invalid, Unreadable
+from resultsq.master.rules import Invalid, UnreadableSheet
 
 
-def read(body: bytes) -> Body | Invalid | Unreadable:
+def read(body: bytes) -> Body | Invalid | UnreadableSheet:
     try:
         said = json.loads(body)
     except ValueError:
-        return Unreadable("This is no JSON.")
+        return UnreadableSheet("This is no JSON.")
     if len(said["colours"]) > 3:
         return Invalid((Reason("No kite has so many colours.", "/colours"),))
     return Body("")

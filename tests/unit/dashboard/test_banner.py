@@ -7,8 +7,8 @@ import pytest
 
 from resultsq.domain.link import LinkState
 from resultsq.domain.submission import State
-from resultsq.store.board import OutageView, Pulse
-from resultsq.store.queries import HoldView, LinkView
+from resultsq.store.views.overview_data import LiveStatus, OutageView
+from resultsq.store.views.queries import HoldView, LinkView
 from resultsq.web.dashboard.banner import RECOVERED_SHOWN, Tone, headline
 from tests.support.nodes import NOW
 
@@ -19,8 +19,8 @@ OVER = OutageView(1, NOW - timedelta(minutes=9), NOW - timedelta(seconds=50), "t
 
 def pulse(
     link: LinkView | None = UP, workers: int = 1, last: OutageView | None = None, held: int = 0, **counts: int
-) -> Pulse:
-    return Pulse(
+) -> LiveStatus:
+    return LiveStatus(
         at=NOW,
         counts={state: counts.get(state, 0) for state in State},
         oldest_waiting_at=None,
@@ -62,7 +62,7 @@ def pulse(
         (pulse(last=replace(OVER, remaining=12), queued=12, held=12, rejected=1), "Attention needed", Tone.BAD),
     ],
 )
-def test_the_headline_names_what_matters_most_when_it_is_read(seen: Pulse, title: str, tone: Tone) -> None:
+def test_the_headline_names_what_matters_most_when_it_is_read(seen: LiveStatus, title: str, tone: Tone) -> None:
     said = headline(NOW, seen)
     assert (said.title, said.tone) == (title, tone)
     assert said.text % said.values if said.values else said.text

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from resultsq.web.dashboard.shared import Shared
+from resultsq.web.dashboard.single_flight import SingleFlightCache
 from tests.support.manual_clock import ManualClock
 from tests.support.nodes import NOW
 
@@ -21,7 +21,7 @@ def numbers() -> Iterator[int]:
 
 
 def test_a_value_is_computed_once_when_many_ask_within_its_life(clock: ManualClock, numbers: Iterator[int]) -> None:
-    shared = Shared(clock)
+    shared = SingleFlightCache(clock)
     assert [shared.get("k", 2.0, lambda: next(numbers))[0] for _ in range(5)] == [0] * 5
     clock.advance(1.5)
     assert shared.get("k", 2.0, lambda: next(numbers)) == (0, 1.5)
@@ -30,7 +30,7 @@ def test_a_value_is_computed_once_when_many_ask_within_its_life(clock: ManualClo
 
 
 def test_a_dear_value_is_kept_twenty_times_as_long_as_it_took(clock: ManualClock, numbers: Iterator[int]) -> None:
-    shared = Shared(clock)
+    shared = SingleFlightCache(clock)
 
     def dear() -> int:
         clock.advance(1.0)
@@ -44,7 +44,7 @@ def test_a_dear_value_is_kept_twenty_times_as_long_as_it_took(clock: ManualClock
 
 
 def test_the_value_before_is_given_when_another_thread_is_computing(clock: ManualClock) -> None:
-    shared = Shared(clock)
+    shared = SingleFlightCache(clock)
     shared.get("k", 1.0, lambda: "old")
     clock.advance(2.0)
     computing, go = threading.Event(), threading.Event()
@@ -66,7 +66,7 @@ def test_the_value_before_is_given_when_another_thread_is_computing(clock: Manua
 
 
 def test_a_failure_is_told_and_asked_again_when_a_computation_fails(clock: ManualClock) -> None:
-    shared = Shared(clock)
+    shared = SingleFlightCache(clock)
     with pytest.raises(ZeroDivisionError):
         shared.get("k", 1.0, lambda: 1 // 0)
     assert shared.get("k", 1.0, lambda: 7)[0] == 7

@@ -3,10 +3,10 @@
 from datetime import datetime, timedelta
 
 from resultsq.domain.submission import State
-from resultsq.store.dossier import AttemptView
-from resultsq.store.queries import SubmissionView
+from resultsq.store.views.queries import SubmissionView
+from resultsq.store.views.submission_detail import AttemptView
 from resultsq.web.dashboard import timeline
-from resultsq.web.dashboard.timeline import Phase
+from resultsq.web.dashboard.timeline import TimelinePhase
 from tests.support.nodes import NOW
 
 
@@ -35,18 +35,23 @@ def test_each_step_says_how_long_it_waited_and_took() -> None:
     ]  # fmt: skip
     assert [step.after_s for step in drawn.steps] == [None, 10.0, 55.0, None]
     assert [step.took_s for step in drawn.steps] == [None, 5.0, 0.2, None]
-    assert [part.phase for part in drawn.parts] == [Phase.WAITING, Phase.SENDING, Phase.IN_DOUBT, Phase.SENDING]
+    assert [part.phase for part in drawn.parts] == [
+        TimelinePhase.WAITING,
+        TimelinePhase.SENDING,
+        TimelinePhase.IN_DOUBT,
+        TimelinePhase.SENDING,
+    ]
     assert drawn.whole_s == 70.2
     assert all(part.x >= 0 and part.x + part.width <= timeline.WIDTH + 0.1 for part in drawn.parts)
 
 
 def test_it_goes_on_until_now_when_it_still_waits() -> None:
     drawn = timeline.draw(after(40), view(State.QUEUED, 0), [])
-    assert [(part.phase, part.length_s) for part in drawn.parts] == [(Phase.WAITING, 40.0)]
+    assert [(part.phase, part.length_s) for part in drawn.parts] == [(TimelinePhase.WAITING, 40.0)]
     unsent = timeline.draw(after(40), view(State.QUEUED, 1), [attempt(1, 10, 1, "deferred", sent=False)])
-    assert unsent.parts[-1].phase is Phase.WAITING
+    assert unsent.parts[-1].phase is TimelinePhase.WAITING
     under_way = timeline.draw(after(12), view(State.SENDING, 1), [attempt(1, 10, None, None)])
-    assert under_way.parts[-1].phase is Phase.SENDING
+    assert under_way.parts[-1].phase is TimelinePhase.SENDING
     assert under_way.steps[-1].title == "On its way"
 
 

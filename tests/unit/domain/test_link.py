@@ -68,9 +68,9 @@ def test_a_master_that_is_down_is_left_alone_when_it_says_until_when() -> None:
 
 def test_two_may_go_when_the_link_has_just_returned() -> None:
     window = opening(CEILING)
-    assert window.room(0, CEILING) == 2
-    assert window.room(2, CEILING) == 0
-    assert opening(1).room(0, 1) == 1
+    assert window.free_slots(0, CEILING) == 2
+    assert window.free_slots(2, CEILING) == 0
+    assert opening(1).free_slots(0, 1) == 1
 
 
 def test_the_window_stays_at_two_until_a_second_after_the_first_answer_however_much_is_answered() -> None:
@@ -119,7 +119,7 @@ class Simulation:
         window, now, in_flight, at_work = opening(self.ceiling), 0.0, 0, 0
         answers: list[tuple[float, int, bool]] = []
         while sheets or answers:
-            for _ in range(min(sheets, window.room(in_flight, self.ceiling))):
+            for _ in range(min(sheets, window.free_slots(in_flight, self.ceiling))):
                 sheets -= 1
                 in_flight += 1
                 refused = at_work == self.slots

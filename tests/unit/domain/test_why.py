@@ -8,11 +8,11 @@ import pytest
 from resultsq.domain.link import LinkState
 from resultsq.domain.outcome import Cause
 from resultsq.domain.submission import State
-from resultsq.domain.why import CAUSES, HoldFact, Standing, cause_text, spell, why
+from resultsq.domain.why import CAUSES, HoldFact, SubmissionFacts, cause_text, spell, why
 
 NOW = datetime(2013, 12, 7, 10, 40, tzinfo=UTC)
 SOON = NOW + timedelta(seconds=40)
-FREE = Standing(State.QUEUED, LinkState.UP)
+FREE = SubmissionFacts(State.QUEUED, LinkState.UP)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ FREE = Standing(State.QUEUED, LinkState.UP)
     ],
 )
 def test_the_sentence_says_what_it_waits_for_when_it_is_queued(
-    it: Standing, words: str, until: datetime | None, person: bool
+    it: SubmissionFacts, words: str, until: datetime | None, person: bool
 ) -> None:
     said = why(NOW, it)
     assert words in str(said)
@@ -60,11 +60,11 @@ def test_a_hold_is_named_with_who_and_why_when_it_is_in_force(scope: str, releas
 
 @pytest.mark.parametrize("state", State)
 def test_every_state_has_its_sentence_when_it_is_asked(state: State) -> None:
-    assert str(why(NOW, Standing(state, LinkState.UP, cause="invalid-sheet"))).endswith(".")
+    assert str(why(NOW, SubmissionFacts(state, LinkState.UP, cause="invalid-sheet"))).endswith(".")
 
 
 def test_only_a_decision_is_asked_for_when_waiting_does_not_help() -> None:
-    asked = {state for state in State if why(NOW, Standing(state, LinkState.UP)).person}
+    asked = {state for state in State if why(NOW, SubmissionFacts(state, LinkState.UP)).person}
     assert asked == {State.REJECTED, State.CONFLICT}
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from resultsq.domain.outcome import Receipt
 from resultsq.domain.submission import State
-from resultsq.drill.compare import Facts, Phase, Published, Taken
+from resultsq.drill.compare import RehearsalFacts, RehearsalPhase, SeenSheet, Taken
 from resultsq.drill.memory import Footprint
 from resultsq.drill.scale import ACCEPT_P99_S, DRAINED_WITHIN_S, GROWTH_MB, Scale, judge
 
@@ -17,7 +17,7 @@ RETURNED_S = 300.0
 POSTS = 200
 
 
-def sheets(phase: Phase, took_s: float = 0.02, slow: int = 0) -> list[Taken]:
+def sheets(phase: RehearsalPhase, took_s: float = 0.02, slow: int = 0) -> list[Taken]:
     """So many posts of which `slow` took twice the bound; the last one of a place that has a version already."""
     return [
         Taken(
@@ -32,13 +32,13 @@ def correction(sheet: Taken) -> Taken:
     return replace(sheet, ids=frozenset({f"{sheet.place[0]}-again"}), digest="again", rows="again", version=2)
 
 
-def facts(slow: dict[Phase, int] | None = None, drained_s: float = 30.0, **changes: Any) -> Facts:
-    taken = [sheet for phase in Phase for sheet in sheets(phase, slow=(slow or {}).get(phase, 0))]
+def facts(slow: dict[RehearsalPhase, int] | None = None, drained_s: float = 30.0, **changes: Any) -> RehearsalFacts:
+    taken = [sheet for phase in RehearsalPhase for sheet in sheets(phase, slow=(slow or {}).get(phase, 0))]
     taken.append(correction(taken[-1]))
     newest = {sheet.place: sheet for sheet in taken}
     [again] = newest[taken[-1].place].ids
     seen_s = {each: RETURNED_S + drained_s for sheet in taken for each in sheet.ids}
-    well = Facts(
+    well = RehearsalFacts(
         taken=taken,
         refused=[],
         receipts=[
@@ -50,7 +50,7 @@ def facts(slow: dict[Phase, int] | None = None, drained_s: float = 30.0, **chang
             for each in sheet.ids
         ],
         published={
-            place: Published(each, sheet.digest, sheet.rows) for place, sheet in newest.items() for each in sheet.ids
+            place: SeenSheet(each, sheet.digest, sheet.rows) for place, sheet in newest.items() for each in sheet.ids
         },
         states={
             each: State.PUBLISHED if sheet is newest[sheet.place] else State.CORRECTED
@@ -67,7 +67,7 @@ def facts(slow: dict[Phase, int] | None = None, drained_s: float = 30.0, **chang
 FLAT = [Footprint("web-1", 1, 90.0, 95.0, 150.0, GROWTH_MB), Footprint("worker-1", 1, 88.0, 80.0, 92.0, -8.0)]
 
 
-def verdict(seen: Facts, footprints: list[Footprint], offered: int = 3 * POSTS + 1) -> Scale:
+def verdict(seen: RehearsalFacts, footprints: list[Footprint], offered: int = 3 * POSTS + 1) -> Scale:
     return judge(seen, footprints, offered)
 
 
@@ -76,7 +76,7 @@ def missed(scale: Scale) -> object:
 
 
 def test_a_saturday_is_good_when_each_figure_is_just_within_its_bound() -> None:
-    within = dict.fromkeys(Phase, POSTS // 100)
+    within = dict.fromkeys(RehearsalPhase, POSTS // 100)
 
     scale = verdict(facts(within, drained_s=DRAINED_WITHIN_S), FLAT)
 
@@ -85,8 +85,8 @@ def test_a_saturday_is_good_when_each_figure_is_just_within_its_bound() -> None:
     assert (scale.offered, scale.corrections, scale.waiting, scale.findings.accepted) == (601, 1, POSTS, 601)
 
 
-@pytest.mark.parametrize("phase", [Phase.DURING, Phase.AFTER])
-def test_the_phase_is_named_when_more_than_one_post_in_a_hundred_was_slow(phase: Phase) -> None:
+@pytest.mark.parametrize("phase", [RehearsalPhase.DURING, RehearsalPhase.AFTER])
+def test_the_phase_is_named_when_more_than_one_post_in_a_hundred_was_slow(phase: RehearsalPhase) -> None:
     scale = verdict(facts({phase: POSTS // 100 + 2}), FLAT)
 
     assert not scale.good

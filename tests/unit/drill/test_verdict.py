@@ -8,7 +8,16 @@ import pytest
 
 from resultsq.domain.outcome import Receipt
 from resultsq.domain.submission import State
-from resultsq.drill.compare import Facts, Findings, Phase, Place, Published, Refused, Taken, compare
+from resultsq.drill.compare import (
+    Findings,
+    Place,
+    RefusedPost,
+    RehearsalFacts,
+    RehearsalPhase,
+    SeenSheet,
+    Taken,
+    compare,
+)
 from resultsq.drill.verdict import Verdict, judge
 
 DAY = "2013-12-07"
@@ -16,7 +25,7 @@ BUSHY, LEEDS = ("bushy", DAY), ("leeds", DAY)
 RETURNED_S = 120.0
 
 
-def taken(place: Place, phase: Phase = Phase.DURING, took_s: float = 0.01, **changes: Any) -> Taken:
+def taken(place: Place, phase: RehearsalPhase = RehearsalPhase.DURING, took_s: float = 0.01, **changes: Any) -> Taken:
     sheet = Taken(place, phase, frozenset({f"id-{place[0]}"}), f"digest-{place[0]}", f"rows-{place[0]}", took_s)
     return replace(sheet, **changes)
 
@@ -33,14 +42,14 @@ def receipt(place: Place, **changes: Any) -> Receipt:
     return Receipt.model_validate({**values, **changes})
 
 
-def published(place: Place, **changes: Any) -> Published:
-    return replace(Published(f"id-{place[0]}", f"digest-{place[0]}", f"rows-{place[0]}"), **changes)
+def published(place: Place, **changes: Any) -> SeenSheet:
+    return replace(SeenSheet(f"id-{place[0]}", f"digest-{place[0]}", f"rows-{place[0]}"), **changes)
 
 
-def facts(**changes: Any) -> Facts:
+def facts(**changes: Any) -> RehearsalFacts:
     """A healthy sheet and one that waited, both as they should be."""
-    well = Facts(
-        taken=[taken(BUSHY, Phase.BEFORE), taken(LEEDS)],
+    well = RehearsalFacts(
+        taken=[taken(BUSHY, RehearsalPhase.BEFORE), taken(LEEDS)],
         refused=[],
         receipts=[receipt(BUSHY), receipt(LEEDS)],
         published={BUSHY: published(BUSHY), LEEDS: published(LEEDS)},
@@ -113,7 +122,7 @@ def test_the_verdict_names_the_sheet_when_one_was_changed(changes: dict[str, Any
 
 
 def test_the_verdict_is_bad_when_a_sheet_was_refused() -> None:
-    verdict = judge(facts(refused=[Refused(("york", DAY), Phase.DURING, "answered 503")]))
+    verdict = judge(facts(refused=[RefusedPost(("york", DAY), RehearsalPhase.DURING, "answered 503")]))
 
     assert not verdict.good
     assert {"Refused", "Accepted during the outage"} <= marked(verdict)
@@ -131,11 +140,11 @@ def test_the_verdict_is_bad_when_the_node_does_not_know_what_is_published() -> N
 
 
 FIRST = taken(LEEDS, ids=frozenset({"id-first"}), digest="digest-first", rows="rows-first")
-SECOND = taken(LEEDS, Phase.AFTER, version=2)
+SECOND = taken(LEEDS, RehearsalPhase.AFTER, version=2)
 STATES = {"id-bushy": State.PUBLISHED, "id-first": State.CORRECTED, "id-leeds": State.PUBLISHED}
 
 
-def corrected(**changes: Any) -> Facts:
+def corrected(**changes: Any) -> RehearsalFacts:
     """Leeds sent a correction after its first version was published; both as they should be."""
     there = [receipt(BUSHY), first_receipt(), receipt(LEEDS, revision=2)]
     well = facts(taken=[taken(BUSHY), SECOND, FIRST], receipts=there, states=STATES)
@@ -217,7 +226,7 @@ def test_a_slow_first_publication_is_marked_when_all_else_is_well() -> None:
 
 
 def test_the_time_after_the_return_is_of_those_that_waited_when_later_ones_came_first() -> None:
-    sheets = [taken(BUSHY, Phase.AFTER), taken(LEEDS)]
+    sheets = [taken(BUSHY, RehearsalPhase.AFTER), taken(LEEDS)]
 
     verdict = judge(facts(taken=sheets, seen_s={"id-bushy": RETURNED_S + 0.1, "id-leeds": RETURNED_S + 0.7}))
 
@@ -227,7 +236,7 @@ def test_the_time_after_the_return_is_of_those_that_waited_when_later_ones_came_
 def test_the_times_of_accepting_are_ones_that_occurred_when_there_are_few() -> None:
     sheets = [taken((f"event-{n}", DAY), took_s=n / 100) for n in range(1, 21)]
 
-    verdict = judge(facts(taken=[taken(BUSHY, Phase.BEFORE, took_s=0.5), *sheets]))
+    verdict = judge(facts(taken=[taken(BUSHY, RehearsalPhase.BEFORE, took_s=0.5), *sheets]))
 
     assert verdict.during_s == (0.10, 0.19)
     assert verdict.at_rest_s == (0.5, 0.5)

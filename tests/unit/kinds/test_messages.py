@@ -13,7 +13,7 @@ from resultsq.domain.sheet import digest
 from resultsq.kinds.registry import KINDS
 from resultsq.master.kinds import KINDS as TAKEN
 from resultsq.master.kinds import Body
-from resultsq.master.rules import Invalid, Unreadable
+from resultsq.master.rules import Invalid, UnreadableSheet
 
 NOW = datetime(2013, 12, 7, 10, 42, 11, tzinfo=UTC)
 ID = "7f2c3f4e-0d7b-4c58-9a3b-2f6f1f6f0c11"
@@ -86,7 +86,7 @@ def test_it_is_put_under_its_own_id_without_a_precondition() -> None:
 
 
 def test_the_master_says_what_is_wrong_and_quotes_nothing() -> None:
-    assert isinstance(TAKEN["messages"](b"{"), Unreadable)
+    assert isinstance(TAKEN["messages"](b"{"), UnreadableSheet)
     found = TAKEN["messages"](b'{"schema": "resultsq.message/1", "text": "secret", "subject": 7}')
     assert isinstance(found, Invalid)
     assert {reason.pointer for reason in found.reasons} >= {"/event", "/subject", "/submitted_by"}

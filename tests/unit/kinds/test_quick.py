@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from resultsq.domain.plausible import FIVE_K, PRESETS, Plausible
 from resultsq.domain.sheet import rows_of
 from resultsq.kinds.results.checks import check_rows
-from resultsq.kinds.results.kind import Payload
+from resultsq.kinds.results.kind import ResultsPayload
 from resultsq.kinds.results.quick import read_quickly
 
 GOOD: dict[str, Any] = {
@@ -51,7 +51,7 @@ def changed(body: Any, place: tuple[str | int, ...], value: Any) -> None:
 def ordinary(body: bytes, plausible: Plausible = FIVE_K) -> tuple[object, ...] | None:
     """What the ordinary way takes without a word; None: it says something."""
     try:
-        given = Payload.model_validate_json(body)
+        given = ResultsPayload.model_validate_json(body)
     except ValidationError:
         return None
     if check_rows(given.finishers, given.volunteers, plausible):

@@ -9,7 +9,7 @@ from resultsq.domain.errors import SettingsError
 from resultsq.domain.sheet import Sheet
 from resultsq.master import rules
 from resultsq.master.app import TokenRule
-from resultsq.master.rules import Invalid, Unreadable
+from resultsq.master.rules import Invalid, UnreadableSheet
 from resultsq.master.serve import token_rules
 
 GOOD: dict[str, Any] = {
@@ -27,7 +27,7 @@ GOOD: dict[str, Any] = {
 }
 
 
-def read(**changes: Any) -> Sheet | Invalid | Unreadable:
+def read(**changes: Any) -> Sheet | Invalid | UnreadableSheet:
     return rules.read(json.dumps({**GOOD, **changes}).encode(), "bushy", "2013-12-07")
 
 
@@ -103,7 +103,7 @@ def test_reasons_are_bounded_and_quote_nobody_when_every_line_is_wrong() -> None
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe{}", b"<html>", b'{"event": "\xe9"}'])
 def test_a_body_is_unreadable_when_it_is_no_json(body: bytes) -> None:
-    assert isinstance(rules.read(body, "bushy", "2013-12-07"), Unreadable)
+    assert isinstance(rules.read(body, "bushy", "2013-12-07"), UnreadableSheet)
 
 
 @pytest.mark.parametrize("body", [b"[]", b"null", b'"sheet"', b"{}"])

@@ -5,7 +5,7 @@ import pytest
 from resultsq.domain.errors import FileRefused
 from resultsq.domain.event_files import ScannerFile
 from resultsq.readers import read
-from resultsq.readers.marks import Unreadable
+from resultsq.readers.marks import UnreadableField
 from resultsq.readers.scanner import scan
 
 FILE = """Start of File,14/03/2026 09:00:00,virtual_volunteer_scanner
@@ -89,7 +89,7 @@ def test_a_line_is_set_aside_with_its_reason_when_it_is_bad(line: str, reason: s
     [aside] = file.aside
     assert (aside.line, aside.text) == (4, line)
     assert reason in aside.reason
-    with pytest.raises(Unreadable):
+    with pytest.raises(UnreadableField):
         scan(line)
 
 

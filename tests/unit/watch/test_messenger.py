@@ -17,6 +17,6 @@ def test_the_settings_name_the_roads_that_there_are_whichever_of_them_are_set_up
     for chosen in product((False, True), repeat=len(SET)):
         environ = {name: value for (name, value), here in zip(SET.items(), chosen, strict=True) if here}
         settings = load(environ).settings
-        assert settings.alert_roads == tuple(messenger.roads(settings)), environ
-        seen.add(settings.alert_roads)
+        assert settings.alert_channels == tuple(messenger.alert_channels(settings)), environ
+        seen.add(settings.alert_channels)
     assert seen == {(), ("webhook",), ("mail",), ("webhook", "mail")}

@@ -7,11 +7,13 @@ import pytest
 
 from resultsq.domain.link import LinkState
 from resultsq.watch import rules
-from resultsq.watch.rules import Facts, Limits, Rule
+from resultsq.watch.rules import AlertFacts, AlertRule, AlertThresholds
 
 NOW = datetime(2013, 12, 7, 12, 0, tzinfo=UTC)
-LIMITS = Limits(oldest_waiting=timedelta(minutes=30), link_down=timedelta(minutes=5), disk_low_bytes=1_000_000_000)
-QUIET = Facts(
+LIMITS = AlertThresholds(
+    oldest_waiting=timedelta(minutes=30), link_down=timedelta(minutes=5), disk_low_bytes=1_000_000_000
+)
+QUIET = AlertFacts(
     link=LinkState.UP,
     link_since=NOW - timedelta(days=3),
     oldest_waiting_at=None,
@@ -33,36 +35,36 @@ def test_nobody_is_told_anything_when_all_is_well() -> None:
     ("rule", "just_so", "not_yet"),
     [
         (
-            Rule.LINK_DOWN,
+            AlertRule.LINK_DOWN,
             {"link": LinkState.DOWN, "link_since": NOW - 5 * MINUTE},
             {"link": LinkState.DOWN, "link_since": NOW - 4.9 * MINUTE},
         ),
         (
-            Rule.OLDEST_WAITING,
+            AlertRule.OLDEST_WAITING,
             {"oldest_waiting_at": NOW - 30 * MINUTE, "waiting": 1},
             {"oldest_waiting_at": NOW - 29.9 * MINUTE, "waiting": 1},
         ),
         (
-            Rule.LINK_DOWN,
+            AlertRule.LINK_DOWN,
             {"takes_nothing_since": NOW - 5 * MINUTE},
             {"takes_nothing_since": NOW - 4.9 * MINUTE},
         ),
-        (Rule.REJECTED, {"rejected": 1}, {"rejected": 0}),
-        (Rule.CONFLICT, {"conflicts": 1}, {"conflicts": 0}),
-        (Rule.CREDENTIALS_REFUSED, {"refused_since": NOW}, {"refused_since": None}),
-        (Rule.CREDENTIALS_REFUSED, {"refused_events": 2}, {"refused_events": 0}),
-        (Rule.DISK_LOW, {"disk_free_bytes": 999_999_999}, {"disk_free_bytes": 1_000_000_000}),
-        (Rule.DISK_LOW, {"disk_free_bytes": 0}, {"disk_free_bytes": None}),
-        (Rule.DAMAGED, {"damaged": 1}, {"damaged": 0}),
-        (Rule.ASIDE, {"aside": 1}, {"aside": 0}),
-        (Rule.MASTER_LOST, {"lost_there": 1}, {"lost_there": 0}),
-        (Rule.QUOTA, {"over_quota": ("bushy",)}, {"over_quota": ()}),
-        (Rule.CLOCK_WRONG, {"clock_off_s": 3601.0}, {"clock_off_s": 0.0}),
-        (Rule.CLOCK_WRONG, {"clock_off_s": -3601.0}, {"clock_off_s": 0.0}),
+        (AlertRule.REJECTED, {"rejected": 1}, {"rejected": 0}),
+        (AlertRule.CONFLICT, {"conflicts": 1}, {"conflicts": 0}),
+        (AlertRule.CREDENTIALS_REFUSED, {"refused_since": NOW}, {"refused_since": None}),
+        (AlertRule.CREDENTIALS_REFUSED, {"refused_events": 2}, {"refused_events": 0}),
+        (AlertRule.DISK_LOW, {"disk_free_bytes": 999_999_999}, {"disk_free_bytes": 1_000_000_000}),
+        (AlertRule.DISK_LOW, {"disk_free_bytes": 0}, {"disk_free_bytes": None}),
+        (AlertRule.DAMAGED, {"damaged": 1}, {"damaged": 0}),
+        (AlertRule.ASIDE, {"aside": 1}, {"aside": 0}),
+        (AlertRule.MASTER_LOST, {"lost_there": 1}, {"lost_there": 0}),
+        (AlertRule.QUOTA, {"over_quota": ("bushy",)}, {"over_quota": ()}),
+        (AlertRule.CLOCK_WRONG, {"clock_off_s": 3601.0}, {"clock_off_s": 0.0}),
+        (AlertRule.CLOCK_WRONG, {"clock_off_s": -3601.0}, {"clock_off_s": 0.0}),
     ],
 )
 def test_one_rule_alone_holds_from_its_limit_on(
-    rule: Rule, just_so: dict[str, object], not_yet: dict[str, object]
+    rule: AlertRule, just_so: dict[str, object], not_yet: dict[str, object]
 ) -> None:
     assert list(rules.raised(replace(QUIET, **just_so), LIMITS, NOW)) == [rule]  # type: ignore[arg-type]
     assert not rules.raised(replace(QUIET, **not_yet), LIMITS, NOW)  # type: ignore[arg-type]
@@ -80,14 +82,14 @@ def test_it_says_whether_it_is_the_link_or_the_master_and_that_nothing_need_be_d
     state: LinkState, words: str
 ) -> None:
     facts = replace(QUIET, link=state, link_since=NOW - 10 * MINUTE, waiting=312)
-    text = rules.raised(facts, LIMITS, NOW)[Rule.LINK_DOWN]
+    text = rules.raised(facts, LIMITS, NOW)[AlertRule.LINK_DOWN]
     assert words in text
     assert "since 07 December 11:50 UTC" in text
     assert "312 submissions waiting; they publish by themselves" in text
 
 
 def test_all_of_them_are_told_when_everything_is_wrong() -> None:
-    facts = Facts(
+    facts = AlertFacts(
         link=LinkState.DOWN,
         link_since=NOW - 60 * MINUTE,
         oldest_waiting_at=NOW - 60 * MINUTE,
@@ -105,12 +107,14 @@ def test_all_of_them_are_told_when_everything_is_wrong() -> None:
         over_quota=("bushy",),
         clock_off_s=61.0,
     )
-    assert set(rules.raised(facts, LIMITS, NOW)) == set(Rule) - {Rule.RECOVERED}
+    assert set(rules.raised(facts, LIMITS, NOW)) == set(AlertRule) - {AlertRule.RECOVERED}
 
 
 def test_three_of_the_events_over_their_quota_are_named_and_the_others_counted() -> None:
     facts = replace(QUIET, over_quota=("bushy", "kingston", "richmond", "wimbledon"))
-    assert rules.raised(facts, LIMITS, NOW)[Rule.QUOTA].startswith("bushy, kingston, richmond and 1 more handed in")
+    assert rules.raised(facts, LIMITS, NOW)[AlertRule.QUOTA].startswith(
+        "bushy, kingston, richmond and 1 more handed in"
+    )
 
 
 def test_the_good_news_says_how_many_and_how_fast() -> None:

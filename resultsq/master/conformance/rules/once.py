@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from resultsq.master.conformance.rules.rule import Rule
-from resultsq.master.conformance.trial import Broken, Trial, receipt, refused
+from resultsq.master.conformance.trial import RuleBroken, Trial, receipt, refused
 
 _AT_ONCE = 8
 
@@ -13,7 +13,7 @@ _AT_ONCE = 8
 def _first(trial: Trial) -> str:
     told = trial.publish(trial.entry())
     if told["revision"] != 1:
-        raise Broken(told, "The revision of the first sheet is 1.")
+        raise RuleBroken(told, "The revision of the first sheet is 1.")
     return "201, its receipt"
 
 
@@ -27,7 +27,7 @@ def _repeat(trial: Trial) -> str:
     first = trial.publish(entry)
     reply = trial.put(entry, packed=False)
     if receipt(reply, entry) != first:
-        raise Broken(reply, "This is not the receipt of the first time.")
+        raise RuleBroken(reply, "This is not the receipt of the first time.")
     return "200, the same receipt"
 
 
@@ -37,7 +37,7 @@ def _late_repeat(trial: Trial) -> str:
     trial.publish(trial.entry(entry.day, 4), entry.submission)
     reply = trial.put(entry)
     if receipt(reply, entry) != first:
-        raise Broken(reply, "This is not the receipt of the first time.")
+        raise RuleBroken(reply, "This is not the receipt of the first time.")
     return "200, the same receipt"
 
 
@@ -57,10 +57,10 @@ def _other_bytes(trial: Trial) -> str:
 
 def _refused_as_reused(trial: Trial, code: object, told: object, submission: str, path: str) -> str:
     if code not in (None, "id-reused"):
-        raise Broken(told, "The code of such a 409 is id-reused, or there is none.")
+        raise RuleBroken(told, "The code of such a 409 is id-reused, or there is none.")
     reply = trial.client.get(path)
     if submission not in reply.headers.get("ETag", ""):
-        raise Broken(reply, "It was refused, and yet another sheet is published.")
+        raise RuleBroken(reply, "It was refused, and yet another sheet is published.")
     return "409, nothing changed"
 
 
@@ -71,9 +71,9 @@ def _lost_answer(trial: Trial) -> str:
     reply = trial.put(entry)
     told = receipt(reply, entry, (200, 201))
     if told["revision"] != 1:
-        raise Broken(reply, "The sheet was published twice.")
+        raise RuleBroken(reply, "The sheet was published twice.")
     if (again := trial.client.get(f"/v1/submissions/{entry.submission}")).object != told:
-        raise Broken(again, "This is not the receipt that the PUT got.")
+        raise RuleBroken(again, "This is not the receipt that the PUT got.")
     return f"{reply.status}, one receipt"
 
 
@@ -83,10 +83,10 @@ def _all_at_once(trial: Trial) -> str:
         replies = list(pool.map(lambda _: trial.put(entry), range(_AT_ONCE)))
     told = [receipt(reply, entry, (200, 201)) for reply in replies]
     if any(one != told[0] for one in told):
-        raise Broken(told, "The receipts differ: the sheet was committed more than once.")
+        raise RuleBroken(told, "The receipts differ: the sheet was committed more than once.")
     new = sum(reply.status == 201 for reply in replies)
     if new != 1:
-        raise Broken([reply.status for reply in replies], "Of equal requests just one is answered 201.")
+        raise RuleBroken([reply.status for reply in replies], "Of equal requests just one is answered 201.")
     return f"201 once, 200 {_AT_ONCE - 1} times, one receipt"
 
 

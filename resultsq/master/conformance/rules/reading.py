@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from resultsq.master.conformance.client import Reply
 from resultsq.master.conformance.rules.rule import Rule
 from resultsq.master.conformance.trial import (
-    Broken,
-    Entry,
+    RuleBroken,
     Skipped,
     Trial,
+    TrialEntry,
     check_receipt,
     each,
     moment,
@@ -24,9 +24,9 @@ _MOST_PAGES = 100
 def _probe(trial: Trial) -> str:
     reply = trial.client.get("/v1/health", token="")
     if reply.status != 200 or reply.media_type != "application/json":
-        raise Broken(reply, "The probe is answered 200 with application/json, without any credentials.")
+        raise RuleBroken(reply, "The probe is answered 200 with application/json, without any credentials.")
     if reply.object.get("service") != "results-master":
-        raise Broken(reply, 'It does not say "service": "results-master".')
+        raise RuleBroken(reply, 'It does not say "service": "results-master".')
     return "200, results-master"
 
 
@@ -35,10 +35,10 @@ def _latest(trial: Trial) -> str:
     told = trial.publish(trial.entry())
     reply = trial.client.get("/v1/health", token="")
     if _count(trial) <= before:
-        raise Broken(reply, "A sheet was committed, and the count of receipts did not grow.")
+        raise RuleBroken(reply, "A sheet was committed, and the count of receipts did not grow.")
     newest = moment(reply.object["latest"].get("received_at"), reply)
     if newest < moment(told["received_at"], reply):
-        raise Broken(reply, "The newest receipt is older than one that was just given.")
+        raise RuleBroken(reply, "The newest receipt is older than one that was just given.")
     return "the count grew"
 
 
@@ -49,7 +49,7 @@ def _count(trial: Trial) -> int:
         raise Skipped("The probe does not tell the newest receipt: a master of version 1 need not.")
     count = latest.get("count") if isinstance(latest, dict) else None
     if isinstance(count, bool) or not isinstance(count, int):
-        raise Broken(reply, "The newest receipt is told as {received_at, count}.")
+        raise RuleBroken(reply, "The newest receipt is told as {received_at, count}.")
     return count
 
 
@@ -58,9 +58,9 @@ def _sheet(trial: Trial) -> str:
     trial.publish(entry)
     reply = trial.client.get(entry.path)
     if reply.status != 200 or tag(reply) != entry.submission:
-        raise Broken(reply, "The ETag is not the id of the sheet that is published there.")
+        raise RuleBroken(reply, "The ETag is not the id of the sheet that is published there.")
     if reply.body != entry.body:
-        raise Broken(reply, "These are other bytes than those that were sent.")
+        raise RuleBroken(reply, "These are other bytes than those that were sent.")
     return "200, the bytes that were sent"
 
 
@@ -74,7 +74,7 @@ def _receipt(trial: Trial) -> str:
     told = trial.publish(entry)
     reply = trial.client.get(f"/v1/submissions/{entry.submission}")
     if receipt(reply, entry) != told:
-        raise Broken(reply, "This is not the receipt that the PUT got.")
+        raise RuleBroken(reply, "This is not the receipt that the PUT got.")
     return "200, the same receipt"
 
 
@@ -89,24 +89,24 @@ def _receipts(trial: Trial) -> str:
     first, *_, last = told.values()
     listed = list(each(_pages(trial, since=first)))
     if not all(isinstance(one, dict) for one in listed):
-        raise Broken(listed, "A receipt is an object.")
+        raise RuleBroken(listed, "A receipt is an object.")
     _check_list(entries, [one for one in listed if one.get("submission") in told])
     times = [moment(one.get("received_at"), one) for one in listed]
     if times != sorted(times):
-        raise Broken(times, "Receipts are listed oldest first.")
+        raise RuleBroken(times, "Receipts are listed oldest first.")
     if times[0] < moment(first, first):
-        raise Broken(listed[0], "A receipt from before `since` is listed.")
+        raise RuleBroken(listed[0], "A receipt from before `since` is listed.")
     earlier = [one.get("submission") for one in each(_pages(trial, since=first, until=last))]
     if entries[-1].submission in earlier:
-        raise Broken(last, "A receipt of the moment `until` is listed: it ends before it.")
+        raise RuleBroken(last, "A receipt of the moment `until` is listed: it ends before it.")
     return "each once, oldest first"
 
 
-def _check_list(entries: list[Entry], listed: list[dict[str, object]]) -> None:
+def _check_list(entries: list[TrialEntry], listed: list[dict[str, object]]) -> None:
     submissions = [one["submission"] for one in listed]
     for entry in entries:
         if submissions.count(entry.submission) != 1:
-            raise Broken(f"{submissions.count(entry.submission)} times", "A receipt is listed not just once.")
+            raise RuleBroken(f"{submissions.count(entry.submission)} times", "A receipt is listed not just once.")
         check_receipt(listed[submissions.index(entry.submission)], entry, listed)
 
 
@@ -116,11 +116,11 @@ def _pages(trial: Trial, **query: str) -> Iterator[Reply]:
         page = trial.client.get("/v1/receipts", limit=str(_PAGE), **query)
         yield page
         if len(page.object.get("receipts", ())) > _PAGE:
-            raise Broken(page, "There are more receipts on a page than `limit` allows.")
+            raise RuleBroken(page, "There are more receipts on a page than `limit` allows.")
         if (following := page.object.get("next")) is None:
             return
         query["cursor"] = str(following)
-    raise Broken(f"{_MOST_PAGES} pages", "The list of receipts does not end.")
+    raise RuleBroken(f"{_MOST_PAGES} pages", "The list of receipts does not end.")
 
 
 def _other_node(trial: Trial) -> str:
@@ -130,12 +130,12 @@ def _other_node(trial: Trial) -> str:
     told = trial.publish(entry)
     reply = trial.client.get("/v1/receipts", token=trial.other_token, since=told["received_at"])
     if reply.status != 200 or any(one.get("submission") == entry.submission for one in each(iter([reply]))):
-        raise Broken(reply, "Receipts of another node's sheets are listed.")
+        raise RuleBroken(reply, "Receipts of another node's sheets are listed.")
     again = trial.put(entry, token=trial.other_token)
     if again.status == 403:
         raise Skipped("The other node's token does not cover the event.")
     if receipt(again, entry) != told:
-        raise Broken(again, "This is not the receipt that the first node got.")
+        raise RuleBroken(again, "This is not the receipt that the first node got.")
     return "200, the same receipt, listed for the first node only"
 
 

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Mapping
 
 from resultsq.master.conformance.rules.rule import Rule
-from resultsq.master.conformance.trial import Broken, Skipped, Trial, refused
+from resultsq.master.conformance.trial import RuleBroken, Skipped, Trial, refused
 
 _POINTER = re.compile(r"(?:/(?:[^/~]|~[01])*)*")  # RFC 6901
 _UNPACKED = 32 * 2**20
@@ -113,12 +113,12 @@ def _wrong_content(trial: Trial, **changes: object) -> str:
     reply = trial.put(entry := trial.entry(**changes))  # type: ignore[arg-type]
     errors = refused(reply, 422).get("errors")
     if not isinstance(errors, list) or not errors:
-        raise Broken(reply, "A 422 lists what is wrong: errors.")
+        raise RuleBroken(reply, "A 422 lists what is wrong: errors.")
     for one in errors:
         if not isinstance(one, dict) or not isinstance(one.get("detail"), str):
-            raise Broken(reply, "Each error has a detail in words.")
+            raise RuleBroken(reply, "Each error has a detail in words.")
         if not isinstance(pointer := one.get("pointer"), str) or not _POINTER.fullmatch(pointer):
-            raise Broken(reply, "Each error has a JSON pointer (RFC 6901).")
+            raise RuleBroken(reply, "Each error has a JSON pointer (RFC 6901).")
     trial.not_committed(entry)
     return "422 with errors"
 
@@ -128,9 +128,9 @@ def _additions(trial: Trial) -> str:
     for path, member in (("/v1/notices", "notices"), ("/v1/athletes", "athletes")):
         reply = trial.client.get(path)
         if reply.status not in (200, 404):
-            raise Broken(reply, "A call that 1.1 added is served, or answered with 404.")
+            raise RuleBroken(reply, "A call that 1.1 added is served, or answered with 404.")
         if reply.status == 200 and not isinstance(reply.object.get(member), list):
-            raise Broken(reply, f"The answer has a list: {member}.")
+            raise RuleBroken(reply, f"The answer has a list: {member}.")
         told.append(f"{path} {reply.status}")
     return ", ".join(told)
 
@@ -140,7 +140,7 @@ def _later(trial: Trial) -> str:
         raise Skipped("The master never asked for a pause; no call of the contract makes it.")
     for reply in trial.client.told_to_wait:
         if not reply.object:
-            raise Broken(reply, "A 429 or 503 without JSON is taken for a proxy's.")
+            raise RuleBroken(reply, "A 429 or 503 without JSON is taken for a proxy's.")
     return f"{len(trial.client.told_to_wait)} times"
 
 

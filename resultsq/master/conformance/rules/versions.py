@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 from resultsq.master.conformance.rules.rule import Rule
-from resultsq.master.conformance.trial import Broken, Trial, head, receipt
+from resultsq.master.conformance.trial import RuleBroken, Trial, head, receipt
 
 _AT_ONCE = 8
 
@@ -13,7 +13,7 @@ def _correction(trial: Trial) -> str:
     trial.publish(entry)
     told = trial.publish(correction := trial.entry(entry.day, 4), entry.submission)
     if told["revision"] != 2:
-        raise Broken(told, "The revision of the second sheet is 2.")
+        raise RuleBroken(told, "The revision of the second sheet is 2.")
     trial.current(correction)
     return "201, revision 2"
 
@@ -23,7 +23,7 @@ def _second_first(trial: Trial) -> str:
     trial.publish(entry)
     reply = trial.put(second := trial.entry(entry.day, 4))
     if head(reply) != (entry.submission, 1):
-        raise Broken(reply, "The head is not the sheet that is published there.")
+        raise RuleBroken(reply, "The head is not the sheet that is published there.")
     trial.not_committed(second)
     trial.current(entry)
     return "412 with the head"
@@ -35,7 +35,7 @@ def _stale(trial: Trial) -> str:
     trial.publish(newer := trial.entry(entry.day, 4), entry.submission)
     reply = trial.put(late := trial.entry(entry.day, 5), entry.submission)
     if head(reply) != (newer.submission, 2):
-        raise Broken(reply, "The head is not the sheet that is published there.")
+        raise RuleBroken(reply, "The head is not the sheet that is published there.")
     trial.not_committed(late)
     trial.current(newer)
     return "412 with the head"
@@ -45,7 +45,7 @@ def _on_nothing(trial: Trial) -> str:
     entry, unknown = trial.entry(), trial.entry()
     reply = trial.put(entry, unknown.submission)
     if head(reply) is not None:
-        raise Broken(reply, "Nothing is published there, so the head is null.")
+        raise RuleBroken(reply, "Nothing is published there, so the head is null.")
     trial.not_committed(entry)
     return "412 with head null"
 
@@ -57,12 +57,12 @@ def _race(trial: Trial) -> str:
         replies = list(pool.map(trial.put, entries))
     taken = [(entry, reply) for entry, reply in zip(entries, replies, strict=True) if reply.status == 201]
     if len(taken) != 1:
-        raise Broken([reply.status for reply in replies], "Of rivals for one place just one is answered 201.")
+        raise RuleBroken([reply.status for reply in replies], "Of rivals for one place just one is answered 201.")
     entry, reply = taken[0]
     receipt(reply, entry, (201,))
     for other in replies:
         if other is not reply and head(other) != (entry.submission, 1):
-            raise Broken(other, "The head is not the sheet that was taken.")
+            raise RuleBroken(other, "The head is not the sheet that was taken.")
     return f"201 once, 412 {_AT_ONCE - 1} times"
 
 

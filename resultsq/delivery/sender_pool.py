@@ -1,0 +1,114 @@
+"""The senders of one worker: each sends one sheet at a time, and goes on with the next that lies ready.
+
+A sheet *lies ahead* when its lease is committed and no sender has begun with it. A sender whose sheet was taken
+well begins with one of these at once, without waiting for the turn that settles. So the turn's own time is not
+the sender's, and a turn settles several. What is on its way does not grow by it: one ends, one begins.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from resultsq import logs
+from resultsq.clock import Clock
+from resultsq.store.outbox import Lease, Published, Settlement
+
+PREFETCHED_S = 1.0
+"""How long a sheet may lie ahead: its lease runs, and a hold does not stop it any more."""
+
+_log = logs.get("senders")
+
+
+class SenderPool:
+    """`deliver` sends one and raises nothing; `tell` is called, from the sender's thread, with how each ended."""
+
+    def __init__(
+        self,
+        ceiling: int,
+        clock: Clock,
+        deliver: Callable[[Lease], Settlement],
+        tell: Callable[[Lease, Settlement], None],
+    ) -> None:
+        self._clock = clock
+        self._deliver = deliver
+        self._tell = tell
+        self._pool = ThreadPoolExecutor(ceiling, thread_name_prefix="sender")
+        self._prefetched: deque[tuple[float, Lease]] = deque()
+        self._begun: deque[tuple[float, Lease]] = deque()  # for whichever thread comes first
+        self._out = 0
+        self._lock = threading.Lock()
+
+    @property
+    def out(self) -> int:
+        """How many are on their way to the master, at most."""
+        return self._out
+
+    @property
+    def prefetched(self) -> int:
+        """How many lie ahead."""
+        return len(self._prefetched)
+
+    @property
+    def has_spares(self) -> bool:
+        """Whether most senders have a next one."""
+        return 2 * len(self._prefetched) > self._out
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether one has lain too long for a sender to begin with it."""
+        with self._lock:
+            return bool(self._prefetched) and self._prefetched[0][0] <= self._clock.monotonic()
+
+    def send(self, leases: Sequence[Lease], free_slots: int) -> None:
+        """Begin with `free_slots` more, those that have lain longest first; the rest lies ahead."""
+        until = self._clock.monotonic() + PREFETCHED_S
+        with self._lock:
+            self._prefetched.extend((until, lease) for lease in leases)
+            begun = [self._prefetched.popleft() for _ in range(min(free_slots, len(self._prefetched)))]
+            self._begun.extend(begun)
+            self._out += len(begun)
+        for _ in begun:
+            try:
+                self._pool.submit(self._work)
+            except RuntimeError as error:  # the system has no more threads for us
+                self._not_begun(error)
+
+    def cancel_prefetch(self) -> list[Lease]:
+        """Take all that lie ahead; no sender will begin with them."""
+        with self._lock:
+            taken = [lease for _, lease in self._prefetched]
+            self._prefetched.clear()
+        return taken
+
+    def close(self) -> None:
+        """Begin with none; this does not wait for what is on its way."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _not_begun(self, error: RuntimeError) -> None:
+        """A sheet that no thread takes lies ahead: a sender that is done goes on with it, or it is handed back."""
+        with self._lock:
+            if self._begun:
+                self._prefetched.appendleft(self._begun.pop())
+                self._out -= 1
+        _log.warning("sender.no_thread", error=str(error))
+
+    def _work(self) -> None:
+        with self._lock:
+            # the pool keeps what it could not start: such a call may find that there is nothing left to do
+            lease = self._begun.popleft()[1] if self._begun else None
+        while lease is not None:
+            ending = self._deliver(lease)
+            with self._lock:
+                # what comes next is settled before the end is told: a turn that has heard of the end counts
+                # those that lie ahead without this one
+                following = self._next(ending)
+                self._tell(lease, ending)
+            lease = following
+
+    def _next(self, ending: Settlement) -> Lease | None:
+        # after trouble of any kind a turn decides, and not a sender
+        if isinstance(ending, Published) and self._prefetched and self._clock.monotonic() < self._prefetched[0][0]:
+            return self._prefetched.popleft()[1]
+        self._out -= 1
+        return None

@@ -1,0 +1,33 @@
+"""Translatable sentences below the web: English, or the language of the request that is being served.
+
+A worker, a command and the log speak English. The web registers at its start where a request's language is found;
+nothing below the web knows of requests. `pybabel` finds the sentences by the names of these functions.
+"""
+
+from collections.abc import Callable
+from gettext import NullTranslations
+
+_ENGLISH = NullTranslations()
+_language: Callable[[], NullTranslations] = lambda: _ENGLISH  # noqa: E731 - so that its type is declared
+
+
+def use_language(language: Callable[[], NullTranslations]) -> None:
+    """Register `language`, which each sentence asks for the translations to use, in the thread that makes it."""
+    global _language
+    _language = language
+
+
+def gettext(message: str, /, **values: object) -> str:
+    """`message` in the current language; `values` fill its named gaps (`{athlete}`)."""
+    translated = _language().gettext(message)
+    return translated.format(**values) if values else translated
+
+
+def ngettext(one: str, many: str, number: int, /, **values: object) -> str:
+    """The same for a sentence that depends on a number, which fills the gap `{number}`."""
+    return _language().ngettext(one, many, number).format(number=number, **values)
+
+
+def gettext_noop(message: str) -> str:
+    """Mark a sentence that is translated elsewhere, where it is shown."""
+    return message

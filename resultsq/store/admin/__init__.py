@@ -1,0 +1,1 @@
+"""What people manage: accounts, events, tokens, actions, alerts, drafts and retention."""

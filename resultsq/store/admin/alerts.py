@@ -1,0 +1,185 @@
+"""The alerts that hold, those that ended, and the messages that carry them to people.
+
+A message waits here, as results do, when the same outage swallows it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from resultsq.domain.backoff import wait_s
+from resultsq.domain.submission import WAITING, State
+from resultsq.store import outbox
+from resultsq.store.admin import actions, comparisons
+from resultsq.store.engine.tables import Alert, AlertMessage, Outage, Submission
+from resultsq.store.outbox import links, refusals, repairs
+from resultsq.store.views import queries
+
+MESSAGE_LEASE_S = 60.0
+"""How long a message is somebody's to send before another worker may take it."""
+
+MESSAGE_CAP_S = 300.0
+_LONG_AGO = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class AlertView:
+    """One alert. `ended_at` None: it holds."""
+
+    id: int
+    rule: str
+    text: str
+    raised_at: datetime
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What the rules ask of the store."""
+
+    oldest_waiting_at: datetime | None
+    waiting: int
+    rejected: int
+    conflicts: int
+    refused_events: int
+    damaged: int
+    aside: int
+    failing_actions: int
+    lost_there: int
+
+
+def counts(conn: Connection, now: datetime) -> Counts:
+    """The figures that rules are asked with; each from an index."""
+    rows = conn.execute(
+        select(Submission.state, func.count())
+        .where(Submission.state.in_([*WAITING, State.REJECTED, State.CONFLICT]))
+        .group_by(Submission.state)
+    )
+    by_state = {row[0]: row[1] for row in rows}
+    return Counts(
+        queries.oldest_waiting_at(conn),
+        sum(by_state.get(state, 0) for state in WAITING),
+        by_state.get(State.REJECTED, 0),
+        by_state.get(State.CONFLICT, 0),
+        refusals.count(conn),
+        sum(count for _, count in repairs.damaged(conn, watched=True)),
+        outbox.count_aside(conn),
+        actions.failing(conn),
+        comparisons.lost_lately(conn, now),
+    )
+
+
+def bring_up_to_date(conn: Connection, now: datetime, holding: Mapping[str, str], roads: Sequence[str]) -> None:
+    """Make the table say what holds: raise what is new, end what is over, and write a message a road for
+    each. The link's row is locked first, so that two workers do not tell twice."""
+    links.lock(conn)
+    standing = {row.rule: row.id for row in conn.execute(select(Alert.rule, Alert.id).where(Alert.ended_at.is_(None)))}
+    for rule, text in holding.items():
+        if rule in standing:
+            conn.execute(update(Alert).where(Alert.id == standing[rule], Alert.text != text).values(text=text))
+        else:
+            conn.execute(insert(Alert), {"rule": rule, "text": text, "raised_at": now})
+            _message(conn, now, roads, f"resultsq: {rule}", text)
+    for rule in standing.keys() - holding.keys():
+        conn.execute(update(Alert).where(Alert.id == standing[rule]).values(ended_at=now))
+        _message(conn, now, roads, f"resultsq: over: {rule}", "This no longer holds.")
+
+
+def tell_once(conn: Connection, now: datetime, rule: str, about: str, text: str, roads: Sequence[str]) -> bool:
+    """An alert that is news and no state: told once for what it is about; False: it was told already."""
+    links.lock(conn)
+    if conn.execute(select(Alert.id).where(Alert.rule == rule, Alert.about == about)).first() is not None:
+        return False
+    conn.execute(insert(Alert), {"rule": rule, "about": about, "text": text, "raised_at": now, "ended_at": now})
+    _message(conn, now, roads, f"resultsq: {rule}", text)
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """An outage whose submissions are all published: how many, and how long after its end the last was."""
+
+    outage: int
+    published: int
+    seconds: float
+
+
+def drained_outages(conn: Connection, now: datetime) -> list[Drained]:
+    """Outages that ended lately with submissions waiting, of which none waits any more."""
+    found, first = [], queries.oldest_waiting_seq(conn)
+    for row in conn.execute(
+        select(Outage.id, Outage.ended_at, Outage.last_seq).where(Outage.ended_at > now - _LONG_AGO, Outage.delayed > 0)
+    ):
+        if first is not None and first <= row.last_seq:
+            continue
+        count, last = conn.execute(
+            select(func.count(), func.max(Submission.published_at)).where(
+                Submission.published_at >= row.ended_at, Submission.seq <= row.last_seq
+            )
+        ).one()
+        if count and row.ended_at is not None:
+            found.append(Drained(row.id, count, (last - row.ended_at).total_seconds()))
+    return found
+
+
+def standing(conn: Connection, most: int = 50) -> list[AlertView]:
+    """The alerts that hold, and the last that ended, newest first."""
+    rows = conn.execute(
+        select(Alert.id, Alert.rule, Alert.text, Alert.raised_at, Alert.ended_at)
+        .order_by(Alert.ended_at.is_not(None), Alert.id.desc())
+        .limit(most)
+    )
+    return [AlertView(*row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    id: int
+    road: str
+    subject: str
+    text: str
+    created_at: datetime
+
+
+def take_message(conn: Connection, now: datetime) -> Message | None:
+    """The next message that is due, ours to send for a minute."""
+    row = conn.execute(
+        select(AlertMessage)
+        .where(AlertMessage.sent_at.is_(None), AlertMessage.next_attempt_at <= now)
+        .order_by(AlertMessage.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    ).first()
+    if row is None:
+        return None
+    conn.execute(
+        update(AlertMessage)
+        .where(AlertMessage.id == row.id)
+        .values(next_attempt_at=now + timedelta(seconds=MESSAGE_LEASE_S), attempts=AlertMessage.attempts + 1)
+    )
+    return Message(row.id, row.road, row.subject, row.text, row.created_at)
+
+
+def message_sent(conn: Connection, now: datetime, message: int) -> None:
+    """It has arrived."""
+    conn.execute(update(AlertMessage).where(AlertMessage.id == message).values(sent_at=now, last_error=None))
+
+
+def message_failed(conn: Connection, now: datetime, message: int, error: str, jitter: float) -> None:
+    """It has not; it is tried again, and never given up."""
+    attempts = conn.execute(select(AlertMessage.attempts).where(AlertMessage.id == message)).scalar_one()
+    wait = 1.0 + wait_s(attempts, jitter, cap_s=MESSAGE_CAP_S)
+    conn.execute(
+        update(AlertMessage)
+        .where(AlertMessage.id == message)
+        .values(next_attempt_at=now + timedelta(seconds=wait), last_error=error[:200])
+    )
+
+
+def _message(conn: Connection, now: datetime, roads: Sequence[str], subject: str, text: str) -> None:
+    for road in roads:
+        conn.execute(
+            insert(AlertMessage),
+            {"road": road, "subject": subject, "text": text, "created_at": now, "next_attempt_at": now},
+        )

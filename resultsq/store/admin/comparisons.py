@@ -1,0 +1,145 @@
+"""When this node is compared with the master, and what the last comparison found.
+
+One is due after each outage, once an hour, and at once where the master says that it has less than it had. The row is
+locked by whoever takes it, so of several workers one compares."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, and_, insert, or_, select, update
+
+from resultsq.domain.link import LinkState
+from resultsq.domain.ports import Latest
+from resultsq.domain.submission import NEEDS_A_PERSON, State
+from resultsq.store.engine.tables import MASTER, Comparison, Link, Outage, Submission
+from resultsq.store.outbox import Reconciled
+
+EVERY = timedelta(hours=1)
+AGAIN = timedelta(minutes=1)
+"""How soon after one that could not be made the next is tried."""
+
+NAMED = 3
+"""So many of the newest receipts are asked for in a cheap comparison."""
+
+SETTLED = timedelta(minutes=1)
+"""What was published less than this ago is left out: the master may not list it yet."""
+
+_ROW = select(Comparison).where(Comparison.link == MASTER)
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonView:
+    """What the last comparison found, for people. `whole` False: only the newest receipts were looked at; `error`: it
+    could not be made."""
+
+    compared_at: datetime
+    whole: bool
+    lost: int
+    settled: int
+    skipped: Mapping[str, int]
+    error: str | None
+
+
+def note_latest(conn: Connection, now: datetime, latest: Latest | None) -> bool:
+    """Write down what the master says that it has; whether it has less than it had."""
+    if latest is None:
+        return False
+    row = conn.execute(_ROW.with_for_update()).first()
+    values: dict[str, Any] = {"latest_at": latest.received_at, "latest_count": latest.count}
+    if row is None:
+        conn.execute(insert(Comparison).values(link=MASTER, lost=0, **values))
+        return False
+    if (row.latest_at, row.latest_count) == (latest.received_at, latest.count):
+        return False
+    less = row.latest_count is not None and latest.count < row.latest_count
+    older = row.latest_at is not None and (latest.received_at is None or latest.received_at < row.latest_at)
+    if less or older:
+        values["rewound_at"] = now
+    conn.execute(update(Comparison).where(Comparison.link == MASTER).values(**values))
+    return less or older
+
+
+def is_due(conn: Connection, now: datetime) -> bool:
+    """Whether one is due; takes nothing."""
+    if conn.execute(select(Link.state).where(Link.name == MASTER)).scalar() != LinkState.UP:
+        return False
+    row = conn.execute(_ROW).first()
+    if row is None or row.compared_at is None or row.rewound_at is not None:
+        return row is None or row.compared_at is None or now - row.compared_at >= AGAIN or row.compared_at > now
+    if (row.found or {}).get("again") and now - row.compared_at > SETTLED:
+        return True
+    since = select(Outage.id).where(Outage.ended_at > row.compared_at).limit(1)
+    return not now - EVERY < row.compared_at <= now or conn.execute(since).first() is not None
+
+
+def take(conn: Connection, now: datetime) -> bool | None:
+    """Become the one who compares; None: it is not due any more. True: the master has less than it had."""
+    row = conn.execute(_ROW.with_for_update()).first()
+    if not is_due(conn, now):
+        return None
+    if row is None:
+        conn.execute(insert(Comparison).values(link=MASTER, lost=0, compared_at=now))
+        return False
+    conn.execute(update(Comparison).where(Comparison.link == MASTER).values(compared_at=now))
+    return row.rewound_at is not None
+
+
+def newest_names(conn: Connection, now: datetime) -> Sequence[str]:
+    """The names under which the newest were published."""
+    query = (
+        select(Submission.published_as)
+        .where(Submission.published_at < now - SETTLED, Submission.published_as.is_not(None))
+        .order_by(Submission.published_at.desc())
+        .limit(NAMED)
+    )
+    return [name for name in conn.execute(query).scalars() if name is not None]
+
+
+def anything_open(conn: Connection) -> bool:
+    """Whether something waits for a comparison: a conflict with nothing, or what was given up before a restore."""
+    headless = and_(Submission.state == State.CONFLICT, Submission.conflict_head.is_(None))
+    given_up = and_(Submission.state.in_(NEEDS_A_PERSON), Submission.in_doubt)
+    return conn.execute(select(Submission.seq).where(or_(headless, given_up)).limit(1)).first() is not None
+
+
+def record(conn: Connection, now: datetime, found: Reconciled, whole: bool) -> None:
+    """What came of it. Where something was too new to be looked at, one more follows soon: one, or a node at which
+    something is always new would ask each minute."""
+    before = conn.execute(_ROW).first()
+    is_second = before is not None and (before.found or {}).get("again", False)
+    told = {"whole": whole, "lost": found.lost, "settled": found.settled, "skipped": dict(found.skipped)}
+    values: dict[str, Any] = {"found": told | {"again": not is_second and _anything_new(conn, now)}}
+    if whole:
+        values["rewound_at"] = None
+    if found.lost:
+        values |= {"lost_at": now, "lost": found.lost}
+    conn.execute(update(Comparison).where(Comparison.link == MASTER).values(**values))
+
+
+def _anything_new(conn: Connection, now: datetime) -> bool:
+    query = select(Submission.seq).where(Submission.published_at >= now - SETTLED).limit(1)
+    return conn.execute(query).first() is not None
+
+
+def record_failure(conn: Connection, now: datetime, error: str) -> None:
+    """It could not be made; it is tried again in a minute."""
+    later = {"found": {"error": error}, "compared_at": now - EVERY + AGAIN}
+    conn.execute(update(Comparison).where(Comparison.link == MASTER).values(**later))
+
+
+def last(conn: Connection) -> ComparisonView | None:
+    """The last comparison; None before the first."""
+    row = conn.execute(_ROW).first()
+    if row is None or row.compared_at is None or row.found is None:
+        return None
+    found = row.found
+    counts = (found.get("lost", 0), found.get("settled", 0), found.get("skipped", {}))
+    return ComparisonView(row.compared_at, found.get("whole", False), *counts, found.get("error"))
+
+
+def lost_lately(conn: Connection, now: datetime) -> int:
+    """How many were found lost at the master within a day."""
+    lately = _ROW.with_only_columns(Comparison.lost).where(Comparison.lost_at > now - timedelta(days=1))
+    return conn.execute(lately).scalar() or 0

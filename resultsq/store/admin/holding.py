@@ -1,0 +1,76 @@
+"""Holds of an event, of the destination, and their end: each written in the audit.
+
+A hold is a row that each claim asks. What one that is released held by itself, submission by submission, is released by
+an action."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, insert, select, text, update
+
+from resultsq.domain.errors import NotThere
+from resultsq.domain.i18n import gettext
+from resultsq.store.admin import actions
+from resultsq.store.admin.actions import Verb
+from resultsq.store.engine import audit
+from resultsq.store.engine.tables import Event, Hold
+from resultsq.store.outbox.aside import BY_ITSELF
+
+
+def place_hold(
+    conn: Connection, now: datetime, who: str, event_id: int | None, reason: str, release_at: datetime | None = None
+) -> int:
+    """Hold an event, or the destination (`event_id` None), until somebody releases it or until `release_at`.
+    It takes the place of the hold that was there. The hold's id."""
+    scope, target = _scope(conn, event_id)
+    if conn.dialect.name == "postgresql":
+        conn.execute(_ONE_PLACES)
+    same = (Hold.scope == scope, Hold.event_id == event_id if event_id is not None else Hold.event_id.is_(None))
+    conn.execute(update(Hold).where(Hold.released_at.is_(None), *same).values(released_at=now, released_by=who))
+    values = {"scope": scope, "event_id": event_id, "reason": reason, "placed_by": who, "placed_at": now}
+    hold = conn.execute(insert(Hold).values(**values, release_at=release_at).returning(Hold.id)).scalar_one()
+    audit.note(conn, now, who, Verb.HOLD, target, 1, reason)
+    return hold
+
+
+# two who hold one event at once take turns, so that the second one finds the hold of the first; nobody who reads
+# holds, or puts a submission under one, waits for them
+_ONE_PLACES = text("LOCK TABLE holds IN SHARE ROW EXCLUSIVE MODE")
+
+
+def release_hold(conn: Connection, now: datetime, who: str, hold: int, reason: str = "") -> str | None:
+    """End a hold. Where it held single submissions, an action releases them: its id.
+
+    :raises NotThere: there is no such hold in force."""
+    row = conn.execute(
+        update(Hold)
+        .where(Hold.id == hold, Hold.released_at.is_(None))
+        .values(released_at=now, released_by=who)
+        .returning(Hold.scope, Hold.event_id)
+    ).first()
+    if row is None:
+        raise NotThere(gettext("There is no such hold in force."))
+    if row.scope == "submission":
+        return actions.release_held(conn, now, who, hold, reason)
+    audit.note(conn, now, who, Verb.RELEASE, _scope(conn, row.event_id)[1], 1, reason)
+    return None
+
+
+def release_due(conn: Connection, now: datetime, *these: ColumnElement[bool]) -> None:
+    """End the holds, or those of them that are meant, whose time has come. Those of events and of the destination have
+    ended by then: each claim reads their time."""
+    ended = select(Hold.id).where(*due(now), *these).with_for_update(skip_locked=True)
+    for hold in conn.execute(ended).scalars().all():
+        release_hold(conn, now, BY_ITSELF, hold, "its time has come")
+
+
+def due(now: datetime) -> list[ColumnElement[bool]]:
+    """Which holds are to end by now."""
+    return [Hold.released_at.is_(None), Hold.release_at <= now]
+
+
+def _scope(conn: Connection, event_id: int | None) -> tuple[str, dict[str, Any]]:
+    if event_id is None:
+        return "destination", {"scope": "destination"}
+    slug = conn.execute(select(Event.slug).where(Event.id == event_id)).scalar_one()
+    return "event", {"scope": "event", "event": slug}

@@ -1,0 +1,1 @@
+"""The database itself: tables, sessions, migrations and what differs between SQLite and PostgreSQL."""

@@ -1,0 +1,64 @@
+"""How connections to PostgreSQL are made, and when they are left."""
+
+import time
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from resultsq import pooler
+from resultsq.store.engine.db_errors import READ_ONLY, sqlstate
+
+READ_ONLY_KEPT_S = 1.0
+"""How long a connection to a read-only server is used before another one finds out where the address leads now."""
+
+_LEAVE = (READ_ONLY, "25P03", "53", "57P", "58", "08")
+"""SQLSTATEs after which a connection is not used again, nor are those that are as old: they lead to a server that is
+no longer the right one, or not well. A deadlock, a lock or a slow statement says nothing against its connection."""
+
+_LIMITS_MS = {"statement_timeout": 15_000, "lock_timeout": 5_000, "idle_in_transaction_session_timeout": 30_000}
+
+
+def engine(url: str, patience_s: float) -> Engine:
+    """An engine whose pool waits `patience_s` for a free connection."""
+    made = create_engine(
+        url,
+        hide_parameters=True,  # an error's text reaches the log, and parameters are people's results
+        pool_pre_ping=True,
+        pool_size=10,
+        max_overflow=20,
+        pool_timeout=patience_s,
+        connect_args={
+            "connect_timeout": 3,
+            # a server that is black-holed is given up by the kernel: its own timeouts end with it
+            "tcp_user_timeout": 10_000,
+            "keepalives_idle": 5,
+            "keepalives_interval": 2,
+            "keepalives_count": 3,
+        },
+    )
+    pooler.limit(made, _LIMITS_MS)
+    event.listen(made, "handle_error", _leave_after)
+    event.listen(made, "checkout", _leave_read_only)
+    return made
+
+
+def _leave_after(context: ExceptionContext) -> None:
+    if sqlstate(context.original_exception).startswith(_LEAVE):
+        context.is_disconnect = True
+
+
+def _leave_read_only(connection: Any, entry: ConnectionPoolEntry, _proxy: object) -> None:
+    """A process that only reads meets no error on a server that another one has replaced, and would show what was
+    true before for ever. The server itself has told, in what it sends with its answers. A pooler passes on what one of
+    its servers told once."""
+    if pooler.is_pooled(entry):
+        return
+    now = time.monotonic()
+    since = entry.info.setdefault("since", now)
+    told = connection.info.parameter_status
+    read_only = "on" in (told("in_hot_standby"), told("default_transaction_read_only"))
+    if read_only and now - since > READ_ONLY_KEPT_S:
+        raise DisconnectionError

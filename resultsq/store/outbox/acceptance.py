@@ -1,0 +1,162 @@
+"""What a team does: it hands in a version."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Integer, Row, String, bindparam, delete, insert, select, update
+
+from resultsq.domain.entry import NO_EVENT
+from resultsq.domain.entry import Entry as Entry
+from resultsq.domain.entry import File as File
+from resultsq.domain.errors import HeadMoved, KeyReused, NotThere
+from resultsq.domain.i18n import gettext
+from resultsq.domain.submission import State
+from resultsq.store.admin import events
+from resultsq.store.engine.prepared import PreparedStatement
+from resultsq.store.engine.tables import Chain, ClientKey, Original, Payload, Submission
+from resultsq.store.outbox.chains import place_after
+from resultsq.store.outbox.rounds import lane_of, place_in_order
+from resultsq.store.outbox.states import find, lock_chain
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """`created` False: this very submission was here before."""
+
+    id: str
+    state: State
+    digest: str
+    created: bool
+
+
+def accept(conn: Connection, now: datetime, entry: Entry) -> Acknowledgement:
+    """Store one version. The caller commits, and only then says so.
+
+    The same rows as the present head are the head; the same client key is the same submission, and so is the same id
+    of what has no versions: its maker gives it.
+
+    :raises KeyReused: the client key, or the id, stands for other content.
+    :raises HeadMoved: the event and date have a version that the entry does not name, or lost the one it names."""
+    content = f"{entry.date} {entry.rows_digest}"
+    if entry.event_id == NO_EVENT:
+        events.none_of_them(conn, now)
+    if entry.client_key is not None:
+        known = conn.execute(_KNOWN_KEY, {"event_id": entry.event_id, "key": entry.client_key}).first()
+        if known is not None:
+            if known.content != content:
+                raise KeyReused(
+                    gettext(
+                        "This Idempotency-Key was used for other results. Nothing was stored; send them with a new key."
+                    )
+                )
+            return _present(conn, known.submission)
+    chain = lock_chain(conn, entry.kind, entry.event_id, entry.subject or entry.date, first=entry.id)
+    if entry.subject == entry.id and (same := find(conn, Submission.id == entry.id)) is not None:
+        return _again(same, entry)
+    made = chain.head == entry.id  # just now: nearly every entry is the first of its event and date
+    head = find(conn, Submission.id == chain.head, lock=True) if chain.head is not None and not made else None
+    if head is not None and head.rows_digest == entry.rows_digest:
+        _remember(conn, now, entry, content, head.id)
+        return Acknowledgement(head.id, State(head.state), head.digest, created=False)
+    if entry.if_match != (head.id if head is not None else None):
+        raise HeadMoved(
+            "There are already results for this event and date. Look at them; "
+            "if yours are better, send them as a correction of that version."
+            if head is not None
+            else "The version that this corrects is not the present one: there is none for this event and date.",
+            head.id if head is not None else None,
+        )
+    lane = lane_of(entry.event_id, entry.kind)
+    place = place_after(conn, now, chain.id, head)
+    seq = _NEW.run(
+        conn,
+        {
+            "id": entry.id,
+            "kind": entry.kind,
+            "chain_id": chain.id,
+            "event_id": entry.event_id,
+            "lane": lane,
+            "_lane": lane,
+            "_more": entry.weight - 1,
+            "date": entry.date,
+            "version": chain.versions if made else chain.versions + 1,
+            "state": State.QUEUED,
+            "state_at": now,
+            "digest": entry.digest,
+            "rows_digest": entry.rows_digest,
+            "finishers_digest": entry.finishers_digest,
+            "size": len(entry.body),
+            "finishers": entry.finishers,
+            "submitted_by": entry.submitted_by,
+            "accepted_at": now,
+            "request_id": entry.request_id,
+            "base": place.base,
+            "blocked": place.blocked,
+            "hold_id": place.hold,
+            "corrects": entry.if_match,
+            **_UNTRIED,
+        },
+    ).scalar_one()
+    _NEW_PAYLOAD.run(conn, {"seq": seq, "body": entry.body})
+    if entry.files:
+        conn.execute(
+            _NEW_ORIGINAL,
+            [
+                {"seq": seq, "name": f.name, "kind": f.kind, "digest": f.digest, "content": f.content}
+                for f in entry.files
+            ],
+        )
+    if not made:
+        conn.execute(_NEW_HEAD, {"_chain": chain.id, "_head": entry.id})
+    _remember(conn, now, entry, content, entry.id)
+    return Acknowledgement(entry.id, State.QUEUED, entry.digest, created=True)
+
+
+# built once: accepting is what everything else waits for
+_LANE = bindparam("_lane", type_=String)
+_MORE = bindparam("_more", type_=Integer)
+_KNOWN_KEY = select(ClientKey.content, ClientKey.submission).where(
+    ClientKey.event_id == bindparam("event_id"), ClientKey.key == bindparam("key")
+)
+_NEW = PreparedStatement(insert(Submission).values(place_in_order(_LANE, _MORE)).returning(Submission.seq))
+_UNTRIED = {"wait_s": 0.0, "attempts": 0, "failures": 0, "silences": 0, "in_doubt": False, "lease_s": 0.0}
+_NEW_PAYLOAD = PreparedStatement(insert(Payload))
+_NEW_ORIGINAL = insert(Original)
+_NEW_KEY = insert(ClientKey)
+_NEW_HEAD = (
+    update(Chain).where(Chain.id == bindparam("_chain")).values(head=bindparam("_head"), versions=Chain.versions + 1)
+)
+
+
+def forget_client_keys(conn: Connection, before: datetime) -> None:
+    """Clients repeat themselves within minutes; a key that is older stands for nothing any more."""
+    conn.execute(delete(ClientKey).where(ClientKey.created_at < before))
+
+
+def _again(known: Row[Any], entry: Entry) -> Acknowledgement:
+    """What has no versions came before, under the same id."""
+    if (known.kind, known.event_id, known.rows_digest) != (entry.kind, entry.event_id, entry.rows_digest):
+        raise KeyReused(gettext("This id was used for something else. Nothing was stored; send it with a new id."))
+    return Acknowledgement(known.id, State(known.state), known.digest, created=False)
+
+
+def _present(conn: Connection, submission: str) -> Acknowledgement:
+    row = find(conn, Submission.id == submission)
+    if row is None:
+        raise NotThere(gettext("There is no such submission here."))
+    return Acknowledgement(row.id, State(row.state), row.digest, created=False)
+
+
+def _remember(conn: Connection, now: datetime, entry: Entry, content: str, submission: str) -> None:
+    if entry.client_key is not None:
+        conn.execute(
+            _NEW_KEY,
+            {
+                "event_id": entry.event_id,
+                "key": entry.client_key,
+                "content": content,
+                "submission": submission,
+                "created_at": now,
+            },
+        )

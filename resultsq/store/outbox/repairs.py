@@ -1,0 +1,223 @@
+"""Rows that an older version, or a fault, left as they must not be: how each kind is found, and how it is mended.
+
+A repair never guesses what a person decides, removes nothing and publishes nothing: it lets what waits go on. It may
+be run at any time, beside workers, and again: it looks at each row anew once it holds the lock of its chain."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, or_, select, update
+from sqlalchemy.orm import aliased
+
+from resultsq.clock import Clock
+from resultsq.domain.outcome import Cause
+from resultsq.domain.submission import GONE, WAITING, State
+from resultsq.store import outbox
+from resultsq.store.engine import audit
+from resultsq.store.engine.session import Database
+from resultsq.store.engine.tables import Action, Attempt, Chain, Hold, Payload, Submission
+from resultsq.store.outbox.aside import NO_SHEET
+
+MOST = 1_000
+"""No more than these are counted, and mended in one transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """One kind of damage, and its sentence for one row and for `{n}`. `found` is true of the rows that have it. `mend`
+    is called with some of them, whose chains are locked, and does nothing to a row that no longer has it. `watched`:
+    the search costs little however many wait, so an alert tells of it; the others only `doctor` looks for."""
+
+    name: str
+    one: str
+    many: str
+    found: ColumnElement[bool]
+    mend: Callable[[Connection, datetime, Sequence[Any]], object]
+    watched: bool = False
+
+    def sentence(self, count: int) -> str:
+        """What is wrong with so many rows."""
+        return self.one if count == 1 else self.many.format(n=count if count < MOST else f"{MOST} or more")
+
+
+def found(conn: Connection, repair: Repair, most: int = MOST) -> Sequence[Any]:
+    """The first rows that have this damage: their seq, id and chain_id."""
+    columns = (Submission.seq, Submission.id, Submission.chain_id)
+    return conn.execute(select(*columns).where(repair.found).order_by(Submission.seq).limit(most)).all()
+
+
+def damaged(conn: Connection, watched: bool = False) -> Iterator[tuple[Repair, int]]:
+    """Each kind that there is, and how many rows have it; only of those that are watched, where asked so."""
+    for repair in REPAIRS:
+        if (repair.watched or not watched) and (rows := found(conn, repair)):
+            yield repair, len(rows)
+
+
+def mend(database: Database, clock: Clock, who: str) -> Iterator[tuple[Repair, int]]:
+    """Mend what there is, and write it into the audit: each kind, and how many rows of it."""
+    for repair in REPAIRS:
+        count = 0
+        while done := database.write(partial(mend_some, now=clock.now(), who=who, repair=repair)):
+            count += done
+        if count:
+            yield repair, count
+
+
+def mend_some(conn: Connection, now: datetime, who: str, repair: Repair) -> int:
+    """Mend some of the rows that have this damage; how many."""
+    seen = [row.seq for row in found(conn, repair)]
+    outbox.lock_all(conn, Submission.seq.in_(seen))
+    rows = [row for row in found(conn, repair) if row.seq in set(seen)]
+    repair.mend(conn, now, rows)
+    still = {row.seq for row in found(conn, repair)}
+    mended = [row for row in rows if row.seq not in still]
+    if mended:
+        target = {"repair": repair.name, "ids": [row.id for row in mended]}
+        line = audit.note(conn, now, who, "mend", target, len(mended), "")
+        audit.name(conn, line, Submission.seq.in_([row.seq for row in mended]))
+    return len(mended)
+
+
+_Other = aliased(Submission)
+_THERE = (State.PUBLISHED, State.CORRECTED)
+
+
+def _another(*where: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether the chain has another version of which this is true."""
+    other = select(_Other.seq).where(_Other.chain_id == Submission.chain_id, _Other.seq != Submission.seq, *where)
+    return other.exists()
+
+
+_QUEUED = Submission.state == State.QUEUED
+_FREE = and_(_QUEUED, Submission.blocked.is_(False))
+_ON_ITS_WAY = and_(_Other.state.in_(WAITING), _Other.blocked.is_(False))
+_SOONER = or_(_Other.state == State.SENDING, _Other.version < Submission.version)
+_LIVING = Submission.state.not_in(GONE)
+_HEAD = select(Chain.head).where(Chain.id == Submission.chain_id).scalar_subquery()
+_NEWEST = ~_another(_Other.version > Submission.version, _Other.state.not_in(GONE))
+
+
+def _let_the_next_go(conn: Connection, now: datetime, rows: Sequence[Any]) -> None:
+    for chain in sorted({row.chain_id for row in rows}):
+        outbox.follow_on(conn, chain)
+
+
+def _let_wait(conn: Connection, now: datetime, rows: Sequence[Any]) -> None:
+    # a worker may have taken one of them meanwhile: that one is left alone, and its chain is found again
+    these = Submission.seq.in_([row.seq for row in rows])
+    conn.execute(update(Submission).where(these, _QUEUED).values(blocked=True))
+
+
+def _set_heads(conn: Connection, now: datetime, rows: Sequence[Any]) -> None:
+    for chain in sorted({row.chain_id for row in rows}):
+        outbox.set_head(conn, chain)
+
+
+def _name_bases(conn: Connection, now: datetime, rows: Sequence[Any]) -> None:
+    for row in rows:
+        base = conn.execute(select(Submission.base).where(Submission.seq == row.seq)).scalar_one()
+        place = outbox.place_on(conn, row.chain_id, base)
+        conn.execute(update(Submission).where(Submission.seq == row.seq, _QUEUED).values(base=place.base))
+
+
+def _put_aside(conn: Connection, now: datetime, rows: Sequence[Any]) -> None:
+    outbox.put_aside(conn, now, [row.seq for row in rows], NO_SHEET)
+
+
+def _let_go(conn: Connection, now: datetime, rows: Sequence[Any]) -> None:
+    these = Submission.seq.in_([row.seq for row in rows])
+    conn.execute(update(Submission).where(these, _OF_A_RELEASED_HOLD).values(hold_id=None))
+
+
+def _take_off_receipts(conn: Connection, now: datetime, rows: Sequence[Any]) -> None:
+    these = Submission.seq.in_([row.seq for row in rows])
+    lost = {"published_as": None, "published_at": None, "received_at": None, "revision": None}
+    conn.execute(update(Submission).where(these, _QUEUED).values(**lost))
+
+
+def _end_attempts(conn: Connection, now: datetime, rows: Sequence[Any]) -> None:
+    end = {"ended_at": now, "outcome": "unknown", "cause": Cause.WORKER_GONE, "fingerprint": Cause.WORKER_GONE}
+    unknown = update(Attempt).where(Attempt.ended_at.is_(None), Attempt.lease.not_in(_LEASES)).values(**end)
+    conn.execute(unknown.where(Attempt.seq.in_([row.seq for row in rows])))
+
+
+_LEASES = select(Submission.lease).where(Submission.state == State.SENDING, Submission.lease.is_not(None))
+_LEFT_OPEN = select(Attempt.seq).where(Attempt.ended_at.is_(None), Attempt.lease.not_in(_LEASES))
+_RELEASED = select(Hold.id).where(Hold.id == Submission.hold_id, Hold.released_at.is_not(None)).exists()
+_RELEASING = select(Action.id).where(Action.verb == "release", Action.ended_at.is_(None)).exists()
+_OF_A_RELEASED_HOLD = and_(Submission.hold_id.is_not(None), _RELEASED, ~_RELEASING)
+
+REPAIRS: tuple[Repair, ...] = (
+    Repair(
+        "held",
+        "1 version is held by a hold that was released, so it would never be published.",
+        "{n} versions are held by a hold that was released, so they would never be published.",
+        _OF_A_RELEASED_HOLD,
+        _let_go,
+    ),
+    Repair(
+        "abreast",
+        "1 version is on its way beside another of the same event and date.",
+        "{n} versions are on their way beside another of the same event and date.",
+        and_(_FREE, _another(_ON_ITS_WAY, _SOONER)),
+        _let_wait,
+    ),
+    Repair(
+        "stranded",
+        "1 correction waits behind a version that is settled, so it would never be published.",
+        "{n} corrections wait behind a version that is settled, so they would never be published.",
+        and_(_QUEUED, Submission.blocked.is_(True), ~_another(_ON_ITS_WAY)),
+        _let_the_next_go,
+        watched=True,
+    ),
+    Repair(
+        "headless",
+        "1 event and date has lost sight of its newest version, so it cannot be corrected.",
+        "{n} events and dates have lost sight of their newest version, so they cannot be corrected.",
+        or_(
+            and_(_LIVING, _NEWEST, _HEAD.is_distinct_from(Submission.id)),
+            and_(Submission.state.in_(GONE), Submission.id == _HEAD),
+        ),
+        _set_heads,
+    ),
+    Repair(
+        "misnamed",
+        "1 correction names the version it corrects by an id that the master does not know.",
+        "{n} corrections name the version they correct by an id that the master does not know.",
+        and_(
+            _FREE,
+            Submission.base.is_not(None),
+            _another(_Other.id == Submission.base, _Other.state.in_(_THERE), _Other.published_as != _Other.id),
+        ),
+        _name_bases,
+    ),
+    Repair(
+        "sheetless",
+        "1 version waits whose sheet is no longer here; it will be held, and says so.",
+        "{n} versions wait whose sheets are no longer here; they will be held, and say so.",
+        and_(
+            _QUEUED,
+            Submission.hold_id.is_(None),
+            ~select(Payload.seq).where(Payload.seq == Submission.seq).correlate(Submission).exists(),
+        ),
+        _put_aside,
+    ),
+    Repair(
+        "receipted",
+        "1 version waits with a receipt that the master has lost, so nobody sees how long it waits.",
+        "{n} versions wait with receipts that the master has lost, so nobody sees how long they wait.",
+        and_(_QUEUED, or_(Submission.published_as.is_not(None), Submission.published_at.is_not(None))),
+        _take_off_receipts,
+    ),
+    Repair(
+        "unended",
+        "1 submission has an attempt that is shown as under way and has ended.",
+        "{n} submissions have attempts that are shown as under way and have ended.",
+        Submission.seq.in_(_LEFT_OPEN),
+        _end_attempts,
+    ),
+)
+"""In the order of mending: what is let wait by one is let go by the next, if it is its turn."""

@@ -1,0 +1,27 @@
+"""Which workers are alive: each says so every few seconds."""
+
+from datetime import datetime
+from importlib.metadata import version
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from resultsq.store.engine.tables import Worker
+
+ALIVE_S = 30.0
+"""A worker that has not been seen for longer is not counted as alive."""
+
+
+def alive(conn: Connection, now: datetime, name: str) -> None:
+    """This worker lives."""
+    if not conn.execute(update(Worker).where(Worker.name == name).values(seen_at=now)).rowcount:
+        conn.execute(insert(Worker), {"name": name, "started_at": now, "seen_at": now, "version": version("resultsq")})
+
+
+def gone(conn: Connection, name: str) -> None:
+    """This worker has ended in good order."""
+    conn.execute(delete(Worker).where(Worker.name == name))
+
+
+def every(conn: Connection) -> list[tuple[str, datetime, datetime]]:
+    """Name, start and last sign of life of each worker that did not say goodbye."""
+    return [(w.name, w.started_at, w.seen_at) for w in conn.execute(select(Worker).order_by(Worker.name))]

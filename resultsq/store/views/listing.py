@@ -1,0 +1,272 @@
+"""Submissions by filter: the one WHERE that is shown, counted and acted on, and its pages by key."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Annotated, Any, get_type_hints
+
+from pydantic import Field, WithJsonSchema
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, literal, or_, select, tuple_
+
+from resultsq.domain.errors import InputRefused
+from resultsq.domain.filter import Filter
+from resultsq.domain.i18n import gettext
+from resultsq.domain.submission import WAITING, State
+from resultsq.store.engine.tables import Event, Submission
+
+COUNTED = 10_000
+"""A page says "more than" beyond this; what an action is about is counted whole."""
+
+_ID = re.compile(r"[0-9a-f]{8}[0-9a-f-]{0,28}")
+_DATE = re.compile(r"[0-9]{4}(-[0-9]{2}){1,2}")
+
+
+class Sort(Enum):
+    """What a list is ordered by; ties by the order of acceptance."""
+
+    ACCEPTED = "accepted"
+    PUBLISHED = "published"
+    ATTEMPTS = "attempts"
+
+    @property
+    def column(self) -> Any:
+        return _COLUMNS[self]
+
+
+_COLUMNS = {
+    Sort.ACCEPTED: Submission.seq,
+    Sort.PUBLISHED: Submission.published_at,
+    Sort.ATTEMPTS: Submission.attempts,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """`sort=-attempts` in a URL: most attempts first."""
+
+    sort: Sort = Sort.ACCEPTED
+    descending: bool = True
+
+    @classmethod
+    def parse(cls, text: str) -> "Order":
+        """:raises InputRefused: nothing is sorted by that."""
+        try:
+            return cls(Sort(text.removeprefix("-")), text.startswith("-")) if text else cls()
+        except ValueError:
+            known = ", ".join(sort.value for sort in Sort)
+            raise InputRefused(
+                gettext("A list can be sorted by {known}. Put a - before one to reverse the order.", known=known)
+            ) from None
+
+    def __str__(self) -> str:
+        return f"{'-' if self.descending else ''}{self.sort.value}"
+
+
+_INTERNAL = Field(exclude=True)
+
+
+@dataclass(frozen=True, slots=True)
+class ListedSubmission:
+    """A submission in a list."""
+
+    # The one definition of a line: the query, the API's schema and the CSV's columns are made of these fields, in this
+    # order. What is internal never leaves the node, but for `seq` in a page's key.
+    event: str
+    date: Annotated[str, WithJsonSchema({"type": "string", "format": "date"})]
+    version: int
+    state: State
+    finishers: int
+    submitted_by: str
+    accepted_at: datetime
+    published_at: datetime | None
+    attempts: int
+    next_attempt_at: datetime | None
+    cause: str | None
+    status: int | None
+    detail: str | None
+    id: str
+    state_at: datetime
+    blocked: bool
+    seq: Annotated[int, _INTERNAL]
+    event_id: Annotated[int, _INTERNAL]
+    hold_id: Annotated[int | None, _INTERNAL]
+
+
+SHOWN = tuple(
+    name
+    for name, hint in get_type_hints(ListedSubmission, include_extras=True).items()
+    if _INTERNAL not in getattr(hint, "__metadata__", ())
+)
+"""The fields of a line that leave the node."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some lines, and the keys that lead to those before and after; None: there are none."""
+
+    lines: Sequence[ListedSubmission]
+    before: str | None
+    after: str | None
+
+
+def page(
+    conn: Connection, filter_: Filter, order: Order, size: int, after: str | None = None, before: str | None = None
+) -> Page:
+    """`size` lines behind the key `after`, or those in front of `before`.
+
+    :raises InputRefused: a key is none of this order's."""
+    backwards = before is not None
+    key = before if backwards else after
+    descending = order.descending != backwards
+    found = _seqs(filter_, order, descending).limit(size + 1)
+    if key is not None:
+        found = found.where(_beyond(order, filter_, key, descending))
+    seqs = list(conn.execute(found).scalars())
+    by_seq = {row.seq: _line(row) for row in conn.execute(_LINES, {"seqs": seqs})}
+    rows = [by_seq[seq] for seq in seqs if seq in by_seq]
+    more, rows = len(rows) > size, rows[:size]
+    if backwards:
+        rows.reverse()
+    return Page(
+        rows,
+        before=_key(order, rows[0]) if rows and (more if backwards else key is not None) else None,
+        after=_key(order, rows[-1]) if rows and (backwards or more) else None,
+    )
+
+
+def every(
+    conn: Connection, filter_: Filter, order: Order, pieces_of: int = 1000
+) -> Iterator[Sequence[ListedSubmission]]:
+    """All lines in order, piece by piece; each piece is a query of its own."""
+    after: str | None = None
+    while True:
+        piece = page(conn, filter_, order, pieces_of, after)
+        if piece.lines:
+            yield piece.lines
+        conn.rollback()  # a reader that stays keeps a checkpoint waiting
+        if piece.after is None:
+            return
+        after = piece.after
+
+
+def count(conn: Connection, filter_: Filter) -> tuple[int, bool]:
+    """How many there are, and whether there are more than the COUNTED that are counted."""
+    some = select(Submission.seq).where(*where(filter_)).limit(COUNTED + 1).subquery()
+    found = conn.execute(select(func.count()).select_from(some)).scalar_one()
+    return min(found, COUNTED), found > COUNTED
+
+
+def _seqs(filter_: Filter, order: Order, descending: bool) -> Select[int]:
+    """Which, in order. What else a line shows is looked up for the few that are shown."""
+    keys = [Submission.seq] if order.sort is Sort.ACCEPTED else [_ordered_by(order, filter_), Submission.seq]
+    query = select(Submission.seq).where(*where(filter_))
+    query = query.order_by(*(key.desc() if descending else key.asc() for key in keys))
+    return query.where(Submission.published_at.is_not(None)) if order.sort is Sort.PUBLISHED else query
+
+
+_LINES = (
+    select(
+        *(getattr(Submission, name) for name in ListedSubmission.__slots__ if name != "event"),
+        Event.slug.label("event"),
+    )
+    .join(Event, Event.id == Submission.event_id)
+    .where(Submission.seq.in_(bindparam("seqs", expanding=True)))
+)
+
+
+def _ordered_by(order: Order, filter_: Filter) -> Any:
+    """What is ordered by. With a filter not by its index: to look up a hundred thousand rows one by one, for the few
+    that fit, takes longer than to read them all and to sort those few."""
+    column = order.sort.column
+    if filter_.is_everything:
+        return column
+    return func.coalesce(column, column)
+
+
+def _line(row: Any) -> ListedSubmission:
+    values = row._asdict()
+    return ListedSubmission(**{**values, "state": State(values["state"])})
+
+
+def _key(order: Order, line: ListedSubmission) -> str:
+    match order.sort:
+        case Sort.ACCEPTED:
+            return str(line.seq)
+        case Sort.ATTEMPTS:
+            return f"{line.attempts}~{line.seq}"
+        case Sort.PUBLISHED:
+            return f"{_published(line).isoformat()}~{line.seq}"
+
+
+def _published(line: ListedSubmission) -> datetime:
+    assert line.published_at is not None  # noqa: S101 - this order leaves out what is not published
+    return line.published_at
+
+
+def _beyond(order: Order, filter_: Filter, key: str, descending: bool) -> ColumnElement[bool]:
+    value, _, seq = key.rpartition("~")
+    here: tuple[Any, ...]
+    try:
+        match order.sort:
+            case Sort.ACCEPTED:
+                return Submission.seq < int(seq) if descending else Submission.seq > int(seq)
+            case Sort.ATTEMPTS:
+                here = int(value), int(seq)
+            case Sort.PUBLISHED:
+                here = datetime.fromisoformat(value).astimezone(UTC), int(seq)
+    except ValueError:
+        raise InputRefused(
+            gettext("This address points to a place that is not in the list. Go back to the list's first page.")
+        ) from None
+    mine = tuple_(_ordered_by(order, filter_), Submission.seq)
+    there = tuple_(
+        *(literal(one, kind) for one, kind in zip(here, (order.sort.column.type, Submission.seq.type), strict=True))
+    )
+    return mine < there if descending else mine > there
+
+
+def where(filter_: Filter) -> list[ColumnElement[bool]]:
+    """The filter as conditions on `submissions` alone, to be joined by "and"; of use in a SELECT and in an UPDATE."""
+    found: list[ColumnElement[bool]] = []
+    if filter_.text:
+        found.append(_text(filter_.text))
+    if filter_.events:
+        found.append(Submission.event_id.in_(select(Event.id).where(Event.slug.in_(filter_.events))))
+    if filter_.kinds:
+        found.append(Submission.kind.in_(filter_.kinds))
+    states = set(filter_.states)
+    if filter_.waiting_only:
+        states = states & WAITING if states else set(WAITING)
+    if filter_.states or filter_.waiting_only:
+        found.append(Submission.state.in_(sorted(states)))
+    if filter_.cause is not None:
+        found.append(Submission.cause == filter_.cause)
+    if filter_.fingerprint is not None:
+        found.append(Submission.fingerprint == filter_.fingerprint)
+    if filter_.status is not None:
+        found.append(Submission.status == filter_.status)
+    if filter_.attempts_min is not None:
+        found.append(Submission.attempts >= filter_.attempts_min)
+    if filter_.attempts_max is not None:
+        found.append(Submission.attempts <= filter_.attempts_max)
+    if filter_.accepted_from is not None:
+        found.append(Submission.accepted_at >= filter_.accepted_from)
+    if filter_.accepted_to is not None:
+        found.append(Submission.accepted_at < filter_.accepted_to)
+    return found
+
+
+def _text(text: str) -> ColumnElement[bool]:
+    """By what the text looks like: an id, a date, or a part of a name. Fewer questions of each row."""
+    text = text.lower()
+    slug, name = Event.slug, func.lower(Event.name)
+    named = select(Event.id).where(or_(slug.contains(text, autoescape=True), name.contains(text, autoescape=True)))
+    if _ID.fullmatch(text):
+        other: Any = and_(Submission.id >= text, Submission.id < f"{text}g")  # no digit of an id comes after f
+    elif _DATE.fullmatch(text):
+        other = and_(Submission.date >= text, Submission.date < f"{text}:")  # the character after 9
+    else:
+        other = func.lower(Submission.submitted_by).contains(text, autoescape=True)
+    return or_(Submission.event_id.in_(named), other)

@@ -1,0 +1,235 @@
+"""What a team asks of its own results: an event's versions, a sheet, its place in the queue. Read only."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    Select,
+    and_,
+    bindparam,
+    func,
+    literal_column,
+    or_,
+    select,
+    union_all,
+)
+from sqlalchemy.orm import aliased
+
+from resultsq.domain.submission import GONE, WAITING, State
+from resultsq.store import outbox
+from resultsq.store.engine.prepared import PreparedStatement
+from resultsq.store.engine.tables import Chain, Event, Original, Payload, Submission
+from resultsq.store.views import queries
+
+KIND = "results"
+
+
+@dataclass(frozen=True, slots=True)
+class FileName:
+    """A file as the team gave it, without its content. `name` is for that team's eyes and operators'."""
+
+    id: int
+    name: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One submission of an event, for a list."""
+
+    seq: int
+    id: str
+    date: str
+    version: int
+    state: State
+    finishers: int
+    submitted_by: str
+    accepted_at: datetime
+    published_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ConflictView:
+    """What stands in the way of a version. `other` None: the master's sheet could not be fetched, or there is none.
+    `head` None: nothing is published there, and the master lost the version of the number `lost`, where we have it."""
+
+    head: str | None
+    revision: int | None
+    other: bytes | None
+    lost: int | None = None
+
+
+_VERSION = (
+    Submission.seq,
+    Submission.id,
+    Submission.date,
+    Submission.version,
+    Submission.state,
+    Submission.finishers,
+    Submission.submitted_by,
+    Submission.accepted_at,
+    Submission.published_at,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Where the same finishers are."""
+
+    event_id: int
+    event: str
+    date: str
+
+
+def with_finishers(conn: Connection, digest: str, event_id: int, date: str) -> Elsewhere | None:
+    """A sheet with these finishers for another date of the event, or else for another event; none that is given up."""
+    row = _WITH_FINISHERS.run(conn, {"digest": digest, "event": event_id, "date": date}).first()
+    return None if row is None else Elsewhere(row.event_id, row.name, row.date)
+
+
+def _one_with_finishers(place: int, there: ColumnElement[bool]) -> Select[Any]:
+    one = (
+        select(Submission.event_id, Submission.date, Event.name, literal_column(str(place)).label("place"))
+        .join(Event, Event.id == Submission.event_id)
+        .where(
+            Submission.finishers_digest == bindparam("digest"),
+            *(Submission.state != state for state in sorted([State.CORRECTED, *GONE])),
+            there,
+        )
+        .limit(1)
+        .subquery()
+    )
+    return select(one)
+
+
+_EVENT = bindparam("event", type_=Integer)
+_NEAREST = union_all(
+    _one_with_finishers(0, and_(Submission.event_id == _EVENT, Submission.date != bindparam("date"))),
+    _one_with_finishers(1, Submission.event_id != _EVENT),
+).subquery()
+# made ready: every acceptance asks, and so does every look at a draft
+_WITH_FINISHERS = PreparedStatement(select(_NEAREST).order_by(_NEAREST.c.place).limit(1))
+
+
+def of_event(conn: Connection, event_id: int, limit: int, before_seq: int | None = None) -> list[Version]:
+    """The event's submissions, newest first; `before_seq`: older than that one."""
+    query = select(*_VERSION).where(Submission.event_id == event_id, Submission.kind == KIND)
+    if before_seq is not None:
+        query = query.where(Submission.seq < before_seq)
+    return [_version(row) for row in conn.execute(query.order_by(Submission.seq.desc()).limit(limit))]
+
+
+def written(conn: Connection, event_id: int, kind: str, limit: int) -> list[Version]:
+    """The event's submissions of this kind, newest first."""
+    lane = outbox.lane_of(event_id, kind)
+    query = select(*_VERSION).where(Submission.lane.between(lane, lane))
+    query = query.order_by(Submission.lane.desc(), Submission.seq.desc()).limit(limit)
+    return [_version(row) for row in conn.execute(query)]
+
+
+def undecided(conn: Connection, event_ids: Sequence[int], limit: int) -> list[tuple[int, Version]]:
+    """Current versions of these events that were refused or clash, newest first, each with its event's id."""
+    query = (
+        select(Submission.event_id, *_VERSION)
+        .join(Chain, Chain.id == Submission.chain_id)
+        .where(
+            Submission.event_id.in_(event_ids),
+            Submission.published_at.is_(None),  # a small index has these alone
+            Submission.state.in_([State.REJECTED, State.CONFLICT]),
+            Submission.kind == KIND,
+            Chain.head == Submission.id,
+        )
+        .order_by(Submission.seq.desc())
+        .limit(limit)
+    )
+    found = []
+    for row in conn.execute(query):
+        values = row._asdict()
+        event_id = values.pop("event_id")
+        found.append((event_id, Version(**{**values, "state": State(values["state"])})))
+    return found
+
+
+def of_date(conn: Connection, event_id: int, date: str) -> list[Version]:
+    """All versions of one event and date, newest first."""
+    query = select(*_VERSION).join(Chain, Chain.id == Submission.chain_id)
+    query = query.where(Chain.kind == KIND, Chain.event_id == event_id, Chain.subject == date)
+    return [_version(row) for row in conn.execute(query.order_by(Submission.version.desc()))]
+
+
+def of_chain(conn: Connection, chain_id: int) -> list[Version]:
+    """All versions of one chain, newest first."""
+    query = select(*_VERSION).where(Submission.chain_id == chain_id).order_by(Submission.version.desc())
+    return [_version(row) for row in conn.execute(query)]
+
+
+def head(conn: Connection, event_id: int, date: str) -> str | None:
+    """The id that a correction for this event and date has to name; None where there is nothing to correct."""
+    query = select(Chain.head).where(Chain.kind == KIND, Chain.event_id == event_id, Chain.subject == date)
+    return conn.execute(query).scalar_one_or_none()
+
+
+def conflict(conn: Connection, seq: int) -> ConflictView:
+    """What the master said that it has instead."""
+    below = aliased(Submission)
+    lost = (
+        select(below.version)
+        .where(below.chain_id == Submission.chain_id, below.state.in_([State.PUBLISHED, State.CORRECTED]))
+        .where(or_(below.id == Submission.base, below.published_as == Submission.base))
+        .where(Submission.conflict_head.is_(None))
+        .limit(1)
+        .scalar_subquery()
+    )
+    row = conn.execute(
+        select(Submission.conflict_head, Submission.conflict_revision, Payload.other_body, lost)
+        .join(Payload, Payload.seq == Submission.seq, isouter=True)
+        .where(Submission.seq == seq)
+    ).one()
+    return ConflictView(*row)
+
+
+def file_names(conn: Connection, seqs: Sequence[int]) -> dict[int, list[FileName]]:
+    """The files of these submissions, in the order they came."""
+    found: dict[int, list[FileName]] = {}
+    query = select(Original.seq, Original.id, Original.name, Original.kind).where(Original.seq.in_(seqs))
+    for row in conn.execute(query.order_by(Original.id)):
+        found.setdefault(row.seq, []).append(FileName(row.id, row.name, row.kind))
+    return found
+
+
+def file(conn: Connection, seq: int, file_id: int) -> tuple[str, bytes] | None:
+    """A file's name and content, if it is that submission's."""
+    query = select(Original.name, Original.content).where(Original.seq == seq, Original.id == file_id)
+    row = conn.execute(query).first()
+    return None if row is None else (row.name, row.content)
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePlace:
+    """`ahead` were accepted before and are not held; `blocked`: an earlier version of the same results has to be
+    settled first."""
+
+    ahead: int
+    blocked: bool
+
+
+def place(conn: Connection, now: datetime, seq: int) -> QueuePlace:
+    """Where a waiting submission stands."""
+    before = sum(
+        conn.execute(
+            select(func.count()).select_from(Submission).where(Submission.state == state, Submission.seq < seq)
+        ).scalar_one()
+        for state in sorted(WAITING)
+    )
+    blocked = conn.execute(select(Submission.blocked).where(Submission.seq == seq)).scalar_one()
+    return QueuePlace(max(0, before - queries.held(conn, now, before=seq)), blocked)
+
+
+def _version(row: Any) -> Version:
+    values = row._asdict()
+    return Version(**{**values, "state": State(values["state"])})

@@ -1,0 +1,50 @@
+"""What the pages of events, accounts and tokens share: a search, lists brought as CSV, and QR codes."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import segno
+from flask import request
+from flask_babel import gettext as _
+from markupsafe import Markup
+from sqlalchemy import Connection
+
+from resultsq.domain.errors import FileRefused
+from resultsq.web.node import node
+
+
+@dataclass(frozen=True, slots=True)
+class ImportPreview:
+    """A list before it is added. The last cell of a line says whether it is known here already."""
+
+    text: str
+    lines: Sequence[tuple[object, ...]]
+    new: int
+
+
+def searched(search: Callable[[Connection, str, int], Sequence[object]], most: int) -> dict[str, object]:
+    """What fits the text that is searched for, at most `most`, for a page that also has a form."""
+    text = request.args.get("q", "").strip()
+    with node().database.read() as conn:
+        found = search(conn, text, most + 1)
+    return {"found": found[:most], "more": len(found) > most, "q": text, "given": request.form}
+
+
+def asked_list() -> str:
+    """The CSV text of this request: a file, or what was pasted.
+
+    :raises FileRefused: there is none, or it is no UTF-8 text."""
+    file = request.files.get("file")
+    try:
+        text = file.read().decode("utf-8-sig") if file is not None and file.filename else request.form.get("csv", "")
+    except UnicodeDecodeError:
+        raise FileRefused(_("The file is not UTF-8 text. Save it as “CSV UTF-8”. Nothing was added.")) from None
+    if not text.strip():
+        raise FileRefused(_("Choose a file, or paste the list."))
+    return text
+
+
+def qr_code(text: str) -> Markup:
+    """A QR code as SVG, on white so that it can be read in the dark as well."""
+    made = segno.make(text, micro=False)
+    return Markup(made.svg_inline(scale=3, border=3, light="#fff", svgclass="qr", lineclass=None))  # noqa: S704 - squares
