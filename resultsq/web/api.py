@@ -8,7 +8,6 @@ from functools import cache
 from typing import Literal, cast
 
 from flask import Blueprint, Response, current_app, g, json, request
-from werkzeug.exceptions import NotFound
 
 from resultsq.app import intake, submissions
 from resultsq.app.intake import MOST_FILES, VOLUNTEERS, name_of
@@ -78,7 +77,7 @@ def submit() -> Response:
     return answer
 
 
-@blueprint.post("/<kind>")
+@blueprint.post("/<kind:kind>")
 @rule.bearer(Role.TEAM)
 @bound.files
 def submit_of_kind(kind: str) -> Response:
@@ -86,8 +85,6 @@ def submit_of_kind(kind: str) -> Response:
     where it is a UUID: the same again is the same submission."""
     if kind == intake.KIND:
         return submit()
-    if kind not in KINDS:
-        raise NotFound
     if _media_type() != JSON:
         raise ApiProblem(415, "This is sent as application/json. Nothing was stored.", headers={"Accept-Post": JSON})
     who, client_key = bearer(), _one_value("Idempotency-Key")

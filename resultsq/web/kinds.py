@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from flask import Flask
 from jinja2 import ChoiceLoader, PackageLoader
+from werkzeug.routing import BaseConverter, Map
 
 from resultsq.domain.i18n import gettext
 from resultsq.domain.ports import Form
@@ -23,8 +24,17 @@ class Detail:
     content: Mapping[str, object]
 
 
+class _Name(BaseConverter):
+    """The name of a kind; an address with another name is none."""
+
+    def __init__(self, of: Map) -> None:
+        super().__init__(of)
+        self.regex = "|".join(KINDS)
+
+
 def install(app: Flask) -> None:
-    """The templates of kinds are found after the application's own."""
+    """The templates of kinds are found after the application's own, and an address may have a kind's name in it."""
+    app.url_map.converters["kind"] = _Name
     own = app.jinja_loader
     packages = [type(kind).__module__.rpartition(".")[0] for kind in KINDS.values() if kind.template is not None]
     app.add_template_filter(gettext, "sentence")

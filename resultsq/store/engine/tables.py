@@ -127,13 +127,13 @@ class Chain(Base):
     answer to its predecessor cannot miss each other."""
 
     __tablename__ = "chains"
-    __table_args__ = (UniqueConstraint("kind", "event_id", "subject"),)
+    __table_args__ = (UniqueConstraint("kind", "event_id", "date"),)
 
     id: Mapped[int] = mapped_column(_Seq, primary_key=True)
     kind: Mapped[str] = mapped_column(String(32))
     event_id: Mapped[int] = mapped_column(ForeignKey("events.id"))
     # under the name that the version before knows; SQLite asks no length, so its column stays as it was made
-    subject: Mapped[str] = mapped_column("date", String(64).with_variant(String(10), "sqlite"), key="subject")
+    subject: Mapped[str] = mapped_column("date", String(64).with_variant(String(10), "sqlite"))
     head: Mapped[str | None] = mapped_column(_Id)
     versions: Mapped[int] = mapped_column(default=0)
 

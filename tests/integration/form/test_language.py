@@ -140,6 +140,12 @@ def a_team_at_work(site: Site, walk: Walk) -> None:
     team.post(f"{page}/send", {}, page)
     team.get(page)
     team.post(f"{page}/restart", {}, page)
+    letter = "/write/bushy/messages"
+    team.post(letter, {"subject": "", "text": ""}, letter)
+    sent = team.post(letter, {"subject": "bushy", "text": "bushy"}, letter).headers["Location"]
+    team.get(sent)
+    team.post(f"{sent}/withdraw", {}, sent)
+    team.get(sent)
 
 
 def by_hand(team: Browser) -> None:

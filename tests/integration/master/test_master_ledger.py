@@ -287,6 +287,7 @@ def test_tables_are_made_once_when_several_masters_start_at_once(store_url: str)
         "master_sheets",
         "master_finishers",
         "master_volunteers",
+        "master_kept",
     }
     for engine in engines:
         engine.dispose()
