@@ -89,6 +89,7 @@ class ListedSubmission:
     id: str
     state_at: datetime
     blocked: bool
+    kind: str
     seq: Annotated[int, _INTERNAL]
     event_id: Annotated[int, _INTERNAL]
     hold_id: Annotated[int | None, _INTERNAL]

@@ -60,6 +60,7 @@ def submissions() -> str:
         SIZES=SIZES,
         SORTS=Sort,
         KINDS=sorted(KINDS),
+        NAMED={name for name, kind in KINDS.items() if kind.template is not None},
         found=found,
         total=total,
         more=more,
