@@ -29,7 +29,7 @@ from resultsq.readers import MAX_ROWS
 from resultsq.store import outbox
 from resultsq.store.admin import events
 from resultsq.store.engine.session import Database
-from resultsq.store.outbox import BundledVersion
+from resultsq.store.outbox import BundledVersion, no_event
 
 SCHEMA = "resultsq.bundle/1"
 LARGEST = 256 * 1024 * 1024
@@ -204,7 +204,7 @@ def take_in(database: Database, now: datetime, parted: list[BundledVersion], tim
 def _event_id(conn: Connection, now: datetime, slug: str, time_zone: str) -> int:
     """The event of that slug here, made where it is missing."""
     if not slug:
-        return events.none_of_them(conn, now)
+        return no_event.ensure_no_event(conn, now)
     if (known := events.find(conn, slug)) is not None:
         return known.id
     return people.add_event(Transaction(conn, now, "import"), EventDetails(slug, slug, time_zone))

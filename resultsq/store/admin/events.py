@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from resultsq.domain.errors import InputRefused, NotThere
 from resultsq.domain.i18n import gettext
@@ -156,14 +155,6 @@ def like(conn: Connection, slug: str, most: int = 3) -> list[str]:
     """Slugs that somebody may have meant who wrote `slug`: the nearest first."""
     known = list(conn.execute(select(Event.slug)).scalars())
     return difflib.get_close_matches(slug.lower(), known, most, cutoff=0.5)
-
-
-def none_of_them(conn: Connection, now: datetime) -> int:
-    """The id of the row that stands for no event; it is made where it is missing."""
-    insert_ = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
-    row = {"id": NO_EVENT, "slug": "", "name": "", "time_zone": "UTC", "shows_results": False, "created_at": now}
-    conn.execute(insert_(Event).values(row).on_conflict_do_nothing())
-    return NO_EVENT
 
 
 def show_results(conn: Connection, event_id: int, shown: bool) -> None:

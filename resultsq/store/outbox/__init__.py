@@ -16,6 +16,7 @@ when the one on its way is settled, withdrawn or stepped over (upload contract, 
     comparison.py what the master has and has not
     aside.py      what no worker can go on with: it is held, and says why
     refusals.py   kinds and events that the master refuses our credentials for
+    no_event.py   the row for what belongs to no event
     rounds.py     the order between events and kinds: they take turns
     chains.py     the order within a chain: whose turn it is, its precondition, the head
     states.py     the one place where a state changes, and the chain's lock

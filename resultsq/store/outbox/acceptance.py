@@ -12,9 +12,9 @@ from resultsq.domain.entry import File as File
 from resultsq.domain.errors import HeadMoved, KeyReused, NotThere
 from resultsq.domain.i18n import gettext
 from resultsq.domain.submission import State
-from resultsq.store.admin import events
 from resultsq.store.engine.prepared import PreparedStatement
 from resultsq.store.engine.tables import Chain, ClientKey, Original, Payload, Submission
+from resultsq.store.outbox import no_event
 from resultsq.store.outbox.chains import place_after
 from resultsq.store.outbox.rounds import lane_of, place_in_order
 from resultsq.store.outbox.states import find, lock_chain
@@ -40,7 +40,7 @@ def accept(conn: Connection, now: datetime, entry: Entry) -> Acknowledgement:
     :raises HeadMoved: the event and date have a version that the entry does not name, or lost the one it names."""
     content = f"{entry.date} {entry.rows_digest}"
     if entry.event_id == NO_EVENT:
-        events.none_of_them(conn, now)
+        no_event.ensure_no_event(conn, now)
     if entry.client_key is not None:
         known = conn.execute(_KNOWN_KEY, {"event_id": entry.event_id, "key": entry.client_key}).first()
         if known is not None:

@@ -17,7 +17,7 @@ from resultsq.domain.submission import State
 from resultsq.store import outbox
 from resultsq.store.admin import events
 from resultsq.store.engine.tables import NO_EVENT, Chain, Link, Submission
-from resultsq.store.outbox import REFUSED_WAIT_S, Entry, Lease, cycle, links
+from resultsq.store.outbox import REFUSED_WAIT_S, Entry, Lease, cycle, links, no_event
 from tests.integration.store.test_plans import analyse, explain, heard
 from tests.support.nodes import CEILING, DATE, EVENTS, NOW, StoreNode, accepted, migrated
 
@@ -38,7 +38,7 @@ def send(node: StoreNode, event: str | None = None, words: str = "hello", id_: s
     """Accept a note; its id."""
 
     def work(conn: Connection) -> str:
-        event_id = events.none_of_them(conn, node.now) if event is None else node.events[event]
+        event_id = no_event.ensure_no_event(conn, node.now) if event is None else node.events[event]
         return outbox.accept(conn, node.now, note(event_id, words, id_, **more)).id
 
     return node.database.write(work)
@@ -171,7 +171,7 @@ def flood(node: StoreNode, last: int) -> None:
     now = f"{NOW:%Y-%m-%d %H:%M:%S.%f}" if node.database.is_sqlite else NOW
 
     def work(conn: Connection) -> None:
-        event_id = events.none_of_them(conn, node.now)
+        event_id = no_event.ensure_no_event(conn, node.now)
         epoch = conn.execute(select(Link.epoch)).scalar_one()
         for table in _MANY:
             filled = (_NUMBERS + table).format(last=last, event=event_id, epoch=epoch)
