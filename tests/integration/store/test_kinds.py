@@ -62,7 +62,7 @@ def test_what_has_no_versions_is_never_a_version_of_another(wide: StoreNode) -> 
     result = wide.accept().id
     assert {lease.submission for lease in claim(wide)} == {*ids, result}, "none waits for another"
     with wide.database.read() as conn:
-        chains = {row.subject: (row.kind, row.head, row.versions) for row in conn.execute(select(Chain))}
+        chains = {row.date: (row.kind, row.head, row.versions) for row in conn.execute(select(Chain))}
     assert chains == {one: ("notes", one, 1) for one in ids} | {DATE: ("results", result, 1)}
 
 
@@ -150,6 +150,15 @@ def test_as_many_share_a_round_as_the_kinds_weight_says(wide: StoreNode) -> None
     with wide.database.read() as conn:
         rounds = list(conn.execute(select(Submission.round).order_by(Submission.seq)).scalars())
     assert rounds == [0, 0, 0, 1, 1, 1, 2]
+
+
+def test_a_flood_of_one_kind_keeps_no_other_kind_of_its_event_waiting(wide: StoreNode) -> None:
+    for _ in range(30):
+        send(wide, "bushy")
+    for lease in claim(wide):
+        wide.settle(lease, accepted(lease))
+    result = wide.accept().id
+    assert result in {lease.submission for lease in claim(wide)}
 
 
 # many

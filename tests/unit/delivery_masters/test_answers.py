@@ -56,6 +56,14 @@ def put(answer: Answer) -> Outcome:
     return answers.of_put(answer, PARCEL, NOW)
 
 
+def test_an_answer_about_a_condition_is_a_strangers_where_the_kind_makes_none() -> None:
+    message = replace(PARCEL, kind="messages")
+    for body in ({"head": {"submission": OTHER, "revision": 3}}, {"head": None}):
+        outcome = answers.of_put(said(412, body), message, NOW)
+        assert isinstance(outcome, Deferred)
+        assert outcome.cause is Cause.NOT_OUR_MASTER
+
+
 BODIES: dict[str, Answer] = {
     "problem details": said(400, {"title": "No", "errors": [{"pointer": "/date", "detail": "is not a Saturday"}]}),
     "receipt": said(200, RECEIPT),
