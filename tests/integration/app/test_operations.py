@@ -35,6 +35,17 @@ OF_ITS_OWN = ("of", "hold", "action", "token", "placed_at")
 """Members of an audit line's target that differ each time."""
 
 
+@dataclass(frozen=True)
+class End:
+    """What became of it: the submissions, the files of the last one, the actions, and the lines of the audit as
+    action, target, count and reason."""
+
+    submissions: list[tuple[Any, ...]]
+    files: list[tuple[Any, ...]]
+    actions: list[tuple[Any, ...]]
+    lines: list[tuple[str, dict[str, Any], int, str]]
+
+
 @dataclass
 class Faces:
     """One node, and its three faces. Each call returns what the caller reads."""
@@ -55,8 +66,7 @@ class Faces:
         """Call the API."""
         return self.program.open(f"/api/v1{path}", method=method, json=body).text
 
-    def end(self) -> object:
-        """What became of it: states and holds of the submissions, the last action, and the lines of the audit."""
+    def end(self) -> "End":
         with self.node.database.read() as conn:
             held = Submission.hold_id.is_not(None)
             query = select(Submission.state, held, Submission.date, Submission.rows_digest, Submission.seq)
@@ -67,7 +77,7 @@ class Faces:
                 (row.action, _lasting(row.target), row.count, row.reason)
                 for row in conn.execute(select(Audit).where(Audit.id > self.before).order_by(Audit.id))
             ]
-        return states, last, files, done, lines
+        return End([*states, last], files, done, lines)
 
 
 def _lasting(target: Mapping[str, Any]) -> dict[str, Any]:
@@ -160,6 +170,8 @@ class Operation:
     command: Way
     api: Way | None = None
     prepare: Callable[[Faces], object] = lambda faces: None
+    line: tuple[str, str] | None = None
+    """Action and reason of its line in the audit."""
 
     @property
     def ways(self) -> list[Way]:
@@ -175,6 +187,7 @@ def on_bushy(verb: str, prepare: Callable[[Faces], object] = lambda faces: None,
         ),
         command=lambda faces: faces.command(verb, "--event", "bushy", "--reason", why),
         prepare=prepare,
+        line=(verb, why),
     )
 
 
@@ -187,6 +200,7 @@ def hold(slug: str | None, **more: str) -> Operation:
         page=lambda faces: faces.post(path, reason=WHY, **named, **more),
         api=lambda faces: faces.call("POST", "/holds", {"reason": WHY, **named, **more}),
         command=lambda faces: faces.command("hold", *which, "--reason", WHY, *options),
+        line=("hold", WHY),
     )
 
 
@@ -197,6 +211,7 @@ def release(prepare: Callable[[Faces], object], *which: str) -> Operation:
         api=lambda faces: faces.call("DELETE", f"/holds/{faces.made['hold']}"),
         command=lambda faces: faces.command("release", *which),
         prepare=prepare,
+        line=("release", ""),
     )
 
 
@@ -254,33 +269,40 @@ DONE: Mapping[str, Operation] = {
     "add an event": Operation(
         page=lambda faces: faces.post("/events", slug="mill", name="Mill Lane", timezone="Europe/London", **RUN),
         command=lambda faces: faces.command("event", "add", "mill", "Mill Lane", "--timezone", "Europe/London"),
+        line=("add event", ""),
     ),
     "change an event": Operation(
         page=lambda faces: faces.post("/events/bushy", name="Bushy", timezone="Europe/London", **RUN),
         command=lambda faces: faces.command("event", "set", "bushy", "--name", "Bushy", "--timezone", "Europe/London"),
+        line=("change event", ""),
     ),
     "end an account": Operation(
         page=lambda faces: faces.post("/people/disable", name="ann"),
         command=lambda faces: faces.command("account", "disable", "ann"),
         prepare=lambda faces: _add_ann(faces),
+        line=("end account", ""),
     ),
     "restore an account": Operation(
         page=lambda faces: faces.post("/people/restore", name="ann"),
         command=lambda faces: faces.command("account", "restore", "ann"),
         prepare=lambda faces: _end_ann(faces),
+        line=("restore account", ""),
     ),
     "make a password link": Operation(
         page=lambda faces: faces.post("/people/link", name="ann"),
         command=lambda faces: faces.command("account", "link", "ann"),
         prepare=lambda faces: _add_ann(faces),
+        line=("make password link", ""),
     ),
     "issue a token": Operation(
         page=lambda faces: faces.post("/tokens", role="team", event="bushy"),
         command=lambda faces: faces.command("token", "issue", "--event", "bushy"),
+        line=("issue token", ""),
     ),
     "revoke a token": Operation(
         page=lambda faces: faces.post("/tokens/1/revoke"),
         command=lambda faces: faces.command("token", "revoke", "1"),
+        line=("revoke token", ""),
     ),
 }
 
@@ -315,7 +337,7 @@ def _add_ann(faces: Faces) -> None:
     faces.node.database.write(lambda conn: accounts.add(conn, now, "ann", HASHED, Role.TEAM, ["bushy"]))
 
 
-def outcomes(make_faces: MakeFaces, operation: Operation) -> list[tuple[str, object, object]]:
+def outcomes(make_faces: MakeFaces, operation: Operation) -> list[tuple[str, End, End]]:
     """By each face, on a node of its own: what the caller read, how it was before, and how it ended."""
     found = []
     for way in operation.ways:
@@ -336,6 +358,8 @@ def test_an_operation_ends_alike_and_leaves_the_same_lines_of_the_audit_by_every
     ends = [end for _text, _before, end in found]
     assert ends == [ends[0]] * len(ends), [text[:200] for text, _, _ in found]
     assert all(end != before for _text, before, end in found), "something was done"
+    noted = [(action, reason) for action, _target, _count, reason in ends[0].lines]
+    assert noted[:1] == ([] if DONE[name].line is None else [DONE[name].line])
 
 
 @pytest.mark.parametrize("name", REFUSED)
