@@ -50,9 +50,9 @@ def read_release_at(text: str, zone: tzinfo) -> datetime | None:
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=zone)
 
 
-def demand_future(ctx: AppContext, release_at: datetime | None) -> None:
+def demand_future(now: datetime, release_at: datetime | None) -> None:
     """:raises InputRefused: the time of release is over."""
-    if release_at is not None and release_at <= ctx.clock.now():
+    if release_at is not None and release_at <= now:
         raise InputRefused(gettext("The time of release is over already. Nothing was changed."))
 
 
@@ -91,8 +91,9 @@ def start(
     """Begin an action; its id. Call `carry_out` or `finish` next.
 
     :raises InputRefused: there is no such verb, there are too many ids, or the time of release is over."""
-    demand_future(ctx, release_at)
-    return actions.start(ctx.database, ctx.clock.now(), who, verb, target, checked_reason(reason), release_at)
+    now = ctx.clock.now()
+    demand_future(now, release_at)
+    return actions.start(ctx.database, now, who, verb, target, checked_reason(reason), release_at)
 
 
 def start_undo(ctx: AppContext, who: str, action: str, reason: str = "") -> str:
@@ -152,8 +153,8 @@ def place_hold(
 
     :raises NotThere: there is no such event.
     :raises InputRefused: the time of release is over."""
-    demand_future(ctx, release_at)
     now, given = ctx.clock.now(), checked_reason(reason)
+    demand_future(now, release_at)
 
     def place(conn: Connection) -> HoldView:
         event_id = None if slug is None else _event_id(conn, slug)

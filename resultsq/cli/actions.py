@@ -77,7 +77,7 @@ def hold(
         _act(node, Verb.HOLD, given, until)
         return
     _whole_alone(given)
-    operations.demand_future(node.context, until)
+    operations.demand_future(node.clock.now(), until)
     if not given["dry_run"]:
         operations.place_hold(node.context, who(), whole_event, given["reason"], until)
     click.echo(f"{whole_event or 'Everything that goes to the master'} is held.")
@@ -128,7 +128,7 @@ def undo(overrides: Overrides, /, **given: Any) -> None:
 def _act(node: CliContext, verb: Verb, given: dict[str, Any], release_at: datetime | None = None) -> None:
     target, ctx = _target(node, given), node.context
     if given["dry_run"]:
-        operations.demand_future(ctx, release_at)
+        operations.demand_future(ctx.clock.now(), release_at)
         total, able = operations.count(ctx, verb, target)
         if given["as_json"]:
             show_json({"total": total, "able": able})

@@ -60,7 +60,7 @@ def act() -> Response:
     else:
         target: Target = asked.filter if asked.filter is not None else asked.ids or ()
         if asked.dry_run:
-            operations.demand_future(ctx, asked.release_at)
+            operations.demand_future(ctx.clock.now(), asked.release_at)
             total, able = operations.count(ctx, asked.verb, target)
             return _json(schemas.ActionCountResponse(total=total, able=able))
         action = operations.start(ctx, who, asked.verb, target, asked.reason, asked.release_at)

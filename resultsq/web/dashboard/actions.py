@@ -123,7 +123,7 @@ def ask_hold_everything() -> str:
     """The question before everything is held."""
     must_be_writable()
     reason = _reason(VERBS["hold"])
-    operations.demand_future(node(), _release_at())  # refused now, and not after the question
+    operations.demand_future(now(), _release_at())  # refused now, and not after the question
     with node().database.read() as conn:
         waiting = queries.status(conn, now()).waiting
     return confirm(

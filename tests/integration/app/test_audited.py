@@ -12,7 +12,7 @@ from resultsq.app import people, submissions
 from resultsq.app.context import Transaction
 from resultsq.app.people import EventDetails, NewPerson
 from resultsq.app.started import note_settings
-from resultsq.domain.errors import InputRefused, NotThere
+from resultsq.domain.errors import Conflicting, InputRefused, NotThere
 from resultsq.domain.role import Role
 from resultsq.store.admin import accounts, tokens
 from resultsq.store.engine.session import Database
@@ -96,6 +96,15 @@ def test_nothing_is_in_the_audit_when_a_change_is_refused(store: Database) -> No
     for work in refused:
         with pytest.raises((InputRefused, NotThere)):
             change(node, "ann", work)
+    assert lines(node) == before
+
+
+def test_nobody_ends_their_own_account(store: Database) -> None:
+    node = Node(store)
+    change(node, "ann", lambda tx: people.add_account(tx, NewPerson("jo", Role.ADMIN), HASHED))
+    before = lines(node)
+    with pytest.raises(Conflicting, match="Ask another admin"):
+        change(node, "jo", lambda tx: people.end_account(tx, "jo"))
     assert lines(node) == before
 
 
