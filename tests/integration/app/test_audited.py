@@ -100,7 +100,7 @@ def test_nothing_is_in_the_audit_when_a_change_is_refused(store: Database) -> No
 
 
 def test_nobody_ends_their_own_account(store: Database) -> None:
-    node = Node(store)
+    node = StoreNode(store)
     change(node, "ann", lambda tx: people.add_account(tx, NewPerson("jo", Role.ADMIN), HASHED))
     before = lines(node)
     with pytest.raises(Conflicting, match="Ask another admin"):

@@ -73,7 +73,7 @@ class Faces:
             *states, last = [(*row,) for row in conn.execute(query.order_by(Submission.seq))]
             files = [(file.name, file.kind, file.digest) for file in queries.files(conn, last[-1])]
             done = [(one.verb, one.total, one.done, one.skipped) for one in actions.latest(conn)]
-            lines = [
+            lines: list[tuple[str, dict[str, Any], int, str]] = [
                 (row.action, _lasting(row.target), row.count, row.reason)
                 for row in conn.execute(select(Audit).where(Audit.id > self.before).order_by(Audit.id))
             ]

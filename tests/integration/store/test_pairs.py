@@ -239,11 +239,11 @@ def void(conn: Connection, race: Race) -> object:
 
 
 def learn_from_the_list(conn: Connection, race: Race) -> object:
-    """The master has the first version: it came by another road."""
+    """The master has the first version: it came by another way. What is being sent is left to its sender."""
     first = Submission.id == race.ids[0]
     outbox.lock_all(conn, first)
     row = conn.execute(select(Submission).where(first)).one()
-    if row.state not in WAITING or race.there not in ([], [row.id]):
+    if row.state != State.QUEUED or race.there not in ([], [row.id]):
         return None
     race.there = [row.id]
     outbox.publish_by_receipt(conn, race.node.now, [(row, race.receipt(row.id, row.digest))])
