@@ -74,7 +74,7 @@ class Faces:
             files = [(file.name, file.kind, file.digest) for file in queries.files(conn, last[-1])]
             done = [(one.verb, one.total, one.done, one.skipped) for one in actions.latest(conn)]
             lines: list[tuple[str, dict[str, Any], int, str]] = [
-                (row.action, _lasting(row.target), row.count, row.reason)
+                (row.action, _lasting(row.target), row._mapping["count"], row.reason)
                 for row in conn.execute(select(Audit).where(Audit.id > self.before).order_by(Audit.id))
             ]
         return End([*states, last], files, done, lines)

@@ -250,9 +250,9 @@ def test_more_files_than_an_event_has_are_refused_whether_they_can_be_read_or_no
     many = [(f"{n}.jpg", b"\0") for n in range(MOST_FILES + 1)]
     answer = team.drop(many)
     assert answer.status_code == 413
-    assert "More than 50 files" in answer.text
+    assert "at most 50 files" in answer.text
     assert team.drop(many[:MOST_FILES]).status_code == 303
-    assert "More than 50 files" in team.drop([("one-more.jpg", b"\0")], htmx=True).text
+    assert "at most 50 files" in team.drop([("one-more.jpg", b"\0")], htmx=True).text
     assert "one-more.jpg" not in team.get(PAGE).text
 
 
