@@ -73,7 +73,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ),
     ("POST", "/api/v1/{kind}"): Operation(
         {200: schemas.SubmissionResponse, 201: schemas.SubmissionResponse},
-        (400, 403, 404, 409, 413, 415, 422, 429),
+        (400, 403, 404, 405, 409, 413, 415, 422, 429),  # 405: another address of the API has this name
         body=schemas.OfAnyKind,
         headers=("Idempotency-Key",),
     ),

@@ -25,7 +25,7 @@ from tests.support.waiting import wait_until
 BOMB = """
 import os, signal, sys
 from resultsq.delivery import sender, dispatch
-from resultsq.store import turn
+from resultsq.store.outbox import cycle
 
 step = sys.argv.pop(1)
 
@@ -42,13 +42,13 @@ def arm(module, name, before, go_off):
 
 match step:
     case "before the lease is committed":
-        arm(turn, "take", False, lambda taken, _: taken.leases)
+        arm(cycle, "run_cycle", False, lambda taken, _: taken.leases)
     case "after the lease":
         arm(sender, "deliver", True, lambda *_: True)
     case "after the answer":
         arm(sender, "deliver", False, lambda *_: True)
     case "before the settlement is committed":
-        arm(turn, "take", False, lambda taken, _: taken.settled)
+        arm(cycle, "run_cycle", False, lambda taken, _: taken.settled)
     case "after the settlement":
         arm(sender, "log_line", True, lambda *_: True)
 

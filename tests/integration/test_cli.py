@@ -381,6 +381,9 @@ def test_files_are_counted_and_judged_when_they_are_checked(run: Run, files: Seq
     assert (said.status, "2 finishers, 1 of them Unknown." in said.out) == (0, True)
     (tmp_path / "photo.jpg").write_bytes(b"\xff\xd8\xff\x00")
     said = run("check", *files, tmp_path / "photo.jpg")
+    assert (said.status, "photo.jpg" in said.out) == (0, True)
+    (tmp_path / "more.zip").write_bytes(b"PK\x03\x04")
+    said = run("check", *files, tmp_path / "more.zip")
     assert (said.status, "cannot be published" in said.out) == (1, True)
     assert not (tmp_path / "data").exists()
 

@@ -214,6 +214,9 @@ class Proxy:
     # one connection
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._server is None:  # it came just before nothing listened here any more
+            writer.transport.abort()
+            return
         task = asyncio.current_task()
         assert task is not None
         self.connections += 1

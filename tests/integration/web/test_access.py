@@ -55,7 +55,12 @@ def log_in(client: FlaskClient, name: str = "jo", password: str = PASSWORD, **mo
 
 
 def _path(route: str) -> str:
-    for gap, value in ((r"<[^>:]+>", "x"), (r"<int:[^>]+>", "1"), (r"<uuid:[^>]+>", str(UUID(int=1)))):
+    for gap, value in (
+        (r"<[^>:]+>", "x"),
+        (r"<int:[^>]+>", "1"),
+        (r"<uuid:[^>]+>", str(UUID(int=1))),
+        (r"<kind:[^>]+>", "messages"),
+    ):
         route = re.sub(gap, value, route)
     return route
 
