@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import FilePayload, Page, Response, expect
+from playwright.sync_api import FilePayload, Page, Response, Route, expect
 
 from tests.browser.conftest import PHONE, NewPage, RunningNode
 from tests.browser.test_saturday import LogIn, add_files, set_day, submission_of
@@ -40,6 +40,22 @@ def test_nothing_is_lost_when_the_browser_goes_offline_in_the_middle(
     later = page.context.new_page()
     later.goto("/submit/cafe")
     expect(later.get_by_role("heading", name="one thing to mend")).to_be_visible()
+
+
+def test_a_file_that_is_chosen_before_the_script_has_arrived_is_sent(
+    running_node: RunningNode, new_page: NewPage, log_in: LogIn
+) -> None:
+    team = running_node.team("slow")
+    page = log_in(new_page(size=PHONE), team)
+    held: list[Route] = []
+    page.route("**/form.js*", lambda route: held.append(route))  # a built-in cannot be marked
+    page.goto(f"/submit/{team}", wait_until="commit")
+    page.locator("#files").set_input_files([TABLE])
+    page.wait_for_function("document.getElementById('files').files.length === 1")
+    assert held, "the script is still on its way"
+    for script in held:
+        script.continue_()
+    expect(page.get_by_role("button", name="Submit 2 finishers")).to_be_visible()
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no-scripts"])

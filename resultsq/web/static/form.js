@@ -137,9 +137,7 @@
   });
 
   // files are checked as soon as they are chosen or dropped; the largest is named where they are too large together
-  document.addEventListener("change", (event) => {
-    const field = event.target;
-    if (!field.matches("[data-send-at-once]")) return;
+  const sendAtOnce = (field) => {
     const files = [...(field.files ?? [])].sort((one, other) => other.size - one.size);
     const most = Number(field.dataset.most);
     if (files.reduce((sum, file) => sum + file.size, 0) > most) {
@@ -148,6 +146,13 @@
       field.value = "";
     } else {
       field.form.requestSubmit();
+    }
+  };
+  document.addEventListener("change", ({ target }) => target.matches("[data-send-at-once]") && sendAtOnce(target));
+  // on a slow network a file may be chosen before this script has arrived; htmx is ready when this listener is called
+  document.addEventListener("DOMContentLoaded", () => {
+    for (const field of document.querySelectorAll("[data-send-at-once]")) {
+      if (field.files ? field.files.length : field.value !== field.defaultValue) sendAtOnce(field);
     }
   });
 
