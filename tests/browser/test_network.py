@@ -58,6 +58,17 @@ def test_a_file_that_is_chosen_before_the_script_has_arrived_is_sent(
     expect(page.get_by_role("button", name="Submit 2 finishers")).to_be_visible()
 
 
+def test_a_file_that_is_chosen_while_the_page_is_renewed_is_sent(
+    running_node: RunningNode, new_page: NewPage, log_in: LogIn
+) -> None:
+    page = log_in(new_page(size=PHONE), running_node.team("renewed"))
+    old = page.locator("#files").element_handle()
+    set_day(page)
+    page.wait_for_function("field => !field.isConnected", arg=old)
+    old.set_input_files([TABLE])
+    expect(page.get_by_role("button", name="Submit 2 finishers")).to_be_enabled()
+
+
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no-scripts"])
 def test_a_double_click_is_one_submission(
     running_node: RunningNode, new_page: NewPage, log_in: LogIn, scripts: bool

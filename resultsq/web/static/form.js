@@ -148,10 +148,21 @@
       field.form.requestSubmit();
     }
   };
-  document.addEventListener("change", ({ target }) => target.matches("[data-send-at-once]") && sendAtOnce(target));
+  // the page may have been renewed while a file was being chosen: then the field in it takes what the old one was given
+  const chosen = ({ target }) => {
+    const field = target.isConnected ? target : document.getElementById(target.id);
+    if (!field) return;
+    if (field !== target && target.files) field.files = target.files;
+    else if (field !== target) field.value = target.value;
+    sendAtOnce(field);
+  };
+  const fields = () => document.querySelectorAll("[data-send-at-once]");
+  const listen = () => fields().forEach((field) => field.addEventListener("change", chosen));
+  listen();
+  document.addEventListener("htmx:afterSwap", listen);
   // on a slow network a file may be chosen before this script has arrived; htmx is ready when this listener is called
   document.addEventListener("DOMContentLoaded", () => {
-    for (const field of document.querySelectorAll("[data-send-at-once]")) {
+    for (const field of fields()) {
       if (field.files ? field.files.length : field.value !== field.defaultValue) sendAtOnce(field);
     }
   });
