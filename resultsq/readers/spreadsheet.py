@@ -26,7 +26,7 @@ _DAMAGED = (
     ValueError,
     OverflowError,
     EOFError,
-    RuntimeError,  # zipfile's word for a password, and (NotImplementedError) for a method that it does not know
+    RuntimeError,  # zipfile raises it for a password, and its NotImplementedError for an unknown method
 )
 
 

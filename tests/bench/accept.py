@@ -16,12 +16,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
 from flask import Flask, request
+from sqlalchemy import Connection
 from waitress.server import create_server
 
 from resultsq import interpreter, logs
@@ -37,16 +39,18 @@ from tests.bench import work
 from tests.bench.machine import cpu_s
 from tests.bench.ours import Ours
 from tests.bench.report import OURS, Result
+from tests.support.days import SATURDAY
 from tests.support.processes import OtherMaster, Process
 from tests.support.services import Valkey, free_port
 
 THREADS = 8
 FINISHERS = 250
+EVENTS = 4
+"""One event has no more days that are not asked about than a year has."""
 
 
-def sheet(event: str, number: int, finishers: int) -> bytes:
-    """A results body; each number is another date, with other athletes."""
-    day = f"{1900 + number // 336:04}-{number // 28 % 12 + 1:02}-{number % 28 + 1:02}"
+def sheet(event: str, day: str, number: int, finishers: int) -> bytes:
+    """A results body; each number has other athletes."""
     rows = [
         {
             "position": place,
@@ -83,14 +87,19 @@ def bare(folder: Path) -> Any:
 
 
 def product(folder: Path, broker_url: str = "") -> Any:
-    """The node's own application, with one event and the token in `folder`."""
+    """The node's own application, with `EVENTS` events and their tokens in `folder`."""
     settings = Settings(data_dir=folder, event_submissions_per_day=0, event_bytes_per_day=0)
     database = Database(settings.store_url)
     migrate.upgrade(database)
     now = datetime.now(UTC)
-    event = database.write(lambda conn: events.add(conn, now, "bushy", "Bushy", "Europe/London"))
-    (folder / "token").write_text(database.write(lambda conn: tokens.issue(conn, now, "bench", Role.TEAM, event)))
+    issued = [database.write(partial(_event_with_token, now=now, slug=f"event-{number}")) for number in range(EVENTS)]
+    (folder / "tokens").write_text(" ".join(issued))
     return create_app(settings, database, clock=SystemClock(), bell=Bell(broker_url))
+
+
+def _event_with_token(conn: Connection, now: datetime, slug: str) -> str:
+    event = events.add(conn, now, slug, slug, "Europe/London")
+    return tokens.issue(conn, now, "bench", Role.TEAM, event)
 
 
 def serve(make: Callable[..., Any], arguments: tuple[Any, ...], port: "multiprocessing.Queue[int]") -> None:
@@ -103,13 +112,17 @@ def serve(make: Callable[..., Any], arguments: tuple[Any, ...], port: "multiproc
     server.run()
 
 
-def post(port: int, token: str, bodies: list[bytes], took: list[float], every_s: float = 0.0) -> None:
-    """Post `bodies` one after the other, no sooner than `every_s` seconds apart; append the seconds of each."""
+def post(
+    port: int, sheets: list[tuple[str, bytes]], took: list[float], every_s: float = 0.0, as_given: str = ""
+) -> None:
+    """Post sheets, each with its token, one after the other, no sooner than `every_s` seconds apart; append the seconds
+    of each. `as_given`: codes of problems that shall not block."""
     first = time.perf_counter()
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
-    headers["As-Given"] = "day-long-ago"  # one event has more days here than a year
-    for number, body in enumerate(bodies):
+    for number, (token, body) in enumerate(sheets):
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
+        if as_given:
+            headers["As-Given"] = as_given
         time.sleep(max(0.0, first + number * every_s - time.perf_counter()))
         began = time.perf_counter()
         connection.request("POST", "/api/v1/submissions", body, headers)
@@ -145,13 +158,13 @@ def served(make: Callable[..., Any], arguments: tuple[Any, ...]) -> Iterator[tup
 def measure(folder: Path, make: Callable[..., Any], arguments: tuple[Any, ...], posts: int, clients: int) -> Rate:
     """So many posts, shared out among the clients, after a warm-up of a tenth."""
     with served(make, arguments) as (port, pid):
-        file = folder / "token"
-        token = file.read_text() if file.exists() else ""
-        bodies = [sheet("bushy", number, FINISHERS) for number in range(posts + posts // 10)]
-        post(port, token, bodies[posts:], [])
+        file = folder / "tokens"
+        keys = file.read_text().split() if file.exists() else [""] * EVENTS
+        sheets = [_next(keys, number) for number in range(posts + posts // 10)]
+        post(port, sheets[posts:], [])
         took: list[list[float]] = [[] for _ in range(clients)]
         threads = [
-            threading.Thread(target=post, args=(port, token, bodies[:posts][start::clients], took[start]))
+            threading.Thread(target=post, args=(port, sheets[:posts][start::clients], took[start]))
             for start in range(clients)
         ]
         burnt, began = cpu_s([pid]), time.perf_counter()
@@ -165,6 +178,12 @@ def measure(folder: Path, make: Callable[..., Any], arguments: tuple[Any, ...], 
     assert len(answers) == posts, f"{posts - len(answers)} posts were not accepted"
     cuts = quantiles(answers, n=100)
     return Rate(posts / elapsed, cuts[49] * 1000, cuts[98] * 1000, burnt * 1000 / posts)
+
+
+def _next(keys: list[str], number: int) -> tuple[str, bytes]:
+    """A token and a sheet of its event, each number another event or day."""
+    day = SATURDAY - timedelta(days=number // EVENTS)
+    return keys[number % EVENTS], sheet(f"event-{number % EVENTS}", day.isoformat(), number, FINISHERS)
 
 
 def bare_rate(posts: int, clients: int) -> Rate:

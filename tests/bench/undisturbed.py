@@ -153,6 +153,12 @@ def _for(seconds: float) -> Callable[[], bool]:
     return lambda: time.perf_counter() < until
 
 
+def _sheet(number: int) -> bytes:
+    """A body of another day for each number; the last year's days are those of the seeded submissions."""
+    day = f"{1900 + number // 336:04}-{number // 28 % 12 + 1:02}-{number % 28 + 1:02}"
+    return accept.sheet("event-0000", day, number, FINISHERS)
+
+
 def _post(port: int, token: str, go_on: Callable[[], bool]) -> list[float]:
     """Post at the pace, at least once from each connection, until told to stop; the seconds of each."""
     took: list[list[float]] = [[] for _ in range(CLIENTS)]
@@ -160,8 +166,8 @@ def _post(port: int, token: str, go_on: Callable[[], bool]) -> list[float]:
     def client(mine: list[float]) -> None:
         while True:
             # a second's worth over one connection
-            bodies = [accept.sheet("event-0000", next(_numbers), FINISHERS) for _ in range(round(PER_SECOND / CLIENTS))]
-            accept.post(port, token, bodies, mine, CLIENTS / PER_SECOND)
+            sheets = [(token, _sheet(next(_numbers))) for _ in range(round(PER_SECOND / CLIENTS))]
+            accept.post(port, sheets, mine, CLIENTS / PER_SECOND, as_given="day-long-ago")
             if not go_on():
                 return
 
