@@ -1,8 +1,8 @@
 """The bell: ring it; a lost ring loses nothing.
 
 A ring tells the workers that something may go now, so that nothing waits for their next sweep. It is a Celery
-message without content. Whoever rings never waits: one thread does, and rings that come while it is about it, or just
-after, are one ring. After a failure the bell rests, for a broker that is black-holed takes 0.2 s to say nothing.
+message without content. The caller of `ring` never waits: one thread does, and rings that come while it sends, or
+just after, are one ring. After a failure the bell rests, for a broker that is black-holed takes 0.2 s to say nothing.
 """
 
 import threading

@@ -1,6 +1,6 @@
 """Before somebody is told how the link is: a probe is asked for where the last one is old.
 
-A link that nobody uses is probed each 30 s, so the newest word of it may be as old. Whoever looks asks for a newer one,
+An idle link is probed each 30 s, so its state may be that old. Every view of the link asks for a newer probe,
 and is told when the master was last heard where none comes."""
 
 import time
@@ -19,7 +19,7 @@ LOOK_S = 0.1
 def ask(database: Database, clock: Clock) -> bool:
     """Ask for a probe where the last one is old; whether one may be waited for. Nothing is awaited here, and nothing is
     written where no worker probes."""
-    with suppress(StoreUnavailable):  # whoever looks at the link next says so
+    with suppress(StoreUnavailable):  # the caller's own look at the link reports it
         with database.read() as conn:
             link = queries.link(conn)
             if link is None or link.fresh(clock.now()):

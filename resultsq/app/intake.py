@@ -328,7 +328,7 @@ def iso_date(text: str) -> date:
 
 
 def _values(text: bytes | str, error: ValidationError, pointer: str) -> object:
-    """The JSON as Python's own values, for whoever explains what is wrong with them."""
+    """The JSON as Python's own values, so that its mistakes can be explained."""
     place = _LINE_AND_COLUMN.search(first(error).message) if is_no_json(error) else None
     if place is None:
         try:

@@ -60,7 +60,7 @@ def drill(
 
 
 def _refuse_others(ctx: click.Context, names: tuple[str, ...], saturday: bool) -> None:
-    """An option that would do nothing is a mistake of whoever gave it."""
+    """Refuse an option that would do nothing."""
     for option in ctx.command.params:
         given = option.name and ctx.get_parameter_source(option.name) is not click.core.ParameterSource.DEFAULT
         if given and option.name in names:

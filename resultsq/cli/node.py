@@ -158,7 +158,7 @@ def show(rows: Iterable[object], columns: Sequence[str], as_json: bool) -> None:
         return
     console = Console(highlight=False)
     if not console.is_terminal:
-        console.width = PIPE_WIDTH  # nothing is broken for whoever reads it with grep
+        console.width = PIPE_WIDTH  # no line is broken, so that grep finds it
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column.removesuffix("_at").replace("_", " "), overflow="fold")

@@ -50,7 +50,7 @@ CLIENT_KEYS_KEPT = timedelta(days=90)
 
 _names: list[TextIO] = []
 """The locks of this process's names. Only its end gives them back: calls may be under way after a worker has stopped,
-and whoever takes over the name would take what they carry for dead."""
+and a worker that took over the name would take their leases for dead."""
 
 _log = logs.get("worker")
 

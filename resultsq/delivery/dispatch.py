@@ -1,4 +1,4 @@
-"""The worker's loop: take a turn, hand the leases to senders, take the next turn with what they bring.
+"""The worker's loop: run a dispatch cycle, hand the leases to senders, run the next with the attempts that ended.
 
 It reads the database and runs the senders in its own pool, on the monotonic clock: delivery needs no broker,
 no scheduler and no wall clock that behaves. A ring of the bell, a sender that is done and a link that returns
@@ -36,7 +36,7 @@ SILENCE_LOOK_S = 0.2
 """How often it looks for the probe that tells a silent call from a silent link."""
 
 GATHER_S = 0.05
-"""How long an end may wait for others, so that a turn settles them together, while senders have their next sheets."""
+"""How long an end may wait for others while senders have prefetched sheets, so that one cycle settles them together."""
 
 STORE_REST_S = 1.0
 FAREWELL_S = 3.0
@@ -46,7 +46,7 @@ _log = logs.get("dispatch")
 
 
 class Dispatcher:
-    """Delivers what waits. `wake` makes the next turn come at once; call it from any thread."""
+    """Delivers what waits. `wake` starts the next cycle at once; call it from any thread."""
 
     def __init__(
         self, database: Database, master: Master, clock: Clock, worker: str, ceiling: int, sweep_s: float
@@ -114,11 +114,11 @@ class Dispatcher:
         self._say_goodbye()
 
     def _void(self, conn: Connection) -> int:
-        links.lock(conn)  # as every turn does: another worker may be taking the same leases back
+        links.lock(conn)  # as every cycle does: another worker may be taking the same leases back
         return outbox.void_leases(conn, self._clock.now(), self._worker)
 
     def _listen(self, limit_s: float) -> None:
-        """Wait for news; take all that there are, so that one turn settles them together."""
+        """Wait for news; take all there is, so that one cycle settles the attempts together."""
         if not self._hear(limit_s):
             return
         give_up = self._clock.monotonic() + GATHER_S
@@ -167,7 +167,7 @@ class Dispatcher:
             self._returned_at = taken.returned_at
         self._senders.send(taken.leases, taken.free_slots)
         if self._senders.prefetched and not self._at_ease:
-            self.wake()  # the next turn hands them back
+            self.wake()  # the next cycle releases them
         states = {done.settlement.lease: done.state for done in taken.settled}
         for lease, settlement in ending:
             sender.log_line(lease, settlement, states.get(settlement.lease))

@@ -1,6 +1,6 @@
-"""What is not delivery: cleaning up, alerts, messages. Each task is an ordinary Celery task that the worker's
-own timer asks for; where the broker does not take the task, the timer does the task itself. To ask for one and to take
-it from the queue costs more than a look whether there is anything to do."""
+"""Work beside delivery: cleaning up, alerts, comparisons. Each periodic task is an ordinary Celery task that the
+worker's own timer sends to the broker. Where the broker does not take it, the timer does the work itself. It looks
+first whether there is anything to do, because a look costs less than a message."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -12,16 +12,16 @@ from resultsq.domain.errors import StoreUnavailable
 
 LOOK_S = 1.0
 UNHEARD = 3
-"""A task that was asked for so often, and reached nobody here, is done all the same: a broker may take tasks and hand
-out none. Where other workers did it, it is done once more."""
+"""A broker may take messages and deliver none. After so many messages that did not arrive here, the timer does the
+task itself; where another worker did it, it is done once more."""
 
 _log = logs.get("periodic tasks")
 
 
 @dataclass(frozen=True, slots=True)
 class PeriodicTask:
-    """`do` may be called by several workers at once and at any time; it must not mind. `due`: whether there is anything
-    to do; it only looks."""
+    """`do` is safe to call at any time and by several workers at once. `due`: whether there is anything to do; it
+    changes nothing."""
 
     name: str
     every_s: float
@@ -30,8 +30,8 @@ class PeriodicTask:
 
 
 class Timer:
-    """Asks for each task when it is due, by the monotonic clock. `ask` hands a task's name to the broker and
-    says whether it was taken."""
+    """Asks for each task when it is due, by the monotonic clock. `ask` sends a task's name to the broker; its result:
+    whether the broker took it."""
 
     def __init__(self, periodic_tasks: Sequence[PeriodicTask], clock: Clock, ask: Callable[[str, float], bool]) -> None:
         self._periodic_tasks = periodic_tasks
@@ -76,7 +76,7 @@ def _has_work(task: PeriodicTask) -> bool:
         return task.due()
     except StoreUnavailable:  # the store has logged why
         return False
-    except Exception:  # noqa: BLE001 - who cannot look does the work, and meets there what is wrong
+    except Exception:  # noqa: BLE001 - then do the work, which reports what is wrong
         _log.exception("task.not_looked", task=task.name)
         return True
 

@@ -1,8 +1,8 @@
-"""The senders of one worker: each sends one sheet at a time, and goes on with the next that lies ready.
+"""The senders of one worker. Each sends one sheet at a time.
 
-A sheet *lies ahead* when its lease is committed and no sender has begun with it. A sender whose sheet was taken
-well begins with one of these at once, without waiting for the turn that settles. So the turn's own time is not
-the sender's, and a turn settles several. What is on its way does not grow by it: one ends, one begins.
+A sheet is *prefetched* when its lease is committed and no sender has begun with it. A sender whose sheet was accepted
+begins with a prefetched one at once, without waiting for the cycle that settles. So senders do not wait for cycles, and
+a cycle settles several attempts. The number of calls under way does not grow: one ends, one begins.
 """
 
 import threading
@@ -15,13 +15,13 @@ from resultsq.clock import Clock
 from resultsq.store.outbox import Lease, Published, Settlement
 
 PREFETCHED_S = 1.0
-"""How long a sheet may lie ahead: its lease runs, and a hold does not stop it any more."""
+"""How long a sheet may stay prefetched: its lease runs, and a hold no longer stops it."""
 
 _log = logs.get("senders")
 
 
 class SenderPool:
-    """`deliver` sends one and raises nothing; `tell` is called, from the sender's thread, with how each ended."""
+    """`deliver` sends one sheet and raises nothing; `tell` is called with each settlement, in the sender's thread."""
 
     def __init__(
         self,
@@ -41,27 +41,27 @@ class SenderPool:
 
     @property
     def out(self) -> int:
-        """How many are on their way to the master, at most."""
+        """How many sheets are being sent, at most."""
         return self._out
 
     @property
     def prefetched(self) -> int:
-        """How many lie ahead."""
+        """How many are prefetched."""
         return len(self._prefetched)
 
     @property
     def has_spares(self) -> bool:
-        """Whether most senders have a next one."""
+        """Whether most senders have a prefetched sheet."""
         return 2 * len(self._prefetched) > self._out
 
     @property
     def is_stale(self) -> bool:
-        """Whether one has lain too long for a sender to begin with it."""
+        """Whether one was prefetched too long ago to be begun."""
         with self._lock:
             return bool(self._prefetched) and self._prefetched[0][0] <= self._clock.monotonic()
 
     def send(self, leases: Sequence[Lease], free_slots: int) -> None:
-        """Begin with `free_slots` more, those that have lain longest first; the rest lies ahead."""
+        """Begin with `free_slots` more, the oldest first; the rest stays prefetched."""
         until = self._clock.monotonic() + PREFETCHED_S
         with self._lock:
             self._prefetched.extend((until, lease) for lease in leases)
@@ -75,7 +75,7 @@ class SenderPool:
                 self._not_begun(error)
 
     def cancel_prefetch(self) -> list[Lease]:
-        """Take all that lie ahead; no sender will begin with them."""
+        """Take all prefetched leases away; no sender will begin with them."""
         with self._lock:
             taken = [lease for _, lease in self._prefetched]
             self._prefetched.clear()
@@ -86,7 +86,7 @@ class SenderPool:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _not_begun(self, error: RuntimeError) -> None:
-        """A sheet that no thread takes lies ahead: a sender that is done goes on with it, or it is handed back."""
+        """A sheet that no thread takes is prefetched again: a sender that is done begins with it, or it is released."""
         with self._lock:
             if self._begun:
                 self._prefetched.appendleft(self._begun.pop())
@@ -95,19 +95,19 @@ class SenderPool:
 
     def _work(self) -> None:
         with self._lock:
-            # the pool keeps what it could not start: such a call may find that there is nothing left to do
+            # the pool keeps a call that it could not start, so such a call may find nothing to do
             lease = self._begun.popleft()[1] if self._begun else None
         while lease is not None:
             ending = self._deliver(lease)
             with self._lock:
-                # what comes next is settled before the end is told: a turn that has heard of the end counts
-                # those that lie ahead without this one
+                # choose the next before reporting the end: the cycle that learns of the end then counts the
+                # prefetched without it
                 following = self._next(ending)
                 self._tell(lease, ending)
             lease = following
 
     def _next(self, ending: Settlement) -> Lease | None:
-        # after trouble of any kind a turn decides, and not a sender
+        # after trouble of any kind a cycle decides, not a sender
         if isinstance(ending, Published) and self._prefetched and self._clock.monotonic() < self._prefetched[0][0]:
             return self._prefetched.popleft()[1]
         self._out -= 1

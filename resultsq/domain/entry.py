@@ -22,7 +22,7 @@ class File:
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A submission that can be accepted. `body` are the bytes that will travel; `rows_digest` is equal where two bodies
-    say the same, whoever sent them and whenever; `finishers` is how many its kind counts.
+    say the same, no matter who sent them and when; `finishers` is how many its kind counts.
 
     Its kind gives all but what comes with the request: the id of `event` (`event_id`), the version that this one
     corrects (`if_match`), the client's Idempotency-Key (`client_key`), `files` and `request_id`.

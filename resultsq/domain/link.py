@@ -23,7 +23,7 @@ PROBE_MASTER_DOWN_MIN_S = 1.0
 PROBE_MASTER_DOWN_MAX_S = 15.0
 PROBE_LIMIT_S = 5.0
 HEARD_S = 5.0
-"""Whoever wants to know how the link is asks for a probe when the last one is older."""
+"""A view of the link asks for a probe when the last one is older."""
 
 PROBES_AT_ONCE = 5
 

@@ -13,7 +13,7 @@ class Head(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    # no more than every database can keep, whoever sent it
+    # no more than every database can keep
     submission: str = Field(pattern=r"^[!#-~]{1,36}\z")
     revision: int = Field(ge=1, lt=2**31)
 

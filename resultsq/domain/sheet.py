@@ -125,8 +125,8 @@ def digest(body: bytes) -> str:
 
 
 def rows_digest(finishers: Sequence[Finisher], volunteers: Sequence[Volunteer]) -> str:
-    """The digest of finishers and volunteers alone: two sheets with equal rows say the same, whoever sent
-    them and whenever."""
+    """The digest of finishers and volunteers alone: two sheets with equal rows are equal here, no matter who sent
+    them and when."""
     return digest(rows_of(finishers, volunteers).canonical)
 
 

@@ -1,6 +1,6 @@
 """The link between worker and master, with a switch: a TCP relay that can be refused, silenced and restored.
 
-It runs an event loop in a thread of its own, so that switching never waits for whoever rehearses.
+It runs an event loop in a thread of its own, so that switching never waits for the rehearsal.
 """
 
 import asyncio

@@ -25,7 +25,7 @@ from resultsq.supervisor import broker
 
 @dataclass(frozen=True, slots=True)
 class RehearsalNode:
-    """What runs. Teams send to `addresses`; the witness asks `master` with `master_token`; `has_broker` False:
+    """What runs. Teams send to `addresses`; the observer asks `master` with `master_token`; `has_broker` False:
     the workers' own sweep delivers. `team_tokens` are by event."""
 
     addresses: tuple[str, ...]
@@ -52,9 +52,8 @@ class RehearsalNode:
 def raised(
     processes: ProcessGroup, slugs: Iterable[str], workers: int, webs: int = 1, store_url: str = ""
 ) -> Generator[RehearsalNode]:
-    """A node with these events on `processes`. The processes end with the stage, the rest with this block. `store_url`:
-    of
-    an empty database; without it the node has SQLite in its folder.
+    """A node with these events, run in `processes`, which ends the processes; this block ends the rest. `store_url`: an
+    empty database; without it the node has SQLite in its folder.
 
     :raises RehearsalFailed: a process ended, or did not answer in time"""
     folder = processes.folder / "node"

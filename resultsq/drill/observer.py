@@ -65,7 +65,7 @@ class MasterObserver:
                 try:
                     receipts = list(self._receipts(session, since))
                 except requests.RequestException:
-                    continue  # a master that is busy or gone is told by whoever waits for its receipts
+                    continue  # the wait for its receipts reports a master that is busy or gone
                 now = self._clock.monotonic()
                 for receipt in receipts:
                     self.seen_s.setdefault(receipt.submission, now)

@@ -73,7 +73,7 @@ class ProcessGroup:
                 signal.signal(number, handler)
 
     def keep(self) -> None:
-        """Leave the folder, with the processes' logs, for whoever wants to know more."""
+        """Leave the folder, with the processes' logs, for a closer look."""
         self._keep = True
 
     def start(self, name: str, *arguments: str | Path, **settings: object) -> None:

@@ -2,7 +2,7 @@
 
 Sheet, rows, revision and receipt are one commit. Two unique keys carry the promise whatever else goes on: the
 submission id, kept for ever, and (event, date, revision), so that of two sheets on the same head one commits.
-Whoever comes second meets the key, looks again, and is told what is there now.
+The second of two writers meets the key, reads again, and answers with the sheet that is there now.
 """
 
 import datetime as dt
@@ -179,7 +179,9 @@ class Ledger:
     def create_tables(self) -> None:
         """Make the tables where they are not there yet; safe when several masters start at once."""
         engine = self._engine
-        if engine.dialect.name == "postgresql":  # whoever waited at the lock must see what was made meanwhile
+        if (
+            engine.dialect.name == "postgresql"
+        ):  # a writer that waited at the lock must see what was committed meanwhile
             engine = engine.execution_options(isolation_level="READ COMMITTED")
         with engine.begin() as connection:
             if engine.dialect.name == "postgresql":

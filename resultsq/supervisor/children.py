@@ -137,7 +137,7 @@ class Supervisor:
     """The children, from the first start to the end of them all."""
 
     ENDING: ClassVar[Sequence[str]] = (SCHEMA, DEMO, "web", "worker", "broker", "master")
-    """In this order: whoever is rung or called ends after who calls."""
+    """In this order, so that a process ends before those that it calls."""
 
     ENDING_S: ClassVar[float] = 4.0
     RESERVED_S: ClassVar[float] = 0.4
@@ -168,7 +168,7 @@ class Supervisor:
         return self._children[name].done
 
     def tend(self) -> None:
-        """Bring back whoever died.
+        """Restart the processes that died.
 
         :raises SettingsError: a child says that its settings make no sense, or failed at what it does once"""
         for child in self._children.values():

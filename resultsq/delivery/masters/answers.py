@@ -134,7 +134,7 @@ def of_put(answer: Answer, parcel: Parcel, now: datetime) -> Outcome:
 def of_receipt(answer: Answer, submission: str, now: datetime) -> Receipt | Outcome | None:
     """What the answer to GET /v1/submissions/{id} says; None: not committed there so far."""
     if answer.status in _KNOWS_NOTHING:
-        return None  # whoever says so, it settles nothing: the sheet is sent again
+        return None  # it settles nothing, whatever sent it: the sheet is sent again
     if answer.status != 200:
         return _no(answer, now)
     receipt = _receipt(answer)

@@ -1,7 +1,7 @@
 """Bounds calls as a whole, from a thread of its own: no timeout of a library ends an answer that drips.
 
 A call lasts until its deadline and not longer, whatever the network does: the thread shuts its socket down,
-which wakes whoever reads, writes or shakes hands there. The same thread notices calls on which nothing moves.
+which wakes the thread that reads, writes or shakes hands there. The same thread notices calls on which nothing moves.
 """
 
 import math
@@ -40,7 +40,7 @@ class Wire:
     """A second handle on a connection's socket, by which another thread looks at it and cuts it.
 
     It is a descriptor of its own, so that a number which has been closed and given to another socket is
-    never shut down by mistake. Whoever makes it closes it: the connection lives until both are closed."""
+    never shut down by mistake. Its maker closes it: the connection lives until both are closed."""
 
     def __init__(self, fileno: int) -> None:
         self._sock = socket.socket(fileno=os.dup(fileno))
@@ -60,7 +60,7 @@ class Wire:
         return sum(_MOVED.unpack_from(info, _MOVED_AT)), min(_LAST_SIGNS.unpack_from(info, _LAST_SIGNS_AT)) / 1e3
 
     def cut(self) -> None:
-        """End the connection under whoever uses it."""
+        """End the connection, also while another thread uses it."""
         with self._lock, suppress(OSError):  # closed or never connected: there is nothing to end
             self._sock.shutdown(socket.SHUT_RDWR)
 

@@ -209,7 +209,7 @@ class UseColumn(CorrectionBase):
 
 
 class ChooseDay(CorrectionBase):
-    """The event was on the day that the files say. Whoever keeps the date sets it (web/form)."""
+    """The event was on the day that the files say. The form sets it, because it keeps the date (app/drafts.py)."""
 
     action: Literal["choose-day"] = "choose-day"
     date: str = Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")

@@ -1,5 +1,5 @@
 """The conformance kit: runs the upload contract (../CONTRACT.md) against any master and says what it found.
 
-It is for whoever writes a master. It knows the master by its address alone and shares no wire code with the node's
+It is for developers of a master. It knows the master by its address alone and shares no wire code with the node's
 adapter or the reference master.
 """

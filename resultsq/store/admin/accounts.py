@@ -114,7 +114,7 @@ def set_password(conn: Connection, name: str, password_hash: str) -> None:
 
 
 def end_sessions(conn: Connection, name: str) -> None:
-    """Whoever is logged in with this account, on whatever device, has to log in again.
+    """End the account's sessions on all devices: people have to log in again.
 
     :raises NotThere: there is no such account."""
     _demand(conn, name)

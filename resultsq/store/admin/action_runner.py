@@ -1,4 +1,4 @@
-"""Whoever does the pieces of actions, and ends the holds whose time has come."""
+"""Does the pieces of actions, and ends the holds whose time has come."""
 
 import time
 from collections.abc import Generator
@@ -20,7 +20,7 @@ PIECE_S = 0.02
 """How long a piece should take: `run` makes the next one smaller where the last took longer."""
 
 PAUSE_S = 0.01
-"""Between two pieces, for whoever else wants to write."""
+"""Between two pieces, so that others can write."""
 
 _log = logs.get("actions")
 

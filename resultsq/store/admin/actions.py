@@ -2,8 +2,8 @@
 
 An action names its submissions by a filter or by their ids. `start` counts them and notes the last seq, so that
 what is accepted later is not touched; `advance` does one piece in one transaction. Its condition stands in the
-WHERE of each piece: what moved on meanwhile is skipped and counted. An action outlives its process: whoever calls
-`go_on` (runner.py) next continues where it stopped.
+WHERE of each piece: what moved on meanwhile is skipped and counted. An action outlives its process: the next call of
+`go_on` (action_runner.py) continues where it stopped.
 """
 
 import uuid

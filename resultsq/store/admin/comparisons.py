@@ -1,7 +1,7 @@
 """When this node is compared with the master, and what the last comparison found.
 
 One is due after each outage, once an hour, and at once where the master says that it has less than it had. The row is
-locked by whoever takes it, so of several workers one compares."""
+locked by the worker that takes it, so of several workers one compares."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -46,7 +46,7 @@ def downgrade(database: Database, revision: str) -> None:
 def no_node_in(database: Database, data_dir: Path) -> str | None:
     """A sentence where the node's SQLite file is not there; None where it is, or where the database is a server's.
 
-    It advises no second node: whoever asks how a node is has one, in another folder."""
+    It does not advise making a node: there is one already, in another folder."""
     if not _lacks_file(database):
         return None
     return (

@@ -1,10 +1,9 @@
-"""Statements that are made ready once, for the few that everybody waits for.
+"""Statements that are compiled once, for the few on the accept path.
 
-To execute a statement SQLAlchemy finds out anew each time what it needs to know of it, which takes several times as
-long as SQLite needs to do it. A `PreparedStatement` one is compiled at its first use on each make of database, and its
-text and
-values go to the driver as they are. So its values must be complete: no column's default is filled in, and what it
-returns is what the driver returns, which is enough for numbers and texts.
+SQLAlchemy prepares a statement anew at each execution, which takes longer than SQLite takes to execute it. A
+`PreparedStatement` is compiled at its first use on each kind of database; its text and values go to the driver as they
+are. So its values must be complete: no column default is filled in. Results are the driver's own, which is enough for
+numbers and texts.
 """
 
 from collections.abc import Callable, Mapping

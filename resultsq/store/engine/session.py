@@ -3,7 +3,7 @@
 SQLite's writers begin with BEGIN IMMEDIATE: a transaction that reads first and writes later would lose updates
 or end in "database is locked".
 
-Writers of one process share commits: whoever comes while another commits is put into the next transaction,
+Writers of one process share commits: a write that comes while another commits goes into the next transaction,
 each in a savepoint of its own, and all of them are answered after its one COMMIT.
 """
 

@@ -123,7 +123,7 @@ class EventDay(Base):
 
 class Chain(Base):
     """The versions of one kind, event and subject: of results the subject is the date, and what has no versions is
-    its own subject. Its row is locked by whoever adds to the chain or settles a member, so that a correction and the
+    its own subject. Adding to the chain and settling a member lock its row, so that a correction and the
     answer to its predecessor cannot miss each other."""
 
     __tablename__ = "chains"

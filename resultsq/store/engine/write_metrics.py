@@ -1,4 +1,4 @@
-"""How long this process's writes take, for Prometheus. Each process counts its own; whoever scrapes adds them up."""
+"""How long this process's writes take, for Prometheus. Each process counts its own; Prometheus adds them up."""
 
 from typing import Literal, get_args
 

@@ -1,31 +1,37 @@
 """The queue: the sole writer of a submission's state.
 
-The story: `accept` stores a version at the end of its chain: the promise. A worker's turn (cycle.py) settles
-what its senders brought back and claims what may go next, in one transaction; a claim writes the lease and
-the attempt's row before anything is sent. A settle names its lease: one whose lease was taken over changes
-nothing. Between the two stands only the network, and whatever it does, the submission is in this table.
+`accept` stores a version at the end of its chain: the promise. A worker's dispatch cycle settles the attempts that
+ended and claims what may be sent next, in one transaction; a claim writes the lease and the attempt's row before
+anything is sent. A settlement names its lease: where the lease was taken over, it changes nothing. Only the network
+stands between claim and settlement, and whatever the network does, the submission is in this table.
 
 Within a chain (one kind, event and date) at most one version is ever on its way. The others that wait are `blocked`;
 when the one on its way is settled, withdrawn or stepped over (upload contract, "Corrections"), the next one goes.
 
-    acceptance.py       what a team does: accept
-    decisions.py  what a person decides: withdraw and its undo, publish over
-    leases.py     what a worker takes: claim, hand back, reclaim, void
-    settlement.py    what a worker brings back: settle
-    bundles.py      what leaves and comes in bundles
-    comparison.py what the master has and has not
-    aside.py      what no worker can go on with: it is held, and says why
-    refusals.py   kinds and events that the master refuses our credentials for
-    no_event.py   the row for what belongs to no event
-    rounds.py     the order between events and kinds: they take turns
-    chains.py     the order within a chain: whose turn it is, its precondition, the head
-    states.py     the one place where a state changes, and the chain's lock
+    acceptance.py   a team's submission: accept
+    decisions.py    a person's decisions: withdraw and its undo, publish over
+    cycle.py        a worker's dispatch cycle: settle, then claim
+    leases.py       claim, release, reclaim, void
+    settlement.py   settle
+    links.py        the link's row: its state, its prober, its outages
+    link_health.py  what the attempts that ended say about the link
+    bundles.py      export and adopt
+    comparison.py   what the master has, against what is here
+    repairs.py      damage that faults left behind, and its mending
+    faulty_rows.py  rows on which a cycle fails
+    aside.py        puts aside what no worker can send, with the reason
+    refusals.py     kinds and events that the master refuses our credentials for
+    no_event.py     the row for submissions that belong to no event
+    rounds.py       the order between events and kinds: they take turns
+    chains.py       the order within a chain, the precondition, the head
+    states.py       the one place where a state changes, and the chain's lock
+    workers.py      which workers live
 
 Who writes a submission's row. Locks are taken in the order given, several of a kind in the order of their key; `link`
 is the row that makes workers take turns, `row` the submission itself, `newer` and `base` others of its chain. Where two
 wait for each other all the same, PostgreSQL undoes one and it is tried again (session.py). "The next goes" is
-`follow_on`. What a line does
-not name it leaves alone. The audit is written by who asks for it (actions.py, repairs.py), in the same transaction.
+`follow_on`. A line changes nothing that it does not name. The caller writes the audit in the same transaction
+(actions.py, repairs.py).
 
 writer             from → to                 locks         in the chain                     hold           counts
 -----------------  ------------------------  ------------  -------------------------------  -------------  ------

@@ -1,8 +1,8 @@
 """The order within a chain: which version may go, what its precondition is, and which version is the head.
 
 Of each chain at most one version is on its way: `QUEUED` and not `blocked`, or `SENDING`. The others that wait are
-`blocked`. Whoever ends the waiting of a version calls `follow_on`, which lets the next one go; so there is one place
-where a version is unblocked. The head is the newest version that is neither superseded nor withdrawn.
+`blocked`. Every function that ends the waiting of a version calls `follow_on`, which lets the next one go: the one
+place that unblocks a version. The head is the newest version that is neither superseded nor withdrawn.
 
 Every function here expects the chain's row to be locked (states.py)."""
 

@@ -1,6 +1,6 @@
-"""A worker's turn: settle what came back, move the window, claim what may go. One transaction.
+"""A worker's dispatch cycle: settle the attempts that ended, move the window, claim what may be sent. One transaction.
 
-The link's row is locked first, so that the window holds across all workers; nothing is called while it is."""
+It locks the link's row first, so that the window holds across all workers. It calls nothing outside the database."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -16,15 +16,14 @@ from resultsq.store.outbox.link_health import judge
 
 _SENT = Submission.state == State.SENDING
 QUICK_S = 0.25
-"""A master that takes longer for a sheet is not kept waiting by turns, and none is leased ahead for it."""
+"""A master that takes longer for a sheet does not notice the time of a cycle, so nothing is prefetched for it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cycle:
-    """What a turn did. `free_slots`: how many more senders may begin now, with `leases` or with what lay ahead;
-    whatever is
-    left then lies ahead. `at_ease`: a sender may go on with one of these by itself, for nothing speaks against it.
-    `returned_at`: when the link last returned; connections from before that are not to be trusted."""
+    """The result of a cycle. `free_slots`: how many more senders may begin now, with prefetched leases first and then
+    with `leases`; the rest stays prefetched. `at_ease`: a sender that is done may begin with a prefetched lease without
+    waiting for a cycle. `returned_at`: when the link last returned; do not reuse connections from before that."""
 
     settled: Sequence[Settled]
     leases: Sequence[Lease]
@@ -44,27 +43,25 @@ def run_cycle(
     cancelled: Sequence[str] = (),
     kinds: Collection[str] | None = None,
 ) -> Cycle:
-    """Settle, then claim for at most `free` senders, as many as the window has room for, and for each sender that is
-    on its way then one ahead, if the master takes them well and quickly.
+    """Settle, then claim for at most `free` senders, as many as the window allows. While the master takes all it is
+    given, and quickly, claim one more for each busy sender: that one is prefetched.
 
-    :param ahead: how many lie ahead already: leased to this worker, and not begun; None: none ever does
-    :param recalled: leases of what lay ahead and will not be begun; they are handed back
-    :param kinds: those that can be sent; None: whatever comes"""
+    :param prefetched: how many are prefetched now: leased to this worker, and not begun; None: prefetch nothing
+    :param cancelled: prefetched leases that will not be begun; they are released
+    :param kinds: the kinds that can be sent; None: all"""
     row = links.lock(conn)
-    if cancelled:  # the two below lock chains each, and two turns must not wait for each other
+    if cancelled:  # settle and release lock chains each: lock all at once, or two cycles may wait for each other
         outbox.lock_all(conn, Submission.lease.in_([*cancelled, *(one.lease for one in settlements)]), _SENT)
     settled = outbox.settle(conn, now, settlements)
     health = judge(conn, now, row, settled, ceiling)
     outbox.release_leases(conn, now, cancelled)
     queue = outbox.look(conn, now, health.epoch)
     outbox.reclaim(conn, now, queue.ended)
-    # what lies ahead of another worker counts as if it were on its way: that one has the window to itself
+    # another worker's prefetched leases count as being sent: only that worker knows which they are
     running = queue.running - (prefetched or 0)
     free_slots = min(free, health.window.free_slots(running, ceiling), health.most_now(now))
     if queue.held or (prefetched and queue.ended):
-        free_slots = (
-            0  # what lies ahead may be among the ended, and is not begun: it is counted once it was handed back
-        )
+        free_slots = 0  # a prefetched lease may be among those that ran out: count again once it was released
     at_ease = (
         health.is_clear
         and not (queue.held or queue.ended)

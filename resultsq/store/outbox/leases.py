@@ -1,4 +1,4 @@
-"""What a worker takes from the queue: leases. Claiming costs the same however many wait."""
+"""Leases: a worker's right to send a submission, for a while. Claiming costs the same however many wait."""
 
 import uuid
 from collections.abc import Collection, Iterable, Sequence
@@ -20,8 +20,8 @@ from resultsq.store.outbox.states import lock_all, move
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """One submission in a sender's hands, with all that the sender needs; its row and its attempt's row
-    are committed before the sender sees it."""
+    """One submission to send, with all that a sender needs. Its row and its attempt's row are committed before a sender
+    gets it."""
 
     lease: str
     seq: int
@@ -47,9 +47,9 @@ def lease_s(size: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """The queue as a turn finds it: how many leases run, the seqs of those that have run out, whether somebody
-    holds the destination, and whether there may be any to claim that were accepted before the link's return,
-    any that were after it, and any that were put off and are due again."""
+    """The queue at the start of a cycle: how many leases run (`running`), the seqs of those that ran out (`ended`),
+    whether the destination is held, and whether there may be any to claim from before the link's return (`old`), from
+    after it (`fresh`), or put off and due again (`again`)."""
 
     running: int
     ended: Sequence[int]
@@ -60,7 +60,7 @@ class Queue:
 
 
 def look(conn: Connection, now: datetime, epoch: int) -> Queue:
-    """One statement, for a turn is taken for every few sheets. A lease that ends further ahead than it is long
+    """One statement, because a cycle runs for every few sheets. A lease that ends further ahead than it is long
     was written before the clock was set back: it counts as run out."""
     rows = conn.execute(_LOOK, {"now": now, "epoch": epoch}).all()
     out = [row for row in rows if row.seq is not None]
@@ -328,7 +328,7 @@ def take_back(conn: Connection, now: datetime, seqs: Sequence[int]) -> None:
 
 
 def release_leases(conn: Connection, now: datetime, leases: Sequence[str]) -> None:
-    """What was leased ahead and never begun is as if it had not been taken; a lease that ran out is left alone."""
+    """Undo the claim of prefetched leases that were never begun. A lease that ran out is left alone."""
     if not leases:
         return
     own = and_(Submission.lease.in_(leases), Submission.state == State.SENDING)
@@ -367,7 +367,7 @@ def reclaim(conn: Connection, now: datetime, seqs: Sequence[int]) -> None:
 
 
 def release_from_link(conn: Connection) -> None:
-    """The link is back: whoever waits for anything but the master's own word waits no longer. Touches only
+    """The link is back: end all waits but those that the master asked for. Touches only
     those that were in a sender's hands when it went."""
     conn.execute(
         update(Submission)

@@ -1,9 +1,9 @@
-"""What the ends of attempts say of the way to the master, and what may be sent on it.
+"""The link's health, judged by the attempts that ended, and what may be sent on it.
 
 A master may answer probes well and take nothing, as it does whose database is away. The probes then see no outage, so
-the ends of attempts do: once several submissions in a row have failed for some seconds the link is *stalled*. That is
-an outage with a cause of its own. One submission is tried each second, put off or not, and the first good answer is a
-return as any other: what was put off is released, and begins slowly."""
+the attempts show it: when several submissions in a row have failed for some seconds, the link *takes nothing*. That is
+an outage with a cause of its own. One submission is tried each second, whether it was put off or not. The first good
+answer is a return like any other: what was put off is released, with a slow start."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -31,7 +31,7 @@ from resultsq.store.outbox import PutBack, Settled, links
 
 @dataclass(slots=True)
 class LinkHealth:
-    """The link's row as it was, and `facts`: what a turn changes of it."""
+    """The link's row as it was, and `facts`: the columns that this cycle changes."""
 
     row: Row[Any]
     window: Window
@@ -103,7 +103,7 @@ def judge(conn: Connection, now: datetime, row: Row[Any], settled: Sequence[Sett
 def _trouble(conn: Connection, now: datetime, health: LinkHealth, back: PutBack) -> None:
     cause = Cause(back.cause)
     of_link = cause in LINK_CAUSES
-    # with a window of 1, a master that keeps refusing would otherwise be asked for the next at once, and so on for days
+    # With a window of 1, a master that keeps refusing would otherwise be retried in a tight loop.
     overrun = cause in TROUBLE and not of_link and health.window.size == 1
     if cause in TROUBLE:
         health.window = health.window.trouble()

@@ -1,6 +1,6 @@
 """The row of the link: what the prober found, who probes, the slow-start window, refused credentials, holds.
 
-All workers share it, so whoever changes it locks it first, and nobody keeps the lock across a call."""
+All workers share it: lock it before a change, and keep no lock across a call."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta

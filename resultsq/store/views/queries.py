@@ -77,7 +77,7 @@ class LinkView:
 
     @property
     def stalled(self) -> bool:
-        """The master answers probes and takes nothing (see way.py)."""
+        """The master answers probes and takes nothing (see link_health.py)."""
         return self.state is LinkState.UP and self.outage_id is not None
 
     @property

@@ -26,7 +26,7 @@ class CachedValue:
 
 
 class SingleFlightCache:
-    """Values by key. A failed computation is raised to whoever asked; the value before stays."""
+    """Values by key. A failed computation raises in the caller; the value before stays."""
 
     def __init__(self, clock: Clock, most: int = 500) -> None:
         self._clock = clock

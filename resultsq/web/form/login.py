@@ -73,7 +73,7 @@ def _account_page(refusal: str = "") -> str:
 @blueprint.post("/account/password")
 @rule(*Role)
 def change_password() -> Answer | tuple[str, int]:
-    """Another password for whoever knows the present one; guesses are limited as at the login."""
+    """Change the password, given the present one; guesses are limited as at the login."""
     who, held = auth.me(), node()
     try:
         if auth.log_in(who.name, request.form.get("present", "")) is None:

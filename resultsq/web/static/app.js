@@ -14,7 +14,7 @@
     if (event.detail.xhr.status === 401 && !document.getElementById("again")) location.assign(event.detail.xhr.getResponseHeader("X-Login"));
   });
 
-  // whoever works with the keyboard goes on at the state of things, not at the top
+  // after a swap the keyboard goes on at the state of things, not at the top of the page
   document.addEventListener("htmx:afterSettle", () => {
     if (document.activeElement === document.body) document.getElementById("state")?.focus({ preventScroll: true });
   });
