@@ -174,7 +174,7 @@ class Settings(BaseModel):
         json_schema_extra=_HIDDEN,
     )
 
-    # other roads
+    # bundles
     bundle_keys: Hidden = Field(
         SecretStr(""),
         description="Fernet keys that both sides of a bundle hold, separated by commas; the first one seals.",

@@ -1,4 +1,4 @@
-"""The other road: `export`, `import`, `reconcile`, `bundle-key`."""
+"""Bundles and comparison: `export`, `import`, `reconcile`, `bundle-key`."""
 
 import os
 import re
@@ -36,7 +36,7 @@ def bundle_key() -> None:
 def export(overrides: Overrides, out: Path, state: str) -> None:
     """Write what waits into the new file OUT, sealed, for a USB stick or a mail.
 
-    It goes on waiting here as well: whichever road is first publishes it, and the master has it once."""
+    It goes on waiting here as well: the link or the bundle publishes it first, and the master has it once."""
     node = CliContext(overrides)
     locks, database, now = bundle.keys(node.settings.bundle_keys.get_secret_value()), node.database, node.clock.now()
     try:

@@ -1,4 +1,4 @@
-"""The other road: submissions on a USB stick or in a mail.
+"""Bundles: submissions that travel on a USB stick or in a mail.
 
 A bundle is JSON, packed and sealed with Fernet (encrypted and authenticated): it carries minors' data. Both
 sides hold the keys; the first one seals, any one opens, so that keys can be changed without a gap.

@@ -29,7 +29,7 @@ class LinkMode(StrEnum):
 
 
 def schedule(outage: Outage, outage_s: float, rng: random.Random) -> Iterator[tuple[LinkMode, float]]:
-    """The roads of an outage and how long each is taken, in seconds; together `outage_s`.
+    """The modes of an outage and how long each lasts, in seconds; together `outage_s`.
 
     A flapping link is refused or silent for a while, comes back for a moment, and so on; for the last quarter
     it stays away, so that something waits when it returns for good."""
@@ -49,7 +49,7 @@ def schedule(outage: Outage, outage_s: float, rng: random.Random) -> Iterator[tu
 
 
 class LinkRelay:
-    """Relays `port` to `target` while the road is PASS. A context manager: nothing of it outlives the block."""
+    """Relays `port` to `target` while the mode is PASS. A context manager: nothing of it outlives the block."""
 
     def __init__(self, port: int, target: int) -> None:
         self.port = port
@@ -95,7 +95,7 @@ class LinkRelay:
         if mode is not LinkMode.PASS:
             for relay in self._relays:
                 relay.cancel()
-            while self._relays:  # each has to see this road, and not the next one
+            while self._relays:  # each has to see this mode, not the next one
                 await asyncio.sleep(0)
         if mode is LinkMode.REFUSE and self._server is not None:
             self._server.close()

@@ -1,4 +1,4 @@
-"""What the master asks of a sheet's bytes: pure, and the same whichever road the sheet came by."""
+"""What the master asks of a sheet's bytes: pure, and the same over HTTP and straight into the database."""
 
 import re
 from collections.abc import Iterator

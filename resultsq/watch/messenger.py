@@ -29,7 +29,7 @@ _log = logs.get("watch")
 
 
 def alert_channels(settings: Settings) -> dict[str, Callable[[Message], None]]:
-    """The roads that are set up, each as a function that sends one message or raises."""
+    """The channels that are set up, each as a function that sends one message or raises."""
     found: dict[str, Callable[[Message], None]] = {}
     hook = settings.alert_webhook_url.get_secret_value()
     if hook:
@@ -96,20 +96,22 @@ def _tell_recovery(database: Database, now: datetime, drained: Drained, names: l
 
 def send_waiting(settings: Settings, database: Database, clock: Clock) -> None:
     """Send the messages that are due; one that fails waits and the next is tried."""
-    ways = alert_channels(settings)
+    channels = alert_channels(settings)
     for _ in range(MOST_AT_ONCE):
         message = database.write(lambda conn: alerts.take_message(conn, clock.now()))
         if message is None:
             return
-        _send(message, ways, database, clock)
+        _send(message, channels, database, clock)
 
 
-def _send(message: Message, ways: Mapping[str, Callable[[Message], None]], database: Database, clock: Clock) -> None:
+def _send(
+    message: Message, channels: Mapping[str, Callable[[Message], None]], database: Database, clock: Clock
+) -> None:
     try:
-        within(WITHIN_S, lambda: ways.get(message.road, _no_channel)(message))
-    except Exception as error:  # noqa: BLE001 - whatever it is, the next message may be for a road that works
+        within(WITHIN_S, lambda: channels.get(message.road, _no_channel)(message))
+    except Exception as error:  # noqa: BLE001 - whatever it is, the next message may be for a channel that works
         said = str(error) if isinstance(error, Unsent | SettingsError) else type(error).__name__
-        _log.warning("alert.unsent", road=message.road, error=said)
+        _log.warning("alert.unsent", channel=message.road, error=said)
         database.write(lambda conn: alerts.message_failed(conn, clock.now(), message.id, said, random.random()))
     else:
         database.write(lambda conn: alerts.message_sent(conn, clock.now(), message.id))

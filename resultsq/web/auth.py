@@ -198,8 +198,8 @@ def _tell_of_guesses(name: str) -> None:
         "ones can. A password that is used nowhere else is safe.",
         name=name,
     )
-    roads = held.settings.alert_channels
-    held.database.write(lambda conn: alerts.tell_once(conn, now, "log-in refused often", about, text, roads))
+    channels = held.settings.alert_channels
+    held.database.write(lambda conn: alerts.tell_once(conn, now, "log-in refused often", about, text, channels))
 
 
 def start_session(who: AccountView) -> None:

@@ -18,6 +18,7 @@ PRIVATE_WORDS = (
     r"dossier",
     r"life-?line",
     r"leash",
+    r"roads",
     r"household",
     r"errand",
     r"look_out",

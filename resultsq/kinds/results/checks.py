@@ -1,4 +1,4 @@
-"""The rules that hold for rows by every road: files, a table, the form, the API.
+"""The rules for rows from every source: files, a table, the form, the API.
 
 `check_rows` is for rows that come as they are; rows that were joined from files are checked by the same
 functions, with the findings of the join (findings.py) beside them.

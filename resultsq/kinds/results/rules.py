@@ -7,7 +7,7 @@ from resultsq.domain.problem import ProblemRule, Severity
 
 _BLOCKS, _WARNS = Severity.BLOCKS, Severity.WARNS
 
-# rows, whichever road they came by
+# rows, from files, a table, the form or the API
 
 NO_FINISHERS = ProblemRule(
     "no-finishers", _BLOCKS, "There is not one finisher here, so there is nothing to publish: add the files."

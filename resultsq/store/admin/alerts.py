@@ -70,9 +70,9 @@ def counts(conn: Connection, now: datetime) -> Counts:
     )
 
 
-def bring_up_to_date(conn: Connection, now: datetime, holding: Mapping[str, str], roads: Sequence[str]) -> None:
-    """Make the table say what holds: raise what is new, end what is over, and write a message a road for
-    each. The link's row is locked first, so that two workers do not tell twice."""
+def bring_up_to_date(conn: Connection, now: datetime, holding: Mapping[str, str], channels: Sequence[str]) -> None:
+    """Make the table say what holds: raise what is new, end what is over, and write a message for each
+    channel. The link's row is locked first, so that two workers do not report twice."""
     links.lock(conn)
     standing = {row.rule: row.id for row in conn.execute(select(Alert.rule, Alert.id).where(Alert.ended_at.is_(None)))}
     for rule, text in holding.items():
@@ -80,19 +80,19 @@ def bring_up_to_date(conn: Connection, now: datetime, holding: Mapping[str, str]
             conn.execute(update(Alert).where(Alert.id == standing[rule], Alert.text != text).values(text=text))
         else:
             conn.execute(insert(Alert), {"rule": rule, "text": text, "raised_at": now})
-            _message(conn, now, roads, f"resultsq: {rule}", text)
+            _message(conn, now, channels, f"resultsq: {rule}", text)
     for rule in standing.keys() - holding.keys():
         conn.execute(update(Alert).where(Alert.id == standing[rule]).values(ended_at=now))
-        _message(conn, now, roads, f"resultsq: over: {rule}", "This no longer holds.")
+        _message(conn, now, channels, f"resultsq: over: {rule}", "This no longer holds.")
 
 
-def tell_once(conn: Connection, now: datetime, rule: str, about: str, text: str, roads: Sequence[str]) -> bool:
-    """An alert that is news and no state: told once for what it is about; False: it was told already."""
+def tell_once(conn: Connection, now: datetime, rule: str, about: str, text: str, channels: Sequence[str]) -> bool:
+    """Raise an alert about a single event, once for each `about`; False: it was raised before."""
     links.lock(conn)
     if conn.execute(select(Alert.id).where(Alert.rule == rule, Alert.about == about)).first() is not None:
         return False
     conn.execute(insert(Alert), {"rule": rule, "about": about, "text": text, "raised_at": now, "ended_at": now})
-    _message(conn, now, roads, f"resultsq: {rule}", text)
+    _message(conn, now, channels, f"resultsq: {rule}", text)
     return True
 
 
@@ -177,9 +177,9 @@ def message_failed(conn: Connection, now: datetime, message: int, error: str, ji
     )
 
 
-def _message(conn: Connection, now: datetime, roads: Sequence[str], subject: str, text: str) -> None:
-    for road in roads:
+def _message(conn: Connection, now: datetime, channels: Sequence[str], subject: str, text: str) -> None:
+    for channel in channels:
         conn.execute(
             insert(AlertMessage),
-            {"road": road, "subject": subject, "text": text, "created_at": now, "next_attempt_at": now},
+            {"road": channel, "subject": subject, "text": text, "created_at": now, "next_attempt_at": now},
         )

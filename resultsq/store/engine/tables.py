@@ -603,7 +603,7 @@ class Alert(Base):
 
 
 class AlertMessage(Base):
-    """An alert on its way to people by one road; it waits here when the same outage swallows it."""
+    """An alert on its way to people by one channel; it waits here when the same outage swallows it."""
 
     __tablename__ = "alert_messages"
     __table_args__ = (
@@ -617,7 +617,7 @@ class AlertMessage(Base):
     )
 
     id: Mapped[int] = mapped_column(_Seq, primary_key=True)
-    road: Mapped[str] = mapped_column(String(16))  # webhook | mail
+    road: Mapped[str] = mapped_column(String(16))  # its channel: webhook | mail
     subject: Mapped[str] = mapped_column(String(200))
     text: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime]

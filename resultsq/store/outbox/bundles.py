@@ -1,7 +1,7 @@
-"""The other roads: what leaves in a bundle, and what comes in one.
+"""Submissions that leave in a bundle, and those that come in one.
 
-An exported submission stays in the queue: whichever road is first publishes it, and the master's unique id makes
-the other one a repetition."""
+An exported submission stays in the queue. It may reach the master by the link and by the bundle; its id makes the
+second a repetition."""
 
 import uuid
 from collections.abc import Iterable, Sequence
@@ -49,14 +49,14 @@ def export(
     conn: Connection,
     now: datetime,
     states: Iterable[State],
-    road: str,
+    transport: str,
     after: int = 0,
     most: int = 500,
     room: int | None = None,
 ) -> tuple[list[BundledVersion], int]:
-    """The next of the waiting submissions behind the seq `after`, in order, and the last one's seq; each gets
-    an attempt whose end is unknown, for from now on nobody can say what the master has. What `room` bytes of a bundle
-    do not take is left as it is."""
+    """The next of the waiting submissions behind the seq `after`, in order, and the last one's seq. Each gets an
+    attempt with an unknown end, because the bundle may reach the master. A submission that does not fit into `room`
+    bytes is left as it is."""
     found = conn.execute(
         select(Submission, Event.slug, Payload.body)
         .join(Event, Event.id == Submission.event_id)
@@ -75,14 +75,14 @@ def export(
                     "seq": row.seq,
                     "number": row.attempts + 1,
                     "lease": str(uuid.uuid4()),
-                    "worker": road,
+                    "worker": transport,
                     "started_at": now,
                     "ended_at": now,
                     "duration_s": 0.0,
                     "outcome": "unknown",
                     "cause": EXPORTED,
                     "fingerprint": EXPORTED,
-                    "detail": "Written into a bundle; the next attempt asks the master whether it came by that road.",
+                    "detail": "Written into a bundle; the next attempt asks the master whether the bundle arrived.",
                 }
                 for row in rows
             ],
