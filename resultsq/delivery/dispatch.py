@@ -2,7 +2,7 @@
 
 It reads the database and runs the senders in its own pool, on the monotonic clock: delivery needs no broker,
 no scheduler and no wall clock that behaves. A ring of the bell, a sender that is done and a link that returns
-only shorten the wait for the next turn.
+only shorten the wait for the next cycle.
 """
 
 import queue
@@ -25,7 +25,7 @@ from resultsq.store import outbox
 from resultsq.store.engine.session import Database
 from resultsq.store.outbox import Lease, Published, Settlement, cycle, faulty_rows, links, workers
 
-TASKS_S = 5.0
+HOUSEKEEPING_S = 5.0
 """How often the worker says that it is alive and looks whether its clock was set back."""
 
 MEND_S = 60.0
@@ -60,12 +60,12 @@ class Dispatcher:
         self._senders = SenderPool(ceiling, clock, self._deliver, lambda lease, end: self._news.put((lease, end)))
         self._news: queue.SimpleQueue[tuple[Lease, Settlement] | None] = queue.SimpleQueue()
         self._unsettled: list[tuple[Lease, Settlement]] = []
-        self._recalled: list[Lease] = []  # leased ahead, and to be handed back by the next turn
+        self._cancelled: list[Lease] = []  # prefetched, and to be released by the next cycle
         self._known: set[str] = set()  # what was leased to this worker, by its leases, until it is settled or back
-        self._unsure = False  # the last turn may have been committed, or not
+        self._unsure = False  # whether the last cycle was committed is not known
         self._at_ease = True
         self._returned_at: datetime | None = None
-        self._chores_due = 0.0
+        self._housekeeping_due = 0.0
         self._mend_due = 0.0
         self._wall_lead_s = 0.0
         self._silent_calls: queue.SimpleQueue[float] = queue.SimpleQueue()
@@ -100,8 +100,8 @@ class Dispatcher:
                     voided = True
                     if count:
                         _log.warning("leases.voided", count=count)
-                self._try_tasks()
-                self._turn(self._ceiling - self._senders.out)
+                self._try_housekeeping()
+                self._run_cycle(self._ceiling - self._senders.out)
                 self._notice_silences()
             except StoreUnavailable:  # the store has logged why
                 self._stopping.wait(STORE_REST_S)
@@ -140,11 +140,11 @@ class Dispatcher:
     def _troubled(self) -> bool:
         return not all(isinstance(settlement, Published) for _, settlement in self._unsettled)
 
-    def _turn(self, free: int) -> None:
+    def _run_cycle(self, free: int) -> None:
         stopping = self._stopping.is_set()
         if stopping or self._troubled or not self._at_ease or self._senders.is_stale:
-            self._recalled += self._senders.cancel_prefetch()
-        ending, cancelled = self._unsettled, [lease.lease for lease in self._recalled]
+            self._cancelled += self._senders.cancel_prefetch()
+        ending, cancelled = self._unsettled, [lease.lease for lease in self._cancelled]
         prefetched = None if stopping else self._senders.prefetched
         settlements = [settlement for _, settlement in ending]
 
@@ -161,7 +161,7 @@ class Dispatcher:
         self._unsure = False
         self._known -= {*cancelled, *(settlement.lease for settlement in settlements)}
         self._known |= {lease.lease for lease in taken.leases}
-        self._unsettled, self._recalled, self._at_ease = [], [], taken.at_ease
+        self._unsettled, self._cancelled, self._at_ease = [], [], taken.at_ease
         if taken.returned_at != self._returned_at:
             self._master.refresh()
             self._returned_at = taken.returned_at
@@ -175,7 +175,7 @@ class Dispatcher:
     def _sift(self, surprise: Exception) -> None:
         """No single submission keeps the others from going: what fails is put aside, and an end that cannot be written
         down is one that nobody knows. Where none is found to be at fault, all ends are forgotten."""
-        self._recalled = []  # their leases run out
+        self._cancelled = []  # their leases run out
         try:
             now = self._clock.now()
             aside = faulty_rows.put_aside_faulty(self._database, now, self._worker, 2 * self._ceiling)
@@ -206,28 +206,28 @@ class Dispatcher:
     def _deliver(self, lease: Lease) -> Settlement:
         return sender.deliver(self._master, lease, self._clock, random.random())
 
-    def _try_tasks(self) -> None:
-        """What is not delivery must not keep it from running."""
-        if self._clock.monotonic() < self._chores_due:
+    def _try_housekeeping(self) -> None:
+        """Say that this worker lives, and look at the clock. A failure here must not stop delivery."""
+        if self._clock.monotonic() < self._housekeeping_due:
             return
-        self._chores_due = self._clock.monotonic() + TASKS_S
+        self._housekeeping_due = self._clock.monotonic() + HOUSEKEEPING_S
         try:
-            self._periodic_tasks()
+            self._housekeeping()
         except StoreUnavailable:
             raise
         except Exception:  # noqa: BLE001 - told, and tried again when it is due
-            _log.exception("dispatch.chores_failed")
+            _log.exception("dispatch.housekeeping_failed")
 
-    def _periodic_tasks(self) -> None:
+    def _housekeeping(self) -> None:
         now, monotonic = self._clock.now(), self._clock.monotonic()
         lead_s = now.timestamp() - monotonic
         mend = lead_s < self._wall_lead_s - clock_steps.SLACK_S or monotonic >= self._mend_due
 
-        def periodic_tasks(conn: Connection) -> int:
+        def work(conn: Connection) -> int:
             workers.alive(conn, now, self._worker)
             return outbox.mend_stepped_clock(conn, now) if mend else 0
 
-        mended = self._database.write(periodic_tasks)
+        mended = self._database.write(work)
         if mend:
             self._mend_due = monotonic + MEND_S
         self._wall_lead_s = lead_s
@@ -235,12 +235,12 @@ class Dispatcher:
             _log.warning("clock.stepped", waits_ended=mended)
 
     def _say_goodbye(self) -> None:
-        self._recalled += self._senders.cancel_prefetch()
+        self._cancelled += self._senders.cancel_prefetch()
         give_up = self._clock.monotonic() + FAREWELL_S
         while (self._senders.out or not self._news.empty()) and self._clock.monotonic() < give_up:
             self._listen(0.1)
         try:
-            self._turn(0)
+            self._run_cycle(0)
             self._database.write(lambda conn: workers.gone(conn, self._worker))
         except StoreUnavailable:
             _log.warning("dispatch.left_unsettled", count=len(self._unsettled))

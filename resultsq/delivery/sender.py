@@ -1,7 +1,7 @@
-"""Deliver one: a lease in, a settlement out. No database session is open while the network is asked.
+"""Send one sheet: a lease in, a settlement out. No database session is open during the call.
 
-The attempt's row was committed with the lease, before this is called; the settlement is written by the next
-turn. A sender that dies in between leaves a lease that runs out and an attempt whose end is unknown.
+The attempt's row was committed with the lease, before the call; the next dispatch cycle writes the settlement. A sender
+that dies in between leaves a lease that runs out and an attempt with an unknown end.
 """
 
 from dataclasses import asdict

@@ -279,7 +279,7 @@ def window(row: Row[Any]) -> Window:
 
 
 def keep(conn: Connection, value: Window, claimed: int, last_round: int, facts: dict[str, Any]) -> None:
-    """Write the window back, with how many were claimed, up to which round, and whatever else the turn found out."""
+    """Write back the window, the number claimed, the last round, and the other columns that the cycle changed."""
     values = {"_size": value.size, "_answered": value.answered, "_opened_at": value.opened_at}
     conn.execute(_KEEP, {**values, "_claimed": claimed, "_round": last_round})
     facts = {name: found for name, found in facts.items() if name != "round"}  # what was claimed from is later
@@ -295,7 +295,7 @@ _KEEP = (
         answered=bindparam("_answered"),
         opened_at=bindparam("_opened_at"),
         round=bindparam("_round"),
-        turns=Link.turns + bindparam("_claimed"),  # not each turn: old and new alternate by what was claimed
+        turns=Link.turns + bindparam("_claimed"),  # counted by claims, not by cycles, so that old and new alternate
     )
 )
 

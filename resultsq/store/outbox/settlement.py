@@ -112,8 +112,8 @@ def settle(conn: Connection, now: datetime, settlements: Sequence[Settlement]) -
     return done + [Settled(by_lease[lease], "", None, 0.0) for lease in taken_over]
 
 
-# By the key, and not by the state: during a drain PostgreSQL's index of what is sent is full of rows that no longer
-# are, and each turn would pass over all of them. What has a lease is being sent.
+# Look up by primary key: during a drain PostgreSQL's state index is full of dead tuples, which each cycle would read.
+# A row that has a lease is being sent.
 _IN_THEIR_HANDS = and_(
     Submission.seq.in_(bindparam("seqs", expanding=True)), Submission.lease.in_(bindparam("leases", expanding=True))
 )
