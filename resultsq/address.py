@@ -11,7 +11,7 @@ NOTE = "address"
 """File of the data folder that holds the address of the last `up`."""
 
 _ELSEWHERE = {socket.AF_INET: ("192.0.2.1", 9), socket.AF_INET6: ("2001:db8::1", 9)}
-"""Addresses that are reserved for documentation: nobody is there, and nothing is sent to them."""
+"""Addresses that are reserved for documentation: nothing is sent to them."""
 
 
 def public_address(settings: Settings) -> str:
@@ -52,7 +52,7 @@ def note(data_dir: Path, address: str) -> None:
 def _noted(data_dir: Path) -> str | None:
     try:
         return (data_dir / NOTE).read_text("utf-8").strip() or None
-    except (OSError, UnicodeDecodeError):  # no `up` has run here, or the note is of no use: there is a default
+    except (OSError, UnicodeDecodeError):  # no `up` has run here, or the note cannot be read: there is a default
         return None
 
 

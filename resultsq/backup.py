@@ -12,7 +12,6 @@ import tempfile
 from datetime import datetime
 from pathlib import Path
 
-from alembic.util.exc import CommandError
 from sqlalchemy import Connection, case, delete, func, insert, null, select, text, update
 from sqlalchemy.exc import DBAPIError
 
@@ -20,11 +19,26 @@ from resultsq.clock import Clock
 from resultsq.domain.errors import InputRefused, ResultsqError, StoreUnavailable
 from resultsq.domain.submission import GONE, NEEDS_A_PERSON, State
 from resultsq.store import outbox
+from resultsq.store.admin import comparisons
 from resultsq.store.engine import migrate
 from resultsq.store.engine.session import Database
-from resultsq.store.engine.tables import Account, Base, Event, Link, Submission, Worker
+from resultsq.store.engine.tables import (
+    Account,
+    AthleteCopy,
+    AthleteHome,
+    AthleteRow,
+    AthletesState,
+    Base,
+    Event,
+    Link,
+    Submission,
+    Worker,
+)
+from resultsq.store.outbox.states import MAY_HAVE_LEFT
 
 ROWS_AT_ONCE = 500
+_LEFT_OUT = {table.__tablename__ for table in (AthleteCopy, AthleteHome, AthleteRow, AthletesState)}
+"""The list of athletes is the master's, and comes anew from there: fewer copies of people's names lie about."""
 
 
 def backup(database: Database, out: Path) -> int:
@@ -85,15 +99,17 @@ def _make_current(source: Database) -> None:
         if migrate.current(source) is None:
             raise InputRefused("This file is no backup of resultsq, and nothing was restored.")
         migrate.upgrade(source)
-    except CommandError:
+    except migrate.NoSuchRevision:
         raise InputRefused("This backup is a newer version's, and nothing was restored. Upgrade first.") from None
     except (DBAPIError, StoreUnavailable):
         raise InputRefused("This file is no backup of resultsq, or is damaged; nothing was restored.") from None
 
 
 def _copy(source: Connection, target: Connection) -> int:
-    """Every row of every table; how many submissions."""
+    """Every row of every table that is the node's own; how many submissions."""
     for table in Base.metadata.sorted_tables:
+        if table.name in _LEFT_OUT:
+            continue
         rows = source.execution_options(yield_per=ROWS_AT_ONCE).execute(select(table))
         for some in rows.mappings().partitions():
             target.execute(insert(table), [dict(row) for row in some])
@@ -130,14 +146,16 @@ def _continue_numbering(conn: Connection) -> None:
 
 
 def _doubt(conn: Connection, now: datetime) -> None:
-    """What waits may have been sent since the backup; what was alive then is not alive here."""
+    """Waiting submissions may have been sent since the backup; workers alive then are not alive here."""
     sending = conn.execute(select(Submission.seq).where(Submission.state == State.SENDING)).scalars().all()
     outbox.reclaim(conn, now, sending)
     # the master's own Retry-After is obeyed all the same
     due = case((Submission.wait_for == "master", Submission.next_attempt_at), else_=null())
-    conn.execute(update(Submission).where(Submission.state == State.QUEUED).values(in_doubt=True, next_attempt_at=due))
-    # what was given up here may have been sent and taken since: nobody steps over it before the master was asked
+    waiting = Submission.state == State.QUEUED
+    conn.execute(update(Submission).where(waiting).values(in_doubt=MAY_HAVE_LEFT, next_attempt_at=due))
+    # one given up here may have been sent and taken since: ask the master before a version steps over it
     given_up = Submission.state.in_([*NEEDS_A_PERSON, *GONE])
-    conn.execute(update(Submission).where(given_up).values(in_doubt=True))
+    conn.execute(update(Submission).where(given_up).values(in_doubt=MAY_HAVE_LEFT))
+    comparisons.ask(conn, now - comparisons.REACH)
     conn.execute(update(Link).values(prober=None, prober_until=None, next_probe_at=now))
     conn.execute(delete(Worker))

@@ -23,7 +23,7 @@ KNOWN = frozenset(_WHY)
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """What is left for a user who is not root. `inodes` None: this file system does not count them."""
+    """Free space for a user who is not root. `inodes` None: this file system does not count them."""
 
     bytes: int
     inodes: int | None

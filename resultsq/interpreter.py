@@ -15,7 +15,7 @@ def begin_loading() -> None:
 
 
 def loaded() -> None:
-    """What was loaded since `begin_loading` stays, and garbage is collected from now on."""
+    """Objects loaded since `begin_loading` stay, and garbage is collected from now on."""
     if not gc.isenabled():
         gc.freeze()
         gc.enable()

@@ -40,6 +40,32 @@ def configure(log_format: Literal["console", "json"], level: str) -> None:
         if log_format == "json"
         else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
+    _configure(renderer, level, structlog.WriteLoggerFactory(file=sys.stderr), cached=True)
+    logging.basicConfig(
+        level=logging.WARNING, stream=sys.stderr, format="%(name)s %(levelname)s %(message)s", force=True
+    )
+    # a broker that is away is reported once, by the bell and by the worker; not with a stack each second
+    for chatty in ("urllib3", "kombu", "celery.worker.consumer", "waitress.queue"):
+        logging.getLogger(chatty).setLevel(logging.ERROR)
+
+
+def is_set_up() -> bool:
+    """Whether this is a process that stays, with a log. A command that ends has its answer on the standard output."""
+    return structlog.get_config()["logger_factory"] is not _to_standard_error
+
+
+def begin() -> None:
+    """Logging before it is set up, and of a command that never does: warnings on the standard error. Without this the
+    library would print each line on the standard output, and with a traceback all variables, people's names among
+    them."""
+    _configure(structlog.dev.ConsoleRenderer(colors=False), "warning", _to_standard_error, cached=False)
+
+
+def _to_standard_error(*_args: object) -> structlog.WriteLogger:
+    return structlog.WriteLogger(sys.stderr)
+
+
+def _configure(renderer: Any, level: str, factory: Any, cached: bool) -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -50,23 +76,15 @@ def configure(log_format: Literal["console", "json"], level: str) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
-        cache_logger_on_first_use=True,
+        logger_factory=factory,
+        cache_logger_on_first_use=cached,
     )
-    logging.basicConfig(
-        level=logging.WARNING, stream=sys.stderr, format="%(name)s %(levelname)s %(message)s", force=True
-    )
-    # a broker that is away is told once, by the bell and by the worker; not with a stack each second
-    for chatty in ("urllib3", "kombu", "celery.worker.consumer", "waitress.queue"):
-        logging.getLogger(chatty).setLevel(logging.ERROR)
-
-
-def is_set_up() -> bool:
-    """Whether this is a process that stays, with a log. A command that ends has its answer on the standard output."""
-    return structlog.is_configured()
 
 
 def get(room: str) -> structlog.stdlib.BoundLogger:
     """A logger; events are called `room.what_happened`."""
     logger: structlog.stdlib.BoundLogger = structlog.get_logger(room=room)
     return logger
+
+
+begin()

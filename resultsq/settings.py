@@ -1,17 +1,14 @@
 """One typed settings class. Each field has a default, a sentence and, where it must stay hidden, a mark.
 
-Values come from the defaults, then a TOML file (`RESULTSQ_CONFIG`, else config/resultsq.toml where it
-exists), then `RESULTSQ_<NAME>` in the environment, then `RESULTSQ_<NAME>_FILE`, whose content is the value (for
-secrets that are mounted as files). A key that is not below is an error that names it and its likeliest neighbour.
+A new setting is a field here, in the part it belongs to; what its value alone must be is a check here as well. Where
+values come from and what must go together: `settings_sources.py`. How they are shown: `settings_page.py`.
 """
 
 import difflib
-import os
-import tomllib
 import zoneinfo
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import (
     BaseModel,
@@ -27,12 +24,10 @@ from pydantic import (
 
 from resultsq.domain import destinations
 from resultsq.domain.errors import SettingsError
-from resultsq.domain.invalid import listed
 from resultsq.domain.proxy import Proxy
+from resultsq.domain.relay import relay_addresses
 
 PREFIX = "RESULTSQ_"
-CONFIG_KEY = f"{PREFIX}CONFIG"
-DEFAULT_CONFIG = Path("config/resultsq.toml")
 
 _HIDDEN: dict[str, JsonValue] = {"hidden": True}
 Hidden = Annotated[SecretStr, Field(json_schema_extra=_HIDDEN)]
@@ -41,17 +36,20 @@ _URL_CHECKS: dict[str, Callable[[str], object]] = {
     "database_url": destinations.check_database,
     "broker_url": destinations.check_broker,
     "master_url": destinations.master_urls,
+    "relays": relay_addresses,
     "master_proxy": lambda url: Proxy.parse(url, "It"),
     "public_url": destinations.check_public,
     "alert_webhook_url": destinations.webhook_parts,
+    "heartbeat_url": destinations.webhook_parts,
     "webhook_proxy": lambda url: Proxy.parse(url, "It"),
     "smtp_url": destinations.mail_parts,
+    "alert_mail_to": destinations.mail_addresses,
 }
 """What a field's URL has to be; an empty one is not checked."""
 
 
 class Settings(BaseModel):
-    """What a node runs with. See `load` for where the values come from."""
+    """What a node runs with."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
@@ -91,6 +89,17 @@ class Settings(BaseModel):
         False, description="Allow a token over http:// to an address that is not loopback."
     )
 
+    # relays
+    relays: str = Field(
+        "",
+        description="Relays to which waiting submissions are handed while the master cannot be reached, in their order "
+        "and separated by commas: each an address and, after a space, the file of the token that `resultsq node add` "
+        "printed there.",
+    )
+    relay_after_s: float = Field(
+        30.0, ge=0, description="How long the link is down before submissions are handed to a relay, in seconds."
+    )
+
     # serving
     host: str = Field("127.0.0.1", description="Address that the web process listens on.")
     port: int = Field(8080, ge=0, le=65535, description="Port that the web process listens on; 0 takes a free one.")
@@ -98,6 +107,9 @@ class Settings(BaseModel):
     web_threads: int = Field(8, ge=1, le=64, description="Requests that are worked on at once in one web process.")
     trusted_proxies: int = Field(
         0, ge=0, le=5, description="Reverse proxies in front whose X-Forwarded headers are believed."
+    )
+    public_status: bool = Field(
+        False, description="Show runners and teams at /status whether results are delayed, without a log-in."
     )
     secure_cookies: bool = Field(
         False, description="Send the session cookie over https only. Set it wherever TLS is in front."
@@ -144,6 +156,16 @@ class Settings(BaseModel):
         0, ge=0, le=65535, description="Port on which a worker shows its own figures to Prometheus; 0 shows none."
     )
 
+    # the list of athletes
+    athletes: Literal["off", "events", "all"] = Field(
+        "off",
+        description="Keep a copy of the master's list of athletes, so that the form names barcodes while the master is "
+        "away: of those who belong to the events here or ran there, or of all. See resultsq/PRIVACY.md.",
+    )
+    athletes_keep_weeks: int = Field(
+        8, ge=1, le=52, description="After so many weeks without a confirmation by the master the list is deleted."
+    )
+
     # telling people
     log_format: Literal["console", "json"] = Field("console", description="How log lines look.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
@@ -160,13 +182,35 @@ class Settings(BaseModel):
     alert_webhook_url: SecretStr = Field(
         SecretStr(""), description="Where alerts are POSTed as JSON.", json_schema_extra=_HIDDEN
     )
+    alert_command: str = Field(
+        "",
+        description="A command that is given each alert as JSON on its standard input, such as one that sends an SMS "
+        "when this line is dead. No shell is asked.",
+    )
+    heartbeat_url: SecretStr = Field(
+        SecretStr(""),
+        description="Address of a dead-man service, which is asked each minute in which this node works, with /start "
+        "when a worker starts and /fail when none works.",
+        json_schema_extra=_HIDDEN,
+    )
     webhook_proxy: SecretStr = Field(
         SecretStr(""),
         description="Proxy on the way to the webhook, written as the master's.",
         json_schema_extra=_HIDDEN,
     )
-    alert_mail_to: str = Field("", description="Where alerts are mailed to.")
-    alert_mail_from: str = Field("resultsq@localhost", description="Sender of those mails.")
+    alert_mail_to: str = Field(
+        "", description="Where alerts are mailed to: one address, or several separated by commas."
+    )
+    alert_mail_from: str = Field("resultsq@localhost", description="Sender of this node's mails.")
+    team_mail_waiting_min: int = Field(
+        30, ge=1, description="Mail a team when what it handed in has waited so long, in minutes."
+    )
+    mail_ceiling: int = Field(
+        4, ge=1, le=64, description="Most mails on their way to the mail server at once, all workers together."
+    )
+    send_mail_unencrypted_where_anyone_can_read_it: bool = Field(
+        False, description="Also send mails to a mail server that offers no encryption and is not this machine."
+    )
     smtp_url: SecretStr = Field(
         SecretStr(""),
         description="smtp://user:password@host:port of the mail server, which is made secure by STARTTLS, or smtps://… "
@@ -219,6 +263,10 @@ class Settings(BaseModel):
         """The URL of the node's own database."""
         return self.database_url.get_secret_value() or f"sqlite:///{self.data_dir / 'resultsq.db'}"
 
+    def follow(self, files: Mapping[str, Path]) -> None:
+        """Let `renewed` look into these files, each by the setting that it holds."""
+        self._files = dict(files)
+
     def renewed(self) -> "Settings":
         """With what the files behind `RESULTSQ_<NAME>_FILE` hold now; this very object where that is the same. A file
         that cannot be read, is empty or makes no sense leaves its setting as it was: it may be half written."""
@@ -226,21 +274,22 @@ class Settings(BaseModel):
         for name, path in self._files.items():
             before = getattr(self, name)
             try:
-                text = _content(path, name)
+                text = content(path, name)
                 if text in ("", before.get_secret_value() if isinstance(before, SecretStr) else str(before)):
                     continue
                 values = {field: getattr(renewed, field) for field in type(self).model_fields}
                 renewed = type(self).model_validate({**values, name: text})
             except (SettingsError, ValidationError):
                 continue
-            renewed._files = self._files
+            renewed.follow(self._files)
         return renewed
 
     @property
     def alert_channels(self) -> tuple[str, ...]:
-        """The names of the ways by which alerts reach people, as far as they are set up."""
+        """The names of the channels by which alerts reach people, as far as they are set up."""
         mail = self.smtp_url.get_secret_value() and self.alert_mail_to
-        there = {"webhook": self.alert_webhook_url.get_secret_value(), "mail": mail}
+        hook, command = self.alert_webhook_url.get_secret_value(), self.alert_command
+        there = {"webhook": hook, "command": command, "mail": mail}
         return tuple(name for name, is_set in there.items() if is_set)
 
 
@@ -251,149 +300,10 @@ class Loaded(BaseModel):
     origin: dict[str, str]
 
 
-def load(environ: Mapping[str, str] | None = None, **overrides: object) -> Loaded:
-    """The settings in force. `overrides` are the command line's; None means "not given".
+def content(path: Path, key: str) -> str:
+    """What a file holds that `key` names.
 
-    :raises SettingsError: for unknown keys, values that make no sense, and files that cannot be read; all at once"""
-    found = _Found()
-    found.read(os.environ if environ is None else environ)
-    found.take({name: value for name, value in overrides.items() if value is not None}, "command line")
-    settings = found.settings()
-    settings._files = {name: path for name, path in found.files.items() if name not in overrides}
-    return Loaded(settings=settings, origin=found.origin)
-
-
-class _Found:
-    """What the sources say, and each fault in it."""
-
-    def __init__(self) -> None:
-        self.values: dict[str, Any] = {}
-        self.origin: dict[str, str] = {}
-        self.files: dict[str, Path] = {}
-        self._faults: list[str] = []
-
-    def read(self, environ: Mapping[str, str]) -> None:
-        path = Path(environ[CONFIG_KEY]) if environ.get(CONFIG_KEY) else DEFAULT_CONFIG
-        if environ.get(CONFIG_KEY) or path.exists():
-            try:
-                self.take(_toml(path), str(path))
-            except SettingsError as error:
-                self._faults.append(str(error))
-        for key, value in environ.items():
-            if key.startswith(PREFIX) and key != CONFIG_KEY:
-                self._take_variable(key, value)
-
-    def take(self, found: Mapping[str, Any], where: str) -> None:
-        for name, value in found.items():
-            if name not in Settings.model_fields:
-                self._faults.append(_unknown(name, where))
-                continue
-            self.values[name] = value
-            self.origin[name] = where
-
-    def settings(self) -> Settings:
-        """:raises SettingsError: something is wrong; every fault is named"""
-        faults, settings = list(self._faults), None
-        try:
-            settings = Settings.model_validate(self.values)
-        except ValidationError as error:
-            wrong = {str(one.place[0]): one.message for one in listed(error)}
-            faults += [self._no_sense(name, why) for name, why in wrong.items()]
-            if wrong.keys() <= self.values.keys():  # what is right by itself may not go together
-                settings = Settings.model_validate({name: self.values[name] for name in self.values.keys() - wrong})
-        if settings is not None:
-            faults += [self._no_sense(name, why) for name, why in _faults_at_start(settings)]
-            if not faults:
-                return settings
-        heading = [f"{len(faults)} settings are wrong:"] if len(faults) > 1 else []
-        raise SettingsError("\n  ".join([*heading, *faults])) from None
-
-    def _take_variable(self, key: str, value: str) -> None:
-        name = key.removeprefix(PREFIX).lower()
-        if not name.endswith("_file") or name in Settings.model_fields:
-            self.take({name: value}, key)
-            return
-        name = name.removesuffix("_file")
-        try:
-            self.take({name: _content(Path(value), key)}, key)
-        except SettingsError as error:
-            self._faults.append(str(error))
-        self.files[name] = Path(value)
-
-    def _no_sense(self, name: str, why: str) -> str:
-        where = self.origin.get(name, "its default")
-        sentence = why.removeprefix("Value error, ").removesuffix(".")
-        return f"The setting {name} (from {where}) makes no sense: {sentence}{'' if sentence.endswith('?') else '.'}"
-
-
-def shown(loaded: Loaded) -> list[tuple[str, str, str, str]]:
-    """Name, value, origin and sentence of each setting, in order; what must stay hidden is masked."""
-    rows = []
-    for name, field in Settings.model_fields.items():
-        value = getattr(loaded.settings, name)
-        extra = field.json_schema_extra
-        if isinstance(value, SecretStr) or (isinstance(extra, dict) and extra.get("hidden")):
-            secret = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
-            value = "(hidden)" if secret else ""
-        origin = loaded.origin.get(name, "default")
-        rows.append((name, "" if value is None else str(value), origin, field.description or ""))
-    return rows
-
-
-def page() -> str:
-    """Every setting as a page of Markdown: config/settings.md."""
-    lines = [
-        "# Settings",
-        "",
-        "Each is read from the environment, or in lower case and without the prefix from a TOML file",
-        "([an example](resultsq.example.toml)) that `RESULTSQ_CONFIG` names. `RESULTSQ_<NAME>_FILE` names a file whose",
-        "content is the value. A worker uses a changed token or alert address within seconds; other settings need a",
-        "restart. `resultsq settings` shows each value and where",
-        "it came from; this page is made by",
-        "`resultsq settings --page`.",
-        "",
-        "| setting | default | meaning |",
-        "|---|---|---|",
-    ]
-    for name, field in Settings.model_fields.items():
-        default = field.default.get_secret_value() if isinstance(field.default, SecretStr) else field.default
-        shown = "" if default in ("", None) else f"`{str(default).lower() if isinstance(default, bool) else default}`"
-        lines.append(f"| `{PREFIX}{name.upper()}` | {shown} | {field.description} |")
-    return "\n".join(lines) + "\n"
-
-
-def _faults_at_start(settings: Settings) -> Iterator[tuple[str, str]]:
-    """What is wrong on this machine or together, by the setting to change. Not looked at when a secret is renewed."""
-    proxy = Proxy.parse(settings.master_proxy.get_secret_value(), "It")
-    allowed = settings.send_my_token_over_plain_http_where_anyone_can_read_it
-    try:
-        if settings.master_token.get_secret_value() and settings.master_url.get_secret_value() and not allowed:
-            destinations.check_token_is_private(settings.master_url.get_secret_value(), proxy.host if proxy else None)
-    except SettingsError as error:
-        yield "master_url", str(error)
-    try:
-        if settings.master_ca_file is not None:
-            settings.master_ca_file.open("rb").close()
-    except OSError as error:
-        yield "master_ca_file", f"The file {settings.master_ca_file} cannot be read: {error.strerror}."
-
-
-def _unknown(name: str, where: str) -> str:
-    close = difflib.get_close_matches(name, Settings.model_fields, n=1)
-    hint = f" Did you mean {close[0]}?" if close else ""
-    return f"There is no setting called {name} ({where}).{hint} `resultsq settings` lists them all."
-
-
-def _toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise SettingsError(f"The settings file {path} cannot be read: {error.strerror}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"The settings file {path} is no TOML: {error}.") from None
-
-
-def _content(path: Path, key: str) -> str:
+    :raises SettingsError: it cannot be read"""
     try:
         return path.read_text("utf-8").strip()
     except OSError as error:

@@ -38,7 +38,7 @@ def make_durable(connection: Any, patience_s: float) -> None:
 
 def _take_journal(connection: Any, mode: str, patience_s: float) -> None:
     """SQLite does not wait while it changes the journal: of several connections that open a new file at once,
-    all but one are told at once that it is locked."""
+    all but one fail at once because it is locked."""
     give_up = time.monotonic() + patience_s
     while True:
         try:

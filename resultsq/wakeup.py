@@ -7,11 +7,12 @@ just after, are one ring. After a failure the bell rests, for a broker that is b
 
 import threading
 import time
-
-from celery import Celery
-from kombu.entity import Queue
+from typing import TYPE_CHECKING
 
 from resultsq import logs
+
+if TYPE_CHECKING:
+    from celery import Celery
 
 WAKE = "resultsq.wake"
 """The task that a ring is."""
@@ -22,13 +23,16 @@ REST_S = 5.0
 PAUSE_S = 0.05
 """A ring costs a third of what an acceptance does. On a busy morning one is for all that came in this time."""
 RING_EXPIRES_S = 60
-"""A ring that nobody heard for a minute is of no use: the sweep has been there."""
+"""A ring that no worker took for a minute is too late: the sweep has been there."""
 
 _log = logs.get("bell")
 
 
-def celery_app(broker_url: str) -> Celery:
+def celery_app(broker_url: str) -> "Celery":
     """A Celery app whose publishing fails at once when the broker is refused, frozen or black-holed."""
+    from celery import Celery
+    from kombu.entity import Queue
+
     app = Celery("resultsq", broker=broker_url or "memory://", set_as_current=False)
     app.conf.update(
         task_default_queue=QUEUE,

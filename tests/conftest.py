@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import pytest
-import structlog
 
-from tests.support import netns, services
+from resultsq import logs
+from tests.support import netns, services, speech
 from tests.support.failover import Failover
 from tests.support.matrix import FaultMatrix
 from tests.support.processes import OtherMaster, Process
@@ -28,9 +28,10 @@ MARKERS = ("unit", "integration", "faults", "browser")
 """The folders that hold tests, in the order of running: what is cheap tells first."""
 
 FEWEST, MOST, FOR_A_CORE = 4, 16, 2
-"""Processes that run tests: more than cores, for most tests wait for something."""
+"""Processes that run tests: more than cores, for most tests wait for something. Not more: what measures a time would
+measure the others."""
 
-collect_ignore = ["bench", "support", "samples"]
+collect_ignore = ["bench", "history", "support", "samples"]
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
@@ -38,9 +39,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # a log that is not set up shows tracebacks with all variables in colour, which takes a busy machine half a minute
-    structlog.get_config()["processors"][-1].exception_formatter = structlog.dev.plain_traceback
     if not _is_one_of_several(config):  # reports come together where the run was started
+        speech.compile_catalogues()
         config.pluginmanager.register(FaultMatrix())
 
 
@@ -98,8 +98,8 @@ def started(make: Callable[[], S]) -> Iterator[S]:
 def _log_is_not_set_up() -> Iterator[None]:
     """Whatever a test does to the log ends with it: a command of a later one finds none, as in a process of its own."""
     yield
-    if structlog.is_configured():
-        structlog.reset_defaults()
+    if logs.is_set_up():
+        logs.begin()
 
 
 @pytest.fixture(scope="session")

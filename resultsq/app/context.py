@@ -40,6 +40,6 @@ class AppContext:
     bell: Bell
 
     def transact(self, who: str, do: Callable[[Transaction], T]) -> T:
-        """Do it in one transaction; what it returns."""
+        """Run `do` in one transaction and return its result."""
         now = self.clock.now()
         return self.database.write(lambda conn: do(Transaction(conn, now, who)))

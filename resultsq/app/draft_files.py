@@ -45,7 +45,9 @@ class UploadedFiles:
         self.names.add(name)
         try:
             if lists_roles(name, content, self.first_looks):
-                self.volunteers += read_volunteers(name, content, self.budget)
+                found = read_volunteers(name, content, self.budget)
+                self.volunteers += found.volunteers
+                self.refused += found.problems
                 self.kept.append(outbox.File(name, VOLUNTEERS, "", content))
             else:
                 file = read(name, content, budget=self.budget)

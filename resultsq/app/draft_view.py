@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from resultsq.app import event_day
+from resultsq.app import event_day, known_athletes
 from resultsq.app.comparison import Difference, difference, parsed
 from resultsq.app.context import AppContext
 from resultsq.app.drafts import Draft, Workspace
@@ -14,7 +14,10 @@ from resultsq.domain.errors import InputRefused
 from resultsq.domain.i18n import gettext, ngettext
 from resultsq.domain.problem import Problem
 from resultsq.domain.sheet import rows_of
+from resultsq.kinds.results import athletes
+from resultsq.kinds.results.athletes import KnownAthletes
 from resultsq.kinds.results.checks import by_severity
+from resultsq.kinds.results.days import with_days_of_files
 from resultsq.kinds.results.join import Joined
 from resultsq.kinds.results.join_state import Time
 from resultsq.kinds.results.refusals import beside
@@ -40,6 +43,7 @@ class SheetRow:
     elsewhere: bool
     blocked: bool
     only: tuple[str, int, str] | None
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,8 @@ class UncountedTime:
 @dataclass(frozen=True, slots=True)
 class DraftView:
     """All that a draft's page shows. `head` is the current version; `moved`: it is not the one that this draft
-    corrects. `reasons` say why it cannot be submitted. `changed` is what a correction does to its base."""
+    corrects. `reasons` say why it cannot be submitted. `changed` is what a correction does to its base.
+    `known` is what the list of athletes says, where there is one."""
 
     blocking: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
@@ -65,6 +70,7 @@ class DraftView:
     head: str | None = None
     reasons: tuple[str, ...] = ()
     changed: Difference | None = None
+    known: KnownAthletes | None = None
 
 
 def view(ctx: AppContext, conn: Connection, account: AccountView, draft: Draft) -> DraftView:
@@ -77,9 +83,10 @@ def view(ctx: AppContext, conn: Connection, account: AccountView, draft: Draft) 
     except InputRefused as refusal:
         undo = gettext("Undo the last correction.")
         return DraftView(blocking=workspace.refused, moved=moved, head=head, reasons=(str(refusal), undo))
-    problems = _problems(conn, account, draft, joined)
+    known = known_athletes.of_sheet(conn, draft.event, joined.finishers, ctx.clock.now(), workspace.volunteers)
+    problems = [*_problems(conn, account, draft, joined), *_of_athletes(joined, known)]
     all_problems = by_severity(
-        [*beside(workspace.refused, joined.finishers), *_of_the_day(ctx, conn, draft), *problems]
+        with_days_of_files([*beside(workspace.refused, joined.finishers), *_of_the_day(ctx, conn, draft), *problems])
     )
     blocking = tuple(problem for problem in all_problems if problem.blocks)
     changed = _change(conn, draft, joined, moved)
@@ -91,16 +98,21 @@ def view(ctx: AppContext, conn: Connection, account: AccountView, draft: Draft) 
     return DraftView(
         blocking=blocking,
         warnings=tuple(problem for problem in all_problems if not problem.blocks),
-        rows=tuple(_rows(workspace, joined, problems)),
+        rows=tuple(_rows(workspace, joined, problems, known)),
         uncounted=tuple(_uncounted(workspace, joined)),
         moved=moved,
         head=head,
         reasons=reasons,
         changed=changed,
+        known=known,
     )
 
 
 # problems
+
+
+def _of_athletes(joined: Joined, known: KnownAthletes | None) -> Iterable[Problem]:
+    return () if known is None else athletes.findings(joined.finishers, known)
 
 
 def _problems(conn: Connection, account: AccountView, draft: Draft, joined: Joined) -> list[Problem]:
@@ -173,7 +185,9 @@ def _change(conn: Connection, draft: Draft, joined: Joined, moved: bool) -> Diff
 # rows
 
 
-def _rows(workspace: Workspace, joined: Joined, problems: Sequence[Problem]) -> Iterable[SheetRow]:
+def _rows(
+    workspace: Workspace, joined: Joined, problems: Sequence[Problem], known: KnownAthletes | None
+) -> Iterable[SheetRow]:
     shown: dict[int, list[Problem]] = {}
     concerned: dict[int, bool] = {}
     there = {row.position for row in joined.finishers}
@@ -194,6 +208,7 @@ def _rows(workspace: Workspace, joined: Joined, problems: Sequence[Problem]) -> 
             elsewhere=row.position in concerned and not own,
             blocked=concerned.get(row.position, False),
             only=_lone_line(workspace, joined, counting[index]) if index < len(counting) else None,
+            name=None if known is None else known.name(row.athlete),
         )
 
 

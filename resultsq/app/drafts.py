@@ -122,7 +122,12 @@ def start_again(
 
     :raises DraftMoved: as `save`."""
     stored = replace(draft.stored, date=date, base=base)
-    return save(ctx, _for_its_day(Draft(draft.event, stored, workspace or _new_workspace())), afresh=True)
+    return save(ctx, unsaved(draft.event, stored, workspace), afresh=True)
+
+
+def unsaved(event: EventRow, stored: StoredDraft, workspace: Workspace | None = None) -> Draft:
+    """A draft with this workspace, or an empty one; nothing is stored."""
+    return _for_its_day(Draft(event, stored, workspace or _new_workspace()))
 
 
 def start_correction(ctx: AppContext, draft: Draft, found: SubmissionView, sheet: Sheet, name: str) -> Draft:
@@ -140,7 +145,7 @@ def submit(ctx: AppContext, draft: Draft, submitted_by: str, request_id: str = "
     with ctx.database.read() as conn:
         kept = drafts.files(conn, draft.stored)
     joined = draft.workspace.joined
-    sent = intake.Sent(
+    sent = intake.CheckedResults(
         event=draft.event.slug,
         date=date.fromisoformat(draft.date),
         rows=rows_of(joined.finishers, draft.workspace.volunteers),

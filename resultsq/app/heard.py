@@ -1,7 +1,7 @@
-"""Before somebody is told how the link is: a probe is asked for where the last one is old.
+"""Before a page shows the link's state: ask for a probe where the last one is old.
 
 An idle link is probed each 30 s, so its state may be that old. Every view of the link asks for a newer probe,
-and is told when the master was last heard where none comes."""
+and shows when the master was last heard where none comes."""
 
 import time
 from contextlib import suppress

@@ -27,12 +27,12 @@ from resultsq.domain.submission import State
 from resultsq.kinds.results.check import Report, report
 from resultsq.kinds.results.checks import check_rows
 from resultsq.kinds.results.corrections_files import AS_GIVEN
-from resultsq.kinds.results.days import long_ago
+from resultsq.kinds.results.days import long_ago, with_days_of_files
 from resultsq.kinds.results.kind import ResultsKind, ResultsPayload, payload_of
 from resultsq.kinds.results.plausible import Occasion
 from resultsq.kinds.results.quick import read_quickly
 from resultsq.kinds.results.rules import BAD_VALUE, DATE_TO_COME, DAY_LONG_AGO, TOO_MANY_ROWS
-from resultsq.kinds.results.volunteers import read_volunteers
+from resultsq.kinds.results.volunteers import VolunteerList, read_volunteers
 from resultsq.readers import MAX_ROWS
 from resultsq.readers.text import digest_of
 from resultsq.store import outbox
@@ -60,8 +60,9 @@ _LINE_AND_COLUMN = re.compile(r"line (\d+) column (\d+)")
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """Rows for an event and a date, with all that is wrong with them, and the files they came in."""
+class CheckedResults:
+    """Rows for an event and a date, with all their problems, and the files they came in. They may still be refused: an
+    `Entry` is made of them once no problem blocks."""
 
     event: str
     date: date
@@ -78,17 +79,17 @@ class Calendar:
     clock_off_s: Callable[[], float] = lambda: 0.0
 
     def judge(self, day: date) -> tuple[Problem, ...]:
-        """What is to be said of the day of an event that has been.
+        """The problems of an event's day.
 
         :raises SheetRefused: it is still to come, and the clock is not known to be behind."""
-        told = _to_come(day, self.today)
-        if told and self.clock_off_s() <= 0:
+        problems = _to_come(day, self.today)
+        if problems and self.clock_off_s() <= 0:
             reason = gettext(
                 "it is still to come by this machine's clock, which says {today}, so there can be no results for it",
                 today=self.today,
             )
             raise _bad("/date", gettext("The date"), reason)
-        return told or self._long_ago(day)
+        return problems or self._long_ago(day)
 
     def _long_ago(self, day: date) -> tuple[Problem, ...]:
         if not long_ago(day, self.today):
@@ -108,7 +109,7 @@ def calendar_of(database: Database, now: datetime) -> Calendar:
 
 
 def _to_come(day: date, today: date) -> tuple[Problem, ...]:
-    """Tomorrow is somebody's today."""
+    """Tomorrow is allowed: it is today in another time zone."""
     if day <= today + timedelta(days=1):
         return ()
     return (DATE_TO_COME.broken([Where(pointer="/date")], date=day),)
@@ -119,7 +120,7 @@ def json_value(body: bytes) -> object:
 
     :raises NotJson: it is not JSON.
     :raises SheetRefused: it has more values than any sheet."""
-    _demand_few_values(body, "")
+    demand_few_values(body, "")
     try:
         return _ANY.validate_json(body)
     except ValidationError as error:
@@ -128,15 +129,15 @@ def json_value(body: bytes) -> object:
 
 def from_json(
     body: bytes, max_rows: int, calendar: Calendar, plausible_at: Callable[[str], Plausible] = lambda event: FIVE_K
-) -> Sent:
+) -> CheckedResults:
     """A submission's JSON body. `plausible_at` says what a run takes at the event that the body names.
 
     :raises NotJson: it is not JSON.
     :raises SheetRefused: with a JSON pointer for each value that cannot be taken."""
-    _demand_few_values(body, "")
+    demand_few_values(body, "")
     good = read_quickly(body, plausible_at)
     if good is not None and max(good.rows.finishers, good.volunteers) <= max_rows:
-        return Sent(good.event, good.date, good.rows, problems=calendar.judge(good.date))
+        return CheckedResults(good.event, good.date, good.rows, problems=calendar.judge(good.date))
     try:
         # straight from the bytes: half the time of going through Python's own objects
         given = ResultsPayload.model_validate_json(body)
@@ -146,7 +147,7 @@ def from_json(
             raise _bad("", gettext("The body"), gettext("it must be one JSON object")) from None
         given = payload_of(value)
     _few(given.finishers, given.volunteers, max_rows)
-    return Sent(
+    return CheckedResults(
         event=given.event,
         date=given.date,
         rows=rows_of(given.finishers, given.volunteers),
@@ -166,7 +167,7 @@ def from_files(
     calendar: Calendar,
     plausible: Plausible = FIVE_K,
     time_zone: str = "UTC",
-) -> Sent:
+) -> CheckedResults:
     """A team's own files, each as name and content; `volunteers` as JSON rows or as a file.
 
     :raises NotJson, SheetRefused: as `from_json`; blocking problems in the files are in `problems`."""
@@ -174,17 +175,18 @@ def from_files(
     clock = calendar.judge(on)
     if not files:
         raise _bad("", gettext("The body"), gettext("there is no file in it"))
-    helpers: tuple[Volunteer, ...] = ()
+    helpers = VolunteerList(())
     if isinstance(volunteers, str):
-        helpers = _volunteers(volunteers)
+        helpers = VolunteerList(_volunteers(volunteers))
     elif volunteers is not None:
         helpers = read_volunteers(*volunteers)
     found = report(files, occasion=Occasion(on.isoformat(), plausible, time_zone))
-    _few(found.finishers, helpers, max_rows)
+    _few(found.finishers, helpers.volunteers, max_rows)
     kept = _originals(files, found)
     if isinstance(volunteers, tuple):
         kept = (*kept, original(*volunteers, VOLUNTEERS))
-    return Sent(event, on, rows_of(found.finishers, helpers), (*clock, *found.problems), kept)
+    problems = tuple(with_days_of_files([*clock, *found.problems, *helpers.problems]))
+    return CheckedResults(event, on, rows_of(found.finishers, helpers.volunteers), problems, kept)
 
 
 def check(
@@ -194,7 +196,7 @@ def check(
     event_id: int | None,
     may_see: Callable[[int], bool],
 ) -> Report:
-    """What would come of these files, as far as the event and its day are known. Stores nothing."""
+    """The report on these files, as far as the event and its day are known. Stores nothing."""
     found = report(files, occasion=occasion)
     if event_id is None or not occasion.day:
         return found
@@ -203,14 +205,19 @@ def check(
     return found if again is None else found.model_copy(update={"problems": (again, *found.problems)})
 
 
-def with_others(ctx: AppContext, sent: Sent, event_id: int, may_see: Callable[[int], bool]) -> Sent:
+def with_day(found: Report, of_the_day: Sequence[Problem]) -> Report:
+    """The report with the problems of the chosen day before its own."""
+    return found.model_copy(update={"problems": tuple(with_days_of_files([*of_the_day, *found.problems]))})
+
+
+def with_others(ctx: AppContext, sent: CheckedResults, event_id: int, may_see: Callable[[int], bool]) -> CheckedResults:
     """With the problem, where there is one, that the same finishers are here for another date or event."""
     with ctx.database.read() as conn:
         again = find_elsewhere(conn, event_id, sent.date.isoformat(), sent.rows, may_see)
     return sent if again is None else replace(sent, problems=(again, *sent.problems))
 
 
-def as_given(sent: Sent, codes: Sequence[str], corrects: str | None = None) -> Sent:
+def as_given(sent: CheckedResults, codes: Sequence[str], corrects: str | None = None) -> CheckedResults:
     """A person has looked: problems of these codes block no more. A sheet that `corrects` another keeps its date.
 
     :raises SheetRefused: one of them cannot be taken as given."""
@@ -228,7 +235,7 @@ def _warning(problem: Problem) -> Problem:
 
 def submit(
     ctx: AppContext,
-    sent: Sent,
+    sent: CheckedResults,
     *,
     event_id: int,
     submitted_by: str,
@@ -272,7 +279,7 @@ _PRUNED = Problem(
 
 
 def problems_of(conn: Connection, found: SubmissionView) -> tuple[Problem, ...]:
-    """What was said about a submission when it was accepted."""
+    """The warnings with which a submission was accepted."""
     if found.kind != KIND:
         return ()  # no other kind has warnings
     body = queries.body(conn, found.seq)
@@ -296,7 +303,7 @@ def problems_of(conn: Connection, found: SubmissionView) -> tuple[Problem, ...]:
 
 
 def masters_reasons(found: SubmissionView) -> tuple[Problem, ...]:
-    """What the master said against a submission that it rejected."""
+    """The master's reasons against a submission that it rejected."""
     if found.state is not State.REJECTED:
         return ()
     where = [Where(pointer=reason["pointer"]) for reason in found.reasons if reason.get("pointer")]
@@ -311,9 +318,9 @@ def masters_reasons(found: SubmissionView) -> tuple[Problem, ...]:
     )
 
 
-def name_of(told: str) -> str:
+def name_of(given: str) -> str:
     """A file's name as it is kept: without what cannot be shown, and not endless."""
-    return "".join(filter(str.isprintable, told)).strip()[:255]
+    return "".join(filter(str.isprintable, given)).strip()[:255]
 
 
 def iso_date(text: str) -> date:
@@ -340,14 +347,16 @@ def _values(text: bytes | str, error: ValidationError, pointer: str) -> object:
     raise NotJson(message, pointer, line, column)
 
 
-def _demand_few_values(body: bytes, pointer: str) -> None:
+def demand_few_values(body: bytes, pointer: str) -> None:
     """Count before parsing: a parsed value costs a hundred times its bytes."""
     if body.count(b",") + body.count(b"[") + body.count(b"{") > MOST_VALUES:
-        raise _refused(TOO_MANY_ROWS.broken([Where(pointer=pointer)], count="far too many", limit=MAX_ROWS))
+        raise _refused(
+            TOO_MANY_ROWS.broken([Where(pointer=pointer)], count=gettext("far too many"), limit=f"{MAX_ROWS:,}")
+        )
 
 
 def _volunteers(text: str) -> tuple[Volunteer, ...]:
-    _demand_few_values(text.encode(), f"/{VOLUNTEERS}")
+    demand_few_values(text.encode(), f"/{VOLUNTEERS}")
     try:
         return _VOLUNTEERS.validate_json(text)
     except ValidationError as error:
@@ -360,7 +369,7 @@ def _volunteers(text: str) -> tuple[Volunteer, ...]:
 def _few(finishers: Sequence[Finisher], volunteers: Sequence[Volunteer], most: int) -> None:
     for name, rows in (("finishers", finishers), ("volunteers", volunteers)):
         if len(rows) > most:
-            raise _refused(TOO_MANY_ROWS.broken([Where(pointer=f"/{name}")], count=len(rows), limit=most))
+            raise _refused(TOO_MANY_ROWS.broken([Where(pointer=f"/{name}")], count=f"{len(rows):,}", limit=f"{most:,}"))
 
 
 def _originals(files: Sequence[tuple[str, bytes]], found: Report) -> tuple[outbox.File, ...]:

@@ -197,5 +197,5 @@ def _event_id(conn: Connection, slug: str) -> int:
 
 
 def publish_over(ctx: AppContext, who: str, submission: str, reason: str) -> Acknowledgement:
-    """Send this version again, to be published on top of what is there; raises as `outbox.publish_over`."""
+    """Send this version again, on top of the master's version; raises as `outbox.publish_over`."""
     return submissions.decide(ctx, submissions.publish_over, who, submission, checked_reason(reason))

@@ -12,12 +12,13 @@ from io import StringIO
 from sqlalchemy import Connection
 
 from resultsq.app.context import Transaction
+from resultsq.domain.destinations import is_mail_address
 from resultsq.domain.errors import Conflicting, FileRefused, InputRefused, NotThere
 from resultsq.domain.i18n import gettext
 from resultsq.domain.plausible import FIVE_K, Plausible
-from resultsq.domain.role import Role
+from resultsq.domain.role import PEOPLE, Role
 from resultsq.readers.ranges import write_plausible
-from resultsq.store.admin import accounts, events, tokens
+from resultsq.store.admin import accounts, addresses, events, tokens
 from resultsq.store.engine import audit
 
 MOST_ROWS = 10_000
@@ -26,11 +27,12 @@ ACCOUNT_COLUMNS = frozenset({"name", "role", "events"})
 
 @dataclass(frozen=True, slots=True)
 class NewPerson:
-    """An account to be made: `events` are slugs."""
+    """An account to be made: `events` are slugs, `mail` its owner's address."""
 
     name: str
     role: Role
     events: tuple[str, ...] = ()
+    mail: str | None = None
 
 
 # events
@@ -38,14 +40,15 @@ class NewPerson:
 
 @dataclass(frozen=True, slots=True)
 class EventDetails:
-    """What is known of an event. `slug` is in addresses and at the master, so it never changes; `plausible` is what a
-    run takes there (None: 5 km, or as it was)."""
+    """An event's details. `slug` is in addresses and at the master, so it never changes; `plausible` is what a
+    run takes there (None: 5 km, or as it was); `language` is that of its pages (None: none, or as it was)."""
 
     slug: str
     name: str
     time_zone: str
     country: str = ""
     plausible: Plausible | None = None
+    language: str | None = None
 
 
 def add_event(tx: Transaction, event: EventDetails) -> int:
@@ -53,7 +56,9 @@ def add_event(tx: Transaction, event: EventDetails) -> int:
 
     :raises InputRefused: see `events.add`."""
     takes = event.plausible or FIVE_K
-    added = events.add(tx.conn, tx.now, event.slug, event.name, event.time_zone, event.country, takes)
+    added = events.add(
+        tx.conn, tx.now, event.slug, event.name, event.time_zone, event.country, takes, event.language or ""
+    )
     tx.note("add event", {"event": event.slug, "name": event.name})
     return added
 
@@ -63,13 +68,16 @@ def change_event(tx: Transaction, event: EventDetails) -> None:
 
     :raises NotThere: there is no such event.
     :raises InputRefused: see `events.change`."""
-    before = events.change(tx.conn, event.slug, event.name, event.time_zone, event.country, event.plausible)
+    before = events.change(
+        tx.conn, event.slug, event.name, event.time_zone, event.country, event.plausible, event.language
+    )
     changed = {
         field: f"{old} → {new}"
         for field, old, new in (
             ("name", before.name, event.name),
             ("time zone", before.time_zone, event.time_zone),
             ("country", before.country, event.country),
+            ("language", before.language or "", before.language or "" if event.language is None else event.language),
             ("a run takes", _range(before.plausible), _range(event.plausible or before.plausible)),
         )
         if old != new
@@ -110,7 +118,37 @@ def add_account(tx: Transaction, person: NewPerson, password_hash: str) -> None:
     :raises InputRefused, NotThere: see `accounts.add`."""
     slugs = sorted(set(person.events))
     accounts.add(tx.conn, tx.now, person.name, password_hash, person.role, slugs)
+    if person.mail is not None:
+        addresses.set_mail(tx.conn, person.name, mail_address(person.mail))
     tx.note("add account", {"account": person.name, "role": person.role, "events": slugs})
+
+
+def set_mail(tx: Transaction, name: str, address: str) -> None:
+    """Mail the account's owner at this address from now on; an empty one: not any more. The audit keeps no address.
+
+    :raises InputRefused: it is not an address
+    :raises NotThere: there is no such account."""
+    if not addresses.set_mail(tx.conn, name, mail_address(address)):
+        raise NotThere(gettext("There is no account called {name}.", name=name))
+    tx.note("set mail address" if address.strip() else "remove mail address", {"account": name})
+
+
+def set_language(tx: Transaction, name: str, language: str) -> None:
+    """The account's owner reads in this language from now on, on every device and in mails.
+
+    :raises NotThere: there is no such account."""
+    if not accounts.set_language(tx.conn, name, language):
+        raise NotThere(gettext("There is no account called {name}.", name=name))
+    tx.note("set language", {"account": name, "language": language})
+
+
+def mail_address(text: str) -> str | None:
+    """The address that a text is; None: it is empty.
+
+    :raises InputRefused: it is not an address"""
+    if text.strip() and not is_mail_address(text.strip()):
+        raise InputRefused(gettext("A mail address looks like name@example.org. Nothing was changed."))
+    return text.strip() or None
 
 
 def invite(tx: Transaction, person: NewPerson) -> str:
@@ -137,7 +175,7 @@ def import_accounts(tx: Transaction, people: Sequence[NewPerson]) -> list[tuple[
 
 
 def end_account(tx: Transaction, name: str) -> None:
-    """Nobody can log in with it any more, and its sessions end. It can be undone.
+    """Disable the account and end its sessions. It can be undone.
 
     :raises NotThere: there is no such account.
     :raises InputRefused: it has ended already.
@@ -177,7 +215,7 @@ def make_password_link(tx: Transaction, name: str) -> str:
 def use_password_link(conn: Connection, now: datetime, secret: str, password_hash: str) -> str:
     """Set the password that a link was made for; the account's name.
 
-    :raises NotThere: the link is of no use any more."""
+    :raises NotThere: the link was used, replaced or is too old."""
     name = accounts.use_password_link(conn, now, secret, password_hash)
     audit.note(conn, now, name, "use password link", {"account": name})
     return name
@@ -194,8 +232,15 @@ def end_sessions(tx: Transaction, name: str) -> None:
 # tokens
 
 
-def issue_token(tx: Transaction, role: Role, slug: str | None = None, label: str | None = None) -> str:
-    """A new token: it is returned here and nowhere else, ever. A team's is good for the event `slug`.
+def issue_token(
+    tx: Transaction,
+    role: Role,
+    slug: str | None = None,
+    label: str | None = None,
+    node_events: Sequence[str] | None = None,
+) -> str:
+    """A new token: it is returned here and nowhere else, ever. A team's is good for the event `slug`, a node's for
+    `node_events`; None: for all.
 
     :raises NotThere: there is no such event.
     :raises InputRefused: see `tokens.issue`."""
@@ -205,8 +250,9 @@ def issue_token(tx: Transaction, role: Role, slug: str | None = None, label: str
         if event is None:
             raise NotThere(gettext("There is no event called {slug} here. Add it first.", slug=slug))
         event_id = event.id
-    token, number = tokens.issue_numbered(tx.conn, tx.now, label or slug or role, role, event_id)
-    tx.note("issue token", {"token": number, "role": role, "event": slug})
+    token, number = tokens.issue_numbered(tx.conn, tx.now, label or slug or role, role, event_id, node_events)
+    covered = {} if node_events is None else {"events": audit.names(node_events)}
+    tx.note("issue token", {"token": number, "role": role, "event": slug, **covered})
     return token
 
 
@@ -246,28 +292,33 @@ def rows_of(content: bytes) -> list[dict[str, str]]:
 
 def role_of(text: str) -> Role:
     """:raises InputRefused: there is no role of that name."""
-    try:
-        return Role(text)
-    except ValueError:
+    if text not in PEOPLE:
         raise InputRefused(
-            gettext("“{role}” is not a role; the roles are {roles}.", role=text[:80], roles=", ".join(Role))
-        ) from None
+            gettext("“{role}” is not a role; the roles are {roles}.", role=text[:80], roles=", ".join(PEOPLE))
+        )
+    return Role(text)
 
 
 def people_of(rows: Sequence[Mapping[str, str]]) -> list[NewPerson]:
-    """The accounts of a list with the columns name, role and events (slugs with spaces between them).
+    """The accounts of a list with the columns name, role, events (slugs with spaces between them) and, if there
+    are any, mail.
 
     :raises FileRefused: it has other columns.
     :raises InputRefused: a line names no role; its number is named."""
-    if set(rows[0]) != ACCOUNT_COLUMNS:
-        raise FileRefused(gettext("The list's first line must be `name,role,events`. No account was added."))
+    if set(rows[0]) - {"mail"} != ACCOUNT_COLUMNS:
+        raise FileRefused(
+            gettext(
+                "The list's first line must be `name,role,events` or `name,role,events,mail`. No account was added."
+            )
+        )
     people = []
     for line, row in enumerate(rows, start=2):
         try:
             role = role_of((row["role"] or "").strip())
+            mail = mail_address(row.get("mail") or "")
         except InputRefused as refused:
             raise InputRefused(
                 gettext("Line {line}: {refused} No account was added.", line=line, refused=refused)
             ) from None
-        people.append(NewPerson((row["name"] or "").strip(), role, tuple((row["events"] or "").split())))
+        people.append(NewPerson((row["name"] or "").strip(), role, tuple((row["events"] or "").split()), mail))
     return people

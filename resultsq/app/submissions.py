@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from resultsq.app.context import AppContext
 from resultsq.domain.entry import NO_EVENT
 from resultsq.domain.errors import QuotaReached
-from resultsq.domain.i18n import gettext
+from resultsq.domain.i18n import gettext, ngettext
 from resultsq.domain.ports import Kind
 from resultsq.store import outbox
 from resultsq.store.admin import quotas
@@ -76,26 +76,29 @@ def submit(
 def accept(conn: Connection, now: datetime, entry: Entry, quota: Quota) -> Acknowledgement:
     """Store one version; see `outbox.accept` for what else it raises. A correction is a change, and noted as one.
 
-    :raises QuotaReached: the event has handed in as much today. What was here before is found all the same."""
+    :raises QuotaReached: the event has handed in as much today. A repeat is found all the same."""
     accepted = outbox.accept(conn, now, entry)
     if accepted.created and entry.event_id != NO_EVENT:
-        _keep_to(quota, conn, now, entry)
+        keep_to(quota, conn, now, entry.event_id, len(entry.body) + sum(len(file.content) for file in entry.files))
     if accepted.created and entry.if_match is not None:
         audit.note_submission(conn, now, entry.submitted_by, "correct", accepted.id)
     return accepted
 
 
-def _keep_to(quota: Quota, conn: Connection, now: datetime, entry: Entry) -> None:
-    used = quotas.use(conn, now, entry.event_id, len(entry.body) + sum(len(file.content) for file in entry.files))
+def keep_to(quota: Quota, conn: Connection, now: datetime, event_id: int, size: int) -> None:
+    """Count one more submission of so many bytes.
+
+    :raises QuotaReached: it is more than the event may hand in today"""
+    used = quotas.use(conn, now, event_id, size)
     if 0 < quota.submissions < used.submissions:
-        many = gettext("{count} submissions", count=quota.submissions)
+        many = ngettext("{number} submission", "{number} submissions", quota.submissions)
     elif 0 < quota.bytes < used.bytes:
         many = gettext("sheets and files of {size} MB", size=f"{max(1, quota.bytes // 1_000_000):,}")
     else:
         return
     raise QuotaReached(
         gettext(
-            "An event may hand in {many} in a day, and this one has. Nothing was stored, and what was accepted before "
+            "This event has reached its limit of {many} a day, so this was not stored. What was accepted before "
             "is safe. Send it again tomorrow, or ask this node's operators to allow more.",
             many=many,
         ),
@@ -104,7 +107,7 @@ def _keep_to(quota: Quota, conn: Connection, now: datetime, entry: Entry) -> Non
 
 
 def decide(ctx: AppContext, decision: Decision, who: str, submission: str, reason: str = "") -> Acknowledgement:
-    """Do what was decided, commit it, and ring: another version may be next now."""
+    """Carry out the decision, commit it, and ring: another version may be next now."""
     now = ctx.clock.now()
     done = ctx.database.write(lambda conn: decision(conn, now, who, submission, reason))
     ctx.bell.ring()
@@ -112,22 +115,22 @@ def decide(ctx: AppContext, decision: Decision, who: str, submission: str, reaso
 
 
 def withdraw(conn: Connection, now: datetime, who: str, submission: str, reason: str = "") -> Acknowledgement:
-    """Take back what the master cannot have; see `outbox.withdraw` for what it raises."""
+    """Withdraw a submission that the master cannot have; raises as `outbox.withdraw`."""
     return _noted(conn, now, who, "withdraw", submission, reason, outbox.withdraw)
 
 
 def undo_withdrawal(conn: Connection, now: datetime, who: str, submission: str, reason: str = "") -> Acknowledgement:
-    """Put a withdrawn version back in the queue; see `outbox.undo_withdrawal` for what it raises."""
+    """Put a withdrawn version back in the queue; raises as `outbox.undo_withdrawal`."""
     return _noted(conn, now, who, "undo", submission, reason, outbox.undo_withdrawal)
 
 
 def publish_over(conn: Connection, now: datetime, who: str, submission: str, reason: str = "") -> Acknowledgement:
-    """Publish on top of what is there; see `outbox.publish_over` for what it raises."""
+    """Publish on top of the master's version; raises as `outbox.publish_over`."""
     return _noted(conn, now, who, "publish over", submission, reason, outbox.publish_over)
 
 
 def send_lost_again(conn: Connection, now: datetime, who: str, submission: str, reason: str = "") -> Acknowledgement:
-    """Send again what the master lost, and then this one; see `outbox.send_lost_again` for what it raises."""
+    """Send again what the master lost, and then this one; raises as `outbox.send_lost_again`."""
     return _noted(conn, now, who, "resend", submission, reason, outbox.send_lost_again)
 
 

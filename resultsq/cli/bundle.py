@@ -16,6 +16,7 @@ from resultsq.delivery.masters import open_configured
 from resultsq.domain.errors import InputRefused, ResultsqError
 from resultsq.domain.ports import Master
 from resultsq.domain.submission import State
+from resultsq.kinds.registry import KINDS
 
 _DAYS = re.compile(r"([0-9]{1,4})d")
 _MOST_NAMED = 20
@@ -32,8 +33,9 @@ def bundle_key() -> None:
 @click.command("export")
 @click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--state", type=click.Choice([State.QUEUED.value]), default=State.QUEUED.value, show_default=True)
+@click.option("--kind", "kinds", multiple=True, type=click.Choice(list(KINDS)), help="Of this kind alone.")
 @click.pass_obj
-def export(overrides: Overrides, out: Path, state: str) -> None:
+def export(overrides: Overrides, out: Path, state: str, kinds: tuple[str, ...]) -> None:
     """Write what waits into the new file OUT, sealed, for a USB stick or a mail.
 
     It goes on waiting here as well: the link or the bundle publishes it first, and the master has it once."""
@@ -41,7 +43,7 @@ def export(overrides: Overrides, out: Path, state: str) -> None:
     locks, database, now = bundle.keys(node.settings.bundle_keys.get_secret_value()), node.database, node.clock.now()
     try:
         with out.open("xb") as file:  # before anything is marked as exported
-            exported = bundle.export(database, now, locks, [State(state)])
+            exported = bundle.export(database, now, locks, [State(state)], kinds)
             file.write(exported.content)
             file.flush()
             os.fsync(file.fileno())
@@ -99,9 +101,10 @@ def _show_imported(found: bundle.Imported, as_json: bool) -> None:
 
 @click.command("reconcile")
 @click.option("--since", default="30d", show_default=True, metavar="TIME", help="A date, a time, or days like 7d.")
+@click.option("--kind", "kinds", multiple=True, type=click.Choice(list(KINDS)), help="Of this kind alone.")
 @as_json_option
 @click.pass_obj
-def reconcile(overrides: Overrides, since: str, as_json: bool) -> None:
+def reconcile(overrides: Overrides, since: str, kinds: tuple[str, ...], as_json: bool) -> None:
     """Compare with what the master has, and queue again only what it lacks.
 
     What waits here and is there already is settled without being sent."""
@@ -109,7 +112,7 @@ def reconcile(overrides: Overrides, since: str, as_json: bool) -> None:
     master = _master(node)
     now = node.clock.now()
     try:
-        found = comparison.reconcile(node.database, master, now, _since(node, since, now))
+        found = comparison.reconcile(node.database, master, now, _since(node, since, now), kinds=kinds)
     finally:
         master.close()
     if as_json:

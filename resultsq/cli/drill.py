@@ -5,12 +5,14 @@ from typing import get_args
 
 import click
 
+from resultsq.drill.laptop import rehearse_laptop
 from resultsq.drill.link import Outage
 from resultsq.drill.outage import rehearse_outage
 from resultsq.drill.saturday import rehearse_saturday
 
 _OF_AN_OUTAGE = ("backlog", "outage_s", "mode")
 _OF_A_SATURDAY = ("events", "compressed")
+_NOT_OF_A_LAPTOP = ("outage_s", "mode", "saturday", "workers")
 
 
 @click.command()
@@ -33,6 +35,7 @@ _OF_A_SATURDAY = ("events", "compressed")
     show_default=True,
     help="How many times faster its morning passes.",
 )
+@click.option("--laptop", is_flag=True, help="A laptop that hands its results to a relay and is closed, instead.")
 @click.option("--workers", type=click.IntRange(1, 16), help="Workers that publish. Default: 1, of a Saturday 4.")
 @click.option("--json", "as_json", is_flag=True, help="The figures as one JSON object.")
 @click.pass_context
@@ -44,6 +47,7 @@ def drill(
     saturday: bool,
     events: int,
     compressed: float,
+    laptop: bool,
     workers: int | None,
     as_json: bool,
 ) -> None:
@@ -52,7 +56,10 @@ def drill(
     They run in a temporary folder. Exit status 0 only if every result was accepted, and published once and
     unchanged; with --saturday only if all was answered and published in time as well, and no process grew."""
     _refuse_others(ctx, _OF_AN_OUTAGE if saturday else _OF_A_SATURDAY, saturday)
-    if saturday:
+    if laptop:
+        _refuse_for_a_laptop(ctx)
+        status = rehearse_laptop(backlog=backlog, as_json=as_json)
+    elif saturday:
         status = rehearse_saturday(events=events, compressed=compressed, workers=workers or 4, as_json=as_json)
     else:
         status = rehearse_outage(backlog=backlog, outage_s=outage_s, mode=mode, workers=workers or 1, as_json=as_json)
@@ -67,3 +74,10 @@ def _refuse_others(ctx: click.Context, names: tuple[str, ...], saturday: bool) -
             raise click.UsageError(
                 f"{option.opts[0]} is {'not for a Saturday' if saturday else 'for --saturday alone'}."
             )
+
+
+def _refuse_for_a_laptop(ctx: click.Context) -> None:
+    for option in ctx.command.params:
+        given = option.name and ctx.get_parameter_source(option.name) is not click.core.ParameterSource.DEFAULT
+        if given and option.name in _NOT_OF_A_LAPTOP:
+            raise click.UsageError(f"{option.opts[0]} is not for --laptop.")

@@ -12,7 +12,7 @@ from resultsq import interpreter
 class LazyGroup(click.Group):
     """`commands_by_path`: a command's name → where it is (`module:attribute`) and its sentence for `--help`.
 
-    A dict, so that grep finds them; the test of the command line holds it against what is really there. Each
+    A dict, so that grep finds them; the test of the command line holds it against the modules. Each
     command, at any depth, takes the options of `everywhere` too, so that they work before and after its name."""
 
     def __init__(

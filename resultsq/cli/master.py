@@ -1,12 +1,15 @@
 """The command `master`, and `master check` for masters by other hands."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
 
+from resultsq.cli.athletes import opened
 from resultsq.cli.conformance import check, tokens_of
 from resultsq.cli.node import CliContext
 from resultsq.master.serve import serve
+from resultsq.readers.athletes_list import read_list
 from resultsq.supervisor.folder import make_data_dir
 
 
@@ -30,6 +33,11 @@ from resultsq.supervisor.folder import make_data_dir
 @click.option(
     "--slots", type=click.IntRange(1), help="Rehearsal: sheets taken at once; one more is told to come later."
 )
+@click.option(
+    "--athletes",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Table (CSV) of athletes to add to its list, or to change there, before it begins to serve.",
+)
 @click.pass_context
 def master(
     ctx: click.Context,
@@ -41,6 +49,7 @@ def master(
     events: tuple[str, ...],
     delay_s: float,
     slots: int | None,
+    athletes: Path | None,
 ) -> None:
     """Run the reference master, over a database of its own."""
     if ctx.invoked_subcommand is not None:
@@ -51,15 +60,17 @@ def master(
     if database_url is None:
         make_data_dir(node.settings)
         database_url = f"sqlite:///{node.settings.data_dir / 'master.db'}"
-    serve(
-        database_url=database_url,
-        tokens=tokens,
-        host=host,
-        port=port,
-        events=events or None,
-        delay_s=delay_s,
-        slots=slots,
-    )
+    with nullcontext(()) if athletes is None else opened(athletes) as lines:
+        serve(
+            database_url=database_url,
+            tokens=tokens,
+            host=host,
+            port=port,
+            events=events or None,
+            delay_s=delay_s,
+            slots=slots,
+            athletes=read_list(lines) if lines else (),
+        )
 
 
 master.add_command(check)

@@ -10,7 +10,6 @@ from functools import cached_property
 from typing import Any
 
 import click
-from alembic.util.exc import CommandError
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
@@ -19,9 +18,11 @@ from resultsq import logs
 from resultsq.app.context import AppContext
 from resultsq.app.started import note_settings
 from resultsq.clock import Clock, SystemClock
-from resultsq.domain.errors import ResultsqError, SettingsError, StoreUnavailable
-from resultsq.settings import Loaded, Settings, load
-from resultsq.settings import shown as shown_settings
+from resultsq.domain.errors import NotThere, ResultsqError, SettingsError, StoreUnavailable
+from resultsq.settings import Loaded, Settings
+from resultsq.settings_page import shown as shown_settings
+from resultsq.settings_sources import load
+from resultsq.store.admin import events
 from resultsq.store.engine import migrate
 from resultsq.store.engine.session import Database
 from resultsq.supervisor.folder import make_data_dir
@@ -40,13 +41,14 @@ as_json_option = click.option("--json", "as_json", is_flag=True, help="As JSON, 
 class CliContext:
     """This node, as far as a command needs it: nothing is read or opened before it is asked for."""
 
-    def __init__(self, overrides: Overrides, **more: object) -> None:
+    def __init__(self, overrides: Overrides, *, calls_master: bool = False, **more: object) -> None:
+        self._calls_master = calls_master
         self._overrides = {**overrides, **{name: value for name, value in more.items() if value is not None}}
         self.clock: Clock = SystemClock()
 
     @cached_property
     def loaded(self) -> Loaded:
-        return load(None, **self._overrides)
+        return load(None, calls_master=self._calls_master, **self._overrides)
 
     @property
     def settings(self) -> Settings:
@@ -94,7 +96,7 @@ class CliContext:
     def awaited_database(self) -> Database:
         """The same for a process that stays: where another is just making the tables, wait for it.
 
-        :raises ResultsqError: nobody made them in a minute"""
+        :raises ResultsqError: they were not made within a minute"""
         make_data_dir(self.settings)
         give_up = self.clock.monotonic() + SCHEMA_WAIT_S
         _ = self.new_database
@@ -123,13 +125,23 @@ class CliContext:
         """Change the schema.
 
         :raises StoreUnavailable: the database does not answer
-        :raises SettingsError: there is no such revision"""
+        :raises NoSuchRevision: there is no such revision"""
         try:
             change(self.new_database, revision)
         except DBAPIError as error:
             raise self.new_database.translate(error) from error
-        except CommandError as error:
-            raise SettingsError(f"The schema was not changed: {error}.") from None
+
+    def event(self, slug: str) -> events.EventRow:
+        """The event that results or a message are handed in for.
+
+        :raises NotThere: there is none of this name"""
+        with self.database.read() as conn:
+            found = events.find(conn, slug)
+        if found is None:
+            raise NotThere(
+                f"There is no event called {slug} here, and nothing was stored. `resultsq event add` makes one."
+            )
+        return found
 
     def note_settings(self, process: str) -> None:
         """Write into the audit what a process that stays starts with, where it differs from its last start."""

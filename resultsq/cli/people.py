@@ -15,14 +15,14 @@ from resultsq.app.people import EventDetails, NewPerson
 from resultsq.cli.node import CliContext, Overrides, as_json_option, show, who
 from resultsq.domain.errors import NotThere
 from resultsq.domain.plausible import PRESETS
-from resultsq.domain.role import Role
+from resultsq.domain.role import PEOPLE, Role
 from resultsq.readers.ranges import read_plausible, write_plausible
 from resultsq.store.admin import accounts, events, tokens
 
 T = TypeVar("T")
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-_ROLES = click.Choice([role.value for role in Role])
+_ROLES = click.Choice([role.value for role in PEOPLE])
 _password_stdin = click.option(
     "--password-stdin",
     is_flag=True,
@@ -53,14 +53,22 @@ def event() -> None:
 @click.argument("name")
 @click.option("--timezone", help="Like Europe/London. Default: the setting time_zone.")
 @click.option("--country", default="")
+@click.option("--language", help="Of its pages and mails, for readers who have chosen none, like de.")
 @_run_options
 @click.pass_obj
 def event_add(
-    overrides: Overrides, /, slug: str, name: str, timezone: str | None, country: str, **run: str | None
+    overrides: Overrides,
+    /,
+    slug: str,
+    name: str,
+    timezone: str | None,
+    country: str,
+    language: str | None,
+    **run: str | None,
 ) -> None:
     """Add the event SLUG (its name in addresses), called NAME."""
     node = CliContext(overrides)
-    added = EventDetails(slug, name, timezone or node.settings.time_zone, country, read_plausible(run))
+    added = EventDetails(slug, name, timezone or node.settings.time_zone, country, read_plausible(run), language)
     _change(node, lambda tx: people.add_event(tx, added))
     click.echo(f"Added the event {slug}.")
 
@@ -70,10 +78,18 @@ def event_add(
 @click.option("--name")
 @click.option("--timezone", help="Like Europe/London.")
 @click.option("--country")
+@click.option("--language", help="Of its pages and mails, for readers who have chosen none. Empty: none.")
 @_run_options
 @click.pass_obj
 def event_set(
-    overrides: Overrides, /, slug: str, name: str | None, timezone: str | None, country: str | None, **run: str | None
+    overrides: Overrides,
+    /,
+    slug: str,
+    name: str | None,
+    timezone: str | None,
+    country: str | None,
+    language: str | None,
+    **run: str | None,
 ) -> None:
     """Change the event SLUG; what no option names stays as it is."""
     node = CliContext(overrides)
@@ -84,7 +100,8 @@ def event_set(
             raise NotThere(f"There is no event called {slug} here.")
         land = one.country if country is None else country
         takes = read_plausible(run, one.plausible)
-        people.change_event(tx, EventDetails(slug, name or one.name, timezone or one.time_zone, land, takes))
+        changed = EventDetails(slug, name or one.name, timezone or one.time_zone, land, takes, language)
+        people.change_event(tx, changed)
         return write_plausible(takes)
 
     takes = ", ".join(f"{field} {time}" for field, time in _change(node, change).items())
@@ -96,7 +113,7 @@ def event_set(
 @click.pass_obj
 def event_import(overrides: Overrides, file: Path) -> None:
     """Add the events of a CSV FILE: slug,name and, if you like, timezone,country,
-    run (5k or junior),first_from,first_to,fastest,slowest.
+    language,run (5k or junior),first_from,first_to,fastest,slowest.
 
     Events that are here already are left as they are. Where a line is wrong, none is added."""
     node = CliContext(overrides)
@@ -144,6 +161,16 @@ def account_import(overrides: Overrides, file: Path) -> None:
     given = people.people_of(people.rows_of(file.read_bytes()))
     for name, secret in _change(node, lambda tx: people.import_accounts(tx, given)):
         click.echo(f"{name}\t{_password_link(node, secret)}")
+
+
+@account.command("mail")
+@click.argument("name")
+@click.argument("address", default="")
+@click.pass_obj
+def account_mail(overrides: Overrides, name: str, address: str) -> None:
+    """Mail the owner of NAME at ADDRESS about its results. Without ADDRESS: not any more."""
+    _change(CliContext(overrides), lambda tx: people.set_mail(tx, name, address))
+    click.echo(f"{name} is mailed at {address}." if address else f"{name} is mailed no more.")
 
 
 @account.command("disable")

@@ -1,4 +1,4 @@
-"""Results from files: what is wrong with them, and into this node's queue."""
+"""Results from files: check them, and put them into this node's queue."""
 
 import sys
 from collections.abc import Sequence
@@ -8,13 +8,12 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from resultsq.app import intake
+from resultsq.app import carried, intake
 from resultsq.cli.node import CliContext, Overrides, as_json_option, show_json
-from resultsq.domain.errors import FileRefused, NotThere, TooLarge
+from resultsq.domain.errors import FileRefused, TooLarge
 from resultsq.domain.problem import Problem
 from resultsq.kinds.results.check import Report, report
 from resultsq.kinds.results.plausible import Occasion
-from resultsq.store.admin import events
 from resultsq.store.views import versions
 
 LATEST = "latest"
@@ -38,11 +37,11 @@ def check(overrides: Overrides, files: tuple[Path, ...], day: str | None, slug: 
         calendar = intake.Calendar(now.date())
         found = report(_contents(files), occasion=Occasion(chosen))
     else:
-        event, calendar = _event(node, slug), intake.calendar_of(node.database, now)
+        event, calendar = node.event(slug), intake.calendar_of(node.database, now)
         occasion = Occasion(chosen, event.plausible, event.time_zone)
         found = intake.check(node.database, _contents(files), occasion, event.id, lambda other: True)
     if on is not None:
-        found = found.model_copy(update={"problems": (*calendar.judge(on), *found.problems)})
+        found = intake.with_day(found, calendar.judge(on))
     if as_json:
         show_json(found.model_dump(mode="json"))
     else:
@@ -52,8 +51,8 @@ def check(overrides: Overrides, files: tuple[Path, ...], day: str | None, slug: 
 
 @click.command()
 @_files
-@click.option("--event", "slug", required=True, metavar="SLUG")
-@click.option("--date", "day", required=True, metavar="YYYY-MM-DD")
+@click.option("--event", "slug", metavar="SLUG", help="Not needed for an entry that a device saved.")
+@click.option("--date", "day", metavar="YYYY-MM-DD", help="Not needed for an entry that a device saved.")
 @click.option("--corrects", metavar="ID", help="The version that these correct: its id, or `latest`.")
 @click.option("--volunteers", "volunteers_file", type=_FILE, help="CSV: athlete,role.")
 @click.option(
@@ -65,8 +64,8 @@ def check(overrides: Overrides, files: tuple[Path, ...], day: str | None, slug: 
 def submit(
     overrides: Overrides,
     files: tuple[Path, ...],
-    slug: str,
-    day: str,
+    slug: str | None,
+    day: str | None,
     corrects: str | None,
     volunteers_file: Path | None,
     codes: tuple[str, ...],
@@ -86,7 +85,8 @@ def submit(
             "No event's are: is there a wrong file among them?"
         )
     volunteers = None if volunteers_file is None else _contents([volunteers_file])[0]
-    event, calendar = _event(node, slug), intake.calendar_of(node.database, now)
+    slug, day, client_key, contents = _named(contents, slug, day)
+    event, calendar = node.event(slug), intake.calendar_of(node.database, now)
     sent = intake.from_files(
         slug, day, contents, volunteers, settings.max_rows, calendar, event.plausible, event.time_zone
     )
@@ -94,7 +94,9 @@ def submit(
         with node.database.read() as conn:
             corrects = versions.head(conn, event.id, day)
     sent = intake.as_given(intake.with_others(node.context, sent, event.id, lambda other: True), codes, corrects)
-    accepted = intake.submit(node.context, sent, event_id=event.id, submitted_by=submitted_by, if_match=corrects)
+    accepted = intake.submit(
+        node.context, sent, event_id=event.id, submitted_by=submitted_by, if_match=corrects, client_key=client_key
+    )
     if as_json:
         show_json(
             {
@@ -114,12 +116,17 @@ def submit(
     click.echo(accepted.id)
 
 
-def _event(node: CliContext, slug: str) -> events.EventRow:
-    with node.database.read() as conn:
-        found = events.find(conn, slug)
-    if found is None:
-        raise NotThere(f"There is no event called {slug} here, and nothing was stored. `resultsq event add` makes one.")
-    return found
+def _named(
+    contents: list[tuple[str, bytes]], slug: str | None, day: str | None
+) -> tuple[str, str, str | None, list[tuple[str, bytes]]]:
+    """Event, day, client key and files: an entry that a device saved says them itself. Its id is the key, so that it
+    is there once when the device sends it as well."""
+    if len(contents) == 1 and carried.is_entry(contents[0][1]):
+        entry = carried.parse(contents[0][1])
+        return slug or entry.event, day or entry.date, str(entry.id), entry.contents
+    if slug is None or day is None:
+        raise click.UsageError("Name the event and the day of these files with --event and --date.")
+    return slug, day, None, carried.unpacked(contents)
 
 
 def _contents(files: Sequence[Path]) -> list[tuple[str, bytes]]:
@@ -142,7 +149,8 @@ def _show(found: Report) -> None:
     for problem in found.problems:
         console.print(_sentence(problem), markup=False)
         for fix in problem.fixes:
-            console.print(f"    - {fix.label}", markup=False)
+            asks = f" (say the {' and the '.join(fix.asks)})" if fix.asks else ""
+            console.print(f"    - {fix.label}{asks}", markup=False)
     if found.blocked:
         console.print("They cannot be published like this.")
 

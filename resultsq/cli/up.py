@@ -10,7 +10,7 @@ import segno
 from resultsq import logs
 from resultsq.cli.node import CliContext, Overrides
 from resultsq.clock import SystemClock
-from resultsq.settings import load
+from resultsq.settings_sources import load
 from resultsq.supervisor import run as supervisor
 from resultsq.supervisor.demo import DEMO_FOLDER, claim_demo_folder
 from resultsq.supervisor.folder import claimed, make_data_dir
@@ -32,7 +32,7 @@ def up(overrides: Mapping[str, Path], host: str | None, port: int | None, verbos
     That is web, worker, broker and, where no master is set, a master; Ctrl-C ends them all. The first start makes
     the database and an account with which to log in."""
     data_dir = overrides.get("data_dir") or (DEMO_FOLDER if demo else None)
-    settings = load(None, host=host, port=port, data_dir=data_dir).settings
+    settings = load(None, calls_master=True, host=host, port=port, data_dir=data_dir).settings
     logs.configure(settings.log_format, settings.log_level)
     make_data_dir(settings)
     wishes = supervisor.UpOptions(verbose, demo, _show_qr_code if sys.stdout.isatty() else None)

@@ -1,4 +1,4 @@
-"""Keeping a node: its settings, its schema, its copies, and what it may forget."""
+"""Keeping a node: its settings, its schema, its copies, and the data that it may forget."""
 
 import re
 import secrets
@@ -13,8 +13,9 @@ from resultsq.app import people
 from resultsq.app.people import NewPerson
 from resultsq.cli.node import CliContext, Overrides, as_json_option, show, who
 from resultsq.domain.role import Role
-from resultsq.settings import page, shown
+from resultsq.settings_page import page, shown
 from resultsq.store.admin import accounts, retention
+from resultsq.store.athletes import lookup
 from resultsq.store.engine import migrate
 from resultsq.supervisor.folder import make_data_dir, write_secret
 
@@ -62,7 +63,7 @@ def db_upgrade(overrides: Overrides, revision: str, first_admin: bool) -> None:
 
 
 def _make_first_admin(node: CliContext) -> str | None:
-    """An account that may do everything, where nobody can log in yet; the sentence that tells its password."""
+    """Make an admin where there is no account yet; returns the sentence with its password."""
     database, password_file = node.database, node.settings.data_dir / PASSWORD_FILE
     with database.read() as conn:
         if accounts.every(conn):
@@ -70,7 +71,7 @@ def _make_first_admin(node: CliContext) -> str | None:
     password = secrets.token_urlsafe(12)
     hashed = accounts.hash_password(password)
     on_terminal = sys.stdout.isatty()
-    if not on_terminal:  # before the account, so that no account has a password that nobody knows
+    if not on_terminal:  # before the account is made: its password must be shown
         make_data_dir(node.settings)
         write_secret(password_file, password)
     node.context.transact(who(), lambda tx: people.add_account(tx, NewPerson(ADMIN, Role.ADMIN), hashed))
@@ -104,6 +105,7 @@ def db_current(overrides: Overrides) -> None:
 def backup(overrides: Overrides, out: Path) -> None:
     """Copy the node's database into the new file OUT, while it runs."""
     click.echo(f"Wrote {copies.backup(CliContext(overrides).database, out)} submissions to {out}.")
+    click.echo("It holds personal data of results. The list of athletes is not in it: it comes anew from the master.")
 
 
 @click.command()
@@ -133,3 +135,7 @@ def prune(overrides: Overrides, older_than: str) -> None:
     while (done := node.database.write(lambda conn: retention.prune_some(conn, before))) != retention.NOTHING:
         submissions, drafts = submissions + done.submissions, drafts + done.drafts
     click.echo(f"Pruned {submissions} submissions and {drafts} drafts.")
+    with node.database.read() as conn:
+        if (as_of := lookup.as_of(conn)) is not None:
+            weeks = node.settings.athletes_keep_weeks
+            click.echo(f"The list of athletes stays: as of {as_of:%Y-%m-%d}, forgotten {weeks} weeks after that.")

@@ -2,15 +2,18 @@
 
 import click
 
+from resultsq.app import team_mails
 from resultsq.cli.node import CliContext, Overrides
 from resultsq.delivery.app import run_worker
 from resultsq.delivery.periodic import PeriodicTask
 from resultsq.store.admin import action_runner
-from resultsq.watch import exporter, messenger
+from resultsq.watch import exporter, heartbeat, messenger
 
 ADVANCE_S = 2.0
 EVALUATE_ALERTS_S = 10.0
 SEND_ALERTS_S = 10.0
+TELL_TEAMS_S = 10.0
+HEARTBEAT_S = 60.0
 
 
 @click.command()
@@ -20,7 +23,7 @@ def worker(overrides: Overrides, name: str | None) -> None:
     """Run a worker: it publishes what was accepted.
 
     As many as you like may run, on as many machines."""
-    node = CliContext(overrides, worker_name=name)
+    node = CliContext(overrides, calls_master=True, worker_name=name)
     node.log()
     settings, database, clock = node.settings, node.awaited_database, node.clock
     node.note_settings(settings.worker_name or "worker")
@@ -33,6 +36,12 @@ def worker(overrides: Overrides, name: str | None) -> None:
     def send_alerts() -> None:
         messenger.send_waiting(settings.renewed(), database, clock)
 
+    def tell_teams() -> None:
+        team_mails.tell_teams(settings.renewed(), database, clock)
+
+    def beat() -> None:
+        heartbeat.beat(settings.renewed(), database, clock)
+
     def advance() -> None:
         action_runner.go_on(database, clock)
 
@@ -40,6 +49,12 @@ def worker(overrides: Overrides, name: str | None) -> None:
         PeriodicTask("resultsq.advance_actions", ADVANCE_S, advance, due=lambda: action_runner.is_due(database, clock)),
         PeriodicTask("resultsq.evaluate_alerts", EVALUATE_ALERTS_S, evaluate_alerts),
         PeriodicTask("resultsq.send_alerts", SEND_ALERTS_S, send_alerts),
+        PeriodicTask(
+            "resultsq.tell_teams", TELL_TEAMS_S, tell_teams, due=lambda: team_mails.is_due(settings, database)
+        ),
     ]
+    if settings.heartbeat_url.get_secret_value():
+        heartbeat.send(settings, heartbeat.STARTS)
+        periodic_tasks.append(PeriodicTask("resultsq.heartbeat", HEARTBEAT_S, beat))
     if not run_worker(settings, database, clock, periodic_tasks):
         raise SystemExit(1)

@@ -2,7 +2,7 @@
 
 The Celery task that a ring starts only wakes the dispatcher, which the worker's bootstep has started before the
 first connection to the broker was tried. So delivery goes on while the broker is unreachable, and begins in a
-worker that was started without one. What is not delivery is an ordinary Celery task.
+worker that was started without one. Everything but delivery is an ordinary Celery task.
 """
 
 import fcntl
@@ -23,28 +23,33 @@ from celery import Celery, bootsteps
 from celery.exceptions import SecurityWarning
 from celery.worker import state
 from celery.worker.consumer import Consumer
-from sqlalchemy import Connection
 
 from resultsq import interpreter, logs
 from resultsq.clock import Clock
-from resultsq.delivery import reconcile
+from resultsq.delivery import athletes_list, office_notices, reconcile
 from resultsq.delivery.dispatch import Dispatcher
+from resultsq.delivery.handing_on import HandingOn, open_relays
+from resultsq.delivery.lane import Lane, LaneStart
+from resultsq.delivery.mail.configured import credentials, mail_server
 from resultsq.delivery.masters import open_configured
 from resultsq.delivery.periodic import PeriodicTask, Timer, carry_out
-from resultsq.delivery.prober import Prober
 from resultsq.delivery.rotation import Rotation
+from resultsq.domain.destinations import MAIL, MASTER
 from resultsq.domain.errors import SettingsError
 from resultsq.settings import Settings
 from resultsq.store import outbox
 from resultsq.store.admin import comparisons
 from resultsq.store.engine.session import Database
 from resultsq.store.outbox import links
+from resultsq.store.outbox.digests import DigestFiller
 from resultsq.wakeup import WAKE, Bell, celery_app
 
 CLEAN_UP_S = 3600.0
 BROKER_REST_S = 1.0
 COMPARE_S = 5.0
 """How often a worker looks whether a comparison with the master is due."""
+
+FILL_DIGESTS_S = 5.0
 
 CLIENT_KEYS_KEPT = timedelta(days=90)
 
@@ -56,7 +61,8 @@ _log = logs.get("worker")
 
 
 class Delivery:
-    """The dispatcher, the prober and the bell of one worker, started and stopped together."""
+    """The lanes and the bell of one worker, started and stopped together: one lane to the master, and one to the mail
+    server where there is one."""
 
     def __init__(
         self,
@@ -68,46 +74,59 @@ class Delivery:
     ) -> None:
         self._database = database
         self._clock = clock
-        self._ceiling = settings.concurrency_ceiling
-        self._credentials = _fingerprint(settings)
         self._rotation = Rotation(settings, self._take_up)
         self._master = open_configured(settings, clock, self._rotation.token)
         self.bell = Bell(settings.broker_url.get_secret_value())
-        self.dispatcher = Dispatcher(database, self._master, clock, worker, self._ceiling, settings.sweep_s)
         self.timer = Timer(periodic_tasks, clock, self.bell.ask)
-        self._prober = Prober(database, self._master, clock, worker, self._ceiling, self._link_changed)
+        start = LaneStart(database, clock, worker, settings.sweep_s)
+        ceiling = settings.concurrency_ceiling
+        self._lanes = [Lane(MASTER, self._master, ceiling, _fingerprint(settings), start, self._link_changed)]
+        if (mail := mail_server(settings, database, clock)) is not None:
+            ceiling = settings.mail_ceiling
+            self._lanes.append(Lane(MAIL, mail, ceiling, credentials(settings), start, self._link_changed))
+
+        relays = open_relays(settings, clock)
+        self._handing_on = HandingOn(database, clock, worker, relays, settings.relay_after_s, self.wake)
 
     def start(self) -> None:
         """Deliver from now on."""
-
-        def prepare(conn: Connection) -> None:
-            links.ensure(conn, self._clock.now(), self._ceiling)
-            links.credentials_changed(conn, self._credentials)
-
-        self._database.write(prepare)
-        self.dispatcher.start()
-        self._prober.start()
+        for lane in self._lanes:
+            lane.start()
+        self._handing_on.start()
         self.timer.start()
         self._rotation.start()
 
     def stop(self) -> None:
         """Stop in good order, within a few seconds."""
         self._rotation.stop()
+        self._handing_on.stop()
         self.timer.stop()
-        self._prober.stop()
-        self.dispatcher.stop()
+        stopping = [threading.Thread(target=lane.stop, name=f"stop-{lane.name}") for lane in self._lanes]
+        for one in stopping:  # at once: each waits a little for its calls under way
+            one.start()
+        for one in stopping:
+            one.join()
         self.bell.close()
-        self._master.close()
+
+    def wake(self) -> None:
+        """Something may go now."""
+        for lane in self._lanes:
+            lane.dispatcher.wake()
+
+    @property
+    def dispatcher(self) -> Dispatcher:
+        """That of the master."""
+        return self._lanes[0].dispatcher
 
     def _take_up(self, settings: Settings) -> None:
-        """Use another token from now on, and try at once what was refused."""
+        """Use another token from now on, and try refused submissions at once."""
         self._master.use_token(settings.master_token.get_secret_value())
         fingerprint = _fingerprint(settings)
         if self._database.write(lambda conn: links.credentials_changed(conn, fingerprint)):
             self._link_changed(returned=True)
 
     def _link_changed(self, returned: bool) -> None:
-        self.dispatcher.wake()
+        self.wake()
         if returned:
             self.bell.ring()  # for the other workers; they would see it at their next sweep
 
@@ -121,13 +140,15 @@ def _fingerprint(settings: Settings) -> str:
 def run_worker(
     settings: Settings, database: Database, clock: Clock, periodic_tasks: Sequence[PeriodicTask] = ()
 ) -> bool:
-    """Deliver, and see to the periodic tasks, until told to stop. Returns after SIGTERM or SIGINT; False: for another
-    reason.
+    """Deliver, and see to the periodic tasks, until a signal stops it. Returns after SIGTERM or SIGINT; False: for
+    another reason.
 
     :raises SettingsError: there is no master to deliver to"""
     name, held = worker_name(settings)
     _names.append(held)
-    periodic_tasks = [_clean_up(database, clock), _compare(settings, database, clock), *periodic_tasks]
+    own_tasks = [_clean_up(database, clock), _compare(settings, database, clock), _fill_digests(database)]
+    from_master = [module.periodic_task(settings, database, clock) for module in (athletes_list, office_notices)]
+    periodic_tasks = [*own_tasks, *from_master, *periodic_tasks]
     delivery = Delivery(settings, database, clock, name, periodic_tasks)
     _log.info("worker.starting", worker=name)
     broker_url = settings.broker_url.get_secret_value()
@@ -147,7 +168,7 @@ def run_worker(
             without_heartbeat=True,
         )
         celery.start()
-        # a status of 0 would say that it was told to stop, and nobody would start it again
+        # a status of 0 would mean a wanted stop, and no supervisor would restart it
         failed = state.should_stop is None and state.should_terminate is None
     else:
         stop = threading.Event()
@@ -255,7 +276,7 @@ def worker_app(broker_url: str, delivery: Delivery, periodic_tasks: Sequence[Per
 
     @app.task(name=WAKE)  # type: ignore[untyped-decorator]
     def wake() -> None:
-        delivery.dispatcher.wake()
+        delivery.wake()
 
     for task in periodic_tasks:
         _register(app, task, delivery.timer.heard)
@@ -289,3 +310,8 @@ def _compare(settings: Settings, database: Database, clock: Clock) -> PeriodicTa
                 reconcile.by_itself(database, master, clock)
 
     return PeriodicTask("resultsq.compare", COMPARE_S, compare, due)
+
+
+def _fill_digests(database: Database) -> PeriodicTask:
+    filler = DigestFiller(database)
+    return PeriodicTask("resultsq.fill_digests", FILL_DIGESTS_S, filler.fill_some, filler.has_work)

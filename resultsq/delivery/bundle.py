@@ -8,6 +8,7 @@ import base64
 import gzip
 import io
 import json
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Any
@@ -111,7 +112,7 @@ def seal(parted: list[BundledVersion], now: datetime, locks: MultiFernet) -> byt
 
 
 def unseal(content: bytes, locks: MultiFernet) -> list[BundledVersion]:
-    """What a bundle holds, each sheet held against what is written beside it.
+    """The submissions in a bundle, each sheet checked against its envelope.
 
     :raises InputRefused: it was sealed with another key, changed on the way, is no bundle, or does not agree with
     itself"""
@@ -151,31 +152,40 @@ class Exported:
     is_full: bool
 
 
-def export(database: Database, now: datetime, locks: MultiFernet, states: list[State]) -> Exported:
-    """A bundle of what waits, the oldest first. They go on waiting here as well."""
+def export(
+    database: Database, now: datetime, locks: MultiFernet, states: list[State], kinds: Collection[str] = ()
+) -> Exported:
+    """A bundle of the submissions that wait, the oldest first; `kinds`: of these alone, none: of all. They go on
+    waiting here as well."""
     parted: list[BundledVersion] = []
     last, room = 0, LARGEST
     while True:
         most = min(_AT_ONCE, MOST_SHEETS - len(parted))
-        piece, last = _export_some(database, now, states, last, most, room)
+        piece, last = _export_some(database, now, states, last, most, room, kinds)
         if not piece:
             with database.read() as conn:
-                more = outbox.waits_behind(conn, states, last)
+                more = outbox.waits_behind(conn, states, last, kinds)
             return Exported(seal(parted, now, locks), len(parted), is_full=more)
         room -= sum(outbox.bundled_size(len(one.body)) for one in piece)
         parted += piece
 
 
 def _export_some(
-    database: Database, now: datetime, states: list[State], after: int, most: int, room: int
+    database: Database,
+    now: datetime,
+    states: list[State],
+    after: int,
+    most: int,
+    room: int,
+    kinds: Collection[str],
 ) -> tuple[list[BundledVersion], int]:
     """One piece, in a transaction of its own: no acceptance waits for a long one."""
-    return database.write(lambda conn: outbox.export(conn, now, states, "bundle", after, most, room))
+    return database.write(lambda conn: outbox.export(conn, now, states, "bundle", after, most, room, kinds))
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What came of a bundle's sheets: how many were queued, how many were here already, and for each of the others a
+    """The result of an import: how many sheets were queued, how many were here already, and for each of the others a
     sentence that says why it was not taken."""
 
     new: int
@@ -222,7 +232,7 @@ class Delivered:
 
 
 def give_to_master(master: Master, parted: list[BundledVersion]) -> list[Delivered]:
-    """Publish a bundle's submissions in their order, straight at the master. What it does not take stays
+    """Publish a bundle's submissions in their order, straight at the master. A submission that it does not take stays
     where it was exported, and in the bundle."""
 
     def send(one: BundledVersion) -> Delivered:

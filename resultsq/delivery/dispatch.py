@@ -5,10 +5,8 @@ no scheduler and no wall clock that behaves. A ring of the bell, a sender that i
 only shorten the wait for the next cycle.
 """
 
-import queue
 import random
-import threading
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -18,12 +16,16 @@ from resultsq.clock import Clock
 from resultsq.delivery import sender
 from resultsq.delivery.sender_pool import SenderPool
 from resultsq.domain import clock_steps
+from resultsq.domain.destinations import MASTER
 from resultsq.domain.errors import StoreUnavailable
-from resultsq.domain.ports import Master
+from resultsq.domain.outcome import Accepted
+from resultsq.domain.ports import Destination
+from resultsq.domain.settlement import Settlement
 from resultsq.kinds.registry import KINDS
 from resultsq.store import outbox
 from resultsq.store.engine.session import Database
-from resultsq.store.outbox import Lease, Published, Settlement, cycle, faulty_rows, links, workers
+from resultsq.store.outbox import Lease, cycle, faulty_rows, links, workers
+from resultsq.threads import Empty, SystemThreads, Threads
 
 HOUSEKEEPING_S = 5.0
 """How often the worker says that it is alive and looks whether its clock was set back."""
@@ -40,38 +42,56 @@ GATHER_S = 0.05
 
 STORE_REST_S = 1.0
 FAREWELL_S = 3.0
-"""How long a worker that stops waits for the answers to what it has sent."""
+"""How long a worker that stops waits for the answers to its calls."""
 
 _log = logs.get("dispatch")
 
 
 class Dispatcher:
-    """Delivers what waits. `wake` starts the next cycle at once; call it from any thread."""
+    """Delivers the submissions that wait for one destination. `wake` starts the next cycle at once; call it from any
+    thread.
+
+    :param threads: what its own threads are made with
+    :param draw: draws from [0, 1) for jitter"""
 
     def __init__(
-        self, database: Database, master: Master, clock: Clock, worker: str, ceiling: int, sweep_s: float
+        self,
+        database: Database,
+        master: Destination,
+        clock: Clock,
+        worker: str,
+        ceiling: int,
+        sweep_s: float,
+        destination: str = MASTER,
+        threads: Threads | None = None,
+        draw: Callable[[], float] = random.random,
     ) -> None:
+        threads = threads or SystemThreads()
+        self._draw = draw
         self._database = database
         self._master = master
         self._clock = clock
         self._worker = worker
+        self._destination = destination
         self._ceiling = ceiling
         self._sweep_s = sweep_s
-        self._senders = SenderPool(ceiling, clock, self._deliver, lambda lease, end: self._news.put((lease, end)))
-        self._news: queue.SimpleQueue[tuple[Lease, Settlement] | None] = queue.SimpleQueue()
+        self._senders = SenderPool(
+            ceiling, clock, self._deliver, lambda lease, end: self._news.put((lease, end)), threads
+        )
+        self._news = threads.queue()  # of a lease with its settlement, or None
         self._unsettled: list[tuple[Lease, Settlement]] = []
         self._cancelled: list[Lease] = []  # prefetched, and to be released by the next cycle
-        self._known: set[str] = set()  # what was leased to this worker, by its leases, until it is settled or back
+        self._known: set[str] = set()  # this worker's leases, until they are settled or released
         self._unsure = False  # whether the last cycle was committed is not known
         self._at_ease = True
         self._returned_at: datetime | None = None
         self._housekeeping_due = 0.0
         self._mend_due = 0.0
         self._wall_lead_s = 0.0
-        self._silent_calls: queue.SimpleQueue[float] = queue.SimpleQueue()
+        self._silent_calls = threads.queue()
         self._silences: list[tuple[int, float]] = []  # the last probe before it, and when it was heard
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="dispatch", daemon=True)
+        self._stopping = threads.event()
+        self._thread = threads.thread(self._run, f"dispatch-{destination}")
         master.on_stalled = self._heard_silence
 
     def start(self) -> None:
@@ -83,7 +103,8 @@ class Dispatcher:
         self._news.put(None)
 
     def stop(self) -> None:
-        """Claim no more, wait a little for what is under way, settle it. What stays out stays in doubt."""
+        """Claim no more, wait a little for the calls under way, settle them. A call without an answer stays in
+        doubt."""
         self._stopping.set()
         self.wake()
         self._thread.join(FAREWELL_S + 2 * STORE_REST_S)
@@ -100,13 +121,13 @@ class Dispatcher:
                     voided = True
                     if count:
                         _log.warning("leases.voided", count=count)
-                self._try_housekeeping()
                 self._run_cycle(self._ceiling - self._senders.out)
+                self._try_housekeeping()  # after a cycle that was committed: only then is the worker of any use
                 self._notice_silences()
             except StoreUnavailable:  # the store has logged why
                 self._stopping.wait(STORE_REST_S)
             except Exception as surprise:  # noqa: BLE001 - see the next line
-                # the loop is what delivery hangs on: it says what it met and goes on
+                # delivery depends on this loop: it logs the fault and goes on
                 _log.exception("dispatch.surprised")
                 self._sift(surprise)
                 self._stopping.wait(STORE_REST_S)
@@ -114,8 +135,8 @@ class Dispatcher:
         self._say_goodbye()
 
     def _void(self, conn: Connection) -> int:
-        links.lock(conn)  # as every cycle does: another worker may be taking the same leases back
-        return outbox.void_leases(conn, self._clock.now(), self._worker)
+        links.lock(conn, self._destination)  # as every cycle does: another worker may be taking the same leases back
+        return outbox.void_leases(conn, self._clock.now(), self._worker, self._destination)
 
     def _listen(self, limit_s: float) -> None:
         """Wait for news; take all there is, so that one cycle settles the attempts together."""
@@ -130,7 +151,7 @@ class Dispatcher:
     def _hear(self, limit_s: float) -> bool:
         try:
             news = self._news.get(timeout=limit_s) if limit_s > 0 else self._news.get_nowait()
-        except queue.Empty:
+        except Empty:
             return False
         if news is not None:
             self._unsettled.append(news)
@@ -138,7 +159,7 @@ class Dispatcher:
 
     @property
     def _troubled(self) -> bool:
-        return not all(isinstance(settlement, Published) for _, settlement in self._unsettled)
+        return not all(isinstance(settlement.outcome, Accepted) for _, settlement in self._unsettled)
 
     def _run_cycle(self, free: int) -> None:
         stopping = self._stopping.is_set()
@@ -151,9 +172,18 @@ class Dispatcher:
         def take(conn: Connection) -> cycle.Cycle:
             # the time is read where the transaction has begun: a lease is not to run while others are waited for
             now = self._clock.now()
-            back = [*cancelled, *(outbox.unknown_leases(conn, self._worker, self._known) if unsure else [])]
+            back = [*cancelled, *(self._unknown_leases(conn) if unsure else [])]
             return cycle.run_cycle(
-                conn, now, self._worker, settlements, free, self._ceiling, prefetched, back, kinds=KINDS
+                conn,
+                now,
+                self._worker,
+                settlements,
+                free,
+                self._ceiling,
+                prefetched,
+                back,
+                kinds=KINDS,
+                destination=self._destination,
             )
 
         unsure, self._unsure = self._unsure, True
@@ -172,13 +202,18 @@ class Dispatcher:
         for lease, settlement in ending:
             sender.log_line(lease, settlement, states.get(settlement.lease))
 
+    def _unknown_leases(self, conn: Connection) -> list[str]:
+        return outbox.unknown_leases(conn, self._worker, self._known, self._destination)
+
     def _sift(self, surprise: Exception) -> None:
         """No single submission keeps the others from going: what fails is put aside, and an end that cannot be written
-        down is one that nobody knows. Where none is found to be at fault, all ends are forgotten."""
+        down is unknown. Where none is found to be at fault, all ends are forgotten."""
         self._cancelled = []  # their leases run out
         try:
             now = self._clock.now()
-            aside = faulty_rows.put_aside_faulty(self._database, now, self._worker, 2 * self._ceiling)
+            aside = faulty_rows.put_aside_faulty(
+                self._database, now, self._worker, 2 * self._ceiling, self._destination
+            )
             unknown = faulty_rows.faulty_ends(self._database, now, [ending for _, ending in self._unsettled])
             self._forget_endings(surprise, {one.seq for one in unknown} if aside or unknown else None)
             lost = faulty_rows.faulty_ends(self._database, now, [ending for _, ending in self._unsettled])
@@ -199,12 +234,12 @@ class Dispatcher:
         self._unsettled = [
             (lease, ending)
             if seqs is not None and lease.seq not in seqs
-            else (lease, sender.settlement(lease, sender.at_fault(surprise), ending.duration_s, random.random()))
+            else (lease, sender.settlement(lease, sender.at_fault(surprise), ending.duration_s, self._draw()))
             for lease, ending in self._unsettled
         ]
 
     def _deliver(self, lease: Lease) -> Settlement:
-        return sender.deliver(self._master, lease, self._clock, random.random())
+        return sender.deliver(self._master, lease, self._clock, self._draw())
 
     def _try_housekeeping(self) -> None:
         """Say that this worker lives, and look at the clock. A failure here must not stop delivery."""
@@ -215,7 +250,7 @@ class Dispatcher:
             self._housekeeping()
         except StoreUnavailable:
             raise
-        except Exception:  # noqa: BLE001 - told, and tried again when it is due
+        except Exception:  # noqa: BLE001 - logged, and tried again when it is due
             _log.exception("dispatch.housekeeping_failed")
 
     def _housekeeping(self) -> None:
@@ -225,7 +260,7 @@ class Dispatcher:
 
         def work(conn: Connection) -> int:
             workers.alive(conn, now, self._worker)
-            return outbox.mend_stepped_clock(conn, now) if mend else 0
+            return outbox.mend_stepped_clock(conn, now, self._destination) if mend else 0
 
         mended = self._database.write(work)
         if mend:
@@ -253,14 +288,14 @@ class Dispatcher:
 
     def _notice_silences(self) -> None:
         while not self._silent_calls.empty():
-            probes = self._database.write(lambda conn: links.suspect(conn, self._clock.now()))
+            probes = self._database.write(lambda conn: links.suspect(conn, self._clock.now(), self._destination))
             self._silences.append((probes, self._silent_calls.get()))
         if not self._senders.out:
             self._silences = []  # whatever was silent has ended by itself
         if not self._silences:
             return
         with self._database.read() as conn:
-            seen = links.look(conn, self._clock.now(), self._worker)
+            seen = links.look(conn, self._clock.now(), self._worker, self._destination)
         for probes, heard in self._silences:
             if seen.ok_probe > probes and self._master.abort_stalled(heard):
                 self._master.refresh()  # those that rest are as old

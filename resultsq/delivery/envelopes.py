@@ -1,7 +1,7 @@
-"""What is written beside a sheet in a bundle, held against the sheet itself.
+"""A sheet's envelope in a bundle, held against the sheet itself.
 
-A bundle is sealed by somebody who holds the key, and still may come of a fault, of another product or of another hand.
-What it says beside a sheet decides where the sheet is queued, what it corrects and what a team is told: so none of it
+A bundle's sealer holds the key. It may still be wrong: by a fault, by another product or by intent.
+The envelope decides where the sheet is queued, which version it corrects and what a team reads: so none of it
 is believed. Nothing of a bundle in which one thing does not agree is taken.
 """
 
@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 
 from resultsq.domain import sheet
+from resultsq.domain.destinations import MASTER
 from resultsq.domain.errors import InputRefused
 from resultsq.kinds.registry import KINDS
 from resultsq.store.outbox import BundledVersion
@@ -19,9 +20,9 @@ _NAME = re.compile(r"[\x21-\x7e]{1,36}")
 
 
 def check(parted: Sequence[BundledVersion]) -> None:
-    """Each sheet has what is written beside it.
+    """Each sheet agrees with its envelope.
 
-    :raises InputRefused: one has not; its sentence names the sheet and what does not agree"""
+    :raises InputRefused: one does not; the sentence names the sheet and the field"""
     seen: set[str] = set()
     for number, one in enumerate(parted, 1):
         if not _ID.fullmatch(one.id):
@@ -36,6 +37,8 @@ def check(parted: Sequence[BundledVersion]) -> None:
 def _wrong(one: BundledVersion) -> str | None:
     if one.kind not in KINDS:
         return "is of a kind that this version of resultsq does not know; update it here"
+    if KINDS[one.kind].destination != MASTER:
+        return "is not for the master"
     if one.base is not None and not _NAME.fullmatch(one.base):
         return "corrects something that is no submission"
     if one.accepted_at.tzinfo is None:

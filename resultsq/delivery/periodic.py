@@ -76,13 +76,13 @@ def _has_work(task: PeriodicTask) -> bool:
         return task.due()
     except StoreUnavailable:  # the store has logged why
         return False
-    except Exception:  # noqa: BLE001 - then do the work, which reports what is wrong
+    except Exception:  # noqa: BLE001 - then do the work, which reports the fault
         _log.exception("task.not_looked", task=task.name)
         return True
 
 
 def carry_out(task: PeriodicTask) -> None:
-    """Do it; what goes wrong is told in the log, and the next time is tried again."""
+    """Do it; a failure is logged, and the task is tried again when it is next due."""
     try:
         task.do()
     except StoreUnavailable as error:  # the store has logged why, with a line a second at most

@@ -7,18 +7,21 @@ by 5 s, up to five at once while the link is down; the first good answer opens t
 import random
 import threading
 from collections.abc import Callable
+from functools import partial
 
 from sqlalchemy import Connection
 
 from resultsq import logs
 from resultsq.clock import Clock
+from resultsq.domain.destinations import MASTER
 from resultsq.domain.errors import StoreUnavailable
 from resultsq.domain.link import PROBE_DOWN_S, PROBES_AT_ONCE, LinkState
 from resultsq.domain.outcome import Cause
-from resultsq.domain.ports import Master, ProbeAnswer
+from resultsq.domain.ports import Destination, ProbeAnswer
 from resultsq.store.admin import comparisons
 from resultsq.store.engine.session import Database
 from resultsq.store.outbox import links
+from resultsq.threads import SystemThreads, Threads
 
 LOOK_S = 0.25
 """How often a worker looks whether a link that is up is suspected."""
@@ -29,30 +32,39 @@ _log = logs.get("prober")
 
 
 class Prober:
-    """Keeps the link's row true. `on_change` is called, from any thread, after each good probe, and told whether
-    it brought the link back: the link has returned, or a suspicion was cleared."""
+    """Keeps the link's row true. `on_change` is called, from any thread, after each good probe, with whether
+    it brought the link back: the link has returned, or a suspicion was cleared.
+
+    :param threads: what its own threads are made with
+    :param draw: draws from [0, 1) for jitter"""
 
     def __init__(
         self,
         database: Database,
-        master: Master,
+        master: Destination,
         clock: Clock,
         worker: str,
         ceiling: int,
         on_change: Callable[[bool], None],
+        destination: str = MASTER,
+        threads: Threads | None = None,
+        draw: Callable[[], float] = random.random,
     ) -> None:
+        self._threads = threads or SystemThreads()
+        self._draw = draw
         self._database = database
         self._master = master
         self._clock = clock
         self._worker = worker
         self._ceiling = ceiling
         self._on_change = on_change
+        self._destination = destination
         self._running = threading.BoundedSemaphore(PROBES_AT_ONCE)
         self._renew_due = 0.0
         self._mine = False
-        self._stopping = threading.Event()
-        self._answered = threading.Event()  # well
-        self._thread = threading.Thread(target=self._run, name="prober", daemon=True)
+        self._stopping = self._threads.event()
+        self._answered = self._threads.event()  # well
+        self._thread = self._threads.thread(self._run, f"prober-{destination}")
 
     def start(self) -> None:
         self._thread.start()
@@ -74,14 +86,14 @@ class Prober:
             except StoreUnavailable:  # the store has logged why
                 pause = STORE_REST_S
             except Exception:  # noqa: BLE001 - see the next line
-                # without its prober a link never returns: it says what it met and goes on
+                # without its prober a link never returns: log the fault and go on
                 _log.exception("prober.surprised")
                 pause = STORE_REST_S
             self._answered.wait(pause)
             self._answered.clear()
         if self._mine:
             try:
-                self._database.write(lambda conn: links.drop_prober(conn, self._worker))
+                self._database.write(lambda conn: links.drop_prober(conn, self._worker, self._destination))
             except StoreUnavailable:
                 _log.info("prober.lease_left", ends_in_s=links.PROBER_LEASE_S)
 
@@ -89,14 +101,14 @@ class Prober:
         """The link as it is; None where another worker probes it."""
         now = self._clock.now()
         if self._clock.monotonic() >= self._renew_due:
-            seen = self._database.write(lambda conn: links.take_prober(conn, now, self._worker))
+            seen = self._database.write(lambda conn: links.take_prober(conn, now, self._worker, self._destination))
             self._renew_due = self._clock.monotonic() + RENEW_S
             self._mine = seen.mine
         elif not self._mine:
             return None
         else:
             with self._database.read() as conn:
-                seen = links.look(conn, now, self._worker)
+                seen = links.look(conn, now, self._worker, self._destination)
             self._mine = seen.mine
         return seen if seen.mine else None
 
@@ -104,11 +116,14 @@ class Prober:
         if not self._running.acquire(blocking=False):
             return
         try:
-            number = self._database.write(lambda conn: links.start_probe(conn, self._clock.now(), random.random()))
-            threading.Thread(target=self._probe, args=(number,), name=f"probe-{number}", daemon=True).start()
+            number = self._database.write(self._number_probe)
+            self._threads.thread(partial(self._probe, number), f"probe-{number}").start()
         except BaseException:
             self._running.release()
             raise
+
+    def _number_probe(self, conn: Connection) -> int:
+        return links.start_probe(conn, self._clock.now(), self._draw(), self._destination)
 
     def _probe(self, number: int) -> None:
         try:
@@ -117,19 +132,19 @@ class Prober:
 
             def note(conn: Connection) -> links.LinkChange:
                 comparisons.note_latest(conn, now, answer.latest)
-                return links.probe_answered(conn, now, number, answer, self._ceiling, random.random())
+                return links.probe_answered(conn, now, number, answer, self._ceiling, self._draw(), self._destination)
 
             change = self._database.write(note)
         except StoreUnavailable:
             _log.warning("probe.unrecorded", number=number)
             return
-        except Exception:  # noqa: BLE001 - it says what it met; the next probe is already due
+        except Exception:  # noqa: BLE001 - logged; the next probe is already due
             _log.exception("probe.unrecorded", number=number)
             return
         finally:
             self._running.release()
         if change.returned or change.lost:
-            _log.warning(f"link.{change.state}", cause=answer.cause, probe=number)
+            _log.warning(f"link.{change.state}", link=self._destination, cause=answer.cause, probe=number)
         if answer.cause is None:
             self._answered.set()  # the link is up now, and may be suspected at any time
             self._on_change(change.returned)

@@ -1,9 +1,9 @@
 """Compares this node with the master: first by the master's list of receipts, then by asking for one at a time.
 
-The list is by credentials, so what was published with an older token is not on it: nothing is called lost before the
+The list is by credentials, so a version published with an older token is not on it: nothing is called lost before the
 master said so of its very id."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -18,35 +18,39 @@ from resultsq.store.engine.session import Database
 from resultsq.store.outbox import Question, Reconciled
 
 EDGE = timedelta(minutes=10)
-"""The master's clock and ours differ a little: what stands at the edge is not taken for lost."""
+"""The master's clock and ours differ a little: a version at the edge is not taken for lost."""
 
 MOST_QUESTIONS = 2_000
 """Asked one by one in one comparison; the next one goes on."""
 
 MOST_PAGES = 2_000
-REACH = timedelta(days=30)
-"""How far back a comparison that comes by itself looks."""
-
+_NO_ANSWER = "the master gave no answer about it"
+_LEFT = "left for the next comparison"
 _log = logs.get("reconcile")
 
 
 def reconcile(
-    database: Database, master: Master, now: datetime, since: datetime, most: int = MOST_QUESTIONS
+    database: Database,
+    master: Master,
+    now: datetime,
+    since: datetime,
+    most: int = MOST_QUESTIONS,
+    kinds: Collection[str] = (),
 ) -> Reconciled:
-    """Compare what was published since then. What the master lacks is queued again, what waits here or was given up
-    and is there is published.
+    """Compare the versions published since then, of these kinds or of all. One that the master lacks is queued again;
+    one that waits here or was given up and is there is published.
 
     :raises ResultsqError: the master's list could not be had whole; nothing was changed"""
     has = {one.submission: one for one in _listed(master, since)}
     with database.read() as conn:
-        left = outbox.open_questions(conn, now, has, since + EDGE)
+        left = outbox.open_questions(conn, now, has, since + EDGE, kinds)
     gone, unanswered = _ask(master, left.questions[:most], has)
     chains = {*left.chains, *(one.chain_id for one in left.questions[:most] if one.name in gone or one.name in has)}
     skipped = {
         "published before the time that was asked for": left.older,
         "published within the last minute": left.newer,
-        "the master gave no answer about it": unanswered,
-        "left for the next comparison": max(0, len(left.questions) - most),
+        _NO_ANSWER: unanswered,
+        _LEFT: max(0, len(left.questions) - most),
     }
     total = Reconciled(0, 0, left.different, 0, {cause: count for cause, count in skipped.items() if count})
     for chain in sorted(chains):
@@ -56,22 +60,26 @@ def reconcile(
 
 
 def by_itself(database: Database, master: Master, clock: Clock) -> Reconciled | None:
-    """Compare if it is due: the newest receipts first, and all of a month only where one of them is gone, where the
-    master has less than it had, or where something waits for it. None: it was not due, or could not be made."""
+    """Compare if it is due. First the newest receipts. Then a whole month, if one of those is gone, if the master has
+    less than it had, if something waits for a comparison, or if a person asked for one (then back to the time that
+    the person named). None: it was not due, or could not be made."""
     now = clock.now()
     less = database.write(lambda conn: comparisons.take(conn, now))
     if less is None:
         return None
     with database.read() as conn:
-        names, whole = comparisons.newest_names(conn, now), less or comparisons.anything_open(conn)
+        names, asked = comparisons.newest_names(conn, now), comparisons.asked_since(conn)
+        whole = less or asked is not None or comparisons.anything_open(conn)
+    since = now - comparisons.REACH if asked is None else min(asked, now - comparisons.REACH)
     try:
         whole = whole or not _all_there(master, names)
-        found = reconcile(database, master, now, now - REACH) if whole else Reconciled(0, 0, 0)
+        found = reconcile(database, master, now, since - EDGE) if whole else Reconciled(0, 0, 0)
     except ResultsqError as error:
         said = str(error)
         database.write(lambda conn: comparisons.record_failure(conn, now, said))
         return None
-    database.write(lambda conn: comparisons.record(conn, now, found, whole))
+    reached = since if whole and not {_NO_ANSWER, _LEFT} & found.skipped.keys() else None
+    database.write(lambda conn: comparisons.record(conn, now, found, whole, reached))
     if found.lost:
         _log.warning("master.lost", lost=found.lost, settled=found.settled, resumed=found.resumed)
     return found
@@ -108,8 +116,8 @@ def _listed(master: Master, since: datetime) -> list[Receipt]:
 
 
 def _ask(master: Master, questions: Sequence[Question], has: dict[str, Receipt]) -> tuple[set[str], int]:
-    """Which of these names the master has not; what it has is added to `has`. And how many got no answer: after the
-    first the rest is not asked, for the link is away."""
+    """Which of these names the master has not; those that it has are added to `has`. And how many got no answer:
+    after the first the rest is not asked, for the link is away."""
     gone: set[str] = set()
     for number, one in enumerate(questions):
         if one.name in has or one.name in gone:

@@ -4,7 +4,8 @@ The attempt's row was committed with the lease, before the call; the next dispat
 that dies in between leaves a lease that runs out and an attempt with an unknown end.
 """
 
-from dataclasses import asdict
+from dataclasses import replace
+from typing import assert_never
 
 from resultsq import logs
 from resultsq.clock import Clock
@@ -15,15 +16,15 @@ from resultsq.domain.outcome import (
     Cause,
     Conflict,
     Deferred,
-    Exchange,
     Outcome,
     Rejected,
-    Scope,
     Unauthorised,
+    summary,
 )
-from resultsq.domain.ports import Master, Parcel
+from resultsq.domain.ports import Destination, Parcel
+from resultsq.domain.settlement import Settlement
 from resultsq.kinds.registry import KINDS
-from resultsq.store.outbox import Clash, Lease, Published, PutBack, Refused, Settlement
+from resultsq.store.outbox import Lease
 
 STALL_TIMEOUT_S = 2.0
 """How long a call may be silent before the prober is asked."""
@@ -38,7 +39,7 @@ def stall_timeout_s(silences: int) -> float:
     return STALL_TIMEOUT_S * 2.0 ** min(silences, _MOST_STALLS)
 
 
-def deliver(master: Master, lease: Lease, clock: Clock, jitter: float) -> Settlement:
+def deliver(master: Destination, lease: Lease, clock: Clock, jitter: float) -> Settlement:
     """Send one leased submission and say how it ended. Raises nothing: a fault of ours is an ending too."""
     began = clock.monotonic()
     parcel = Parcel(
@@ -50,6 +51,7 @@ def deliver(master: Master, lease: Lease, clock: Clock, jitter: float) -> Settle
         lease.digest,
         lease.base,
         in_doubt=lease.in_doubt,
+        lease=lease.lease,
     )
     try:
         outcome = master.send(parcel, stall_timeout_s(lease.silences))
@@ -60,64 +62,30 @@ def deliver(master: Master, lease: Lease, clock: Clock, jitter: float) -> Settle
 
 
 def at_fault(surprise: Exception) -> Deferred:
-    """Nobody can say what came of an attempt, for a reason that is not the network's."""
+    """The end of an attempt is unknown, for a reason that is not the network's."""
     return Deferred(Cause.SURPRISE, f"A fault of resultsq itself: {type(surprise).__name__}.", in_doubt=True)
 
 
 def settlement(lease: Lease, outcome: Outcome, duration_s: float, jitter: float) -> Settlement:
-    """What an outcome means for the submission. `jitter` is a draw from [0, 1)."""
-    name, seq, exchange = lease.lease, lease.seq, outcome.exchange
+    """The end of this lease's attempt, and how long the submission waits. `jitter` is a draw from [0, 1)."""
+    end = Settlement(lease.lease, lease.seq, duration_s, outcome)
     match outcome:
-        case Accepted():
-            return Published(name, seq, duration_s, exchange, outcome.receipt)
         case Deferred():
             obeys = outcome.retry_after_s is not None
             of_link = outcome.cause in LINK_CAUSES
             wait_s = backoff.after_answer_s(outcome.retry_after_s, lease.failures + 1, jitter)
-            return PutBack(
-                name,
-                seq,
-                duration_s,
-                exchange,
-                outcome="deferred",
-                cause=outcome.cause,
-                detail=outcome.detail,
-                in_doubt=outcome.in_doubt,
+            return replace(
+                end,
                 # given up because a newer connection works: there is nothing to wait for
                 wait_s=None if outcome.cause is Cause.SILENT else wait_s,
                 wait_for="master" if obeys else "link" if of_link else "backoff",
-                charged=True,
             )
-        case Unauthorised():
-            return PutBack(
-                name,
-                seq,
-                duration_s,
-                exchange,
-                outcome="unauthorised",
-                cause="unauthorised" if outcome.scope is Scope.DESTINATION else "forbidden",
-                detail=outcome.detail,
-                in_doubt=False,
-                wait_s=None,
-                wait_for=None,
-                charged=False,
-                refused_event=outcome.scope is Scope.EVENT,
-            )
-        case Rejected():
-            reasons = tuple(asdict(reason) for reason in outcome.reasons)
-            return Refused(name, seq, duration_s, exchange, outcome.code, outcome.detail, reasons)
         case Conflict():
-            return Clash(
-                name,
-                seq,
-                duration_s,
-                exchange,
-                outcome.head,
-                outcome.revision,
-                outcome.head_sheet,
-                _rows_digest(lease.kind, outcome.head_sheet),
-                outcome.head_receipt,
-            )
+            return replace(end, rows_digest=_rows_digest(lease.kind, outcome.head_sheet))
+        case Accepted() | Rejected() | Unauthorised():
+            return end
+        case _ as never:
+            assert_never(never)
 
 
 def _rows_digest(kind: str, body: bytes | None) -> str | None:
@@ -129,17 +97,17 @@ def _rows_digest(kind: str, body: bytes | None) -> str | None:
         return None
 
 
-def log_line(lease: Lease, ending: Settlement, state: str | None) -> None:
+def log_line(lease: Lease, end: Settlement, state: str | None) -> None:
     """The one line an attempt."""
-    exchange: Exchange = ending.exchange
+    words = summary(end.outcome)
     _log.info(
-        f"attempt.{type(ending).__name__.lower()}",
+        f"attempt.{words.outcome}",
         submission=lease.submission,
         slug=lease.event,
         attempt=lease.attempt,
-        status=exchange.status,
-        cause=getattr(ending, "cause", None),
-        duration_s=round(ending.duration_s, 3),
+        status=end.outcome.exchange.status,
+        cause=words.cause,
+        duration_s=round(end.duration_s, 3),
         state=state,
         request_id=lease.request_id or None,
     )

@@ -8,11 +8,13 @@ a cycle settles several attempts. The number of calls under way does not grow: o
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from resultsq import logs
 from resultsq.clock import Clock
-from resultsq.store.outbox import Lease, Published, Settlement
+from resultsq.domain.outcome import Accepted
+from resultsq.domain.settlement import Settlement
+from resultsq.store.outbox import Lease
+from resultsq.threads import SystemThreads, Threads
 
 PREFETCHED_S = 1.0
 """How long a sheet may stay prefetched: its lease runs, and a hold no longer stops it."""
@@ -29,11 +31,12 @@ class SenderPool:
         clock: Clock,
         deliver: Callable[[Lease], Settlement],
         tell: Callable[[Lease, Settlement], None],
+        threads: Threads | None = None,
     ) -> None:
         self._clock = clock
         self._deliver = deliver
         self._tell = tell
-        self._pool = ThreadPoolExecutor(ceiling, thread_name_prefix="sender")
+        self._pool = (threads or SystemThreads()).pool(ceiling, "sender")
         self._prefetched: deque[tuple[float, Lease]] = deque()
         self._begun: deque[tuple[float, Lease]] = deque()  # for whichever thread comes first
         self._out = 0
@@ -82,7 +85,7 @@ class SenderPool:
         return taken
 
     def close(self) -> None:
-        """Begin with none; this does not wait for what is on its way."""
+        """Begin with none; this does not wait for calls under way."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _not_begun(self, error: RuntimeError) -> None:
@@ -108,7 +111,8 @@ class SenderPool:
 
     def _next(self, ending: Settlement) -> Lease | None:
         # after trouble of any kind a cycle decides, not a sender
-        if isinstance(ending, Published) and self._prefetched and self._clock.monotonic() < self._prefetched[0][0]:
+        accepted = isinstance(ending.outcome, Accepted)
+        if accepted and self._prefetched and self._clock.monotonic() < self._prefetched[0][0]:
             return self._prefetched.popleft()[1]
         self._out -= 1
         return None

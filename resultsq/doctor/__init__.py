@@ -1,4 +1,4 @@
-"""`doctor`: looks at every part of a node, and says in sentences what is wrong and what to do.
+"""`doctor`: looks at every part of a node, and says in sentences which faults there are and how to mend them.
 
 Each part is looked at in a thread of its own and for a few seconds only, so that one that hangs hides no other:
 the doctor is for when everything is down.
@@ -8,7 +8,7 @@ import queue
 import threading
 from collections.abc import Callable, Collection, Mapping
 
-from resultsq.doctor import master, node
+from resultsq.doctor import mail, master, node, relays
 from resultsq.doctor.finding import CheckTarget as CheckTarget
 from resultsq.doctor.finding import Finding as Finding
 from resultsq.doctor.finding import Findings
@@ -24,18 +24,22 @@ CHECKS: Mapping[str, Callable[[CheckTarget], Findings]] = {
     "schema": node.check_schema,
     "disk": node.check_disk,
     "workers": node.check_workers,
+    "watch": node.check_watch,
     "queue": node.check_queue,
     "rows": node.check_rows,
     "link": master.check_link,
     "master": master.check_master,
     "proxies": master.check_proxies,
+    "mail": mail.check_mail,
+    "relays": relays.check_relays,
     "broker": node.check_broker,
 }
-"""What is looked at, in the order of telling."""
+"""The checks, in the order of their findings."""
 
 
 def examine(target: CheckTarget, patience_s: float = PATIENCE_S, parts: Collection[str] | None = None) -> list[Finding]:
-    """Look at every part, or at these alone, all at once. What has not answered after `patience_s` is a finding too."""
+    """Look at every part, or at these alone, all at once. A part that has not answered after `patience_s` is a
+    finding too."""
     checks = {part: check for part, check in CHECKS.items() if parts is None or part in parts}
     answers: queue.Queue[tuple[str, list[Finding]]] = queue.Queue()
 

@@ -14,13 +14,13 @@ class Level(StrEnum):
     """How bad it is."""
 
     OK = "ok"
-    WARN = "warn"  # results are published; somebody should look
+    WARN = "warn"  # results are published; an operator should look
     BAD = "bad"  # results are not taken, or not published
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was found of one part of the node, and what to do about it."""
+    """The state of one part of the node, and the remedy."""
 
     part: str
     level: Level

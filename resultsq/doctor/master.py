@@ -15,7 +15,7 @@ from resultsq.web import forwarded
 
 CLOCK_OFF_S = 30.0
 FORWARDED_FOR = timedelta(days=1)
-"""A proxy in front is told of for so long after its last request."""
+"""A proxy in front is reported for so long after its last request."""
 
 
 def last_heard(link: LinkView) -> str:

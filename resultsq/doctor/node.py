@@ -10,9 +10,10 @@ from resultsq.doctor.finding import CheckTarget, Findings, Level, in_words
 from resultsq.domain.errors import StoreFull, StoreUnavailable
 from resultsq.domain.submission import State
 from resultsq.sqlite import wal_is_safe
+from resultsq.store.admin import mending
 from resultsq.store.engine import migrate, write_check
 from resultsq.store.engine.db_errors import driver_message
-from resultsq.store.outbox import repairs, workers
+from resultsq.store.outbox import workers
 from resultsq.store.views import queries
 
 BROKER_S = 2.0
@@ -100,7 +101,7 @@ def check_queue(target: CheckTarget) -> Findings:
         long = waited > timedelta(minutes=target.settings.alert_oldest_waiting_min)
         yield (
             Level.WARN if long else Level.OK,
-            f"{status.to_send} wait for their publication{f' and {status.held} are held' if status.held else ''}, "
+            f"{status.to_send} wait for their publication{f' and {status.held} on hold' if status.held else ''}, "
             f"the oldest for {in_words(waited)}.",
         )
     for hold in status.holds:
@@ -116,9 +117,10 @@ def check_queue(target: CheckTarget) -> Findings:
 
 def check_rows(target: CheckTarget) -> Findings:
     with target.database.read() as conn:
-        damaged = list(repairs.damaged(conn))
-    for repair, count in damaged:
-        yield Level.BAD, f"{repair.sentence(count)} Nothing is lost: `resultsq doctor --mend` lets them go on."
+        damaged = list(mending.damage(conn, target.clock.now()))
+    for one in damaged:
+        way_out = " Nothing is lost: `resultsq doctor --mend` mends this." if one.mendable else ""
+        yield Level.BAD if one.stops else Level.WARN, one.sentence + way_out
     if not damaged:
         yield Level.OK, "Each version that waits will have its turn."
 
@@ -141,6 +143,18 @@ def check_broker(target: CheckTarget) -> Findings:
         )
     else:
         yield Level.OK, "The broker answers."
+
+
+def check_watch(target: CheckTarget) -> Findings:
+    settings = target.settings
+    if settings.alert_channels or settings.heartbeat_url.get_secret_value():
+        yield Level.OK, "Alerts reach people, or a dead-man service listens for this node."
+    else:
+        yield (
+            Level.WARN,
+            "Alerts of this node reach nobody. Set RESULTSQ_ALERT_MAIL_TO or RESULTSQ_ALERT_WEBHOOK_URL, and "
+            "RESULTSQ_HEARTBEAT_URL so that a dead-man service notices when the node itself is gone.",
+        )
 
 
 def check_workers(target: CheckTarget) -> Findings:

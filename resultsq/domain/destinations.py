@@ -2,6 +2,7 @@
 
 import difflib
 import ipaddress
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
@@ -9,7 +10,8 @@ from urllib.parse import SplitResult, urlsplit
 from resultsq.domain.errors import SettingsError
 
 MASTER = "master"
-"""The name of the only destination that a node has today; the key of its row in `links`."""
+MAIL = "mail"
+"""The names of the destinations: the keys of their rows in `links`."""
 
 MASTER_SCHEMES = ("http", "https", "sqlite", "postgresql")
 SHOWN_TO_ALL = (
@@ -28,7 +30,7 @@ class Address:
 
     @classmethod
     def parse(cls, url: str) -> "Address":
-        """:raises SettingsError: the URL is none of a master"""
+        """:raises SettingsError: the URL is not that of a master"""
         parts = _split(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise SettingsError("The master's URL is http://host or https://host, with a port and a path if need be.")
@@ -61,20 +63,25 @@ def master_urls(text: str) -> list[str]:
     return urls
 
 
-def webhook_parts(url: str) -> tuple[SplitResult, int]:
-    """The parts of a webhook's URL, and its port.
+def uses_tls(urls: str) -> bool:
+    """Whether one of these addresses of a master is https, so that there is a certificate to check."""
+    return any(_backend(url) == "https" for url in (master_urls(urls) if urls else ()))
 
-    :raises SettingsError: it is none"""
+
+def webhook_parts(url: str) -> tuple[SplitResult, int]:
+    """The parts of a webhook's or a heartbeat's URL, and its port.
+
+    :raises SettingsError: it is not one"""
     parts = _split(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise SettingsError(f"ALERT_WEBHOOK_URL is http://… or https://….{_hint(parts.scheme, ('http', 'https'))}")
+        raise SettingsError(f"It is http://… or https://….{_hint(parts.scheme, ('http', 'https'))}")
     return parts, parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def mail_parts(url: str) -> SplitResult:
     """The parts of a mail server's URL.
 
-    :raises SettingsError: it is none"""
+    :raises SettingsError: it is not one"""
     parts, schemes = _split(url), ("smtp", "smtps")
     if parts.scheme not in schemes or not parts.hostname or parts.port == 0:
         raise SettingsError(
@@ -82,6 +89,26 @@ def mail_parts(url: str) -> SplitResult:
             f"{_hint(parts.scheme, schemes)}"
         )
     return parts
+
+
+MAIL_ADDRESS = (
+    r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,187}[A-Za-z0-9])?$"  # 254 in all, RFC 5321
+)
+
+
+def is_mail_address(text: str) -> bool:
+    """Whether this is the address of one mailbox, and nothing else."""
+    return re.fullmatch(MAIL_ADDRESS, text) is not None
+
+
+def mail_addresses(text: str) -> list[str]:
+    """Mail addresses, separated by commas.
+
+    :raises SettingsError: one of them is not an address"""
+    found = [one.strip() for one in text.split(",") if one.strip()]
+    if not all(map(is_mail_address, found)):
+        raise SettingsError("ALERT_MAIL_TO is one mail address, or several separated by commas: ops@example.org.")
+    return found
 
 
 def check_broker(url: str) -> None:
@@ -112,14 +139,14 @@ def check_database(url: str) -> None:
 
 
 def is_private(address: Address, proxy_host: str | None) -> bool:
-    """Whether nobody else can listen on the way: TLS, or this very machine."""
+    """Whether the way is safe from listeners: TLS, or this very machine."""
     if address.scheme == "https":
         return True
     return is_loopback(address.host) and (proxy_host is None or is_loopback(proxy_host))
 
 
 def check_token_is_private(urls: str, proxy_host: str | None) -> None:
-    """:raises SettingsError: somebody could read a token on the way to one of these addresses of a master"""
+    """:raises SettingsError: a token could be read on the way to one of these addresses of a master"""
     addresses = [Address.parse(url) for url in master_urls(urls) if _backend(url) in ("http", "https")]
     if not all(is_private(address, proxy_host) for address in addresses):
         raise SettingsError(SHOWN_TO_ALL)

@@ -1,8 +1,9 @@
-"""What is ready to be accepted: the one value that a kind prepares and the store keeps."""
+"""An entry, ready to be accepted: the one value that a kind prepares and the store keeps."""
 
 import uuid
 from dataclasses import dataclass, field
 
+from resultsq.domain.destinations import MASTER
 from resultsq.domain.problem import Problem
 
 NO_EVENT = 0
@@ -24,11 +25,12 @@ class Entry:
     """A submission that can be accepted. `body` are the bytes that will travel; `rows_digest` is equal where two bodies
     say the same, no matter who sent them and when; `finishers` is how many its kind counts.
 
-    Its kind gives all but what comes with the request: the id of `event` (`event_id`), the version that this one
+    Its kind gives all fields but those of the request: the id of `event` (`event_id`), the version that this one
     corrects (`if_match`), the client's Idempotency-Key (`client_key`), `files` and `request_id`.
 
     `subject`: of which its chain has the versions; None: its date, and its own id where there are none. `weight`: how
-    many of its event and kind share a round of claims. `problems` are warnings; none of them blocks."""
+    many of its event and kind share a round of claims. `destination`: where its kind goes.
+    `problems` are warnings; none of them blocks."""
 
     kind: str
     event_id: int
@@ -44,6 +46,7 @@ class Entry:
     request_id: str = ""
     finishers_digest: str | None = None
     weight: int = 1
+    destination: str = MASTER
     subject: str | None = None
     event: str = ""
     problems: tuple[Problem, ...] = ()

@@ -3,20 +3,21 @@
 
     ResultsqError                      anything this product raises on purpose; its text is for people
     ├── SettingsError                  a setting is misspelt, missing or makes no sense
-    ├── InputRefused                   what came in cannot be taken; nothing of it was stored
+    ├── InputRefused                   the input cannot be taken; nothing of it was stored
     │   ├── FileRefused                a file, by name and line
+    │   ├── BodyDamaged                what arrived is not what was sent: emptied, cut off or changed on its way
     │   ├── NotJson                    a body or field that was to be JSON, by line and column
     │   ├── SheetRefused               rows that have blocking problems
     │   └── TooLarge                   over a limit that is written down
     ├── NotAllowed                     the caller may not do this, or not see it
     ├── QuotaReached                   the event has handed in all that it may today; nothing was stored
     ├── NotThere                       no such event, submission, account …
-    ├── Conflicting                    what is there now does not allow it
+    ├── Conflicting                    the present state does not allow it
     │   ├── HeadMoved                  the event and date already have another version
     │   └── KeyReused                  the same Idempotency-Key with other content
     └── StoreUnavailable               the node's own database did not answer; try again
         ├── StoreFull                  no room on the disk; nothing was stored
-        └── StoreUnsure                the answer was lost; nobody can say whether it was stored
+        └── StoreUnsure                the answer was lost; it may or may not be stored
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class SettingsError(ResultsqError):
 
 
 class InputRefused(ResultsqError):
-    """What came in cannot be taken; nothing of it was stored. `problems` says why, each with its place."""
+    """The input cannot be taken; nothing of it was stored. `problems` says why, each with its place."""
 
     def __init__(self, message: str, problems: tuple[Problem, ...] = ()) -> None:
         super().__init__(message)
@@ -43,6 +44,10 @@ class InputRefused(ResultsqError):
 
 class FileRefused(InputRefused):
     """A file cannot be read as what event teams have in their hands."""
+
+
+class BodyDamaged(InputRefused):
+    """What arrived is not what was sent: emptied, cut off or changed on its way. Sent again, it may arrive whole."""
 
 
 class NotJson(InputRefused):
@@ -80,7 +85,7 @@ class NotThere(ResultsqError):
 
 
 class Conflicting(ResultsqError):
-    """What is there now does not allow it."""
+    """The present state does not allow it."""
 
 
 class HeadMoved(Conflicting):

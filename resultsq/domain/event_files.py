@@ -54,8 +54,8 @@ class TableRow(NamedTuple):
 
 
 class TableColumn(NamedTuple):
-    """A column of a table: what it is called and what it is used as (empty: nothing). `could_be` is what it may be
-    while nobody has said so, and `cells` are kept as long, one for each row."""
+    """A column of a table: its name and its use (empty: none). `could_be`: its possible uses
+    until a person chooses one; `cells` are kept as long, one for each row."""
 
     name: str
     use: str = ""

@@ -1,9 +1,9 @@
 """Which submissions: one value that the list, the actions, the API and the command line share.
 
 An empty filter is every submission. Its parts are joined by "and", the values of one part by "or". What a filter
-means in the store is resultsq/store/views/listing.py, `where`: the same condition for what is shown, what is counted
+means in the store is resultsq/store/views/listing.py, `where`: the same condition for the rows that are shown, counted
 and
-what is acted on.
+acted on.
 """
 
 from collections.abc import Iterable

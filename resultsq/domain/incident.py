@@ -1,5 +1,6 @@
 """The report of an outage: what a club posts on Monday. Pure; resultsq/store/views/outages.py reads its figures."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
@@ -38,49 +39,59 @@ _PUBLIC_REASONS = {
     Cause.NOT_OUR_MASTER: "the central results system could not be reached safely",
 }
 _UNREACHABLE = "the central results system could not be reached"
-"""The public is told what it meant for results. Addresses and errors are for the operator's own pages."""
+"""The public reads what it meant for results. Addresses and errors are for the operator's own pages."""
 
 
 def markdown(incident: Incident, zone: tzinfo) -> str:
-    """The report as a post for the public, in sentences; times are those of `zone`, which is named."""
-
-    def at(moment: datetime) -> str:
-        return f"{moment.astimezone(zone):%H:%M %Z}"
-
-    def day(moment: datetime) -> str:
-        local = moment.astimezone(zone)
-        return f"{local:%A} {local.day} {local:%B %Y}"
-
-    began_at, ended_at = incident.began_at, incident.ended_at
-    reason = _PUBLIC_REASONS.get(Cause(incident.cause), _UNREACHABLE) if incident.cause in set(Cause) else _UNREACHABLE
-    lines = [f"# Results were delayed on {day(began_at)}", ""]
-    if ended_at is None:
-        lines.append(f"Since {at(began_at)} results cannot be published, because {reason}. This is still going on.")
-    else:
-        until = at(ended_at) if day(began_at) == day(ended_at) else f"{at(ended_at)} on {day(ended_at)}"
-        lasted = spell((ended_at - began_at).total_seconds())
-        lines.append(f"From {at(began_at)} to {until} ({lasted}) results could not be published, because {reason}.")
-    lines += [
-        "",
-        "Event teams could hand in their results all the same. No results were lost.",
-        "",
-        "| | |",
-        "|---|---|",
-        f"| results delayed | {incident.affected}, of {_events(incident.events)} |",
-        f"| of these, published by now | {incident.delays.count} |",
-        f"| still waiting | {incident.still_waiting} |",
-        f"| replaced, withdrawn or being checked by people | {incident.not_published} |",
-    ]
-    if incident.delays.count:
-        lines += [
-            f"| half of them waited no longer than | {spell(incident.delays.p50)} |",
-            f"| 95 % of them waited no longer than | {spell(incident.delays.p95)} |",
-            f"| longest wait | {spell(incident.delays.most)} |",
-        ]
-    if incident.last_published_at is not None and ended_at is not None:
-        after = spell((incident.last_published_at - ended_at).total_seconds())
-        lines.append(f"| last of them published | {at(incident.last_published_at)}, {after} after the end |")
+    """The report as a post for the public, with its figures; times are those of `zone`, which is named."""
+    lines = [f"# {title(incident, zone)}", ""]
+    for paragraph in paragraphs(incident, zone):
+        lines += [paragraph, ""]
+    lines += ["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in _figures(incident, zone))]
     return "\n".join(lines) + "\n"
+
+
+def title(incident: Incident, zone: tzinfo) -> str:
+    """Its heading."""
+    return f"Results were delayed on {_day(incident.began_at, zone)}"
+
+
+def paragraphs(incident: Incident, zone: tzinfo) -> list[str]:
+    """The report in sentences, without its heading and its figures."""
+    began_at, ended_at = incident.began_at, incident.ended_at
+    began = _clock(began_at, zone)
+    reason = _PUBLIC_REASONS.get(Cause(incident.cause), _UNREACHABLE) if incident.cause in set(Cause) else _UNREACHABLE
+    if ended_at is None:
+        first = f"Since {began} results cannot be published, because {reason}. This is still going on."
+    else:
+        same_day = _day(began_at, zone) == _day(ended_at, zone)
+        until = _clock(ended_at, zone) if same_day else f"{_clock(ended_at, zone)} on {_day(ended_at, zone)}"
+        lasted = spell((ended_at - began_at).total_seconds())
+        first = f"From {began} to {until} ({lasted}) results could not be published, because {reason}."
+    return [first, "Event teams could hand in their results all the same. No results were lost."]
+
+
+def _figures(incident: Incident, zone: tzinfo) -> Iterator[tuple[str, str]]:
+    yield "results delayed", f"{incident.affected}, of {_events(incident.events)}"
+    yield "of these, published by now", str(incident.delays.count)
+    yield "still waiting", str(incident.still_waiting)
+    yield "replaced, withdrawn or being checked by people", str(incident.not_published)
+    if incident.delays.count:
+        yield "half of them waited no longer than", spell(incident.delays.p50)
+        yield "95 % of them waited no longer than", spell(incident.delays.p95)
+        yield "longest wait", spell(incident.delays.most)
+    if incident.last_published_at is not None and incident.ended_at is not None:
+        after = spell((incident.last_published_at - incident.ended_at).total_seconds())
+        yield "last of them published", f"{_clock(incident.last_published_at, zone)}, {after} after the end"
+
+
+def _clock(moment: datetime, zone: tzinfo) -> str:
+    return f"{moment.astimezone(zone):%H:%M %Z}"
+
+
+def _day(moment: datetime, zone: tzinfo) -> str:
+    local = moment.astimezone(zone)
+    return f"{local:%A} {local.day} {local:%B %Y}"
 
 
 def _events(count: int) -> str:

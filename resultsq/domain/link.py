@@ -35,9 +35,9 @@ class LinkState(StrEnum):
     """What the last probe said."""
 
     UP = "up"
-    DOWN = "down"  # nobody answers
+    DOWN = "down"  # no answer
     MASTER_DOWN = "master-down"  # the master answers that it cannot
-    NOT_OUR_MASTER = "not-our-master"  # somebody else answers: a captive portal, a proxy
+    NOT_OUR_MASTER = "not-our-master"  # another server answers: a captive portal, a proxy
 
 
 def state_for(cause: Cause | None) -> LinkState:
@@ -103,6 +103,9 @@ STALLED_S = 3.0
 
 TRIAL_S = 1.0
 """While a master answers probes and takes nothing, one submission is tried this often."""
+
+REFUSED_WAIT_S = 60.0
+"""While the master refuses our credentials one submission is tried each minute (upload contract)."""
 
 STALLING = frozenset({Cause.MASTER_DOWN, Cause.DATABASE, *LINK_CAUSES} - {Cause.SILENT})
 """The causes that say that the master takes nothing. It does not say so when it is busy, or slow."""

@@ -1,4 +1,4 @@
-"""What came of an attempt, as values. An outcome says what the answer means for the submission, for the
+"""The outcomes of an attempt, as values. An outcome is the answer's meaning for the submission, for the
 link and for the predecessor's doubt; nothing here knows HTTP."""
 
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
 class Head(BaseModel):
-    """What is published for an event and date: a submission's id and the revision that it is there."""
+    """The published version of an event and date: a submission's id and its revision there."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -19,8 +19,8 @@ class Head(BaseModel):
 
 
 class Receipt(Head):
-    """The master's word that it has committed a submission. What has no versions has no `revision` (0); event and date
-    are those of results."""
+    """The master's word that it has committed a submission. A kind without versions has no `revision` (0); event and
+    date are those of results."""
 
     revision: int = Field(default=0, ge=1, lt=2**31)
     event: str = Field(default="", pattern=r"^[^\x00-\x1f\x7f]{1,100}\z")
@@ -39,7 +39,7 @@ class Receipt(Head):
 
 
 def plain(text: str) -> str:
-    """What somebody else said, without what no database or no page can take: NUL and halves of characters."""
+    """Foreign text without the characters that no database or page takes: NUL and halves of characters."""
     return text.encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
@@ -57,6 +57,7 @@ class Cause(StrEnum):
     NOT_OUR_MASTER = "not-our-master"  # something answered that is not the master: a captive portal, a proxy
     MASTER_DOWN = "master-down"  # the master answered 5xx
     BUSY = "busy"  # the master answered 408, 425 or 429: later
+    LATER = "later"  # the mail server is well, and takes this mail later: 4xx, as greylisting has it
     DATABASE = "database"  # the master's database did not take it (straight into a database)
     SURPRISE = "surprise"  # a fault of this product; the log has it
     TAKES_NOTHING = "takes-nothing"  # an outage's: the master answers probes, and every submission fails
@@ -89,7 +90,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """What was seen on the wire, for people: redacted heads, at most 4 kB of body."""
+    """The call as seen on the wire, for people: redacted heads, at most 4 kB of body."""
 
     status: int | None = None
     request_head: str = ""
@@ -130,7 +131,7 @@ class Rejected:
 @dataclass(frozen=True, slots=True)
 class Conflict:
     """The sheet published there is not the one that the precondition names. `head` None: nothing is
-    published there although we name a predecessor. `head_sheet` is what is published there."""
+    published there although we name a predecessor. `head_sheet` is the sheet published there."""
 
     head: str | None
     revision: int | None
@@ -156,3 +157,28 @@ class Unauthorised:
 
 
 Outcome = Accepted | Deferred | Rejected | Conflict | Unauthorised
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeSummary:
+    """An outcome in the words of an attempt's row and of the log."""
+
+    outcome: str
+    cause: str | None = None
+    detail: str | None = None
+
+
+def summary(outcome: Outcome) -> OutcomeSummary:
+    """What an attempt's row keeps of an outcome."""
+    match outcome:
+        case Accepted():
+            return OutcomeSummary("accepted")
+        case Deferred():
+            return OutcomeSummary("deferred", outcome.cause, outcome.detail)
+        case Unauthorised():
+            cause = "forbidden" if outcome.scope is Scope.EVENT else "unauthorised"
+            return OutcomeSummary("unauthorised", cause, outcome.detail)
+        case Rejected():
+            return OutcomeSummary("rejected", outcome.code, outcome.detail)
+        case Conflict():
+            return OutcomeSummary("conflict", "conflict")

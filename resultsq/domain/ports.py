@@ -5,15 +5,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
 
+from resultsq.domain.athletes import ListPage, ListQuestion, MustRefetch, NoList
 from resultsq.domain.entry import Entry
 from resultsq.domain.event_files import FileKind, ReadFile, Text
+from resultsq.domain.notices import NoNotices, NoticeList
 from resultsq.domain.outcome import Cause, Outcome, Receipt
 
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
     """One submission on its way. `body` is sent as it is; `precondition` is the submission id that must be
-    published there now, or None where nothing may be. `event` and `date` may be empty: its kind knows."""
+    published there now, or None where nothing may be. `event` and `date` may be empty: its kind knows. `lease` names
+    the right to send it."""
 
     kind: str
     submission: str
@@ -23,6 +26,7 @@ class Parcel:
     digest: str
     precondition: str | None
     in_doubt: bool = False
+    lease: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,25 +55,35 @@ class ReceiptPage:
     next_cursor: str | None
 
 
-class Master(Protocol):
-    """The far side. One make for each URL scheme (delivery/masters); all pass one conformance suite.
+class Destination(Protocol):
+    """Where submissions of some kinds go: the master, or the mail server.
 
-    Every call is bounded as a whole and returns a value; none raises for anything that a network or a
-    master can do."""
+    Every call is bounded as a whole and returns a value; none raises for anything that a network or the
+    far side can do."""
 
     on_stalled: Callable[[], None]
     """Called, from a thread of the master's own, each time a `send` has run out of patience: nothing moved on
-    its connection for so long. It must neither wait nor raise. Until it is set nobody is told."""
+    its connection for so long. It must neither wait nor raise. None is called until it is set."""
 
     def abort_stalled(self, began_before: float) -> int:
         """A probe that began then (monotonic) was answered: end each `send` that has run out of patience and
         on which nothing has moved since. How many; each is Deferred with the cause SILENT."""
 
     def probe(self) -> ProbeAnswer:
-        """Is our master there? On a fresh connection, bounded by 5 s with name resolution included."""
+        """Is it there, and ours? On a fresh connection, bounded by 5 s with name resolution included."""
 
     def send(self, parcel: Parcel, patience_s: float = 2.0) -> Outcome:
-        """Publish one sheet, bounded by 20 s and its bytes at 4 kB/s; `patience_s` of silence asks the prober."""
+        """Deliver one submission, bounded by 20 s and its bytes at 4 kB/s; `patience_s` of silence asks the prober."""
+
+    def refresh(self) -> None:
+        """The link has just returned: keep no old connection."""
+
+    def close(self) -> None:
+        """Let go of every connection."""
+
+
+class Master(Destination, Protocol):
+    """The far side. One make for each URL scheme (delivery/masters); all pass one conformance suite."""
 
     def receipt(self, submission: str) -> Receipt | Outcome | None:
         """The receipt of that submission; None for "not committed here so far", which settles nothing."""
@@ -77,16 +91,16 @@ class Master(Protocol):
     def receipts(self, since: str | None, until: str | None, cursor: str | None) -> ReceiptPage | Outcome:
         """Receipts of this node's credentials, oldest first, for reconciliation."""
 
+    def athletes(self, question: ListQuestion) -> ListPage | MustRefetch | NoList | Outcome:
+        """The next page of the list of athletes."""
+
+    def notices(self, etag: str) -> NoticeList | NoNotices | Outcome:
+        """All notices of the office; `etag` is that of the last list, or empty."""
+
     def use_token(self, token: str) -> None:
         """Another token is in force from the next request on.
 
         :raises SettingsError: it would travel where everyone could read it"""
-
-    def refresh(self) -> None:
-        """The link has just returned: keep no old connection."""
-
-    def close(self) -> None:
-        """Let go of every connection."""
 
 
 class Reader(Protocol):
@@ -146,7 +160,7 @@ class Kind(Protocol):
 
     @property
     def destination(self) -> str:
-        """Where it goes: the key of a link. `master` is the only one today."""
+        """Where it goes: the key of a link, `master` or `mail`."""
 
     @property
     def weight(self) -> int:
@@ -165,13 +179,13 @@ class Kind(Protocol):
         """The key of its chain beside kind and event: the id itself where there are no versions."""
 
     def request(self, parcel: Parcel) -> Request:
-        """What is asked of the master to publish it."""
+        """The request that publishes it at the master."""
 
     def accepts(self, parcel: Parcel, receipt: Receipt) -> bool:
         """Whether the receipt is for this very submission, byte by byte."""
 
     def summary(self, count: int) -> str:
-        """What it is, in a few words for lists: `count` is its envelope's, and nothing else is known there."""
+        """A summary in a few words for lists: `count` is its envelope's, and nothing else is known there."""
 
     @property
     def schema(self) -> str:
@@ -183,7 +197,7 @@ class Kind(Protocol):
         :raises SheetRefused: with problems, each with a JSON pointer, where it cannot be published."""
 
     def envelope(self, body: bytes) -> Envelope:
-        """What is to be written beside a body.
+        """The envelope of a body.
 
         :raises ValueError: it is no body of this kind, or has more rows than any."""
 

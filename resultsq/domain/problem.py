@@ -48,14 +48,15 @@ class Fix(BaseModel):
     """A way to mend a problem, applied only when a person says so.
 
     `action` names a correction of resultsq/kinds/results/corrections.py, `arguments` are its fields, and
-    `label` is what the button says. A required field that `arguments`
-    lack is asked of the person; `present` is what it holds now, to be mended."""
+    `label` is what the button says. `asks` are the required fields that `arguments` lack: a person gives them.
+    `present` is what such a field holds now, to be mended."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     action: str
     label: str
     arguments: dict[str, Any] = Field(default_factory=dict)
+    asks: tuple[str, ...] = ()
     present: str = ""
 
 

@@ -10,7 +10,7 @@ from resultsq.domain.errors import SettingsError
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """Where it listens, and what it is told beside the target."""
+    """Where it listens, and the header that it gets beside the target."""
 
     host: str
     port: int

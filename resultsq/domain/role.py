@@ -1,4 +1,4 @@
-"""Who may do what: four roles, and which of them covers which."""
+"""Who may do what: the roles of people and programs, and which of them covers which."""
 
 from enum import StrEnum
 
@@ -10,6 +10,7 @@ class Role(StrEnum):
     VIEWER = "viewer"  # reads everything, changes nothing
     OPERATOR = "operator"  # reads everything, and acts on submissions and on the link
     ADMIN = "admin"  # an operator who also manages accounts, tokens and events
+    NODE = "node"  # another node, which hands on what it accepted: a token's role, and no account's
 
     def at_least(self, needed: "Role") -> bool:
         """Whether this role may do what `needed` may. A viewer is not at least a team: it changes nothing."""
@@ -24,5 +25,9 @@ _COVERS: dict[Role, frozenset[Role]] = {
     Role.TEAM: frozenset({Role.TEAM}),
     Role.VIEWER: frozenset({Role.VIEWER}),
     Role.OPERATOR: frozenset({Role.TEAM, Role.VIEWER, Role.OPERATOR}),
-    Role.ADMIN: frozenset(Role),
+    Role.ADMIN: frozenset({Role.TEAM, Role.VIEWER, Role.OPERATOR, Role.ADMIN}),
+    Role.NODE: frozenset({Role.NODE}),
 }
+
+PEOPLE = tuple(role for role in Role if role is not Role.NODE)
+"""The roles that an account may have, and a token that a form issues."""

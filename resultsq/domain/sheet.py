@@ -62,7 +62,7 @@ class Volunteer(_Value):
 
 
 class Sheet(_Value):
-    """What is published for one event and date. Positions are consecutive from 1."""
+    """The results of one event and date, as published. Positions are consecutive from 1."""
 
     schema_: Literal["resultsq.results/1"] = Field(default=SCHEMA, alias="schema")
     event: EventSlug
@@ -130,7 +130,7 @@ def rows_digest(finishers: Sequence[Finisher], volunteers: Sequence[Volunteer]) 
     return digest(rows_of(finishers, volunteers).canonical)
 
 
-_ENOUGH = 10
+ENOUGH_TO_COMPARE = 10
 """Sheets with fewer finishers may be alike by chance."""
 
 
@@ -139,4 +139,4 @@ def finishers_digest(body: bytes, finishers: int) -> str | None:
     little, to be known by it."""
     lines = body.partition(b'"finishers":[')[2].partition(b'],"volunteers":')[0]
     says = b'"athlete":"' in lines or b'"time":"' in lines
-    return digest(lines) if finishers >= _ENOUGH and says else None
+    return digest(lines) if finishers >= ENOUGH_TO_COMPARE and says else None

@@ -20,7 +20,7 @@ class State(StrEnum):
 MOVES: dict[State, frozenset[State]] = {
     State.QUEUED: frozenset({State.SENDING, State.SUPERSEDED, State.WITHDRAWN}),
     State.SENDING: frozenset({State.PUBLISHED, State.QUEUED, State.REJECTED, State.CONFLICT}),
-    # back to the queue only where a reconciliation finds that the master has lost what it gave a receipt for
+    # back to the queue only where a reconciliation finds that the master has lost a version with a receipt
     State.PUBLISHED: frozenset({State.CORRECTED, State.QUEUED}),
     State.CORRECTED: frozenset({State.QUEUED}),
     State.REJECTED: frozenset({State.QUEUED, State.SUPERSEDED, State.WITHDRAWN}),

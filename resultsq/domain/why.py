@@ -20,6 +20,7 @@ CAUSES: dict[str, str] = {
     Cause.NOT_OUR_MASTER: gettext_noop("something else than the master answered, such as a captive portal or a proxy"),
     Cause.MASTER_DOWN: gettext_noop("the master said that it cannot work at present"),
     Cause.BUSY: gettext_noop("the master was too busy"),
+    Cause.LATER: gettext_noop("the mail server takes this mail later"),
     Cause.DATABASE: gettext_noop("the master's database did not take it"),
     Cause.SURPRISE: gettext_noop("resultsq itself failed; its log says where"),
     Cause.TAKES_NOTHING: gettext_noop("the master answers, but takes no results"),
@@ -68,7 +69,7 @@ class HoldFact:
 @dataclass(frozen=True, slots=True)
 class SubmissionFacts:
     """All that decides whether a submission may go now. `link` None: no worker has ever run here; `ahead` is
-    how many are to be claimed before it; `lost`: the master no longer has what it corrects."""
+    how many are to be claimed before it; `lost`: the master no longer has the version that it corrects."""
 
     state: State
     link: LinkState | None

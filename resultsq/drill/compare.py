@@ -1,9 +1,11 @@
-"""What became of each sheet, from what the teams were told, what the node says and what the master has: pure.
+"""The fate of each sheet, from the teams' answers, the node's state and the master's list: pure.
 
-An event and its date are a place; what was accepted for it, in order, are its versions. A version is lost if it is
-neither at the master nor put aside by the node for a newer one, doubled if the master has it more than once, out of
-order if the master's revisions, or what it publishes, are not in the order of acceptance, changed if what is there is
-not, byte for byte, what the node took, or not, row for row, what the team's files say.
+An event and its date are a place; the sheets accepted for it, in order, are its versions. A version is
+
+- lost: neither at the master, nor put aside by the node for a newer one;
+- doubled: the master has it more than once;
+- out of order: the master's revisions, or its published sheets, are not in the order of acceptance;
+- changed: the master's sheet has other bytes than the node took, or other rows than the team's files.
 """
 
 import math
@@ -88,7 +90,7 @@ class ReportRow:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What came of `accepted` versions; the tuples name the places. `superseded` were put aside for a newer one
+    """The fate of `accepted` versions; the tuples name the places. `superseded` were put aside for a newer one
     before they were sent, as they should be."""
 
     accepted: int
@@ -125,7 +127,7 @@ class Findings:
         ]
 
     def particulars(self) -> list[str]:
-        """What is wrong with which sheet, a line each."""
+        """The faults found, a line for each sheet."""
         wrong = {
             "is not at the master": self.lost,
             "is at the master more than once": self.doubled,
@@ -227,7 +229,7 @@ class _Chain:
         return order != sorted(order)
 
     def is_changed(self) -> bool:
-        """A receipt's digest is another than the node's answer, or what is published is not the newest version."""
+        """A receipt's digest is another than the node's answer, or an older version is published."""
         if any(receipt.digest != sheet.digest for sheet in self.versions for receipt in self._committed(sheet)):
             return True
         if not self.versions or not self._committed(self.versions[-1]):
@@ -250,7 +252,7 @@ class _Chain:
 
 
 def waited(facts: RehearsalFacts) -> list[float]:
-    """How long after the link's return what was taken during the outage was published, in seconds; what got
+    """How long after the link's return the sheets taken during the outage were published, in seconds; those that got
     through before is left out."""
     during = (each for sheet in facts.taken if sheet.phase is RehearsalPhase.DURING for each in sheet.ids)
     seen = (facts.seen_s[each] - facts.returned_s for each in during if each in facts.seen_s)

@@ -37,7 +37,7 @@ def correction(rng: random.Random, first: Upload) -> Upload:
     elapsed = [_seconds(row.time or "") for row in first.finishers]
     athletes = [row.athlete for row in first.finishers]
     unknown = [place for place, athlete in enumerate(athletes) if athlete is None]
-    found = f"A{rng.randrange(10_000_000, 99_999_999)}"  # longer than all others, so that nobody has it already
+    found = f"A{rng.randrange(10_000_000, 99_999_999)}"  # longer than all others, so that it is new
     athletes[rng.choice(unknown or range(len(athletes)))] = found
     return _written_down(rng, first.event, first.date, elapsed, athletes)
 
@@ -142,7 +142,7 @@ def _scanners(rng: random.Random, day: date, elapsed: list[int], athletes: list[
         if rng.random() < 0.5 or not lines:
             lines.insert(0, f"Start of File,{start:{_STAMP}},virtual_volunteer_scanner")
         files.append((f"scanner-{number}.csv", _written(rng, lines, rng.choice(("\n", "\r\n")))))
-    # A queue in which nobody was scanned leaves no file behind.
+    # A queue without a scan leaves no file behind.
     return [file for file, queue in zip(files, queues, strict=True) if queue]
 
 

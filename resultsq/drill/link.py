@@ -24,8 +24,8 @@ class LinkMode(StrEnum):
     """What the link does with a connection."""
 
     PASS = "pass"  # noqa: S105 - no password: it carries bytes both ways
-    REFUSE = "refuse"  # nobody listens, and what was open is reset
-    HOLE = "hole"  # connections are made, then nothing comes back; what was open falls silent for ever
+    REFUSE = "refuse"  # no listener; open connections are reset
+    HOLE = "hole"  # connections are made, then nothing comes back; open ones fall silent for ever
 
 
 def schedule(outage: Outage, outage_s: float, rng: random.Random) -> Iterator[tuple[LinkMode, float]]:
@@ -126,7 +126,7 @@ class LinkRelay:
                 await _swallow(reader)
             if self._mode is LinkMode.PASS:
                 for end in ends:
-                    end.close()  # what was read last is still written
+                    end.close()  # the last bytes read are still written
                     await end.wait_closed()
         except (OSError, asyncio.CancelledError):
             pass  # one end went away, or the link is being ended: the others are reset, which is how they learn of it

@@ -16,8 +16,8 @@ _FEW = 3
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
-    """What was started under one name, in MB: when the outage began, at the end, and the most that was seen, its
-    descendants included; `growth_mb` is the one's of its processes that grew most."""
+    """The memory of the processes of one name, in MB: when the outage began, at the end, and the most that was seen,
+    its descendants included; `growth_mb` is the one's of its processes that grew most."""
 
     name: str
     processes: int
@@ -52,7 +52,7 @@ class Sampler:
             self._thread.join(10)
 
     def footprints(self) -> list[Footprint]:
-        """What was seen so far; `begin` was called."""
+        """The figures so far; `begin` was called."""
         self._look()
         return [_footprint(name, looks) for name, looks in self._looks.items()]
 

@@ -81,9 +81,9 @@ def raised(
         for number in range(1, workers + 1):
             processes.start(f"worker-{number}", "worker", **common, **far_side)
 
-        processes.wait_for("An answer of the master", lambda: _answers(f"{master}/v1/health"))
+        processes.wait_for("An answer of the master", lambda: answers(f"{master}/v1/health"))
         for address in addresses:
-            processes.wait_for("An answer of the web process", partial(_answers, f"{address}/healthz"))
+            processes.wait_for("An answer of the web process", partial(answers, f"{address}/healthz"))
         link = stack.enter_context(LinkRelay(link_port, master_port))
         yield RehearsalNode(addresses, master, master_token, link, bool(broker), team_tokens, database)
 
@@ -123,7 +123,8 @@ def _start_broker(processes: ProcessGroup, stack: ExitStack) -> str:
     return f"redis+socket://{unix_socket}"
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
+    """Whether it answers 200 at that address."""
     try:
         with requests.Session() as session:
             session.trust_env = False

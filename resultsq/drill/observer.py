@@ -1,4 +1,4 @@
-"""The witness at the master: it asks the master itself, past the link, what was published and when."""
+"""The witness at the master: it asks the master itself, past the link, which sheets were published and when."""
 
 import threading
 from collections.abc import Iterable, Iterator

@@ -28,7 +28,7 @@ TWICE = 0.2
 
 @dataclass(frozen=True, slots=True)
 class OutagePlan:
-    """What is rehearsed. The same `seed` makes the same files."""
+    """The rehearsal's plan. The same `seed` makes the same files."""
 
     mode: Outage
     backlog: int

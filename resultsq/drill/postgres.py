@@ -1,4 +1,4 @@
-"""A PostgreSQL of one's own from what is on the machine: nothing is installed, and no system user is made."""
+"""A PostgreSQL of one's own from the programs on the machine: nothing is installed, and no system user is made."""
 
 import importlib.util
 import os
@@ -40,7 +40,7 @@ def binaries() -> Path | None:
 
 
 class Cluster:
-    """A database cluster below `folder`, which is given to the server's user; `binaries` are what it runs with.
+    """A database cluster below `folder`, which is given to the server's user; `binaries` are its programs.
 
     `durable` False leaves out flushes to disk, which only a power cut would miss.
 

@@ -86,6 +86,12 @@ class ProcessGroup:
         """Start a program that knows nothing of lifelines, as ourselves or `as_whom`."""
         self._start(name, ["sh", "-c", _ENDS_WITH_PARENT, "sh", *command], _clean_environ(), self._parent_pipe, as_whom)
 
+    def end(self, name: str) -> None:
+        """End this process as a machine does that is switched off: it is not asked."""
+        process = self._processes.pop(name)
+        _signal_group(process, signal.SIGKILL)
+        process.wait()
+
     def pids(self) -> dict[str, int]:
         """The processes by name."""
         return {name: process.pid for name, process in self._processes.items()}
@@ -177,7 +183,7 @@ def _leave(number: int, _frame: FrameType | None) -> NoReturn:
 
 
 def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    with suppress(ProcessLookupError, PermissionError):  # nobody is left in it; macOS says it the second way
+    with suppress(ProcessLookupError, PermissionError):  # no process is left in it; macOS says it the second way
         os.killpg(process.pid, number)
 
 

@@ -2,7 +2,7 @@
 
 A master, web processes, workers and a broker are started in a temporary folder. Teams send real-format files over
 HTTP; the link between worker and master is cut, stays away and returns; then the master itself is asked, past the
-link, what it has published. This module holds what every rehearsal has in common: its frame and its end.
+link, what it has published. This module is the frame and the end of every rehearsal.
 """
 
 import json
@@ -27,7 +27,7 @@ SATURDAY = date(2013, 12, 7)
 """A Saturday on which the master was out of reach, on and off, for five hours."""
 
 STALLED_S = 30.0
-"""The link is back and nothing was published for so long: what is missing by then is the verdict's."""
+"""The link is back and nothing was published for so long: a sheet that is missing by then is lost."""
 
 _SETTLE_S = 15.0
 _SETTLED = frozenset({State.PUBLISHED, State.CORRECTED, State.SUPERSEDED})
@@ -73,7 +73,7 @@ class RehearsalRun:
     observer: MasterObserver
 
     def see_all_published(self) -> None:
-        """Wait until what was taken while all was well is at the master.
+        """Wait until the sheets accepted before the outage are at the master.
 
         :raises RehearsalFailed: it does not come there, or something was refused"""
         self.processes.wait_for(
@@ -86,7 +86,7 @@ class RehearsalRun:
 
     def all_published(self) -> bool:
         """Whether the newest version of everything that was taken has been seen at the master."""
-        if not self.teams.done:  # asked first: what is answered later would not be looked for
+        if not self.teams.done:  # asked first: a sheet that is answered later would be missed
             return False
         newest = {sheet.place: sheet for sheet in list(self.teams.taken)}  # a correction is answered after its first
         return all(sheet.ids <= self.observer.seen_s.keys() for sheet in newest.values())
@@ -101,7 +101,7 @@ class RehearsalRun:
         self.processes.wait_while_it_moves(self.all_published, progress, STALLED_S + teams_rest_s)
 
     def facts(self, outage_s: float, returned_s: float) -> RehearsalFacts:
-        """What the teams were told, what the node says and what the master has.
+        """The teams' answers, the node's state and the master's list.
 
         :raises requests.RequestException: the master does not say"""
         taken = list(self.teams.taken)

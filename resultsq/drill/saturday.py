@@ -41,7 +41,7 @@ _SAMPLE_EVERY_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class SaturdayPlan:
-    """What is rehearsed: so many `events`, a morning that takes its `compressed`th part. The same `seed` makes the
+    """The rehearsal's plan: so many `events`, a morning that takes its `compressed`th part. The same `seed` makes the
     same files at the same times."""
 
     events: int
@@ -115,8 +115,8 @@ def _rehearse(plan: SaturdayPlan, processes: ProcessGroup, screen: Screen) -> Sc
 
 
 def _planned_posts(rng: random.Random, plan: SaturdayPlan, tokens: dict[str, str]) -> list[PlannedPost]:
-    """What each event sends, the early ones first; one of the others is the largest there has been, and so are some
-    of the early ones, so that whatever an allocator keeps of such a sheet is kept before anybody looks for growth."""
+    """What each event sends, the early ones first. One of the others sends the largest sheet there has been. Some of
+    the early ones do, too: the memory that an allocator keeps after such a sheet is then no growth."""
     largest = {*range(EARLY_LARGEST), rng.randrange(plan.early, len(tokens))}
     made = []
     for number, (event, token) in enumerate(sorted(tokens.items())):

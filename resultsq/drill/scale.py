@@ -15,7 +15,7 @@ DRAINED_WITHIN_S = 120.0
 
 GROWTH_MB = 16.0
 """The promise: no process is larger by more than this at the end than when the outage began. What allocators keep of
-the busiest minutes is less; a web process that kept what it was sent would grow by as much on top of that."""
+the busiest minutes is less; a web process that kept its requests would grow by as much on top of that."""
 
 _PHASES = {
     RehearsalPhase.BEFORE: "  all at once before it",
@@ -112,7 +112,7 @@ class Scale:
         ]
 
     def particulars(self) -> list[str]:
-        """What is wrong with which sheet, a line each."""
+        """The faults found, a line for each sheet."""
         return self.findings.particulars()
 
     def as_dict(self) -> dict[str, object]:
@@ -139,7 +139,7 @@ class Scale:
 
 
 def judge(facts: RehearsalFacts, footprints: Sequence[Footprint], offered: int) -> Scale:
-    """The verdict on what was seen. `offered`: how many sheets the teams were to send, corrections included."""
+    """The verdict on the figures. `offered`: how many sheets the teams were to send, corrections included."""
     late = waited(facts)
     seen_after = [seen - facts.returned_s for seen in facts.seen_s.values() if seen > facts.returned_s]
     return Scale(

@@ -40,14 +40,14 @@ class RehearsalReport(Protocol):
         """The closing table, top to bottom."""
 
     def particulars(self) -> list[str]:
-        """What is wrong with which sheet, a line each."""
+        """The faults found, a line for each sheet."""
 
     def as_dict(self) -> dict[str, object]:
         """The same for a program."""
 
 
 class Screen:
-    """Writes to `console`; None: to nobody."""
+    """Writes to `console`; None: not at all."""
 
     def __init__(self, console: Console | None) -> None:
         self._console = console or Console(quiet=True)

@@ -62,7 +62,7 @@ def spread(count: int, over_s: float) -> list[float]:
 
 class Teams:
     """Sends in threads, to one address after the other, and remembers the answers; a context manager. `taken` and
-    `refused` only ever grow. `phase` is the one of what is sent from now on."""
+    `refused` only ever grow. `phase` is that of all later sheets."""
 
     def __init__(self, addresses: Sequence[str], clock: Clock, clients: int = CLIENTS) -> None:
         self._urls = itertools.cycle([f"{address}/api/v1/submissions" for address in addresses])
@@ -114,7 +114,7 @@ class Teams:
                 self._put(start + after_s, each, None)
 
     def send_the_rest(self, over_s: float, rng: random.Random) -> None:
-        """The link is back: send what waits for that, spread over the next `over_s` seconds."""
+        """The link is back: send the sheets that wait for that, spread over the next `over_s` seconds."""
         start = self._clock.monotonic()
         with self._work:
             for each, corrects in self._later or []:
@@ -146,7 +146,7 @@ class Teams:
                 self._busy += 1
                 at_s, _, what, corrects = heapq.heappop(self._due)
                 if self._due:
-                    self._work.notify()  # somebody has to wait for the one that is next now
+                    self._work.notify()  # another thread has to wait for the one that is next now
                 return at_s, what, corrects
         return None
 

@@ -38,7 +38,7 @@ def _one(rng: random.Random) -> float:
 
 
 def corrected_after(rng: random.Random, compressed: float) -> float | None:
-    """How long after its answer an event corrects what it sent; None: after the link's return."""
+    """How long after its answer an event corrects its results; None: after the link's return."""
     return None if rng.random() < 0.5 else min(BACK_S, rng.expovariate(1 / _CORRECTED_AFTER_S)) / compressed
 
 

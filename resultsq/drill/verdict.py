@@ -1,4 +1,4 @@
-"""The verdict on an outage: from what was seen to its figures. Pure, so that they can be trusted and tested."""
+"""The verdict on an outage: from observations to figures. Pure, so that they can be trusted and tested."""
 
 from dataclasses import dataclass
 
@@ -56,7 +56,7 @@ class Verdict:
         ]
 
     def particulars(self) -> list[str]:
-        """What is wrong with which sheet, a line each."""
+        """The faults found, a line for each sheet."""
         return self.findings.particulars()
 
     def as_dict(self) -> dict[str, object]:
@@ -77,7 +77,7 @@ class Verdict:
 
 
 def judge(facts: RehearsalFacts) -> Verdict:
-    """The verdict on what was seen."""
+    """The verdict on the observations."""
     during = sum(sheet.phase is RehearsalPhase.DURING for sheet in facts.taken)
     refused_during = sum(refusal.phase is RehearsalPhase.DURING for refusal in facts.refused)
     late = waited(facts)

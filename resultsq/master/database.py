@@ -10,14 +10,14 @@ from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError
 from resultsq import pooler, sqlite
 
 UNAVAILABLE = (OperationalError, InterfaceError, TimeoutError)
-"""What is raised where the database cannot be reached, does not answer in time, is locked or is full."""
+"""The exceptions where the database cannot be reached, does not answer in time, is locked or is full."""
 
 READ_ONLY = {"resultsq_read_only": True}
 """Execution options of an engine that only reads: on SQLite it does not ask for the write lock."""
 
 
 class Utc(sa.TypeDecorator[dt.datetime]):
-    """An aware time in UTC; SQLite has no time zones and gives back what it was given, without one."""
+    """An aware time in UTC; SQLite has no time zones and returns the stored time without one."""
 
     impl = sa.DateTime(timezone=True)
     cache_ok = True
@@ -51,8 +51,8 @@ def open_engine(
     engine = create_engine(
         url,
         pool_pre_ping=True,
-        # one snapshot for all that a publication looks at: an id and a head from two moments would be told
-        # to the second sender of an id as somebody else's head
+        # one snapshot for all that a publication reads: an id and a head from two moments would be reported
+        # to the second sender of an id as another's head
         isolation_level="REPEATABLE READ",
         connect_args={
             "connect_timeout": max(2, int(connect_timeout_s)),

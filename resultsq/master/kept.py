@@ -7,6 +7,16 @@ import sqlalchemy as sa
 from resultsq.master.database import Utc
 
 
+def ids_table(metadata: sa.MetaData) -> sa.Table:
+    """The ids of everything that the master has, sheets included."""
+    return sa.Table(
+        "master_ids",
+        metadata,
+        sa.Column("submission", sa.Text, primary_key=True, comment="one id is one submission, of whatever kind"),
+        sqlite_with_rowid=False,
+    )
+
+
 def kept_table(metadata: sa.MetaData) -> sa.Table:
     """The table of these rows."""
     return sa.Table(

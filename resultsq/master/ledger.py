@@ -12,6 +12,7 @@ import threading
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -23,9 +24,12 @@ from resultsq.domain.outcome import Receipt
 from resultsq.domain.ports import Latest, ReceiptPage
 from resultsq.domain.sheet import Sheet
 from resultsq.master import rules
+from resultsq.master.athletes import AthleteList, AthletesTables
+from resultsq.master.blocks import AthleteBlocks, BlocksTables
 from resultsq.master.database import READ_ONLY, Utc
-from resultsq.master.kept import kept_table
+from resultsq.master.kept import ids_table, kept_table
 from resultsq.master.kinds import KINDS, Body
+from resultsq.master.notices import Notices, NoticesTables
 from resultsq.master.rules import Invalid as Invalid
 from resultsq.master.rules import UnreadableSheet as UnreadableSheet
 
@@ -67,6 +71,10 @@ _volunteers = sa.Table(
 )
 
 _kept = kept_table(metadata)
+_ids = ids_table(metadata)
+_athletes = AthletesTables(metadata)
+_blocks = BlocksTables(metadata)
+_notices = NoticesTables(metadata)
 
 _RECEIPT = tuple(_sheets.c["submission", "event", "date", "revision", "digest", "received_at"])
 _KEPT_RECEIPT = (
@@ -117,7 +125,7 @@ Publication = Committed | IdReused | HeadConflict | Invalid | UnreadableSheet
 
 @dataclass(frozen=True, slots=True)
 class LedgerHead:
-    """What is published for an event and date: the committed bytes, and under which id."""
+    """The published version of an event and date: the committed bytes, and under which id."""
 
     submission: str
     revision: int
@@ -135,7 +143,7 @@ one the id or the head is nearly always there to be seen; the bound is for a dat
 
 
 def node_of(token: str) -> str:
-    """The node that a token stands for where nobody gave it a name: receipts of two tokens never mix, and the
+    """The node that a token stands for where it has no name: receipts of two tokens never mix, and the
     ledger keeps no token."""
     return f"token-{hashlib.sha256(token.encode()).hexdigest()[:12]}"
 
@@ -148,7 +156,7 @@ class Counted:
         self.rows: dict[str, int] = {}
 
     def newest(self, connection: sa.Connection, table: sa.Table) -> dt.datetime | None:
-        """When the newest of the table was given; counts what came since it was asked last, and all of them again
+        """When the newest of the table was given; counts the rows since the last call, and all of them again
         where there are fewer: a backup was restored."""
         number, name = table.c.number, table.name
         newest = connection.execute(sa.select(number, table.c.received_at).order_by(number.desc()).limit(1)).first()
@@ -175,13 +183,14 @@ class Ledger:
         self._reader = engine.execution_options(**READ_ONLY)
         # SQLite lets waiting writers starve each other for seconds; one lock in the process ends that.
         self._lock = threading.Lock() if engine.dialect.name == "sqlite" else None
+        self.athletes = AthleteList(_athletes, self._reader, partial(self._writing, waits=True))
+        self.blocks = AthleteBlocks(_blocks, _athletes.athletes, self._reader, partial(self._writing, waits=True))
+        self.notices = Notices(_notices.notices, self._reader, partial(self._writing, waits=True))
 
     def create_tables(self) -> None:
         """Make the tables where they are not there yet; safe when several masters start at once."""
         engine = self._engine
-        if (
-            engine.dialect.name == "postgresql"
-        ):  # a writer that waited at the lock must see what was committed meanwhile
+        if engine.dialect.name == "postgresql":  # a writer that waited at the lock must see later commits
             engine = engine.execution_options(isolation_level="READ COMMITTED")
         with engine.begin() as connection:
             if engine.dialect.name == "postgresql":
@@ -231,6 +240,7 @@ class Ledger:
                         digest=digest,
                         received_at=now.astimezone(dt.UTC),
                     )
+                    _take_id(connection, submission, again=turn > 0)
                     _insert(connection, receipt, sheet, body, node)
                 return Committed(receipt, new=True)
             except IntegrityError:
@@ -253,6 +263,7 @@ class Ledger:
                         )
                     if not isinstance(read, Body):
                         return read
+                    _take_id(connection, submission, again=turn > 0)
                     row = {"submission": submission, "digest": digest, "received_at": now, "kind": kind}
                     connection.execute(sa.insert(_kept), {**row, "event": read.event, "node": node, "body": body})
                     kept = _receipt(connection, submission)
@@ -312,11 +323,15 @@ class Ledger:
         return ReceiptPage(tuple(_as_receipt(row) for row in rows[:limit]), _cursor(rows[limit - 1]) if more else None)
 
     @contextmanager
-    def _writing(self) -> Iterator[sa.Connection]:
+    def _writing(self, waits: bool = False) -> Iterator[sa.Connection]:
+        """`waits`: one that waited for another's row goes on with the row committed there (PostgreSQL)."""
+        engine = self._engine
+        if waits and engine.dialect.name == "postgresql":
+            engine = engine.execution_options(isolation_level="READ COMMITTED")
         if self._lock is not None and not self._lock.acquire(timeout=_QUEUE_S):
             raise TimeoutError("Other publications have kept the master's database busy for too long.")
         try:
-            with self._engine.begin() as connection:
+            with engine.begin() as connection:
                 yield connection
         finally:
             if self._lock is not None:
@@ -347,6 +362,14 @@ def _after(cursor: str) -> tuple[dt.datetime, int]:
 def _receipt(connection: sa.Connection, submission: str) -> Receipt | None:
     row = connection.execute(_BY_ID, {"id": submission}).mappings().one_or_none()
     return None if row is None else _as_receipt(row)
+
+
+def _take_id(connection: sa.Connection, submission: str, again: bool) -> None:
+    """The id is this submission's from here on: who takes it beside us meets its key, whatever its kind. One that
+    still stands here `again`, although nothing was found under it, is left of what a restore has removed."""
+    if again:
+        connection.execute(sa.delete(_ids).where(_ids.c.submission == submission))
+    connection.execute(sa.insert(_ids), {"submission": submission})
 
 
 def _insert(connection: sa.Connection, receipt: Receipt, sheet: Sheet, body: bytes, node: str) -> None:

@@ -10,6 +10,7 @@ from flask import request
 from resultsq.master.answers import TOO_LONG, refused
 
 MAX_RECEIPTS = 1000
+MAX_ATHLETES = 5000
 
 _QUOTED = re.compile(r'"([\x21\x23-\x7e]+)"')
 
@@ -83,13 +84,13 @@ def moment(name: str) -> datetime | None:
         if time.tzinfo is not None:
             return time.astimezone(UTC)
     except (ValueError, OverflowError):
-        pass  # told below, like a moment without its zone
+        pass  # reported below, like a moment without its zone
     raise refused(400, f"The parameter {name} is a moment with its zone: 2013-12-07T10:42:11Z.")
 
 
-def limit() -> int:
-    """How many receipts the caller wants at most."""
+def limit(most: int = MAX_RECEIPTS) -> int:
+    """How many lines the caller wants at most."""
     text = request.args.get("limit", "500")
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MAX_RECEIPTS):
-        raise refused(400, f"The parameter limit is a number from 1 to {MAX_RECEIPTS}.")
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= most):
+        raise refused(400, f"The parameter limit is a number from 1 to {most}.")
     return int(text)

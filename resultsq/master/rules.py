@@ -13,7 +13,7 @@ from resultsq.domain.outcome import Reason
 from resultsq.domain.sheet import Sheet
 
 MAX_REASONS = 100
-"""A sheet that is wrong on each line is told of its first hundred faults."""
+"""A sheet that is wrong on each line gets its first hundred faults."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class UnreadableSheet:
     detail: str
 
 
-# What a team is told of a field that is not as the contract has it; the parser's words are for programmers.
+# A team's sentences for a field that breaks the contract; the parser's words are for programmers.
 _SENTENCES = {
     "schema": f"The schema is {sheets.SCHEMA}.",
     "event": "An event is 1 to 63 lower-case letters, digits and inner hyphens.",
@@ -48,7 +48,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def read(body: bytes, event: str, date: str) -> Sheet | Invalid | UnreadableSheet:
-    """The sheet, or why it is none that can be published for `event` and `date` (ISO 8601). No reason quotes
+    """The sheet, or why it cannot be published for `event` and `date` (ISO 8601). No reason quotes
     the sheet: reasons travel and are kept, and a sheet is people's results."""
     try:
         sheet = sheets.parse(body)
@@ -88,7 +88,7 @@ def _against(sheet: Sheet, event: str, date: str) -> Iterator[Reason]:
     in_order = True
     for index, line in enumerate(sheet.finishers):
         if in_order and line.position != index + 1:
-            in_order = False  # one hole moves every line below it: it is told once
+            in_order = False  # one hole moves every line below it: it is reported once
             yield Reason(f"Positions are consecutive from 1: here {index + 1} is due.", f"/finishers/{index}/position")
         if line.athlete is None:
             continue

@@ -14,6 +14,7 @@ from resultsq.domain.errors import SettingsError
 from resultsq.master.app import MAX_BODY_BYTES, TokenRule, create_app
 from resultsq.master.database import UNAVAILABLE, open_engine
 from resultsq.master.ledger import Ledger, node_of
+from resultsq.readers.athletes_list import ListedAthlete
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -32,6 +33,7 @@ def serve(
     threads: int = 16,
     delay_s: float = 0.0,
     slots: int | None = None,
+    athletes: Iterable[ListedAthlete] = (),
 ) -> None:
     """Serve until SIGTERM or Ctrl-C; requests in flight are finished first.
 
@@ -45,6 +47,7 @@ def serve(
     try:
         ledger = Ledger(engine)
         ledger.create_tables()
+        ledger.athletes.load(athletes)
         app: WSGIApplication = create_app(ledger, tokens=rules, events=events, max_body_bytes=max_body_bytes)
         if delay_s or slots is not None:
             app = Rehearsal(app, delay_s, slots)
@@ -96,7 +99,7 @@ def token_rules(tokens: Sequence[str]) -> dict[str, TokenRule]:
 
 class Rehearsal:
     """A slow or small master to rehearse with: around the application, so that the master itself has no such
-    switches. `delay_s` is slept in each PUT; one beyond `slots` at once is told to come back in a second."""
+    switches. `delay_s` is slept in each PUT; one beyond `slots` at once gets Retry-After: 1."""
 
     def __init__(self, app: "WSGIApplication", delay_s: float = 0.0, slots: int | None = None) -> None:
         self._app = app

@@ -21,7 +21,7 @@ _DEAR = '"' + DELIMITERS
 
 
 class Budget:
-    """What is left of each bound. A file that asks for more than is left is refused before it is read."""
+    """The rest of each bound. A file that asks for more than that is refused before it is read."""
 
     def __init__(self) -> None:
         self.cells = MOST_CELLS
@@ -31,7 +31,7 @@ class Budget:
     def spend(self, name: str, text: str, lines: int) -> None:
         """Take a file's lines, cells and quotation marks, without splitting the lines.
 
-        :raises FileRefused: they are more than what is left."""
+        :raises FileRefused: they are more than the rest."""
         found = 2 * lines + sum(map(text.count, _DEAR))  # a line, and one cell more than it has delimiters
         if found > self.cells:
             raise refused(TOO_MUCH_TOGETHER, name, 1)

@@ -10,7 +10,7 @@ from resultsq.readers.marks import UnreadableField, quoted
 from resultsq.readers.records import split
 
 Wanted = Mapping[str, Sequence[str]]
-"""What a column is called here → what it may be called in a header, the best name first."""
+"""A column's name here → its possible headers, the best first."""
 
 
 class Columns(NamedTuple):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from resultsq.domain.event_files import TableColumn
+from resultsq.domain.i18n import gettext
 from resultsq.readers import headings
 from resultsq.readers.headings import ATHLETE, POSITION, TIME
 from resultsq.readers.marks import POSITION_SHAPE, place_of, read_spreadsheet_time
@@ -20,6 +21,9 @@ _LOOSE = re.compile(r"[Aa]?[1-9][0-9]{0,30}")
 """An athlete as people write one: with a small a, or with the number alone, which may be that of a shirt."""
 
 _ENOUGH = 0.5
+_SAMPLE = 20
+"""Characters of a cell that stand for its column."""
+
 _FIRST = 3
 """A column of another name looks like positions where its numbers rise from this or less."""
 
@@ -66,7 +70,7 @@ def _odd_time(cell: str) -> bool:
 
 
 def columns_of(names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[TableColumn]:
-    """Every column of a table, with what it is used as or may be."""
+    """Every column of a table, with its use or its possible uses."""
     columns = [_Column(name, [row[at] if at < len(row) else "" for row in rows]) for at, name in enumerate(names)]
     _ask_of_loose_athletes(columns, weak=False)
     for use in (ATHLETE, TIME, POSITION):
@@ -76,13 +80,25 @@ def columns_of(names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[Tabl
     _ask_of_loose_athletes(columns, weak=True)
     return [
         TableColumn(
-            column.name or f"({at})" if column.filled or column.name else "",
+            column.name or _nameless(at, column.filled),
             column.use,
             tuple(column.could_be),
             tuple(column.cells) if column.could_be else (),
         )
         for at, column in enumerate(columns, 1)
     ]
+
+
+def _nameless(at: int, filled: Sequence[str]) -> str:
+    """A column without a name, by its letter and its first cells; nothing where it is empty."""
+    if not filled:
+        return ""
+    letter, left = "", at
+    while left:
+        left, rest = divmod(left - 1, 26)
+        letter = chr(ord("A") + rest) + letter
+    samples = ", ".join(cell[:_SAMPLE] for cell in filled[:2])
+    return gettext("column {letter} ({samples})", letter=letter, samples=samples)
 
 
 def _by_name(use: str, named: list[_Column]) -> None:

@@ -13,7 +13,7 @@ TIME: Final = "time"
 ATHLETE: Final = "athlete"
 
 _SPELT: Final[Mapping[str, str]] = {
-    # en, de, fr, pl, it, es, nl, da, sv, fi, no, pt
+    # en, de, fr, pl, it, es, nl, da, sv, fi, no, pt, ja, ar
     POSITION: """
         position pos posn place pl plc rank rk rnk # finishposition finishpos finishplace overall
         overallposition overallplace order finishorder
@@ -28,6 +28,8 @@ _SPELT: Final[Mapping[str, str]] = {
         sija sijoitus
         plass plassering
         posicao lugar colocacao classificacao
+        順位 着順
+        المركز مركز الترتيب
     """,
     TIME: """
         time times timing finishtime finishingtime elapsed elapsedtime officialtime official guntime gun gunfinish
@@ -42,11 +44,13 @@ _SPELT: Final[Mapping[str, str]] = {
         måltid
         aika loppuaika tulos nettoaika bruttoaika
         tempoliquido tempobruto tempooficial
+        タイム 記録 ネットタイム グロスタイム
+        الزمن زمن الوقت
     """,
     ATHLETE: """
         athlete athleteid athletenumber barcode bib bibnumber id runner runnerid runnernumber parkrunner parkrunid
         participant participantid identifier code
-        läufer läuferid teilnehmer teilnehmerid strichcode startnummer stnr
+        läufer läuferid sportler sportlerid teilnehmer teilnehmerid strichcode startnummer stnr
         athlète coureur codebarres dossard identifiant
         zawodnik zawodnikid kodkreskowy kod numerstartowy
         atleta atletaid codiceabarre codice pettorale
@@ -57,6 +61,8 @@ _SPELT: Final[Mapping[str, str]] = {
         juoksija urheilija viivakoodi tunniste
         løper strekkode
         corredora codigobarras dorsal
+        参加者 選手 選手番号 バーコード ゼッケン
+        المشارك مشارك العداء الباركود
     """,
 }
 _EITHER: Final = """no nr num nummer numer numero número numéro nro nº n° number startnumber"""
@@ -76,7 +82,7 @@ NAMES: Final[Mapping[str, frozenset[str]]] = {
     use: frozenset(map(plain, spelt.split())) | (frozenset(map(plain, _EITHER.split())) if use != TIME else frozenset())
     for use, spelt in _SPELT.items()
 }
-"""What a column is used as → what it may be called."""
+"""A column's use → its possible headings."""
 
 _WEAK = """
     class result resultat order code kod codice codigo marca clock net gun chip place plac scratch tempo bib id

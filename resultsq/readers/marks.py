@@ -33,7 +33,7 @@ POSITION_SHAPE = r"0{0,4}[1-9][0-9]{0,4}(?:st|nd|rd|th|\.)?"
 
 
 def place_of(text: str) -> int:
-    """The number of what has the shape of a position."""
+    """The number of a text in the shape of a position."""
     return int(text.lower().rstrip("stndrh."))
 
 

@@ -12,13 +12,13 @@ RUN: Final = "run"
 """The field that names a usual run; the times beside it change it."""
 
 TIMES: Final = {"first_from": "first_least", "first_to": "first_most", "fastest": "shortest", "slowest": "longest"}
-"""By the name of a field, what it says."""
+"""Each field's text, by its name."""
 
 
 def read_plausible(fields: Mapping[str, str | None], before: Plausible = FIVE_K) -> Plausible:
-    """What the fields say; what they leave empty is as `before`, or as in the usual run that they name.
+    """The times in the fields; an empty one is as `before`, or as in the usual run that they name.
 
-    :raises InputRefused: there is no such run, a time is none, or the times are in no order."""
+    :raises InputRefused: there is no such run, a time cannot be read, or the times are not in order."""
     run = (fields.get(RUN) or "").strip().lower()
     if run and run not in PRESETS:
         raise InputRefused(

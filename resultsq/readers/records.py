@@ -11,6 +11,9 @@ from resultsq.readers.marks import UnreadableField, quoted
 
 DELIMITERS = ",;\t|"
 
+_NOTHING = " \t\"'=" + DELIMITERS
+"""What a spreadsheet writes for cells that hold nothing."""
+
 _MOST_LINES = 20
 """A cell with line breaks ends within so many lines, or its quotation mark is a mistake."""
 
@@ -26,6 +29,11 @@ class Record(NamedTuple):
     cells: list[str]
     text: str
     reason: str = ""
+
+
+def holds_anything(line: str) -> bool:
+    """Whether a line has more than empty cells. One that names the delimiter holds nothing."""
+    return bool(line.strip(_NOTHING)) and separator(line) is None
 
 
 def separator(line: str) -> str | None:

@@ -18,7 +18,7 @@ def delimiter_of(line: str, recognises: Callable[[str], bool]) -> str | None:
 
 
 def as_it_was(line: str, delimiter: str) -> str:
-    """The line as the device wrote it; as it stands where it cannot be told."""
+    """The line as the device wrote it; as it stands where the original cannot be known."""
     if delimiter not in line and '"' not in line:
         return line
     try:

@@ -1,10 +1,12 @@
-"""Why a file cannot be read, and what is odd in one that can: codes, severities, sentences."""
+"""Faults that make a file unreadable, and oddities in one that can be read: codes, severities, sentences."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import islice
 
 from resultsq.domain.errors import FileRefused
-from resultsq.domain.problem import ProblemRule, Severity, Where
+from resultsq.domain.i18n import gettext
+from resultsq.domain.problem import Problem, ProblemRule, Severity, Where
+from resultsq.readers.marks import quoted
 
 EMPTY = ProblemRule(
     "file-empty",
@@ -14,7 +16,7 @@ EMPTY = ProblemRule(
 NO_ROWS = ProblemRule(
     "file-no-rows",
     Severity.BLOCKS,
-    "{file} has a beginning but not one result in it. Nothing was taken from it: export it once more, or leave it out.",
+    "{file} has only its first lines, and no result. Nothing was taken from it: export it once more, or leave it out.",
 )
 CONTROL_BYTES = ProblemRule(
     "file-control-bytes",
@@ -60,8 +62,7 @@ DAMAGED_SPREADSHEET = ProblemRule(
 SPREADSHEET_TOO_LARGE = ProblemRule(
     "file-too-large",
     Severity.BLOCKS,
-    "{file} holds far more than an event's results do once it is unpacked. Nothing was taken from it: is it the right "
-    "file?",
+    "Unpacked, {file} is far larger than an event's results. Nothing was taken from it: is it the right file?",
 )
 NO_SHEET = ProblemRule(
     "file-unknown-shape",
@@ -74,16 +75,10 @@ SHEETS_NOT_USED = ProblemRule(
     Severity.WARNS,
     "Only the sheet {sheet} of {file} is used. Not used: {others}.",
 )
-LINE_ABOVE_HEADER = ProblemRule(
-    "lines-above-header",
-    Severity.WARNS,
-    "Not used of {file}: line {line}, above the header. If it is a result, move it below the header.",
-)
 LINES_ABOVE_HEADER = ProblemRule(
     "lines-above-header",
     Severity.WARNS,
-    "Not used of {file}: {count} lines above the header, the first is line {line}. If one of them is a result, move it "
-    "below the header.",
+    "Not used of {file}, because it stands above the header: {lines}. If that is a result, move it below the header.",
 )
 TOO_LARGE = ProblemRule(
     "file-too-large",
@@ -99,7 +94,7 @@ LINE_TOO_LONG = ProblemRule(
 TOO_MANY_ROWS = ProblemRule(
     "too-many-rows",
     Severity.BLOCKS,
-    "{file} goes on after {limit} rows, at line {line}. Nothing was taken from it: is it the right file?",
+    "{file} has more than {limit} rows. Nothing was taken from it: is it the right file?",
 )
 TOO_MUCH_TOGETHER = ProblemRule(
     "too-many-rows",
@@ -121,8 +116,8 @@ NO_END_MARKER = ProblemRule(
 IRREGULAR_NUMBERING = ProblemRule(
     "irregular-numbering",
     Severity.WARNS,
-    "The rows of {file} are not numbered one after the other, first at line {line}. The times stand in the "
-    "order of the file: check that none is missing.",
+    "The numbers in {file} have a gap or a repeat, first at line {line}. The times are in the order of the file: "
+    "check that none is missing.",
 )
 DOUBLE_TAP_DROPPED = ProblemRule(
     "double-tap-dropped",
@@ -136,6 +131,20 @@ def refused(rule: ProblemRule, name: str, line: int, **values: object) -> FileRe
     """The refusal of file `name` by `rule`, at `line`."""
     problem = rule.broken([Where(file=name, line=line)], file=name, line=line, **values)
     return FileRefused(problem.message, (problem,))
+
+
+_SHOWN = 5
+
+
+def above_header(rule: ProblemRule, name: str, lines: Sequence[tuple[int, str]]) -> tuple[Problem, ...]:
+    """That lines stand above the header, each with its number and what is in it; nothing where there are none."""
+    if not lines:
+        return ()
+    shown = [gettext("line {line} {text}", line=line, text=quoted(text.strip())) for line, text in lines[:_SHOWN]]
+    if len(lines) > _SHOWN:
+        shown.append(gettext("{count} more lines", count=len(lines) - _SHOWN))
+    where = [Where(file=name, line=line) for line, _ in lines]
+    return (rule.broken(where, file=name, lines=", ".join(shown)),)
 
 
 _NAMED = 100

@@ -117,7 +117,7 @@ def scan(line: str) -> tuple[str | None, int | None]:
 
 def _cut_off(text: Text) -> bool:
     """Whether a last line without an end lost the end of its token, and its clock, beside the line before:
-    P004 could have been P0047, which is somebody else's place."""
+    P004 could have been P0047, which is another's place."""
     last = text.lines[-1].split(",")
     before = text.lines[-2].split(",") if len(text.lines) > 1 else []
     return not text.ends_whole and len(last) == 2 and len(before) == 3 and len(last[1]) < len(before[1])
@@ -162,7 +162,7 @@ def _moment_of(day: str, month: str, year: str, hour: str, minute: str) -> datet
     if int(year) < _DUMMY:
         return None
     try:
-        moment = datetime(int(year), int(month), int(day))  # noqa: DTZ001 - nobody knows the zone of a scanner
+        moment = datetime(int(year), int(month), int(day))  # noqa: DTZ001 - the zone of a scanner is unknown
         return moment + timedelta(hours=int(hour) % 24, minutes=int(minute) % 60)
     except ValueError:
         return None
@@ -178,8 +178,8 @@ def _join_mornings(lines: dict[date, list[int]], moments: list[datetime]) -> Non
 
 
 def meant(line: str) -> str | None:
-    """What a line that cannot be read says once small letters are capitals, letters that only look like A and P are
-    those, and an athlete without the A has one; None where that does not help."""
+    """An unreadable line as it was meant: small letters are capitals, letters of other alphabets that look like A and P
+    are A and P, and an athlete's number without its A gets one. None: that does not make it readable."""
     first, comma, rest = line.translate(_LOOK_ALIKE).partition(",")
     second, other, clock = rest.partition(",")
     first, second = first.strip().upper(), second.strip().upper()

@@ -1,6 +1,6 @@
 """Spreadsheets (.xlsx, .ods) into sheets of text, each row one line of CSV: what follows is as for any table.
 
-Unpacked as a stream and never as a whole: memory and time are bounded by what is unpacked, whatever an archive says
+Unpacked as a stream and never as a whole: memory and time are bounded by the unpacked bytes, whatever an archive says
 about itself. Only the cells' own values are read; no formula, no macro, no link, no document type.
 """
 

@@ -1,12 +1,12 @@
 """Stopwatch files that begin with STARTOFEVENT: Junsd watches, Virtual Volunteer on Android and iOS.
 
     STARTOFEVENT,DD/MM/YYYY HH:MM:SS,source
-    0,DD/MM/YYYY HH:MM:SS                      two fields: the start, nobody finished
+    0,DD/MM/YYYY HH:MM:SS                      two fields: the start, no finisher
     n,DD/MM/YYYY HH:MM:SS,HH:MM:SS             a finisher
     ENDOFEVENT,DD/MM/YYYY HH:MM:SS
 
 Junsd and iOS write row 0 with two fields, Android writes the winner there with three: the third field
-decides, never the device's name. The clocks in the second field are dummies or late, so nobody looks at
+decides, never the device's name. The clocks in the second field are dummies or late, so no reader looks at
 them. A position is the order in the file.
 """
 

@@ -15,7 +15,6 @@ from typing import Final, NamedTuple
 
 from resultsq.domain.event_files import FileKind, TableColumn, TableFile, TableRow, Text
 from resultsq.domain.i18n import gettext
-from resultsq.domain.problem import Problem, Where
 from resultsq.readers import headings
 from resultsq.readers.guess import columns_of
 from resultsq.readers.headings import ATHLETE, POSITION
@@ -28,8 +27,8 @@ from resultsq.readers.marks import (
     read_spreadsheet_time,
     read_time,
 )
-from resultsq.readers.records import DELIMITERS, Record, records, separator, split, whole
-from resultsq.readers.rules import LINE_ABOVE_HEADER, LINES_ABOVE_HEADER, NO_ROWS, bad_lines, refused
+from resultsq.readers.records import DELIMITERS, Record, holds_anything, records, separator, split, whole
+from resultsq.readers.rules import LINES_ABOVE_HEADER, NO_ROWS, above_header, bad_lines, refused
 from resultsq.readers.text import check_rows
 
 KIND: Final = FileKind.TABLE
@@ -37,9 +36,6 @@ KIND: Final = FileKind.TABLE
 _POSITION = re.compile(POSITION_SHAPE, re.IGNORECASE)
 _MOST_ABOVE = 100
 """A header stands within so many lines that hold anything."""
-
-_NOTHING = " \t\"'=" + DELIMITERS
-"""What a spreadsheet writes for cells that hold nothing."""
 
 
 class _Header(NamedTuple):
@@ -56,15 +52,18 @@ def recognises(line: str) -> bool:
 
 
 def _header_of(line: str, at: int, delimiters: str) -> _Header | None:
-    """The names in a header, split by whichever delimiter finds most that are known; two columns or all must be."""
+    """The names in a header, split by whichever delimiter finds most that are known; two must be, or all that there
+    are. A column may have no name, so a lone cell with another delimiter in it was split by the wrong one."""
     best, most = None, 0
     for delimiter in delimiters:
         try:
             names = split(line, delimiter)
         except UnreadableField:
             continue
+        if len(names) == 1 and any(one in names[0] for one in DELIMITERS):
+            continue
         known = sum(bool(headings.uses(name)) for name in names)
-        if known > most and (known > 1 or known == len(names)):
+        if known > most and (known > 1 or known == sum(map(bool, names))):
             best, most = _Header(at, delimiter, names), known
     return best
 
@@ -77,19 +76,11 @@ def _find_header(text: Text) -> _Header:
             delimiters = named
         elif header := _header_of(row, last, delimiters):
             return header._replace(above=tuple(above))
-        elif line.strip(_NOTHING):
+        elif holds_anything(line):
             above.append(at)
             if len(above) > _MOST_ABOVE:
                 break
     raise refused(NO_ROWS, text.name, len(text.lines))
-
-
-def _not_used(name: str, above: Sequence[int]) -> tuple[Problem, ...]:
-    """That lines stand above the header, where any do."""
-    if not above:
-        return ()
-    rule = LINE_ABOVE_HEADER if len(above) == 1 else LINES_ABOVE_HEADER
-    return (rule.broken([Where(file=name, line=line) for line in above], file=name, count=len(above), line=above[0]),)
 
 
 def read(text: Text) -> TableFile:
@@ -125,7 +116,7 @@ def read(text: Text) -> TableFile:
         digest=text.digest,
         lines=len(text.lines),
         idle=len(text.lines) - len(rows),
-        problems=_not_used(text.name, header.above),
+        problems=above_header(LINES_ABOVE_HEADER, text.name, [(at, text.lines[at - 1]) for at in header.above]),
         rows=tuple(rows),
         columns=tuple(columns),
         changed=changed,
@@ -145,7 +136,7 @@ def _row(record: Record, place: int, columns: Sequence[TableColumn]) -> tuple[Ta
 def with_cell(row: TableRow, use: str, cell: str) -> tuple[TableRow, bool]:
     """The row with a cell used as its position, time or athlete; whether a spreadsheet had changed the time.
 
-    :raises Unreadable: the cell is none."""
+    :raises Unreadable: the cell cannot be read as that."""
     if use == POSITION:
         if not _POSITION.fullmatch(cell):
             raise UnreadableField(gettext("{text} is not a position, which is a number from 1", text=quoted(cell)))

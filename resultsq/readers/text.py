@@ -74,7 +74,7 @@ def digest_of(content: bytes) -> str:
 
 def text_of(name: str, content: bytes, budget: Budget) -> Text:
     """The lines of a file called `name`. UTF-8 or UTF-16 with or without a byte-order mark, else Windows-1252, which
-    spreadsheets write; line ends are LF, CRLF or a lone CR. Marks that nobody sees are dropped.
+    spreadsheets write; line ends are LF, CRLF or a lone CR. Invisible marks are dropped.
 
     :raises FileRefused: where the bytes are no text, or too many."""
     if len(content) > MAX_BYTES:
@@ -101,7 +101,7 @@ def _shown_only(content: bytes) -> str | None:
 
 
 _SYSTEM_NAMES = frozenset({".ds_store", "desktop.ini", "thumbs.db"})
-_SYSTEM_BYTES = (b"\0\0\0\x01Bud1", b"\0\x05\x16\x07")  # macOS: a folder's view, and what it knows beside a file
+_SYSTEM_BYTES = (b"\0\0\0\x01Bud1", b"\0\x05\x16\x07")  # macOS: a folder's view, and a file's attributes
 _PLACEHOLDER = b"bplist00"
 
 
@@ -117,7 +117,7 @@ def is_of_the_system(name: str, content: bytes) -> bool:
 
 
 def of_text(name: str, digest: str, text: str, budget: Budget) -> Text:
-    """The lines of what was decoded already.
+    """The lines of decoded text.
 
     :raises FileRefused: where it holds nothing, too much, or what no text has."""
     if control := _CONTROL.search(text):

@@ -22,7 +22,7 @@ class UnpacksTooLarge(Exception):
 
 
 class Handler(Protocol):
-    """What is made of a document's elements; names come without their prefix."""
+    """Receives a document's elements; names come without their prefix."""
 
     def start(self, name: str, attributes: Mapping[str, str]) -> None: ...
     def end(self, name: str) -> None: ...
@@ -111,6 +111,6 @@ def _quoted(cell: str) -> str:
 
 
 def clock(seconds: float) -> str:
-    """A time as it is written here; what is below a second is cut off."""
+    """A time as it is written here; fractions of a second are cut off."""
     whole = int(seconds + 0.001)  # a fraction of a day is never quite exact
     return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"

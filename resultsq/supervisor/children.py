@@ -122,7 +122,7 @@ class Child:
 
     def _show(self, line: bytes) -> None:
         """Write a line of the child to our standard error, with the child's name."""
-        with suppress(OSError, ValueError):  # nobody reads us any more: the child must not block for that
+        with suppress(OSError, ValueError):  # no reader is left: the child must not block for that
             sys.stderr.buffer.write(b"%-6s | %s\n" % (self.name.encode(), line.rstrip(b"\n")))
             sys.stderr.buffer.flush()
 
@@ -170,7 +170,7 @@ class Supervisor:
     def tend(self) -> None:
         """Restart the processes that died.
 
-        :raises SettingsError: a child says that its settings make no sense, or failed at what it does once"""
+        :raises SettingsError: a child says that its settings make no sense, or failed at its one task"""
         for child in self._children.values():
             status = child.tend(self._clock.monotonic())
             if status == BAD_SETTINGS or (status and child.done):
@@ -190,7 +190,7 @@ class Supervisor:
 _ENDS_WITH_PARENT = """
 import ctypes, os, sys
 parent, *command = sys.argv[1:]
-ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL: what it was told is in its append-only file
+ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL: its data is in its append-only file
 if os.getppid() == int(parent):
     os.execv(command[0], command)
 """

@@ -22,7 +22,7 @@ DEMO_EVENTS: Mapping[str, str] = {
 """Slug → name of the events that the demo's master takes."""
 
 DEMO_UNKNOWN_EVENT = ("quarry-hill", "Quarry Hill")
-"""An event of the node that the demo's master was not told of, so that it refuses a sheet."""
+"""An event of the node that the demo's master does not know, so that it refuses a sheet."""
 
 _MARK = "demo"
 

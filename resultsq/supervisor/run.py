@@ -99,7 +99,7 @@ def _start_delivery(
         give_up = clock.monotonic() + DEMO_OUTAGE_S
         while clock.monotonic() < give_up:
             yield
-        # it refuses the one event that it was not told of
+        # it refuses the one event that it does not know
         master.start(supervisor, env, say, *(word for slug in DEMO_EVENTS for word in ("--event", slug)))
 
 
@@ -119,7 +119,7 @@ def _tell_address(settings: Settings, port: int, say: Say, options: UpOptions) -
 
 
 class _Leave:
-    """Whether somebody asked us to end. The handlers only take a note, so that nothing is cut in the middle."""
+    """Whether a signal asked us to end. The handlers only take a note, so that nothing is cut in the middle."""
 
     def __init__(self) -> None:
         self.asked = False

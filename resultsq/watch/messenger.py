@@ -1,22 +1,27 @@
-"""Carries alerts to people: a webhook and mail. What cannot be sent waits in the store and is tried again."""
+"""Raises alerts, and posts them to the webhook. What cannot be posted waits in the store and is tried again; mails are
+queued with the submissions."""
 
 import random
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from email.message import EmailMessage
 from pathlib import Path
 
+from sqlalchemy import Connection
+
 from resultsq import disk, logs
+from resultsq.app.alerting import mail_alert, teller
 from resultsq.clock import Clock
 from resultsq.domain.clock_trust import clock_off_s
+from resultsq.domain.destinations import mail_addresses
 from resultsq.domain.errors import SettingsError
 from resultsq.domain.proxy import Proxy
 from resultsq.settings import Settings
-from resultsq.store.admin import alerts, quotas
-from resultsq.store.admin.alerts import Drained, Message
+from resultsq.store.admin import alerts, devices, quotas, web_processes
+from resultsq.store.admin.alerts import Drained, Message, Tell
 from resultsq.store.engine.session import Database
-from resultsq.store.outbox import links
-from resultsq.watch import mail, rules, webhook
+from resultsq.store.outbox import links, workers
+from resultsq.store.views import mail_link
+from resultsq.watch import command, rules, webhook
 from resultsq.watch.rules import AlertFacts, AlertRule, AlertThresholds
 from resultsq.watch.unsent import Unsent, within
 
@@ -25,6 +30,7 @@ WITHIN_S = 25.0
 """How long one message may take as a whole."""
 
 MOST_AT_ONCE = 20
+_MAIL = "mail"
 _log = logs.get("watch")
 
 
@@ -34,14 +40,13 @@ def alert_channels(settings: Settings) -> dict[str, Callable[[Message], None]]:
     hook = settings.alert_webhook_url.get_secret_value()
     if hook:
         found["webhook"] = lambda message: _post(hook, settings.webhook_proxy.get_secret_value(), message)
-    smtp = settings.smtp_url.get_secret_value()
-    if smtp and settings.alert_mail_to:
-        found["mail"] = lambda message: _mail(smtp, settings.alert_mail_from, settings.alert_mail_to, message)
+    if settings.alert_command:
+        found["command"] = lambda message: command.run(settings.alert_command, _value(message), TIMEOUT_S)
     return found
 
 
 def evaluate_alerts(settings: Settings, database: Database, clock: Clock) -> None:
-    """Bring the alerts up to date with what is known now."""
+    """Bring the alerts up to date with the present facts."""
     now = clock.now()
     limits = AlertThresholds(
         timedelta(minutes=settings.alert_oldest_waiting_min),
@@ -51,7 +56,9 @@ def evaluate_alerts(settings: Settings, database: Database, clock: Clock) -> Non
     free, trouble = _disk(settings.data_dir)
     with database.read() as conn:
         link, seen = links.facts(conn), alerts.counts(conn, now)
+        worker_seen_at, web_seen_at = workers.last_seen_at(conn), web_processes.last_seen_at(conn)
         drained, over_quota = alerts.drained_outages(conn, now), tuple(quotas.refused(conn, now))
+        on_devices, mail = devices.held(conn, now), mail_link.look(conn)
     if link is None:
         return  # no worker has ever run here
     facts = AlertFacts(
@@ -72,12 +79,17 @@ def evaluate_alerts(settings: Settings, database: Database, clock: Clock) -> Non
         over_quota=over_quota,
         clock_off_s=clock_off_s(now, link.newest_at, link.clock_offset_s),
         takes_nothing_since=link.takes_nothing_since,
+        worker_seen_at=worker_seen_at,
+        web_seen_at=web_seen_at,
+        silent_devices=on_devices.silent,
+        no_mail_since=None if mail is None else mail.trouble_since,
+        mails_waiting=0 if mail is None else mail.waiting,
     )
     holding = rules.raised(facts, limits, now)
-    names = list(alert_channels(settings))
-    database.write(lambda conn: alerts.bring_up_to_date(conn, now, holding, names))
+    tell = teller(settings)
+    database.write(lambda conn: alerts.bring_up_to_date(conn, now, holding, tell))
     for one in drained:
-        _tell_recovery(database, now, one, names)
+        _tell_recovery(database, now, one, tell)
 
 
 def _disk(folder: Path) -> tuple[int | None, str | None]:
@@ -89,9 +101,9 @@ def _disk(folder: Path) -> tuple[int | None, str | None]:
     return free, disk.write_trouble(folder)
 
 
-def _tell_recovery(database: Database, now: datetime, drained: Drained, names: list[str]) -> None:
+def _tell_recovery(database: Database, now: datetime, drained: Drained, tell: Tell) -> None:
     text, about = rules.recovered(drained.published, drained.seconds), f"outage {drained.outage}"
-    database.write(lambda conn: alerts.tell_once(conn, now, AlertRule.RECOVERED, about, text, names))
+    database.write(lambda conn: alerts.tell_once(conn, now, AlertRule.RECOVERED, about, text, tell))
 
 
 def send_waiting(settings: Settings, database: Database, clock: Clock) -> None:
@@ -101,7 +113,21 @@ def send_waiting(settings: Settings, database: Database, clock: Clock) -> None:
         message = database.write(lambda conn: alerts.take_message(conn, clock.now()))
         if message is None:
             return
+        if message.road == _MAIL:
+            _queue_as_mail(settings, database, clock, message)
+            continue
         _send(message, channels, database, clock)
+
+
+def _queue_as_mail(settings: Settings, database: Database, clock: Clock, message: Message) -> None:
+    """One of the version before, which kept its mails here."""
+
+    def work(conn: Connection) -> None:
+        for address in mail_addresses(settings.alert_mail_to):
+            mail_alert(conn, message.created_at, address, message.subject, message.text)
+        alerts.message_sent(conn, clock.now(), message.id)
+
+    database.write(work)
 
 
 def _send(
@@ -122,13 +148,8 @@ def _no_channel(_message: Message) -> None:
 
 
 def _post(url: str, proxy: str, message: Message) -> None:
-    value = {"subject": message.subject, "text": message.text, "at": message.created_at.isoformat()}
-    webhook.post(url, Proxy.parse(proxy, "RESULTSQ_WEBHOOK_PROXY"), value, TIMEOUT_S)
+    webhook.post(url, Proxy.parse(proxy, "RESULTSQ_WEBHOOK_PROXY"), _value(message), TIMEOUT_S)
 
 
-def _mail(url: str, sender: str, to: str, message: Message) -> None:
-    letter = EmailMessage()
-    letter["From"], letter["To"], letter["Subject"] = sender, to, message.subject
-    letter["Date"] = message.created_at
-    letter.set_content(f"{message.text}\n\n{message.created_at:%d %B %Y %H:%M UTC}")
-    mail.send(url, letter, TIMEOUT_S)
+def _value(message: Message) -> dict[str, str]:
+    return {"subject": message.subject, "text": message.text, "at": message.created_at.isoformat()}

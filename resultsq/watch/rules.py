@@ -1,4 +1,4 @@
-"""When somebody must be told: pure rules over what is known, and the sentences."""
+"""When an alert is raised: pure rules over facts, and the sentences."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ class AlertRule(StrEnum):
     REJECTED = "rejected"
     CONFLICT = "conflict"
     CREDENTIALS_REFUSED = "credentials-refused"
+    MAIL_DOWN = "mail-down"
     DISK_LOW = "disk-low"
     DISK_UNWRITABLE = "disk-unwritable"
     DAMAGED = "damaged"
@@ -26,7 +27,10 @@ class AlertRule(StrEnum):
     MASTER_LOST = "master-lost"
     QUOTA = "quota-reached"
     CLOCK_WRONG = "clock-wrong"
-    RECOVERED = "recovered"  # good news, told once an outage
+    WORKER_SILENT = "worker-silent"
+    WEB_SILENT = "web-silent"
+    DEVICE_SILENT = "device-silent"
+    RECOVERED = "recovered"  # good news, sent once an outage
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,9 @@ class AlertThresholds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertFacts:
-    """What is known at a moment. `disk_free_bytes` None: it could not be asked."""
+    """The facts at a moment. `disk_free_bytes` None: it could not be asked.
+
+    `worker_seen_at`, `web_seen_at`: when one of them was last alive; None: those that were have ended in good order."""
 
     link: LinkState
     link_since: datetime
@@ -59,7 +65,15 @@ class AlertFacts:
     over_quota: tuple[str, ...] = ()
     clock_off_s: float = 0.0
     takes_nothing_since: datetime | None = None
+    worker_seen_at: datetime | None = None
+    web_seen_at: datetime | None = None
+    silent_devices: int = 0
+    no_mail_since: datetime | None = None
+    mails_waiting: int = 0
 
+
+SILENT = timedelta(seconds=30)
+"""A worker or web process that has not been seen for longer is called silent. One that ended in good order is not."""
 
 _MOST_SLUGS = 3
 _LINK = {
@@ -133,6 +147,15 @@ _TABLE = (
         ),
     ),
     _Row(
+        AlertRule.MAIL_DOWN,
+        lambda facts, limits, now: _is_past(facts.no_mail_since, limits.link_down, now),
+        lambda facts: (
+            f"The mail server takes no mails, since {_clock(facts.no_mail_since)}. "
+            f"{'1 mail waits' if facts.mails_waiting == 1 else f'{facts.mails_waiting} mails wait'}; results are not "
+            "concerned. `resultsq doctor` says what is wrong."
+        ),
+    ),
+    _Row(
         AlertRule.DISK_LOW,
         lambda facts, limits, _: facts.disk_free_bytes is not None and facts.disk_free_bytes < limits.disk_low_bytes,
         lambda facts: (
@@ -198,6 +221,31 @@ _TABLE = (
             "wrong times on them; set the clock."
         ),
     ),
+    _Row(
+        AlertRule.WORKER_SILENT,
+        lambda facts, _, now: _is_past(facts.worker_seen_at, SILENT, now),
+        lambda facts: (
+            f"No worker has been seen since {_clock(facts.worker_seen_at)}. Teams can go on submitting and everything "
+            "is kept, but nothing is published. Start a worker: resultsq worker."
+        ),
+    ),
+    _Row(
+        AlertRule.WEB_SILENT,
+        lambda facts, _, now: _is_past(facts.web_seen_at, SILENT, now),
+        lambda facts: (
+            f"No web process has been seen since {_clock(facts.web_seen_at)}. What was accepted is published, but "
+            "teams cannot submit here. Start it again: resultsq web, or resultsq up."
+        ),
+    ),
+    _Row(
+        AlertRule.DEVICE_SILENT,
+        lambda facts, *_: facts.silent_devices,
+        lambda facts: (
+            f"{_devices(facts.silent_devices)} of a team held results of today and has not been heard for an hour. "
+            "They are on that device only. Ask the team to open the page there while this node can be reached, or to "
+            "bring the results as a file."
+        ),
+    ),
 )
 """Of two rows of one rule the first that holds speaks."""
 
@@ -223,6 +271,10 @@ def _some(slugs: Sequence[str]) -> str:
 
 def _many(count: int) -> str:
     return "1 submission" if count == 1 else f"{count} submissions"
+
+
+def _devices(count: int) -> str:
+    return "A device" if count == 1 else f"Each of {count} devices"
 
 
 def _is_past(since: datetime | None, limit: timedelta, now: datetime) -> bool:

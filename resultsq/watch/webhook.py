@@ -1,4 +1,4 @@
-"""Posts an alert to a webhook: one connection, no redirects, and nothing from the environment but its authorities.
+"""Calls a webhook or a dead-man service: one connection, no redirects, and of the environment only its authorities.
 
 requests would add credentials of a .netrc and ask proxies that the environment names, for loopback too.
 """
@@ -8,6 +8,7 @@ import http.client
 import json
 import ssl
 from collections.abc import Mapping
+from types import MappingProxyType
 from urllib.parse import SplitResult, quote, unquote
 
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
@@ -27,19 +28,37 @@ def post(url: str, proxy: Proxy | None, value: Mapping[str, str], timeout_s: flo
     :raises OSError: it was not reached
     :raises SettingsError: the URL makes no sense"""
     parts, port = webhook_parts(url)
+    _call("POST", parts, port, proxy, timeout_s, json.dumps(value).encode(), {"Content-Type": "application/json"})
+
+
+def ping(url: str, suffix: str, proxy: Proxy | None, timeout_s: float) -> None:
+    """GET the URL with `suffix` behind its path. It raises as `post` does."""
+    parts, port = webhook_parts(url)
+    _call("GET", parts._replace(path=parts.path.rstrip("/") + suffix), port, proxy, timeout_s)
+
+
+def _call(
+    method: str,
+    parts: SplitResult,
+    port: int,
+    proxy: Proxy | None,
+    timeout_s: float,
+    body: bytes | None = None,
+    head: Mapping[str, str] = MappingProxyType({}),
+) -> None:
     connection = _connection(parts, port, proxy, timeout_s)
     try:
-        headers = {"Content-Type": "application/json", "User-Agent": "resultsq", **_credentials(parts)}
-        connection.request("POST", _target(parts), json.dumps(value).encode(), headers)
+        headers = {**head, "User-Agent": "resultsq", **_credentials(parts)}
+        connection.request(method, _target(parts), body, headers)
         status = connection.getresponse().status
     except OSError:
         raise  # some of them are ValueErrors too
     except (http.client.HTTPException, ValueError) as error:
-        raise Unsent(f"What answers is no webhook ({type(error).__name__}).") from error
+        raise Unsent(f"What answers there speaks no HTTP ({type(error).__name__}).") from error
     finally:
         connection.close()
     if not 200 <= status <= 299:
-        raise Unsent(f"The webhook answered {status}.")
+        raise Unsent(f"It answered {status}.")
 
 
 def _connection(parts: SplitResult, port: int, proxy: Proxy | None, timeout_s: float) -> http.client.HTTPConnection:
@@ -64,7 +83,7 @@ def _target(parts: SplitResult) -> str:
 
 
 def _credentials(parts: SplitResult) -> dict[str, str]:
-    """What the URL itself says, and nobody else."""
+    """The proxy settings of the URL alone, not of the environment."""
     if parts.username is None:
         return {}
     pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"

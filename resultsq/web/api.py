@@ -9,7 +9,7 @@ from typing import Literal, cast
 
 from flask import Blueprint, Response, current_app, g, json, request
 
-from resultsq.app import intake, submissions
+from resultsq.app import intake, known_athletes, submissions
 from resultsq.app.intake import MOST_FILES, VOLUNTEERS, name_of
 from resultsq.domain.entry import NO_EVENT
 from resultsq.domain.errors import NotThere, TooLarge
@@ -20,12 +20,15 @@ from resultsq.domain.problem import Problem
 from resultsq.domain.role import Role
 from resultsq.domain.submission import State
 from resultsq.kinds.registry import KINDS
+from resultsq.kinds.results import athletes
+from resultsq.kinds.results.check import Report
 from resultsq.kinds.results.plausible import Occasion
 from resultsq.kinds.results.volunteers import read_volunteers
 from resultsq.store.admin import events
 from resultsq.store.admin.tokens import Bearer
 from resultsq.store.views import queries
 from resultsq.store.views.queries import LinkView, SubmissionView
+from resultsq.web import as_of
 from resultsq.web.auth import bearer, rule
 from resultsq.web.bounds import JSON, bound
 from resultsq.web.cache import TTLCache
@@ -43,7 +46,7 @@ _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 
 @dataclass(frozen=True, slots=True)
 class _At:
-    """An event that somebody may submit for, what a run takes there, and its time zone."""
+    """An event that the caller may submit for, the times that a run takes there, and its time zone."""
 
     id: int
     plausible: Plausible = FIVE_K
@@ -139,8 +142,7 @@ def check() -> Response:
     if _media_type() != "multipart/form-data":
         raise ApiProblem(415, "Files to be checked are sent as multipart/form-data.")
     files, volunteers = _files()
-    if isinstance(volunteers, tuple):
-        read_volunteers(*volunteers)
+    not_used = read_volunteers(*volunteers).problems if isinstance(volunteers, tuple) else ()
     who, held = bearer(), node()
     named = who.event_slug or _field_if_any("event")
     event = _event(who, named) if named else None
@@ -148,12 +150,27 @@ def check() -> Response:
     occasion = Occasion(day) if event is None else Occasion(day, event.plausible, event.time_zone)
     event_id = None if event is None else event.id
     found = intake.check(held.database, files, occasion, event_id, lambda other: who.event_id is None)
-    told = found.model_copy(update={"problems": (*clock, *found.problems)})
-    return Response(told.model_dump_json(), mimetype="application/json")
+    found = intake.with_day(found, clock)
+    of_athletes = _of_athletes(named, found) if named else ()
+    result = found.model_copy(update={"problems": (*found.problems, *of_athletes, *not_used)})
+    return Response(result.model_dump_json(), mimetype="application/json")
+
+
+def _of_athletes(slug: str, found: Report) -> tuple[Problem, ...]:
+    """Numbers that the list of athletes lacks; the answer's headers say as of when."""
+    held = node()
+    now = held.clock.now()
+    with held.database.read() as conn:
+        event = events.find(conn, slug)
+        known = None if event is None else known_athletes.of_sheet(conn, event, found.finishers, now)
+        if known is None:
+            return ()
+        as_of.used(conn, known.at, known.as_of)
+    return tuple(athletes.findings(found.finishers, known))
 
 
 def _day_to_check() -> tuple[str, tuple[Problem, ...]]:
-    """The chosen day, if any, and what is to be said of it."""
+    """The chosen day, if any, and its problems."""
     text = _field_if_any("date")
     if text is None:
         return "", ()
@@ -176,6 +193,7 @@ def status() -> Response:
             "counts": seen.counts,
             "waiting": seen.waiting,
             "held": seen.held,
+            "waiting_by_kind": seen.waiting_by_kind,
             "oldest_waiting_at": _time(seen.oldest_waiting_at),
             "link": _link(seen.link),
             "holds": [
@@ -205,7 +223,7 @@ def _link(link: LinkView | None) -> dict[str, object]:
     }
 
 
-def _sent(event: Callable[[str], _At]) -> intake.Sent:
+def _sent(event: Callable[[str], _At]) -> intake.CheckedResults:
     """The results in the request's body."""
     held = node()
     most, calendar = held.settings.max_rows, intake.calendar_of(held.database, held.clock.now())
@@ -301,7 +319,7 @@ def _mine(submission: str) -> SubmissionView:
 
 
 def _values(text: str) -> list[str]:
-    """What stands between the commas of a header."""
+    """The parts of a header between its commas."""
     return [value for part in text.split(",") if (value := part.strip())]
 
 
@@ -327,7 +345,7 @@ def _said_of(found: SubmissionView) -> tuple[Problem, ...]:
 
 
 def _said() -> TTLCache[str, tuple[Problem, ...]]:
-    """What was said at acceptance never changes, and clients ask for it every second or two."""
+    """The warnings of an acceptance never change, and clients ask for them every second or two."""
     memory = TTLCache[str, tuple[Problem, ...]](node().clock, life_s=600)
     return cast(TTLCache[str, tuple[Problem, ...]], current_app.extensions.setdefault("resultsq.said", memory))
 

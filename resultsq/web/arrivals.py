@@ -8,7 +8,9 @@ time, each body its own route's bound, and all unfinished bodies together a limi
 import json
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Callable
+from hashlib import sha256
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -99,16 +101,42 @@ class _Error:
         self.reason = status.phrase
 
 
+_TITLES = {413: "Too large", 503: "Not available just now"}
+_DETAILS = {
+    413: "This is larger than this node takes at once, so nothing was stored. Leave a file out and send the rest.",
+    503: "Too much is being sent to this node at this moment, so nothing was stored. Try again in a minute.",
+}
+_STYLE = (
+    "body{margin:0;border-top:.5rem solid #4b45c6;font:1rem/1.5 system-ui,sans-serif}"
+    "main{max-width:26rem;margin:auto;padding:2rem 1rem}h1{font-size:1.75rem}small{font-weight:normal;opacity:.75}"
+)
+_POLICY = f"default-src 'none'; style-src 'sha256-{b64encode(sha256(_STYLE.encode()).digest()).decode()}'"
+_PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark"><title>{title} – resultsq</title>
+<style>{style}</style>
+<body><main><h1>{title} <small>{status}</small></h1><p>{detail}</p>
+<p><strong>Use your browser's Back button.</strong> What you sent before is kept.</p></main></body>
+</html>
+"""
+"""For a browser without scripts. It stands alone: nothing of the application has been reached."""
+
+
 class RefusalTask(ErrorTask):  # type: ignore[misc]
     """What the server refuses before the application sees it, in the application's manner."""
 
     def execute(self) -> None:
         error = self.request.error
-        detail = "The server cannot take this request, so nothing was stored."
+        detail = _DETAILS.get(error.code, "The server cannot take this request, so nothing was stored.")
         content = {"title": error.reason, "status": error.code, "detail": detail}
-        body = json.dumps(content).encode()
+        for_people = "text/html" in getattr(self.request, "headers", {}).get("ACCEPT", "")
+        title = _TITLES.get(error.code, "This did not work")
+        text = _PAGE.format(**content | {"title": title}, style=_STYLE) if for_people else json.dumps(content)
+        body = text.encode()
         self.status = f"{error.code} {error.reason}"
-        self.response_headers.append(("Content-Type", "application/problem+json"))
+        kind = "text/html; charset=utf-8" if for_people else "application/problem+json"
+        self.response_headers += [("Content-Type", kind), ("Content-Security-Policy", _POLICY)]
         if error.code == HTTPStatus.SERVICE_UNAVAILABLE:
             self.response_headers.append(("Retry-After", str(_RETRY_AFTER_S)))
         self.set_close_on_finish()
@@ -117,7 +145,7 @@ class RefusalTask(ErrorTask):  # type: ignore[misc]
 
 
 class _Parser(HTTPRequestParser):  # type: ignore[misc]
-    """Refuses a request whose length is told twice. Where a proxy in front believed the other one, the rest of the
+    """Refuses a request that gives its length twice. Where a proxy in front believed the other one, the rest of the
     body would be taken for the next caller's request (RFC 9112, 6.1)."""
 
     body: _ArrivingBody | None = None
@@ -128,7 +156,7 @@ class _Parser(HTTPRequestParser):  # type: ignore[misc]
     def parse_header(self, header_plus: bytes) -> None:
         try:
             super().parse_header(header_plus)
-        except ValueError:  # of numbers with thousands of digits, and of addresses that are none
+        except ValueError:  # of numbers with thousands of digits, and of what is not an address
             raise ParsingError("This head cannot be read") from None
         if self.chunked and "CONTENT_LENGTH" in self.headers:
             raise ParsingError("both Content-Length and Transfer-Encoding")
@@ -156,7 +184,7 @@ class _Parser(HTTPRequestParser):  # type: ignore[misc]
 
 
 class Connection(HTTPChannel):  # type: ignore[misc]
-    """One client's connection, and since when what it is waiting for is due."""
+    """One client's connection, and since when its next bytes are due."""
 
     parser_class = _Parser
     error_task_class = RefusalTask

@@ -4,6 +4,7 @@
     @rule(Role.TEAM, Role.VIEWER)         a person who is logged in and is at least one of these
     @rule.bearer(Role.TEAM)               a program with a token of at least that role; cookies count for nothing
     @rule.loopback(Role.VIEWER)           this machine itself, else a program with such a token
+    @rule.secret                          what has the secret that is in the address: a mail program, without a token
 
 A route without a rule is an error when the app is made. Mutating calls of people carry a CSRF token; programs'
 need none, because nothing that a browser sends by itself lets them in.
@@ -27,6 +28,7 @@ from markupsafe import escape
 from werkzeug.exceptions import BadRequest
 
 from resultsq.app import people
+from resultsq.app.alerting import teller
 from resultsq.domain.errors import NotAllowed
 from resultsq.domain.i18n import gettext
 from resultsq.domain.role import Role
@@ -48,7 +50,7 @@ LOGIN_VIEW = "form.login"
 V = TypeVar("V", bound=Callable[..., Any])
 
 _BEGAN = "began"
-"""In the session: when somebody logged in, in seconds since 1970."""
+"""In the session: the time of the login, in seconds since 1970."""
 
 _ID = "id"
 """In the session: its own name, by which the server knows that it was ended."""
@@ -64,6 +66,7 @@ class Audience(Enum):
     PERSON = "person"
     PROGRAM = "program"
     MACHINE = "machine"
+    HOLDER = "holder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,7 @@ class _Rules:
         return AccessRule(Audience.MACHINE, roles)
 
     public = AccessRule(Audience.ANYBODY)
+    secret = AccessRule(Audience.HOLDER)
 
 
 rule = _Rules()
@@ -161,6 +165,12 @@ def account() -> AccountView | None:
     return cast(AccountView, current_user.account) if current_user.is_authenticated else None
 
 
+def account_if_known() -> AccountView | None:
+    """Who is logged in, where this request has asked for it already: it costs no look into the database."""
+    found = g.get("_login_user")
+    return found.account if isinstance(found, _User) else None
+
+
 def me() -> AccountView:
     """Who is logged in, on a route for people."""
     found = account()
@@ -198,8 +208,8 @@ def _tell_of_guesses(name: str) -> None:
         "ones can. A password that is used nowhere else is safe.",
         name=name,
     )
-    channels = held.settings.alert_channels
-    held.database.write(lambda conn: alerts.tell_once(conn, now, "log-in refused often", about, text, channels))
+    tell = teller(held.settings)
+    held.database.write(lambda conn: alerts.tell_once(conn, now, "log-in refused often", about, text, tell))
 
 
 def start_session(who: AccountView) -> None:
@@ -244,6 +254,8 @@ def _enforce() -> Response | None:
         case Audience.ANYBODY:
             _csrf.protect()
             _demand_text()
+        case Audience.HOLDER:
+            _demand_text()
         case Audience.PERSON:
             if (who := account()) is None:
                 return _to_login()
@@ -277,9 +289,11 @@ def _to_login() -> Response:
     asked = request.full_path if request.method == "GET" else None
     part = "HX-Request" in request.headers
     if part and request.method != "GET":
-        # the page keeps what was being sent, and sends it after the login
+        # the page keeps the request, and sends it again after the login
         sentence = escape(gettext("You were logged out. Log in again: what was saved is kept."))
         return Response(f"<main><p>{sentence}</p></main>", 401, {"X-Login": url_for(LOGIN_VIEW)})
+    if request.accept_mimetypes.accept_json and not request.accept_mimetypes.accept_html:
+        raise ApiProblem(401, gettext("You were logged out. Log in again: what was saved is kept."))
     shown = urlsplit(request.headers.get("HX-Current-URL", "") if part else request.referrer or "")
     if (part or asked is None) and shown.netloc == request.host:
         asked = shown.path  # the page, and not the part of it or the action that was asked for

@@ -1,6 +1,7 @@
 """How much a request may bring. Each route has a bound: one that declares none takes no more than a form's few fields.
 
     @bound.files       files, up to the node's largest body
+    @bound.entry       a device's entry, with its files in one JSON document
     @bound.rows        a typed table: many fields, no files
     @bound.list        a list of events or people, as a file or as text
 
@@ -36,11 +37,13 @@ _BODILESS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """The most that a route takes. `body_bytes` None: the setting `max_body_bytes`."""
+    """The most that a route takes. `body_bytes` None: the setting `max_body_bytes`. `checks`: it brings files in
+    whatever form it has."""
 
     body_bytes: int | None
     fields: int
     multipart: bool = False
+    checks: bool = False
 
     def __call__(self, view: V) -> V:
         setattr(view, _ATTRIBUTE, self)
@@ -55,6 +58,7 @@ class _Bounds:
     nothing = Bound(1024, fields=0)
     form = Bound(64 * 1024, fields=300)
     files = Bound(None, fields=MOST_FILES + 50, multipart=True)
+    entry = Bound(None, fields=0, checks=True)
     rows = Bound(4 * 1024 * 1024, fields=2 * MAX_ROWS + 50)
     list = Bound(2 * 1024 * 1024, fields=50, multipart=True)
 
@@ -88,7 +92,7 @@ def most_bytes(app: Flask, method: str, path: str) -> int:
 def row_number(text: str) -> int:
     """A row's number in a query, for `args.get(…, type=row_number)`.
 
-    :raises ValueError: it is none, or larger than any."""
+    :raises ValueError: it is not a number, or larger than any."""
     number = int(text)
     if not 0 <= number <= MOST_NUMBER:
         raise ValueError("no row has that number")
@@ -99,7 +103,8 @@ def begin_check(who: str) -> None:
     """Where this request brings files: it is one of the few that `who` may have checked at once.
 
     :raises TooManyRequests: there are as many already."""
-    if not of_endpoint(current_app, request.endpoint, request.method).multipart or request.mimetype == JSON:
+    found = of_endpoint(current_app, request.endpoint, request.method)
+    if not found.checks and (not found.multipart or request.mimetype == JSON):
         return
     if not _checks().begin(who):
         raise TooManyRequests(

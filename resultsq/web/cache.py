@@ -11,7 +11,7 @@ V = TypeVar("V")
 
 class TTLCache(Generic[K, V]):
     """Answers that are good for `life_s` seconds, `most` of them at once. "None" is never remembered, so that
-    what was just made is found at once. Two threads may ask the same question together: the answers are equal."""
+    a new row is found at once. Two threads may ask the same question together: the answers are equal."""
 
     def __init__(self, clock: Clock, life_s: float, most: int = 1000) -> None:
         self._clock = clock

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Flask, Response, render_template, request
 from flask_wtf.csrf import CSRFError
@@ -17,6 +18,7 @@ from werkzeug.exceptions import HTTPException
 
 from resultsq import logs
 from resultsq.domain.errors import (
+    BodyDamaged,
     Conflicting,
     HeadMoved,
     InputRefused,
@@ -37,6 +39,9 @@ log = logs.get("web")
 
 RETRY_AFTER_S = 5
 
+PROGRAMS = ("/api", "/v1/")
+"""Addresses below these are for programs: no page is answered there, and no cookie counts."""
+
 _PLACES = 100
 """Most places that one answer names."""
 
@@ -46,6 +51,7 @@ _STATUS: dict[type[ResultsqError], int] = {
     TooLarge: 413,
     KeyReused: 422,
     NotJson: 400,
+    BodyDamaged: 400,
     InputRefused: 422,
     Conflicting: 409,
     NotAllowed: 403,
@@ -61,7 +67,7 @@ _SENTENCES = {
     404: gettext_noop("There is nothing at this address. Check its spelling."),
     405: gettext_noop("This address does not take this kind of request."),
     408: gettext_noop("The request took too long to arrive. Nothing was stored; send it again."),
-    413: gettext_noop("This is more than this node accepts at once. Nothing was stored."),
+    413: gettext_noop("This is more than this node accepts at once. Nothing was stored. Send less at once."),
     415: gettext_noop("This type of content is not accepted here. Nothing was stored."),
     500: gettext_noop("This node failed at this, and its log says where. What was accepted before is safe; try again."),
 }
@@ -145,11 +151,19 @@ def _phrase(status: int) -> str:
 
 
 def _answer(status: int, detail: str, headers: Mapping[str, str] | None = None, **more: object) -> Response:
-    if request.path.startswith("/api") or not request.accept_mimetypes.accept_html:
+    if request.path.startswith(PROGRAMS) or not request.accept_mimetypes.accept_html:
         return problem(status, detail, headers, **more)
     title = gettext(_TITLES.get(status, gettext_noop("This did not work")))
-    page = render_template("error.html", status=status, title=title, detail=detail)
+    page = render_template("error.html", status=status, title=title, detail=detail, back=_page_before())
     return Response(page, status, headers, mimetype="text/html")
+
+
+def _page_before() -> str | None:
+    """The page of ours whose form was sent; None: no form was, or none of ours."""
+    before = urlsplit(request.referrer or "")
+    if request.method != "POST" or before.netloc != request.host or not before.path.startswith("/"):
+        return None
+    return before.path.replace("//", "/") + (f"?{before.query}" if before.query else "")
 
 
 def _api_problem(error: ApiProblem) -> Response:

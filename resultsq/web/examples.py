@@ -27,6 +27,10 @@ ARGUMENTS: Mapping[tuple[str, str], str] = {
     ("POST", "/api/v1/holds"): "$NODE/api/v1/holds -H 'Content-Type: application/json' "
     '-d \'{"event": "bushy", "reason": "checking the course"}\'',
     ("DELETE", "/api/v1/holds/{hold}"): "-X DELETE $NODE/api/v1/holds/$HOLD",
+    ("GET", "/api/v1/notices"): "$NODE/api/v1/notices",
+    ("POST", "/api/v1/notices"): "$NODE/api/v1/notices -H 'Content-Type: application/json' "
+    '-d \'{"title": "The master is away", "text": "Submit as always.", "until": "2013-12-07T13:00:00Z"}\'',
+    ("DELETE", "/api/v1/notices/{notice}"): "-X DELETE $NODE/api/v1/notices/$NOTICE",
     ("GET", "/api/v1/outages"): "$NODE/api/v1/outages",
     ("GET", "/api/v1/outages/{outage}"): "$NODE/api/v1/outages/$OUTAGE",
     ("GET", "/alerts"): '"$NODE/alerts?fail=1"',

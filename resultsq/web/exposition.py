@@ -20,7 +20,7 @@ from resultsq.kinds.registry import KINDS
 from resultsq.store.admin import alerts
 from resultsq.store.engine import write_metrics
 from resultsq.store.outbox import workers
-from resultsq.store.views import queries
+from resultsq.store.views import mail_link, queries, relays
 from resultsq.store.views.queries import LinkView
 from resultsq.store.views.totals import RunningTotals
 
@@ -58,7 +58,7 @@ class NodeCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         now = self._ctx.clock.now()
         with self._ctx.database.read() as conn:
-            status, by_kind = queries.status(conn, now), queries.waiting_by_kind(conn)
+            status, mail, at_relays = queries.status(conn, now), mail_link.look(conn), relays.count_safe(conn)
             grown = self._growing.count(conn, now)
             standing = sum(alert.ended_at is None for alert in alerts.standing(conn))
             alive = [(now - seen_at).total_seconds() for _, _, seen_at in workers.every(conn)]
@@ -67,8 +67,8 @@ class NodeCollector(Collector):
             states.add_metric([state], number)
         yield states
         waiting = GaugeMetricFamily("resultsq_waiting", "Submissions that wait, of each kind.", labels=["kind"])
-        for kind in sorted({*KINDS, *by_kind}):
-            waiting.add_metric([kind], by_kind.get(kind, 0))
+        for kind in sorted({*KINDS, *status.waiting_by_kind}):
+            waiting.add_metric([kind], status.waiting_by_kind.get(kind, 0))
         yield waiting
         oldest = status.oldest_waiting_at
         yield GaugeMetricFamily(
@@ -90,6 +90,11 @@ class NodeCollector(Collector):
         yield attempts
         yield _histogram(grown.delays)
         yield from _link(status.link)
+        text = "Waiting submissions that a relay has, too."
+        yield GaugeMetricFamily("resultsq_at_relays", text, value=at_relays)
+        if mail is not None:
+            text = "1 while the mail server takes mails."
+            yield GaugeMetricFamily("resultsq_mail_link_up", text, value=mail.trouble_since is None)
         yield GaugeMetricFamily("resultsq_holds", "Holds in force.", value=len(status.holds))
         yield GaugeMetricFamily("resultsq_alerts", "Alerts that stand.", value=standing)
         yield GaugeMetricFamily(

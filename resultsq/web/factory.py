@@ -2,10 +2,8 @@
 
 import importlib.util
 import io
-import os
 import re
 import secrets
-import tempfile
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +11,7 @@ from typing import IO, Any
 
 import structlog
 from flask import Blueprint, Flask, Request, Response, g, request
-from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from flask_babel import Babel, get_translations
 from flask_bootstrap import Bootstrap5
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
@@ -21,7 +19,7 @@ from werkzeug.formparser import FormDataParser
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter, Map
 
-from resultsq import logs
+from resultsq import languages, logs, secret_files
 from resultsq.app.context import AppContext
 from resultsq.clock import Clock
 from resultsq.domain import i18n
@@ -30,7 +28,21 @@ from resultsq.domain.i18n import gettext
 from resultsq.settings import Settings
 from resultsq.store.engine.session import Database
 from resultsq.wakeup import Bell
-from resultsq.web import api, auth, bounds, dashboard, errors, form, kinds, openapi, operator_api, ops
+from resultsq.web import (
+    api,
+    auth,
+    bounds,
+    dashboard,
+    errors,
+    form,
+    kinds,
+    language,
+    openapi,
+    operator_api,
+    ops,
+    relay,
+    status_page,
+)
 from resultsq.web.bounds import MOST_NUMBER
 from resultsq.web.forwarded import ForwardedHeaders
 from resultsq.web.node import node, put
@@ -40,13 +52,15 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     operator_api.blueprint,
     openapi.blueprint,
     ops.blueprint,
+    relay.blueprint,
     form.blueprint,
+    status_page.blueprint,
     dashboard.blueprint,
 )
 """Every group of routes, a line each."""
 
 SESSION_LIFE = timedelta(hours=18)
-"""A working day from the login on: nobody is logged out between the first finisher and the last correction."""
+"""A working day from the login on: no session ends between the first finisher and the last correction."""
 
 # nothing is fetched from elsewhere, and nothing inline runs or paints
 CONTENT_SECURITY_POLICY = (
@@ -94,10 +108,15 @@ class _Request(Request):
 
 
 class _Sessions(SecureCookieSessionInterface):
-    """Programs have no session: a cookie is neither read nor sent below the API."""
+    """Programs have no session: a cookie is neither read nor sent below the API. A page that anybody may cache is the
+    same for all: no cookie leaves with it, and it does not vary by one."""
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
-        return None if request.path.startswith("/api/") else super().open_session(app, request)
+        return None if request.path.startswith(errors.PROGRAMS) else super().open_session(app, request)
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        if not g.get("for_everybody"):
+            super().save_session(app, session, response)
 
 
 class _Number(IntegerConverter):
@@ -131,7 +150,8 @@ def create_app(settings: Settings, database: Database, *, clock: Clock, bell: Be
         SESSION_REFRESH_EACH_REQUEST=False,  # or what anybody may cache would carry a person's cookie
         WTF_CSRF_TIME_LIMIT=None,  # a token lives as long as its session, not for an hour
         BOOTSTRAP_SERVE_LOCAL=True,
-        BABEL_DEFAULT_LOCALE="en",
+        BABEL_DEFAULT_LOCALE=languages.ENGLISH,
+        BABEL_TRANSLATION_DIRECTORIES=str(languages.FOLDER),
         BABEL_DEFAULT_TIMEZONE=settings.time_zone,
         SEND_FILE_MAX_AGE_DEFAULT=3600,
     )
@@ -145,12 +165,13 @@ def create_app(settings: Settings, database: Database, *, clock: Clock, bell: Be
     auth.install(app)
     errors.install(app)
     kinds.install(app)
-    Babel(app)
+    Babel(app, locale_selector=language.select)
     i18n.use_language(get_translations)
     Bootstrap5(app)
     app.register_blueprint(_vendor())
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
+    language.install(app)
     auth.close_the_list(app)
     if settings.trusted_proxies:
         n = settings.trusted_proxies
@@ -164,22 +185,8 @@ def kept_secret(data_dir: Path) -> str:
     """The key in the data folder; made at the first start, readable by this user only.
 
     :raises SettingsError: the folder can be neither read nor written."""
-    path = data_dir / "secret.key"
     try:
-        data_dir.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            # written whole under another name (which is private from the start), so that of two processes that
-            # start together one wins and neither reads half a key
-            descriptor, draft = tempfile.mkstemp(dir=data_dir, prefix=".secret-")
-            with os.fdopen(descriptor, "w") as file:
-                file.write(secrets.token_urlsafe(48))
-            try:
-                os.link(draft, path)
-            except FileExistsError:
-                pass
-            finally:
-                os.unlink(draft)
-        return path.read_text("ascii").strip()
+        return secret_files.kept(data_dir / "secret.key", lambda: secrets.token_urlsafe(48))
     except OSError as error:
         raise SettingsError(
             f"The key that signs sessions cannot be kept in {data_dir}: {error.strerror}. "
@@ -206,6 +213,7 @@ def _begin() -> None:
 
 def _finish(response: Response) -> Response:
     headers = response.headers
+    language.finish(response)
     headers["X-Request-ID"] = g.request_id
     headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
     headers["X-Content-Type-Options"] = "nosniff"
@@ -215,7 +223,9 @@ def _finish(response: Response) -> Response:
         # what one person sees stays off the disk of a laptop that the next one borrows; figures that a page asks
         # for every few seconds carry a tag, to be asked for in vain
         personal = g.get("personal", False) and "ETag" not in headers
-        headers["Cache-Control"] = "no-store" if personal or request.path.startswith("/api") else "private, no-cache"
+        headers["Cache-Control"] = (
+            "no-store" if personal or request.path.startswith(errors.PROGRAMS) else "private, no-cache"
+        )
     # the route's pattern, not the path: a path may hold a secret, a query a name
     of_interest = response.status_code >= 500 or (node().settings.log_requests and not _is_file())
     report = log.info if of_interest else log.debug
@@ -230,5 +240,5 @@ def _finish(response: Response) -> Response:
 
 
 def _is_file() -> bool:
-    """A stylesheet, a script or an icon: of interest to nobody who reads the log."""
+    """A stylesheet, a script or an icon: not worth a line of the log."""
     return request.endpoint is not None and request.endpoint.rpartition(".")[2] == "static"

@@ -1,4 +1,4 @@
-"""Whether a reverse proxy seems to be in front that nobody has told this node of.
+"""Whether a reverse proxy seems to be in front that the settings do not name.
 
 Then everybody comes from the proxy's address: people share the limits of log-ins and connections. The web process
 cannot tell such a proxy from a caller who writes the header, so it only leaves a note, for `doctor`: an empty file,
@@ -36,7 +36,7 @@ class ForwardedHeaders:
             return
         self._next = self._clock.monotonic() + _EVERY_S
         at = self._clock.now().timestamp()
-        with suppress(OSError):  # a disk without room is told elsewhere, and no request fails for a note
+        with suppress(OSError):  # a full disk is reported elsewhere, and no request fails for a note
             self._path.touch()
             os.utime(self._path, (at, at))
 

@@ -10,6 +10,7 @@ from flask import Flask
 from jinja2 import ChoiceLoader, PackageLoader
 from werkzeug.routing import BaseConverter, Map
 
+from resultsq.domain.destinations import MASTER
 from resultsq.domain.i18n import gettext
 from resultsq.domain.ports import Form
 from resultsq.kinds.registry import KINDS
@@ -17,7 +18,7 @@ from resultsq.kinds.registry import KINDS
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """`template` None: there is nothing to show, or what it says has pages of its own. `content`: the body's JSON."""
+    """`template` None: there is nothing to show, or its kind has pages of its own. `content`: the body's JSON."""
 
     summary: str
     template: str | None
@@ -25,11 +26,11 @@ class Detail:
 
 
 class _Name(BaseConverter):
-    """The name of a kind; an address with another name is none."""
+    """The name of a kind that is for the master: the others the node writes itself. Any other name is 404."""
 
     def __init__(self, of: Map) -> None:
         super().__init__(of)
-        self.regex = "|".join(KINDS)
+        self.regex = "|".join(name for name, kind in KINDS.items() if kind.destination == MASTER)
 
 
 def install(app: Flask) -> None:
@@ -42,12 +43,17 @@ def install(app: Flask) -> None:
 
 
 def detail(kind: str, count: int, body: bytes | None) -> Detail:
-    """What is to be shown of it. A kind that this version does not know is its own summary."""
+    """The detail to show. A kind that this version does not know is its own summary."""
     known = KINDS.get(kind)
     if known is None:
         return Detail(kind, None, {})
     content = None if body is None or known.template is None else json.loads(body)
     return Detail(known.summary(count), None if content is None else known.template, content or {})
+
+
+def is_shown_whole(kind: str) -> bool:
+    """Whether its bytes may be given to people: what the node itself writes has addresses in it."""
+    return kind not in KINDS or KINDS[kind].destination == MASTER
 
 
 def forms() -> dict[str, Form]:

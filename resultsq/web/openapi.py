@@ -1,6 +1,6 @@
 """The API described for programs, /api/openapi.json, and for people, /api/docs. Made of the shapes and the routes.
 
-What an operation says of itself is its view's own docstring; what it takes and answers is the table here, which a
+The description of an operation is its view's docstring; its request and answers are in the table here, which a
 test holds against the routes.
 """
 
@@ -95,6 +95,11 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         {201: schemas.HoldResponse}, (400, 404, 413, 415, 422), body=schemas.HoldRequest
     ),
     ("DELETE", "/api/v1/holds/{hold}"): Operation({200: schemas.HoldReleasedResponse}, (404,)),
+    ("GET", "/api/v1/notices"): Operation({200: schemas.NoticesResponse}),
+    ("POST", "/api/v1/notices"): Operation(
+        {201: schemas.NoticePostedResponse}, (400, 404, 413, 415, 422), body=schemas.NoticeRequest
+    ),
+    ("DELETE", "/api/v1/notices/{notice}"): Operation({200: schemas.NoticePostedResponse}, (404,)),
     ("GET", "/api/v1/outages"): Operation({200: schemas.OutagesResponse}),
     ("GET", "/api/v1/outages/{outage}"): Operation({200: schemas.IncidentResponse}, (404,)),
     ("GET", "/alerts"): Operation(
@@ -181,7 +186,7 @@ def _operation(
     found: dict[str, Any] = {
         "operationId": endpoint.replace(".", "_"),
         "tags": [endpoint.partition(".")[0]],
-        "summary": says.partition("\n")[0],
+        "summary": " ".join(says.partition("\n\n")[0].split()),
         "parameters": [*parameters, *asked],
         "responses": answers,
     }
@@ -218,9 +223,9 @@ def _content(shape: Any, media_type: str = "application/json") -> dict[str, Any]
 
 def _schemas() -> dict[str, Any]:
     asked = {one.body for one in OPERATIONS.values() if one.body is not None} | {Filter}
-    told = {shape for one in OPERATIONS.values() for shape in one.answers.values() if isinstance(shape, type)}
+    answered = {shape for one in OPERATIONS.values() for shape in one.answers.values() if isinstance(shape, type)}
     wanted: list[tuple[type[BaseModel], Any]] = [(one, "validation") for one in asked]
-    wanted += [(one, "serialization") for one in told | {schemas.ProblemDetails}]
+    wanted += [(one, "serialization") for one in answered | {schemas.ProblemDetails}]
     found = models_json_schema(sorted(wanted, key=lambda one: one[0].__name__), ref_template=_SCHEMA)[1]
     defined: dict[str, Any] = found["$defs"]
     return defined

@@ -8,13 +8,14 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, Response, request
 from pydantic import BaseModel, ValidationError
 
-from resultsq.app import operations
+from resultsq.app import notices, operations
 from resultsq.domain import incident
 from resultsq.domain.errors import InputRefused
 from resultsq.domain.filter import Filter
 from resultsq.domain.i18n import gettext
 from resultsq.domain.invalid import is_no_json, listed
 from resultsq.domain.role import Role
+from resultsq.store.admin import notices as stored_notices
 from resultsq.store.admin.actions import Target
 from resultsq.store.admin.tokens import Bearer
 from resultsq.store.views import listing, outages, overview_data, queries
@@ -118,6 +119,37 @@ def release(hold: int) -> Response:
     return _json(schemas.HoldReleasedResponse.model_validate({"action": action}))
 
 
+@blueprint.get("/notices")
+@rule.bearer(Role.VIEWER)
+def all_notices() -> Response:
+    """What teams read on top of their form."""
+    ctx = node()
+    with ctx.database.read() as conn:
+        found = stored_notices.latest(conn, ctx.clock.now())
+    return _json(schemas.NoticesResponse.model_validate({"notices": found}))
+
+
+@blueprint.post("/notices")
+@rule.bearer(Role.OPERATOR)
+def post_notice() -> Response:
+    """Tell the teams of an event, or of all, something until a time."""
+    operations.demand_writable(node())
+    asked = _body(schemas.NoticeRequest)
+    number = node().transact(
+        bearer().who, lambda tx: notices.post(tx, asked.event, asked.title, asked.text, asked.until)
+    )
+    return _json(schemas.NoticePostedResponse(id=number), 201)
+
+
+@blueprint.delete("/notices/<int:notice>")
+@rule.bearer(Role.OPERATOR)
+def end_notice(notice: int) -> Response:
+    """Show a notice of this node no more."""
+    operations.demand_writable(node())
+    node().transact(bearer().who, lambda tx: notices.end(tx, notice))
+    return _json(schemas.NoticePostedResponse(id=notice))
+
+
 @blueprint.get("/outages")
 @rule.bearer(Role.VIEWER)
 def all_outages() -> Response:
@@ -171,7 +203,7 @@ def _listed(who: Bearer) -> tuple[Filter, Order, int, str | None]:
 def _body(shape: type[M]) -> M:
     """The request's JSON body.
 
-    :raises ApiProblem: it is none, or not of that shape."""
+    :raises ApiProblem: it is not JSON, or not of that shape."""
     if request.mimetype != "application/json":
         raise ApiProblem(415, "This is sent as application/json. Nothing was changed.")
     body = request.get_data(cache=False)
@@ -195,5 +227,5 @@ def _zone() -> ZoneInfo:
     return ZoneInfo(node().settings.time_zone)
 
 
-def _json(told: BaseModel, status: int = 200) -> Response:
-    return Response(told.model_dump_json(), status, mimetype="application/json")
+def _json(answer: BaseModel, status: int = 200) -> Response:
+    return Response(answer.model_dump_json(), status, mimetype="application/json")

@@ -1,4 +1,4 @@
-"""For the machines that watch this one: alive, ready, what is wrong, and figures for Prometheus."""
+"""For the machines that watch this one: alive, ready, alerts, and figures for Prometheus."""
 
 from collections.abc import Iterator
 from typing import cast
@@ -53,12 +53,12 @@ def standing_alerts() -> Response:
         raise ApiProblem(422, "`fail` is 0 or 1.")
     with node().database.read() as conn:
         found = [one for one in alerts.standing(conn) if one.ended_at is None]
-    told = schemas.AlertsResponse.model_validate({"alerts": found})
-    return Response(told.model_dump_json(), 503 if found and fail == "1" else 200, mimetype="application/json")
+    answer = schemas.AlertsResponse.model_validate({"alerts": found})
+    return Response(answer.model_dump_json(), 503 if found and fail == "1" else 200, mimetype="application/json")
 
 
 def _ready() -> TTLCache[str, dict[str, str]]:
-    """What strangers are told: the check writes, and is made for them once a second at most."""
+    """The answer to strangers: the check writes, and is made for them once a second at most."""
     memory = TTLCache[str, dict[str, str]](node().clock, life_s=1)
     return cast(TTLCache[str, dict[str, str]], current_app.extensions.setdefault("resultsq.ready", memory))
 

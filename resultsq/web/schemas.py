@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, Ro
 from resultsq.app.operations import REASON_MAX
 from resultsq.domain.filter import Filter, Moment
 from resultsq.domain.link import LinkState
+from resultsq.domain.notices import TEXT_MAX, TITLE_MAX
 from resultsq.domain.problem import Problem
 from resultsq.domain.sheet import EventSlug
 from resultsq.domain.submission import State
@@ -59,7 +60,7 @@ class ActionRequest(_RequestModel):
 
 
 class OfAnyKind(RootModel[dict[str, JsonValue]]):
-    """A submission of the kind that the address names; what is wrong with it is told as problem details."""
+    """A submission of the kind that the address names; its faults come as problem details."""
 
 
 class ActionCountResponse(_ResponseModel):
@@ -91,6 +92,40 @@ class HoldRequest(_RequestModel):
     event: EventSlug | None = None
     reason: Annotated[Reason, Field(min_length=1)]
     release_at: Moment | None = None
+
+
+class NoticeRequest(_RequestModel):
+    """Tell the teams of an event, or of all, something on top of their form until that time."""
+
+    event: EventSlug | None = None
+    title: Annotated[str, Field(max_length=TITLE_MAX)]
+    text: Annotated[str, Field(max_length=TEXT_MAX)]
+    until: Moment
+
+
+class NoticeResponse(_ResponseModel):
+    """A notice to teams. `event` null: for all; `written_by` empty: the office, by the master."""
+
+    id: int
+    event: str | None
+    title: str
+    text: str
+    written_by: str
+    shown_from: datetime
+    shown_until: datetime
+    ended_at: datetime | None
+
+
+class NoticesResponse(_ResponseModel):
+    """The notices in force or to come, and some that are over."""
+
+    notices: tuple[NoticeResponse, ...]
+
+
+class NoticePostedResponse(_ResponseModel):
+    """The number of a new notice, by which it is ended."""
+
+    id: int
 
 
 class HoldResponse(_ResponseModel):
@@ -148,7 +183,7 @@ class LinkResponse(_ResponseModel):
 
 
 class StatusHold(_ResponseModel):
-    """A hold that concerns what is shown."""
+    """A hold that concerns the submissions shown."""
 
     scope: Scope
     event: str | None
@@ -163,6 +198,7 @@ class StatusResponse(_ResponseModel):
     event: str | None
     counts: dict[State, int]
     waiting: int
+    waiting_by_kind: dict[str, int]
     held: int
     oldest_waiting_at: datetime | None
     link: LinkResponse

@@ -1,4 +1,4 @@
-"""The server: waitress, whose threads are given whole requests, so that stalled uploads starve nobody."""
+"""The server: waitress, whose threads are given whole requests, so that stalled uploads hold no thread."""
 
 import signal
 import socket

@@ -14,7 +14,22 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from resultsq.clock import SystemClock
-from tests.bench import accept, drain, form, machine, measured, outage, pages, rest, saturday, startup, waiting
+from tests.bench import (
+    accept,
+    athletes,
+    drain,
+    form,
+    machine,
+    mails,
+    measured,
+    outage,
+    pages,
+    rest,
+    saturday,
+    startup,
+    turns,
+    waiting,
+)
 from tests.bench.report import Report, Result, said
 
 Scenario = Callable[[bool], Iterator[Result]]
@@ -29,19 +44,22 @@ SCENARIOS: dict[str, Scenario] = {
     "pages": pages.run,
     "form": form.run,
     "readers": pages.read,
+    "athletes": athletes.run,
     "start-up": startup.run,
+    "turns": turns.run,
+    "mails": mails.run,
     "waiting": waiting.run,
     "saturday": saturday.run,
 }
 
-CONTESTS = ("after-outage", "lost-answers", "crash")
-"""Each player has services of its own and waits most of the time: in short they go on beside each other."""
+BESIDE_EACH_OTHER = ("after-outage", "lost-answers", "crash", "cost-at-rest")
+"""Each player has services of its own and waits most of the time: in short these go on beside each other."""
 
 
 def run_all(names: Sequence[str], short: bool) -> Iterator[Result]:
     """The results of the scenarios, in their order."""
-    together = [name for name in names if short and name in CONTESTS]
-    with ThreadPoolExecutor(len(CONTESTS)) as pool:
+    together = [name for name in names if short and name in BESIDE_EACH_OTHER]
+    with ThreadPoolExecutor(len(BESIDE_EACH_OTHER)) as pool:
         began = time.monotonic()
         begun = {name: pool.submit(_whole, SCENARIOS[name], short) for name in together}
         for contest in begun.values():

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from tests.bench.report import OURS, Result
 from tests.support.processes import Process
 
-_SMALL = ("--events", "120", "--compress", "2000")
+_SMALL = ("--events", "60", "--compress", "4000")
 _WAIT_S = 900.0
 
 

@@ -4,7 +4,7 @@ import gzip
 import json
 import random
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -34,15 +34,23 @@ class Job:
         return gzip.compress(self.body, 6, mtime=0)
 
 
-def jobs(count: int, seed: int = 7, finishers: int | None = None, first: int = 0) -> list[Job]:
-    """So many sheets, each of an event and a day of its own, numbered from `first`. `finishers` None: as many as
-    events have."""
+def jobs(
+    count: int,
+    seed: int = 7,
+    finishers: int | None = None,
+    first: int = 0,
+    *,
+    events: Sequence[str] = EVENTS,
+    first_day: date = _FIRST_DAY,
+) -> list[Job]:
+    """So many sheets of these events in turn, no two of one event and day, numbered from `first`. `finishers` None:
+    as many as events have."""
     rng = random.Random(seed)
     made = []
     for number in range(first, first + count):
         rows = _rows(rng, finishers or field_size(rng))
-        event = EVENTS[number % len(EVENTS)]
-        day = _FIRST_DAY + timedelta(days=number // len(EVENTS))
+        event = events[number % len(events)]
+        day = first_day + timedelta(days=number // len(events))
         body = sheet.canonical_bytes(
             Sheet(event=event, date=day, submitted_by=event, submitted_at=_SUBMITTED_AT, finishers=rows)
         )

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 from sqlalchemy import update
 
 from resultsq.clock import SystemClock
@@ -47,6 +47,9 @@ FAILED_CALLS = (
 )
 """Chromium and htmx log every call that could not be made."""
 
+LONG_MS = 20_000
+"""How long a busy machine may take to show what a test expects; a test that means a bound names it."""
+
 BREACHES = """addEventListener("securitypolicyviolation", (event) =>
     breach(`The policy on ${event.effectiveDirective} was broken: ${event.sample || event.blockedURI}`))"""
 """Tells each breach of the policy, also of a kind that the console keeps to itself."""
@@ -61,6 +64,7 @@ def chromium() -> Iterator[Browser]:
     if found is None:
         give_up(Missing("There is no Chromium on the PATH, so the pages cannot be tried: apt-get install chromium."))
     arguments = [*QUIET, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+    expect.set_options(timeout=LONG_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found, args=arguments)
         yield browser
@@ -156,7 +160,7 @@ def new_page(
             java_script_enabled=scripts,
             locale="en-GB",
         )
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(LONG_MS)
         context.expose_binding("breach", lambda _source, text: complaints.append(text))
         context.add_init_script(BREACHES)
         contexts.append(context)

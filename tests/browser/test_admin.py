@@ -5,7 +5,7 @@ import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -25,6 +25,7 @@ pytestmark = pytest.mark.long
 LogIn = Callable[[Page, str], Page]
 Shoot = Callable[[Page, str], Path]
 FindNothing = Callable[[Page], None]
+Scheme = Literal["light", "dark"]
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +97,7 @@ def test_an_outage_is_told_from_its_start_to_its_recovery_when_nobody_touches_th
 
     quiet.master.settings(delay=0)
     expect(headline(page)).to_have_text("Recovered", timeout=30_000)
-    expect(page.locator(".banner-words")).to_contain_text(re.compile(r"6\d that waited were published in \d+ s"))
+    expect(page.locator(".banner-words")).to_contain_text(re.compile(r"6\d that waited were sent within \d+ s"))
     assert set(ids) <= quiet.master.receipts().keys()
     shoot(page, "admin-recovered")
 
@@ -115,6 +116,22 @@ def test_it_says_stale_when_the_node_answers_no_more(
     shoot(page, "admin-stale")
     page.context.set_offline(False)
     expect(mark).to_be_hidden(timeout=9000)
+
+
+def test_a_tab_that_is_not_looked_at_asks_for_nothing_and_catches_up(
+    quiet: RunningNode, people: dict[Role, str], new_page: NewPage, log_in: LogIn
+) -> None:
+    page = log_in(new_page(), people[Role.VIEWER])
+    page.goto("/admin")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.evaluate("Object.defineProperty(document, 'hidden', { value: true, configurable: true })")
+    page.wait_for_timeout(500)  # a request that was on its way
+    asked.clear()
+    page.wait_for_timeout(3_500)
+    assert [url for url in asked if "/live" in url] == []
+    with page.expect_request("**/admin/live*", timeout=10_000):
+        page.evaluate("Object.defineProperty(document, 'hidden', { value: false })")
 
 
 def test_nothing_else_is_touched_when_a_filter_is_acted_on(
@@ -212,6 +229,7 @@ def test_a_conflict_is_resolved_when_both_sheets_were_looked_at(
     expect(page.get_by_text("It is on its way again")).to_be_visible()
     expect(page.get_by_text("theirs lacks the last finisher")).to_be_visible()
     wait_until(lambda: one in quiet.master.receipts(), 20)
+    wait_until(lambda: states(quiet, [one]) == {"published"}, 20)
     page.reload()
     expect(page.locator("#why")).to_contain_text("It is published")
 
@@ -231,8 +249,7 @@ def test_an_operator_is_offered_what_a_viewer_is_not_when_both_look_at_the_same_
     expect(pages[Role.ADMIN].get_by_role("cell", name=people[Role.VIEWER])).to_be_visible()
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+@pytest.mark.parametrize("look", [(DESK, "dark", "light"), (PHONE, "light", "dark")], ids=["desk-dark", "phone-light"])
 def test_nothing_is_wrong_with_any_page_when_axe_looks_at_it(
     quiet: RunningNode,
     people: dict[Role, str],
@@ -240,25 +257,31 @@ def test_nothing_is_wrong_with_any_page_when_axe_looks_at_it(
     log_in: LogIn,
     shoot: Shoot,
     find_nothing: FindNothing,
-    dark: bool,
-    size: tuple[int, int],
+    look: tuple[tuple[int, int], Scheme, Scheme],
 ) -> None:
+    """Colours do not depend on the width, nor widths on the colours: the other two looks are only kept as pictures."""
+    size, looked_at, other = look
     quiet.link.refuse()
-    slug = f"axe-{'dark' if dark else 'light'}-{size[0]}"
+    slug = f"axe-{size[0]}"
     ids = send(quiet, slug, 30)
-    page = log_in(new_page(size=size, dark=dark), people[Role.ADMIN])
+    page = log_in(new_page(size=size, dark=looked_at == "dark"), people[Role.ADMIN])
+
+    def see(name: str) -> None:
+        find_nothing(page)
+        for scheme in (other, looked_at):
+            page.emulate_media(color_scheme=scheme)
+            shoot(page, f"admin-{name}-axe-{scheme}-{size[0]}")
+
     page.goto("/admin")
     expect(headline(page)).to_have_text("The link is down", timeout=20_000)
-    find_nothing(page)
-    shoot(page, f"admin-overview-{slug}")
+    see("overview")
     for name, path in (
         ("list", "submissions"), ("one", f"submissions/{ids[0]}"), ("errors", "errors"), ("holds", "holds"),
         ("audit", "audit"), ("people", "people"), ("outage", "outages/1"),
         ("events", "events"), ("event", f"events/{slug}"), ("tokens", "tokens"), ("welcome", "welcome"),
     ):  # fmt: skip
         page.goto(f"/admin/{path}")
-        find_nothing(page)
-        shoot(page, f"admin-{name}-{slug}")
+        see(name)
     page.goto(f"/admin/submissions?events={slug}")
     all_that_match(page)
     page.get_by_role("button", name="Retry now…").click()

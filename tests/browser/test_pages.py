@@ -69,6 +69,9 @@ def test_axe_finds_nothing_and_nothing_sticks_out_when_every_page_is_looked_at(
     secret = running_node.database.write(lambda conn: accounts.make_password_link(conn, SystemClock().now(), team))
     page.goto(f"/password/{secret}")
     see(page, "password")
+    for path in ("password/used-up", "unsubscribe/a-secret", "nowhere"):
+        page.goto(f"/{path}")
+        see(page, path.partition("/")[0])
     log_in(page, team)
     see(page, "submit-empty")
     set_day(page)
@@ -157,7 +160,7 @@ def publish_elsewhere(node: RunningNode, team: str) -> None:
 def test_a_receipt_of_150_finishers_is_one_page_of_paper(
     running_node: RunningNode, new_page: NewPage, log_in: LogIn
 ) -> None:
-    page = log_in(new_page(), running_node.team("paper"))
+    page = log_in(new_page(dark=True), running_node.team("paper"))
     set_day(page)
     rows = "".join(f"{n},{17 + n // 5}:{n % 5 * 11:02},A{1000000 + n}\n" for n in range(1, 151))
     table = FilePayload(name="t.csv", mimeType="text/csv", buffer=b"position,time,athlete\n" + rows.encode())
@@ -167,7 +170,9 @@ def test_a_receipt_of_150_finishers_is_one_page_of_paper(
     page.emulate_media(media="print")
     expect(page.locator(".paper .rows li")).to_have_count(150)
     expect(page.locator(".paper .rows li").last).to_be_visible()
-    page.emulate_media(media=None)
+    expect(page.locator("body")).to_have_css("background-color", "rgb(255, 255, 255)")
+    page.emulate_media(media="screen")
+    expect(page.locator("body")).not_to_have_css("background-color", "rgb(255, 255, 255)")
     for paper in ("A4", "Letter"):
         sheets = re.findall(rb"/Type\s*/Page\b", page.pdf(format=paper))
         assert len(sheets) == 1, f"{len(sheets)} pages of {paper}"

@@ -33,6 +33,10 @@ OUTSIDE = """(width) => [...document.querySelectorAll(":is(header, main) :is(a, 
     })
     .map((one) => (one.textContent.trim() || one.name || one.id).slice(0, 40))"""
 """The actions that lie beside the window."""
+SMALL = """[...document.querySelectorAll("main svg text")]
+    .filter((one) => one.checkVisibility() && parseFloat(getComputedStyle(one).fontSize) * one.getScreenCTM().a < 10)
+    .map((one) => one.textContent)"""
+"""A chart's words that are drawn smaller than 10 px."""
 
 
 @pytest.fixture
@@ -92,5 +96,6 @@ def astray(page: Page, path: str, shoot: Shoot) -> Iterator[str]:
     if wider > 0:
         yield f"{wider} px wider than the window"
     yield from outside
+    yield from (f"too small: {words}" for words in page.evaluate(SMALL))
     if wider > 0 or outside:
         shoot(page, f"phone{path.replace('/', '-')}")

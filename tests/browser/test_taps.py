@@ -107,7 +107,7 @@ def test_the_large_file_is_named_when_files_are_too_large_together(
     page = log_in(new_page(size=PHONE), running_node.team("large"))
     film = FilePayload(name="film.mp4", mimeType="video/mp4", buffer=b"0" * 9 * 2**20)
     page.locator("#files").set_input_files([TABLE, film])
-    expect(page.get_by_role("alert").filter(has_text="film.mp4 has 9.0 MiB")).to_be_visible()
+    expect(page.get_by_role("alert").filter(has_text="film.mp4 has 9.4 MB")).to_be_visible()
 
 
 def test_the_sheet_is_folded_on_a_phone_and_opened_by_a_link_to_a_row(

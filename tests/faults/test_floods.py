@@ -1,26 +1,32 @@
 """A real web process, and the dearest requests that are known: what each costs it in memory and processor time."""
 
+import gzip
 import json
 import os
+import uuid
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 import requests
 
 from resultsq.app.intake import MOST_FILES
+from resultsq.domain.role import Role
+from resultsq.store.admin import tokens
 from tests.integration.deploy import site as sites
-from tests.integration.deploy.site import Site
+from tests.integration.deploy.site import NOW, Site
 from tests.support.days import DAY
 from tests.support.spreadsheets import ods, xlsx
 
 BODY = 8 * 1024 * 1024
 MOST_MEMORY = 300 * 1024 * 1024
-MOST_CPU_S = 3.0
-"""The dearest takes half of it on a quiet machine; other work beside it costs a processor its cache, so that a request
-which took more is sent once again: what is too dear is so both times."""
+MOST_CPU_S, TRIES = 3.0, 3
+"""The dearest takes half of it on a quiet machine. Other work beside it costs a processor its cache and its other half,
+and never makes a request cheaper: the least of some tries counts, for what is too dear is so each time."""
 KEPT = 400 * 1024 * 1024
 """What eight threads' heaps may keep after all of this: twice what was seen."""
 JSON, URLENCODED = "application/json", "application/x-www-form-urlencoded"
@@ -102,58 +108,66 @@ _REPEATED = (
     "<t:table-row t:number-rows-repeated='100'><t:table-cell t:number-columns-repeated='2000'><t:p>1</t:p>"
     "</t:table-cell></t:table-row>"
 )
-MANY_FILES = _files(*(_scans(20_000, 5_000, 7) + b"A%d,P1\n" % n for n in range(48)))
-CHECKS = {
-    "nonsense in one file": _files(_filled(b"x,y\n")),
-    "empty lines": _files(_filled(b"\n")),
-    "a long line": _files(_filled(b"A")),
-    "commas": _files(_filled(b",")),
-    "scans by the thousand in many files": MANY_FILES,
-    "each token has many athletes": _files(*(_scans(50, 20_000) for _ in range(8))),
-    "each athlete has many tokens": _files(*(_scans(20_000, 20_000, 50) for _ in range(8))),
-    "two stopwatches that agree in nothing": _files(
+# made when they are asked for: each process that runs tests reads this file
+CHECKS: dict[str, Callable[[], bytes]] = {
+    "nonsense in one file": lambda: _files(_filled(b"x,y\n")),
+    "empty lines": lambda: _files(_filled(b"\n")),
+    "a long line": lambda: _files(_filled(b"A")),
+    "commas": lambda: _files(_filled(b",")),
+    "scans by the thousand in many files": lambda: _files(
+        *(_scans(20_000, 5_000, 7) + b"A%d,P1\n" % n for n in range(48))
+    ),
+    "each token has many athletes": lambda: _files(*(_scans(50, 20_000) for _ in range(8))),
+    "each athlete has many tokens": lambda: _files(*(_scans(20_000, 20_000, 50) for _ in range(8))),
+    "two stopwatches that agree in nothing": lambda: _files(
         _stopwatch(20_000), _stopwatch(19_000, falling=True), _scans(19_999, 20_000)
     ),
-    "falling times": _files(_stopwatch(20_000, falling=True), _scans(19_999, 20_000, 3_000)),
-    "many tables": _files(*(_table(20_000, lambda n: b"%d,00:17:31,A%d\n" % (n, n % 9 + 100)) for _ in range(14))),
+    "falling times": lambda: _files(_stopwatch(20_000, falling=True), _scans(19_999, 20_000, 3_000)),
+    "many tables": lambda: _files(
+        *(_table(20_000, lambda n: b"%d,00:17:31,A%d\n" % (n, n % 9 + 100)) for _ in range(14))
+    ),
     # a file that is refused costs what one that is read does
-    "many tables with nothing but bad lines": _files(*(b"position,time\n" + b"x,y\n" * 19_998 for _ in range(50))),
-    "quotation marks without an end": _files(*(b'q\nposition,time\n' + b'1,"\n' * 30_000 for _ in range(50))),
-    "a long table without a header": _files(b"q\nA1,position\n" + (b'1,"' + b"," * 4_000 + b"\n") * 1_500),
-    "scanner files with nothing but bad lines": _files(*(_scans(1, 1) + b"x\n" * 19_990 for _ in range(50))),
-    "spreadsheets of many rows": _files(*(xlsx(_INLINE + "<row><c><v>1</v></c></row>" * 19_000) for _ in range(9))),
-    "spreadsheets that repeat their cells": _files(*(ods(_HEADER + _REPEATED * 40) for _ in range(50))),
-    "spreadsheets of empty cells": _files(*(xlsx(f"<row>{'<c/>' * 2_000_000}</row>") for _ in range(3))),
-    "holes": _files(_table(10_000, lambda n: b"%d,,A%d\n" % (2 * n, n % 7 + 100))),
-    "many parts": _multipart(*((f'name="f"; filename="{n}"', b"x") for n in range(99_000))),
-    "many fields": _multipart(*((f'name="{n}"', b"x") for n in range(99_000))),
-    "volunteers without end": _multipart(
+    "many tables with nothing but bad lines": lambda: _files(
+        *(b"position,time\n" + b"x,y\n" * 19_998 for _ in range(50))
+    ),
+    "quotation marks without an end": lambda: _files(*(b'q\nposition,time\n' + b'1,"\n' * 30_000 for _ in range(50))),
+    "a long table without a header": lambda: _files(b"q\nA1,position\n" + (b'1,"' + b"," * 4_000 + b"\n") * 1_500),
+    "scanner files with nothing but bad lines": lambda: _files(*(_scans(1, 1) + b"x\n" * 19_990 for _ in range(50))),
+    "spreadsheets of many rows": lambda: _files(
+        *(xlsx(_INLINE + "<row><c><v>1</v></c></row>" * 19_000) for _ in range(9))
+    ),
+    "spreadsheets that repeat their cells": lambda: _files(*(ods(_HEADER + _REPEATED * 40) for _ in range(50))),
+    "spreadsheets of empty cells": lambda: _files(*(xlsx(f"<row>{'<c/>' * 2_000_000}</row>") for _ in range(3))),
+    "holes": lambda: _files(_table(10_000, lambda n: b"%d,,A%d\n" % (2 * n, n % 7 + 100))),
+    "many parts": lambda: _multipart(*((f'name="f"; filename="{n}"', b"x") for n in range(99_000))),
+    "many fields": lambda: _multipart(*((f'name="{n}"', b"x") for n in range(99_000))),
+    "volunteers without end": lambda: _multipart(
         ('name="event"', b"bushy"), ('name="date"', DAY.encode()),
         ('name="f"; filename="t"', b"position,time\n1,17:00\n"),
         ('name="volunteers"', b"[" + _filled(b"{},") + b"{}]"),
     ),
 }  # fmt: skip
 HEAD = b'{"event":"bushy","date":"%s","finishers":[' % DAY.encode()
-BODIES = {
-    "finishers without end": HEAD + _filled(b"{},") + b"{}]}",
-    "as many empty finishers as may be": HEAD + b"{}," * 119_000 + b"{}]}",
-    "as many wrong values as may be": HEAD + b'{"a":0},' * 19_999 + b'{"a":0}]}',
-    "wrong volunteers": HEAD + b'{"position":1}],"volunteers":[' + b'{"athlete":0},' * 19_999 + b"{}]}",
-    "numbers": HEAD + _filled(b"1,") + b"1]}",
-    "brackets": HEAD + _filled(b"["),
-    "keys": b'{"a":' + _filled(b"0,") + b"0}",
-    "one text": b'{"event":"' + _filled(b"x") + b'"}',
-    "athletes twice": json.dumps(
+BODIES: dict[str, Callable[[], bytes]] = {
+    "finishers without end": lambda: HEAD + _filled(b"{},") + b"{}]}",
+    "as many empty finishers as may be": lambda: HEAD + b"{}," * 119_000 + b"{}]}",
+    "as many wrong values as may be": lambda: HEAD + b'{"a":0},' * 19_999 + b'{"a":0}]}',
+    "wrong volunteers": lambda: HEAD + b'{"position":1}],"volunteers":[' + b'{"athlete":0},' * 19_999 + b"{}]}",
+    "numbers": lambda: HEAD + _filled(b"1,") + b"1]}",
+    "brackets": lambda: HEAD + _filled(b"["),
+    "keys": lambda: b'{"a":' + _filled(b"0,") + b"0}",
+    "one text": lambda: b'{"event":"' + _filled(b"x") + b'"}',
+    "athletes twice": lambda: json.dumps(
         {"event": "bushy", "date": DAY, "finishers": [
             {"position": n % 300 + 1, "athlete": f"A{n % 7 + 100}", "time": f"00:{n % 60:02}:59"} for n in range(20_000)
         ]}
     ).encode(),
 }  # fmt: skip
-ANONYMOUS = {
-    "ampersands": _filled(b"&"),
-    "fields": _filled(b"a=1&"),
-    "fields of one letter": _filled(b"a&"),
-    "escapes": _filled(b"a=%00&"),
+ANONYMOUS: dict[str, Callable[[], bytes]] = {
+    "ampersands": lambda: _filled(b"&"),
+    "fields": lambda: _filled(b"a=1&"),
+    "fields of one letter": lambda: _filled(b"a&"),
+    "escapes": lambda: _filled(b"a=%00&"),
 }
 
 
@@ -161,22 +175,24 @@ def _bearer(site: Site) -> dict[str, str]:
     return {"Authorization": f"Bearer {site.tokens['bushy']}"}
 
 
-def _held(site: Site, call: Callable[[], object], repeatable: bool = True) -> None:
-    found = cost_of(site.web.pid, call)
-    print(found)
-    assert found.memory <= MOST_MEMORY, found
-    if found.cpu_s > MOST_CPU_S and repeatable:
+def _held(site: Site, call: Callable[[], object], tries: int = TRIES) -> None:
+    least = float("inf")
+    while least > MOST_CPU_S and tries > 0:
         found = cost_of(site.web.pid, call)
         print(found)
-    assert found.cpu_s <= MOST_CPU_S, found
+        assert found.memory <= MOST_MEMORY, found
+        least, tries = min(least, found.cpu_s), tries - 1
+    assert least <= MOST_CPU_S
 
 
 @pytest.mark.parametrize("path", ["check", "submissions"])
 @pytest.mark.parametrize("name", CHECKS)
 def test_a_request_costs_little_when_its_files_are_the_dearest(site: Site, name: str, path: str) -> None:
+    body = CHECKS[name]()
+
     def call() -> None:
         headers = {**_bearer(site), "Content-Type": "multipart/form-data; boundary=b"}
-        answer = requests.post(f"{site.url}/api/v1/{path}", data=CHECKS[name], headers=headers, timeout=120)
+        answer = requests.post(f"{site.url}/api/v1/{path}", data=body, headers=headers, timeout=120)
         assert answer.status_code < 500
         assert len(answer.content) < 4 * 1024 * 1024
 
@@ -186,10 +202,57 @@ def test_a_request_costs_little_when_its_files_are_the_dearest(site: Site, name:
 @pytest.mark.parametrize("path", ["submissions", "actions", "holds"])
 @pytest.mark.parametrize("name", BODIES)
 def test_a_request_costs_little_when_its_json_is_the_dearest(site: Site, name: str, path: str) -> None:
+    body = BODIES[name]()
+
     def call() -> None:
         headers = {**_bearer(site), "Content-Type": JSON}
-        answer = requests.post(f"{site.url}/api/v1/{path}", data=BODIES[name], headers=headers, timeout=120)
+        answer = requests.post(f"{site.url}/api/v1/{path}", data=body, headers=headers, timeout=120)
         assert 400 <= answer.status_code < 500
+
+    _held(site, call)
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_a_sheet_of_another_node_costs_little_when_it_is_the_dearest(site: Site, name: str) -> None:
+    body, id_ = gzip.compress(BODIES[name](), 1), "00000000-0000-4000-8000-000000000001"
+    token = site.database.write(lambda conn: tokens.issue(conn, NOW, "laptop", Role.NODE))
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": JSON, "Content-Encoding": "gzip"}
+    headers |= {"Idempotency-Key": f'"{id_}"', "If-None-Match": "*"}
+
+    def call() -> None:
+        answer = requests.put(f"{site.url}/v1/events/bushy/results/{DAY}", data=body, headers=headers, timeout=120)
+        assert 400 <= answer.status_code < 500
+
+    _held(site, call)
+
+
+def _entry(*files: bytes) -> bytes:
+    listed = [
+        {"name": f"{n}.csv", "length": len(one), "sha256": sha256(one).hexdigest(), "content": b64encode(one).decode()}
+        for n, one in enumerate(files)
+    ]
+    head = {"resultsq-entry": 2, "id": str(uuid.uuid4()), "event": "bushy", "date": DAY, "publish": True}
+    return json.dumps({**head, "files": listed}).encode()
+
+
+ENTRIES: dict[str, Callable[[], bytes]] = {
+    "two stopwatches that agree in nothing": lambda: _entry(
+        _stopwatch(20_000), _stopwatch(19_000, falling=True), _scans(19_999, 20_000)
+    ),
+    "each athlete has many tokens": lambda: _entry(*(_scans(20_000, 20_000, 50) for _ in range(8))),
+    "one file": lambda: _entry(_filled(b"x,y\n", BODY // 4 * 3 - 8192)),
+    "files without end": lambda: b'{"resultsq-entry":2,"files":[' + _filled(b"{},") + b"{}]}",
+}
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_an_entry_of_a_device_costs_little_when_it_is_the_dearest(site: Site, name: str) -> None:
+    team, body = site.browser("bushy"), ENTRIES[name]()
+    headers = {"X-CSRFToken": team.get("/device/contact").json()["csrf"], "Content-Type": JSON}
+
+    def call() -> None:
+        answer = team.session.post(f"{site.url}/device/entries", data=body, headers=headers, timeout=120)
+        assert answer.status_code < 500, answer.text
 
     _held(site, call)
 
@@ -197,11 +260,11 @@ def test_a_request_costs_little_when_its_json_is_the_dearest(site: Site, name: s
 @pytest.mark.parametrize("path", ["/login", "/password/guess", "/logout", "/nowhere"])
 @pytest.mark.parametrize("name", ANONYMOUS)
 def test_a_request_costs_little_when_a_stranger_sends_a_form_without_end(site: Site, name: str, path: str) -> None:
+    body = ANONYMOUS[name]()
+
     def call() -> None:
         headers = {"Content-Type": URLENCODED}
-        answer = requests.post(
-            f"{site.url}{path}", data=ANONYMOUS[name], headers=headers, timeout=120, allow_redirects=False
-        )
+        answer = requests.post(f"{site.url}{path}", data=body, headers=headers, timeout=120, allow_redirects=False)
         assert 300 <= answer.status_code < 500
 
     _held(site, call)
@@ -213,7 +276,7 @@ def test_every_page_of_a_draft_costs_little_when_it_is_as_full_as_it_may_be(site
     full = [(f"{n}.csv", _scans(5_000, 1_500, 7_000 + n) + b"x,%d\n" % n * 80) for n in range(MOST_FILES)]
     for at in range(0, MOST_FILES, 10):
         drop = partial(team.fill, "/submit/bushy", "/submit/bushy/files", {}, full[at : at + 10])
-        _held(site, drop, repeatable=False)
+        _held(site, drop, tries=1)  # a third of the bound: it cannot be done twice
     page = team.get("/submit/bushy")
     assert f"{MOST_FILES - 1}.csv" in page.text
     _held(site, lambda: team.get("/submit/bushy"))

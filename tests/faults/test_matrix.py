@@ -7,13 +7,14 @@ whole run that was started with WRITE_FAULT_MATRIX=1.
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -23,6 +24,7 @@ import pytest
 import redis
 from sqlalchemy import select, update
 
+from resultsq.app import mails
 from resultsq.clock import SystemClock
 from resultsq.domain.errors import StoreUnavailable
 from resultsq.domain.submission import State
@@ -31,6 +33,7 @@ from resultsq.store.engine.session import Database
 from resultsq.store.engine.tables import Submission
 from resultsq.wakeup import QUEUE
 from tests.conftest import give_up, mounted, remount, started
+from tests.history.check import Finding
 from tests.support import matrix
 from tests.support.certificates import write as write_certificates
 from tests.support.clocks import OwnClock
@@ -38,6 +41,7 @@ from tests.support.failover import Failover
 from tests.support.machines import Machine
 from tests.support.netns import Cable
 from tests.support.nodes import StoreNode, migrated
+from tests.support.office import office
 from tests.support.poolers import PgBouncer
 from tests.support.processes import OtherMaster, Process
 from tests.support.proxy import Proxy
@@ -261,7 +265,11 @@ POOLED = "PostgreSQL restarted behind PgBouncer, four workers"
 RESTORED = "master restored from a backup"
 BEHIND = "clock a year behind, from a restart on"
 
-ROWS = [*FAULTS, *STRANGERS, NAMESERVER, *CABLE_FAULTS, *ON_SQLITE, *ON_POSTGRESQL, FAILOVER, POOLED, RESTORED, BEHIND]
+MAIL_AWAY = "mails: connection refused"
+GREYLISTED = "mails: greylisting (451)"
+
+ON_MACHINES = [*ON_SQLITE, *ON_POSTGRESQL, FAILOVER, POOLED, RESTORED, BEHIND]
+ROWS = [*FAULTS, *STRANGERS, NAMESERVER, *CABLE_FAULTS, *ON_MACHINES, MAIL_AWAY, GREYLISTED]
 Row = Callable[[str, int, int, int, int | None, float, float], None]
 
 
@@ -291,6 +299,8 @@ class Scene:
     database: Database
     at_the_master: Callable[[], Sequence[tuple[str, str]]]
     sent: Callable[[], Sequence[str | None]] | None = None
+    broken_promises: Callable[[], Sequence[Finding]] = list
+    """What the judge of histories finds when the fault is over."""
 
     def published(self) -> int:
         with suppress(StoreUnavailable), self.database.read() as conn:
@@ -324,6 +334,7 @@ class Scene:
         assert set(accepted) <= here.keys()
         assert there == here, "nothing lost, nothing changed"
         assert doubled == 0
+        assert list(self.broken_promises()) == []
         again = None if self.sent is None else len([one for one in self.sent() if one in accepted]) - EACH
         row(fault, EACH, len(there.keys() & set(accepted)), doubled, again, first_s, all_s)
 
@@ -341,6 +352,7 @@ def scene_of(relay: Relay, accept: Callable[[int], list[str]] | None = None) -> 
         relay.database,
         lambda: [(receipt["submission"], receipt["digest"]) for receipt in relay.master.report()["receipts"]],
         lambda: [put["submission"] for put in relay.puts()],
+        relay.broken_promises,
     )
 
 
@@ -397,6 +409,67 @@ def test_nothing_is_lost_or_doubled_when_the_way_leads_to_a_stranger(
 
         scene_of(relay).meet(name, strike, row)
         assert not stranger.report()["puts"]
+
+
+class MailServer:
+    """A mail server that can go away and come back, and all mails that it ever took."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._taken: list[str] = []
+        self.open()
+
+    def open(self) -> None:
+        self._stack = ExitStack()
+        self.office = self._stack.enter_context(office(self._port))
+
+    def close(self) -> None:
+        self._taken += [text for text, _ in self.office.mails]
+        self._stack.close()
+        self.office.mails.clear()
+
+    def ids(self) -> list[str]:
+        """Of each mail that it took, whose."""
+        texts = [*self._taken, *(text for text, _ in self.office.mails)]
+        return [found[1] for text in texts if (found := re.search(r"^Message-ID: <([^@]+)@", text, re.MULTILINE))]
+
+
+def make_mail_server_leave(there: MailServer) -> Mend:
+    there.close()
+    return there.open
+
+
+def greylist(there: MailServer) -> Mend:
+    there.office.say("RCPT", *["451 4.7.1 later"] * 1_000)
+    return there.office.answers.clear
+
+
+MAIL_FAULTS = {MAIL_AWAY: make_mail_server_leave, GREYLISTED: greylist}
+
+
+@pytest.mark.parametrize("name", MAIL_FAULTS)
+def test_no_mail_is_lost_or_doubled_when_the_mail_server_fails_like_this(
+    name: str, other_master: OtherMaster, row: Row, tmp_path: Path, start_process: Start
+) -> None:
+    there = MailServer(port := free_port())
+    with Relay(f"sqlite:///{tmp_path / 'store.db'}", other_master) as relay:
+        start_process("worker", env=relay.environment(SMTP_URL=f"smtp://{HOST}:{port}", DATA_DIR=tmp_path))
+
+        def accept(count: int) -> list[str]:
+            said, now = {"address": "jane@bushy.example", "text": "Published."}, SystemClock().now()
+            return relay.database.write(
+                lambda conn: [mails.queue(conn, now, subject=f"Mail {n} {now}", **said) for n in range(count)]
+            )
+
+        def taken() -> Sequence[tuple[str, str]]:
+            with relay.database.read() as conn:
+                digests = {row.id: row.digest for row in conn.execute(select(Submission.id, Submission.digest))}
+            found = there.ids()
+            assert len(found) == len(set(found)), "none is doubled"
+            return [(one, digests[one]) for one in found]
+
+        Scene(accept, relay.database, taken).meet(name, lambda: MAIL_FAULTS[name](there), row)
+    there.close()
 
 
 MOUNT = 'mount --bind "$1" /etc/hosts && mount --bind "$2" /etc/resolv.conf && shift 2 && exec "$@"'
@@ -560,7 +633,12 @@ def test_what_a_master_lost_that_was_restored_from_a_backup_is_published_again(
             master.restore(backup)
             return master.start
 
-        AsTheMasterSees(made.accept, made.database, made.at_the_master, made.sent).meet(RESTORED, strike, row)
+        def judged() -> Sequence[Finding]:
+            # the master has the last one before the node has heard its answer
+            relay.wait_until_published(len(master.receipts()))
+            return made.broken_promises()
+
+        AsTheMasterSees(made.accept, made.database, made.at_the_master, made.sent, judged).meet(RESTORED, strike, row)
 
 
 @pytest.mark.long

@@ -23,16 +23,17 @@ from resultsq.delivery.reconcile import reconcile
 from resultsq.domain.errors import Conflicting, NotThere, ResultsqError
 from resultsq.domain.outcome import Cause, Deferred, Outcome
 from resultsq.domain.ports import Parcel
+from resultsq.domain.settlement import Settlement
 from resultsq.domain.submission import GONE, NEEDS_A_PERSON, WAITING, State
 from resultsq.store import outbox
 from resultsq.store.admin import actions, retention
 from resultsq.store.engine.tables import Chain, Hold, Submission
-from resultsq.store.outbox import BundledVersion, Lease, Settlement, cycle
+from resultsq.store.outbox import BundledVersion, Lease, cycle
 from tests.support.accounts import ELSEWHERE, AccountableMaster
 from tests.support.nodes import CEILING, StoreNode, entry, migrated
 from tests.support.promises import broken
 
-SECONDS = float(os.environ.get("RESULTSQ_RANDOM_S", "30"))
+SECONDS = float(os.environ.get("RESULTSQ_RANDOM_S", "10"))
 SEED = int(os.environ.get("RESULTSQ_RANDOM_SEED", str(random.randrange(1 << 32))))
 EVENTS = ("bushy", "richmond")
 DATES = ("2013-11-30", "2013-12-07")

@@ -1,6 +1,8 @@
 """The command line, as a person uses it: what it prints, where, and with which exit status."""
 
+import base64
 import csv
+import hashlib
 import io
 import json
 import os
@@ -9,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -23,7 +26,7 @@ from resultsq.domain.ports import ProbeAnswer
 from resultsq.domain.role import Role
 from resultsq.store.admin import accounts, tokens
 from resultsq.store.engine.session import Database
-from resultsq.store.engine.tables import Original, PasswordLink, Payload, Submission
+from resultsq.store.engine.tables import ClientKey, Original, PasswordLink, Payload, Submission
 from resultsq.store.outbox import links
 from tests.support.days import DAY, IN_FILES, SPOKEN, weeks_before
 from tests.support.nodes import StoreNode
@@ -325,6 +328,15 @@ def test_the_old_password_is_good_no_more_when_a_new_one_is_given(node: Run, tmp
     assert node("account", "passwd", "joe", "--password-stdin", stdin="short\n").status == 1
 
 
+def test_an_accounts_mail_address_is_set_and_removed(node: Run) -> None:
+    node("account", "add", "joe", "--event", "bushy", "--password-stdin", stdin="correct horse\n")
+    assert node("account", "mail", "joe", "joe@bushy.example").out == "joe is mailed at joe@bushy.example.\n"
+    assert node("account", "mail", "joe", "joe").status == 1
+    assert "@" not in node("audit", "--json").out
+    assert node("account", "mail", "joe").out == "joe is mailed no more.\n"
+    assert node("account", "mail", "ann", "ann@bushy.example").status == 1
+
+
 def test_links_for_passwords_are_printed_when_accounts_are_imported(node: Run, tmp_path: Path) -> None:
     file = tmp_path / "people.csv"
     file.write_text("name,role,events\njoe,team,bushy\nann,operator,\n")
@@ -404,6 +416,74 @@ def test_results_are_in_the_queue_when_files_are_submitted(node: Run, files: Seq
         names = set(conn.execute(select(Original.name)).scalars())
     assert json.loads(body)["finishers"][0] == {"position": 1, "athlete": "A1234567", "time": "00:17:31"}
     assert names == {"times.csv", "scans.txt"}
+
+
+def test_a_message_is_in_the_queue_when_it_is_written(node: Run, tmp_path: Path) -> None:
+    about = str(uuid.uuid4())
+    text = "The clock\twas slow" + " by a minute" * 10 + ".\nThanks."
+    said = node("message", "bushy", text, "--about", about)
+    assert said.status == 0, said.err
+    again = node("message", "bushy", "Thanks.", "--subject", "Last one", "--by", "ann", "--json").json
+    assert isinstance(again, dict)
+    assert (again["event"], again["state"]) == ("bushy", "queued")
+    with _database(tmp_path).read() as conn:
+        kept = {id_: json.loads(body) for id_, body in conn.execute(select(Submission.id, Payload.body).join(Payload))}
+        assert set(conn.execute(select(Submission.kind)).scalars()) == {"messages"}
+    assert set(kept) == {said.out.strip(), again["id"]}
+    first, second = kept[said.out.strip()], kept[again["id"]]
+    assert (first["about"], first["subject"]) == (about, "The clock was slow" + " by a minute" * 5 + "…")
+    assert first["text"] == text
+    assert (second["about"], second["subject"], second["submitted_by"]) == (None, "Last one", "ann")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("nowhere", "Thanks."), "There is no event called nowhere"),
+        (("bushy", " "), "A text has 1 to 10,000 characters"),
+        (("bushy", "x" * 10_001), "A text has 1 to 10,000 characters"),
+        (("bushy", "Thanks.", "--about", "latest"), "the id of a submission"),
+        (("bushy", "Thanks.", "--subject", "two\nlines"), "A subject is one line"),
+    ],
+)
+def test_a_message_that_cannot_be_taken_is_not_stored(
+    node: Run, tmp_path: Path, words: Sequence[str], sentence: str
+) -> None:
+    said = node("message", *words)
+    assert (said.status, sentence in said.err) == (1, True), said.err
+    with _database(tmp_path).read() as conn:
+        assert conn.execute(select(Submission.id)).first() is None
+
+
+def test_an_entry_that_a_device_saved_names_its_event_and_day_and_is_there_once(
+    node: Run, files: Sequence[Path], tmp_path: Path
+) -> None:
+    listed = [(file.name, file.read_bytes()) for file in files]
+    entry = {
+        **{"resultsq-entry": 2, "id": str(uuid.uuid4()), "event": "bushy", "date": DAY, "publish": True},
+        "files": [
+            {
+                **{"name": name, "length": len(content), "sha256": hashlib.sha256(content).hexdigest()},
+                "content": base64.b64encode(content).decode(),
+            }
+            for name, content in listed
+        ],
+    }
+    carried = tmp_path / "results-bushy.json"
+    carried.write_text(json.dumps(entry, separators=(",", ":")))
+    said = node("submit", carried)
+    assert said.status == 0, said.err
+    assert node("submit", carried).out == said.out
+    with _database(tmp_path).read() as conn:
+        assert set(conn.execute(select(Original.name)).scalars()) == {"times.csv", "scans.txt"}
+        assert list(conn.execute(select(ClientKey.key)).scalars()) == [entry["id"]]
+    assert "did not arrive whole" in node("submit", _cut(carried)).err
+    assert "--event and --date" in node("submit", *files).err
+
+
+def _cut(file: Path) -> Path:
+    file.write_bytes(file.read_bytes()[:-20])
+    return file
 
 
 def test_today_is_taken_with_a_warning_when_the_clock_is_a_year_behind(

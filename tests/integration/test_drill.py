@@ -167,6 +167,18 @@ def test_everything_is_published_once_when_an_outage_is_rehearsed(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_laptop_that_was_closed_is_right_about_everything_when_it_is_rehearsed(
+    start_process: Callable[..., Process], tmp_path: Path
+) -> None:
+    drill = start_process("drill", "--laptop", "--json", "--backlog", "10", env={"TMPDIR": str(tmp_path)})
+    status = drill.wait(120)
+    figures = json.loads(drill.stdout)
+    assert (status, figures["ok"]) == (0, True), figures
+    assert figures["published_once"] == figures["accepted"] == figures["accepted_during_outage"] == 10
+    assert figures["lost"] == figures["doubled"] == figures["changed"] == figures["unsettled"] == 0
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.long
 def test_a_small_saturday_is_published_once_and_in_order_when_it_is_rehearsed(
     postgresql: PostgreSQL, start_process: Callable[..., Process]
@@ -200,6 +212,7 @@ def test_it_says_what_to_install_when_there_is_no_postgresql() -> None:
     [
         (["--saturday", "--backlog", "10"], "--backlog is not for a Saturday"),
         (["--saturday", "--mode", "flap"], "--mode is not for a Saturday"),
+        (["--laptop", "--mode", "flap"], "--mode is not for --laptop"),
         (["--events", "100"], "--events is for --saturday alone"),
     ],
 )

@@ -49,7 +49,7 @@ def test_only_what_is_odd_is_told_when_the_samples_are_joined(stopwatch: str, co
 def test_the_volunteers_are_read_when_their_list_is_a_sample() -> None:
     content = (SAMPLES / "volunteers.csv").read_bytes()
 
-    assert [each.role for each in read_volunteers("volunteers.csv", content)] == [
+    assert [each.role for each in read_volunteers("volunteers.csv", content).volunteers] == [
         "Timekeeper",
         "Barcode scanning",
         "Marshal",

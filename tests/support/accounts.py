@@ -8,6 +8,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from resultsq.domain.athletes import ListPage, ListQuestion, MustRefetch, NoList
 from resultsq.domain.outcome import (
     Accepted,
     Cause,
@@ -98,6 +99,9 @@ class AccountableMaster:
         """Of the credentials in force, and of no older ones."""
         begin = None if since is None else datetime.fromisoformat(since)
         return self.ledger.receipts(self.credentials, begin, cursor=cursor) if self.up else AWAY
+
+    def athletes(self, question: ListQuestion) -> ListPage | MustRefetch | NoList | Outcome:
+        return self.ledger.athletes.page(question) if self.up else AWAY
 
     # what befalls it
 

@@ -226,6 +226,89 @@ class RefusesWhileAtWork(Fault):
             self._at_work.discard(key)
 
 
+class _HasAthletes(Ledger):
+    athletes = (
+        {"athlete": "A101", "name": "Jane SMITH", "club": None, "home_event": "bushy", "runs": 3},
+        {"athlete": "A102", "name": "Tom BROWN", "club": None, "home_event": None, "runs": 0},
+        {"athlete": "A103", "gone": True},
+    )
+
+
+class _FeedChanges(Fault):
+    """A feed that is answered otherwise: as `change` says of the answer."""
+
+    ledger = _HasAthletes
+
+    def __init__(self, change: Callable[[Answer], Answer]) -> None:
+        self._change = change
+
+    def changed(self, call: Conversation, on: str, answer: Answer) -> Answer:
+        return self._change(answer) if on == "athletes" else answer
+
+
+class _HasNotices(Ledger):
+    notices = (
+        {"id": "n1", "event": None, "title": "Cold", "text": "Ice.", "at": "2013-12-07T08:00:00Z",
+         "until": "2999-12-07T13:00:00Z"},
+    )  # fmt: skip
+
+
+class _NoticesChange(Fault):
+    """Notices that are listed otherwise: as `change` says of each."""
+
+    ledger = _HasNotices
+
+    def __init__(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+        self._change = change
+
+    def changed(self, call: Conversation, on: str, answer: Answer) -> Answer:
+        if on != "notices" or answer.status != 200:
+            return answer
+        return _with(answer, notices=[self._change(one) for one in _sent(answer)["notices"]])
+
+
+class _LeasesNumbers(Ledger):
+    leases_numbers = True
+
+
+class _ForgetsKeys(_LeasesNumbers):
+    def lease(self, node: str, key: str, size: int) -> dict[str, Any]:
+        return super().lease(node, f"{key}{len(self.blocks)}", size)
+
+
+class _LeasesTwice(_LeasesNumbers):
+    def lease(self, node: str, key: str, size: int) -> dict[str, Any]:
+        return {**super().lease(node, key, size), "first": 5001, "last": 5000 + size}
+
+
+class _TakesNodesForOne(_LeasesNumbers):
+    def lease(self, node: str, key: str, size: int) -> dict[str, Any]:
+        return super().lease("", key, size)
+
+
+class _Leases(Fault):
+    """Leases athlete numbers as this ledger does, and takes none back if `keeps`."""
+
+    def __init__(self, ledger: type[Ledger], keeps: bool = False) -> None:
+        self.ledger, self._keeps = ledger, keeps
+
+    def changed(self, call: Conversation, on: str, answer: Answer) -> Answer:
+        return problem(404, "There is no such block.") if self._keeps and on == "return" else answer
+
+
+def _never_up_to_date(answer: Answer) -> Answer:
+    return _with(answer, up_to_date=False) if answer.status == 200 else answer
+
+
+def _always_the_last_line(answer: Answer) -> Answer:
+    line = _HasAthletes.athletes[-1]
+    return _with(answer, athletes=_sent(answer)["athletes"] or [line]) if answer.status == 200 else answer
+
+
+def _void_in_other_words(answer: Answer) -> Answer:
+    return _with(answer, code="gone") if answer.status == 409 else answer
+
+
 def _page(_call: Conversation, answer: Answer) -> Answer:
     return Answer(answer.status, b"<h1>No</h1>", {"Content-Type": "text/html"}) if answer.status >= 400 else answer
 
@@ -288,5 +371,13 @@ FAULTS: dict[str, tuple[Fault, frozenset[str]]] = {
         _Changes("receipt", lambda _call, answer: _with(answer, revision=7) if answer.status == 200 else answer),
         frozenset({"receipt"}),
     ),
+    "has a list of athletes without end": (_FeedChanges(_never_up_to_date), frozenset({"list of athletes"})),
+    "repeats the end of its list": (_FeedChanges(_always_the_last_line), frozenset({"unchanged list"})),
+    "has a notice without an end": (_NoticesChange(lambda one: {**one, "until": None}), frozenset({"notices"})),
+    "leases another block for a known key": (_Leases(_ForgetsKeys), frozenset({"athlete block"})),
+    "leases its numbers again": (_Leases(_LeasesTwice), frozenset({"two blocks", "blocks of two nodes"})),
+    "takes two nodes for one": (_Leases(_TakesNodesForOne), frozenset({"blocks of two nodes"})),
+    "takes no block back": (_Leases(_LeasesNumbers, keeps=True), frozenset({"athlete block", "two blocks"})),
+    "voids a handle in other words": (_FeedChanges(_void_in_other_words), frozenset({"void handle"})),
 }
 """What is wrong with each → the rules that must find it."""

@@ -8,6 +8,7 @@ from typing import Self
 
 import requests
 
+from tests.support.histories import chain_of
 from tests.support.nodes import finishers
 from tests.support.processes import Process
 from tests.support.relays import DAYS, Relay
@@ -94,7 +95,9 @@ class Machine:
                 said = repr(trouble)
             else:
                 if answer.status_code in AT_HOME:
-                    return str(answer.json()["id"])
+                    told = answer.json()
+                    self.relay.promised[told["id"]] = chain_of("bushy", day), told["digest"]
+                    return str(told["id"])
                 said = f"{answer.status_code} {answer.text}"
                 assert answer.status_code in NOT_NOW, said
             time.sleep(0.1)

@@ -90,9 +90,10 @@ class Commit:
     received_at: str
     node: str
     sheet: str  # base64 of the uncompressed body
+    base: str | None = None  # what it went on top of
 
     def receipt(self) -> dict[str, Json]:
-        return {key: value for key, value in asdict(self).items() if key not in {"node", "sheet"}}
+        return {key: value for key, value in asdict(self).items() if key not in {"node", "sheet", "base"}}
 
 
 @dataclass
@@ -114,10 +115,15 @@ class Put:
 class Ledger:
     """What was committed, in order; each commit is on disk before anybody hears of it."""
 
+    athletes: tuple[dict[str, Json], ...] = ()
+    notices: tuple[dict[str, Json], ...] = ()
+    leases_numbers = False
+
     def __init__(self, journal: Path) -> None:
         self.lock = threading.Lock()
         self.commits: dict[str, Commit] = {}
         self.heads: dict[tuple[str, str], Commit] = {}
+        self.blocks: dict[tuple[str, str], dict[str, Json]] = {}
         if journal.exists():
             for line in journal.read_text().splitlines(keepends=True):
                 if line.endswith("\n"):  # a line that was cut off by a kill was never answered
@@ -144,13 +150,19 @@ class Ledger:
                 return problem(412, "Another sheet is published there.", head=told)
             commit = Commit(
                 submission, event, day, head.revision + 1 if head else 1, fingerprint,
-                datetime.now(UTC).isoformat().replace("+00:00", "Z"), node, base64.b64encode(body).decode(),
+                datetime.now(UTC).isoformat().replace("+00:00", "Z"), node, base64.b64encode(body).decode(), on_top_of,
             )  # fmt: skip
             self._journal.write(json.dumps(asdict(commit)) + "\n")
             self._journal.flush()
             os.fsync(self._journal.fileno())
             self._remember(commit)
             return as_json(201, commit.receipt())
+
+    def lease(self, node: str, key: str, size: int) -> dict[str, Json]:
+        with self.lock:
+            first = 1 + max((block["last"] for block in self.blocks.values()), default=5000)
+            block = {"block": f"n{first}", "first": first, "last": first + size - 1, "expires_at": "2099-01-01T00:00Z"}
+            return self.blocks.setdefault((node, key), block)
 
 
 def complaints(body: bytes, event: str, day: str) -> list[dict[str, str]]:
@@ -327,6 +339,10 @@ class Conversation(BaseHTTPRequestHandler):
                 self._act("receipt", lambda: self._receipt(submission), submission)
             case ["v1", "receipts"]:
                 self._act("receipts", lambda: self._receipts(query))
+            case ["v1", "athletes"]:
+                self._act("athletes", lambda: self._athletes(query))
+            case ["v1", "notices"]:
+                self._act("notices", self._notices)
             case _:
                 self._send(problem(404, "There is nothing here."))
 
@@ -343,10 +359,17 @@ class Conversation(BaseHTTPRequestHandler):
                 if "slots" in value:
                     self.server.slots.set(value["slots"])
                 self.server.slots.patient = value.get("patient", self.server.slots.patient)
+            case "/v1/athlete-blocks" if self.server.ledger.leases_numbers:
+                self._act("lease", lambda: self._lease(value["size"]))
+                return
             case _:
                 self._send(problem(404, "There is nothing here."))
                 return
         self._send(as_json(200, {}))
+
+    def do_DELETE(self) -> None:
+        self._read()
+        self._act("return", self._take_back)
 
     def do_PUT(self) -> None:
         raw = self._read()
@@ -450,6 +473,33 @@ class Conversation(BaseHTTPRequestHandler):
         after = start + max(1, min(limit, 1000))
         following = str(after) if after < len(fitting) else None
         return as_json(200, {"receipts": fitting[start:after], "next": following})
+
+    def _athletes(self, query: dict[str, str]) -> Answer:
+        self._node()
+        listed = self.server.ledger.athletes
+        if not listed:
+            return problem(404, "There is no list of athletes here.")
+        if query.get("handle", "") not in ("", "h1"):
+            return problem(409, "Begin again.", code="must-refetch")
+        start, limit = int(query.get("after") or "0"), int(query.get("limit", "100"))
+        after = min(start + limit, len(listed))
+        lines: Json = list(listed[start:after])
+        told = {"handle": "h1", "athletes": lines, "next": str(after), "up_to_date": after == len(listed)}
+        return as_json(200, told)
+
+    def _notices(self) -> Answer:
+        self._node()
+        if not self.server.ledger.notices:
+            return problem(404, "There are no notices here.")
+        return as_json(200, {"notices": list(self.server.ledger.notices), "next": None})
+
+    def _lease(self, size: int) -> Answer:
+        key = unquoted(self.headers.get("Idempotency-Key")) or ""
+        return as_json(201, self.server.ledger.lease(self._node(), key, size))
+
+    def _take_back(self) -> Answer:
+        self._node()
+        return Answer(204) if self.server.ledger.leases_numbers else problem(404, "There is nothing here.")
 
     # how it speaks
 

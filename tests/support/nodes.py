@@ -4,12 +4,13 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, Table, func, insert, select, text
+from sqlalchemy import Connection, Row, Table, func, insert, select, text
 
 from resultsq.delivery import sender
 from resultsq.domain import sheet
 from resultsq.domain.outcome import Accepted, Cause, Conflict, Deferred, Exchange, Outcome, Receipt, Rejected
 from resultsq.domain.ports import ProbeAnswer
+from resultsq.domain.settlement import Settlement
 from resultsq.domain.sheet import Finisher, Sheet
 from resultsq.domain.submission import State
 from resultsq.kinds.registry import KINDS
@@ -17,7 +18,7 @@ from resultsq.store import outbox
 from resultsq.store.admin import actions, holding
 from resultsq.store.engine import migrate
 from resultsq.store.engine.session import Database
-from resultsq.store.engine.tables import Attempt, Base, Event, Link, Outage, Submission
+from resultsq.store.engine.tables import MASTER, Attempt, Base, Event, Link, Outage, Submission
 from resultsq.store.outbox import Entry, Lease, cycle, links
 from resultsq.store.outbox.cycle import Cycle
 
@@ -76,6 +77,10 @@ def rejected() -> Rejected:
 
 def moved(head: str | None, revision: int | None = None, head_sheet: bytes | None = None) -> Conflict:
     return Conflict(head, revision, head_sheet, exchange=Exchange(status=412))
+
+
+def tell_nothing(_conn: Connection, _now: datetime, _subject: str, _text: str) -> None:
+    """Alerts are raised, and reach people by no channel."""
 
 
 class StoreNode:
@@ -152,7 +157,7 @@ class StoreNode:
         answer = ProbeAnswer(cause, "", **{"duration_s": PROBE_S, **more})
         return self.database.write(lambda conn: links.probe_answered(conn, self.now, number, answer, CEILING, 0.5))
 
-    def turn(self, *ends: outbox.Settlement, worker: str = "w1", free: int = CEILING) -> Cycle:
+    def turn(self, *ends: Settlement, worker: str = "w1", free: int = CEILING) -> Cycle:
         return self.database.write(
             lambda conn: cycle.run_cycle(conn, self.now, worker, ends, free, CEILING, kinds=KINDS)
         )
@@ -200,7 +205,7 @@ class StoreNode:
 
     def link(self) -> Row[Any]:
         with self.database.read() as conn:
-            return conn.execute(select(Link)).one()
+            return conn.execute(select(Link).where(Link.name == MASTER)).one()
 
     def outages(self) -> Sequence[Row[Any]]:
         with self.database.read() as conn:

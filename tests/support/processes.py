@@ -217,6 +217,11 @@ class OtherMaster(Server):
         """Submission id → receipt, of all that was ever committed."""
         return {receipt["submission"]: receipt for receipt in self._call("/__report?puts=no")["receipts"]}
 
+    def commits(self) -> list[dict[str, Any]]:
+        """All that it has committed, in its order: receipts, and `base`, what each went on top of."""
+        lines = self._journal.read_text().splitlines()
+        return [{key: value for key, value in json.loads(line).items() if key != "sheet"} for line in lines]
+
     def script(self, *steps: Mapping[str, Any]) -> None:
         """What to answer to the next calls that fit; the steps are told in masters.py."""
         self._call("/__script", steps)

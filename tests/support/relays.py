@@ -9,16 +9,19 @@ from typing import Any, Self
 
 from sqlalchemy import select
 
-from resultsq import settings
-from resultsq.clock import SystemClock
+from resultsq import settings_sources
+from resultsq.clock import Clock, SystemClock
 from resultsq.delivery.app import Delivery
 from resultsq.domain.role import Role
 from resultsq.domain.submission import State
+from resultsq.settings import Settings
 from resultsq.store import outbox
 from resultsq.store.admin import tokens
 from resultsq.store.engine.session import Database
 from resultsq.store.engine.tables import Submission
 from resultsq.store.outbox import workers
+from tests.history.check import Finding, judge
+from tests.support.histories import Promises, chain_of, history
 from tests.support.nodes import StoreNode, migrated
 from tests.support.processes import OtherMaster
 from tests.support.proxy import Proxy
@@ -44,6 +47,7 @@ class Relay:
         self.proxy = Proxy(master.port)
         self._stack = ExitStack()
         self._days = iter(DAYS)
+        self.promised: Promises = {}
 
     def __enter__(self) -> Self:
         self._stack.enter_context(self.proxy)
@@ -66,8 +70,8 @@ class Relay:
         }
         return {f"RESULTSQ_{name}": str(value) for name, value in values.items()}
 
-    def settings(self, **more: str) -> settings.Settings:
-        return settings.load(self.environment(**more)).settings
+    def settings(self, **more: str) -> Settings:
+        return settings_sources.load(self.environment(**more)).settings
 
     def token(self, event: str) -> str:
         """A team's token."""
@@ -76,10 +80,10 @@ class Relay:
         )
 
     @contextmanager
-    def worker(self, name: str = "w1", **more: str) -> Iterator[Delivery]:
+    def worker(self, name: str = "w1", clock: Clock | None = None, /, **more: str) -> Iterator[Delivery]:
         """A worker of this name, with a database pool of its own as another process would have."""
         database = Database(self.url)
-        delivery = Delivery(self.settings(**more), database, SystemClock(), name)
+        delivery = Delivery(self.settings(**more), database, clock or SystemClock(), name)
         delivery.start()
         try:
             yield delivery
@@ -91,7 +95,14 @@ class Relay:
         """So many first versions, each of a day of its own; their ids."""
         self.node.now = SystemClock().now()
         made = [self.node.entry(event, rows, date=next(self._days)) for _ in range(count)]
-        return self.database.write(lambda conn: [outbox.accept(conn, self.node.now, one).id for one in made])
+        told = self.database.write(lambda conn: [outbox.accept(conn, self.node.now, one) for one in made])
+        for entry, acknowledged in zip(made, told, strict=True):
+            self.promised[acknowledged.id] = chain_of(event, entry.date), acknowledged.digest
+        return [one.id for one in told]
+
+    def broken_promises(self) -> list[Finding]:
+        """What the judge finds when all faults are over."""
+        return judge(history(self.promised, self.master.commits(), self.database))
 
     # what is seen
 
@@ -126,3 +137,5 @@ class Relay:
             if row.id in receipts:
                 assert receipts[row.id]["digest"] == row.digest
                 assert row.state in {State.PUBLISHED, State.CORRECTED}
+        if set(submissions) == self.promised.keys():  # none came by another road
+            assert self.broken_promises() == []

@@ -17,6 +17,7 @@ TOGETHER = {
     "tests/integration/deploy/test_wheel": "a wheel",
     "tests/integration/store/test_plans.py::test_what_the_dashboard_shows": "a month's work",
     "tests/integration/test_up": "a node that is up",
+    "tests/integration/watch/test_alerts_told": "a node that is watched",
 }
 """How a test's address begins → what it shares. The first that fits."""
 

@@ -3,9 +3,11 @@
 A page in it shows what a translator would never see.
 """
 
+import importlib.util
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -14,8 +16,10 @@ from babel.messages.pofile import read_po
 from flask import Flask
 from flask_babel import get_babel
 
+from resultsq.languages import FOLDER
+
 ROOT = Path(__file__).parents[2]
-CATALOGUE = ROOT / "resultsq/web/translations/messages.pot"
+CATALOGUE = FOLDER / "messages.pot"
 LOCALE = "en_AU"
 """Its dates and plurals are those of English, and the product has no such language."""
 
@@ -24,6 +28,8 @@ EXTRACT = (
     "-k", "_l", "-k", "gettext_noop", "-k", "ProblemRule:3", "-k", "Why",
     "--no-location", "--omit-header", "--sort-output", "--width", "120",
 )  # fmt: skip
+
+_BUILD = ROOT / "config/build.py"
 
 _SEEN = ("alt", "aria-label", "label", "placeholder", "title")
 _VOID = frozenset({"area", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"})
@@ -36,14 +42,24 @@ def extract(target: Path) -> None:
     subprocess.run([sys.executable, *EXTRACT, "-o", str(target), "resultsq"], cwd=ROOT, check=True)
 
 
-def mark_everything(app: Flask, folder: Path) -> None:
+def compile_catalogues(folder: Path = FOLDER) -> None:
+    """Bring the compiled catalogues of a folder up to date, as a build of the wheel does with the product's."""
+    found = importlib.util.spec_from_file_location("resultsq_build", _BUILD)
+    assert found is not None
+    assert found.loader is not None
+    build = importlib.util.module_from_spec(found)
+    found.loader.exec_module(build)
+    build.compile_catalogues(folder)
+
+
+def mark_everything(app: Flask, folder: Path, marked: Callable[[str], str] = "⟦{}⟧".format) -> None:
     """From now on `app` speaks the marked language; its translation is written below `folder`."""
     with CATALOGUE.open("rb") as file:
         catalogue = read_po(file, locale=LOCALE)
     for message in catalogue:
         if message.id:
             many = isinstance(message.id, tuple)
-            message.string = tuple(f"⟦{one}⟧" for one in message.id) if many else f"⟦{message.id}⟧"
+            message.string = tuple(map(marked, message.id)) if many else marked(str(message.id))
     target = folder / LOCALE / "LC_MESSAGES" / "messages.mo"
     target.parent.mkdir(parents=True)
     with target.open("wb") as file:
@@ -51,6 +67,7 @@ def mark_everything(app: Flask, folder: Path) -> None:
     spoken = get_babel(app)
     spoken.translation_directories = [str(folder)]
     spoken.default_locale = LOCALE
+    spoken.locale_selector = None
 
 
 class _Page(HTMLParser):

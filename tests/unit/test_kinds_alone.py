@@ -11,10 +11,15 @@ PACKAGE = Path(__file__).parents[2] / "resultsq"
 MAY_NAME = {
     # a word in an address or in a file's name, which is no kind
     "web/form/history.py": {"results"},
+    "languages.py": {"messages"},
     # what a migration finds is of the version before
     "store/engine/migrations": {"results"},
     # results are what a team's form, command and check are about; their versions are asked for by this name alone
     "store/views/versions.py": {"results"},
+    # mails are what the node itself writes
+    "app/mails.py": {"mails"},
+    # a command of its own: its arguments are those of a message
+    "cli/messages.py": {"messages"},
     # the master is another program: it has its own registry
     "master": {"results", "messages"},
 }
@@ -26,8 +31,12 @@ MAY_IMPORT = {
     "app/drafts.py",
     "app/duplicates.py",
     "app/event_day.py",
+    "app/from_devices.py",
     "app/intake.py",
+    "app/known_athletes.py",
     "cli/results.py",
+    # what sends mails reads them
+    "delivery/mail",
     "web/form",
     "web/api.py",
     "web/openapi.py",

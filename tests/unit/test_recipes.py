@@ -170,7 +170,7 @@ def test_a_setting_is_one_field_and_its_lines(copy: Path) -> None:
         "    master_token: Hidden",
         '    sundial: bool = Field(False, description="Read the time from a sundial.")\n    master_token: Hidden',
     )
-    page = _in(copy, "from resultsq.settings import page; print(page())")
+    page = _in(copy, "from resultsq.settings_page import page; print(page())")
     assert "| `RESULTSQ_SUNDIAL` | `false` | Read the time from a sundial. |" in page
 
 

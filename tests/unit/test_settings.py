@@ -7,7 +7,10 @@ import pytest
 from pydantic import SecretStr
 
 from resultsq.domain.errors import SettingsError
-from resultsq.settings import CONFIG_KEY, PREFIX, Settings, load, page, shown
+from resultsq.settings import PREFIX, Settings
+from resultsq.settings_page import page, shown
+from resultsq.settings_sources import CONFIG_KEY, load
+from tests.support import certificates
 
 CONFIG = Path(__file__).parents[2] / "config"
 
@@ -125,14 +128,32 @@ def test_a_token_is_taken_when_nobody_can_read_it_or_that_is_allowed(given: dict
     assert load({**PLAIN, **given}).settings.master_url
 
 
-def test_a_ca_file_that_cannot_be_read_is_told_with_all_other_faults(tmp_path: Path) -> None:
-    for path, why in ((tmp_path / "gone.pem", "No such file"), (tmp_path, "Is a directory")):
+def test_a_ca_file_that_cannot_be_used_is_told_with_all_other_faults_to_what_calls_the_master(tmp_path: Path) -> None:
+    (tmp_path / "empty.pem").write_text("")
+    unusable = {"gone.pem": "No such file", ".": "Is a directory", "empty.pem": "holds no certificates"}
+    for name, why in unusable.items():
+        environ = {**PLAIN, **SECOND, "RESULTSQ_MASTER_CA_FILE": str(tmp_path / name), "RESULTSQ_PORT": "eighty"}
         with pytest.raises(SettingsError) as refused:
-            load({**PLAIN, "RESULTSQ_MASTER_CA_FILE": str(path), "RESULTSQ_PORT": "eighty"})
+            load(environ, calls_master=True)
         told = str(refused.value)
         assert told.startswith("3 settings are wrong:\n  ")
-        assert f"The setting master_ca_file (from RESULTSQ_MASTER_CA_FILE) makes no sense: The file {path}" in told
+        assert f"The setting master_ca_file (from RESULTSQ_MASTER_CA_FILE) makes no sense: The file {tmp_path}" in told
         assert why in told
+
+
+@pytest.mark.parametrize(
+    ("url", "calls_master"),
+    [("https://master.example", False), ("http://127.0.0.1:1", True), ("sqlite:////data/master.db", True), ("", True)],
+)
+def test_a_ca_file_is_not_looked_at_when_nothing_will_be_checked_against_it(url: str, calls_master: bool) -> None:
+    environ = {"RESULTSQ_MASTER_URL": url, "RESULTSQ_MASTER_CA_FILE": "/nowhere/authority.pem"}
+    assert load(environ, calls_master=calls_master).settings.master_ca_file
+
+
+def test_certificates_are_taken_when_the_file_holds_some(tmp_path: Path) -> None:
+    authority = str(certificates.write(tmp_path) / "authority.pem")
+    environ = {"RESULTSQ_MASTER_URL": "https://master.example", "RESULTSQ_MASTER_CA_FILE": authority}
+    assert load(environ, calls_master=True).settings.master_ca_file == Path(authority)
 
 
 def test_a_token_is_renewed_when_the_ca_file_went_away_since(tmp_path: Path) -> None:

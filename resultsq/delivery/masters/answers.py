@@ -1,7 +1,7 @@
 """What an answer of the master means: the table of the upload contract (master/CONTRACT.md) as functions without
 any I/O.
 
-Only what is certainly the master's own word settles anything. A captive portal, a proxy or a parked domain can
+Only an answer that is certainly the master's own settles anything. A captive portal, a proxy or a parked domain can
 answer with any status, so a 2xx counts with a receipt for this very sheet, and a refusal with problem details.
 """
 
@@ -109,26 +109,26 @@ def of_put(answer: Answer, parcel: Parcel, now: datetime) -> Outcome:
     if status in (200, 201):
         receipt = _receipt(answer)
         if receipt is None:
-            return _stranger(answer, "it carries no receipt")
+            return stranger(answer, "it carries no receipt")
         if not KINDS[parcel.kind].accepts(parcel, receipt):
-            return _stranger(answer, "its receipt is not for this sheet")
+            return stranger(answer, "its receipt is not for this sheet")
         return Accepted(receipt, answer.exchange)
     if status == 412:
         if not KINDS[parcel.kind].request(parcel).conditions:
-            return _stranger(answer, "it speaks of a condition that nobody made")
+            return stranger(answer, "it speaks of a condition that nobody made")
         return _moved(answer, parcel)
     if (later := _later(answer, now)) is not None:
         return later
-    problem = _problem(answer)
+    problem = problem_of(answer)
     if problem is None:
-        return _refused_by_proxy(answer) or _stranger(answer, "it carries no problem details")
+        return _refused_by_proxy(answer) or stranger(answer, "it carries no problem details")
     if (refused := _credentials(answer, problem)) is not None:
         return refused
     if status == 409:
         return Rejected("id-reused", _said(problem), _reasons(problem), answer.exchange)
     if status in _REFUSALS:
         return Rejected(_REFUSALS[status], _said(problem), _reasons(problem), answer.exchange)
-    return _stranger(answer, "the master has no such answer")
+    return stranger(answer, "the master has no such answer")
 
 
 def of_receipt(answer: Answer, submission: str, now: datetime) -> Receipt | Outcome | None:
@@ -136,10 +136,10 @@ def of_receipt(answer: Answer, submission: str, now: datetime) -> Receipt | Outc
     if answer.status in _KNOWS_NOTHING:
         return None  # it settles nothing, whatever sent it: the sheet is sent again
     if answer.status != 200:
-        return _no(answer, now)
+        return no_answer(answer, now)
     receipt = _receipt(answer)
     if receipt is None or receipt.submission != submission:
-        return _stranger(answer, "it carries no receipt of this submission")
+        return stranger(answer, "it carries no receipt of this submission")
     return receipt
 
 
@@ -147,24 +147,24 @@ def of_head(answer: Answer, now: datetime, kind: str) -> tuple[str, bytes | None
     """Which submission is published there, and its bytes; None: they are none of this kind that could be shown, which
     another version of this program may have made."""
     if answer.status != 200:
-        return _no(answer, now)
+        return no_answer(answer, now)
     tag = _TAG.fullmatch(answer.headers.get("etag", ""))
     if tag is None:
-        return _stranger(answer, "it names no submission")
+        return stranger(answer, "it names no submission")
     if answer.object is None:
-        return _stranger(answer, "it carries no sheet")
+        return stranger(answer, "it carries no sheet")
     return tag[1], answer.body if _is_readable(answer.body, kind) else None
 
 
 def of_receipts(answer: Answer, now: datetime) -> ReceiptPage | Outcome:
     """A page of receipts."""
     if answer.status != 200:
-        return _no(answer, now)
+        return no_answer(answer, now)
     page = answer.object or {}
     try:
         receipts = _RECEIPTS.validate_python(page.get("receipts"))
     except ValidationError:
-        return _stranger(answer, "it carries no receipts")
+        return stranger(answer, "it carries no receipts")
     following = page.get("next")
     return ReceiptPage(tuple(receipts), following if isinstance(following, str) and following else None)
 
@@ -174,8 +174,8 @@ def of_probe(answer: Answer, now: datetime) -> Deferred | None:
     if answer.status == 200:
         if answer.media_type == "application/json" and (answer.object or {}).get("service") == SERVICE:
             return None
-        return _stranger(answer, "it does not say that it is a results master")
-    return _later(answer, now) or _stranger(answer, "the master answers the probe with 200")
+        return stranger(answer, "it does not say that it is a results master")
+    return _later(answer, now) or stranger(answer, "the master answers the probe with 200")
 
 
 def latest(answer: Answer) -> Latest | None:
@@ -196,13 +196,13 @@ def _is_readable(body: bytes, kind: str) -> bool:
     return True
 
 
-def _no(answer: Answer, now: datetime) -> Outcome:
-    """An answer to a question (GET) that is not what was asked for."""
+def no_answer(answer: Answer, now: datetime) -> Outcome:
+    """An answer to a GET that does not fit the question."""
     if (later := _later(answer, now)) is not None:
         return later
-    problem = _problem(answer)
+    problem = problem_of(answer)
     refused = _credentials(answer, problem) if problem is not None else None
-    return refused or _stranger(answer, "it is no answer to this question")
+    return refused or stranger(answer, "it is no answer to this question")
 
 
 def _later(answer: Answer, now: datetime) -> Deferred | None:
@@ -242,15 +242,15 @@ def _http_date(text: str) -> datetime | None:
 def _moved(answer: Answer, parcel: Parcel) -> Outcome:
     said = answer.object or {}
     if answer.media_type not in _OURS:
-        return _stranger(answer, "it is no JSON")
+        return stranger(answer, "it is no JSON")
     if said.get("head", "missing") is None:
         if parcel.precondition is None:
-            return _stranger(answer, "it refuses a first sheet because nothing is published there")
+            return stranger(answer, "it refuses a first sheet because nothing is published there")
         return Conflict(None, None, exchange=answer.exchange)
     try:
         head = Head.model_validate(said.get("head"), strict=True)
     except ValidationError:
-        return _stranger(answer, "it does not say what is published there")
+        return stranger(answer, "it does not say what is published there")
     return Conflict(head.submission, head.revision, exchange=answer.exchange)
 
 
@@ -261,7 +261,7 @@ def _receipt(answer: Answer) -> Receipt | None:
         return None
 
 
-def _problem(answer: Answer) -> dict[str, Any] | None:
+def problem_of(answer: Answer) -> dict[str, Any] | None:
     """The problem details of the answer. Plain JSON is taken for them if it has their members."""
     problem = answer.object
     if problem is None or answer.media_type == "application/problem+json":
@@ -325,7 +325,7 @@ def _refused_by_proxy(answer: Answer) -> Deferred | None:
     return Deferred(Cause.NOT_OUR_MASTER, said, in_doubt=True, exchange=answer.exchange)
 
 
-def _stranger(answer: Answer, why: str) -> Deferred:
+def stranger(answer: Answer, why: str) -> Deferred:
     if answer.status == _PORTAL:
         why = "a captive portal asks for a log-in"
     return Deferred(

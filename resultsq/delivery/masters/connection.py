@@ -174,7 +174,7 @@ class MasterConnection(HTTPAdapter):
             raise Failed(cause, f"The proxy on the way to the master cannot be reached. ({error})") from error
 
     def leaving(self) -> None:
-        """From here on nobody can say what the master has."""
+        """From here on the call is in doubt: the master may have the sheet."""
         call = self._running()
         call.sent = True
         call.touch()

@@ -1,10 +1,11 @@
-"""The connections to one master: which are kept between calls, and what is done when a kept one turns out dead.
+"""The connections to one master: which are kept between calls, and how a dead one is replaced.
 
 A far side may close a connection at any moment after an answer and need not say so. A request that meets this
 is repeated at once on a new connection; its id makes that safe.
 """
 
 import threading
+from typing import Protocol
 
 import requests
 
@@ -55,6 +56,23 @@ class KeepAlive:
                 return False
             self._trial_at = now + _TRIAL_S
             return True
+
+
+class Lines(Protocol):
+    """The way to one address: fetches answers, each within its call's time."""
+
+    @property
+    def address(self) -> Address: ...
+
+    def fetch(
+        self, call: Call, request: requests.PreparedRequest, limit: int, *, fresh: bool = False, keep: bool = True
+    ) -> Answer:
+        """The whole answer, of at most `limit` bytes when unpacked. `fresh`: on a new connection.
+
+        :raises Failed: there is none"""
+
+    def refresh(self) -> None:
+        """Keep no connection that was made before now."""
 
 
 class MasterConnections:

@@ -17,7 +17,9 @@ from resultsq.clock import Clock
 from resultsq.delivery.masters.dial import Lookup, Resolver, system_lookup
 from resultsq.delivery.masters.timeouts import CallTimeouts
 from resultsq.delivery.masters.watch import Call, Failed, Watch, Wire
+from resultsq.domain.athletes import ListPage, ListQuestion, MustRefetch, NoList
 from resultsq.domain.errors import InputRefused, SettingsError
+from resultsq.domain.notices import NoNotices, NoticeList
 from resultsq.domain.outcome import Accepted, Cause, Conflict, Deferred, Outcome, Receipt, Rejected, Scope, Unauthorised
 from resultsq.domain.ports import Parcel, ProbeAnswer, ReceiptPage
 from resultsq.kinds.registry import KINDS
@@ -139,6 +141,21 @@ class DatabaseMaster:
         except (InputRefused, ValueError) as error:
             return Deferred(Cause.DATABASE, str(error), in_doubt=False)
 
+    def athletes(self, question: ListQuestion) -> ListPage | MustRefetch | NoList | Outcome:
+        try:
+            with self._watch.call(self._limits.page_s) as call:
+                return self._ask(call, lambda: self._ledger.athletes.page(question))
+        except Failed as failed:
+            return Deferred(failed.cause, failed.detail, in_doubt=False)
+
+    def notices(self, etag: str) -> NoticeList | NoNotices | Outcome:
+        try:
+            with self._watch.call(self._limits.page_s) as call:
+                found = self._ask(call, lambda: self._ledger.notices.current(self._clock.now()))
+        except Failed as failed:
+            return Deferred(failed.cause, failed.detail, in_doubt=False)
+        return NoticeList(None, etag) if etag and found.etag == etag else found
+
     def abort_stalled(self, began_before: float) -> int:
         return self._watch.abort_stalled(began_before)
 
@@ -229,7 +246,7 @@ class DatabaseMaster:
         if call is not None and isinstance(host, str) and not host.startswith("/") and "," not in host:
             port = int(options.get("port") or 5432)
             found = Resolver(host, port, self._lookup).addresses(call)
-            # The driver gives each address two seconds and cannot be told less. Where the pool tries again because
+            # The driver gives each address two seconds and takes no smaller limit. Where the pool tries again because
             # we have just cut a connection, this ends the call.
             found = found[: max(1, min(_ADDRESSES_TRIED, int(call.left() / _CONNECT_S)))]
             names, ports = (",".join([text] * len(found)) for text in (host, str(port)))
@@ -239,7 +256,7 @@ class DatabaseMaster:
 
 
 def _committing(_connection: sa.Connection) -> None:
-    """From here on nobody can say what the master has, until it answers."""
+    """From here on the call is in doubt until the master answers."""
     if (call := _running.get()) is not None:
         call.sent = True
 

@@ -10,18 +10,21 @@ import requests
 from requests.structures import CaseInsensitiveDict
 
 from resultsq.clock import Clock
-from resultsq.delivery.masters import answers
+from resultsq.delivery.masters import answers, athletes_feed, notices_feed
 from resultsq.delivery.masters.answers import Answer
-from resultsq.delivery.masters.connections import MasterConnections
+from resultsq.delivery.masters.connections import Lines, MasterConnections
 from resultsq.delivery.masters.dial import Lookup, system_lookup
 from resultsq.delivery.masters.timeouts import CallTimeouts
 from resultsq.delivery.masters.watch import Call, Failed, Watch
+from resultsq.domain.athletes import ListPage, ListQuestion, MustRefetch, NoList
 from resultsq.domain.destinations import SHOWN_TO_ALL, is_private
 from resultsq.domain.errors import SettingsError
-from resultsq.domain.outcome import Accepted, Conflict, Deferred, Outcome, Receipt
+from resultsq.domain.notices import MOST, NoNotices, NoticeList, OfficeNotice
+from resultsq.domain.outcome import Accepted, Cause, Conflict, Deferred, Outcome, Receipt
 from resultsq.domain.ports import Parcel, ProbeAnswer, ReceiptPage
 from resultsq.domain.proxy import Proxy
 from resultsq.kinds.registry import KINDS
+from resultsq.threads import Threads
 
 _HEALTH = "/v1/health"
 _UNAUTHORISED = 401
@@ -40,6 +43,8 @@ class HttpMaster:
     :param proxy: what every connection goes through
     :param reread_token: the token as it is now, asked for when the master refuses the one in use
     :param lookup: resolves names; may hang
+    :param lines: the connections to `url`, where they are not to be made here
+    :param threads: what the thread that bounds calls is made with
     :raises SettingsError: the URL, the CA file or a token over plain http makes no sense"""
 
     def __init__(
@@ -54,15 +59,17 @@ class HttpMaster:
         reread_token: Callable[[], str] | None = None,
         lookup: Lookup = system_lookup,
         limits: CallTimeouts | None = None,
+        lines: Lines | None = None,
+        threads: Threads | None = None,
     ) -> None:
         self.on_stalled: Callable[[], None] = lambda: None
         self._clock = clock
         self._limits = limits or CallTimeouts()
-        self._lines = MasterConnections(url, clock=clock, ca_file=ca_file, proxy=proxy, lookup=lookup)
+        self._lines = lines or MasterConnections(url, clock=clock, ca_file=ca_file, proxy=proxy, lookup=lookup)
         self._may_carry_token = allow_plain_http or is_private(self._lines.address, proxy.host if proxy else None)
         self._reread_token = reread_token
         self.use_token(token)
-        self._watch = Watch(clock, lambda: self.on_stalled())
+        self._watch = Watch(clock, lambda: self.on_stalled(), threads)
 
     def use_token(self, token: str) -> None:
         if token and not self._may_carry_token:
@@ -89,13 +96,13 @@ class HttpMaster:
         return ProbeAnswer(trouble.cause, trouble.detail, duration_s, trouble.retry_after_s, offset_s)
 
     def send(self, parcel: Parcel, patience_s: float = 2.0) -> Outcome:
-        packed = gzip.compress(parcel.body, _PACKING, mtime=0)
+        packed = pack(parcel)
         asked = KINDS[parcel.kind].request(parcel)
         with self._watch.call(self._limits.for_sheet_s(len(packed)), patience_s) as call:
             if parcel.in_doubt and (settled := self._settled(call, parcel)) is not None:
                 return settled
             try:
-                headers = {**_put_headers(parcel), **asked.conditions}
+                headers = {**put_headers(parcel), **asked.conditions}
                 answer = self._ask(call, asked.method, asked.path, headers, packed, fresh=parcel.in_doubt)
             except Failed as failed:
                 return _deferred(failed, in_doubt=call.sent or parcel.in_doubt)
@@ -118,6 +125,37 @@ class HttpMaster:
             return _deferred(failed, in_doubt=False)
         return answers.of_receipts(answer, self._clock.now())
 
+    def athletes(self, question: ListQuestion) -> ListPage | MustRefetch | NoList | Outcome:
+        headers = {"If-None-Match": question.etag} if question.etag else {}
+        try:
+            with self._watch.call(self._limits.page_s) as call:
+                answer = self._ask(call, "GET", athletes_feed.path(question), headers, limit=_LARGE)
+        except Failed as failed:
+            return _deferred(failed, in_doubt=False)
+        return athletes_feed.read(answer, question, self._clock.now())
+
+    def notices(self, etag: str) -> NoticeList | NoNotices | Outcome:
+        found: list[OfficeNotice] = []
+        page, after = self._page_of_notices("", etag)
+        tag = page.etag if isinstance(page, NoticeList) else ""
+        while isinstance(page, NoticeList) and page.notices is not None:
+            found += page.notices
+            if not after:
+                return NoticeList(found, tag)
+            if not page.notices or len(found) > MOST:
+                return Deferred(Cause.NOT_OUR_MASTER, "The master's notices have no end.", in_doubt=False)
+            page, after = self._page_of_notices(after, "")
+        return page
+
+    def _page_of_notices(self, after: str, etag: str) -> tuple[NoticeList | NoNotices | Outcome, str]:
+        headers = {"If-None-Match": etag} if etag else {}
+        try:
+            with self._watch.call(self._limits.page_s) as call:
+                answer = self._ask(call, "GET", notices_feed.path(after), headers, limit=_LARGE)
+        except Failed as failed:
+            return _deferred(failed, in_doubt=False), ""
+        return notices_feed.read(answer, etag, self._clock.now())
+
     def abort_stalled(self, began_before: float) -> int:
         return self._watch.abort_stalled(began_before)
 
@@ -134,7 +172,7 @@ class HttpMaster:
             case None:
                 return None
             case Receipt() as receipt:
-                # a receipt for another sheet under our id is for the PUT to be told of: it gets the 409
+                # another sheet under our id: send the PUT, whose answer is the 409
                 return Accepted(receipt) if KINDS[parcel.kind].accepts(parcel, receipt) else None
             case outcome:
                 return outcome
@@ -207,7 +245,13 @@ class HttpMaster:
         return bool(self._authorization) and self._authorization != refused
 
 
-def _put_headers(parcel: Parcel) -> dict[str, str]:
+def pack(parcel: Parcel) -> bytes:
+    """The body as it travels."""
+    return gzip.compress(parcel.body, _PACKING, mtime=0)
+
+
+def put_headers(parcel: Parcel) -> dict[str, str]:
+    """The headers of every PUT."""
     return {
         "Content-Type": "application/json",
         "Content-Encoding": "gzip",

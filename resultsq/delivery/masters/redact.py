@@ -1,4 +1,4 @@
-"""Keeps the token out of what is stored of an answer: what stands on the way may echo the request that it was in.
+"""Keeps the token out of stored answers: a proxy may echo the request that carried it.
 
 An echo may write a character in another way, as pages, JSON and URLs do; each of these is known.
 """

@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable, Sequence
 
 from resultsq import logs
+from resultsq.domain.athletes import ListPage, ListQuestion, MustRefetch, NoList
+from resultsq.domain.notices import NoNotices, NoticeList
 from resultsq.domain.outcome import LINK_CAUSES, Deferred, Outcome, Receipt
 from resultsq.domain.ports import Master, Parcel, ProbeAnswer, ReceiptPage
 
@@ -30,9 +32,9 @@ class SeveralAddresses:
         return self._addresses[0].on_stalled
 
     @on_stalled.setter
-    def on_stalled(self, told: Callable[[], None]) -> None:
+    def on_stalled(self, callback: Callable[[], None]) -> None:
         for address in self._addresses:
-            address.on_stalled = told
+            address.on_stalled = callback
 
     def probe(self) -> ProbeAnswer:
         """Ask every address at once; the first good answer counts."""
@@ -74,6 +76,12 @@ class SeveralAddresses:
 
     def receipts(self, since: str | None, until: str | None, cursor: str | None) -> ReceiptPage | Outcome:
         return self._addresses[self._in_use].receipts(since, until, cursor)
+
+    def athletes(self, question: ListQuestion) -> ListPage | MustRefetch | NoList | Outcome:
+        return self._addresses[self._in_use].athletes(question)
+
+    def notices(self, etag: str) -> NoticeList | NoNotices | Outcome:
+        return self._addresses[self._in_use].notices(etag)
 
     def abort_stalled(self, began_before: float) -> int:
         return sum(address.abort_stalled(began_before) for address in self._addresses)

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from resultsq import logs
 from resultsq.clock import Clock
 from resultsq.domain.outcome import Cause, Exchange, plain
+from resultsq.threads import SystemThreads, Thread, Threads
 
 _log = logs.get("delivery")
 
@@ -27,7 +28,7 @@ _MOVED_AT = 120
 
 
 class Failed(Exception):
-    """A call came to no answer. `detail` is a sentence for people; `exchange` what was sent."""
+    """A call came to no answer. `detail` is a sentence for people; `exchange` the request that was sent."""
 
     def __init__(self, cause: Cause, detail: str) -> None:
         super().__init__(detail)
@@ -70,7 +71,7 @@ class Wire:
 
 
 class Call:
-    """One call on its way; only `Watch` makes it. `patience_s` None: nobody asks whether it is silent."""
+    """One call on its way; only `Watch` makes it. `patience_s` None: its silence is not watched."""
 
     def __init__(self, clock: Clock, limit_s: float, patience_s: float | None) -> None:
         self._clock = clock
@@ -158,13 +159,14 @@ class Watch:
     `on_stalled` is called, from that thread, each time a call with patience has run out of it; it must
     neither wait nor raise."""
 
-    def __init__(self, clock: Clock, on_stalled: Callable[[], None]) -> None:
+    def __init__(self, clock: Clock, on_stalled: Callable[[], None], threads: Threads | None = None) -> None:
         self._clock = clock
         self._on_silent = on_stalled
         self._calls: set[Call] = set()
-        self._changed = threading.Condition()
+        self._threads = threads or SystemThreads()
+        self._changed = self._threads.condition()
         self._next_look = math.inf
-        self._thread: threading.Thread | None = None
+        self._thread: Thread | None = None
         self._closed = False
 
     @contextmanager
@@ -177,7 +179,7 @@ class Watch:
             # asked, not remembered: a thread does not survive a fork
             if self._thread is None or not self._thread.is_alive():
                 self._closed = False
-                self._thread = threading.Thread(target=self._run, name="master-watch", daemon=True)
+                self._thread = self._threads.thread(self._run, "master-watch")
                 self._thread.start()
             if first_look < self._next_look:
                 self._changed.notify()

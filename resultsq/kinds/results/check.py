@@ -9,6 +9,7 @@ from resultsq.domain.event_files import FileKind, ReadFile
 from resultsq.domain.problem import Problem
 from resultsq.domain.sheet import Finisher
 from resultsq.kinds.results.checks import by_severity
+from resultsq.kinds.results.corrections import with_asked
 from resultsq.kinds.results.join import join, too_many_together
 from resultsq.kinds.results.plausible import Occasion
 from resultsq.kinds.results.refusals import beside
@@ -32,7 +33,7 @@ class FileReport(BaseModel):
 
 
 class Report(BaseModel):
-    """What came of the files; `model_dump(mode="json")` is the answer's body."""
+    """The result of reading the files; `model_dump(mode="json")` is the answer's body."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -52,7 +53,7 @@ def report(
     occasion: Occasion | None = None,
 ) -> Report:
     """Read, join and check files given as name and content. Never raises for what a file holds: one that
-    cannot be read is a blocking problem. `occasion` is what is known of the event."""
+    cannot be read is a blocking problem. `occasion` has the facts of the event."""
     readable: list[ReadFile] = []
     unreadable: list[tuple[str, bytes]] = []
     refusals: list[Problem] = []
@@ -88,7 +89,7 @@ def report(
     refusals.sort(key=lambda problem: (problem.where[0].file or "", problem.where[0].line or 0, problem.code))
     return Report.model_construct(
         finishers=joined.finishers,
-        problems=by_severity([*refusals, *problems]),
+        problems=by_severity(with_asked([*refusals, *problems])),
         files=tuple(counts),
     )
 

@@ -32,7 +32,7 @@ from resultsq.readers import MAX_ROWS
 from resultsq.readers.marks import LONGEST_NORMAL, read_time, write_time
 
 _SINGLY = 50
-"""How many problems of one code are told one by one."""
+"""How many problems of one code are listed one by one."""
 
 _CHOICES = 20
 """How many fixes are offered for one problem, and half as many things named."""
@@ -46,7 +46,7 @@ Place = Callable[[int, str], Where]
 def check_rows(
     finishers: Sequence[Finisher], volunteers: Sequence[Volunteer] = (), plausible: Plausible = FIVE_K
 ) -> tuple[Problem, ...]:
-    """What is wrong with these rows, blocking problems first. Each place has the row's position and its JSON
+    """The problems of these rows, blocking ones first. Each place has the row's position and its JSON
     pointer in a body with `finishers`."""
 
     def place(index: int, field: str) -> Where:
@@ -58,7 +58,7 @@ def check_rows(
         )
 
     too_many = [
-        TOO_MANY_ROWS.broken([Where(pointer=pointer)], count=len(rows), limit=MAX_ROWS)
+        TOO_MANY_ROWS.broken([Where(pointer=pointer)], count=f"{len(rows):,}", limit=f"{MAX_ROWS:,}")
         for pointer, rows in (("/finishers", finishers), ("/volunteers", volunteers))
         if len(rows) > MAX_ROWS
     ]
@@ -80,7 +80,7 @@ def check_rows(
 
 
 def _nothing_to_say(finishers: Sequence[Finisher], plausible: Plausible) -> bool:
-    """Whether the rows are as nearly all are: in order, nobody twice, times that rise, barcodes of usual length.
+    """Whether the rows are as nearly all are: in order, no athlete twice, times that rise, barcodes of usual length.
     Each acceptance waits for this check, and these few walks take a quarter of the rules' time."""
     athletes = [row.athlete for row in finishers if row.athlete is not None]
     rising = [row.time for row in finishers if row.time is not None]

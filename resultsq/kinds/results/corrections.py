@@ -5,7 +5,7 @@ no sense. A fix that a problem offers is one of these.
 that the person saw, with all earlier corrections done. `file` is a file's digest.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, get_args
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -13,7 +13,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from resultsq.domain.errors import InputRefused
 from resultsq.domain.i18n import gettext
 from resultsq.domain.invalid import first
-from resultsq.domain.problem import Fix
+from resultsq.domain.problem import Fix, Problem
 from resultsq.kinds.results.corrections_base import LONGEST_LINE, CorrectionBase
 from resultsq.kinds.results.corrections_files import (
     AsGiven,
@@ -110,6 +110,16 @@ def asked(fix: Fix) -> tuple[str, ...]:
     """The fields that a fix leaves to the person."""
     fields = _BY_ACTION[fix.action].model_fields
     return tuple(name for name, field in fields.items() if field.is_required() and name not in fix.arguments)
+
+
+def with_asked(problems: Iterable[Problem]) -> list[Problem]:
+    """The problems, each fix with what it asks of a person: a program or a terminal has no field that shows it."""
+    return [
+        one.model_copy(update={"fixes": tuple(fix.model_copy(update={"asks": asked(fix)}) for fix in one.fixes)})
+        if one.fixes
+        else one
+        for one in problems
+    ]
 
 
 def _words(error: ValidationError) -> str:

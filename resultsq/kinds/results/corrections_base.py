@@ -1,4 +1,4 @@
-"""What all corrections share: the types of their fields, and what they demand of a board before they change it."""
+"""The base of all corrections: the types of their fields, and the conditions that a board must meet."""
 
 from typing import Annotated
 
@@ -92,7 +92,7 @@ def demand_scanned(board: JoinState, athlete: str) -> None:
 def demand_times_of_files(board: JoinState) -> None:
     if board.times_by_hand:
         raise InputRefused(
-            gettext("Times were edited by hand, and this would join the files anew below them: undo those edits first.")
+            gettext("You edited times by hand, and this would join the files again: undo those edits first.")
         )
 
 

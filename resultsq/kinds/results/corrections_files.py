@@ -8,7 +8,7 @@ from pydantic import Field
 
 from resultsq.domain.errors import InputRefused
 from resultsq.domain.event_files import ScannerFile, StopwatchFile, TableFile, TimeRow
-from resultsq.domain.i18n import gettext, ngettext
+from resultsq.domain.i18n import gettext, gettext_noop, ngettext
 from resultsq.kinds.results.corrections_base import (
     LONGEST_LINE,
     CorrectionBase,
@@ -36,7 +36,20 @@ GivenCode = Literal[
     "no-position-column",
 ]
 AS_GIVEN: Final = frozenset(get_args(GivenCode))
-"""Problems that are none once a person has looked."""
+"""Problems that a person may confirm as right."""
+_CONFIRMED: Final[dict[str, str]] = {
+    "implausible-times": gettext_noop("The times are right as they are."),
+    "times-changed": gettext_noop("The times are right as they were read back."),
+    "files-from-different-days": gettext_noop("The files are of one event: a clock was wrong."),
+    "other-day": gettext_noop("The day is right: the clock was wrong."),
+    "day-long-ago": gettext_noop("The day is right, though it is long ago."),
+    "scans-of-two-days": gettext_noop("All scans are of this event."),
+    "already-here": gettext_noop("These finishers are right, though they are here already."),
+    "watches-disagree": gettext_noop("Both stopwatches count."),
+    "no-time-column": gettext_noop("There are no times."),
+    "no-position-column": gettext_noop("The lines are in the order of finishing."),
+}
+"""What the list of corrections says of each."""
 
 
 class EditLine(CorrectionBase):
@@ -219,7 +232,7 @@ class ChooseDay(CorrectionBase):
 
 
 class AsGiven(CorrectionBase):
-    """A person has looked: what is told is as it should be."""
+    """A person has looked: the reported problem is as it should be."""
 
     action: Literal["as-given"] = "as-given"
     code: GivenCode
@@ -234,7 +247,7 @@ class AsGiven(CorrectionBase):
             board.gather_times()
         for digest in list(board.files) if self.code == "scans-of-two-days" else ():
             board.gather_days(digest)
-        return gettext("Looked at, and right as it is: {code}.", code=self.code)
+        return gettext(_CONFIRMED[self.code])
 
 
 class MoveAthletesUp(CorrectionBase):

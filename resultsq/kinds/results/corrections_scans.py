@@ -166,7 +166,7 @@ class DropTokensBeyond(CorrectionBase):
 
 
 class InsertTokens(CorrectionBase):
-    """Somebody finished without a token: from `first` on everybody's token is `count` higher."""
+    """A finisher got no token: from `first` on each token is `count` higher."""
 
     action: Literal["insert-tokens"] = "insert-tokens"
     first: Token
@@ -181,7 +181,7 @@ class InsertTokens(CorrectionBase):
 
 
 class RemoveTokens(CorrectionBase):
-    """Tokens that nobody got: those above move down."""
+    """Tokens that were never handed out: those above move down."""
 
     action: Literal["remove-tokens"] = "remove-tokens"
     first: Token

@@ -70,7 +70,7 @@ class InsertTime(CorrectionBase):
 
 
 class RemoveTime(CorrectionBase):
-    """A time nobody had: those behind move up, athletes and tokens stay."""
+    """A time of no finisher: those behind move up, athletes and tokens stay."""
 
     action: Literal["remove-time"] = "remove-time"
     position: Position
@@ -107,7 +107,8 @@ class InsertFinisher(CorrectionBase):
             if any(time.position == self.position for time in board.times):
                 raise InputRefused(
                     gettext(
-                        "Position {position} is there already: mend the table's holes first.", position=self.position
+                        "The table has position {position} already. Add the positions that are missing first.",
+                        position=self.position,
                     )
                 )
             board.times.append(Time(self.time, position=self.position))
@@ -216,7 +217,7 @@ class _Tick(CorrectionBase):
                         )
                     board.times[index] = time._replace(counts=counts)
                     return time.seconds or 0
-        raise InputRefused(gettext("Only a time that one of two stopwatches alone has can be ticked or unticked."))
+        raise InputRefused(gettext("Only a time that is on just one of the two stopwatches can be ticked or unticked."))
 
 
 class UntickTime(_Tick):

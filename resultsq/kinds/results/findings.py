@@ -214,7 +214,7 @@ def _line_fixes(file: ReadFile, line: AsideLine) -> list[Fix]:
     ]
     first, _, rest = line.text.partition(",")
     second, comma, clock = rest.partition(",")
-    # in capitals, the other way round, and with a nought where somebody typed the letter
+    # in capitals, the other way round, and with a nought typed for the letter
     typed = f"{first},{second}".upper().replace("O", "0")
     ways = (scanner.meant(line.text), f"{second},{first}{comma}{clock}", f"{typed}{comma}{clock}")
     for meant in dict.fromkeys(filter(None, ways)):
@@ -274,7 +274,7 @@ def _two_positions(board: JoinState, lone: _Lone) -> Iterator[Problem]:
         if scan.athlete in twice and scan.token is not None:
             scans[scan.athlete].append(scan)
 
-    def told(athlete: str) -> Problem:
+    def problem_of(athlete: str) -> Problem:
         tokens = twice[athlete]
         fixes = choices_of_token(athlete, tokens)
         return ATHLETE_IN_TWO_POSITIONS.broken(places(athlete), fixes, athlete=athlete, positions=listed(tokens))
@@ -282,7 +282,7 @@ def _two_positions(board: JoinState, lone: _Lone) -> Iterator[Problem]:
     def places(athlete: str) -> list[Where]:
         return [_place(board, scan) for scan in scans[athlete]]
 
-    yield from each(list(twice), told, places)
+    yield from each(list(twice), problem_of, places)
 
 
 def _two_athletes(board: JoinState, shared: Mapping[int, Collection[str]]) -> Iterator[Problem]:
@@ -292,7 +292,7 @@ def _two_athletes(board: JoinState, shared: Mapping[int, Collection[str]]) -> It
         if scan.token is not None and scan.athlete is not None and scan.token in shared:
             scans[scan.token].append(scan)
 
-    def told(token: int) -> Problem:
+    def problem_of(token: int) -> Problem:
         names = sorted(shared[token])
         fixes = choices_of_athlete(token, names)
         return POSITION_WITH_TWO_ATHLETES.broken(places(token), fixes, token=token, athletes=listed(names))
@@ -301,7 +301,7 @@ def _two_athletes(board: JoinState, shared: Mapping[int, Collection[str]]) -> It
         return [_place(board, scan) for scan in scans[token]]
 
     # a table's position that is there twice says more
-    yield from each([token for token in sorted(shared) if token not in given], told, places)
+    yield from each([token for token in sorted(shared) if token not in given], problem_of, places)
 
 
 def _lone_athletes(board: JoinState, lone: _Lone) -> Iterator[Problem]:
@@ -353,7 +353,7 @@ def _lone_tokens(board: JoinState, lone: _Lone, explained: Container[int | None]
     def places(token: int) -> list[Where]:
         return [_place(board, scan) for scan in lone.tokens[token]]
 
-    def told(token: int) -> Problem:
+    def problem_of(token: int) -> Problem:
         return TOKEN_WITHOUT_ATHLETE.broken(places(token), token=token)
 
-    yield from each([token for token in sorted(lone.tokens) if token not in explained], told, places)
+    yield from each([token for token in sorted(lone.tokens) if token not in explained], problem_of, places)

@@ -132,7 +132,7 @@ def _dated(board: JoinState) -> dict[str, list[ReadFile]]:
 
 def already_here(day: str | None, event: str | None = None) -> Problem:
     """The problem of finishers that stand in a sheet of another day, or of another event; neither is named: one that
-    nothing may be told of."""
+    nothing may be revealed."""
     if day is None:
         place = gettext("another event of this node")
     elif event is None:

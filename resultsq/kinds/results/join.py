@@ -1,4 +1,4 @@
-"""Files into results: the work that a team has in hand, its corrections, and what comes of it.
+"""Files into results: the work that a team has in hand, its corrections, and their result.
 
     work = Work.from_files([read(name, content), ...])
     work = apply(work, correction, by="bushy")
@@ -147,7 +147,7 @@ def undo(work: Work) -> Work:
 
 
 def without_words(work: Work, codes: Collection[str]) -> Work:
-    """The work as if nobody had confirmed problems of these codes."""
+    """The work without the confirmations of problems of these codes."""
     kept = [one for one in work.changes if one.correction.action != "as-given" or one.correction.code not in codes]
     return work.model_copy(update={"changes": tuple(kept)})
 
@@ -157,11 +157,7 @@ def add(work: Work, files: Sequence[ReadFile]) -> Work:
 
     :raises InputRefused: where times would be joined anew below corrections that were made to them."""
     if _replay(work).times_by_hand and not all(isinstance(file, ScannerFile) for file in files):
-        raise InputRefused(
-            gettext(
-                "Times were edited by hand, and a file with times would be joined below those edits: undo them first."
-            )
-        )
+        raise InputRefused(gettext("You edited times by hand. Undo those edits before you add a file with times."))
     return work.model_copy(update={"files": (*work.files, *files)})
 
 
@@ -170,7 +166,9 @@ def too_many_together(files: Sequence[ReadFile]) -> Problem | None:
     count = sum(file.used + file.set_aside for file in files)
     if count <= MOST_ROWS_TOGETHER:
         return None
-    return TOO_MANY_ROWS_TOGETHER.broken([Where(file=files[-1].name)], count=count, limit=MOST_ROWS_TOGETHER)
+    return TOO_MANY_ROWS_TOGETHER.broken(
+        [Where(file=files[-1].name)], count=f"{count:,}", limit=f"{MOST_ROWS_TOGETHER:,}"
+    )
 
 
 def _replay(work: Work) -> JoinState:
@@ -194,7 +192,7 @@ def _joined(board: JoinState, files: Sequence[ReadFile]) -> Joined:
     problems = [problem for problem in problems if problem.code not in board.as_given]
     count = max(len(finishers), board.count())
     if count > MAX_ROWS:
-        problems.append(TOO_MANY_ROWS.broken([Where(row=count)], count=count, limit=MAX_ROWS))
+        problems.append(TOO_MANY_ROWS.broken([Where(row=count)], count=f"{count:,}", limit=f"{MAX_ROWS:,}"))
     if not finishers and not any(problem.blocks for problem in problems):
         problems.append(NO_FINISHERS.broken([]))
     counts = sorted(

@@ -1,6 +1,6 @@
 """The board on which corrections play: times and scans with the lines they came from.
 
-A board is made afresh from the files each time, and lives for one evaluation only; what is kept are the
+A board is made afresh from the files each time, and lives for one evaluation only; the store keeps the
 files and the corrections (join.Work). Its order is that of the files' content, so that the same files give
 the same board in whatever order they come.
 """
@@ -60,7 +60,7 @@ class StopwatchPair(NamedTuple):
 
 
 class JoinState:
-    """Times, scans and what was decided about them; corrections change it in place."""
+    """Times, scans and the decisions about them; corrections change it in place."""
 
     def __init__(self, files: Sequence[ReadFile], occasion: Occasion) -> None:
         self.occasion = occasion
@@ -152,7 +152,7 @@ class JoinState:
         return StopwatchPair(alone, other if alone is one else one, ahead, apart, both, len(presses))
 
     def seconds_of(self, watch: StopwatchFile) -> list[int]:
-        """A stopwatch's times, read and shifted as somebody decided."""
+        """A stopwatch's times, read and shifted as decided."""
         shift = self.shifts.get(watch.digest, 0)
         return self._read([seconds + shift for _, seconds in watch.rows])
 
@@ -210,7 +210,7 @@ class JoinState:
         self.withheld[digest] = gone
 
     def day_counts(self, file: ScannerFile, day: str) -> bool:
-        """Whether the scans of that day count. While nobody has said so, one day alone does: the chosen one, or
+        """Whether the scans of that day count. Until a person decides, one day alone does: the chosen one, or
         the last."""
         left = self.left_days[file.digest]
         days = [one for one, _ in file.days if one not in left]
@@ -227,7 +227,7 @@ class JoinState:
         return (day,) if clock is None else (day, day_there(clock, self.occasion.zone))
 
     def open_days(self, file: ScannerFile) -> list[tuple[str, int]]:
-        """The days of a scanner of which nobody has said yet which is right, each with its number of scans."""
+        """The days of a scanner for which the right one is not chosen yet, each with its number of scans."""
         left = self.left_days[file.digest]
         days = [(day, len(lines)) for day, lines in file.days if day not in left]
         return days if len(days) > 1 and "scans-of-two-days" not in self.as_given else []
@@ -290,7 +290,7 @@ class JoinState:
         if not self.regular():
             raise InputRefused(
                 gettext(
-                    "The table's positions have holes or are there twice, so nothing can move up or down: "
+                    "Some positions of the table are missing or there twice, so nothing can move up or down: "
                     "mend them first."
                 )
             )

@@ -144,13 +144,14 @@ class ResultsKind:
             submitted_by=submitted_by,
             finishers_digest=finishers_digest(rows.canonical, rows.finishers),
             weight=self.weight,
+            destination=self.destination,
             event=event,
             problems=tuple(problems),
             id=submission or str(uuid.uuid4()),
         )
 
     def envelope(self, body: bytes) -> Envelope:
-        """What is to be written beside a sheet.
+        """The envelope of a sheet.
 
         :raises ValueError: the bytes are no sheet, or have more rows than any."""
         found = parse(body)

@@ -35,7 +35,7 @@ class Press(NamedTuple):
 
 
 def merge(one: Sequence[int], other: Sequence[int]) -> Iterator[Press]:
-    """Walk both lists in their own order (a falling time stays where it is) and pair what is one finisher;
+    """Walk both lists in their own order (a falling time stays where it is) and pair the two times of one finisher;
     the time of a pair is the smaller."""
     return _join_far(_join_near(one, other))
 

@@ -21,7 +21,7 @@ _FAR_ABOVE_S = 3_600
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """What is known of the event beside its files: the chosen day (ISO 8601, empty while none is chosen), what a run
+    """The facts of the event beside its files: the chosen day (ISO 8601, empty while none is chosen), what a run
     takes there, and its time zone."""
 
     day: str = ""
@@ -83,7 +83,7 @@ def _since(times: Sequence[int], plausible: Plausible) -> Iterator[TimeReading]:
 
 def outliers(times: Sequence[int], plausible: Plausible) -> list[int]:
     """The indexes of single times that are far from what a run takes and from their neighbours. A time that falls
-    is told as such."""
+    is reported as such."""
     found = []
     for index, seconds in enumerate(times):
         before = times[index - 1] if index else None

@@ -2,7 +2,7 @@
 
 Acceptance waits for the reading of the rows more than for most other things. `read_quickly` makes no value of ours of
 each, judges whole columns at once, and says nothing: a body that it does not know to be good is None, and goes the
-ordinary way, which has the sentences. What it takes is what the ordinary way would take, with the same bytes
+ordinary way, which has the sentences. It takes only bodies that the ordinary way would take, with the same bytes
 (tests/unit/kinds/test_quick.py).
 """
 
@@ -64,8 +64,8 @@ class Good:
 
 
 def read_quickly(body: bytes, plausible_at: Callable[[str], Plausible] = lambda event: FIVE_K) -> Good | None:
-    """The API's JSON, if nothing is wrong with it; None: the ordinary way will say what it is. `plausible_at` says what
-    a run takes at an event; it is asked last, of what is good beside."""
+    """The API's JSON, if nothing is wrong with it; None: the ordinary way will name the fault. `plausible_at` says what
+    a run takes at an event; it is called last, for a body that is otherwise good."""
     try:
         given = _READ.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

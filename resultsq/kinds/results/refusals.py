@@ -8,7 +8,7 @@ from resultsq.readers.rules import NOT_RESULTS
 
 
 def beside(refusals: Iterable[Problem], finishers: Sequence[Finisher]) -> list[Problem]:
-    """The refusals as they count beside these finishers. A picture or a PDF stands in nobody's way where the other
+    """The refusals as they count beside these finishers. A picture or a PDF blocks nothing where the other
     files have both times and athletes; a file that may hold results always does."""
     timed = any(row.time is not None for row in finishers)
     whole = timed and any(row.athlete is not None for row in finishers)

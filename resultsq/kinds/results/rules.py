@@ -1,6 +1,6 @@
 """What can be wrong with results: codes, severities and sentences, the whole table.
 
-Codes are stable and part of the API. Each sentence says what was seen, and what it means or what to do.
+Codes are stable and part of the API. Each sentence names the fault, and its meaning or the remedy.
 """
 
 from resultsq.domain.problem import ProblemRule, Severity
@@ -10,13 +10,13 @@ _BLOCKS, _WARNS = Severity.BLOCKS, Severity.WARNS
 # rows, from files, a table, the form or the API
 
 NO_FINISHERS = ProblemRule(
-    "no-finishers", _BLOCKS, "There is not one finisher here, so there is nothing to publish: add the files."
+    "no-finishers", _BLOCKS, "There is no finisher here, so there is nothing to publish: add the files."
 )
 TOO_MANY_ROWS = ProblemRule(
     "too-many-rows",
     _BLOCKS,
-    "There are {count} rows, and no more than {limit} are taken. A misread finish token can do this: look for "
-    "the highest.",
+    "There are {count} rows, and at most {limit} are taken. A misread finish token can cause this: look at the "
+    "highest.",
 )
 TOO_MANY_ROWS_TOGETHER = ProblemRule(
     "too-many-rows",
@@ -27,7 +27,7 @@ TOO_MANY_ROWS_TOGETHER = ProblemRule(
 POSITION_MISSING = ProblemRule(
     "position-missing",
     _BLOCKS,
-    "No row has {positions}. Everybody behind the hole may be in the wrong place: add the row, or mend the numbers.",
+    "No row has {positions}, so everybody behind may be in the wrong place: add the row, or mend the numbers.",
 )
 POSITION_TWICE = ProblemRule(
     "position-twice", _BLOCKS, "Position {position} is there {count} times: only one row can have it."
@@ -40,7 +40,7 @@ ATHLETE_IN_TWO_POSITIONS = ProblemRule(
 TIMES_OUT_OF_ORDER = ProblemRule(
     "times-out-of-order",
     _WARNS,
-    "Position {position} has {time}, which is less than {before} of the position ahead: check both times.",
+    "Position {position} has {time}, but the position ahead has {before}, which is later: check both times.",
 )
 TIME_MISSING = ProblemRule(
     "time-missing",
@@ -51,12 +51,29 @@ TIME_MISSING = ProblemRule(
 NO_TIMES = ProblemRule(
     "no-times",
     _WARNS,
-    "Not one finisher has a time. Add the stopwatch's file, or submit the order of finishing alone.",
+    "No finisher has a time. Add the stopwatch's file, or submit the order of finishing alone.",
 )
 OVERLONG_ATHLETE = ProblemRule(
     "overlong-athlete",
     _WARNS,
-    "{athlete}, in position {position}, is longer than barcodes are: two may have been read as one.",
+    "{athlete}, in position {position}, is longer than any barcode: two may have been read as one.",
+)
+ATHLETE_UNKNOWN = ProblemRule(
+    "athlete-unknown",
+    _WARNS,
+    "As of {as_of}, no athlete has the number {athlete} (position {position}). It may be misread. If it is a new "
+    "athlete's, leave it as it is.",
+)
+ATHLETE_NOT_LOCAL = ProblemRule(
+    "athlete-unknown",
+    _WARNS,
+    "As of {as_of}, {athlete} (position {position}) is not known here, but a number close to it is. It may be "
+    "misread. If it is a visitor's, leave it as it is.",
+)
+ATHLETE_RETIRED = ProblemRule(
+    "athlete-retired",
+    _WARNS,
+    "As of {as_of}, {athlete} (position {position}) is a number that is no longer used: ask for the new one.",
 )
 BAD_VALUE = ProblemRule("bad-value", _BLOCKS, "{place}: {reason}.")
 
@@ -87,35 +104,34 @@ STOPWATCH_OFFSET = ProblemRule(
 WATCHES_DISAGREE = ProblemRule(
     "watches-disagree",
     _BLOCKS,
-    "{one} and {other} hardly agree: they have {both} finishers in common, of {fewer}. One may be of another event. "
+    "{one} and {other} hardly agree: only {both} of {fewer} finishers are in both. One may be of another event. "
     "Only {alone} counts until you say which is right.",
 )
 WATCHES_JOINED = ProblemRule(
     "watches-disagree",
     _WARNS,
-    "{one} and {other} hardly agree: they have {both} finishers in common, of {fewer}. Both count, as you said.",
+    "{one} and {other} hardly agree: only {both} of {fewer} finishers are in both. Both count, as you said.",
 )
 IMPLAUSIBLE_TIMES = ProblemRule(
     "implausible-times",
     _BLOCKS,
-    "Most of these times are not what a run takes: the first is {first}, the last {last}. Choose how they were meant.",
+    "Most of these times are unusual for this run: the first is {first}, the last {last}. Choose how they were meant.",
 )
 TIMES_CHANGED = ProblemRule(
     "implausible-times",
     _BLOCKS,
-    "Your spreadsheet changed the times of {file}: they are clocks or fractions of a day there. Read back they are "
+    "Your spreadsheet changed the times of {file} into times of day or fractions of a day. Read back, they are "
     "{times}. If that is wrong, format the column as text in the spreadsheet and save it again.",
 )
 IMPLAUSIBLE_TIME = ProblemRule(
     "implausible-time",
     _WARNS,
-    "Position {position} has {time}, far from the times beside it and from what a run takes: check it.",
+    "Position {position} has {time}, far from the times beside it and unusual for this run: check it.",
 )
 TIMES_STUCK = ProblemRule(
     "times-stuck",
     _WARNS,
-    "Positions {first} to {last} all have {time}. Nobody finishes like that: the watch may have been stuck. Compare "
-    "with the other watch.",
+    "Positions {first} to {last} all have {time}. The watch may have been stuck: compare with the other watch.",
 )
 
 # tables
@@ -139,8 +155,8 @@ COLUMNS_NOT_USED = ProblemRule(
 NO_TIME_COLUMN = ProblemRule(
     "no-time-column",
     _BLOCKS,
-    "{file} has no column of times, so nobody would have a time. Name the column in the first line, or say that there "
-    "are none.",
+    "{file} has no column of times, so no finisher would have a time. Name the column in the first line, or say that "
+    "there are none.",
 )
 NO_POSITION_COLUMN = ProblemRule(
     "no-position-column",
@@ -169,8 +185,15 @@ ALREADY_HERE = ProblemRule(
 UNUSUAL_COUNT = ProblemRule(
     "unusual-count",
     _WARNS,
-    "There are {times} times, but the highest finish token is {highest}: somebody was timed twice, or went "
-    "without a token. If it was in the middle, everybody behind is off by one.",
+    "There are {times} times, but the highest finish token is {highest}: a finisher was timed twice, or got no token. "
+    "If that was in the middle, everybody behind is off by one.",
+)
+
+VOLUNTEERS_ABOVE_HEADER = ProblemRule(
+    "lines-above-header",
+    _WARNS,
+    "Not used of the list of volunteers {file}, because it stands above the header: {lines}. If that is a volunteer, "
+    "move the line below the header and add the list again.",
 )
 
 # the day
@@ -178,8 +201,8 @@ UNUSUAL_COUNT = ProblemRule(
 DATE_TO_COME = ProblemRule(
     "date-to-come",
     _WARNS,
-    "This machine's clock is behind: by it, {date} is still to come. The date was taken as given, so check it; and set "
-    "the clock.",
+    "By this machine's clock {date} is still to come, so the clock is behind. The date was taken as given: check it, "
+    "and set the clock.",
 )
 
 DAY_LONG_AGO = ProblemRule(
@@ -213,8 +236,8 @@ FILES_FROM_DIFFERENT_DAYS = ProblemRule(
 TOKEN_BEFORE_ATHLETE = ProblemRule(
     "token-before-athlete",
     _WARNS,
-    "Lines {first} to {last} of {file} begin with a finish token alone and end with an athlete alone: there the "
-    "token was scanned before the athlete, so every pair in between is off by one.",
+    "In lines {first} to {last} of {file} each token was scanned before its athlete, so every pair is off by "
+    "one: the first line is a token alone, and the last an athlete alone.",
 )
 POSITION_WITH_TWO_ATHLETES = ProblemRule(
     "position-with-two-athletes",
@@ -240,8 +263,8 @@ ATHLETE_WITH_AND_WITHOUT_TOKEN = ProblemRule(
 MISREAD_ATHLETE = ProblemRule(
     "misread-athlete",
     _WARNS,
-    "{athlete} was scanned alone, is longer than barcodes are, and begins like {like}: most likely a misread "
-    "that can be dropped.",
+    "{athlete} was scanned alone, is longer than any barcode, and begins like {like}: most likely a misread that can "
+    "be dropped.",
 )
 TOKEN_WITHOUT_ATHLETE = ProblemRule(
     "token-without-athlete",
@@ -260,5 +283,5 @@ BAD_VOLUNTEER = ProblemRule(
 NO_VOLUNTEERS = ProblemRule(
     "file-no-rows",
     _BLOCKS,
-    "The list of volunteers {file} has nobody in it. Leave it out, or add the volunteers below its first line.",
+    "The list of volunteers {file} has no volunteer in it. Leave it out, or add the volunteers below its first line.",
 )

@@ -1,20 +1,22 @@
 """A list of volunteers: CSV or a spreadsheet with the columns athlete and role, its header matched as a table's is."""
 
 import re
+from collections.abc import Sequence
 from itertools import islice
-from typing import Final
+from typing import Final, NamedTuple
 
 from resultsq.domain.errors import FileRefused
 from resultsq.domain.event_files import Text
 from resultsq.domain.i18n import gettext
-from resultsq.domain.problem import Where
+from resultsq.domain.problem import Problem, Where
 from resultsq.domain.sheet import Volunteer
-from resultsq.kinds.results.rules import BAD_VOLUNTEER, NO_VOLUNTEERS
+from resultsq.kinds.results.rules import BAD_VOLUNTEER, NO_VOLUNTEERS, VOLUNTEERS_ABOVE_HEADER
 from resultsq.readers import headings, spreadsheet
 from resultsq.readers.budget import Budget
 from resultsq.readers.columns import Columns, columns
 from resultsq.readers.marks import UnreadableField, read_athlete
-from resultsq.readers.records import Record, records, separator
+from resultsq.readers.records import Record, holds_anything, records, separator
+from resultsq.readers.rules import SHEETS_NOT_USED, above_header
 from resultsq.readers.text import check_rows, text_of
 
 _ROLES = """
@@ -38,27 +40,47 @@ _BLANKS = re.compile(r"\s+")
 def lists_roles(name: str, content: bytes, budget: Budget | None = None) -> bool:
     """Whether a file is a list of volunteers: its header has an athlete and a role."""
     try:
-        return any(_find_header(text) is not None for text in _texts(name, content, budget))
+        return any(_find_header(text) is not None for _, text in _texts(name, content, budget))
     except FileRefused:
         return False
 
 
-def read_volunteers(name: str, content: bytes, budget: Budget | None = None) -> tuple[Volunteer, ...]:
+class VolunteerList(NamedTuple):
+    """`problems` say which parts of the file are not used."""
+
+    volunteers: tuple[Volunteer, ...]
+    problems: tuple[Problem, ...] = ()
+
+
+def read_volunteers(name: str, content: bytes, budget: Budget | None = None) -> VolunteerList:
     """Athletes and their roles in the order of the list; one athlete may have several lines.
 
     :raises FileRefused: naming every bad line; nothing of the file is then used."""
     texts = _texts(name, content, budget)
-    for text in texts:
+    for title, text in texts:
         if (found := _find_header(text)) is not None:
-            return _read(text, *found)
+            at, header = found
+            return VolunteerList(_read(text, at, header), _not_used(text, title, at, [other for other, _ in texts]))
     raise _bad(name, {1: gettext("a list of volunteers begins with a line that names its columns, athlete and role")})
 
 
-def _texts(name: str, content: bytes, budget: Budget | None) -> list[Text]:
+def _texts(name: str, content: bytes, budget: Budget | None) -> list[tuple[str, Text]]:
+    """The sheets, each with its title; a text file is one without."""
     budget = budget or Budget()
     if spreadsheet.is_one(content):
-        return [text for _, text in spreadsheet.sheets(name, content, budget)]
-    return [text_of(name, content, budget)]
+        return spreadsheet.sheets(name, content, budget)
+    return [("", text_of(name, content, budget))]
+
+
+def _not_used(text: Text, title: str, at: int, titles: Sequence[str]) -> tuple[Problem, ...]:
+    """The lines above the header in line `at`, and the other sheets."""
+    above = [(number, line) for number, line in enumerate(text.lines[: at - 1], 1) if holds_anything(line)]
+    found = above_header(VOLUNTEERS_ABOVE_HEADER, text.name, above)
+    others = ", ".join(other for other in titles if other != title)
+    if not others:
+        return found
+    where = [Where(file=text.name)]
+    return (*found, SHEETS_NOT_USED.broken(where, file=text.name, sheet=title, others=others))
 
 
 def _find_header(text: Text) -> tuple[int, Columns] | None:

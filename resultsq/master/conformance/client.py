@@ -38,7 +38,7 @@ class Reply:
 
     @property
     def object(self) -> dict[str, Any]:
-        """The body as a JSON object; empty where it is none."""
+        """The body as a JSON object; empty where it is not one."""
         try:
             value = json.loads(self.body)
         except (ValueError, RecursionError):
@@ -47,12 +47,12 @@ class Reply:
 
     @property
     def problem(self) -> dict[str, Any]:
-        """The body as problem details; empty where it is none. Plain JSON counts if it has their members."""
-        told = self.object
+        """The body as problem details; empty where it is not. Plain JSON counts if it has their members."""
+        given = self.object
         if self.media_type == "application/problem+json":
-            return told
-        looks_so = isinstance(told.get("title"), str) and told.get("status") == self.status
-        return told if self.media_type == "application/json" and looks_so else {}
+            return given
+        looks_so = isinstance(given.get("title"), str) and given.get("status") == self.status
+        return given if self.media_type == "application/json" and looks_so else {}
 
     def __str__(self) -> str:
         text = self.body.decode(errors="replace")
@@ -64,7 +64,7 @@ class Reply:
 class Client:
     """Calls the master at `url` with `token`. Credentials and proxies of the environment are not used.
 
-    :raises SettingsError: the URL is none, or others could read the token on the way"""
+    :raises SettingsError: it is not a URL, or others could read the token on the way"""
 
     url: str
     token: str
@@ -81,8 +81,18 @@ class Client:
         """`token`: another than the own one; empty: none."""
         return self._call("GET", path, self._headers(token), query=query)
 
+    def get_unless(self, tag: str, path: str, **query: str) -> Reply:
+        """A GET that is answered 304 where this is still the ETag."""
+        return self._call("GET", path, {**self._headers(None), "If-None-Match": tag}, query=query)
+
     def put(self, path: str, body: bytes, headers: Mapping[str, str], *, token: str | None = None) -> Reply:
         return self._call("PUT", path, {**self._headers(token), **headers}, body)
+
+    def post(self, path: str, body: bytes, headers: Mapping[str, str], *, token: str | None = None) -> Reply:
+        return self._call("POST", path, {**self._headers(token), **headers}, body)
+
+    def delete(self, path: str, body: bytes, headers: Mapping[str, str], *, token: str | None = None) -> Reply:
+        return self._call("DELETE", path, {**self._headers(token), **headers}, body)
 
     def put_and_hang_up(self, path: str, body: bytes, headers: Mapping[str, str]) -> None:
         """Send a request and close the connection without waiting for its answer."""

@@ -1,4 +1,4 @@
-"""Runs the rules, one after the other, and says what came of each."""
+"""Runs the rules, one after the other, and reports each result."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class RuleVerdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of a rule. `reason`: why it failed or was skipped."""
+    """The result of a rule. `reason`: why it failed or was skipped."""
 
     rule: str
     sent: str
@@ -35,7 +35,7 @@ def announcement(trial: Trial) -> str:
         days = f"{trial.first_day} and the days after it"
     return (
         f"This publishes about 30 small sheets of made-up results for the event {trial.event} at {trial.client.url}, "
-        f"on {days}. Their receipts stay at the master for ever."
+        f"on {days}. Their receipts stay at the master for ever. A few athlete numbers are leased and returned."
     )
 
 

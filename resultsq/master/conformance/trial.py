@@ -1,4 +1,4 @@
-"""One run against a master: the sheets that it sends, and what it takes for a good answer."""
+"""One run against a master: the sheets that it sends, and its test of a good answer."""
 
 import base64
 import gzip
@@ -20,7 +20,7 @@ _LOOKS_FOR_A_DAY = 50
 
 
 class RuleBroken(Exception):
-    """The master broke the rule: what came, and what is wrong with it."""
+    """The master broke the rule: its answer, and the fault."""
 
     def __init__(self, came: object, why: str) -> None:
         super().__init__(why)
@@ -165,16 +165,16 @@ def receipt(reply: Reply, entry: TrialEntry, statuses: Collection[int] = (200,))
     return reply.object
 
 
-def check_receipt(told: Mapping[str, Any], entry: TrialEntry, came: object) -> None:
+def check_receipt(given: Mapping[str, Any], entry: TrialEntry, came: object) -> None:
     """:raises Broken: this is no receipt of this sheet"""
     own = {"submission": entry.submission, "digest": entry.digest, "event": entry.event, "date": entry.day}
     for name, value in own.items():
-        if told.get(name) != value:
+        if given.get(name) != value:
             raise RuleBroken(came, f"The receipt's {name} is not the sheet's.")
-    revision = told.get("revision")
+    revision = given.get("revision")
     if isinstance(revision, bool) or not isinstance(revision, int) or revision < 1:
         raise RuleBroken(came, "The receipt's revision is no number from 1.")
-    moment(told.get("received_at"), came)
+    moment(given.get("received_at"), came)
 
 
 def moment(text: object, came: object) -> datetime:
@@ -203,8 +203,8 @@ def head(reply: Reply) -> tuple[str, int] | None:
     """The current sheet that a 412 names: its id and revision; None: there is none.
 
     :raises Broken: it does not say"""
-    told = refused(reply, 412)
-    there = told.get("head", "missing")
+    given = refused(reply, 412)
+    there = given.get("head", "missing")
     if there is None:
         return None
     if not isinstance(there, dict) or not isinstance(there.get("submission"), str):
@@ -217,7 +217,7 @@ def head(reply: Reply) -> tuple[str, int] | None:
 def each(pages: Iterator[Reply]) -> Iterator[dict[str, Any]]:
     """The receipts of all pages.
 
-    :raises Broken: a page is none"""
+    :raises Broken: a page is not one"""
     for page in pages:
         receipts = page.object.get("receipts")
         if page.status != 200 or not isinstance(receipts, list):

@@ -3,9 +3,9 @@
 from flask import Flask
 
 from resultsq.master.context import MasterContext
-from resultsq.master.routes import every_kind, kept, results
+from resultsq.master.routes import athletes, blocks, every_kind, kept, notices, results
 
-_MODULES = (every_kind, results, kept)
+_MODULES = (every_kind, results, kept, athletes, blocks, notices)
 
 
 def add_routes(app: Flask, context: MasterContext) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, ins
 
 from resultsq.domain.errors import InputRefused, NotThere
 from resultsq.domain.i18n import gettext, gettext_noop
-from resultsq.domain.role import Role
+from resultsq.domain.role import PEOPLE, Role
 from resultsq.store.engine.tables import Account as Stored
 from resultsq.store.engine.tables import AccountEvent, EndedSession, Event, PasswordLink
 
@@ -41,8 +41,9 @@ def _nobody() -> str:
 
 @dataclass(frozen=True, slots=True)
 class AccountView:
-    """Somebody who may log in. `events` are the ids of the events a team account belongs to; `salt` changes
-    with the password, so that a session that carries it ends with the old one."""
+    """A person who may log in. `events` are the ids of the events a team account belongs to; `salt` changes
+    with the password, so that a session that carries it ends with the old one. `mail`: for admins alone.
+    `language` None: its owner has chosen none."""
 
     id: int
     name: str
@@ -50,10 +51,12 @@ class AccountView:
     events: frozenset[int]
     salt: str
     disabled_at: datetime | None
+    mail: str | None = None
+    language: str | None = None
 
 
 def hash_password(password: str) -> str:
-    """What is stored of a password.
+    """The hash that is stored of a password.
 
     :raises InputRefused: it is too short or too long."""
     if not PASSWORD_MIN <= len(password) <= PASSWORD_MAX:
@@ -77,6 +80,8 @@ def add(conn: Connection, now: datetime, name: str, password_hash: str, role: Ro
         raise InputRefused(
             gettext("An account's name has 1 to {most} characters, and no space before or after.", most=_NAME_MAX)
         )
+    if role not in PEOPLE:
+        raise InputRefused(gettext("A node has a token, and no account: `resultsq node add` issues it."))
     if (role is Role.TEAM) != bool(slugs):
         raise InputRefused(
             gettext("A team account belongs to at least one event: name it.")
@@ -122,7 +127,7 @@ def end_sessions(conn: Connection, name: str) -> None:
 
 
 def end_session(conn: Connection, now: datetime, session: str, until: datetime) -> None:
-    """One session has ended before its time: nobody goes on with its cookie. `until`: it would have ended then."""
+    """One session has ended before its time: its cookie is refused. `until`: it would have ended then."""
     conn.execute(delete(EndedSession).where(EndedSession.until < now))
     if not has_ended(conn, session):
         conn.execute(insert(EndedSession), {"hash": _digest(session), "until": until})
@@ -133,8 +138,13 @@ def has_ended(conn: Connection, session: str) -> bool:
     return conn.execute(select(EndedSession.until).where(EndedSession.hash == _digest(session))).first() is not None
 
 
+def set_language(conn: Connection, name: str, language: str) -> bool:
+    """The language in which the account's owner reads; False: there is no such account. Its sessions go on."""
+    return conn.execute(update(Stored).where(Stored.name == name).values(language=language)).rowcount > 0
+
+
 def disable(conn: Connection, now: datetime, name: str) -> None:
-    """Nobody logs in with this account any more; its sessions end. What it did stays.
+    """Disable the account: it cannot log in, and its sessions end. Its submissions stay.
 
     :raises NotThere: there is no such account.
     :raises InputRefused: it has ended already."""
@@ -288,4 +298,6 @@ def _account(row: Row[Any], events: Iterable[int]) -> AccountView:
         events=frozenset(events),
         salt=row.session_salt,
         disabled_at=row.disabled_at,
+        mail=row.mail,
+        language=row.language,
     )

@@ -49,8 +49,8 @@ def is_due(database: Database, clock: Clock) -> bool:
 
 
 def go_on(database: Database, clock: Clock) -> None:
-    """Release what is due, and finish the actions that were left unfinished. May be called by several at once. What
-    cannot be done keeps nothing else from being done; it is told, and tried again at the next call."""
+    """Release the holds that are due, and finish the actions left unfinished. May be called by several at once. A step
+    that fails does not stop the others; it is reported, and tried again at the next call."""
     with database.read() as conn:
         due = conn.execute(select(Hold.id).where(*holding.due(clock.now()))).scalars().all()
     for hold in due:
@@ -63,7 +63,7 @@ def go_on(database: Database, clock: Clock) -> None:
             run(database, clock, one.id)
         except StoreUnavailable:
             raise
-        except Exception as error:  # noqa: BLE001 - written into its row, and told by an alert
+        except Exception as error:  # noqa: BLE001 - written into its row, and reported by an alert
             _note_failure(database, one, type(error).__name__)
 
 
@@ -82,7 +82,7 @@ def _alone(what: str, **which: object) -> Generator[None]:
 
 def _note_failure(database: Database, action: Any, error: str) -> None:
     if action.error == error:
-        return  # it was told
+        return  # it was reported
     _log.exception("action.failed", action=action.id, verb=action.verb)
     with _alone("action.failed", action=action.id):
         database.write(lambda conn: conn.execute(update(Action).where(Action.id == action.id).values(error=error)))

@@ -1,7 +1,7 @@
 """What an operator does to many submissions at once: in pieces, and each written in the audit.
 
 An action names its submissions by a filter or by their ids. `start` counts them and notes the last seq, so that
-what is accepted later is not touched; `advance` does one piece in one transaction. Its condition stands in the
+a later submission is not touched; `advance` does one piece in one transaction. Its condition stands in the
 WHERE of each piece: what moved on meanwhile is skipped and counted. An action outlives its process: the next call of
 `go_on` (action_runner.py) continues where it stopped.
 """
@@ -38,7 +38,7 @@ UNDO = timedelta(days=30)
 
 
 class Verb(StrEnum):
-    """What is done; each says to which submissions it can be done at all."""
+    """The actions; each names the submissions to which it can be done."""
 
     RETRY = "retry"  # queued, but where the master's Retry-After runs; rejected: sent again as it is
     HOLD = "hold"  # queued, or on its way: that one is held if it is not published
@@ -99,7 +99,7 @@ def start(
 
     :raises InputRefused: there is no such verb, or there are too many ids."""
     chosen, written = _verb(verb), _written(target)
-    with database.read() as conn:  # to count may take a while, for which nobody else has to wait
+    with database.read() as conn:  # counting may take a while, and no writer waits for it
         extent = _extent(conn, written)
 
     def begin(conn: Connection) -> str:
@@ -135,7 +135,7 @@ def advance(conn: Connection, now: datetime, action: str, most: int = PIECE) -> 
         audit.name(conn, row.audit_id, Submission.seq.in_(changed))
     done = row.done + len(changed)
     skipped = row.skipped + row.done + len(seqs) - done
-    # what came to fit the filter since it was counted is done too
+    # a submission that fits the filter only since the count is done too
     total = max(row.total, done + skipped)
     facts: dict[str, Any] = {"last_seq": last, "total": total, "done": done, "skipped": skipped, "error": None}
     over = last >= row.until_seq
@@ -161,7 +161,7 @@ def _piece(conn: Connection, now: datetime, row: Any, most: int) -> tuple[list[i
             until = min(until, row.last_seq + REACH * most)
         these = [seq > row.last_seq, seq <= until, *_named(row.target)]
     found = select(seq).where(*these, *_may(verb, now)).order_by(seq).limit(most)
-    # a chain is locked before its versions: what goes chain by chain locks for itself
+    # a chain is locked before its versions; an action that goes chain by chain locks for itself
     seqs = list(conn.execute(found.with_for_update() if verb in _AT_ONCE else found).scalars())
     return seqs, seqs[-1] if len(seqs) == most else until
 
@@ -204,7 +204,7 @@ def release_held(conn: Connection, now: datetime, who: str, hold: int, reason: s
     return _start(conn, now, who, Verb.RELEASE, target, reason, _extent(conn, target))
 
 
-# what they are about
+# targets
 
 
 def _written(target: Target) -> dict[str, Any]:
@@ -241,7 +241,7 @@ def _may(verb: Verb, now: datetime) -> list[ColumnElement[bool]]:
             waits = and_(Submission.state == State.QUEUED, Submission.hold_id.is_(None), free)
             return [or_(Submission.state == State.REJECTED, waits)]
         case Verb.HOLD:
-            # what is on its way too: should it come back, it is kept
+            # those being sent too: should one come back, it is held
             return [Submission.state.in_(WAITING), Submission.hold_id.is_(None)]
         case Verb.RELEASE:
             return [Submission.hold_id.is_not(None)]

@@ -2,7 +2,7 @@
 
 A message waits here, as results do, when the same outage swallows it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,12 +12,15 @@ from resultsq.domain.backoff import wait_s
 from resultsq.domain.submission import WAITING, State
 from resultsq.store import outbox
 from resultsq.store.admin import actions, comparisons
-from resultsq.store.engine.tables import Alert, AlertMessage, Outage, Submission
+from resultsq.store.engine.tables import MASTER, Alert, AlertMessage, Outage, Submission
 from resultsq.store.outbox import links, refusals, repairs
 from resultsq.store.views import queries
 
+Tell = Callable[[Connection, datetime, str, str], None]
+"""Queues a message for people, a subject and a text, in the transaction that raises an alert."""
+
 MESSAGE_LEASE_S = 60.0
-"""How long a message is somebody's to send before another worker may take it."""
+"""How long a message belongs to one worker before another may take it."""
 
 MESSAGE_CAP_S = 300.0
 _LONG_AGO = timedelta(days=1)
@@ -53,7 +56,12 @@ def counts(conn: Connection, now: datetime) -> Counts:
     """The figures that rules are asked with; each from an index."""
     rows = conn.execute(
         select(Submission.state, func.count())
-        .where(Submission.state.in_([*WAITING, State.REJECTED, State.CONFLICT]))
+        .where(
+            Submission.published_at.is_(None),
+            Submission.destination == MASTER,
+            Submission.state.in_([*WAITING, State.REJECTED, State.CONFLICT]),
+        )
+        .with_hint(Submission, "INDEXED BY ix_submissions_destination", "sqlite")
         .group_by(Submission.state)
     )
     by_state = {row[0]: row[1] for row in rows}
@@ -70,9 +78,10 @@ def counts(conn: Connection, now: datetime) -> Counts:
     )
 
 
-def bring_up_to_date(conn: Connection, now: datetime, holding: Mapping[str, str], channels: Sequence[str]) -> None:
-    """Make the table say what holds: raise what is new, end what is over, and write a message for each
-    channel. The link's row is locked first, so that two workers do not report twice."""
+def bring_up_to_date(conn: Connection, now: datetime, holding: Mapping[str, str], tell: Tell) -> None:
+    """Bring the table up to date: raise new alerts, end those that are over, and send messages about both.
+
+    The link's row is locked first, so that two workers do not report twice."""
     links.lock(conn)
     standing = {row.rule: row.id for row in conn.execute(select(Alert.rule, Alert.id).where(Alert.ended_at.is_(None)))}
     for rule, text in holding.items():
@@ -80,19 +89,19 @@ def bring_up_to_date(conn: Connection, now: datetime, holding: Mapping[str, str]
             conn.execute(update(Alert).where(Alert.id == standing[rule], Alert.text != text).values(text=text))
         else:
             conn.execute(insert(Alert), {"rule": rule, "text": text, "raised_at": now})
-            _message(conn, now, channels, f"resultsq: {rule}", text)
+            tell(conn, now, f"resultsq: {rule}", text)
     for rule in standing.keys() - holding.keys():
         conn.execute(update(Alert).where(Alert.id == standing[rule]).values(ended_at=now))
-        _message(conn, now, channels, f"resultsq: over: {rule}", "This no longer holds.")
+        tell(conn, now, f"resultsq: over: {rule}", "This no longer holds.")
 
 
-def tell_once(conn: Connection, now: datetime, rule: str, about: str, text: str, channels: Sequence[str]) -> bool:
+def tell_once(conn: Connection, now: datetime, rule: str, about: str, text: str, tell: Tell) -> bool:
     """Raise an alert about a single event, once for each `about`; False: it was raised before."""
     links.lock(conn)
     if conn.execute(select(Alert.id).where(Alert.rule == rule, Alert.about == about)).first() is not None:
         return False
     conn.execute(insert(Alert), {"rule": rule, "about": about, "text": text, "raised_at": now, "ended_at": now})
-    _message(conn, now, channels, f"resultsq: {rule}", text)
+    tell(conn, now, f"resultsq: {rule}", text)
     return True
 
 
@@ -109,13 +118,17 @@ def drained_outages(conn: Connection, now: datetime) -> list[Drained]:
     """Outages that ended lately with submissions waiting, of which none waits any more."""
     found, first = [], queries.oldest_waiting_seq(conn)
     for row in conn.execute(
-        select(Outage.id, Outage.ended_at, Outage.last_seq).where(Outage.ended_at > now - _LONG_AGO, Outage.delayed > 0)
+        select(Outage.id, Outage.ended_at, Outage.last_seq).where(
+            Outage.ended_at > now - _LONG_AGO, Outage.delayed > 0, Outage.link == MASTER
+        )
     ):
         if first is not None and first <= row.last_seq:
             continue
         count, last = conn.execute(
             select(func.count(), func.max(Submission.published_at)).where(
-                Submission.published_at >= row.ended_at, Submission.seq <= row.last_seq
+                Submission.published_at >= row.ended_at,
+                Submission.seq <= row.last_seq,
+                Submission.destination == MASTER,
             )
         ).one()
         if count and row.ended_at is not None:
@@ -131,6 +144,26 @@ def standing(conn: Connection, most: int = 50) -> list[AlertView]:
         .limit(most)
     )
     return [AlertView(*row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class UnsentAlerts:
+    """Messages that one channel did not take: how many, the oldest's time, and the last one's error."""
+
+    channel: str
+    count: int
+    since: datetime
+    error: str | None
+
+
+def unsent(conn: Connection) -> list[UnsentAlerts]:
+    """What could not leave, by channel. A message that has not been tried yet is not among them."""
+    query = (
+        select(AlertMessage.road, func.count(), func.min(AlertMessage.created_at), func.max(AlertMessage.last_error))
+        .where(AlertMessage.sent_at.is_(None), AlertMessage.last_error.is_not(None))
+        .group_by(AlertMessage.road)
+    )
+    return [UnsentAlerts(*row) for row in conn.execute(query)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,9 +210,7 @@ def message_failed(conn: Connection, now: datetime, message: int, error: str, ji
     )
 
 
-def _message(conn: Connection, now: datetime, channels: Sequence[str], subject: str, text: str) -> None:
-    for channel in channels:
-        conn.execute(
-            insert(AlertMessage),
-            {"road": channel, "subject": subject, "text": text, "created_at": now, "next_attempt_at": now},
-        )
+def add_message(conn: Connection, now: datetime, channel: str, subject: str, text: str) -> None:
+    """A message for this channel, due at once."""
+    said = {"road": channel, "subject": subject, "text": text, "created_at": now, "next_attempt_at": now}
+    conn.execute(insert(AlertMessage), said)

@@ -1,31 +1,37 @@
 """When this node is compared with the master, and what the last comparison found.
 
-One is due after each outage, once an hour, and at once where the master says that it has less than it had. The row is
-locked by the worker that takes it, so of several workers one compares."""
+One is due after each outage, once an hour, and at once where the master says that it has less than it had, or where
+one is asked for. The row is locked by the worker that takes it, so of several workers one compares."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, insert, or_, select, update
+from sqlalchemy import Connection, and_, func, insert, or_, select, update
+from sqlalchemy.orm import aliased
 
 from resultsq.domain.link import LinkState
 from resultsq.domain.ports import Latest
-from resultsq.domain.submission import NEEDS_A_PERSON, State
+from resultsq.domain.submission import GONE, NEEDS_A_PERSON, State
 from resultsq.store.engine.tables import MASTER, Comparison, Link, Outage, Submission
 from resultsq.store.outbox import Reconciled
+from resultsq.store.outbox.repairs import NOT_REACHED
 
 EVERY = timedelta(hours=1)
 AGAIN = timedelta(minutes=1)
 """How soon after one that could not be made the next is tried."""
 
+REACH = timedelta(days=30)
+"""How far back a comparison that comes by itself looks."""
+
 NAMED = 3
 """So many of the newest receipts are asked for in a cheap comparison."""
 
 SETTLED = timedelta(minutes=1)
-"""What was published less than this ago is left out: the master may not list it yet."""
+"""A version published less than this ago is left out: the master may not list it yet."""
 
+_OURS = Submission.destination == MASTER
 _ROW = select(Comparison).where(Comparison.link == MASTER)
 
 
@@ -40,6 +46,15 @@ class ComparisonView:
     settled: int
     skipped: Mapping[str, int]
     error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """How many versions there are of which only the master can say whether it has them, and how far back a comparison
+    has to go for them."""
+
+    count: int
+    since: datetime
 
 
 def note_latest(conn: Connection, now: datetime, latest: Latest | None) -> bool:
@@ -66,11 +81,11 @@ def is_due(conn: Connection, now: datetime) -> bool:
     if conn.execute(select(Link.state).where(Link.name == MASTER)).scalar() != LinkState.UP:
         return False
     row = conn.execute(_ROW).first()
-    if row is None or row.compared_at is None or row.rewound_at is not None:
+    if row is None or row.compared_at is None or row.rewound_at is not None or row.asked_since is not None:
         return row is None or row.compared_at is None or now - row.compared_at >= AGAIN or row.compared_at > now
     if (row.found or {}).get("again") and now - row.compared_at > SETTLED:
         return True
-    since = select(Outage.id).where(Outage.ended_at > row.compared_at).limit(1)
+    since = select(Outage.id).where(Outage.ended_at > row.compared_at, Outage.link == MASTER).limit(1)
     return not now - EVERY < row.compared_at <= now or conn.execute(since).first() is not None
 
 
@@ -86,11 +101,48 @@ def take(conn: Connection, now: datetime) -> bool | None:
     return row.rewound_at is not None
 
 
+def ask(conn: Connection, since: datetime) -> None:
+    """Ask for a whole comparison that goes back at least to then. A worker makes it when the link is up."""
+    row = conn.execute(_ROW.with_for_update()).first()
+    if row is None:
+        conn.execute(insert(Comparison).values(link=MASTER, lost=0, asked_since=since))
+        return
+    earliest = since if row.asked_since is None else min(since, row.asked_since)
+    conn.execute(update(Comparison).where(Comparison.link == MASTER).values(asked_since=earliest))
+
+
+def asked_since(conn: Connection) -> datetime | None:
+    """How far back the comparison goes that somebody asked for; None: nobody did."""
+    return conn.execute(_ROW.with_only_columns(Comparison.asked_since)).scalar()
+
+
+def unanswered(conn: Connection) -> Unanswered | None:
+    """What only the master knows, and was not asked about. Reads the whole table, as `doctor` may."""
+    query = select(func.count(), func.min(Submission.accepted_at), func.min(Submission.received_at))
+    count, *times = conn.execute(query.where(or_(_GIVEN_UP_IN_DOUBT, _UNDERCUT))).one()
+    return Unanswered(count, min(one for one in times if one is not None)) if count else None
+
+
+_THERE = (State.PUBLISHED, State.CORRECTED)
+_GIVEN_UP_IN_DOUBT = and_(Submission.state.in_([*NEEDS_A_PERSON, *GONE]), Submission.in_doubt, _OURS)
+_Older = aliased(Submission)
+_OLDER_AGAIN = select(_Older.seq).where(
+    _Older.chain_id == Submission.chain_id,
+    _Older.version < Submission.version,
+    _Older.state.in_(_THERE),
+    _Older.published_at > Submission.published_at,
+)
+# 0.1.0 published lost versions again, except one that was there under another node's id
+_UNDERCUT = and_(
+    Submission.state.in_(_THERE), Submission.published_as != Submission.id, NOT_REACHED, _OLDER_AGAIN.exists()
+)
+
+
 def newest_names(conn: Connection, now: datetime) -> Sequence[str]:
     """The names under which the newest were published."""
     query = (
         select(Submission.published_as)
-        .where(Submission.published_at < now - SETTLED, Submission.published_as.is_not(None))
+        .where(Submission.published_at < now - SETTLED, Submission.published_as.is_not(None), _OURS)
         .order_by(Submission.published_at.desc())
         .limit(NAMED)
     )
@@ -98,23 +150,27 @@ def newest_names(conn: Connection, now: datetime) -> Sequence[str]:
 
 
 def anything_open(conn: Connection) -> bool:
-    """Whether something waits for a comparison: a conflict with nothing, or what was given up before a restore."""
+    """Whether something waits for a comparison: a conflict with nothing, or a version given up before a restore."""
     headless = and_(Submission.state == State.CONFLICT, Submission.conflict_head.is_(None))
-    given_up = and_(Submission.state.in_(NEEDS_A_PERSON), Submission.in_doubt)
+    given_up = and_(Submission.state.in_(NEEDS_A_PERSON), Submission.in_doubt, _OURS)
     return conn.execute(select(Submission.seq).where(or_(headless, given_up)).limit(1)).first() is not None
 
 
-def record(conn: Connection, now: datetime, found: Reconciled, whole: bool) -> None:
-    """What came of it. Where something was too new to be looked at, one more follows soon: one, or a node at which
-    something is always new would ask each minute."""
+def record(conn: Connection, now: datetime, found: Reconciled, whole: bool, reached: datetime | None = None) -> None:
+    """Keep the result. `reached`: it went back to then, and left nothing open. Where something was too new to be looked
+    at, one more follows soon: one, or a node at which something is always new would ask each minute."""
     before = conn.execute(_ROW).first()
     is_second = before is not None and (before.found or {}).get("again", False)
-    told = {"whole": whole, "lost": found.lost, "settled": found.settled, "skipped": dict(found.skipped)}
-    values: dict[str, Any] = {"found": told | {"again": not is_second and _anything_new(conn, now)}}
+    result = {"whole": whole, "lost": found.lost, "settled": found.settled, "skipped": dict(found.skipped)}
+    values: dict[str, Any] = {"found": result | {"again": not is_second and _anything_new(conn, now)}}
     if whole:
         values["rewound_at"] = None
     if found.lost:
         values |= {"lost_at": now, "lost": found.lost}
+    if before is not None and reached is not None:
+        values["reached_since"] = min(reached, before.reached_since or reached)
+        if before.asked_since is not None and reached <= before.asked_since:
+            values["asked_since"] = None
     conn.execute(update(Comparison).where(Comparison.link == MASTER).values(**values))
 
 

@@ -1,6 +1,6 @@
 """Teams' work in progress, one draft a team and event, kept so that a closed tab or a flat battery loses nothing.
 
-Each change names the revision it was made on: of two devices that change the same one, the second is told. What
+Each change names the revision it was made on: of two devices that change the same one, the second is refused. What
 a draft holds is text here; only the form reads it.
 """
 
@@ -56,7 +56,7 @@ def save(
     """Store `draft`, which was made from its `revision`, and add `files`; with `afresh` all older files go.
     The new revision.
 
-    :raises DraftMoved: somebody stored another one since."""
+    :raises DraftMoved: another one was stored since."""
     values = {"date": draft.date, "base": draft.base, "work": draft.work, "updated_at": now}
     whose = (Stored.event_id == draft.event_id, Stored.account_id == draft.account_id)
     at = conn.execute(select(Stored.id, Stored.revision).where(*whose).with_for_update()).first()

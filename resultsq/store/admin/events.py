@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, insert, or_, select, update
 
+from resultsq import languages
 from resultsq.domain.errors import InputRefused, NotThere
 from resultsq.domain.i18n import gettext
 from resultsq.domain.plausible import FIVE_K, Plausible
@@ -17,13 +18,14 @@ from resultsq.readers.ranges import RUN, TIMES, read_plausible
 from resultsq.store.engine.tables import NO_EVENT, Event
 
 _NAME_MAX = 200
-_COLUMNS = frozenset({"slug", "name", "timezone", "country", RUN, *TIMES})
+_COLUMNS = frozenset({"slug", "name", "timezone", "country", "language", RUN, *TIMES})
 
 
 @dataclass(frozen=True, slots=True)
 class EventRow:
     """An event. `slug` is its name in URLs, `time_zone` an IANA name; `shows_results`: its provisional
-    results are public; `plausible`: what a run takes there."""
+    results are public; `plausible`: what a run takes there; `language`: of its pages and mails, for a reader who has
+    chosen none."""
 
     id: int
     slug: str
@@ -32,6 +34,7 @@ class EventRow:
     country: str
     shows_results: bool
     plausible: Plausible = FIVE_K
+    language: str | None = None
 
 
 def add(
@@ -42,21 +45,23 @@ def add(
     time_zone: str,
     country: str = "",
     plausible: Plausible = FIVE_K,
+    language: str = "",
 ) -> int:
     """A new event; its id.
 
-    :raises InputRefused: the slug, the name or the time zone is none, or the slug is taken."""
+    :raises InputRefused: the slug, the name, the time zone or the language is not valid, or the slug is taken."""
     _check(slug, name, time_zone, country)
+    spoken = _language(language)
     if find(conn, slug) is not None:
         raise InputRefused(gettext("There is already an event called {slug}. Nothing was changed.", slug=slug))
-    return _insert(conn, now, NewEvent(slug, name, time_zone, country, plausible))
+    return _insert(conn, now, NewEvent(slug, name, time_zone, country, plausible, spoken))
 
 
 def import_rows(
     conn: Connection, now: datetime, rows: Iterable[Mapping[str, str]], default_zone: str = "Europe/London"
 ) -> tuple[int, int]:
     """Add the events of a CSV file, as `csv.DictReader` gives its rows: `slug`, `name`, and optionally
-    `timezone`, `country` and what a run takes (readers/ranges.py). How many were added, and how many were
+    `timezone`, `country`, `language` and what a run takes (readers/ranges.py). How many were added, and how many were
     known and left as they are.
 
     :raises InputRefused: a row cannot be taken; the message names its line. Then none is added."""
@@ -81,6 +86,7 @@ class NewEvent:
     time_zone: str
     country: str
     plausible: Plausible = FIVE_K
+    language: str | None = None
 
 
 def check_rows(rows: Iterable[Mapping[str, str]], default_zone: str) -> list[NewEvent]:
@@ -94,7 +100,7 @@ def check_rows(rows: Iterable[Mapping[str, str]], default_zone: str) -> list[New
             raise InputRefused(
                 gettext(
                     "The list's first line must be `slug,name`, with {others} if you like.",
-                    others=", ".join(f"`{name}`" for name in ("timezone", "country", RUN, *TIMES)),
+                    others=", ".join(f"`{name}`" for name in ("timezone", "country", "language", RUN, *TIMES)),
                 )
             )
         try:
@@ -104,6 +110,7 @@ def check_rows(rows: Iterable[Mapping[str, str]], default_zone: str) -> list[New
                 (row.get("timezone") or "").strip() or default_zone,
                 (row.get("country") or "").strip(),
                 read_plausible(row),
+                _language((row.get("language") or "").strip()),
             )
             _check(one.slug, one.name, one.time_zone, one.country)
         except InputRefused as refused:
@@ -115,17 +122,30 @@ def check_rows(rows: Iterable[Mapping[str, str]], default_zone: str) -> list[New
 
 
 def change(
-    conn: Connection, slug: str, name: str, time_zone: str, country: str, plausible: Plausible | None = None
+    conn: Connection,
+    slug: str,
+    name: str,
+    time_zone: str,
+    country: str,
+    plausible: Plausible | None = None,
+    language: str | None = None,
 ) -> EventRow:
-    """Another name, time zone, country, or other times that a run takes (None: as they are); what the event was before.
+    """Another name, time zone, country, or other times that a run takes (None: as they are), or another language
+    (None: as it is; empty: none); what the event was before.
 
     :raises NotThere: there is no such event.
-    :raises InputRefused: the name, the time zone or the country cannot be taken."""
+    :raises InputRefused: the name, the time zone, the country or the language cannot be taken."""
     before = find(conn, slug)
     if before is None:
         raise NotThere(gettext("There is no event called {slug} here.", slug=slug))
     _check(slug, name, time_zone, country)
-    values = {"name": name, "time_zone": time_zone, "country": country, **_seconds(plausible or before.plausible)}
+    values = {
+        "name": name,
+        "time_zone": time_zone,
+        "country": country,
+        "language": before.language if language is None else _language(language),
+        **_seconds(plausible or before.plausible),
+    }
     conn.execute(update(Event).where(Event.id == before.id).values(values))
     return before
 
@@ -152,7 +172,7 @@ def search(conn: Connection, text: str, most: int) -> list[EventRow]:
 
 
 def like(conn: Connection, slug: str, most: int = 3) -> list[str]:
-    """Slugs that somebody may have meant who wrote `slug`: the nearest first."""
+    """Slugs that `slug` may be a misspelling of, the nearest first."""
     known = list(conn.execute(select(Event.slug)).scalars())
     return difflib.get_close_matches(slug.lower(), known, most, cutoff=0.5)
 
@@ -166,13 +186,21 @@ def show_results(conn: Connection, event_id: int, shown: bool) -> None:
 
 
 RUN_COLUMNS = (Event.first_least_s, Event.first_most_s, Event.shortest_s, Event.longest_s)
-_COLUMNS_OF_ROW = (Event.id, Event.slug, Event.name, Event.time_zone, Event.country, Event.shows_results, *RUN_COLUMNS)
+_OWN_COLUMNS = (Event.id, Event.slug, Event.name, Event.time_zone, Event.country, Event.shows_results, Event.language)
+_COLUMNS_OF_ROW = (*_OWN_COLUMNS, *RUN_COLUMNS)
 _SELECT = select(*_COLUMNS_OF_ROW).where(Event.id != NO_EVENT)
 
 
 def _event(row: Any) -> EventRow:
     return EventRow(
-        row.id, row.slug, row.name, row.time_zone, row.country, row.shows_results, plausible=plausible_in(row)
+        row.id,
+        row.slug,
+        row.name,
+        row.time_zone,
+        row.country,
+        row.shows_results,
+        plausible=plausible_in(row),
+        language=row.language,
     )
 
 
@@ -191,11 +219,27 @@ def _insert(conn: Connection, now: datetime, one: NewEvent) -> int:
         "name": one.name,
         "time_zone": one.time_zone,
         "country": one.country,
+        "language": one.language,
         **_seconds(one.plausible),
         "shows_results": True,
         "created_at": now,
     }
     return conn.execute(insert(Event).returning(Event.id), values).scalar_one()
+
+
+def _language(text: str) -> str | None:
+    """:raises InputRefused: the product does not speak it."""
+    if not text:
+        return None
+    if (found := languages.known(text)) is None:
+        raise InputRefused(
+            gettext(
+                "“{language}” is not a language of these pages: {known}.",
+                language=text[:80],
+                known=", ".join(map(languages.tag, languages.available())),
+            )
+        )
+    return found
 
 
 def _check(slug: str, name: str, time_zone: str, country: str) -> None:

@@ -6,21 +6,21 @@ an action."""
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, insert, select, text, update
+from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select, text, update
 
 from resultsq.domain.errors import NotThere
 from resultsq.domain.i18n import gettext
 from resultsq.store.admin import actions
 from resultsq.store.admin.actions import Verb
 from resultsq.store.engine import audit
-from resultsq.store.engine.tables import Event, Hold
+from resultsq.store.engine.tables import Event, Hold, Submission
 from resultsq.store.outbox.aside import BY_ITSELF
 
 
 def place_hold(
     conn: Connection, now: datetime, who: str, event_id: int | None, reason: str, release_at: datetime | None = None
 ) -> int:
-    """Hold an event, or the destination (`event_id` None), until somebody releases it or until `release_at`.
+    """Hold an event, or the destination (`event_id` None), until a person releases it or until `release_at`.
     It takes the place of the hold that was there. The hold's id."""
     scope, target = _scope(conn, event_id)
     if conn.dialect.name == "postgresql":
@@ -33,8 +33,8 @@ def place_hold(
     return hold
 
 
-# two who hold one event at once take turns, so that the second one finds the hold of the first; nobody who reads
-# holds, or puts a submission under one, waits for them
+# Two people may hold one event at once: they take turns, so the second finds the first one's hold. Whoever reads holds,
+# or puts a submission under one, does not wait for them.
 _ONE_PLACES = text("LOCK TABLE holds IN SHARE ROW EXCLUSIVE MODE")
 
 
@@ -54,6 +54,33 @@ def release_hold(conn: Connection, now: datetime, who: str, hold: int, reason: s
         return actions.release_held(conn, now, who, hold, reason)
     audit.note(conn, now, who, Verb.RELEASE, _scope(conn, row.event_id)[1], 1, reason)
     return None
+
+
+def hidden_holds(conn: Connection, now: datetime) -> dict[int, int]:
+    """Holds of an event, or of the destination, in whose place a newer one has come and that are in force all the same:
+    each with the newer one."""
+    in_force = and_(Hold.released_at.is_(None), or_(Hold.release_at.is_(None), Hold.release_at > now))
+    query = select(Hold.id, Hold.scope, Hold.event_id).where(in_force, Hold.scope != "submission").order_by(Hold.id)
+    rows = conn.execute(query).all()
+    newest = {(row.scope, row.event_id): row.id for row in rows}
+    found = {row.id: newest[row.scope, row.event_id] for row in rows}
+    return {older: newer for older, newer in found.items() if older != newer}
+
+
+def end_hidden_holds(conn: Connection, now: datetime, who: str) -> int:
+    """The newer hold takes the place of those, and lasts as long as the longest of them: nothing is released before
+    people said so. How many were ended."""
+    if conn.dialect.name == "postgresql":
+        conn.execute(_ONE_PLACES)
+    found = hidden_holds(conn, now)
+    for older, newer in found.items():
+        ended = update(Hold).where(Hold.id == older).values(released_at=now, released_by=who)
+        until = conn.execute(ended.returning(Hold.release_at)).scalar()
+        sooner = Hold.release_at.is_not(None) if until is None else Hold.release_at < until
+        conn.execute(update(Hold).where(Hold.id == newer, sooner).values(release_at=until))
+        conn.execute(update(Submission).where(Submission.hold_id == older).values(hold_id=newer))
+        audit.note(conn, now, who, "mend", {"repair": "hidden hold", "hold": older, "kept": newer}, 1, "")
+    return len(found)
 
 
 def release_due(conn: Connection, now: datetime, *these: ColumnElement[bool]) -> None:

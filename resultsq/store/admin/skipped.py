@@ -12,7 +12,7 @@ from resultsq.store.engine.tables import Action, AuditSubmission, Submission
 
 def states(conn: Connection, action: Progress) -> Mapping[State, int]:
     """How many of the skipped ones are in which state now. An action by filter cannot name those that no longer match:
-    of these, what was published while it went on is counted."""
+    of these, only those published while it went on are counted."""
     row: Any = conn.execute(
         select(Action.target, Action.audit_id, Action.started_at, Action.until_seq).where(Action.id == action.id)
     ).one()

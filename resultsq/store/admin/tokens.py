@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,13 +17,13 @@ from resultsq.store.admin.events import RUN_COLUMNS, plausible_in
 from resultsq.store.engine.tables import ApiToken, Event
 
 PREFIX = "rq_"
-"""So that a token that leaked can be recognised for what it is."""
+"""So that a scanner can recognise a leaked token."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
     """Whose token it is. `event_id` and `event_slug` are a team's; None for the other roles. `plausible`: what a run
-    takes at that event; `time_zone`: where it is."""
+    takes at that event; `time_zone`: where it is. `events`: a node's, None for all."""
 
     id: int
     label: str
@@ -31,6 +32,7 @@ class Bearer:
     event_slug: str | None
     plausible: Plausible = FIVE_K
     time_zone: str = "UTC"
+    events: tuple[str, ...] | None = None
 
     @property
     def who(self) -> str:
@@ -53,22 +55,37 @@ def issue(conn: Connection, now: datetime, label: str, role: Role, event_id: int
 
 
 def issue_numbered(
-    conn: Connection, now: datetime, label: str, role: Role, event_id: int | None = None
+    conn: Connection,
+    now: datetime,
+    label: str,
+    role: Role,
+    event_id: int | None = None,
+    node_events: Sequence[str] | None = None,
 ) -> tuple[str, int]:
     """A new token and its number in the list. The token is returned here and nowhere else, ever.
 
-    :raises InputRefused: a team's token without an event, another role's with one, or a label of no use."""
+    :raises InputRefused: a team's token without an event, another role's with one, or an unusable label."""
     if (role is Role.TEAM) != (event_id is not None):
         raise InputRefused(gettext("A team's token is good for one event: name it. Tokens of other roles name none."))
     if not 0 < len(label) <= 100 or not label.isprintable():
         raise InputRefused(gettext("A token's label has 1 to 100 characters."))
+    if node_events is not None and role is not Role.NODE:
+        raise InputRefused(gettext("Only a node's token is good for several events."))
     token = PREFIX + secrets.token_urlsafe(32)
-    values = {"hash": digest(token), "label": label, "role": role, "event_id": event_id, "created_at": now}
+    values: dict[str, Any] = {
+        "hash": digest(token),
+        "label": label,
+        "role": role,
+        "event_id": event_id,
+        "created_at": now,
+    }
+    if node_events is not None:
+        values["events"] = sorted(set(node_events))
     return token, conn.execute(insert(ApiToken).values(**values).returning(ApiToken.id)).scalar_one()
 
 
 def digest(token: str) -> str:
-    """What is kept of a token. It is random enough to need no slow hash."""
+    """The hash that is kept of a token. A token is random enough to need no slow hash."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
@@ -108,6 +125,7 @@ _SELECT = select(
     ApiToken.label,
     ApiToken.role,
     ApiToken.event_id,
+    ApiToken.events,
     ApiToken.created_at,
     ApiToken.revoked_at,
     Event.slug,
@@ -118,4 +136,6 @@ _SELECT = select(
 
 def _bearer(row: Any) -> Bearer:
     plausible = FIVE_K if row.event_id is None else plausible_in(row)
-    return Bearer(row.id, row.label, Role(row.role), row.event_id, row.slug, plausible, row.time_zone or "UTC")
+    covered = None if row.events is None else tuple(row.events)
+    zone = row.time_zone or "UTC"
+    return Bearer(row.id, row.label, Role(row.role), row.event_id, row.slug, plausible, zone, covered)

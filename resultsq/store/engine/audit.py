@@ -12,10 +12,10 @@ from resultsq.store.engine.tables import Audit, AuditSubmission, Submission
 def note(
     conn: Connection, now: datetime, who: str, action: str, target: Mapping[str, Any], count: int = 1, reason: str = ""
 ) -> int:
-    """Add a line, in the transaction that does what it says; its id.
+    """Add a line, in the transaction of the change; returns its id.
 
     :param action: a verb of at most 32 characters
-    :param target: what it was done to, as JSON: names and ids, no secret and nothing of athletes"""
+    :param target: the object of the change, as JSON: names and ids, no secret and nothing of athletes"""
     values = {"at": now, "who": who[:100], "action": action, "target": dict(target), "count": count, "reason": reason}
     return conn.execute(insert(Audit).values(**values).returning(Audit.id)).scalar_one()
 

@@ -1,46 +1,75 @@
 """The schema's migrations: they ship in the wheel and run on both databases.
 
 Rules that keep workers of the version before alive while a migration runs: add columns with defaults or NULL,
-add tables and indexes, never rename or drop in the release that stops using something."""
+add tables and indexes, never rename or drop in the release that stops using something.
 
+A module of `versions` bears its revision in its name, as m0022_devices.py: which is the newest, and whether a
+database is there, every process asks at its start, and Alembic is a third of a second of it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import inspect, text
 
+from resultsq.domain.errors import SettingsError
 from resultsq.store.engine.session import Database
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 _FOLDER = Path(__file__).parent / "migrations"
 _LOCK = 7_122_013
 """Key of the PostgreSQL advisory lock that lets one migration run at a time."""
 
 
-def _config(database: Database) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(_FOLDER))
-    config.attributes["database"] = database
-    return config
+class NoSuchRevision(SettingsError):
+    """The schema cannot be brought to a revision: this version does not know it, or that which the database is at."""
 
 
 def upgrade(database: Database, revision: str = "head") -> None:
-    """Bring the schema to `revision`; two processes that start together take turns."""
-    config = _config(database)
+    """Bring the schema to `revision`; two processes that start together take turns.
+
+    :raises NoSuchRevision: nothing was changed"""
+    if revision == "head" and current(database) == newest():
+        return
+    with _ready(database) as config:
+        _command().upgrade(config, revision)
+
+
+def downgrade(database: Database, revision: str) -> None:
+    """Bring the schema back to `revision`.
+
+    :raises NoSuchRevision: nothing was changed"""
+    with _ready(database) as config:
+        _command().downgrade(config, revision)
+
+
+def _command() -> ModuleType:
+    from alembic import command
+
+    return command
+
+
+@contextmanager
+def _ready(database: Database) -> Iterator["Config"]:
+    """Alembic's settings, with a connection that no other migration runs beside."""
+    from alembic.config import Config
+    from alembic.util.exc import CommandError
+
+    config = Config()
+    config.set_main_option("script_location", str(_FOLDER))
+    config.attributes["database"] = database
     with database.alone() as conn:
         if not database.is_sqlite:
             conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         config.attributes["connection"] = conn
-        command.upgrade(config, revision)
-
-
-def downgrade(database: Database, revision: str) -> None:
-    """Bring the schema back to `revision`."""
-    config = _config(database)
-    with database.alone() as conn:
-        config.attributes["connection"] = conn
-        command.downgrade(config, revision)
+        try:
+            yield config
+        except CommandError as error:
+            raise NoSuchRevision(f"The schema was not changed: {error}.") from None
 
 
 def no_node_in(database: Database, data_dir: Path) -> str | None:
@@ -64,22 +93,22 @@ def current(database: Database) -> str | None:
     if _lacks_file(database):
         return None
     with database.read() as conn:
-        return MigrationContext.configure(conn).get_current_revision()
+        if not inspect(conn).has_table("alembic_version"):
+            return None
+        found: str | None = conn.execute(text("SELECT version_num FROM alembic_version")).scalar()
+        return found
 
 
-def newest() -> str | None:
+def newest() -> str:
     """The revision that this version of the product needs."""
-    return _scripts().get_current_head()
+    return max(_revisions())
 
 
 def is_behind(found: str | None) -> bool:
     """Whether a database at that revision lacks what this version needs. One that a newer version has brought
     further does not: it has all that there was, so that old processes go on while new ones are put in their place."""
-    known = {script.revision for script in _scripts().walk_revisions()}
-    return found is None or (found in known and found != newest())
+    return found is None or (found in _revisions() and found != newest())
 
 
-def _scripts() -> ScriptDirectory:
-    config = Config()
-    config.set_main_option("script_location", str(_FOLDER))
-    return ScriptDirectory.from_config(config)
+def _revisions() -> set[str]:
+    return {path.name[1:5] for path in (_FOLDER / "versions").glob("m[0-9][0-9][0-9][0-9]_*.py")}

@@ -51,14 +51,14 @@ def _leave_after(context: ExceptionContext) -> None:
 
 
 def _leave_read_only(connection: Any, entry: ConnectionPoolEntry, _proxy: object) -> None:
-    """A process that only reads meets no error on a server that another one has replaced, and would show what was
-    true before for ever. The server itself has told, in what it sends with its answers. A pooler passes on what one of
-    its servers told once."""
+    """A process that only reads meets no error on a server that another one has replaced, and would show old data
+    for ever. The server reports its state with its answers. A pooler passes on an old report of one of
+    its servers."""
     if pooler.is_pooled(entry):
         return
     now = time.monotonic()
     since = entry.info.setdefault("since", now)
-    told = connection.info.parameter_status
-    read_only = "on" in (told("in_hot_standby"), told("default_transaction_read_only"))
+    status_of = connection.info.parameter_status
+    read_only = "on" in (status_of("in_hot_standby"), status_of("default_transaction_read_only"))
     if read_only and now - since > READ_ONLY_KEPT_S:
         raise DisconnectionError

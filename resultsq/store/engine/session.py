@@ -4,7 +4,7 @@ SQLite's writers begin with BEGIN IMMEDIATE: a transaction that reads first and 
 or end in "database is locked".
 
 Writers of one process share commits: a write that comes while another commits goes into the next transaction,
-each in a savepoint of its own, and all of them are answered after its one COMMIT.
+each in a savepoint of its own. All of them are answered after its one COMMIT.
 """
 
 import random
@@ -92,18 +92,18 @@ class Database:
 
     @contextmanager
     def alone(self) -> Generator[Connection]:
-        """A transaction for changes to the schema. It shares its commit with nobody; its errors are the driver's."""
+        """A transaction for changes to the schema. It has a commit of its own; its errors are the driver's."""
         with self.engine.connect() as conn, conn.begin():
             if self.is_sqlite:
                 _begin_immediate(conn)
             yield conn
 
     def write(self, work: Callable[[Connection], T], what: Work = "other") -> T:
-        """Run `work` in one transaction and commit it; when this returns, what it wrote is on the disk.
+        """Run `work` in one transaction and commit it; when this returns, its writes are on the disk.
         `what` it is for is counted with the time that it took.
 
         :raises StoreUnavailable: nothing was written; trying again is safe.
-        :raises StoreUnsure: nobody can say whether it was written
+        :raises StoreUnsure: it may or may not be written
         Whatever `work` raises undoes what `work` wrote and is raised here."""
         with WRITE_S[what].time():
             return self._write_postgres(work) if not self.is_sqlite else self._write_sqlite(work)
@@ -127,6 +127,8 @@ class Database:
     def close(self) -> None:
         with self._leader:
             self._leave_writer()
+        # a connection that a thread still has goes back to the old pool, where nothing else would close it
+        event.listen(self.engine.pool, "checkin", _let_go)
         self.engine.dispose()
 
     @contextmanager
@@ -200,6 +202,10 @@ class Database:
                 if not _may_pass(error, tried):
                     raise self.translate(error) from error
         raise AssertionError("unreachable")
+
+
+def _let_go(_connection: object, record: Any) -> None:
+    record.invalidate()
 
 
 def _undone(error: Exception) -> bool:

@@ -12,16 +12,21 @@ when the one on its way is settled, withdrawn or stepped over (upload contract, 
     decisions.py    a person's decisions: withdraw and its undo, publish over
     cycle.py        a worker's dispatch cycle: settle, then claim
     leases.py       claim, release, reclaim, void
+    waits.py        ends the waits of submissions that were put off
     settlement.py   settle
+    publication.py  the master has it: its receipt, and the older versions
     links.py        the link's row: its state, its prober, its outages
-    link_health.py  what the attempts that ended say about the link
+    link_health.py  reads and writes the link's health (the judgement: domain/link_health.py)
     bundles.py      export and adopt
-    comparison.py   what the master has, against what is here
+    custody.py      what other nodes handed to this one
+    handovers.py    what this node hands to a relay
+    comparison.py   the master's list against this node's
     repairs.py      damage that faults left behind, and its mending
     faulty_rows.py  rows on which a cycle fails
     aside.py        puts aside what no worker can send, with the reason
     refusals.py     kinds and events that the master refuses our credentials for
     no_event.py     the row for submissions that belong to no event
+    digests.py      the digests of finishers that version 0.1 did not write
     rounds.py       the order between events and kinds: they take turns
     chains.py       the order within a chain, the precondition, the head
     states.py       the one place where a state changes, and the chain's lock
@@ -51,21 +56,27 @@ publish_over       rejected, conflict →      chain, row,   on what the master 
                    queued                    newer         waits for an older one; refused
                                                            while a newer one waits
 claim              queued → sending          link, row                                      none is held   attempts + 1
-hand_back          sending → queued          link, chain,  gives way to a correction, if    stays          attempts − 1
+release_leases     sending → queued          link, chain,  gives way to a correction, if    stays          attempts − 1
                                              row           not in doubt; next goes
+note_departure     sending: in doubt         row                                            none is held
+                   (mails, by their lease)
 reclaim, void      sending → queued, in      link, row                                      stays
-                   doubt, due now
-settle  Published  sending → published, or   link, chain,  older published → corrected;     ends           failures = 0
+                   doubt (a mail: as it
+                   is), due now
+settle: Accepted   sending → published, or   link, chain,  older published → corrected;     ends           failures = 0
                    corrected if it is late   row           next goes
-        PutBack    sending → queued          the same      as hand_back                     stays          failures,
-                                                                                                           silences + 1
-        Refused    sending → rejected        the same      gives way; next goes             ends
-        Clash      sending → queued (again), the same      the version that the master      ends, but for
+      Deferred,    sending → queued          the same      as release_leases                stays          failures,
+      Unauthorised                                                                                         silences + 1
+      Rejected     sending → rejected        the same      gives way; next goes             ends
+      Conflict     sending → queued (again), the same      the version that the master      ends, but for
                    published, conflict,                    has is published; gives way;     queued
                    superseded                              next goes
-publish_by_receipt any but published and     (caller:      as Published; what was gone may  ends           failures = 0
+publish_by_receipt any but published and     (caller:      as Accepted; what was gone may  ends           failures = 0
                    corrected → published     chain, row)   be the head again
 export             queued: in doubt          row                                            stays          attempts + 1
+hand on (begin,    queued: in doubt, or as   row                                            none is held   attempts + 1
+take_back)         it was
+settle_as          queued → as settle        chain, row    as settle                        as settle      attempts + 1
 bring_in_line      as publish_by_receipt;    chain, all    what was lost goes in its old    none is held   failures = 0
                    published, corrected →    its rows      order, and then what waits;                     of a conflict
                    queued, in doubt;                       next goes
@@ -74,14 +85,18 @@ put_aside          queued, sending →         row                              
                    queued                                                                   own            silences = 0
 restore            queued: in doubt, due     none: alone                                    stays
 (backup.py)        now; given up: in doubt
+                   (a mail: as it is)
 actions: hold,     queued, sending           row, hold                                      set, or ended
 release
 actions: retry     queued: due now           row                                            none is held
 release_from_link  queued: due now           link, row                                      none is held   failures = 0
 mend_stepped_clock queued: due now           row                                            none is held
-repairs            queued                    chain, row    next goes; head: newest; a base  ends if it
-                                                           by the id that the master knows  was released
-prune              its sheet goes            chain, row    what is published or gone only
+repairs            queued; queued, conflict  chain, row    next goes; head: newest; a base  ends if it
+                   → corrected, superseded                 by the id that the master        was released
+                   below a newer published                 knows
+                   one; given up: in doubt
+fill (digests.py)  its finishers' digest     row
+prune              its sheet goes            chain, row    only published or gone ones
 """
 
 from resultsq.store.outbox.acceptance import Acknowledgement, Entry, File, accept, forget_client_keys
@@ -92,54 +107,35 @@ from resultsq.store.outbox.comparison import Open, Question, Reconciled, bring_i
 from resultsq.store.outbox.decisions import publish_over, undo_withdrawal, withdraw
 from resultsq.store.outbox.leases import (
     Lease,
-    Queue,
     claim,
     claim_these,
     claimable,
     lease_s,
     leased,
     look,
-    mend_stepped_clock,
-    put_off,
+    note_departure,
     reclaim,
-    release_from_link,
     release_leases,
     take_back,
     unknown_leases,
     void_leases,
-    waits_too_long,
 )
-from resultsq.store.outbox.refusals import REFUSED_WAIT_S
+from resultsq.store.outbox.publication import publish_by_receipt
 from resultsq.store.outbox.rounds import lane_of
-from resultsq.store.outbox.settlement import (
-    Clash,
-    Published,
-    PutBack,
-    Refused,
-    Settled,
-    Settlement,
-    publish_by_receipt,
-    settle,
-)
+from resultsq.store.outbox.settlement import Settled, settle
 from resultsq.store.outbox.states import lock_all
+from resultsq.store.outbox.waits import mend_stepped_clock, put_off, release_from_link, waits_too_long
 
 __all__ = [
-    "REFUSED_WAIT_S",
     "Acknowledgement",
     "BundledVersion",
-    "Clash",
     "Entry",
     "File",
     "Lease",
     "Open",
-    "Published",
-    "PutBack",
     "Question",
-    "Queue",
     "Reconciled",
-    "Refused",
     "Settled",
-    "Settlement",
     "accept",
     "adopt",
     "bring_in_line",
@@ -158,6 +154,7 @@ __all__ = [
     "lock_all",
     "look",
     "mend_stepped_clock",
+    "note_departure",
     "open_questions",
     "place_on",
     "publish_by_receipt",

@@ -1,4 +1,4 @@
-"""What a team does: it hands in a version."""
+"""Accept: store one version at the end of its chain."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +15,7 @@ from resultsq.domain.submission import State
 from resultsq.store.engine.prepared import PreparedStatement
 from resultsq.store.engine.tables import Chain, ClientKey, Original, Payload, Submission
 from resultsq.store.outbox import no_event
-from resultsq.store.outbox.chains import place_after
+from resultsq.store.outbox.chains import ChainPlace, place_after
 from resultsq.store.outbox.rounds import lane_of, place_in_order
 from resultsq.store.outbox.states import find, lock_chain
 
@@ -34,53 +34,84 @@ def accept(conn: Connection, now: datetime, entry: Entry) -> Acknowledgement:
     """Store one version. The caller commits, and only then says so.
 
     The same rows as the present head are the head; the same client key is the same submission, and so is the same id
-    of what has no versions: its maker gives it.
+    of a kind without versions: the sender gives that id.
 
     :raises KeyReused: the client key, or the id, stands for other content.
     :raises HeadMoved: the event and date have a version that the entry does not name, or lost the one it names."""
-    content = f"{entry.date} {entry.rows_digest}"
     if entry.event_id == NO_EVENT:
         no_event.ensure_no_event(conn, now)
-    if entry.client_key is not None:
-        known = conn.execute(_KNOWN_KEY, {"event_id": entry.event_id, "key": entry.client_key}).first()
-        if known is not None:
-            if known.content != content:
-                raise KeyReused(
-                    gettext(
-                        "This Idempotency-Key was used for other results. Nothing was stored; send them with a new key."
-                    )
-                )
-            return _present(conn, known.submission)
+    if (known := _by_client_key(conn, entry)) is not None:
+        return known
     chain = lock_chain(conn, entry.kind, entry.event_id, entry.subject or entry.date, first=entry.id)
     if entry.subject == entry.id and (same := find(conn, Submission.id == entry.id)) is not None:
         return _again(same, entry)
-    made = chain.head == entry.id  # just now: nearly every entry is the first of its event and date
-    head = find(conn, Submission.id == chain.head, lock=True) if chain.head is not None and not made else None
+    is_first = chain.head == entry.id  # just now: nearly every entry is the first of its event and date
+    head = find(conn, Submission.id == chain.head, lock=True) if chain.head is not None and not is_first else None
     if head is not None and head.rows_digest == entry.rows_digest:
-        _remember(conn, now, entry, content, head.id)
+        _keep_client_key(conn, now, entry, head.id)
         return Acknowledgement(head.id, State(head.state), head.digest, created=False)
-    if entry.if_match != (head.id if head is not None else None):
+    _demand_that_it_corrects(head, entry)
+    place = place_after(conn, now, chain.id, head)
+    _store(conn, now, entry, chain.id, chain.versions if is_first else chain.versions + 1, place)
+    if not is_first:
+        conn.execute(_NEW_HEAD, {"_chain": chain.id, "_head": entry.id})
+    _keep_client_key(conn, now, entry, entry.id)
+    return Acknowledgement(entry.id, State.QUEUED, entry.digest, created=True)
+
+
+def _by_client_key(conn: Connection, entry: Entry) -> Acknowledgement | None:
+    """The submission that the client's key stands for, where the key was used before."""
+    if entry.client_key is None:
+        return None
+    known = conn.execute(_KNOWN_KEY, {"event_id": entry.event_id, "key": entry.client_key}).first()
+    if known is None:
+        return None
+    if known.content != _content(entry):
+        raise KeyReused(
+            gettext("This Idempotency-Key was used for other results. Nothing was stored; send them with a new key.")
+        )
+    return _present(conn, known.submission)
+
+
+def _content(entry: Entry) -> str:
+    """What a client's key stands for."""
+    return f"{entry.date} {entry.rows_digest}"
+
+
+def _demand_that_it_corrects(head: Row[Any] | None, entry: Entry) -> None:
+    if entry.if_match == (None if head is None else head.id):
+        return
+    if head is None:
         raise HeadMoved(
+            gettext("The version that this corrects is not the present one: there is none for this event and date."),
+            None,
+        )
+    raise HeadMoved(
+        gettext(
             "There are already results for this event and date. Look at them; "
             "if yours are better, send them as a correction of that version."
-            if head is not None
-            else "The version that this corrects is not the present one: there is none for this event and date.",
-            head.id if head is not None else None,
-        )
+        ),
+        head.id,
+    )
+
+
+def _store(conn: Connection, now: datetime, entry: Entry, chain_id: int, version: int, place: ChainPlace) -> None:
+    """Insert the submission, its bytes and its files."""
     lane = lane_of(entry.event_id, entry.kind)
-    place = place_after(conn, now, chain.id, head)
     seq = _NEW.run(
         conn,
         {
             "id": entry.id,
             "kind": entry.kind,
-            "chain_id": chain.id,
+            "destination": entry.destination,
+            "_destination": entry.destination,
+            "chain_id": chain_id,
             "event_id": entry.event_id,
             "lane": lane,
             "_lane": lane,
             "_more": entry.weight - 1,
             "date": entry.date,
-            "version": chain.versions if made else chain.versions + 1,
+            "version": version,
             "state": State.QUEUED,
             "state_at": now,
             "digest": entry.digest,
@@ -107,19 +138,18 @@ def accept(conn: Connection, now: datetime, entry: Entry) -> Acknowledgement:
                 for f in entry.files
             ],
         )
-    if not made:
-        conn.execute(_NEW_HEAD, {"_chain": chain.id, "_head": entry.id})
-    _remember(conn, now, entry, content, entry.id)
-    return Acknowledgement(entry.id, State.QUEUED, entry.digest, created=True)
 
 
 # built once: accepting is what everything else waits for
 _LANE = bindparam("_lane", type_=String)
 _MORE = bindparam("_more", type_=Integer)
+_DESTINATION = bindparam("_destination", type_=String)
 _KNOWN_KEY = select(ClientKey.content, ClientKey.submission).where(
     ClientKey.event_id == bindparam("event_id"), ClientKey.key == bindparam("key")
 )
-_NEW = PreparedStatement(insert(Submission).values(place_in_order(_LANE, _MORE)).returning(Submission.seq))
+_NEW = PreparedStatement(
+    insert(Submission).values(place_in_order(_LANE, _MORE, _DESTINATION)).returning(Submission.seq)
+)
 _UNTRIED = {"wait_s": 0.0, "attempts": 0, "failures": 0, "silences": 0, "in_doubt": False, "lease_s": 0.0}
 _NEW_PAYLOAD = PreparedStatement(insert(Payload))
 _NEW_ORIGINAL = insert(Original)
@@ -135,7 +165,7 @@ def forget_client_keys(conn: Connection, before: datetime) -> None:
 
 
 def _again(known: Row[Any], entry: Entry) -> Acknowledgement:
-    """What has no versions came before, under the same id."""
+    """A submission of a kind without versions is here under the same id."""
     if (known.kind, known.event_id, known.rows_digest) != (entry.kind, entry.event_id, entry.rows_digest):
         raise KeyReused(gettext("This id was used for something else. Nothing was stored; send it with a new id."))
     return Acknowledgement(known.id, State(known.state), known.digest, created=False)
@@ -148,14 +178,14 @@ def _present(conn: Connection, submission: str) -> Acknowledgement:
     return Acknowledgement(row.id, State(row.state), row.digest, created=False)
 
 
-def _remember(conn: Connection, now: datetime, entry: Entry, content: str, submission: str) -> None:
+def _keep_client_key(conn: Connection, now: datetime, entry: Entry, submission: str) -> None:
     if entry.client_key is not None:
         conn.execute(
             _NEW_KEY,
             {
                 "event_id": entry.event_id,
                 "key": entry.client_key,
-                "content": content,
+                "content": _content(entry),
                 "submission": submission,
                 "created_at": now,
             },

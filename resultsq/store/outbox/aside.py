@@ -11,16 +11,17 @@ from sqlalchemy import Connection, Row, and_, case, func, insert, select, update
 from resultsq.domain.outcome import Cause
 from resultsq.domain.submission import WAITING, State
 from resultsq.store.engine.tables import Attempt, Hold, Submission
+from resultsq.store.outbox.states import MAY_HAVE_LEFT
 
 BY_ITSELF = "resultsq"
-"""Who holds and releases where nobody asked for it."""
+"""The name in the audit where resultsq itself holds and releases."""
 
 NO_SHEET = "Its sheet is no longer on this node, so it cannot be sent. Withdraw it, and send the results again."
 NO_KIND = "It is of a kind that this version of resultsq does not know, so it was not sent. Update, then release it."
 
 
 def cannot_go(row: Row[Any], kinds: Collection[str] | None) -> str | None:
-    """Why what was found to send (its `kind`, and whether its `sheet` is here) is not to be sent; None: it may be."""
+    """The reason not to send this row (its `kind`, and whether its `sheet` is here); None: it may be sent."""
     return NO_SHEET if row.sheet is None else None if kinds is None or row.kind in kinds else NO_KIND
 
 
@@ -40,7 +41,7 @@ def put_aside(conn: Connection, now: datetime, seqs: Sequence[int], reason: str)
                 state=State.QUEUED,
                 state_at=now,
                 hold_id=hold,
-                in_doubt=case((known, False), else_=True),
+                in_doubt=case((known, False), else_=MAY_HAVE_LEFT),
                 lease=None,
                 lease_owner=None,
                 lease_until=None,

@@ -4,19 +4,19 @@ An exported submission stays in the queue. It may reach the master by the link a
 second a repetition."""
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import accumulate
 from typing import Any
 
-from sqlalchemy import Connection, and_, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, insert, select, true, update
 
 from resultsq.domain.errors import KnownOtherwise
 from resultsq.domain.i18n import gettext
 from resultsq.domain.sheet import finishers_digest
 from resultsq.domain.submission import NEEDS_A_PERSON, State
-from resultsq.store.engine.tables import Attempt, Chain, Event, Payload, Submission
+from resultsq.store.engine.tables import MASTER, Attempt, Chain, Event, Payload, Submission
 from resultsq.store.outbox.chains import give_up_place, place_on, waits
 from resultsq.store.outbox.rounds import lane_of, place_in_order
 from resultsq.store.outbox.states import find, lock_chain
@@ -53,62 +53,64 @@ def export(
     after: int = 0,
     most: int = 500,
     room: int | None = None,
+    kinds: Collection[str] = (),
 ) -> tuple[list[BundledVersion], int]:
     """The next of the waiting submissions behind the seq `after`, in order, and the last one's seq. Each gets an
     attempt with an unknown end, because the bundle may reach the master. A submission that does not fit into `room`
-    bytes is left as it is."""
+    bytes is left as it is. `kinds`: of these alone; none: of all."""
     found = conn.execute(
         select(Submission, Event.slug, Payload.body)
         .join(Event, Event.id == Submission.event_id)
         .join(Payload, Payload.seq == Submission.seq)
-        .where(Submission.state.in_(list(states)), Submission.seq > after)
+        .where(_carried(states, kinds), Submission.seq > after)
         .order_by(Submission.seq)
         .limit(most)
-        .with_for_update(of=Submission)  # as it is when nobody withdraws, supersedes or settles it any more
+        .with_for_update(of=Submission)  # as it is once no other transaction withdraws, supersedes or settles it
     ).all()
     rows = _that_fit(found, room)
-    if rows:
-        conn.execute(
-            insert(Attempt),
-            [
-                {
-                    "seq": row.seq,
-                    "number": row.attempts + 1,
-                    "lease": str(uuid.uuid4()),
-                    "worker": transport,
-                    "started_at": now,
-                    "ended_at": now,
-                    "duration_s": 0.0,
-                    "outcome": "unknown",
-                    "cause": EXPORTED,
-                    "fingerprint": EXPORTED,
-                    "detail": "Written into a bundle; the next attempt asks the master whether the bundle arrived.",
-                }
-                for row in rows
-            ],
-        )
-        conn.execute(
-            update(Submission)
-            .where(Submission.seq.in_([row.seq for row in rows]))
-            .values(in_doubt=True, attempts=Submission.attempts + 1)
-        )
-    parted = [
-        BundledVersion(
-            row.id,
-            row.kind,
-            row.slug,
-            row.date,
-            row.base,
-            row.digest,
-            row.rows_digest,
-            row.finishers,
-            row.submitted_by,
-            row.accepted_at,
-            bytes(row.body),
-        )
-        for row in rows
-    ]
-    return parted, rows[-1].seq if rows else after
+    _note_export(conn, now, rows, transport)
+    return [_version(row) for row in rows], rows[-1].seq if rows else after
+
+
+def _note_export(conn: Connection, now: datetime, rows: Sequence[Any], transport: str) -> None:
+    """Write the attempts, and that the submissions are in doubt."""
+    if not rows:
+        return
+    attempt = {
+        "worker": transport,
+        "started_at": now,
+        "ended_at": now,
+        "duration_s": 0.0,
+        "outcome": "unknown",
+        "cause": EXPORTED,
+        "fingerprint": EXPORTED,
+        "detail": "Written into a bundle; the next attempt asks the master whether the bundle arrived.",
+    }
+    conn.execute(
+        insert(Attempt),
+        [{**attempt, "seq": row.seq, "number": row.attempts + 1, "lease": str(uuid.uuid4())} for row in rows],
+    )
+    conn.execute(
+        update(Submission)
+        .where(Submission.seq.in_([row.seq for row in rows]))
+        .values(in_doubt=True, attempts=Submission.attempts + 1)
+    )
+
+
+def _version(row: Any) -> BundledVersion:
+    return BundledVersion(
+        row.id,
+        row.kind,
+        row.slug,
+        row.date,
+        row.base,
+        row.digest,
+        row.rows_digest,
+        row.finishers,
+        row.submitted_by,
+        row.accepted_at,
+        bytes(row.body),
+    )
 
 
 def bundled_size(sheet: int) -> int:
@@ -123,11 +125,17 @@ def _that_fit(rows: Sequence[Any], room: int | None) -> Sequence[Any]:
     return rows[: sum(size <= room for size in filled)]
 
 
-def waits_behind(conn: Connection, states: Iterable[State], after: int) -> bool:
+def waits_behind(conn: Connection, states: Iterable[State], after: int, kinds: Collection[str] = ()) -> bool:
     """Whether a submission waits behind this seq that `export` would take."""
     behind = select(Submission.seq).join(Payload, Payload.seq == Submission.seq).order_by(Submission.seq).limit(1)
-    these = behind.where(Submission.state.in_(list(states)), Submission.seq > after)
-    return conn.execute(these).first() is not None
+    return conn.execute(behind.where(_carried(states, kinds), Submission.seq > after)).first() is not None
+
+
+def _carried(states: Iterable[State], kinds: Collection[str]) -> ColumnElement[bool]:
+    """What a bundle carries of these states: it is for the master, which does not have it."""
+    for_master = and_(Submission.destination == MASTER, Submission.published_at.is_(None))
+    chosen = Submission.kind.in_(kinds) if kinds else true()
+    return and_(Submission.state.in_(list(states)), for_master, chosen)
 
 
 def adopt(conn: Connection, now: datetime, parted: BundledVersion, event_id: int) -> bool:
@@ -136,8 +144,8 @@ def adopt(conn: Connection, now: datetime, parted: BundledVersion, event_id: int
 
     :raises KnownOtherwise: another sheet is here under this id; nothing changed
 
-    It goes on top of what its own base names, and of nothing else that is here: what is on its way goes first, and
-    where the master then has another version than the base, a person decides."""
+    It goes on top of what its own base names, and of nothing else that is here: a version that is being sent goes
+    first, and where the master then has another version than the base, a person decides."""
     if (known := find(conn, Submission.id == parted.id)) is not None:
         if known.digest != parted.digest:
             raise KnownOtherwise(
@@ -155,7 +163,7 @@ def adopt(conn: Connection, now: datetime, parted: BundledVersion, event_id: int
         give_up_place(conn, now, corrected)
     place, lane = place_on(conn, chain.id, parted.base), lane_of(event_id, parted.kind)
     seq = conn.execute(
-        insert(Submission).values(place_in_order(lane, 0)).returning(Submission.seq),
+        insert(Submission).values(place_in_order(lane, 0, MASTER)).returning(Submission.seq),
         {
             "id": parted.id,
             "kind": parted.kind,

@@ -45,7 +45,7 @@ _WAITING = (
 )
 _Later = aliased(Submission)
 ACCOMPANIED = or_(
-    # an older version may wait as well: a comparison sends what the master lost again, behind what is being sent
+    # an older version may wait as well: a comparison sends lost versions again, behind the one being sent
     Submission.version > 1,
     # whether it waits is asked once there is one: to ask it here would go through all corrections that wait
     select(_Later.seq).where(_Later.chain_id == Submission.chain_id, _Later.version > Submission.version).exists(),
@@ -54,8 +54,8 @@ ACCOMPANIED = or_(
 
 
 def place_on(conn: Connection, chain_id: int, base: str | None) -> ChainPlace:
-    """The place on top of `base`. What the master cannot have is stepped over, what it has under another id is named
-    so, and for what is on its way the version waits."""
+    """The place on top of `base`. A version that the master cannot have is stepped over. One that it has under another
+    id is named by that id. While one is being sent, the new version waits."""
     passed = set()
     while base is not None and base not in passed:
         passed.add(base)
@@ -95,7 +95,7 @@ def waits(conn: Connection, chain_id: int) -> bool:
 
 
 def in_force(conn: Connection, hold: int | None) -> int | None:
-    """The hold, if it was not released. It cannot be before this transaction ends: what is put under it here is
+    """The hold, if it was not released. It cannot be before this transaction ends: a version put under it here is
     among what its release finds."""
     if hold is None:
         return None
@@ -104,7 +104,7 @@ def in_force(conn: Connection, hold: int | None) -> int | None:
 
 
 def _inherited(conn: Connection, hold: int | None) -> int | None:
-    """The same for a version that takes the place of a held one: what people hold is the results, and what was put
+    """The same for a version that takes the place of a held one: people hold the results, and a version that was put
     aside is that one sheet."""
     found = in_force(conn, hold)
     if found is None:
@@ -134,7 +134,7 @@ _STANDS = select(Submission.id, Submission.base, Submission.hold_id)
 
 
 def give_way(conn: Connection, chain_id: int, row: Any) -> Sequence[str]:
-    """What waits behind this version waits for what this one stood on, and is held if this one was; their ids."""
+    """The versions behind this one wait for its base from now on, and are held if it was; their ids."""
     values: dict[str, Any] = {"base": row.base}
     if (hold := _inherited(conn, row.hold_id)) is not None:
         values["hold_id"] = func.coalesce(Submission.hold_id, hold)

@@ -1,4 +1,4 @@
-"""The comparison with what the master has: what it has is published here too, and what it lost is sent again.
+"""The comparison with the master's list: its versions are published here too, and versions that it lost are sent again.
 
 The master is asked between two transactions: `open_questions` says what its list leaves open, and `bring_in_line`
 does what follows for one chain, whose rows it locks and looks at anew."""
@@ -8,20 +8,24 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select, true, update
 
 from resultsq.domain.errors import HeadMoved, NotThere
 from resultsq.domain.i18n import gettext
 from resultsq.domain.outcome import Receipt
 from resultsq.domain.submission import GONE, NEEDS_A_PERSON, WAITING, State
-from resultsq.store.engine.tables import Payload, Submission
+from resultsq.store.engine.tables import MASTER, Attempt, Payload, Submission
 from resultsq.store.outbox.acceptance import Acknowledgement
+from resultsq.store.outbox.bundles import EXPORTED
 from resultsq.store.outbox.chains import follow_on
-from resultsq.store.outbox.settlement import publish_by_receipt
+from resultsq.store.outbox.publication import publish_by_receipt
 from resultsq.store.outbox.states import find, lock_all, lock_chain_of, move
 
 LISTED_AFTER = timedelta(minutes=1)
-"""What was published since the list was asked for is not in it, and not lost."""
+"""A version published since the list was asked for is not in it, and not lost."""
+
+BUNDLE_TRAVELS = timedelta(days=30)
+"""A version that was given up and is in a younger bundle stays in doubt: the bundle may reach the master yet."""
 
 _AT_ONCE = 500
 _THERE = (State.PUBLISHED, State.CORRECTED)
@@ -29,7 +33,7 @@ _THERE = (State.PUBLISHED, State.CORRECTED)
 
 @dataclass(frozen=True, slots=True)
 class Reconciled:
-    """What comparing with the master changed. `skipped`: what was not compared, or not mended, and why."""
+    """The changes made by a comparison. `skipped`: how many were not compared or not mended, by reason."""
 
     settled: int  # waited here or was given up, and the master has it
     lost: int  # published here, and the master has it no more: queued again
@@ -68,26 +72,31 @@ class Open:
     newer: int
 
 
-def open_questions(conn: Connection, now: datetime, receipts: Mapping[str, Receipt], since: datetime) -> Open:
-    """What to ask, where `receipts` are all that the master lists since then. Reads only."""
+def open_questions(
+    conn: Connection, now: datetime, receipts: Mapping[str, Receipt], since: datetime, kinds: Collection[str] = ()
+) -> Open:
+    """What to ask, where `receipts` are all that the master lists since then: about these kinds, or about all. Reads
+    only."""
+    meant = Submission.kind.in_(sorted(kinds)) if kinds else true()
     chains: set[int] = set()
     different = 0
     columns = (Submission.id, Submission.chain_id, Submission.digest, Submission.state)
     names = list(receipts)
     for start in range(0, len(names), _AT_ONCE):
-        named = Submission.id.in_(names[start : start + _AT_ONCE])
+        named = and_(Submission.id.in_(names[start : start + _AT_ONCE]), meant)
         for row in conn.execute(select(*columns).where(named)):
             different += receipts[row.id].digest != row.digest
             if row.state not in _THERE and receipts[row.id].digest == row.digest:
                 chains.add(row.chain_id)
-    there = Submission.state.in_(_THERE)
-    # by an index: what was received since then is not known here for much longer
+    there = and_(Submission.state.in_(_THERE), Submission.destination == MASTER, meant)
+    # by an index: a receipt from since then was written here at most a day before
     lately = and_(Submission.received_at >= since, Submission.published_at >= since - timedelta(days=1))
     settled = and_(there, lately, Submission.published_at < now - LISTED_AFTER)
     whole = or_(Submission.state.in_(NEEDS_A_PERSON), Submission.accepted_at >= since)
-    given_up = and_(Submission.state.in_([*NEEDS_A_PERSON, *GONE]), Submission.in_doubt, whole)
+    undecided = and_(Submission.state.in_([*NEEDS_A_PERSON, *GONE]), Submission.destination == MASTER, meant)
+    given_up = and_(undecided, Submission.in_doubt, whole)
     headless = and_(
-        Submission.state == State.CONFLICT, Submission.conflict_head.is_(None), Submission.base.is_not(None)
+        Submission.state == State.CONFLICT, Submission.conflict_head.is_(None), Submission.base.is_not(None), meant
     )
     asked: tuple[tuple[Any, Any], ...] = (
         (Submission.published_as, settled),
@@ -115,12 +124,13 @@ def bring_in_line(
 ) -> Reconciled:
     """Bring one chain in line with the master, which `has` these and said of the others that it has them not (`gone`).
 
-    Of what it lost, it is sent what lies above the newest that it has: an older version must not come to lie on top."""
+    Only lost versions above the newest that it has are sent again: an older version must not come to lie on top."""
     lock_all(conn, Submission.chain_id == chain_id)
     settled = _settle(conn, now, chain_id, has)
     rows = _versions(conn, chain_id)
     sure = [row.seq for row in rows if row.in_doubt and row.id in gone and row.state not in WAITING]
-    conn.execute(update(Submission).where(Submission.seq.in_(sure)).values(in_doubt=False))
+    sure_now = and_(Submission.seq.in_(sure), or_(Submission.state.not_in(GONE), ~_on_its_way_by_bundle(now)))
+    conn.execute(update(Submission).where(sure_now).values(in_doubt=False))
     lost = {row.published_as: row for row in rows if row.state in _THERE and row.published_as in gone}
     kept = [row for row in rows if row.state in _THERE and row.published_as not in lost]
     newest = max(kept, key=lambda row: row.revision or 0, default=None)
@@ -138,11 +148,11 @@ def bring_in_line(
 
 
 def send_lost_again(conn: Connection, now: datetime, submission: str) -> Acknowledgement:
-    """A person has looked at a conflict with nothing: the master lost what this version corrects. What it lost is sent
-    again, and then this one.
+    """A person has looked at a conflict with nothing: the master lost the version that this one corrects. The lost
+    ones are sent again, and then this one.
 
     :raises NotThere: no such submission.
-    :raises HeadMoved: it is in no such conflict, or what it corrects has no sheet here; nothing changed."""
+    :raises HeadMoved: it is in no such conflict, or the version that it corrects has no sheet here; nothing changed."""
     chain = lock_chain_of(conn, submission)
     row = find(conn, Submission.id == submission)
     if row is None or chain is None:
@@ -163,12 +173,18 @@ def send_lost_again(conn: Connection, now: datetime, submission: str) -> Acknowl
 
 
 def _settle(conn: Connection, now: datetime, chain_id: int, has: Mapping[str, Receipt]) -> int:
-    """Whatever became of it here: what the master has is published. What is on its way is left to its sender."""
+    """A version that the master has is published, whatever its state here. One being sent is left to its sender."""
     open_ = Submission.state.not_in([*_THERE, State.SENDING])
     rows = conn.execute(select(Submission).where(Submission.chain_id == chain_id, open_)).all()
     found = [(row, has[row.id]) for row in rows if row.id in has and has[row.id].digest == row.digest]
     publish_by_receipt(conn, now, sorted(found, key=lambda one: one[1].revision))
     return len(found)
+
+
+def _on_its_way_by_bundle(now: datetime) -> ColumnElement[bool]:
+    """Whether it was written into a bundle that may still reach the master."""
+    lately = and_(Attempt.cause == EXPORTED, Attempt.ended_at > now - BUNDLE_TRAVELS)
+    return select(Attempt.id).where(Attempt.seq == Submission.seq, lately).exists()
 
 
 def _versions(conn: Connection, chain_id: int) -> Sequence[Any]:
@@ -195,7 +211,7 @@ def _send_again(
 def _resume(
     conn: Connection, now: datetime, rows: Sequence[Row[Any]], again: Sequence[Row[Any]], has: Mapping[str, Receipt]
 ) -> int:
-    """What was in conflict because its predecessor was lost goes on, where that is there again or goes before it."""
+    """A version in conflict because its predecessor was lost goes on, where that one is there again or goes first."""
     count = 0
     back = {name for row in again for name in (row.id, row.published_as)}
     for row in rows:
@@ -207,7 +223,7 @@ def _resume(
 
 
 def _in_line(conn: Connection, chain_id: int, names: Mapping[str, str]) -> None:
-    """Whatever waits in the chain waits its turn, and names what is sent again by its own id."""
+    """The versions that wait go in their order, and name the version that is sent again by its own id."""
     waiting = and_(Submission.chain_id == chain_id, Submission.state == State.QUEUED)
     conn.execute(update(Submission).where(waiting).values(blocked=True))
     for name, id_ in names.items():

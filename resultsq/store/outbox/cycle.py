@@ -1,6 +1,10 @@
 """A worker's dispatch cycle: settle the attempts that ended, move the window, claim what may be sent. One transaction.
 
-It locks the link's row first, so that the window holds across all workers. It calls nothing outside the database."""
+Two pure decisions stand between the reads and the writes: domain/link_health judges the link by the attempts that
+ended, and domain/dispatch_plan says how many submissions to claim.
+
+Each destination has its own. It locks the link's row first, so that the window holds across all workers. It calls
+nothing outside the database."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -8,15 +12,15 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from resultsq.domain.dispatch_plan import Senders, plan_claims
+from resultsq.domain.link_health import judge
+from resultsq.domain.settlement import Settlement
 from resultsq.domain.submission import State
 from resultsq.store import outbox
-from resultsq.store.engine.tables import Submission
-from resultsq.store.outbox import Lease, Published, Settled, Settlement, links
-from resultsq.store.outbox.link_health import judge
+from resultsq.store.engine.tables import MASTER, Submission
+from resultsq.store.outbox import Lease, Settled, link_health, links
 
 _SENT = Submission.state == State.SENDING
-QUICK_S = 0.25
-"""A master that takes longer for a sheet does not notice the time of a cycle, so nothing is prefetched for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,41 +46,32 @@ def run_cycle(
     prefetched: int | None = None,
     cancelled: Sequence[str] = (),
     kinds: Collection[str] | None = None,
+    destination: str = MASTER,
 ) -> Cycle:
-    """Settle, then claim for at most `free` senders, as many as the window allows. While the master takes all it is
-    given, and quickly, claim one more for each busy sender: that one is prefetched.
+    """Settle, then claim what `plan_claims` says.
 
     :param prefetched: how many are prefetched now: leased to this worker, and not begun; None: prefetch nothing
     :param cancelled: prefetched leases that will not be begun; they are released
-    :param kinds: the kinds that can be sent; None: all"""
-    row = links.lock(conn)
+    :param kinds: the kinds that can be sent; None: all
+    :param destination: whose queue and link it is"""
+    row = links.lock(conn, destination)
     if cancelled:  # settle and release lock chains each: lock all at once, or two cycles may wait for each other
         outbox.lock_all(conn, Submission.lease.in_([*cancelled, *(one.lease for one in settlements)]), _SENT)
     settled = outbox.settle(conn, now, settlements)
-    health = judge(conn, now, row, settled, ceiling)
+    before = link_health.read(row)
+    judged = judge(before, now, [one.settlement for one in settled if one.state is not None], ceiling)
+    health, facts = judged.health, link_health.write_events(conn, now, row, judged, ceiling)
     outbox.release_leases(conn, now, cancelled)
-    queue = outbox.look(conn, now, health.epoch)
+    queue = outbox.look(conn, now, health.epoch, destination)
     outbox.reclaim(conn, now, queue.ended)
-    # another worker's prefetched leases count as being sent: only that worker knows which they are
-    running = queue.running - (prefetched or 0)
-    free_slots = min(free, health.window.free_slots(running, ceiling), health.most_now(now))
-    if queue.held or (prefetched and queue.ended):
-        free_slots = 0  # a prefetched lease may be among those that ran out: count again once it was released
-    at_ease = (
-        health.is_clear
-        and not (queue.held or queue.ended)
-        and running <= health.window.size
-        and all(isinstance(one.settlement, Published) for one in settled)
+    plan = plan_claims(now, Senders(free, ceiling, prefetched), queue, health, settlements)
+    trial = health.takes_nothing
+    leases, last_round = outbox.claim(
+        conn, now, worker, plan.wanted, health.epoch, row.turns, queue, kinds, trial, destination
     )
-    spare = ceiling - free + free_slots if prefetched is not None and at_ease and _quick(settlements) else 0
-    wanted = max(0, free_slots + spare - (prefetched or 0))
-    leases, last = outbox.claim(conn, now, worker, wanted, health.epoch, row.turns, queue, kinds, health.takes_nothing)
     if leases:
-        health.claimed(now)
-    if leases or settled or health.facts:
-        links.keep(conn, health.window, len(leases), max(last, health.round), health.facts)
-    return Cycle(settled, leases, free_slots, at_ease, row.returned_at)
-
-
-def _quick(settlements: Sequence[Settlement]) -> bool:
-    return bool(settlements) and max(one.duration_s for one in settlements) < QUICK_S
+        health = health.after_claim(now)
+    facts |= link_health.changes(before, health)
+    if leases or settled or facts:
+        links.keep(conn, destination, health.window, len(leases), max(last_round, health.round), facts)
+    return Cycle(settled, leases, plan.free_slots, plan.at_ease, row.returned_at)

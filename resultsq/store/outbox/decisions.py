@@ -127,7 +127,7 @@ def _newer(conn: Connection, chain_id: int, version: int) -> Sequence[Any]:
 def _back_in_line(
     conn: Connection, now: datetime, chain_id: int, row: Row[Any], newer: Sequence[Any], behind: Sequence[str]
 ) -> ChainPlace:
-    """The place of a version that waits again: before all that are newer, and behind what it corrects."""
+    """The place of a version that waits again: before all newer ones, and behind the version that it corrects."""
     corrected = and_(Submission.chain_id == chain_id, Submission.id == (row.corrects or row.base))
     give_up_place(conn, now, find(conn, corrected, lock=True))
     seqs = [one.seq for one in newer]

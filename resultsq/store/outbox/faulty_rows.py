@@ -11,9 +11,10 @@ from functools import partial
 from sqlalchemy import Connection
 
 from resultsq.domain.errors import StoreUnavailable
+from resultsq.domain.settlement import Settlement
 from resultsq.store import outbox
 from resultsq.store.engine.session import Database
-from resultsq.store.outbox import Settlement
+from resultsq.store.engine.tables import MASTER
 
 _AT_ONCE = 500
 
@@ -32,11 +33,13 @@ class _Undone(Exception):
     """Ends a trial that went well."""
 
 
-def put_aside_faulty(database: Database, now: datetime, worker: str, free_slots: int) -> list[Faulty]:
+def put_aside_faulty(
+    database: Database, now: datetime, worker: str, free_slots: int, destination: str = MASTER
+) -> list[Faulty]:
     """Put aside what can be neither claimed, nor taken back from a worker, nor put off."""
 
     def claim(conn: Connection, seqs: Sequence[int]) -> None:
-        outbox.claim_these(conn, now, worker, seqs)
+        outbox.claim_these(conn, now, worker, seqs, destination)
 
     def take_back(conn: Connection, seqs: Sequence[int]) -> None:
         outbox.take_back(conn, now, seqs)
@@ -44,9 +47,12 @@ def put_aside_faulty(database: Database, now: datetime, worker: str, free_slots:
 
     found: list[Faulty] = []
     steps: tuple[tuple[Callable[[Connection], Sequence[int]], Trial], ...] = (
-        (outbox.leased, take_back),
-        (lambda conn: outbox.claimable(conn, now, free_slots), claim),
-        (lambda conn: outbox.put_off(conn, now), lambda conn, seqs: outbox.waits_too_long(conn, now, seqs)),
+        (lambda conn: outbox.leased(conn, destination), take_back),
+        (lambda conn: outbox.claimable(conn, now, free_slots, destination), claim),
+        (
+            lambda conn: outbox.put_off(conn, now, destination),
+            lambda conn, seqs: outbox.waits_too_long(conn, now, seqs),
+        ),
     )
     for rows, trial in steps:
         with database.read() as conn:

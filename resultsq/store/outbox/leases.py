@@ -9,13 +9,15 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, bindparam, delete, insert, literal, or_, select, update
 
 from resultsq.domain.clock_steps import LEASE_SLACK_S, latest, passed
+from resultsq.domain.dispatch_plan import Queue
+from resultsq.domain.link import REFUSED_WAIT_S
 from resultsq.domain.outcome import Cause
 from resultsq.domain.submission import State
-from resultsq.store.engine.tables import Attempt, Event, Hold, Link, Payload, Refusal, Submission, UtcDateTime
+from resultsq.store.engine.tables import MASTER, Attempt, Event, Hold, Link, Payload, Refusal, Submission, UtcDateTime
 from resultsq.store.outbox.aside import NO_KIND, NO_SHEET, cannot_go, put_aside
 from resultsq.store.outbox.chains import ACCOMPANIED, follow_on, step_over
-from resultsq.store.outbox.refusals import REFUSED_WAIT_S, tried
-from resultsq.store.outbox.states import lock_all, move
+from resultsq.store.outbox.refusals import tried
+from resultsq.store.outbox.states import MAY_HAVE_LEFT, lock_all, move
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,30 +47,17 @@ def lease_s(size: int) -> float:
     return 25.0 + size / 12_000
 
 
-@dataclass(frozen=True, slots=True)
-class Queue:
-    """The queue at the start of a cycle: how many leases run (`running`), the seqs of those that ran out (`ended`),
-    whether the destination is held, and whether there may be any to claim from before the link's return (`old`), from
-    after it (`fresh`), or put off and due again (`again`)."""
-
-    running: int
-    ended: Sequence[int]
-    held: bool
-    old: bool
-    fresh: bool
-    again: bool
-
-
-def look(conn: Connection, now: datetime, epoch: int) -> Queue:
+def look(conn: Connection, now: datetime, epoch: int, destination: str = MASTER) -> Queue:
     """One statement, because a cycle runs for every few sheets. A lease that ends further ahead than it is long
     was written before the clock was set back: it counts as run out."""
-    rows = conn.execute(_LOOK, {"now": now, "epoch": epoch}).all()
+    rows = conn.execute(_LOOK, {"now": now, "epoch": epoch, "destination": destination}).all()
     out = [row for row in rows if row.seq is not None]
     ended = [row.seq for row in out if passed(row.lease_until, row.lease_s, now, LEASE_SLACK_S)]
     first = rows[0]
     # one that is taken back now may be among the old or the fresh by the time of the claim
     back = bool(ended)
-    return Queue(len(out) - len(ended), ended, first.held, first.old or back, first.fresh or back, first.again)
+    held = first.held and destination == MASTER  # what an operator holds are results; mails tell of it
+    return Queue(len(out) - len(ended), ended, held, first.old or back, first.fresh or back, first.again)
 
 
 def claim(
@@ -81,6 +70,7 @@ def claim(
     queue: Queue,
     kinds: Collection[str] | None = None,
     trial: bool = False,
+    destination: str = MASTER,
 ) -> tuple[list[Lease], int]:
     """Lease up to `free_slots` submissions: one that was accepted after the link's last return (in this `epoch`) for
     one from before, so that neither waits for the other; within each, round by round. The last round of the epoch that
@@ -93,6 +83,7 @@ def claim(
         "refused_until": latest(now, REFUSED_WAIT_S),
         "epoch": epoch,
         "room": free_slots,
+        "destination": destination,
     }
     old = conn.execute(_OLD, asked).all() if queue.old else []
     fresh = conn.execute(_FRESH, asked).all() if queue.fresh else []
@@ -118,7 +109,10 @@ def claim(
 
 
 _NOW = bindparam("now", type_=UtcDateTime())
-_WAITS = and_(Submission.state == State.QUEUED, Submission.blocked.is_(False), Submission.hold_id.is_(None))
+_OF_DESTINATION = Submission.destination == bindparam("destination")
+_WAITS = and_(
+    Submission.state == State.QUEUED, Submission.blocked.is_(False), Submission.hold_id.is_(None), _OF_DESTINATION
+)
 _NEVER_PUT_OFF = Submission.next_attempt_at.is_(None)
 _FROM_BEFORE = and_(_NEVER_PUT_OFF, Submission.epoch < bindparam("epoch"))
 _FROM_AFTER = and_(_NEVER_PUT_OFF, Submission.epoch >= bindparam("epoch"))
@@ -127,10 +121,11 @@ _OF_SUBMISSION = and_(Refusal.kind == Submission.kind, Refusal.event_id == Submi
 _IN_FORCE = and_(Hold.released_at.is_(None), or_(Hold.release_at.is_(None), Hold.release_at > _NOW))
 
 
-# by all of ix_submissions_due: PostgreSQL does not see that what is NULL everywhere needs no order, and for a
+# by all of ix_submissions_due: PostgreSQL does not see that a column of NULLs needs no order, and for a
 # bare EXISTS it would read the table from its start
 _IN_ORDER = (
     Submission.hold_id,
+    Submission.destination,
     Submission.next_attempt_at,
     Submission.epoch,
     Submission.round,
@@ -152,7 +147,7 @@ _LOOK = select(
     _any(_FROM_BEFORE).label("old"),
     _any(_FROM_AFTER).label("fresh"),
     _any(_DUE_AGAIN).label("again"),
-).select_from(_HERE.outerjoin(Submission, Submission.state == State.SENDING))
+).select_from(_HERE.outerjoin(Submission, and_(Submission.state == State.SENDING, _OF_DESTINATION)))
 
 
 def _candidates(*where: Any) -> Any:
@@ -183,7 +178,7 @@ def _candidates(*where: Any) -> Any:
         .join(Event, Event.id == Submission.event_id)
         .join(Refusal, _OF_SUBMISSION, isouter=True)
         .join(Payload, Payload.seq == Submission.seq, isouter=True)
-        # where somebody has run ANALYZE, SQLite would go by seq instead, and read all that was published before
+        # after ANALYZE, SQLite would go by seq instead, and read all published rows
         .with_hint(Submission, "INDEXED BY ix_submissions_due", "sqlite")
         .where(
             _WAITS,
@@ -203,18 +198,32 @@ _PUT_OFF = _candidates(Submission.next_attempt_at > _NOW, Submission.wait_for !=
 _THESE = _candidates(Submission.seq.in_(bindparam("seqs", expanding=True)))
 
 
-def claimable(conn: Connection, now: datetime, free_slots: int) -> Sequence[int]:
+def claimable(conn: Connection, now: datetime, free_slots: int, destination: str = MASTER) -> Sequence[int]:
     """The seqs that the next claims will look at; nothing else of their rows is read."""
-    epoch = conn.execute(select(Link.epoch)).scalar_one()
-    asked = {"now": now, "refused_until": latest(now, REFUSED_WAIT_S), "epoch": epoch, "room": free_slots}
+    epoch = conn.execute(select(Link.epoch).where(Link.name == destination)).scalar_one()
+    asked = {
+        "now": now,
+        "refused_until": latest(now, REFUSED_WAIT_S),
+        "epoch": epoch,
+        "room": free_slots,
+        "destination": destination,
+    }
     several = (_OLD, _FRESH, _AGAIN, _PUT_OFF)
     found = (conn.execute(one.with_only_columns(Submission.seq), asked).scalars() for one in several)
     return [seq for seqs in found for seq in seqs]
 
 
-def claim_these(conn: Connection, now: datetime, worker: str, seqs: Sequence[int]) -> list[Lease]:
+def claim_these(
+    conn: Connection, now: datetime, worker: str, seqs: Sequence[int], destination: str = MASTER
+) -> list[Lease]:
     """Lease these, those of them that may go."""
-    asked = {"now": now, "refused_until": latest(now, REFUSED_WAIT_S), "seqs": list(seqs), "room": len(seqs)}
+    asked = {
+        "now": now,
+        "refused_until": latest(now, REFUSED_WAIT_S),
+        "seqs": list(seqs),
+        "room": len(seqs),
+        "destination": destination,
+    }
     rows = [row for row in conn.execute(_THESE, asked) if row.sheet is not None]
     _last_round(rows, 0)  # as a claim does
     return _lease(conn, now, worker, rows) if rows else []
@@ -296,26 +305,28 @@ _BEGIN_ATTEMPT = insert(Attempt)
 _BODIES = select(Payload.seq, Payload.body).where(Payload.seq.in_(bindparam("seqs", expanding=True)))
 
 
-def void_leases(conn: Connection, now: datetime, worker: str) -> int:
+def void_leases(conn: Connection, now: datetime, worker: str, destination: str = MASTER) -> int:
     """A worker has just started under this name: whatever the name still holds died with the one before."""
-    seqs = list(
-        conn.execute(
-            select(Submission.seq).where(Submission.state == State.SENDING, Submission.lease_owner == worker)
-        ).scalars()
-    )
+    seqs = list(conn.execute(select(Submission.seq).where(_held_by(worker, destination))).scalars())
     reclaim(conn, now, seqs)
     return len(seqs)
 
 
-def leased(conn: Connection) -> Sequence[int]:
+def _held_by(worker: str, destination: str) -> Any:
+    sending = and_(Submission.state == State.SENDING, Submission.destination == destination)
+    return and_(sending, Submission.lease_owner == worker)
+
+
+def leased(conn: Connection, destination: str = MASTER) -> Sequence[int]:
     """The seqs of all that workers hold; nothing else of their rows is read."""
-    held = select(Submission.seq).where(Submission.state == State.SENDING).order_by(Submission.seq)
+    sending = and_(Submission.state == State.SENDING, Submission.destination == destination)
+    held = select(Submission.seq).where(sending).order_by(Submission.seq)
     return conn.execute(held).scalars().all()
 
 
-def unknown_leases(conn: Connection, worker: str, known: Collection[str]) -> list[str]:
-    """What is leased to this worker without its knowing: the answer to the COMMIT that leased it was lost."""
-    held = select(Submission.lease).where(Submission.state == State.SENDING, Submission.lease_owner == worker)
+def unknown_leases(conn: Connection, worker: str, known: Collection[str], destination: str = MASTER) -> list[str]:
+    """Leases that this worker does not know of: the answer to the COMMIT that made them was lost."""
+    held = select(Submission.lease).where(_held_by(worker, destination))
     return [lease for lease in conn.execute(held).scalars() if lease and lease not in known]
 
 
@@ -344,8 +355,15 @@ def release_leases(conn: Connection, now: datetime, leases: Sequence[str]) -> No
             follow_on(conn, row.chain_id)
 
 
+def note_departure(conn: Connection, submission: str, lease: str) -> bool:
+    """The bytes of a leased submission are about to leave for a destination that gives no receipts: from the commit on
+    it is in doubt. False: the lease is another worker's by now, and the bytes must stay here."""
+    held = and_(Submission.id == submission, Submission.lease == lease, Submission.state == State.SENDING)
+    return conn.execute(update(Submission).where(held).values(in_doubt=True)).rowcount == 1
+
+
 def reclaim(conn: Connection, now: datetime, seqs: Sequence[int]) -> None:
-    """Back to the queue with attempts whose end nobody knows; the next one asks the master for a receipt."""
+    """Back to the queue with attempts whose end is unknown; the next one asks the master for a receipt."""
     if not seqs:
         return
     # as they are now: one may have been settled by the master's own list since it was looked for
@@ -360,59 +378,7 @@ def reclaim(conn: Connection, now: datetime, seqs: Sequence[int]) -> None:
             outcome="unknown",
             cause=Cause.WORKER_GONE,
             fingerprint=Cause.WORKER_GONE,
-            detail="The worker stopped with this submission in hand; the next attempt asks the master about it.",
+            detail="The worker stopped with this submission in hand, so the end of this attempt is not known.",
         )
     )
-    move(conn, now, seqs, State.QUEUED, in_doubt=True, next_attempt_at=None, cause=Cause.WORKER_GONE)
-
-
-def release_from_link(conn: Connection) -> None:
-    """The link is back: end all waits but those that the master asked for. Touches only
-    those that were in a sender's hands when it went."""
-    conn.execute(
-        update(Submission)
-        .where(
-            Submission.state == State.QUEUED,
-            Submission.blocked.is_(False),
-            Submission.hold_id.is_(None),  # what is held waits for nothing else once it is released
-            Submission.next_attempt_at.is_not(None),
-            Submission.wait_for != "master",
-        )
-        .values(next_attempt_at=None, wait_for=None, failures=0)
-    )
-
-
-def mend_stepped_clock(conn: Connection, now: datetime) -> int:
-    """A wait that ends further ahead than it is long was written before the clock was set back: it is over."""
-    over = _too_long(conn, now, *_put_off(now))
-    for start in range(0, len(over), 500):
-        conn.execute(
-            update(Submission).where(Submission.seq.in_(over[start : start + 500])).values(next_attempt_at=None)
-        )
-    return len(over)
-
-
-def put_off(conn: Connection, now: datetime) -> Sequence[int]:
-    """The seqs of all that wait for a time to come; nothing else of their rows is read."""
-    return conn.execute(select(Submission.seq).where(*_put_off(now))).scalars().all()
-
-
-def waits_too_long(conn: Connection, now: datetime, seqs: Sequence[int]) -> Sequence[int]:
-    """Those of these whose wait ends further ahead than it is long."""
-    return _too_long(conn, now, Submission.seq.in_(seqs))
-
-
-def _put_off(now: datetime) -> tuple[Any, ...]:
-    return (
-        Submission.state == State.QUEUED,
-        Submission.blocked.is_(False),
-        Submission.hold_id.is_(None),
-        Submission.next_attempt_at > now,
-    )
-
-
-def _too_long(conn: Connection, now: datetime, *where: Any) -> list[int]:
-    columns = (Submission.seq, Submission.next_attempt_at, Submission.wait_s)
-    return [
-        row.seq for row in conn.execute(select(*columns).where(*where)) if row.next_attempt_at > latest(now, row.wait_s)
-    ]
+    move(conn, now, seqs, State.QUEUED, in_doubt=MAY_HAVE_LEFT, next_attempt_at=None, cause=Cause.WORKER_GONE)

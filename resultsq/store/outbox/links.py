@@ -1,6 +1,6 @@
-"""The row of the link: what the prober found, who probes, the slow-start window, refused credentials, holds.
+"""The row of a link: what the prober found, who probes, the slow-start window, refused credentials, holds.
 
-All workers share it: lock it before a change, and keep no lock across a call."""
+There is one for each destination. All workers share it: lock it before a change, and keep no lock across a call."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -38,11 +38,11 @@ class LinkSnapshot:
     mine: bool
 
 
-def ensure(conn: Connection, now: datetime, ceiling: int) -> None:
+def ensure(conn: Connection, now: datetime, ceiling: int, name: str = MASTER) -> None:
     """Make the link's row where there is none: up until a probe says otherwise, and one is due at once."""
     make = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
     row = {
-        "name": MASTER,
+        "name": name,
         "state": LinkState.UP,
         "since": now,
         "suspect": True,
@@ -59,18 +59,18 @@ def ensure(conn: Connection, now: datetime, ceiling: int) -> None:
     conn.execute(make(Link).values(**row).on_conflict_do_nothing())
 
 
-def lock(conn: Connection) -> Row[Any]:
+def lock(conn: Connection, name: str = MASTER) -> Row[Any]:
     """The link's row, ours until the transaction ends."""
-    return conn.execute(_LOCK).one()
+    return conn.execute(_LOCK, {"name": name}).one()
 
 
-_LOOK = select(Link).where(Link.name == MASTER)
+_LOOK = select(Link).where(Link.name == bindparam("name"))
 _LOCK = _LOOK.with_for_update()
 
 
-def look(conn: Connection, now: datetime, worker: str) -> LinkSnapshot:
+def look(conn: Connection, now: datetime, worker: str, name: str = MASTER) -> LinkSnapshot:
     """The link as it is; takes nothing."""
-    row = conn.execute(_LOOK).one()
+    row = conn.execute(_LOOK, {"name": name}).one()
     return _seen(row, now, worker)
 
 
@@ -103,7 +103,7 @@ class LinkFacts:
 def facts(conn: Connection) -> LinkFacts | None:
     """The link as it is, for people; None before the first worker has run."""
     began = select(Outage.began_at).where(Outage.id == Link.outage_id).scalar_subquery()
-    row = conn.execute(_LOOK.add_columns(began.label("outage_at"))).first()
+    row = conn.execute(_LOOK.add_columns(began.label("outage_at")), {"name": MASTER}).first()
     if row is None:
         return None
     state = LinkState(row.state)
@@ -111,36 +111,53 @@ def facts(conn: Connection) -> LinkFacts | None:
     return LinkFacts(state, row.since, row.cause, row.refused_at, row.newest_at, row.clock_offset_s, stalled_since)
 
 
-def take_prober(conn: Connection, now: datetime, worker: str) -> LinkSnapshot:
+@dataclass(frozen=True, slots=True)
+class LinkAtRest:
+    """A link that is up. `results_are_due`: some are on their way, or may go now."""
+
+    returned_at: datetime | None
+    results_are_due: bool
+
+
+def at_rest(conn: Connection, now: datetime) -> LinkAtRest | None:
+    """Whether other work may use the link; None where it is not up, or the master refuses our credentials."""
+    row = conn.execute(_LOOK, {"name": MASTER}).first()
+    if row is None or LinkState(row.state) is not LinkState.UP or row.suspect or row.refused_at is not None:
+        return None
+    queue = outbox.look(conn, now, row.epoch)
+    return LinkAtRest(row.returned_at, bool(queue.running or queue.old or queue.fresh or queue.again))
+
+
+def take_prober(conn: Connection, now: datetime, worker: str, name: str = MASTER) -> LinkSnapshot:
     """Become the prober, or stay it; someone else stays it while they keep saying so."""
-    row = lock(conn)
+    row = lock(conn, name)
     free = row.prober is None or row.prober == worker or passed(row.prober_until, PROBER_LEASE_S, now)
     if free:
         conn.execute(
             update(Link)
-            .where(Link.name == MASTER)
+            .where(Link.name == name)
             .values(prober=worker, prober_until=now + timedelta(seconds=PROBER_LEASE_S))
         )
     return replace(_seen(row, now, worker), mine=free)
 
 
-def drop_prober(conn: Connection, worker: str) -> None:
+def drop_prober(conn: Connection, worker: str, name: str = MASTER) -> None:
     """A worker that stops hands the prober's lease back."""
-    conn.execute(update(Link).where(Link.name == MASTER, Link.prober == worker).values(prober=None, prober_until=None))
+    conn.execute(update(Link).where(Link.name == name, Link.prober == worker).values(prober=None, prober_until=None))
 
 
-def start_probe(conn: Connection, now: datetime, jitter: float) -> int:
+def start_probe(conn: Connection, now: datetime, jitter: float, name: str = MASTER) -> int:
     """A probe is about to be started: its number. The next one is due as the link's state says."""
-    row = lock(conn)
+    row = lock(conn, name)
     wait_s = probe_wait_s(LinkState(row.state), row.suspect, jitter)
-    conn.execute(update(Link).where(Link.name == MASTER).values(probes=Link.probes + 1, **next_probe(now, wait_s)))
+    conn.execute(update(Link).where(Link.name == name).values(probes=Link.probes + 1, **next_probe(now, wait_s)))
     if row.outage_id is not None:
         conn.execute(update(Outage).where(Outage.id == row.outage_id).values(probes=Outage.probes + 1))
     return int(row.probes) + 1
 
 
 def ask_for_probe(conn: Connection, now: datetime) -> None:
-    """Somebody wants to know how the link is: a probe is due at once, where `askable` still says so."""
+    """A page asks for the link's state: a probe is due at once, where `askable` still says so."""
     if _askable(lock(conn), now):
         conn.execute(update(Link).where(Link.name == MASTER).values(**next_probe(now, 0.0)))
 
@@ -148,7 +165,7 @@ def ask_for_probe(conn: Connection, now: datetime) -> None:
 def askable(conn: Connection, now: datetime) -> tuple[bool, bool]:
     """Whether a worker probes, and whether to ask it for a probe: none has been started in the last few seconds, and
     the next one is not due. A link that is not up is probed often enough, and as the master asked."""
-    row = conn.execute(_LOOK).one()
+    row = conn.execute(_LOOK, {"name": MASTER}).one()
     lives = row.prober is not None and not passed(row.prober_until, PROBER_LEASE_S, now)
     return lives, lives and _askable(row, now)
 
@@ -177,17 +194,23 @@ def _clock(row: Row[Any], now: datetime, answer: ProbeAnswer) -> dict[str, Any]:
 
 
 def probe_answered(
-    conn: Connection, now: datetime, number: int, answer: ProbeAnswer, ceiling: int, jitter: float
+    conn: Connection,
+    now: datetime,
+    number: int,
+    answer: ProbeAnswer,
+    ceiling: int,
+    jitter: float,
+    name: str = MASTER,
 ) -> LinkChange:
     """Write down what a probe found. A failure that was started before the last success is old news."""
-    row = lock(conn)
+    row = lock(conn, name)
     before = LinkState(row.state)
     after = state_for(answer.cause)
     facts: dict[str, Any] = {"probed_at": now, "probe_s": answer.duration_s, **_clock(row, now, answer)}
     if answer.cause is None:
         facts |= {"ok_probe": max(number, row.ok_probe), "cause": None, "detail": None}
         if before is not LinkState.UP:
-            facts |= come_back(conn, now, row.outage_id, row.epoch, ceiling)
+            facts |= come_back(conn, now, row, row.outage_id, row.epoch, ceiling)
         began = now - timedelta(seconds=answer.duration_s)
         if row.suspect_at is None or not began < row.suspect_at <= now:
             facts |= {
@@ -213,10 +236,10 @@ def probe_answered(
             began = row.suspect_at or now
             facts["since"] = began
             if row.outage_id is None:  # else it had begun before: the master answered, and took nothing
-                facts["outage_id"] = open_outage(conn, began, answer.cause, answer.detail, probes=1)
+                facts["outage_id"] = open_outage(conn, name, began, answer.cause, answer.detail, probes=1)
         elif after is not before:
             facts["since"] = now
-    conn.execute(update(Link).where(Link.name == MASTER).values(**facts))
+    conn.execute(update(Link).where(Link.name == name).values(**facts))
     up = answer.cause is None
     return LinkChange(after, returned=up and before is not LinkState.UP, lost=not up and before is LinkState.UP)
 
@@ -226,23 +249,25 @@ def next_probe(now: datetime, wait_s: float) -> dict[str, Any]:
     return {"next_probe_at": now + timedelta(seconds=wait_s), "probe_wait_s": wait_s}
 
 
-def open_outage(conn: Connection, began_at: datetime, cause: str, detail: str, probes: int) -> int:
-    """An outage begins; its number."""
-    facts = {"link": MASTER, "began_at": began_at, "cause": cause, "detail": detail, "probes": probes}
+def open_outage(conn: Connection, name: str, began_at: datetime, cause: str, detail: str, probes: int) -> int:
+    """An outage of this link begins; its number."""
+    facts = {"link": name, "began_at": began_at, "cause": cause, "detail": detail, "probes": probes}
     return conn.execute(insert(Outage).values(**facts).returning(Outage.id)).scalar_one()
 
 
 NOTHING_FAILS = {"failures": 0, "failed_seq": 0, "failing_since": None, "trial_at": None}
 
 
-def come_back(conn: Connection, now: datetime, outage_id: int | None, epoch: int, ceiling: int) -> dict[str, Any]:
+def come_back(
+    conn: Connection, now: datetime, row: Row[Any], outage_id: int | None, epoch: int, ceiling: int
+) -> dict[str, Any]:
     """The link returns: whatever waited for it waits no longer, and its outage is over. What its row says then."""
     last_seq = conn.execute(select(func.coalesce(func.max(Submission.seq), 0))).scalar_one()
-    outbox.release_from_link(conn)
+    outbox.release_from_link(conn, row.name)
     if outage_id is not None:
         # counted once an outage, from the index on state
         delayed = conn.execute(
-            select(func.count()).select_from(Submission).where(Submission.state.in_(WAITING))
+            select(func.count()).where(Submission.state.in_(WAITING), Submission.destination == row.name)
         ).scalar_one()
         conn.execute(
             update(Outage).where(Outage.id == outage_id).values(ended_at=now, delayed=delayed, last_seq=last_seq)
@@ -262,14 +287,12 @@ def come_back(conn: Connection, now: datetime, outage_id: int | None, epoch: int
     }
 
 
-def suspect(conn: Connection, now: datetime) -> int:
+def suspect(conn: Connection, now: datetime, name: str = MASTER) -> int:
     """A call met trouble that is the link's: a probe is due at once. The number of the last probe started,
-    so that one started later can be told."""
-    row = lock(conn)
+    so that the caller can recognise a later one."""
+    row = lock(conn, name)
     if LinkState(row.state) is LinkState.UP and not row.suspect:
-        conn.execute(
-            update(Link).where(Link.name == MASTER).values(suspect=True, suspect_at=now, **next_probe(now, 0.0))
-        )
+        conn.execute(update(Link).where(Link.name == name).values(suspect=True, suspect_at=now, **next_probe(now, 0.0)))
     return int(row.probes)
 
 
@@ -278,18 +301,19 @@ def window(row: Row[Any]) -> Window:
     return Window(row.window, row.answered, row.opened_at)
 
 
-def keep(conn: Connection, value: Window, claimed: int, last_round: int, facts: dict[str, Any]) -> None:
+def keep(conn: Connection, name: str, value: Window, claimed: int, last_round: int, facts: dict[str, Any]) -> None:
     """Write back the window, the number claimed, the last round, and the other columns that the cycle changed."""
     values = {"_size": value.size, "_answered": value.answered, "_opened_at": value.opened_at}
-    conn.execute(_KEEP, {**values, "_claimed": claimed, "_round": last_round})
-    facts = {name: found for name, found in facts.items() if name != "round"}  # what was claimed from is later
+    conn.execute(_KEEP, {**values, "_name": name, "_claimed": claimed, "_round": last_round})
+    later = {"round", "window", "answered", "opened_at"}  # written above, with what this cycle made of them
+    facts = {name: found for name, found in facts.items() if name not in later}
     if facts:
-        conn.execute(update(Link).where(Link.name == MASTER).values(**facts))
+        conn.execute(update(Link).where(Link.name == name).values(**facts))
 
 
 _KEEP = (
     update(Link)
-    .where(Link.name == MASTER)
+    .where(Link.name == bindparam("_name"))
     .values(
         window=bindparam("_size"),
         answered=bindparam("_answered"),
@@ -300,13 +324,18 @@ _KEEP = (
 )
 
 
-def credentials_changed(conn: Connection, fingerprint: str) -> bool:
+def credentials_changed(conn: Connection, fingerprint: str, name: str = MASTER) -> bool:
     """Note the credentials that are in force; new ones are tried at once, refused or not."""
-    row = lock(conn)
+    row = lock(conn, name)
     if row.credentials == fingerprint:
         return False
     again = {"refused_at": None, "refused_next_at": None}
-    conn.execute(update(Link).where(Link.name == MASTER).values(credentials=fingerprint, **again))
+    conn.execute(update(Link).where(Link.name == name).values(credentials=fingerprint, **again))
+    if name == MASTER:
+        _forget_refusals(conn, again)
+    return row.credentials is not None
+
+
+def _forget_refusals(conn: Connection, again: dict[str, Any]) -> None:
     conn.execute(update(Event).where(Event.refused_at.is_not(None)).values(**again))  # of the version before
     refusals.forget_all(conn)
-    return row.credentials is not None

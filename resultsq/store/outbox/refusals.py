@@ -7,10 +7,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from resultsq.domain.link import REFUSED_WAIT_S
 from resultsq.store.engine.tables import Event, Refusal
-
-REFUSED_WAIT_S = 60.0
-"""While the master refuses our credentials one submission is tried each minute (upload contract)."""
 
 KindAndEvent = tuple[str, int]
 _THIS = (Refusal.kind == bindparam("_kind"), Refusal.event_id == bindparam("_event"))

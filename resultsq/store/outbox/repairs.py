@@ -1,7 +1,8 @@
 """Rows that an older version, or a fault, left as they must not be: how each kind is found, and how it is mended.
 
-A repair never guesses what a person decides, removes nothing and publishes nothing: it lets what waits go on. It may
-be run at any time, beside workers, and again: it looks at each row anew once it holds the lock of its chain."""
+A repair never guesses what a person decides, removes nothing and publishes nothing: it lets waiting submissions go
+on. It may be run at any time, beside workers, and again: it looks at each row anew once it holds the lock of its
+chain."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,13 +14,14 @@ from sqlalchemy import ColumnElement, Connection, and_, or_, select, update
 from sqlalchemy.orm import aliased
 
 from resultsq.clock import Clock
-from resultsq.domain.outcome import Cause
-from resultsq.domain.submission import GONE, WAITING, State
+from resultsq.domain.outcome import Cause, Receipt
+from resultsq.domain.submission import GONE, NEEDS_A_PERSON, WAITING, State
 from resultsq.store import outbox
 from resultsq.store.engine import audit
 from resultsq.store.engine.session import Database
-from resultsq.store.engine.tables import Action, Attempt, Chain, Hold, Payload, Submission
+from resultsq.store.engine.tables import MASTER, Action, Attempt, Chain, Comparison, Hold, Payload, Submission
 from resultsq.store.outbox.aside import NO_SHEET
+from resultsq.store.outbox.states import move
 
 MOST = 1_000
 """No more than these are counted, and mended in one transaction."""
@@ -29,7 +31,8 @@ MOST = 1_000
 class Repair:
     """One kind of damage, and its sentence for one row and for `{n}`. `found` is true of the rows that have it. `mend`
     is called with some of them, whose chains are locked, and does nothing to a row that no longer has it. `watched`:
-    the search costs little however many wait, so an alert tells of it; the others only `doctor` looks for."""
+    the search costs little however many wait, so an alert tells of it; the others only `doctor` looks for. `stops`:
+    something is not published, or not seen, because of it."""
 
     name: str
     one: str
@@ -37,9 +40,10 @@ class Repair:
     found: ColumnElement[bool]
     mend: Callable[[Connection, datetime, Sequence[Any]], object]
     watched: bool = False
+    stops: bool = True
 
     def sentence(self, count: int) -> str:
-        """What is wrong with so many rows."""
+        """The fault of so many rows, as a sentence."""
         return self.one if count == 1 else self.many.format(n=count if count < MOST else f"{MOST} or more")
 
 
@@ -138,6 +142,25 @@ def _take_off_receipts(conn: Connection, now: datetime, rows: Sequence[Any]) -> 
     conn.execute(update(Submission).where(these, _QUEUED).values(**lost))
 
 
+def _put_below(conn: Connection, now: datetime, rows: Sequence[Any]) -> None:
+    """The newer version stays on top. What the master once had is corrected, as it was, and the rest is superseded."""
+    for row in conn.execute(select(Submission).where(Submission.seq.in_([one.seq for one in rows]))).all():
+        if row.published_as is None:
+            move(conn, now, [row.seq], State.SUPERSEDED)
+            continue
+        its_own = Receipt(
+            submission=row.published_as, revision=row.revision, digest=row.digest, received_at=row.received_at
+        )
+        outbox.publish_by_receipt(conn, now, [(row, its_own)])
+        kept = {"published_at": row.published_at, "conflict_head": None, "conflict_revision": None}
+        conn.execute(update(Submission).where(Submission.seq == row.seq).values(**kept))
+
+
+def _doubt(conn: Connection, now: datetime, rows: Sequence[Any]) -> None:
+    these = Submission.seq.in_([row.seq for row in rows])
+    conn.execute(update(Submission).where(these, _GIVEN_UP).values(in_doubt=True))
+
+
 def _end_attempts(conn: Connection, now: datetime, rows: Sequence[Any]) -> None:
     end = {"ended_at": now, "outcome": "unknown", "cause": Cause.WORKER_GONE, "fingerprint": Cause.WORKER_GONE}
     unknown = update(Attempt).where(Attempt.ended_at.is_(None), Attempt.lease.not_in(_LEASES)).values(**end)
@@ -147,8 +170,28 @@ def _end_attempts(conn: Connection, now: datetime, rows: Sequence[Any]) -> None:
 _LEASES = select(Submission.lease).where(Submission.state == State.SENDING, Submission.lease.is_not(None))
 _LEFT_OPEN = select(Attempt.seq).where(Attempt.ended_at.is_(None), Attempt.lease.not_in(_LEASES))
 _RELEASED = select(Hold.id).where(Hold.id == Submission.hold_id, Hold.released_at.is_not(None)).exists()
-_RELEASING = select(Action.id).where(Action.verb == "release", Action.ended_at.is_(None)).exists()
+# one that fails again and again releases nothing
+_RELEASING = (
+    select(Action.id).where(Action.verb == "release", Action.ended_at.is_(None), Action.error.is_(None)).exists()
+)
 _OF_A_RELEASED_HOLD = and_(Submission.hold_id.is_not(None), _RELEASED, ~_RELEASING)
+
+_ABOVE = (_Other.state == State.PUBLISHED, _Other.version > Submission.version)
+_HAD_A_RECEIPT = and_(
+    Submission.state.in_([State.QUEUED, State.CONFLICT]),
+    Submission.published_as.is_not(None),
+    Submission.published_at.is_not(None),
+    _another(*_ABOVE, _Other.revision > Submission.revision),
+)
+_IN_THE_WAY = _Other.published_as == Submission.conflict_head
+_CORRECTS_IT = or_(_Other.base == Submission.id, _Other.corrects == Submission.id)
+_CONFLICT_WITH_ITS_CORRECTION = and_(
+    Submission.state == State.CONFLICT, Submission.in_doubt.is_(False), _another(*_ABOVE, _IN_THE_WAY, _CORRECTS_IT)
+)
+_GIVEN_UP = Submission.state.in_([*NEEDS_A_PERSON, *GONE])
+_REACHED = select(Comparison.reached_since).where(Comparison.link == MASTER).scalar_subquery()
+NOT_REACHED = or_(_REACHED.is_(None), Submission.accepted_at < _REACHED)
+"""No comparison with the master that left nothing open has gone back to this version."""
 
 REPAIRS: tuple[Repair, ...] = (
     Repair(
@@ -157,6 +200,13 @@ REPAIRS: tuple[Repair, ...] = (
         "{n} versions are held by a hold that was released, so they would never be published.",
         _OF_A_RELEASED_HOLD,
         _let_go,
+    ),
+    Repair(
+        "overtaken",
+        "1 version waits or is in conflict though a newer one is published: published now it would hide the newer one.",
+        "{n} versions wait or are in conflict though newer ones are published: published now they would hide these.",
+        or_(_HAD_A_RECEIPT, _CONFLICT_WITH_ITS_CORRECTION),
+        _put_below,
     ),
     Repair(
         "abreast",
@@ -209,7 +259,11 @@ REPAIRS: tuple[Repair, ...] = (
         "receipted",
         "1 version waits with a receipt that the master has lost, so nobody sees how long it waits.",
         "{n} versions wait with receipts that the master has lost, so nobody sees how long they wait.",
-        and_(_QUEUED, or_(Submission.published_as.is_not(None), Submission.published_at.is_not(None))),
+        and_(
+            _QUEUED,
+            or_(Submission.published_as.is_not(None), Submission.published_at.is_not(None)),
+            ~_HAD_A_RECEIPT,
+        ),
         _take_off_receipts,
     ),
     Repair(
@@ -219,5 +273,16 @@ REPAIRS: tuple[Repair, ...] = (
         Submission.seq.in_(_LEFT_OPEN),
         _end_attempts,
     ),
+    Repair(
+        "unasked",
+        "1 version was given up by an older resultsq, which did not ask whether the master has it.",
+        "{n} versions were given up by an older resultsq, which did not ask whether the master has them.",
+        # a row without a lane was given up before there were lanes; one attempt alone ended with what the master said
+        and_(
+            _GIVEN_UP, Submission.in_doubt.is_(False), Submission.lane.is_(None), Submission.attempts > 1, NOT_REACHED
+        ),
+        _doubt,
+        stops=False,
+    ),
 )
-"""In the order of mending: what is let wait by one is let go by the next, if it is its turn."""
+"""In the order of mending: a row that one lets wait is let go by the next, if it is its turn."""

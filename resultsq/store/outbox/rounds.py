@@ -6,8 +6,8 @@ waits, and else the round from which claims are taken now. So one event's thousa
 another's single one in the next. What belongs to no event takes turns as one: 50,000 mails cost results one turn. The
 order is in the rows and in their index: to find the next costs the same however many wait.
 
-Rounds count within an epoch, which the link's return ends: what came before it and what came after it are claimed one
-for one (leases.py). What is read here may be changed by others meanwhile; then two may have one round, or one comes a
+Rounds count within an epoch, which the link's return ends: submissions from before it and from after it are claimed one
+for one (leases.py). Others may change these rows meanwhile; then two may have one round, or one comes a
 round late, and no more."""
 
 from typing import Any
@@ -16,9 +16,7 @@ from sqlalchemy import func, or_, select, union_all
 from sqlalchemy.orm import aliased
 
 from resultsq.domain.submission import WAITING
-from resultsq.store.engine.tables import MASTER, Link, Submission
-
-_EPOCH = select(Link.epoch).where(Link.name == MASTER)
+from resultsq.store.engine.tables import Link, Submission
 
 
 def lane_of(event_id: int, kind: str) -> str:
@@ -26,9 +24,9 @@ def lane_of(event_id: int, kind: str) -> str:
     return f"{event_id} {kind}"
 
 
-def place_in_order(lane: Any, before_it: Any) -> dict[str, Any]:
+def place_in_order(lane: Any, before_it: Any, destination: Any) -> dict[str, Any]:
     """The values of `epoch` and `round` for a new submission of this lane, for its INSERT. `before_it`: how many more
-    of it share a round: the kind's weight, less one."""
+    of it share a round: the kind's weight, less one. `destination`: whose rounds they are."""
     before = aliased(Submission)
     last = (
         select(before.state, before.epoch, before.round)
@@ -39,8 +37,8 @@ def place_in_order(lane: Any, before_it: Any) -> dict[str, Any]:
         .offset(before_it)
         .subquery()
     )
-    epoch = _EPOCH.scalar_subquery()
-    now = select(Link.round.label("round")).where(Link.name == MASTER)
+    epoch = select(Link.epoch).where(Link.name == destination).scalar_subquery()
+    now = select(Link.round.label("round")).where(Link.name == destination)
     behind = select(last.c.round + 1).where(
         or_(*(last.c.state == state for state in sorted(WAITING))), last.c.epoch == epoch
     )

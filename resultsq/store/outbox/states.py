@@ -4,16 +4,19 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, select, update
+from sqlalchemy import ColumnElement, Connection, Row, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from resultsq.domain.submission import State, may_move
 from resultsq.store.engine.prepared import PreparedStatement
-from resultsq.store.engine.tables import Chain, Submission
+from resultsq.store.engine.tables import MAIL, Chain, Submission
+
+MAY_HAVE_LEFT = or_(Submission.in_doubt, Submission.destination != MAIL)
+"""Whether an attempt whose end is lost leaves doubt. A mail's sender notes it before the content leaves."""
 
 
 def move(conn: Connection, now: datetime, seqs: Sequence[int], to: State, **values: Any) -> None:
-    """Change the state of rows that the caller holds. No lease outlives a move; a hold only holds what waits.
+    """Change the state of rows that the caller holds. No lease outlives a move; only a waiting submission is held.
 
     :raises AssertionError: the table of moves does not allow it: a fault of ours, and nothing is committed"""
     came_from = [state for state in State if may_move(state, to)]

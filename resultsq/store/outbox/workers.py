@@ -3,7 +3,7 @@
 from datetime import datetime
 from importlib.metadata import version
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from resultsq.store.engine.tables import Worker
 
@@ -20,6 +20,11 @@ def alive(conn: Connection, now: datetime, name: str) -> None:
 def gone(conn: Connection, name: str) -> None:
     """This worker has ended in good order."""
     conn.execute(delete(Worker).where(Worker.name == name))
+
+
+def last_seen_at(conn: Connection) -> datetime | None:
+    """When one of them was last alive; None: each that was has ended in good order."""
+    return conn.execute(select(func.max(Worker.seen_at))).scalar_one()
 
 
 def every(conn: Connection) -> list[tuple[str, datetime, datetime]]:

@@ -72,7 +72,7 @@ class ListedSubmission:
     """A submission in a list."""
 
     # The one definition of a line: the query, the API's schema and the CSV's columns are made of these fields, in this
-    # order. What is internal never leaves the node, but for `seq` in a page's key.
+    # order. Internal columns never leave the node, but for `seq` in a page's key.
     event: str
     date: Annotated[str, WithJsonSchema({"type": "string", "format": "date"})]
     version: int
@@ -117,7 +117,7 @@ def page(
 ) -> Page:
     """`size` lines behind the key `after`, or those in front of `before`.
 
-    :raises InputRefused: a key is none of this order's."""
+    :raises InputRefused: a key does not belong to this order."""
     backwards = before is not None
     key = before if backwards else after
     descending = order.descending != backwards
@@ -178,7 +178,7 @@ _LINES = (
 
 
 def _ordered_by(order: Order, filter_: Filter) -> Any:
-    """What is ordered by. With a filter not by its index: to look up a hundred thousand rows one by one, for the few
+    """The order. With a filter not by its index: to look up a hundred thousand rows one by one, for the few
     that fit, takes longer than to read them all and to sort those few."""
     column = order.sort.column
     if filter_.is_everything:
@@ -202,7 +202,7 @@ def _key(order: Order, line: ListedSubmission) -> str:
 
 
 def _published(line: ListedSubmission) -> datetime:
-    assert line.published_at is not None  # noqa: S101 - this order leaves out what is not published
+    assert line.published_at is not None  # noqa: S101 - only published rows are in this order
     return line.published_at
 
 

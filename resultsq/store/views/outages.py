@@ -11,7 +11,7 @@ from resultsq.store.engine.tables import Outage, Submission
 
 
 def report(conn: Connection, outage_id: int) -> Incident:
-    """What is known of an outage.
+    """The report of an outage.
 
     :raises NotThere: there was none with that number."""
     outage = conn.execute(select(Outage).where(Outage.id == outage_id)).first()
@@ -21,10 +21,12 @@ def report(conn: Connection, outage_id: int) -> Incident:
     # + 0: SQLite is to find them by their time, and not by event or seq among all that there ever was
     before = Submission.seq + 0 <= outage.last_seq if outage.last_seq is not None else true()
     event = Submission.event_id + 0
-    published = and_(Submission.published_at >= began_at, before)
-    # what was given up or refused before the outage has nothing to do with it
-    concerned = or_(Submission.accepted_at >= began_at, Submission.state.in_(sorted(WAITING)))
-    open_ = and_(Submission.published_at.is_(None), before, concerned)
+    its = Submission.destination == outage.link
+    published = and_(Submission.published_at >= began_at, before, its)
+    # those given up or refused before the outage have nothing to do with it
+    refused_since = and_(Submission.state.in_([State.CONFLICT, State.REJECTED]), Submission.state_at >= began_at)
+    concerned = or_(Submission.accepted_at >= began_at, Submission.state.in_(sorted(WAITING)), refused_since)
+    open_ = and_(Submission.published_at.is_(None), before, concerned, its)
     during = func.count(case((Submission.accepted_at >= began_at, 1)))
     last = func.max(Submission.published_at).label("last")
     facts = select(event, Submission.state, func.count(), during, last).group_by(event, Submission.state)

@@ -1,11 +1,12 @@
 """What pages, the API and the metrics ask of the queue. Read only; each question is answered from an index."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
 from resultsq.domain import clock_trust
 from resultsq.domain.link import HEARD_S, LinkState
@@ -16,7 +17,7 @@ from resultsq.store.engine.tables import MASTER, Event, Hold, Link, Original, Ou
 
 @dataclass(frozen=True, slots=True)
 class SubmissionView:
-    """A submission as it stands. `seq` orders and never leaves the node."""
+    """A submission as it stands. `seq` orders and never leaves the node. `in_doubt`: the master may have it."""
 
     seq: int
     id: str
@@ -41,6 +42,7 @@ class SubmissionView:
     revision: int | None
     received_at: datetime | None
     published_at: datetime | None
+    in_doubt: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ class LinkView:
 
     def fresh(self, now: datetime, within_s: float = HEARD_S) -> bool:
         """Whether the state is known: all but "up" is looked at each few seconds anyway, and "up" is as old as the last
-        answer. A time ahead of the clock is of no use."""
+        answer. A time ahead of the clock says nothing."""
         if self.state is not LinkState.UP:
             return True
         return self.probed_at is not None and 0 <= (now - self.probed_at).total_seconds() <= within_s
@@ -104,7 +106,7 @@ class LinkView:
 
 @dataclass(frozen=True, slots=True)
 class HoldView:
-    """Somebody's word that something waits. `scope` is destination, event or submission."""
+    """A person's decision that something waits. `scope` is destination, event or submission."""
 
     id: int
     scope: str
@@ -118,9 +120,10 @@ class HoldView:
 @dataclass(frozen=True, slots=True)
 class NodeStatus:
     """The queue at a glance. `link` None: no worker has ever run here. `counts` has every state; `held` of those
-    that wait are kept by a hold."""
+    that wait are kept by a hold. `waiting_by_kind` has each kind that waits, whatever its destination."""
 
     counts: Mapping[State, int]
+    waiting_by_kind: Mapping[str, int]
     held: int
     oldest_waiting_at: datetime | None
     link: LinkView | None
@@ -163,6 +166,7 @@ def submission(conn: Connection, submission_id: str) -> SubmissionView | None:
             Submission.revision,
             Submission.received_at,
             Submission.published_at,
+            Submission.in_doubt,
         )
         .join(Event, Event.id == Submission.event_id)
         .where(Submission.id == submission_id)
@@ -189,6 +193,7 @@ def status(conn: Connection, now: datetime, event_id: int | None = None) -> Node
     """The queue of this node, or of one event of it."""
     return NodeStatus(
         counts=counts(conn, event_id),
+        waiting_by_kind=waiting_by_kind(conn, event_id),
         held=held(conn, now, event_id),
         oldest_waiting_at=oldest_waiting_at(conn, event_id),
         link=link(conn),
@@ -197,24 +202,36 @@ def status(conn: Connection, now: datetime, event_id: int | None = None) -> Node
 
 
 def counts(conn: Connection, event_id: int | None = None) -> dict[State, int]:
-    """How many submissions there are in each state."""
+    """How many submissions there are in each state; an unpublished one counts only if the master is to have it."""
     query = select(Submission.state, func.count()).group_by(Submission.state)
     if event_id is not None:
         query = query.where(Submission.event_id == event_id)
-    found = {State(state): number for state, number in conn.execute(query)}
-    return {state: found.get(state, 0) for state in State}
+    found = Counter({State(state): number for state, number in conn.execute(query)})
+    if event_id is None:
+        found.subtract(_not_for_master(conn))
+    return {state: found[state] for state in State}
 
 
-def waiting_by_kind(conn: Connection) -> dict[str, int]:
+def _not_for_master(conn: Connection) -> dict[State, int]:
+    """How many are open whose destination is another, in each state: from an index that has no published ones."""
+    elsewhere = or_(Submission.destination < MASTER, Submission.destination > MASTER)
+    query = select(Submission.state, func.count()).where(Submission.published_at.is_(None), elsewhere)
+    query = query.with_hint(Submission, "INDEXED BY ix_submissions_destination", "sqlite")
+    return {State(state): number for state, number in conn.execute(query.group_by(Submission.state))}
+
+
+def waiting_by_kind(conn: Connection, event_id: int | None = None) -> dict[str, int]:
     """How many wait of each kind that waits: from an index that has no published ones."""
     waits = and_(Submission.published_at.is_(None), Submission.state.in_(sorted(WAITING)))
+    if event_id is not None:
+        waits = and_(waits, Submission.event_id == event_id)
     query = select(Submission.kind, func.count()).where(waits).group_by(Submission.kind)
     query = query.with_hint(Submission, "INDEXED BY ix_submissions_open", "sqlite")
     return {row[0]: row[1] for row in conn.execute(query)}
 
 
 def oldest_waiting_at(conn: Connection, event_id: int | None = None) -> datetime | None:
-    """When the submission was accepted that waits longest."""
+    """When the submission was accepted that waits longest for the master."""
     if event_id is not None:
         waits = and_(Submission.published_at.is_(None), Submission.state.in_(sorted(WAITING)))
         query = select(func.min(Submission.accepted_at)).where(waits, Submission.event_id == event_id)
@@ -223,7 +240,7 @@ def oldest_waiting_at(conn: Connection, event_id: int | None = None) -> datetime
 
 
 def oldest_waiting_seq(conn: Connection) -> int | None:
-    """The first in the order of acceptance that waits."""
+    """The first in the order of acceptance that waits for the master."""
     return min((seq for seq, _ in _first_waiting(conn)), default=None)
 
 
@@ -232,7 +249,9 @@ def _first_waiting(conn: Connection) -> list[tuple[int, datetime]]:
     found = []
     for state in sorted(WAITING):
         # between, not equal: else PostgreSQL looks for it from the first submission ever, in order of seq
-        query = select(Submission.seq, Submission.accepted_at).where(Submission.state.between(state, state))
+        waits = and_(Submission.published_at.is_(None), Submission.destination == MASTER)
+        query = select(Submission.seq, Submission.accepted_at).where(waits, Submission.state.between(state, state))
+        query = query.with_hint(Submission, "INDEXED BY ix_submissions_destination", "sqlite")
         if (row := conn.execute(query.order_by(Submission.state, Submission.seq).limit(1)).first()) is not None:
             found.append((row.seq, row.accepted_at))
     return found
@@ -248,7 +267,7 @@ def link(conn: Connection) -> LinkView | None:
 
 def clock_off_s(conn: Connection, now: datetime) -> float:
     """How far this machine's clock is behind, as `clock_trust.clock_off_s`; where no probe has been answered yet, by
-    what was accepted last."""
+    the last acceptance."""
     row = conn.execute(select(Link.newest_at, Link.clock_offset_s).where(Link.name == MASTER)).first()
     newest_at, offset_s = (None, None) if row is None else row
     if newest_at is None:
@@ -267,7 +286,7 @@ def held_scopes(conn: Connection, now: datetime) -> tuple[bool, frozenset[int]]:
 
 def held(conn: Connection, now: datetime, event_id: int | None = None, before: int | None = None) -> int:
     """How many queued submissions a hold in force keeps, each counted once: of one event, or with a seq below
-    `before`. Costs what is held, and not what waits beside it."""
+    `before`. Its cost grows with the held ones alone."""
     everything, events = held_scopes(conn, now)
     queued = [Submission.state == State.QUEUED]
     if event_id is not None:
@@ -276,12 +295,31 @@ def held(conn: Connection, now: datetime, event_id: int | None = None, before: i
         queued.append(Submission.seq < before)
     if everything:
         return conn.execute(select(func.count()).where(*queued)).scalar_one()
-    alone = and_(Submission.hold_id.is_not(None), Submission.event_id.not_in(events))  # by ix_submissions_held
-    found = conn.execute(select(func.count()).where(alone, *queued)).scalar_one()
+    alone = and_(Submission.hold_id.is_not(None), Submission.event_id.not_in(events))
+    found = _count(conn, "ix_submissions_held", alone, *queued)
     if events:
-        whole = and_(Submission.published_at.is_(None), Submission.event_id.in_(events))  # by ix_submissions_open
-        found += conn.execute(select(func.count()).where(whole, *queued)).scalar_one()
+        whole = and_(Submission.published_at.is_(None), Submission.event_id.in_(events))
+        found += _count(conn, "ix_submissions_open", whole, *queued)
     return found
+
+
+def held_by(conn: Connection, hold: HoldView) -> int:
+    """How many queued submissions this hold keeps. Its cost grows with them alone."""
+    queued = Submission.state == State.QUEUED
+    match hold.scope:
+        case "destination":
+            return conn.execute(select(func.count()).where(queued)).scalar_one()
+        case "event":
+            its = Submission.event_id == select(Event.id).where(Event.slug == hold.event).scalar_subquery()
+            return _count(conn, "ix_submissions_open", queued, its, Submission.published_at.is_(None))
+        case _:
+            return _count(conn, "ix_submissions_held", queued, Submission.hold_id == hold.id)
+
+
+def _count(conn: Connection, index: str, *where: ColumnElement[bool]) -> int:
+    """How many there are, by an index that SQLite would not take by itself: it knows no figures of what there is."""
+    query = select(func.count()).where(*where).with_hint(Submission, f"INDEXED BY {index}", "sqlite")
+    return conn.execute(query).scalar_one()
 
 
 def holds(conn: Connection, now: datetime, event_id: int | None = None) -> list[HoldView]:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, and_, func, or_, select
 from resultsq.domain.link import LinkState
 from resultsq.domain.submission import WAITING, State
 from resultsq.domain.why import HoldFact, SubmissionFacts
-from resultsq.store.engine.tables import MASTER, Attempt, Audit, AuditSubmission, Hold, Link, Submission
+from resultsq.store.engine.tables import Attempt, Audit, AuditSubmission, Hold, Link, Submission
 from resultsq.store.outbox import refusals, workers
 from resultsq.store.views import queries, versions
 from resultsq.store.views.queries import SubmissionView
@@ -125,7 +125,7 @@ def audit(
 
 
 def audit_of(conn: Connection, view: SubmissionView) -> list[AuditView]:
-    """What was done to this submission, by name or by a filter, the latest first."""
+    """Actions on this submission, by name or by a filter, the latest first."""
     query = (
         select(Audit)
         .join(AuditSubmission, AuditSubmission.audit_id == Audit.id)
@@ -167,7 +167,9 @@ def _standing(
     conn: Connection, now: datetime, view: SubmissionView, more: Any, held: Sequence[HeldBy], clash: ConflictView | None
 ) -> SubmissionFacts:
     link = conn.execute(
-        select(Link.state, Link.next_probe_at, Link.refused_at).where(Link.name == MASTER)
+        select(Link.state, Link.next_probe_at, Link.refused_at)
+        .join(Submission, Submission.destination == Link.name)
+        .where(Submission.seq == view.seq)
     ).first()  # fmt: skip
     alive = any((now - seen_at).total_seconds() < workers.ALIVE_S for _, _, seen_at in workers.every(conn))
     lost = clash is not None and clash.head is None

@@ -1,6 +1,6 @@
 """Figures that only grow, counted from the store: how attempts ended, and how long publications took.
 
-What ended a while ago is counted once and kept; each look then counts only what is newer. Every process that
+Rows that ended a while ago are counted once and kept; each look then counts only newer ones. Every process that
 looks counts the same rows, so all show the same figures, and a restart forgets nothing.
 """
 

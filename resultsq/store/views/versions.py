@@ -55,7 +55,7 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class ConflictView:
-    """What stands in the way of a version. `other` None: the master's sheet could not be fetched, or there is none.
+    """The other sheet of a conflict. `other` None: the master's sheet could not be fetched, or there is none.
     `head` None: nothing is published there, and the master lost the version of the number `lost`, where we have it."""
 
     head: str | None
@@ -88,6 +88,8 @@ class Elsewhere:
 
 def with_finishers(conn: Connection, digest: str, event_id: int, date: str) -> Elsewhere | None:
     """A sheet with these finishers for another date of the event, or else for another event; none that is given up."""
+    if _ANY_WITH_FINISHERS.run(conn, {"digest": digest}).first() is None:
+        return None
     row = _WITH_FINISHERS.run(conn, {"digest": digest, "event": event_id, "date": date}).first()
     return None if row is None else Elsewhere(row.event_id, row.name, row.date)
 
@@ -113,6 +115,10 @@ _NEAREST = union_all(
     _one_with_finishers(1, Submission.event_id != _EVENT),
 ).subquery()
 # made ready: every acceptance asks, and so does every look at a draft
+_ANY_WITH_FINISHERS = PreparedStatement(
+    select(literal_column("1")).where(Submission.finishers_digest == bindparam("digest")).limit(1)
+)
+"""Nearly always there is none, and this question costs a quarter of the next one."""
 _WITH_FINISHERS = PreparedStatement(select(_NEAREST).order_by(_NEAREST.c.place).limit(1))
 
 
@@ -122,6 +128,29 @@ def of_event(conn: Connection, event_id: int, limit: int, before_seq: int | None
     if before_seq is not None:
         query = query.where(Submission.seq < before_seq)
     return [_version(row) for row in conn.execute(query.order_by(Submission.seq.desc()).limit(limit))]
+
+
+@dataclass(frozen=True, slots=True)
+class LastSheet:
+    """A sheet of an event that is published or may be."""
+
+    date: str
+    state: State
+    body: bytes
+
+
+def last_sheets(conn: Connection, event_id: int, limit: int) -> list[LastSheet]:
+    """The sheets of the event's last submissions that may be published, newest first."""
+    query = (
+        select(Submission.date, Submission.state, Payload.body)
+        .select_from(Submission)
+        .join(Payload, Payload.seq == Submission.seq)
+        .where(
+            Submission.event_id == event_id, Submission.kind == KIND, Submission.state.not_in([*GONE, State.REJECTED])
+        )
+    )
+    rows = conn.execute(query.order_by(Submission.seq.desc()).limit(limit))
+    return [LastSheet(row.date, State(row.state), row.body) for row in rows]
 
 
 def written(conn: Connection, event_id: int, kind: str, limit: int) -> list[Version]:
@@ -146,6 +175,8 @@ def undecided(conn: Connection, event_ids: Sequence[int], limit: int) -> list[tu
         )
         .order_by(Submission.seq.desc())
         .limit(limit)
+        # without figures of what there is, SQLite takes the index of published_at, and reads all that waits
+        .with_hint(Submission, "INDEXED BY ix_submissions_open", "sqlite")
     )
     found = []
     for row in conn.execute(query):

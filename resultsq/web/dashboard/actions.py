@@ -26,7 +26,7 @@ from resultsq.web.node import node
 @blueprint.post("/ask")
 @rule(Role.OPERATOR)
 def ask() -> str:
-    """The dialog before an action: what it means, how many it is about, and to how many it can be done."""
+    """The dialog before an action: its meaning, how many are selected, and to how many it can be done."""
     must_be_writable()
     form = request.form
     if "resolve" in form:
@@ -99,7 +99,7 @@ def publish_over() -> Answer:
 @blueprint.get("/holds")
 @rule(Role.VIEWER)
 def holds() -> str:
-    """What is held, by whom, and why."""
+    """The holds, by whom, and why."""
     return _holds()
 
 
@@ -158,7 +158,7 @@ def _place_hold(slug: str | None, what: str) -> Answer:
 
 def _holds(**values: object) -> str:
     with node().database.read() as conn:
-        found = queries.holds(conn, now())
+        found = [(hold, queries.held_by(conn, hold)) for hold in queries.holds(conn, now())]
     return page("holds.html", found=found, given=request.form, **values)
 
 

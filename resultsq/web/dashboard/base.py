@@ -14,6 +14,7 @@ from flask_babel import gettext as _
 from markupsafe import Markup
 
 from resultsq.app import heard, operations
+from resultsq.app.headline import Headline
 from resultsq.domain.i18n import gettext
 from resultsq.domain.role import Role
 from resultsq.domain.submission import State
@@ -21,16 +22,15 @@ from resultsq.domain.why import CAUSES, Why, cause_text, spell
 from resultsq.store.views import overview_data
 from resultsq.store.views.overview_data import LiveStatus
 from resultsq.web.auth import me
-from resultsq.web.dashboard.banner import Headline
 from resultsq.web.dashboard.labels import state_label
-from resultsq.web.dashboard.single_flight import SingleFlightCache
 from resultsq.web.node import node
+from resultsq.web.single_flight import SingleFlightCache
 
 PULSE_S = 1.5
 """How old the banner's figures may be by their own fault; pages ask each 2 s and call 5 s stale."""
 
 _NOW_S = 0.5
-"""What is nearer than this is now."""
+"""A time that is nearer than this is shown as now."""
 
 blueprint = Blueprint("dashboard", __name__, url_prefix="/admin")
 
@@ -55,6 +55,7 @@ def _equip(state: BlueprintSetupState) -> None:
         ago=ago,
         until=until,
         about=about,
+        took=took,
         gap=gettext,
         cause=_cause,
         said=said,
@@ -158,7 +159,7 @@ def ago(at: datetime | None) -> Markup:
 def until(at: datetime | None, over: str = "") -> Markup:
     """How long to go: counted down by admin.js, never below zero.
 
-    :param over: what stands there instead of `0 s`"""
+    :param over: the text instead of `0 s`"""
     if at is None:
         return Markup("–")
     left_s = max(timedelta(), at - now()).total_seconds()
@@ -175,6 +176,13 @@ def about(seconds: float) -> str:
     if seconds < 120:
         return str(_("about %(time)s", time=spell(math.ceil(seconds / 10) * 10)))
     return str(_("about %(time)s", time=spell(math.ceil(seconds / 60) * 60)))
+
+
+def took(seconds: float) -> str:
+    """How long a call took: in milliseconds below a second."""
+    if seconds < 1:
+        return str(_("%(n)s ms", n=max(1, round(seconds * 1000))))
+    return str(_("%(n)s s", n=f"{seconds:.2f}"))
 
 
 def said(sentence: Why | Headline, part: str = "text") -> str:

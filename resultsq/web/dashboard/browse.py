@@ -21,7 +21,7 @@ from resultsq.web.auth import rule
 from resultsq.web.csv_cells import safe_cell
 from resultsq.web.dashboard import timeline
 from resultsq.web.dashboard.base import blueprint, latest_pulse, now, page, zone
-from resultsq.web.kinds import detail
+from resultsq.web.kinds import detail, is_shown_whole
 from resultsq.web.node import node
 
 SIZES = (25, 50, 100, 200)
@@ -111,6 +111,7 @@ def submission(submission: str) -> str:
         other=other,
         rows=difference(mine.finishers, mine.volunteers, other) if mine and other else None,
         SHEET_ROWS=SHEET_ROWS,
+        shown_whole=is_shown_whole(found.view.kind),
         said=detail(found.view.kind, found.view.finishers, found.body),
     )
 
@@ -121,7 +122,7 @@ def sheet_bytes(submission: str) -> Response:
     """The very bytes that travel."""
     with node().database.read() as conn:
         found = submission_detail.load_detail(conn, now(), submission)
-    if found is None or found.body is None:
+    if found is None or found.body is None or not is_shown_whole(found.view.kind):
         raise NotThere(_("This sheet is not kept here."))
     headers = {
         "Content-Disposition": f'attachment; filename="{found.view.event or found.view.kind}-{found.view.date}.json"'

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import NamedTuple
 
-from resultsq.store.views.overview_data import OutageView, Point, Span
+from resultsq.store.views.chart_points import Point, Span
+from resultsq.store.views.overview_data import OutageView
 
 WIDTH, HEIGHT = 720, 250
 _LEFT, _RIGHT = 56, 8
@@ -31,6 +32,8 @@ class ChartReading:
 
     x: float
     width: float
+    at: datetime
+    until: datetime
     time: str
     waiting: int
     accepted: int
@@ -39,7 +42,7 @@ class ChartReading:
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """An outage: where it is shaded, and what it is called."""
+    """An outage: its shaded range, and its label."""
 
     x: float
     width: float
@@ -113,6 +116,8 @@ def draw(points: Sequence[Point], outages: Sequence[OutageView], span: Span, zon
             ChartReading(
                 x(point.at),
                 round(x(point.at + span.step) - x(point.at), 1),
+                point.at,
+                point.at + span.step,
                 _clock(point.at.astimezone(zone), span),
                 point.waiting,
                 point.accepted,

@@ -104,7 +104,7 @@ def _details(slug: str, run: Mapping[str, str]) -> EventDetails:
     form = request.form
     zone = form.get("timezone", "").strip() or node().settings.time_zone
     name, country = form.get("name", "").strip(), form.get("country", "").strip()
-    return EventDetails(slug, name, zone, country, read_plausible(run))
+    return EventDetails(slug, name, zone, country, read_plausible(run), form.get("language"))
 
 
 def _events(**values: object) -> str:

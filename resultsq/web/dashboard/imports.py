@@ -31,7 +31,7 @@ def searched(search: Callable[[Connection, str, int], Sequence[object]], most: i
 
 
 def asked_list() -> str:
-    """The CSV text of this request: a file, or what was pasted.
+    """The CSV text of this request: a file, or pasted lines.
 
     :raises FileRefused: there is none, or it is no UTF-8 text."""
     file = request.files.get("file")

@@ -4,7 +4,7 @@ import hashlib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import pairwise
 
@@ -14,15 +14,17 @@ from markupsafe import Markup
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response as Answer
 
+from resultsq.app.headline import headline
 from resultsq.domain.delays import Delays
 from resultsq.domain.role import Role
-from resultsq.store.admin import alerts, comparisons
-from resultsq.store.admin.alerts import AlertView
-from resultsq.store.views import overview_data
-from resultsq.store.views.overview_data import LiveStatus, OutageView, Point, Span, WaitingByAge
+from resultsq.store.admin import alerts, comparisons, devices
+from resultsq.store.admin.alerts import AlertView, UnsentAlerts
+from resultsq.store.views import chart_points, overview_data
+from resultsq.store.views.chart_points import Point, Span
+from resultsq.store.views.overview_data import LiveStatus, OutageView, WaitingByAge
 from resultsq.store.views.totals import SETTLED
 from resultsq.web.auth import rule
-from resultsq.web.dashboard import banner, chart
+from resultsq.web.dashboard import chart
 from resultsq.web.dashboard.base import blueprint, latest_pulse, may_manage, now, page, shared, zone
 from resultsq.web.dashboard.welcome import is_new
 from resultsq.web.node import node
@@ -38,6 +40,8 @@ ALERTS_SHOWN = 10
 DAYS = 30
 """In the longest chart."""
 
+WEEK = timedelta(days=7)
+
 _LIFE_S = {Span.MINUTES: 1.5, Span.HOUR: 2.0, Span.DAY: 15.0, Span.MONTH: 60.0}
 
 
@@ -52,12 +56,15 @@ class OverviewFacts:
     delays: Delays
     shape: WaitingByAge
     alerts: list[AlertView]
+    unsent: list[UnsentAlerts]
     compared: comparisons.ComparisonView | None
+    on_devices: devices.HeldByDevices
+    a_week_before: int
 
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A part of a page as bytes, with what it was made from."""
+    """A part of a page as bytes, with the data it was made from."""
 
     facts: object
     at: datetime
@@ -111,10 +118,17 @@ def live_part(view: str, span: Span = Span.HOUR) -> tuple[Rendered, float]:
         drawn = chart.draw(seen.points, seen.outages, span, zone())
         away = chart.away(seen.outages, seen.points[0].at, at)
         values = {"facts": seen, "chart": drawn, "away": away, "span": span, "bands": overview_data.AGE_BANDS_MIN}
-    html = page(f"_{view}.html", pulse=pulse, headline=banner.headline(at, pulse), **values)
+        values["aged"] = _columns(seen.shape)
+    html = page(f"_{view}.html", pulse=pulse, headline=headline(at, pulse), **values)
     rendered = Rendered(facts, at, html, hashlib.sha256(html.encode()).hexdigest()[:20])
     shared().keep(key, rendered)
     return rendered, age_s
+
+
+def _columns(shape: WaitingByAge) -> int:
+    """How many columns of ages are used: those after the oldest are left out."""
+    used = [n for n, count in enumerate(shape.total.bands, 1) if count]
+    return max(used, default=1)
 
 
 def _span() -> Span:
@@ -127,7 +141,7 @@ def _span() -> Span:
 
     def look() -> Span:
         with node().database.read() as conn:
-            return overview_data.fitting_span(conn, now())
+            return chart_points.fitting_span(conn, now())
 
     fitting, _ = shared().get("fitting", SPAN_S, look)
     return fitting
@@ -152,13 +166,22 @@ def _delays(conn: Connection, points: Sequence[Point], at: datetime, span: Span)
     return Delays.together([*kept, rest])
 
 
+def _a_week_before(conn: Connection, at: datetime, span: Span) -> int:
+    """How many were accepted in the same hours of the same day a week before, by the local clock: events have
+    their day of the week. 0 for spans of minutes, which vary too much, and of a month, which has all days."""
+    if span not in (Span.HOUR, Span.DAY):
+        return 0
+    end = (at.astimezone(zone()) - WEEK).astimezone(UTC)
+    return chart_points.accepted_between(conn, end - span.length, end)
+
+
 def _facts(pulse: LiveStatus, span: Span) -> OverviewFacts:
     database = node().database
 
     def history() -> tuple[list[Point], list[OutageView], Delays]:
         at = now()
         with database.read() as conn:
-            points = overview_data.series(conn, at, span, pulse.waiting)
+            points = chart_points.series(conn, at, span, pulse.waiting)
             bands = [_newest(pulse, one) for one in overview_data.outages(conn, points[0].at)]
             return points, bands, _delays(conn, points, at, span)
 
@@ -174,9 +197,21 @@ def _facts(pulse: LiveStatus, span: Span) -> OverviewFacts:
         with database.read() as conn:
             return [one for one in alerts.standing(conn, ALERTS_SHOWN) if one.ended_at is None]
 
+    def unsent() -> list[UnsentAlerts]:
+        with database.read() as conn:
+            return alerts.unsent(conn)
+
     def compared() -> comparisons.ComparisonView | None:
         with database.read() as conn:
             return comparisons.last(conn)
+
+    def on_devices() -> devices.HeldByDevices:
+        with database.read() as conn:
+            return devices.held(conn, now())
+
+    def a_week_before() -> int:
+        with database.read() as conn:
+            return _a_week_before(conn, now(), span)
 
     (points, outages, delays), _ = shared().get(("history", span), _LIFE_S[span], history)
     return OverviewFacts(
@@ -187,5 +222,8 @@ def _facts(pulse: LiveStatus, span: Span) -> OverviewFacts:
         delays,
         shared().get("shape", 3.0, shape)[0],
         shared().get("alerts", 2.0, standing)[0],
+        shared().get("unsent", 2.0, unsent)[0],
         shared().get("compared", 5.0, compared)[0],
+        shared().get("on devices", 5.0, on_devices)[0],
+        shared().get(("a week before", span), SPAN_S, a_week_before)[0],
     )

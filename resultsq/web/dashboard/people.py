@@ -9,7 +9,7 @@ from resultsq.address import public_address
 from resultsq.app import people as use_cases
 from resultsq.app.people import NewPerson
 from resultsq.domain.errors import InputRefused, NotThere
-from resultsq.domain.role import Role
+from resultsq.domain.role import PEOPLE, Role
 from resultsq.store.admin import accounts, events
 from resultsq.web.auth import me, rule
 from resultsq.web.bounds import bound
@@ -35,7 +35,8 @@ def add_account() -> str | tuple[str, int]:
     form = request.form
     name, slugs = form.get("name", "").strip(), form.get("events", "").split()
     try:
-        person = NewPerson(name, use_cases.role_of(form.get("role", "")), tuple(slugs))
+        mail = use_cases.mail_address(form.get("mail", ""))
+        person = NewPerson(name, use_cases.role_of(form.get("role", "")), tuple(slugs), mail)
         secret = node().transact(me().name, lambda tx: use_cases.invite(tx, person))
     except (InputRefused, NotThere) as refused:
         return _people(refused=str(refused)), 422
@@ -54,7 +55,9 @@ def import_accounts() -> str | tuple[str, int]:
         if "sure" not in request.form:
             with node().database.read() as conn:
                 known = accounts.known_names(conn, [one.name for one in given])
-            lines = [(one.name, one.role.value, " ".join(one.events), one.name in known) for one in given]
+            lines = [
+                (one.name, one.role.value, " ".join(one.events), one.mail or "", one.name in known) for one in given
+            ]
             return _people(draft=ImportPreview(text, lines, new=sum(not line[-1] for line in lines)))
         made = node().transact(me().name, lambda tx: use_cases.import_accounts(tx, given))
     except (InputRefused, NotThere) as refused:
@@ -65,11 +68,25 @@ def import_accounts() -> str | tuple[str, int]:
 @blueprint.post("/people/link")
 @rule(Role.ADMIN)
 def password_link() -> str:
-    """A one-time link for a new password: shown once, and to nobody else."""
+    """A one-time link for a new password: shown once, to this admin alone."""
     must_be_writable()
     name = request.form.get("name", "")
     secret = node().transact(me().name, lambda tx: use_cases.make_password_link(tx, name))
     return _people(links=[(name, _link(secret))])
+
+
+@blueprint.post("/people/mail")
+@rule(Role.ADMIN)
+def set_mail() -> Answer | tuple[str, int]:
+    """Mail the account's owner at this address from now on."""
+    must_be_writable()
+    name, address = request.form.get("name", ""), request.form.get("mail", "")
+    try:
+        node().transact(me().name, lambda tx: use_cases.set_mail(tx, name, address))
+    except InputRefused as refused:
+        return _people(mail_refused=str(refused)), 422
+    flash(_("The mail address of %(name)s is saved.", name=name), "success")
+    return redirect(url_for("dashboard.people"), 303)
 
 
 @blueprint.post("/people/ask")
@@ -91,7 +108,7 @@ def ask_disable() -> str:
 @blueprint.post("/people/disable")
 @rule(Role.ADMIN)
 def disable() -> Answer:
-    """Nobody logs in with it any more; what it did stays."""
+    """Disable an account; its submissions stay."""
     must_be_writable()
     name = request.form.get("name", "")
     node().transact(me().name, lambda tx: use_cases.end_account(tx, name))
@@ -119,7 +136,7 @@ def _people(links: list[tuple[str, str]] | None = None, **values: object) -> str
     return page(
         "people.html",
         slugs=slugs,
-        roles=list(Role),
+        roles=PEOPLE,
         myself=me().name,
         links=shown,
         **searched(accounts.search, SHOWN),

@@ -7,8 +7,8 @@ from flask import Response, request, url_for
 from flask_babel import gettext as _
 
 from resultsq.domain.role import Role
-from resultsq.store.views import overview_data, submission_detail
-from resultsq.store.views.overview_data import ErrorGroup
+from resultsq.store.views import error_groups, submission_detail
+from resultsq.store.views.error_groups import ErrorGroup
 from resultsq.store.views.submission_detail import AuditView
 from resultsq.web.auth import rule
 from resultsq.web.bounds import row_number
@@ -27,10 +27,10 @@ def errors() -> str:
 
     def look() -> list[ErrorGroup]:
         with node().database.read() as conn:
-            return overview_data.errors(conn)
+            return error_groups.errors(conn)
 
     groups, _age_s = shared().get("errors", 2.0, look)
-    return page("errors.html", groups=groups, COUNTED=overview_data.COUNTED)
+    return page("errors.html", groups=groups, COUNTED=error_groups.COUNTED)
 
 
 @blueprint.get("/audit")
@@ -69,7 +69,7 @@ def audit_csv() -> Response:
 
 
 def target(entry: AuditView) -> str:
-    """What it was done to, in a line."""
+    """The target of an audit's line, in a few words."""
     named = {**entry.target.get("filter", {}), **entry.target}
     parts = [
         f"{name.replace('_', ' ')}: {', '.join(map(str, value)) if isinstance(value, list) else value}"

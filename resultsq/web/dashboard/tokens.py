@@ -6,7 +6,7 @@ from werkzeug.wrappers import Response as Answer
 
 from resultsq.app import people as use_cases
 from resultsq.domain.errors import InputRefused, NotThere
-from resultsq.domain.role import Role
+from resultsq.domain.role import PEOPLE, Role
 from resultsq.store.admin import tokens as stored
 from resultsq.web.auth import me, rule
 from resultsq.web.dashboard.base import blueprint, confirm, must_be_writable, page
@@ -26,7 +26,7 @@ def tokens() -> str:
 @blueprint.post("/tokens")
 @rule(Role.ADMIN)
 def issue_token() -> str | tuple[str, int]:
-    """A new token: shown once, and to nobody else."""
+    """A new token: shown once, to this admin alone."""
     must_be_writable()
     form = request.form
     slug, label = form.get("event", "").strip() or None, form.get("label", "").strip()
@@ -63,4 +63,4 @@ def revoke_token(number: int) -> Answer:
 
 
 def _tokens(**values: object) -> str:
-    return page("tokens.html", roles=list(Role), **searched(stored.search, SHOWN), **values)
+    return page("tokens.html", roles=PEOPLE, **searched(stored.search, SHOWN), **values)

@@ -1,4 +1,4 @@
-"""The first steps of a new node: what is done, and where to do the rest."""
+"""The first steps of a new node: those done, and where to do the rest."""
 
 from dataclasses import dataclass
 

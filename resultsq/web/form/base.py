@@ -17,16 +17,20 @@ from resultsq.store.admin.accounts import AccountView
 from resultsq.store.admin.events import EventRow
 from resultsq.store.views import queries
 from resultsq.store.views.queries import SubmissionView
+from resultsq.web.as_of import add_headers
 from resultsq.web.auth import account, me
 from resultsq.web.form.compression import asset, slim
+from resultsq.web.form.modules import module
+from resultsq.web.language import event_speaks
 
 blueprint = Blueprint("form", __name__)
 blueprint.after_app_request(slim)
+blueprint.after_app_request(add_headers)
 
 
 @blueprint.record_once
 def _equip(state: BlueprintSetupState) -> None:
-    state.app.jinja_env.globals.update(asset=asset, me=account, language=get_locale)
+    state.app.jinja_env.globals.update(asset=asset, me=account, module=module)
     state.app.jinja_env.filters.update(at=at, on=on, day=day)
 
 
@@ -42,7 +46,7 @@ def on(moment: datetime, zone: str) -> str:
 
 
 def day(iso: str) -> str:
-    """A date as people write it, like `7 December 2013`; what is none stays as it is."""
+    """A date as people write it, like `7 December 2013`; another text stays as it is."""
     try:
         return format_date(date.fromisoformat(iso), "d MMMM y", locale=get_locale())
     except ValueError:
@@ -70,17 +74,18 @@ def events_of(conn: Connection, who: AccountView) -> list[EventRow]:
 def my_event(conn: Connection, slug: str) -> EventRow:
     """The event of that slug.
 
-    :raises NotThere: there is none, or it is another team's: nobody can tell which."""
+    :raises NotThere: there is none, or it is another team's: the answer is the same."""
     found = events.find(conn, slug)
     if found is None or not accounts.may_see(me(), found.id):
         raise NotThere(_("There is no such event here."))
+    event_speaks(found.language)
     return found
 
 
 def my_submission(conn: Connection, submission: str, of_any_kind: bool = False) -> tuple[SubmissionView, EventRow]:
     """The results of that id and their event; `of_any_kind`: or another submission.
 
-    :raises NotThere: there is none, or it is another team's: nobody can tell which."""
+    :raises NotThere: there is none, or it is another team's: the answer is the same."""
     found = queries.submission(conn, submission)
     if found is None or not accounts.may_see(me(), found.event_id) or not (of_any_kind or found.kind == KIND):
         raise NotThere(_("There is no such submission here."))

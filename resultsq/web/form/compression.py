@@ -11,12 +11,17 @@ SMALLEST = 1024
 """Bytes below which gzip gains nothing."""
 
 _TEXT = frozenset({"text/html", "text/css", "text/javascript", "application/javascript", "image/svg+xml", "text/csv"})
-_YEAR_S = 365 * 86_400
+YEAR_S = 365 * 86_400
 
 
 def asset(filename: str, endpoint: str = "static") -> str:
     """The address of a static file, with a mark of its content: it may be kept for ever."""
-    return url_for(endpoint, filename=filename, v=_mark(_folder(endpoint), filename))
+    return url_for(endpoint, filename=filename, v=mark_of(filename, endpoint))
+
+
+def mark_of(filename: str, endpoint: str = "static") -> str:
+    """What changes with a static file's content."""
+    return _mark(_folder(endpoint), filename)
 
 
 def slim(response: Response) -> Response:
@@ -25,7 +30,7 @@ def slim(response: Response) -> Response:
     if static and response.status_code in (200, 304) and request.args.get("v"):
         response.cache_control.clear()
         response.cache_control.public = True
-        response.cache_control.max_age = _YEAR_S
+        response.cache_control.max_age = YEAR_S
         response.cache_control.immutable = True
     if response.mimetype not in _TEXT or response.status_code != 200 or "Content-Encoding" in response.headers:
         return response

@@ -24,7 +24,7 @@ AT_ONCE = 50
 """Submissions on one page of the history."""
 
 WRITTEN = 10
-"""What was written last, of each kind that has a form."""
+"""The latest of each kind that has a form."""
 
 LARGEST = 2**63 - 1
 """No row has a larger number, and SQLite fails at one."""
@@ -117,6 +117,6 @@ def _attached(name: str) -> dict[str, str]:
     # a name from outside must end neither the header nor a folder
     plain = "".join(sign for sign in name if sign.isprintable() and sign not in '/\\"').strip(". ")[:200] or "file"
     names = {"filename": plain}
-    if not plain.isascii():  # a header has no such signs: they travel encoded, beside what is left without them
+    if not plain.isascii():  # a header has no such characters: they travel encoded, beside a plain name without them
         names = {"filename": plain.encode("ascii", "ignore").decode(), "filename*": f"UTF-8''{quote(plain, safe='')}"}
     return {"Content-Disposition": dump_options_header("attachment", names), "Cache-Control": "no-store"}

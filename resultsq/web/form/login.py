@@ -6,7 +6,7 @@ from werkzeug.exceptions import TooManyRequests
 from werkzeug.wrappers import Response as Answer
 
 from resultsq.app import people
-from resultsq.domain.errors import InputRefused
+from resultsq.domain.errors import InputRefused, NotThere
 from resultsq.domain.role import Role
 from resultsq.store.admin import accounts
 from resultsq.web import auth
@@ -105,7 +105,10 @@ def logout_elsewhere() -> Answer:
 @rule.public
 def password(secret: str) -> Answer:
     """The page of a one-time link; to look at it does not use it up."""
-    _demand_good(secret)
+    try:
+        _demand_good(secret)
+    except NotThere as refusal:
+        return _dead_link(refusal)
     return _password_page(200, secret)
 
 
@@ -115,13 +118,15 @@ def set_password(secret: str) -> Answer:
     """Take the new password and log in with it."""
     held = node()
     chosen = request.form.get("password", "")
-    _demand_good(secret)  # before a tenth of a second is spent on the hash
     try:
+        _demand_good(secret)  # before a tenth of a second is spent on the hash
         hashed = accounts.hash_password(chosen)
         now = held.clock.now()
         name = held.database.write(lambda conn: people.use_password_link(conn, now, secret, hashed))
     except InputRefused as refusal:
         return _password_page(422, secret, str(refusal))
+    except NotThere as refusal:
+        return _dead_link(refusal)
     with held.database.read() as conn:
         found = accounts.verify(conn, name, chosen)
     if found is not None:
@@ -144,6 +149,11 @@ def _page(status: int, refusal: str = "") -> Response:
 def _password_page(status: int, secret: str, refusal: str = "") -> Response:
     page = render_template("password.html", secret=secret, refusal=refusal, least=accounts.PASSWORD_MIN)
     return Response(page, status, {"Cache-Control": "no-store"})
+
+
+def _dead_link(refusal: NotThere) -> Response:
+    page = render_template("password.html", dead=str(refusal))
+    return Response(page, 404, {"Cache-Control": "no-store"})
 
 
 def _onward() -> str:

@@ -33,7 +33,7 @@ class Needs:
 
 
 def needs(conn: Connection, mine: Sequence[EventRow]) -> Needs:
-    """What waits for the team in these events."""
+    """The tasks of the team in these events."""
     by_id = {event.id: event for event in mine}
     found = versions.undecided(conn, list(by_id), MOST)
     begun = [

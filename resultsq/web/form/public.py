@@ -15,13 +15,14 @@ from resultsq.store.admin import events
 from resultsq.store.views import queries, versions
 from resultsq.web.auth import rule
 from resultsq.web.form.base import blueprint
+from resultsq.web.language import event_speaks, for_everybody
 from resultsq.web.node import node
 
 FRESH_S = 15
 """How long a copy of the page may be shown without asking."""
 
 NOT_SHOWN = frozenset({State.REJECTED, State.WITHDRAWN, State.SUPERSEDED})
-"""The master refused it, or the team itself took it back or replaced it: nobody says any more that it is true. Where
+"""The master refused it, or the team itself took it back or replaced it: it is no longer said to be true. Where
 a refused correction stands on a published sheet, that one is shown; where it replaced one that was never published,
 nothing is, for the team has said that the older one is wrong."""
 
@@ -29,7 +30,8 @@ nothing is, for the team has said that the older one is wrong."""
 @blueprint.get("/results/<slug>/<day>")
 @rule.public
 def results(slug: str, day: str) -> Answer:
-    """The latest sheet that somebody stands by, marked provisional until it is published."""
+    """The latest sheet that its team stands by, marked provisional until it is published."""
+    for_everybody()
     with node().database.read() as conn:
         event = events.find(conn, slug)
         found = versions.of_date(conn, event.id, day) if event is not None and event.shows_results else []
@@ -37,6 +39,7 @@ def results(slug: str, day: str) -> Answer:
         body = queries.body(conn, shown.seq) if shown is not None else None
     if event is None or shown is None or body is None:
         raise NotThere(_("There are no results to show here."))
+    event_speaks(event.language)
     page = render_template(
         "public.html",
         event=event,

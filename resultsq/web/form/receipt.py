@@ -1,7 +1,9 @@
-"""The receipt: what is safe, where it stands, and what the team may decide about it."""
+"""The receipt: the saved results, their state, and the decisions that are the team's."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
+from hashlib import sha256
 
 import segno
 from flask import Response, flash, redirect, render_template, request, url_for
@@ -14,16 +16,20 @@ from werkzeug.wrappers import Response as Answer
 from resultsq.app import drafts, submissions
 from resultsq.app.comparison import Difference, difference, parsed
 from resultsq.app.intake import KIND
+from resultsq.app.known_athletes import as_of_text
 from resultsq.app.submissions import Decision
 from resultsq.domain.errors import Conflicting
+from resultsq.domain.i18n import gettext
 from resultsq.domain.link import LinkState
 from resultsq.domain.role import Role
 from resultsq.domain.sheet import Sheet, parse
 from resultsq.domain.submission import WAITING, State
 from resultsq.store.admin.drafts import DraftMoved
 from resultsq.store.admin.events import EventRow
-from resultsq.store.views import queries, versions
+from resultsq.store.athletes import lookup
+from resultsq.store.views import queries, relays, versions
 from resultsq.store.views.queries import SubmissionView
+from resultsq.web import as_of
 from resultsq.web.auth import me, rule
 from resultsq.web.form.base import blueprint, day, my_submission
 from resultsq.web.kinds import detail, forms
@@ -63,6 +69,7 @@ def receipt(submission: str) -> str:
         live = _live(conn, found)
         files = versions.file_names(conn, [found.seq]).get(found.seq, [])
         head = versions.head(conn, found.event_id, found.date)
+        profiles, names_as_of = _profiles(conn, sheet, event)
     said = _reasons_by_row(found) if found.state is State.REJECTED else {}
     where = _address(found)
     return render_template(
@@ -79,17 +86,31 @@ def receipt(submission: str) -> str:
         code=_code(where),
         most_on_paper=MOST_ROWS_ON_PAPER,
         may_change=me().role.at_least(Role.TEAM),
+        profiles=profiles,
+        names_as_of=names_as_of,
         forms=forms(),
         **live,
     )
 
 
+def _profiles(conn: Connection, sheet: Sheet | None, event: EventRow) -> tuple[Collection[str], str]:
+    """Athletes of the sheet who have a profile for this team, and as of when."""
+    listed = lookup.in_use(conn)
+    if listed is None or sheet is None or me().role is not Role.TEAM:
+        return (), ""
+    people = lookup.by_number(conn, {row.athlete for row in sheet.finishers if row.athlete is not None})
+    shown = as_of_text(listed.as_of, event.time_zone, node().clock.now())
+    return {one.number for one in people.values() if one.name is not None}, as_of.used(conn, listed.as_of, shown)
+
+
 def _of_other_kind(conn: Connection, found: SubmissionView, event: EventRow) -> str:
-    """What is the same of every kind, and what its own template says."""
+    """The part common to every kind, and the part of its own template."""
     said = detail(found.kind, found.finishers, queries.body(conn, found.seq))
     may_change = me().role.at_least(Role.TEAM)
+    form = forms().get(found.kind)
+    title = gettext(form.title) if form else said.summary
     return render_template(
-        "of_kind.html", found=found, event=event, said=said, may_change=may_change, **_live(conn, found)
+        "of_kind.html", found=found, event=event, said=said, title=title, may_change=may_change, **_live(conn, found)
     )
 
 
@@ -109,7 +130,7 @@ def _code(where: str) -> Markup:
 @blueprint.get("/submissions/<submission>/live")
 @rule(Role.TEAM, Role.VIEWER)
 def live(submission: str) -> Answer | str:
-    """The part of the receipt that changes; nothing where it still says what was `seen`."""
+    """The part of the receipt that changes; nothing where it has not changed since `seen`."""
     with node().database.read() as conn:
         found, event = my_submission(conn, submission, of_any_kind=True)
         shown = _live(conn, found)
@@ -125,13 +146,42 @@ def _live(conn: Connection, found: SubmissionView) -> dict[str, object]:
     place = versions.place(conn, node().clock.now(), found.seq) if found.state in WAITING else None
     link = queries.link(conn)
     waits = ""
-    if found.state is State.QUEUED and place is not None:
+    if found.state is State.SENDING:
+        waits = _on_its_way(found.kind)
+    elif found.state is State.QUEUED and place is not None:
         held = bool(queries.holds(conn, node().clock.now(), found.event_id))
-        waits = _why_it_waits(place, link, held)
+        waits = _why_it_waits(place, link, held) if found.kind == KIND else _why_another_kind_waits(link, held)
         place = None if held else place  # the hold decides, and not the place
     clash = versions.conflict(conn, found.seq) if found.state is State.CONFLICT else None
-    seen = "-".join(map(str, (found.state, place.ahead if place else "", len(waits))))
-    return {"place": place, "waits": waits, "seen": seen, "waiting": found.state in WAITING, "clash": clash}
+    relay = relays.safe_at(conn, found.seq) if found.state in WAITING else None
+    seen = _checksum(found.state, place.ahead if place else None, waits, relay)
+    return {
+        "relay": relay,
+        "place": place,
+        "waits": waits,
+        "seen": seen,
+        "waiting": found.state in WAITING,
+        "clash": clash,
+    }
+
+
+def _checksum(*shown: object) -> str:
+    """Changes with each of these: what the page polls with, short and without a sentence in an address."""
+    return sha256("\n".join(map(str, shown)).encode()).hexdigest()[:16]
+
+
+def _on_its_way(kind: str) -> str:
+    if kind == KIND:
+        return str(_("They are on their way to the master now."))
+    return str(_("It is on its way to the master now."))
+
+
+def _why_another_kind_waits(link: queries.LinkView | None, held: bool) -> str:
+    if held:
+        return str(_("An operator has put this on hold. It will be sent when the operator releases it."))
+    if link is not None and link.state is not LinkState.UP:
+        return str(_("The master cannot be reached now. It will be sent automatically when the connection is back."))
+    return str(_("It will be sent automatically as soon as the connection to the master allows it."))
 
 
 def _why_it_waits(place: versions.QueuePlace, link: queries.LinkView | None, held: bool) -> str:
@@ -241,7 +291,7 @@ def _decide(submission: str, act: Decision, said: str) -> Answer:
 @blueprint.post("/submissions/<submission>/correct")
 @rule(Role.TEAM)
 def correct(submission: str) -> Answer | str:
-    """Begin a correction of this version; work that is in progress is only replaced when somebody says so."""
+    """Begin a correction of this version; work in progress is only replaced when the team confirms it."""
     with node().database.read() as conn:
         found, event = my_submission(conn, submission)
         sheet = _sheet(conn, found)

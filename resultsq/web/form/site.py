@@ -1,6 +1,7 @@
 """What browsers and crawlers fetch by themselves: the icon, the manifest and robots.txt."""
 
 from flask import Response, current_app, jsonify, url_for
+from flask_babel import gettext as _
 
 from resultsq.web.auth import rule
 from resultsq.web.form.base import blueprint
@@ -26,13 +27,20 @@ def robots() -> Response:
 def manifest() -> Response:
     """Lets a phone put the form on its home screen."""
     answer = jsonify(
+        id=url_for("form.start"),
         name="resultsq",
         short_name="resultsq",
+        description=_("Results of events, kept on this device until they can be sent."),
         start_url=url_for("form.start"),
+        scope=url_for("form.start"),
         display="standalone",
+        lang="en",
         background_color="#ffffff",
         theme_color="#4b45c6",
-        icons=[{"src": asset("icon.svg"), "sizes": "any", "type": "image/svg+xml"}],
+        icons=[
+            {"src": asset("icon.svg"), "sizes": "any", "type": "image/svg+xml", "purpose": "any"},
+            {"src": asset("icon-maskable.svg"), "sizes": "any", "type": "image/svg+xml", "purpose": "maskable"},
+        ],
     )
     answer.mimetype = "application/manifest+json"
     return answer

@@ -4,7 +4,7 @@ Each step is a form of its own. It is answered with the new state of the work fo
 page for everybody else, so that a reload repeats nothing.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -12,19 +12,23 @@ from flask import Response, flash, g, redirect, render_template, request, url_fo
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as Answer
 
-from resultsq.app import draft_files, draft_view, drafts, event_day
+from resultsq.app import draft_files, draft_view, drafts, event_day, known_athletes
+from resultsq.app.carried import unpacked
 from resultsq.app.draft_files import TYPED, UploadedFiles
 from resultsq.app.draft_view import DraftView
 from resultsq.app.drafts import Draft
 from resultsq.app.intake import MOST_FILES
+from resultsq.domain.athletes import Athlete
 from resultsq.domain.errors import HeadMoved, InputRefused, QuotaReached
 from resultsq.domain.event_files import FileKind
 from resultsq.domain.role import Role
 from resultsq.kinds.results.corrections import asked, correction_of
 from resultsq.readers import MAX_ROWS
 from resultsq.readers.marks import write_time
+from resultsq.store.admin import device_entries, notices
 from resultsq.store.admin.drafts import DraftMoved, sent_as
 from resultsq.store.views import versions
+from resultsq.web import as_of
 from resultsq.web.auth import me, rule
 from resultsq.web.bounds import bound
 from resultsq.web.form.barcode import scanned_or_typed
@@ -33,6 +37,9 @@ from resultsq.web.form.needs import needs
 from resultsq.web.node import node
 
 ROWS_AT_FIRST, LONGEST_CELL = 20, 60
+
+ENTRIES_SHOWN = 20
+"""Entries from devices that are shown at once; when one was opened, another is."""
 
 _OUR_FIELDS = frozenset({"csrf_token", "revision", "action"})
 
@@ -44,9 +51,10 @@ def choose() -> Answer | str:
     with node().database.read() as conn:
         mine = events_of(conn, me())
         waiting = needs(conn, mine)
+        told = notices.in_force(conn, node().clock.now(), [event.id for event in mine])
     if len(mine) == 1:
         return redirect(url_for("form.work", slug=mine[0].slug), 303)
-    return render_template("events.html", events=mine, onward="form.work", needs=waiting)
+    return render_template("events.html", events=mine, onward="form.work", needs=waiting, notices=told)
 
 
 @blueprint.get("/submit/<slug>")
@@ -61,8 +69,9 @@ def _open(slug: str) -> Draft:
         return drafts.open_draft(conn, me().id, my_event(conn, slug), node().clock.now())
 
 
-def _page(draft: Draft, told: str = "", refused: Mapping[str, str] | None = None) -> str:
-    """The whole page or its part; `refused` is the form that was not taken, to be shown as it was typed."""
+def _page(draft: Draft, told: str = "", refused: Mapping[str, str] | None = None, named: Sequence[Athlete] = ()) -> str:
+    """The whole page or its part; `refused` is the form that was not taken, to be shown as it was typed, and `named`
+    are athletes whose name was typed into it."""
     ctx = node()
     now = ctx.clock.now()
     with ctx.database.read() as conn:
@@ -70,6 +79,9 @@ def _page(draft: Draft, told: str = "", refused: Mapping[str, str] | None = None
         waiting, behind = needs(conn, [draft.event]), event_day.clock_is_behind(conn, now)
         latest = versions.of_event(conn, draft.event.id, limit=3)
         base = next((one for one in latest if one.id == draft.base), None)
+        names_as_of = "" if view.known is None else as_of.used(conn, view.known.at, view.known.as_of)
+        carried = device_entries.waiting(conn, draft.event.id, me().id, ENTRIES_SHOWN)
+        of_office = notices.in_force(conn, now, [draft.event.id])
     return render_template(
         "_work.html" if of_htmx() else "submit.html",
         event=draft.event,
@@ -82,9 +94,13 @@ def _page(draft: Draft, told: str = "", refused: Mapping[str, str] | None = None
         edit=_edited(view, refused or {}),
         typed=partial(_typed, refused or {}),
         needs=waiting,
+        from_devices=carried,
+        notices=of_office,
         today="" if behind else event_day.today_at(draft.event, now).isoformat(),
         saturday="" if behind else event_day.last_saturday(draft.event, now).isoformat(),
         told=told,
+        named=named,
+        names_as_of=names_as_of,
         most_bytes=ctx.settings.max_body_bytes,
     )
 
@@ -103,7 +119,7 @@ def _typed(refused: Mapping[str, str], action: str, hidden: Mapping[str, object]
 
 
 def _step(slug: str, change: Callable[[Draft], Draft]) -> Answer | str:
-    """Change what was shown, keep it and show it; what cannot be done is told, and nothing is changed."""
+    """Change what was shown, keep it and show it; what cannot be done is reported, and nothing is changed."""
     draft = _open(slug)
     told = ""
     shown = request.form.get("revision", default=-1, type=int)
@@ -113,8 +129,17 @@ def _step(slug: str, change: Callable[[Draft], Draft]) -> Answer | str:
         draft = _open(slug)
         told = _("These results were changed since they were shown, perhaps on another device. Look, and do it again.")
     except InputRefused as refusal:
-        return _page(draft, str(refusal), request.form)
+        named = _named(draft)
+        return _page(draft, "" if named else str(refusal), request.form, named)
     return _shown(draft, told)
+
+
+def _named(draft: Draft) -> Sequence[Athlete]:
+    """Athletes whose name was typed where a number belongs, of the row that is edited."""
+    if request.form.get("action") != "edit-athlete":
+        return ()
+    with node().database.read() as conn:
+        return known_athletes.named(conn, draft.event, request.form.get("athlete", "")[:LONGEST_CELL])
 
 
 def _shown(draft: Draft, told: str = "", at: str | None = None) -> Answer | str:
@@ -214,8 +239,12 @@ def add_files(slug: str) -> Answer | str:
     chosen = [file for file in request.files.getlist("files") if file.filename]
     if len(chosen) > MOST_FILES:
         raise draft_files.too_many_files()  # before each of a hundred thousand is looked into
-    for file in chosen:
-        uploaded.add(file.filename or "", file.read())
+    try:
+        given = unpacked([(file.filename or "", file.read()) for file in chosen])
+    except InputRefused as refusal:
+        return _shown(_open(slug), str(refusal))
+    for name, content in given:
+        uploaded.add(name, content)
     if pasted := request.form.get("pasted", "").strip():
         uploaded.add(_("Pasted text"), pasted.encode())
     if not uploaded.names:

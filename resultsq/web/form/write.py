@@ -1,4 +1,4 @@
-"""A form of any kind that has one: what is written in it is accepted as its kind prepares it."""
+"""A form of any kind that has one: its fields are accepted as its kind prepares them."""
 
 import uuid
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ _OURS = frozenset({"csrf_token", "id"})
 @blueprint.get("/write/<slug>/<kind>")
 @rule(Role.TEAM)
 def write(slug: str, kind: str) -> str:
-    """The empty form; what it is about may stand in the address."""
+    """The empty form; the address may name the submission that it is about."""
     with node().database.read() as conn:
         event = my_event(conn, slug)
     return _page(event, _with_form(kind)[1], {"about": request.args.get("about", "")}, str(uuid.uuid4()), {})
@@ -65,7 +65,7 @@ def _with_form(name: str) -> tuple[Kind, Form]:
 
 
 def _id() -> str:
-    """The id that the form brought; a new one where it is none."""
+    """The id that the form brought; a new one where that is not valid."""
     try:
         return str(uuid.UUID(request.form.get("id", "")))
     except ValueError:

@@ -7,7 +7,9 @@
   addEventListener("offline", () => offline(true));
   document.addEventListener("htmx:sendError", () => offline(true));
   document.addEventListener("htmx:beforeRequest", () => told.replaceChildren());
-  document.addEventListener("htmx:afterRequest", (event) => event.detail.xhr.status && offline(false));
+  // an answer that was on its way when the network went does not take the word back
+  document.addEventListener("htmx:afterRequest", (event) => event.detail.xhr.status && offline(!navigator.onLine));
+  if (!navigator.onLine) offline(true); // it went before this script was here to hear of it
 
   // a page that cannot ask for the password itself goes to the login
   document.addEventListener("htmx:responseError", (event) => {

@@ -112,7 +112,7 @@
   });
   addEventListener("online", next);
 
-  // the session has ended: log in here, so that a chosen file and what was typed stay
+  // the session has ended: log in here, so that a chosen file and typed text stay
   const showLogin = (page) => {
     const found = new DOMParser().parseFromString(page, "text/html").querySelectorAll("#refusal, main form");
     const place = document.getElementById("again-form");
@@ -141,8 +141,8 @@
     const files = [...(field.files ?? [])].sort((one, other) => other.size - one.size);
     const most = Number(field.dataset.most);
     if (files.reduce((sum, file) => sum + file.size, 0) > most) {
-      const mib = (bytes) => (bytes / 2 ** 20).toFixed(1);
-      tell(words.large.replace("{file}", files[0].name).replace("{size}", mib(files[0].size)).replace("{most}", mib(most)));
+      const megabytes = (bytes) => (bytes / 1e6).toFixed(1);
+      tell(words.large.replace("{file}", files[0].name).replace("{size}", megabytes(files[0].size)).replace("{most}", megabytes(most)));
       field.value = "";
     } else {
       field.form.requestSubmit();

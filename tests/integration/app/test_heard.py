@@ -91,7 +91,7 @@ def test_the_doctor_says_when_it_was_last_heard_when_nothing_newer_comes(node: S
 
 
 def test_the_doctor_does_not_say_up_when_the_master_takes_nothing(node: StoreNode, tmp_path: Path) -> None:
-    outage = node.database.write(lambda conn: links.open_outage(conn, node.now, Cause.TAKES_NOTHING, "", 0))
+    outage = node.database.write(lambda conn: links.open_outage(conn, MASTER, node.now, Cause.TAKES_NOTHING, "", 0))
     stalled: Any = update(Link).where(Link.name == MASTER).values(outage_id=outage)
     node.database.write(lambda conn: conn.execute(stalled))
     assert "takes no results" in told(node, tmp_path)

@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from html import unescape
 from pathlib import Path
@@ -22,7 +22,7 @@ from resultsq.domain.role import Role
 from resultsq.settings import Settings
 from resultsq.store.admin import accounts, action_runner, actions, holding, tokens
 from resultsq.store.engine.session import Database
-from resultsq.store.engine.tables import Audit, Submission
+from resultsq.store.engine.tables import Audit, Notice, Submission
 from resultsq.store.views import queries
 from resultsq.wakeup import Bell
 from resultsq.web.factory import create_app
@@ -44,6 +44,7 @@ class End:
     files: list[tuple[Any, ...]]
     actions: list[tuple[Any, ...]]
     lines: list[tuple[str, dict[str, Any], int, str]]
+    notices: list[tuple[Any, ...]]
 
 
 @dataclass
@@ -77,7 +78,9 @@ class Faces:
                 (row.action, _lasting(row.target), row._mapping["count"], row.reason)
                 for row in conn.execute(select(Audit).where(Audit.id > self.before).order_by(Audit.id))
             ]
-        return End([*states, last], files, done, lines)
+            shown = select(Notice.event_id, Notice.title, Notice.text, Notice.shown_until, Notice.ended_at.is_(None))
+            told = [(*row,) for row in conn.execute(shown)]
+        return End([*states, last], files, done, lines, told)
 
 
 def _lasting(target: Mapping[str, Any]) -> dict[str, Any]:
@@ -204,6 +207,28 @@ def hold(slug: str | None, **more: str) -> Operation:
     )
 
 
+def notice(slug: str = "", until: str = "2999-01-01T09:00:00+00:00", **more: str) -> Operation:
+    """A notice to the team of an event, or to all."""
+    said = {"title": "The master is away", "text": "Submit as always.", **more}
+    options = ["--event", slug] if slug else []
+    return Operation(
+        page=lambda faces: faces.post("/notices", event=slug, until=until, **said),
+        api=lambda faces: faces.call("POST", "/notices", {"until": until, **({"event": slug} if slug else {}), **said}),
+        command=lambda faces: faces.command("notice", "add", said["title"], said["text"], "--until", until, *options),
+        line=("notice", ""),
+    )
+
+
+def end_notice() -> Operation:
+    """The end of a notice that was posted before."""
+    return Operation(
+        page=lambda faces: faces.post("/notices/1/end"),
+        api=lambda faces: faces.call("DELETE", "/notices/1"),
+        command=lambda faces: faces.command("notice", "end", "1"),
+        line=("end notice", ""),
+    )
+
+
 def release(prepare: Callable[[Faces], object], *which: str) -> Operation:
     """The end of a hold that was placed before."""
     return Operation(
@@ -252,6 +277,8 @@ def _by_the_command(faces: Faces, folder: Path) -> str:
 
 
 RUN = {"run": "5k"}
+SOON = (SystemClock().now() + timedelta(hours=5)).isoformat(timespec="minutes")
+_NOTICE = ("notice", "add", "The master is away", "Submit as always.", "--until", SOON)
 
 DONE: Mapping[str, Operation] = {
     "submit": Operation(page=_by_the_form, api=_by_the_api, command=lambda faces: _by_the_command(faces, faces.folder)),
@@ -266,6 +293,9 @@ DONE: Mapping[str, Operation] = {
     "hold everything": hold(None),
     "release an event": release(_hold_bushy, "--whole-event", "bushy"),
     "release everything": release(_hold_all, "--destination"),
+    "write a notice to all": notice(until=SOON),
+    "write a notice to one event": notice("bushy", until=SOON),
+    "end a notice": replace(end_notice(), prepare=lambda faces: faces.command(*_NOTICE)),
     "add an event": Operation(
         page=lambda faces: faces.post("/events", slug="mill", name="Mill Lane", timezone="Europe/London", **RUN),
         command=lambda faces: faces.command("event", "add", "mill", "Mill Lane", "--timezone", "Europe/London"),
@@ -310,6 +340,16 @@ REFUSED: Mapping[str, tuple[Operation, str]] = {
     "a hold that is over": (hold("bushy", release_at="2001-01-01T09:00:00+00:00"), "The time of release is over"),
     "a hold of everything that is over": (hold(None, release_at="2001-01-01T09:00:00+00:00"), "release is over"),
     "a hold of an unknown event": (hold("nowhere"), "There is no event called nowhere here"),
+    "a notice that is over": (notice(until="2001-01-01T09:00:00+00:00"), "within the next 60 days"),
+    "a notice for ever": (notice(), "within the next 60 days"),
+    "a notice to an unknown event": (notice("nowhere", until=SOON), "There is no event called nowhere here"),
+    "a notice without a text": (notice(until=SOON, text=" "), "A notice has a title and a text"),
+    "a notice with a title of two lines": (notice(until=SOON, title="one\ntwo"), "A title is one line"),
+    "a notice that is no plain text": (notice(until=SOON, text="a\x07b"), "A notice is plain text"),
+    "a second end of a notice": (
+        replace(end_notice(), prepare=lambda faces: (faces.command(*_NOTICE), faces.command("notice", "end", "1"))),
+        "There is no such notice of this node in force",
+    ),
     "a reason of 501 characters": (on_bushy("withdraw", why="x" * 501), "500 characters"),
     "a reason of two lines": (on_bushy("withdraw", why="one\ntwo"), "reason is one line of text"),
     "the end of a hold that has ended": (

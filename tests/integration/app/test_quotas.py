@@ -31,7 +31,7 @@ def test_one_more_than_a_days_submissions_is_refused_and_nothing_of_it_is_stored
     quota = Quota(submissions=2, bytes=0)
     first = hand_in(node, quota, 1)
     hand_in(node, quota, 2)
-    with pytest.raises(QuotaReached, match="may hand in 2 submissions in a day") as refusal:
+    with pytest.raises(QuotaReached, match="limit of 2 submissions a day") as refusal:
         hand_in(node, quota, 3)
     assert refusal.value.wait_s == (11 * 60 + 55) * 60 + 1, "it is five past twelve"
     assert node.count() == 2
@@ -45,7 +45,7 @@ def test_one_more_byte_than_a_days_is_refused_with_the_files_counted(node: Store
     sheet = len(node.entry().body)
     files = (File("a.csv", "", "d", b"x" * 100), File("b.csv", "", "d", b"x" * 50))
     hand_in(node, Quota(0, bytes=sheet + 150), 1, files=files)
-    with pytest.raises(QuotaReached, match="MB in a day"):
+    with pytest.raises(QuotaReached, match="MB a day"):
         hand_in(node, Quota(0, bytes=2 * sheet + 299), 2, files=files)
     assert hand_in(node, Quota(0, bytes=2 * sheet + 300), 2, files=files).created
     assert node.count() == 2

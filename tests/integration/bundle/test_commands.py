@@ -5,12 +5,15 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from resultsq.cli import main
 from resultsq.delivery import bundle
 from resultsq.domain.submission import State
+from resultsq.kinds.registry import KINDS
+from resultsq.store import outbox
 from tests.integration.bundle.conftest import Far
 from tests.support.nodes import NOW, StoreNode, migrated
 
@@ -122,3 +125,22 @@ def test_a_new_key_opens_what_it_sealed(run: Run) -> None:
     key = run("nowhere", "bundle-key")[1].strip()
     locks = bundle.keys(key)
     assert bundle.unseal(bundle.seal([], NOW, locks), locks) == []
+
+
+def test_a_stick_of_one_kind_leaves_the_others_here(tmp_path: Path, run: Run) -> None:
+    one, _ = node(tmp_path / "one"), node(tmp_path / "other")
+    results = one.accept().id
+    words = {"event": "bushy", "subject": "Results", "text": "They are late.", "about": None}
+    entry = KINDS["messages"].prepare(words, submission=str(uuid4()), submitted_by="team", submitted_at=NOW)
+    message = replace(entry, event_id=one.events["bushy"])
+    one.database.write(lambda conn: outbox.accept(conn, one.now, message))
+    stick = str(tmp_path / "stick.resultsq")
+    assert run("one", "export", "--kind", "messages", stick)[:2] == (
+        0,
+        f"Wrote 1 submission to {stick}. They hold personal data: keep the file and its key apart.\n",
+    )
+    assert (one.row(message.id).in_doubt, one.row(results).in_doubt) == (True, False)
+    assert run("other", "import", stick)[1] == "Queued 1 submission; 0 were here before.\n"
+    status, _, err = run("one", "export", "--kind", "nothing", str(tmp_path / "more.resultsq"))
+    assert (status, "'nothing' is not one of 'results'" in err) == (2, True)
+    assert not (tmp_path / "more.resultsq").exists()

@@ -53,6 +53,17 @@ def test_only_what_the_master_lost_is_sent_again(here: StoreNode, far: Far) -> N
     assert compare(here, far) == Reconciled(0, 0, 0)
 
 
+def test_only_the_kinds_that_were_asked_for_are_compared(here: StoreNode, far: Far) -> None:
+    gone = here.accept().id
+    deliver_all(here, far)
+    far.loses(gone)
+    here.pass_time(120)
+    others = reconcile.reconcile(here.database, far.master, here.now, SINCE, kinds=["messages"])
+    assert (others, here.state(gone)) == (Reconciled(0, 0, 0), State.PUBLISHED)
+    own = reconcile.reconcile(here.database, far.master, here.now, SINCE, kinds=["results"])
+    assert (own, here.state(gone)) == (Reconciled(settled=0, lost=1, different=0), State.QUEUED)
+
+
 def test_its_correction_waits_when_its_predecessor_is_sent_again(here: StoreNode, far: Far) -> None:
     gone = here.accept().id
     deliver_all(here, far)

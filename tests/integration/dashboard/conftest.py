@@ -100,11 +100,13 @@ LogIn = Callable[..., Person]
 
 @pytest.fixture
 def log_in(sqlite_node: StoreNode, tmp_path: Path, bell: Bell) -> LogIn:
-    """Logs in with a role; `read_only` is the setting."""
+    """Logs in with a role; `read_only` and `public_status` are the settings."""
 
-    def log_in(role: Role, read_only: bool = False) -> Person:
+    def log_in(role: Role, read_only: bool = False, public_status: bool = False) -> Person:
         node = sqlite_node
-        settings = Settings(data_dir=tmp_path, read_only=read_only, time_zone="Europe/London")
+        settings = Settings(
+            data_dir=tmp_path, read_only=read_only, public_status=public_status, time_zone="Europe/London"
+        )
         app = compiled_once(create_app(settings, node.database, clock=NodeClock(node), bell=bell))
         name = f"{role} {node.now:%H%M%S} {read_only}"
         events = ["bushy"] if role is Role.TEAM else []

@@ -6,8 +6,8 @@ from itertools import pairwise
 from resultsq.domain.outcome import Cause
 from resultsq.domain.submission import State
 from resultsq.store.outbox import refusals, workers
-from resultsq.store.views import overview_data
-from resultsq.store.views.overview_data import Span
+from resultsq.store.views import chart_points, error_groups, overview_data
+from resultsq.store.views.chart_points import Span
 from tests.support.nodes import NOW, StoreNode, lost, moved, rejected
 
 
@@ -80,14 +80,14 @@ def test_the_chart_adds_up_when_submissions_came_and_went(node: StoreNode) -> No
     for span in Span:
         with node.database.read() as conn:
             waiting = overview_data.live_status(conn, node.now).waiting
-            points = overview_data.series(conn, node.now, span, waiting)
+            points = chart_points.series(conn, node.now, span, waiting)
         assert len(points) == span.length // span.step
         assert (sum(p.accepted for p in points), sum(p.published for p in points)) == (8, 1)
         assert points[-1].waiting == waiting == 5
         assert points[0].waiting == 0
         assert all(later.at - one.at == span.step for one, later in pairwise(points))
     with node.database.read() as conn:
-        points = overview_data.series(conn, node.now, Span.HOUR, 5)
+        points = chart_points.series(conn, node.now, Span.HOUR, 5)
     assert [p.waiting for p in points[-6:]] == [0, 5, 5, 4, 3, 5]
 
 
@@ -138,7 +138,7 @@ def test_failures_are_grouped_with_what_of_them_is_left_when_they_differ(node: S
     failed_at.append(node.now)
     node.try_one(lost(Cause.TIMEOUT))
     with node.database.read() as conn:
-        groups = overview_data.errors(conn)
+        groups = error_groups.errors(conn)
         people = overview_data.needs_person(conn)
     assert [(group.fingerprint, group.attempts, [(c.state, c.count) for c in group.now]) for group in groups] == [
         ("timeout", 2, [(State.QUEUED, 1)]),
@@ -165,11 +165,11 @@ def test_how_many_waited_then_is_known_when_it_is_asked_later(node: StoreNode) -
     node.try_one(rejected())
     node.pass_time(60)
     with node.database.read() as conn:
-        assert [overview_data.waiting_at(conn, began + timedelta(seconds=after)) for after in (-1, 30, 90, 150)] == [
+        assert [chart_points.waiting_at(conn, began + timedelta(seconds=after)) for after in (-1, 30, 90, 150)] == [
             0,
             4,
             3,
             2,
         ]
-        past = overview_data.series(conn, began + timedelta(seconds=90), Span.HOUR, 3)
+        past = chart_points.series(conn, began + timedelta(seconds=90), Span.HOUR, 3)
     assert [point.waiting for point in past[-3:]] == [0, 4, 3]

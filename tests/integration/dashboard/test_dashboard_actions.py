@@ -52,7 +52,7 @@ def test_a_row_that_moved_on_is_skipped_and_said_when_the_dialog_was_open(
     done = operator.confirm(dialog, reason="by mistake")
     page = operator.page(done.location)
     assert "1 of 2 done" in page
-    assert "1 was skipped: it had moved on meanwhile" in page
+    assert "1 was skipped: it could not be changed in this way, or had moved on meanwhile" in page
     assert "1 published</a>" in page
     assert [node.state(one) for one in (first, second)] == [State.PUBLISHED, State.WITHDRAWN]
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import delete
 
 from resultsq.domain.role import Role
-from resultsq.store.admin import accounts, tokens
+from resultsq.store.admin import accounts, addresses, tokens
 from resultsq.store.engine.tables import Event
 from tests.integration.dashboard.conftest import PASSWORD, LogIn, Person
 from tests.support.nodes import StoreNode
@@ -72,7 +72,7 @@ def test_a_list_is_shown_before_it_is_added(sqlite_node: StoreNode, admin: Perso
     preview = admin.post("/admin/events/import", file=(io.BytesIO(text.encode()), "events.csv"))
     assert "1 line is new and will be added." in preview.text
     assert "is here already" in preview.text
-    assert "mill" not in admin.page("/admin/events?q=mill").partition("<tbody>")[2]
+    assert "mill" not in admin.page("/admin/events?q=mill").partition("<tbody>")[2].partition("</tbody>")[0]
     assert admin.post("/admin/events/import", csv=text, sure="yes").status_code == 303
     assert "Mill Lane" in admin.page("/admin/events?q=mill")
 
@@ -169,3 +169,55 @@ def test_a_new_node_shows_its_admin_the_first_steps(sqlite_node: StoreNode, admi
     assert "Add your events" in page
     assert "Only this machine can open that." in page
     assert log_in(Role.VIEWER).get("/admin").status_code == 200
+
+
+def test_an_accounts_mail_address_is_saved_shown_to_admins_and_refused_when_it_is_none(
+    sqlite_node: StoreNode, admin: Person, log_in: LogIn
+) -> None:
+    made = admin.post("/admin/people", name="mill", role="team", events="bushy", mail="jane@mill.example")
+    assert made.status_code == 200
+    assert "jane@mill.example" in admin.page("/admin/people?q=mill")
+    assert admin.post("/admin/people/mail", name="mill", mail="joe@mill.example").status_code == 303
+    refused = admin.post("/admin/people/mail", name="mill", mail="joe@mill.example, x@y.example")
+    assert refused.status_code == 422
+    assert "looks like name@example.org" in refused.text
+    assert "joe@mill.example" in admin.page("/admin/people?q=mill")
+    actions = _actions(admin)
+    assert "set mail address" in actions
+    assert "@mill.example" not in actions, "the audit keeps no address"
+    assert log_in(Role.OPERATOR).get("/admin/people").status_code == 403
+    assert admin.post("/admin/people/mail", name="mill", mail="").status_code == 303
+    assert "@mill.example" not in admin.page("/admin/people?q=mill")
+
+
+def test_a_list_of_accounts_may_have_their_mail_addresses(sqlite_node: StoreNode, admin: Person) -> None:
+    text = "name,role,events,mail\nmill,team,bushy,jane@mill.example\nlane,team,richmond,\n"
+    assert "jane@mill.example" in admin.post("/admin/people/import", csv=text).text
+    assert admin.post("/admin/people/import", csv=text, sure="1").status_code == 200
+    page = admin.page("/admin/people")
+    assert "jane@mill.example" in page
+    wrong = admin.post("/admin/people/import", csv=text.replace("jane@mill", "jane mill"), sure="1")
+    assert wrong.status_code == 422
+    assert "Line 2: A mail address looks like" in wrong.text
+
+
+def test_a_mails_reader_unsubscribes_with_one_click_and_without_a_login(sqlite_node: StoreNode, admin: Person) -> None:
+    admin.post("/admin/people", name="mill", role="team", events="bushy", mail="jane@mill.example")
+    with sqlite_node.database.read() as conn:
+        secret = addresses.unsubscribe_secret(conn, "mill")
+    reader = admin.client.application.test_client()
+    asked = reader.get(f"/unsubscribe/{secret}")
+    assert asked.status_code == 200
+    assert asked.headers["Referrer-Policy"] == "no-referrer"
+    assert reader.get("/unsubscribe/none").status_code == 200, "it does not say which secrets there are"
+    with sqlite_node.database.read() as conn:
+        assert not addresses.is_suppressed(conn, "jane@mill.example", notice=True), "looking changes nothing"
+    done = reader.post(f"/unsubscribe/{secret}", data={"List-Unsubscribe": "One-Click"})
+    assert done.status_code == 200
+    assert "no more of these mails" in done.text
+    dead = reader.post("/unsubscribe/none")
+    assert dead.status_code == 404
+    assert "This link does not work any more" in dead.text
+    assert "Log in" not in dead.text
+    with sqlite_node.database.read() as conn:
+        assert addresses.is_suppressed(conn, "jane@mill.example", notice=True)

@@ -3,18 +3,22 @@
 import csv
 import io
 import re
+import uuid
 from datetime import datetime, timedelta
+from functools import partial
+from html import unescape
 
 import pytest
 from sqlalchemy import Connection
 
+from resultsq.app import mails
 from resultsq.domain.outcome import Cause
 from resultsq.domain.role import Role
-from resultsq.store.admin import holding, tokens
+from resultsq.store.admin import devices, holding, tokens
 from resultsq.store.views import overview_data
 from tests.integration.dashboard.conftest import LogIn, Person
 from tests.integration.form.test_access import routes
-from tests.support.nodes import NOW, StoreNode, lost, moved, rejected
+from tests.support.nodes import DATE, NOW, StoreNode, lost, moved, rejected
 
 PAGES = ("", "?span=24h", "?span=30d", "/live", "/submissions", "/errors", "/holds", "/audit", "/submissions.csv")
 ADMIN_PAGES = ("/people",)
@@ -42,7 +46,7 @@ def test_every_page_answers_when_a_viewer_asks(one_of_each: list[str], viewer: P
 def test_nothing_is_offered_and_nothing_is_taken_when_a_viewer_tries(one_of_each: list[str], viewer: Person) -> None:
     for path in (*PAGES[:-1], *(f"/submissions/{one}" for one in one_of_each)):
         forms = re.findall(r'<form[^>]*method="post"[^>]*action="([^"]+)"', viewer.page(f"/admin{path}"))
-        assert set(forms) <= {"/logout"}, path
+        assert set(forms) <= {"/language", "/logout"}, path
     for path in ("/ask", "/actions", "/holds", "/publish-over", "/people/disable"):
         assert viewer.post(f"/admin{path}", verb="retry", ids=one_of_each).status_code in (400, 403)
 
@@ -64,6 +68,36 @@ def test_an_operator_changes_nothing_when_the_node_only_shows(one_of_each: list[
         assert answer.status_code == 403, path
         assert "changes nothing" in answer.text
     assert "dashboard.ask" not in operator.page("/admin/submissions")
+
+
+def test_a_hold_under_which_nothing_waits_says_so(sqlite_node: StoreNode, operator: Person) -> None:
+    sqlite_node.hold("bushy")
+    assert "1 hold, nothing held now" in operator.page("/admin")
+    assert "nothing now; new results of bushy will be held" in operator.page("/admin/holds")
+    sqlite_node.accept("bushy")
+    sqlite_node.pass_time(5)
+    assert "nothing held now" not in operator.page("/admin")
+    page = operator.page("/admin/holds")
+    assert ">1<" in page
+    assert "nothing now" not in page
+
+
+def test_the_overview_compares_the_day_with_the_same_hours_a_week_before(
+    sqlite_node: StoreNode, viewer: Person
+) -> None:
+    viewer.stays_logged_in()
+    sqlite_node.accept_many(3)
+    assert "a-week-before" not in viewer.page("/admin?span=24h")
+    sqlite_node.pass_time(timedelta(days=7, minutes=-5).total_seconds())
+    sqlite_node.accept("bushy")
+    sqlite_node.pass_time(600)
+    page = viewer.page("/admin?span=24h")
+    assert "1 accepted; 3 in the same hours a week before." in page
+    assert "a-week-before" not in viewer.page("/admin?span=30d")
+    (step,) = re.findall(r'href="(/admin/submissions[?]accepted_from=[^"]+)"', page)
+    listed = viewer.page(unescape(step))
+    assert listed.count('data-label="') > 0
+    assert len(re.findall(r"/admin/submissions/[0-9a-f-]{36}", listed)) >= 1
 
 
 def test_a_form_without_its_token_is_refused_when_it_comes_from_elsewhere(operator: Person) -> None:
@@ -124,7 +158,7 @@ def test_the_banner_says_what_is_the_matter_when_an_outage_begins_and_ends(
     for _ in range(3):
         node.publish_one()
     node.pass_time(3)
-    assert re.search(r"3 that waited were published in \d+ s", viewer.page("/admin"))
+    assert re.search(r"the 3 that waited were sent within \d+ s", viewer.page("/admin"))
 
 
 def test_the_csv_is_the_list_when_it_is_filtered_and_sorted(one_of_each: list[str], viewer: Person) -> None:
@@ -302,3 +336,50 @@ def test_the_list_has_its_states_as_tabs_with_their_counts(one_of_each: list[str
     assert re.search(r'active" href="/admin/submissions" aria-current="page"', tabs)
     page = viewer.page("/admin/submissions?states=conflict")
     assert re.search(r'active" href="/admin/submissions\?states=conflict" aria-current="page"', page)
+
+
+def test_what_waits_has_no_columns_for_ages_that_nothing_has(sqlite_node: StoreNode, viewer: Person) -> None:
+    viewer.stays_logged_in()
+    sqlite_node.accept()
+    assert re.findall(r"less than ([0-9]+) minutes", viewer.page("/admin")) == ["5"]
+    sqlite_node.pass_time(15 * 60)
+    assert re.findall(r"less than ([0-9]+) minutes", viewer.page("/admin")) == ["5", "10", "20"]
+
+
+def test_the_overview_says_what_devices_hold(sqlite_node: StoreNode, viewer: Person) -> None:
+    assert 'id="on-devices"' not in viewer.page("/admin")
+    for holds in (3, 1):
+        sqlite_node.database.write(
+            partial(devices.report, now=sqlite_node.now, device=str(uuid.uuid4()), holds=holds, day=DATE)
+        )
+    sqlite_node.pass_time(6)  # the page looks again after five seconds
+    page = " ".join(viewer.page("/admin").split())
+    assert "2 devices hold results that are nowhere else (4 in all), last heard" in page
+
+
+def test_the_overview_says_first_and_once_what_needs_a_person(one_of_each: list[str], viewer: Person) -> None:
+    page = viewer.page("/admin")
+    assert page.index("Needs attention") < page.index("Submissions by state") < page.index('id="chart"')
+
+
+def test_a_mail_shows_what_it_says_and_to_nobody_an_address(viewer: Person, sqlite_node: StoreNode) -> None:
+    said = {"address": "jane@bushy.example", "subject": "Bushy: published", "text": "At 12:04."}
+    mail = sqlite_node.database.write(lambda conn: mails.queue(conn, sqlite_node.now, **said))
+    shown, listed = viewer.page(f"/admin/submissions/{mail}"), viewer.page("/admin/submissions?kinds=mails")
+    assert "Bushy: published" in shown
+    assert "At 12:04." in shown
+    assert mail in listed
+    assert "jane@" not in shown + listed
+    assert viewer.get(f"/admin/submissions/{mail}/sheet.json").status_code == 404
+
+
+def test_an_outage_says_how_long_the_rest_takes_once_the_link_is_back(sqlite_node: StoreNode, viewer: Person) -> None:
+    viewer.stays_logged_in()
+    sqlite_node.accept()
+    sqlite_node.publish_one()  # in 0.1 s
+    sqlite_node.accept_many(1_600, "richmond")
+    sqlite_node.probe(Cause.TIMEOUT)
+    sqlite_node.pass_time(4)
+    page = re.sub(r"<[^>]*>|\s+", " ", viewer.page("/admin"))
+    assert re.search(r"in about \d+ s +once the link is back", page), page[:1500]
+    assert "soon after the link is back" not in page

@@ -4,6 +4,7 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,10 @@ def test_connections_that_rested_are_not_tried_one_by_one_when_one_of_them_was_d
         relay.proxy.half_open()
         ids = relay.accept()
         relay.wait_until_published(51, 40)
-    assert [attempt.cause for attempt in relay.node.attempts(ids[0])] == ["silent", None]
+        assert [attempt.cause for attempt in relay.node.attempts(ids[0])] == ["silent", None]
+        others = relay.accept(4)
+        relay.wait_until_published(55, 40)
+    assert [attempt.cause for one in others for attempt in relay.node.attempts(one)] == [None] * 4
 
 
 def test_old_connections_are_let_go_when_the_link_returns_between_two_sweeps(sqlite_relay: Relay) -> None:
@@ -106,6 +110,37 @@ def test_old_connections_are_let_go_when_the_link_returns_between_two_sweeps(sql
         relay.node.probe()
         worker.dispatcher.wake()
         wait_until(lambda: relay.proxy.open_connections == 0, 8, "their end before the next sweep")
+
+
+def test_a_silent_call_is_given_up_at_once_when_another_worker_has_probed(postgres_relay: Relay) -> None:
+    relay = postgres_relay
+    with relay.worker("w1", SWEEP_S="10"), relay.worker("w2", SWEEP_S="10") as second:
+        relay.wait_for_link("up")
+        wait_until(lambda: relay.workers() == {"w1", "w2"})
+        assert relay.node.link().prober == "w1"
+        time.sleep(1)  # their first cycles
+        relay.accept()
+        second.dispatcher.wake()
+        relay.wait_until_published(1)
+        relay.proxy.half_open()
+        ids = relay.accept()
+        second.dispatcher.wake()
+        wait_until(lambda: relay.node.attempts(ids[0])[0].outcome, PATIENCE_S, "its end before the next sweep")
+    (attempt, *_) = relay.node.attempts(ids[0])
+    assert (attempt.worker, attempt.cause) == ("w2", "silent")
+
+
+def test_a_silent_call_goes_on_while_no_newer_connection_works(sqlite_relay: Relay) -> None:
+    relay = sqlite_relay
+    with relay.worker():
+        relay.accept()
+        relay.wait_until_published(1)
+        relay.proxy.hang()
+        ids = relay.accept()
+        relay.wait_for_link("down")
+        assert [attempt.outcome for attempt in relay.node.attempts(ids[0])] == [None]
+        relay.proxy.restore()
+        relay.wait_until_published(2)
 
 
 def test_a_slow_master_is_not_taken_for_a_silent_link(sqlite_relay: Relay) -> None:
@@ -323,6 +358,22 @@ def test_the_others_go_on_when_the_end_of_one_cannot_be_written_down(sqlite_rela
     assert len(relay.puts()) == 6, "their receipts settled them"
 
 
+def test_what_can_only_be_held_is_put_aside_at_once_when_no_end_of_it_can_be_written_down(sqlite_relay: Relay) -> None:
+    relay = sqlite_relay
+    ids = relay.accept(3)
+    relay.database.write(
+        lambda conn: conn.exec_driver_sql(
+            "CREATE TRIGGER a_fault_of_ours BEFORE UPDATE OF outcome ON attempts WHEN NEW.outcome <> 'unknown' "
+            f"AND OLD.seq = {relay.node.row(ids[0]).seq} BEGIN SELECT RAISE(ABORT, 'no'); END"
+        )
+    )
+    with relay.worker():
+        relay.wait_until_published(2)
+        wait_until(lambda: relay.node.row(ids[0]).hold_id, PATIENCE_S, "a hold, before its lease runs out")
+        assert relay.node.row(ids[0]).in_doubt
+    assert len(relay.puts()) == 3
+
+
 def test_a_strangers_bytes_are_told_when_no_database_takes_them_as_text(relay: Relay) -> None:
     relay.master.script({"status": 200, "headers": {"Content-Type": "text/html"}, "body": "\0\x15 not text"})
     relay.master.script({"status": 422, "body": {"title": "half a \ud83d, and \0", "status": 422}})
@@ -446,11 +497,51 @@ def test_a_hold_stops_a_drain_at_full_speed_within_a_turn(relay: Relay) -> None:
     assert len(relay.puts()) == 400
 
 
+class OwnClock(SystemClock):
+    """A clock whose wall can be `ahead` and whose monotonic side can be stopped."""
+
+    def __init__(self, ahead: timedelta = timedelta(0)) -> None:
+        self.ahead = ahead
+        self.stopped_at: float | None = None
+
+    def now(self) -> datetime:
+        return super().now() + self.ahead
+
+    def monotonic(self) -> float:
+        return super().monotonic() if self.stopped_at is None else self.stopped_at
+
+
+def test_what_is_prefetched_goes_back_when_its_sender_takes_its_time(sqlite_relay: Relay) -> None:
+    relay = sqlite_relay
+    relay.accept(400)
+    relay.master.settings(delay=WORK_S)
+    with relay.worker():
+        drained_to(relay, 80)
+        relay.master.settings(delay=15.0)
+        wait_until(lambda: under_way(relay) == 8, 10, "eight that take their time")
+        wait_until(lambda: relay.node.count(state=State.SENDING) == 8, 8, "what was prefetched")
+        assert under_way(relay) == 8, "none of them has ended"
+        relay.master.settings(delay=WORK_S)
+
+
+def test_what_was_put_off_by_a_clock_that_was_ahead_goes_when_the_clock_is_right(sqlite_relay: Relay) -> None:
+    relay, clock = sqlite_relay, OwnClock(timedelta(hours=1))
+    relay.master.script({"status": 503, "headers": {"Retry-After": "12"}})
+    ids = relay.accept(1)
+    with relay.worker("w1", clock):
+        wait_until(lambda: relay.node.row(ids[0]).failures == 1, 30, "one that was put off")
+        clock.ahead = timedelta(0)
+        relay.wait_until_published(1, 40)
+    relay.assert_all_there_once(ids)
+
+
 def test_what_lies_ahead_goes_back_when_somebody_stops_claims_while_the_master_takes_its_time(relay: Relay) -> None:
     relay.accept(400)
     relay.master.settings(delay=WORK_S)
-    with relay.worker(SWEEP_S="10") as worker:
+    clock = OwnClock()
+    with relay.worker("w1", clock, SWEEP_S="10") as worker:
         drained_to(relay, 80)
+        clock.stopped_at = clock.monotonic()  # nothing is prefetched for too long
         relay.master.settings(delay=15.0)
         wait_until(lambda: under_way(relay) == 8, 10, "eight that take their time")
         assert relay.node.count(state=State.SENDING) > 8

@@ -14,7 +14,8 @@ from resultsq.delivery.masters.http import HttpMaster
 from resultsq.delivery.rotation import Rotation
 from resultsq.domain.errors import StoreUnavailable
 from resultsq.domain.outcome import Accepted, Unauthorised
-from resultsq.settings import Settings, load
+from resultsq.settings import Settings
+from resultsq.settings_sources import load
 from resultsq.store.engine.tables import Link
 from tests.integration.masters.far import parcel
 from tests.support.processes import OtherMaster

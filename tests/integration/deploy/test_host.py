@@ -1,15 +1,12 @@
 """The files for a host without containers: systemd's units and nginx in front, read by their own programs."""
 
 import http.client
-import os
 import re
-import shutil
 import socket
 import ssl
 import subprocess
-import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -21,20 +18,12 @@ from cryptography.x509.oid import NameOID
 
 from resultsq.cli import commands
 from resultsq.settings import Settings
-from tests.conftest import give_up
+from tests.support.nginx import installed, running, whole
 from tests.support.processes import ROOT
-from tests.support.services import Missing
 
 UNITS = sorted((ROOT / "config" / "systemd").glob("*.service"))
 NGINX = ROOT / "config" / "nginx.conf"
 PROGRAM = "/opt/resultsq/bin/resultsq"
-
-
-def _program(name: str, package: str) -> str:
-    found = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
-    if found is None:
-        give_up(Missing(f"No {name} here: install Debian's {package}."))
-    return found
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
@@ -44,7 +33,7 @@ def test_systemd_finds_nothing_when_it_reads_a_unit(unit: Path, tmp_path: Path) 
     program.chmod(0o755)
     copy = tmp_path / unit.name
     copy.write_text(unit.read_text().replace(PROGRAM, str(program)))
-    asked = [_program("systemd-analyze", "systemd"), "verify", "--man=no", str(copy)]
+    asked = [installed("systemd-analyze", "systemd"), "verify", "--man=no", str(copy)]
     done = subprocess.run(asked, capture_output=True, text=True, timeout=60)
     assert (done.returncode, [line for line in done.stderr.splitlines() if unit.name in line]) == (0, []), done.stderr
 
@@ -79,16 +68,10 @@ def _certificate(folder: Path) -> None:
 
 
 def test_nginx_finds_nothing_when_it_reads_the_example(tmp_path: Path) -> None:
-    program = _program("nginx", "nginx-light")
+    program = installed("nginx", "nginx-light")
     _certificate(tmp_path)
     (tmp_path / "site.conf").write_text(NGINX.read_text().replace("/etc/ssl/results.example.org", str(tmp_path)))
-    temporary = "".join(
-        f"{kind}_temp_path {tmp_path / kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    whole = (
-        f"pid {tmp_path / 'pid'};\nevents {{}}\nhttp {{ access_log off;\n{temporary}include {tmp_path}/site.conf; }}"
-    )
-    (tmp_path / "nginx.conf").write_text(whole)
+    (tmp_path / "nginx.conf").write_text(whole(tmp_path, f"access_log off;\ninclude {tmp_path}/site.conf;"))
     asked = [program, "-t", "-e", "stderr", "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf")]
     done = subprocess.run(asked, capture_output=True, text=True, timeout=30)
     assert done.returncode == 0, done.stderr
@@ -98,30 +81,15 @@ def test_nginx_finds_nothing_when_it_reads_the_example(tmp_path: Path) -> None:
 @pytest.fixture
 def proxy(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[tuple[int, int]]:
     """The example as it is, but for its ports, with a log of each request; the node is away. Its two ports."""
-    program, plain, secure = _program("nginx", "nginx-light"), free_port(), free_port()
+    plain, secure = free_port(), free_port()
     _certificate(tmp_path)
     site = NGINX.read_text().replace("/etc/ssl/results.example.org", str(tmp_path))
     site = site.replace("listen 80", f"listen 127.0.0.1:{plain}").replace("listen 443", f"listen 127.0.0.1:{secure}")
     site = re.sub(r"server 127\.0\.0\.1:80\d\d;", f"server 127.0.0.1:{free_port()};", site)
-    temporary = "".join(
-        f"{kind}_temp_path {tmp_path / kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    (tmp_path / "nginx.conf").write_text(
-        f"pid {tmp_path / 'pid'};\ndaemon off;\nmaster_process off;\nerror_log {tmp_path / 'error.log'};\nevents {{}}\n"
-        f"http {{ access_log {tmp_path / 'access.log'};\n{temporary}{site} }}"
-    )
-    started = subprocess.Popen([program, "-p", str(tmp_path), "-e", "stderr", "-c", str(tmp_path / "nginx.conf")])
-    try:
-        give_up = time.monotonic() + 20
-        while True:
-            with suppress(OSError), socket.create_connection(("127.0.0.1", secure), 1):
-                break
-            assert time.monotonic() < give_up
-            time.sleep(0.05)
+    more = f"daemon off;\nmaster_process off;\nerror_log {tmp_path / 'error.log'};\n"
+    (tmp_path / "nginx.conf").write_text(whole(tmp_path, f"access_log {tmp_path / 'access.log'};\n{site}", more))
+    with running(tmp_path, secure):
         yield plain, secure
-    finally:
-        started.terminate()
-        started.wait(20)
 
 
 def _asked(connection: http.client.HTTPConnection, path: str, host: str) -> int:
@@ -153,6 +121,23 @@ def test_a_password_link_is_in_no_log_of_the_proxy(proxy: tuple[int, int], tmp_p
     logs = (tmp_path / "access.log").read_text() + (tmp_path / "error.log").read_text()
     assert logs.count("/seen") >= 2
     assert "s3cret" not in logs
+
+
+@pytest.mark.parametrize(
+    ("size", "status", "says"),
+    [(0, 502, "Everything that was saved before is safe."), (11 * 2**20, 413, "leave a file out and send the rest.")],
+)
+def test_the_proxys_own_refusals_say_what_to_do(proxy: tuple[int, int], size: int, status: int, says: str) -> None:
+    trusting = ssl._create_unverified_context()
+    line = socket.create_connection(("127.0.0.1", proxy[1]), 10)
+    with closing(trusting.wrap_socket(line, server_hostname="results.example.org")) as sent:
+        head = f"POST /submit/bushy/files HTTP/1.1\r\nHost: results.example.org\r\nContent-Length: {size}\r\n\r\n"
+        sent.sendall(head.encode())
+        answer = http.client.HTTPResponse(sent, method="POST")
+        answer.begin()
+        page = answer.read().decode()
+    assert (answer.status, answer.headers["Content-Type"]) == (status, "text/html")
+    assert says in page
 
 
 def test_the_proxy_lets_the_node_refuse_by_itself_when_an_upload_is_large() -> None:

@@ -46,7 +46,8 @@ def _empty_environment(folder: Path, wheel: Path) -> Path:
 def test_the_wheel_holds_all_that_is_no_code_and_no_tests_when_it_is_built(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     packed = {path.relative_to(ROOT).as_posix() for path in (ROOT / "resultsq").rglob("*") if path.is_file()}
-    assert {name for name in packed if "__pycache__" not in name} <= names
+    sources = (".po", ".pot", "GLOSSARY.md")  # of sentences: the compiled catalogues are there
+    assert {name for name in packed if "__pycache__" not in name and not name.endswith(sources)} <= names
     assert "resultsq/py.typed" in names
     assert not [name for name in names if not name.startswith("resultsq")]
 

@@ -49,8 +49,8 @@ _FIELD = re.compile(r'name="(\w+)" value="([^"]*)"')
 class Site:
     """The application, its store and a clock that stands until it is moved."""
 
-    def __init__(self, folder: Path, bell: Bell) -> None:
-        self.settings = Settings(data_dir=folder)
+    def __init__(self, folder: Path, bell: Bell, **more: Any) -> None:
+        self.settings = Settings(data_dir=folder, **more)
         self.database = Database(self.settings.store_url)
         self.clock = ManualClock(NOW)
         self.app = compiled_once(create_app(self.settings, self.database, clock=self.clock, bell=bell))

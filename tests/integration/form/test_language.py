@@ -2,22 +2,29 @@
 
 import ast
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 from flask import Response, request
 
+from resultsq.delivery import office_notices
 from resultsq.domain import errors
+from resultsq.domain.athletes import Athlete
+from resultsq.domain.notices import OfficeNotice
 from resultsq.domain.outcome import Cause
 from resultsq.domain.role import Role
 from resultsq.domain.why import CAUSES
 from resultsq.readers.marks import UnreadableField
-from resultsq.store.admin import accounts
+from resultsq.store.admin import accounts, addresses, notices
 from resultsq.store.admin.drafts import DraftMoved
 from tests.integration.form.conftest import DAY, FILES, HASHED, NOW, STOPWATCH, Browser, Site
 from tests.integration.form.test_receipt import in_the_way, probed, rejected, worked
 from tests.support import speech
+from tests.support.athletes import load
 from tests.support.nodes import accepted, lost
 
 DATA = re.compile(
@@ -34,7 +41,10 @@ DATA = re.compile(
 )
 """What is data here, or a name: nobody translates it."""
 
-OTHER_THAN_PAGES = ("csv", "original", "sheet_bytes", "markdown", "table_of", "static", "favicon", "robots", "manifest")
+OTHER_THAN_PAGES = (
+    *("csv", "original", "sheet_bytes", "markdown", "table_of", "static", "favicon", "robots", "manifest"),
+    *("contact", "entries", "module", "service_worker", "mirrored"),
+)
 
 _ON = b"07/12/2013 09:21:00"
 _SHIFTED = STOPWATCH.replace(b"00:17:31", b"00:17:41").replace(b"00:18:02", b"00:18:12").replace(b":19:40", b":19:50")
@@ -227,13 +237,25 @@ def endings(site: Site, walk: Walk) -> list[str]:
     team.get("/submit/bushy")
     for path in ("/events", "/events/bushy", f"/submissions/{first}", "/submissions/none", "/submit/bushy"):
         team.get(path)
+    names_are_known(site, team, first)
     return ids
+
+
+def names_are_known(site: Site, team: Browser, submission: str) -> None:
+    """The same pages with a list of athletes, and the athletes' own."""
+    people = [Athlete("A1234567", "bushy", "bushy", "bushy", 3), Athlete("A7654321", None)]
+    load(site.database, people, site.clock.now())
+    team.drop([("scanner.csv", b"A1234576,P0001," + _ON + b"\n")])
+    for path in ("/submit/bushy?edit=1", f"/submissions/{submission}", "/athletes/A1234567", "/athletes/A1"):
+        team.get(path)
+    team.change("edit-athlete", htmx=True, position="2", athlete="bushy")
 
 
 def the_operators_look(site: Site, walk: Walk, ids: list[str]) -> None:
     """Every page of the dashboard, while all is well, while the link is down, and while somebody holds everything."""
     chief = site.browser("chief")
     chief.get("/submit")
+    chief.get("/offline")
     chief.get("/account")
     chief.get("/events")
     token = chief.hidden("/admin", "/logout")["csrf_token"]
@@ -273,6 +295,7 @@ def the_operators_look(site: Site, walk: Walk, ids: list[str]) -> None:
     post("/admin/holds/everything", reason="it rains")
     pages()
     post("/admin/publish-over", ids=ids[2], reason="it rains")
+    teams_are_told(site, post)
     for path in ("/admin/welcome", "/admin/events/bushy", "/admin/tokens"):
         chief.get(path)
     post("/admin/events", slug="No Slug", name="x")
@@ -281,6 +304,8 @@ def the_operators_look(site: Site, walk: Walk, ids: list[str]) -> None:
     post("/admin/people", name="jo", role="team", events="bushy")
     post("/admin/people", name="jo", role="king")
     post("/admin/people/import", csv="name,role,events\nkim,team,bushy\n")
+    post("/admin/people/mail", name="jo", mail="jo@bushy.example")
+    post("/admin/people/mail", name="jo", mail="jo")
     post("/admin/people/ask", name="jo")
     post("/admin/tokens", role="team", event="bushy")
     post("/admin/tokens/1/ask")
@@ -294,6 +319,37 @@ def the_operators_look(site: Site, walk: Walk, ids: list[str]) -> None:
     chief.get(f"/password/{secret}")
     chief.get("/password/none")
     chief.client.post(f"/password/{secret}", data={"csrf_token": token, "password": "x"})
+    with site.database.read() as conn:
+        mailed = addresses.unsubscribe_secret(conn, "jo")
+    for one in (mailed, "none"):
+        chief.get(f"/unsubscribe/{one}")
+        chief.client.post(f"/unsubscribe/{one}")
+
+
+def teams_are_told(site: Site, post: Callable[..., None]) -> None:
+    """Notices of operators and of the office, in force and over, and those that are refused."""
+    now, team, chief = site.clock.now(), site.browser("bushy"), site.browser("chief")
+    until = now + timedelta(hours=2)
+    said = {"title": "bushy", "text": "bushy"}
+    for fields in (
+        said,
+        {},
+        {**said, "event": "nowhere"},
+        {**said, "title": "bushy " * 40},
+        {**said, "text": "bushy " * 400},
+    ):
+        post("/admin/notices", until=until.isoformat(), **fields)
+    post("/admin/notices", **said)
+    office = [OfficeNotice("n-1", "bushy", "bushy", "bushy", now, until)]
+    site.database.write(lambda conn: notices.replace_offices(conn, now, office))
+    for error in (None, office_notices.NO_CALL):
+        site.database.write(partial(notices.asked, now=now, wait_s=60.0, error=error))
+        chief.get("/admin/notices")
+    for path in ("/submit", "/submit/bushy"):
+        team.get(path)
+        chief.get(path)
+    post("/admin/notices/1/end")
+    chief.get("/admin/notices")
 
 
 @pytest.mark.long

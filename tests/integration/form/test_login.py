@@ -117,6 +117,8 @@ def test_a_one_time_link_sets_a_password_once_and_ends_other_sessions(site: Site
     for answer in (late.get(path), late.client.post(path, data={**token, "password": "another one"})):
         assert answer.status_code == 404
         assert "has expired or was already used" in answer.text
+        assert 'class="btn btn-primary" href="/login"' in answer.text
+        assert "Submit results" not in answer.text
     assert site.browser().post("/login", {"name": "bushy", "password": "a new password"}, "/login").status_code == 303
 
 
@@ -200,3 +202,25 @@ def test_icon_manifest_and_robots_are_there_when_nobody_is_logged_in(site: Site)
     manifest = browser.get("/manifest.webmanifest").get_json()
     with browser.get(manifest["icons"][0]["src"]) as icon:
         assert icon.status_code == 200
+
+
+HTML = {"Accept": "text/html"}
+
+
+def test_an_error_page_leads_on_to_what_its_reader_may_do(site: Site, team: Browser) -> None:
+    for path in ("/nowhere", "/admin"):
+        assert 'class="btn btn-primary" href="/submit"' in team.client.get(path, headers=HTML).text
+    page = site.browser().client.get("/nowhere", headers=HTML).text
+    assert 'class="btn btn-primary" href="/login"' in page
+    assert "Submit results" not in page
+
+
+@pytest.mark.parametrize(
+    ("came_from", "leads_back"),
+    [("http://localhost/submit/bushy?day=1", True), ("http://elsewhere/submit/bushy?day=1", False), ("", False)],
+)
+def test_what_is_refused_leads_back_to_the_page_that_sent_it(team: Browser, came_from: str, leads_back: bool) -> None:
+    answer = team.client.post("/submit/bushy/undo", headers=HTML | {"Referer": came_from})  # without the page's token
+    assert answer.status_code == 400
+    assert ('href="/submit/bushy?day=1">Back to the page before' in answer.text) == leads_back
+    assert ("Back to the page before" in answer.text) == leads_back

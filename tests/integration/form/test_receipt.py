@@ -1,7 +1,9 @@
 """The receipt and what a team decides: live states, conflicts, rejections, withdrawals, history and downloads."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,10 +16,11 @@ from resultsq.domain.sheet import Finisher, Sheet, Volunteer
 from resultsq.domain.submission import State
 from resultsq.store import outbox
 from resultsq.store.admin import holding
-from resultsq.store.outbox import cycle, links
+from resultsq.store.outbox import cycle, handovers, links
 from resultsq.store.views import queries
 from resultsq.web.csv_cells import safe_cell
 from tests.integration.form.conftest import DAY, FILES, NOW, Browser, Site
+from tests.support import speech
 from tests.support.nodes import StoreNode, accepted, entry
 
 BrowserOf = Callable[[str], Browser]
@@ -47,6 +50,31 @@ def worked(site: Site, outcome: Callable[[Any], Outcome]) -> None:
     (lease,) = site.database.write(lambda conn: cycle.run_cycle(conn, now, "w1", (), 1, 8)).leases
     end = sender.settlement(lease, outcome(lease), 0.1, 0.5)
     site.database.write(lambda conn: cycle.run_cycle(conn, now, "w1", (end,), 0, 8))
+
+
+def test_the_receipt_says_that_a_relay_has_it_too_and_that_this_node_may_be_switched_off(
+    site: Site, team: Browser
+) -> None:
+    submission = team.submit(FILES)
+    before = team.get(f"/submissions/{submission}").text
+    assert "Take these results back" in before
+    now = site.clock.now()
+    site.database.write(lambda conn: handovers.begin(conn, now, "relay.example.org:443", 0, 10))
+    assert team.get(f"/submissions/{submission}").text.count("also safe") == 0, "it is being handed over"
+    with site.database.read() as conn:
+        found = queries.submission(conn, submission)
+    assert found is not None
+    site.database.write(lambda conn: handovers.kept(conn, now, found.seq, 30))
+    page = team.get(f"/submissions/{submission}").text
+    assert "They are also safe at relay.example.org:443" in page
+    assert "This node may be switched off." in page
+    assert "Take these results back" not in page
+    assert "cannot be taken back. You can correct them." in page
+    seen = re.compile(r"seen=(\w+)")
+    first, later = seen.search(before), seen.search(page)
+    assert first is not None
+    assert later is not None
+    assert first[1] != later[1], "an open page shows it, too"
 
 
 def test_the_receipt_says_what_waits_before_it_and_why_while_the_master_is_away(
@@ -85,6 +113,26 @@ def test_the_receipt_says_that_a_master_answers_and_takes_nothing_until_it_takes
     node.probe()
     node.publish_one()
     assert stalled not in team.get(path).text
+
+
+def _padded(sentence: str) -> str:
+    return sentence if "%" in sentence else f"{sentence:120}"
+
+
+def test_the_live_part_changes_with_the_reason_even_where_both_are_as_long(
+    site: Site, team: Browser, tmp_path: Path
+) -> None:
+    speech.mark_everything(site.app, tmp_path / "translations", _padded)
+    path = f"/submissions/{team.submit(FILES)}"
+    node = StoreNode(site.database, events=("elsewhere",))
+    node.now = site.clock.now()
+    node.probe(Cause.REFUSED)
+    seen = team.get(path).text.partition("live?seen=")[2].partition('"')[0]
+    assert team.get(f"{path}/live?seen={seen}").status_code == 204
+    node.probe()
+    changed = team.get(f"{path}/live?seen={seen}")
+    assert changed.status_code == 200
+    assert "as soon as the connection to the master allows it" in changed.text
 
 
 def test_the_live_part_answers_only_when_something_changed(site: Site, team: Browser) -> None:
@@ -341,3 +389,13 @@ def test_a_refusal_points_below_only_when_rows_are_named_there(site: Site, team:
     assert "There is no such event." in page
     assert "named below" not in page
     assert "ask an operator of this node" in page
+
+
+def test_what_is_on_its_way_has_no_place_in_the_queue(site: Site, team: Browser) -> None:
+    submission = team.submit(FILES)
+    probed(site)
+    now = site.clock.now() + timedelta(seconds=5)
+    site.database.write(lambda conn: cycle.run_cycle(conn, now, "w1", (), 1, 8))
+    page = team.get(f"/submissions/{submission}").text
+    assert "They are on their way to the master now." in page
+    assert "You are next." not in page

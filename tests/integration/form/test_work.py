@@ -1,6 +1,7 @@
 """The work in progress: what comes in, what is mended, what is kept, and one submission at its end."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from werkzeug.test import TestResponse
 
 from resultsq.domain.sheet import parse
 from resultsq.domain.submission import State
-from resultsq.store.admin import events, quotas
+from resultsq.store.admin import events, notices, quotas
 from resultsq.store.engine.tables import DraftRow, Submission
 from resultsq.store.views import queries, versions
 from tests.integration.form.conftest import DAY, FILES, NOW, SCANNER, STOPWATCH, Browser, Site
@@ -182,6 +183,15 @@ def test_volunteers_come_by_hand_and_by_file_and_are_in_the_sheet(site: Site, te
     without_a_button(remove="1")
     sheet = sheet_of(site, team.send().location.rpartition("/")[2])
     assert [(one.athlete, one.role) for one in sheet.volunteers] == [("A77", "Timekeeper"), ("A99", "Tail Walker")]
+
+
+def test_lines_above_the_header_of_a_list_of_volunteers_are_named_and_block_nothing(site: Site, team: Browser) -> None:
+    team.drop([*FILES, ("roster.csv", b"A76,Tail Walker\nathlete,role\nA77,Timekeeper\n")])
+    page = team.get(PAGE).text
+    assert "line 1 “A76,Tail Walker”" in page
+    assert "Go on without this file" not in page, "the rest of it is used"
+    sheet = sheet_of(site, team.send().location.rpartition("/")[2])
+    assert [one.athlete for one in sheet.volunteers] == ["A77"]
 
 
 def test_a_date_still_to_come_or_none_is_refused(site: Site, team: Browser) -> None:
@@ -376,12 +386,12 @@ def test_finishers_without_a_time_are_told_when_others_have_one(team: Browser) -
 
 def test_it_is_told_once_when_no_finisher_has_a_time(team: Browser) -> None:
     page = team.drop([("scanner.csv", SCANNER)], htmx=True).text
-    assert page.count("Not one finisher has a time.") == 1
+    assert page.count("No finisher has a time.") == 1
     assert "nothing is wrong" not in page
     team.post(f"{PAGE}/restart", {}, PAGE)
     page = team.drop([("t.csv", b"position,athlete\n1,A1\n2,A2\n")], htmx=True).text
     assert "has no column of times" in page
-    assert "Not one finisher has a time." not in page, "the table's own question says it"
+    assert "No finisher has a time." not in page, "the table's own question says it"
 
 
 def test_last_saturday_is_one_tap_away_when_no_day_is_chosen(site: Site) -> None:
@@ -416,12 +426,16 @@ def test_the_day_of_the_files_is_chosen_by_one_tap(team: Browser) -> None:
 def test_a_day_of_years_ago_blocks_until_a_person_says_that_it_is_right(site: Site, team: Browser) -> None:
     team.drop(FILES)
     page = team.post(f"{PAGE}/date", {"date": "2012-11-30"}, PAGE, htmx=True).text
-    assert "30 November 2012 is more than a year ago" in page
-    assert "It was 30 November 2013" in page
+    problem = page[page.index("30 November 2012 is more than a year ago") :]
+    problem = problem[: problem.index("The date is right")]
+    assert "It was 7 December 2013" in problem, "the day of the files"
+    assert "It was 30 November" not in problem, "a guess"
     assert 'id="send" disabled' in page
 
     page = team.change("as-given", code="day-long-ago", htmx=True).text
     assert "more than a year ago" not in page
+    assert "The day is right, though it is long ago." in page
+    assert "day-long-ago" not in page
     assert 'id="send" disabled' not in page
     page = team.post(f"{PAGE}/date", {"date": "2011-11-30"}, PAGE, htmx=True).text
     assert "30 November 2011 is more than a year ago" in page, "it was said of another day"
@@ -555,7 +569,29 @@ def test_the_work_is_kept_when_the_event_has_handed_in_all_that_it_may_today(sit
     team.drop(FILES)
     assert team.send().location.partition("#")[0].endswith("/submit/bushy")
     page = team.get("/submit/bushy").text
-    assert "MB in a day, and this one has. Nothing was stored" in page
+    assert "MB a day, so this was not stored" in page
     assert "stopwatch.csv" in page
     site.clock.advance(14 * 3600)
     assert "/submissions/" in team.send().location
+
+
+def test_a_notice_stands_on_top_of_the_form_of_its_event_until_its_time(
+    site: Site, team: Browser, stranger: Browser
+) -> None:
+    now = site.clock.now()
+
+    def add(conn: Connection) -> None:
+        bushy = events.find(conn, "bushy")
+        assert bushy is not None
+        until = now + timedelta(hours=1)
+        notices.add(conn, now, "joe", bushy.id, "Ice <b>on</b> the course", "No run.\nTell your volunteers.", until)
+
+    site.database.write(add)
+    page = team.get("/submit/bushy").text
+    assert "Ice &lt;b&gt;on&lt;/b&gt; the course" in page
+    assert page.index("Tell your volunteers.") < page.index("1. The day")
+    assert "operators, 7 December 2013 at 10:42." in page
+    assert "Ice" in team.drop(FILES, htmx=True).text, "with each tap"
+    assert "Ice" not in stranger.get("/submit/richmond").text
+    site.clock.advance(3600)
+    assert "Ice" not in team.get("/submit/bushy").text

@@ -37,6 +37,8 @@ def test_a_message_is_kept_at_once_and_shown_with_its_state(site: Site, team: Br
     id_ = answer.headers["Location"].rpartition("/")[2]
     page = team.get(f"/submissions/{id_}").text
     assert "You do not need to do anything." in page
+    assert "It will be sent automatically" in page
+    assert "They " not in page, "one message, and not the rows of a sheet"
     assert "A late barcode" in page
     assert "is &lt;b&gt;A123&lt;/b&gt;." in page
     assert f'href="/submissions/{about}"' in page
@@ -70,7 +72,7 @@ def test_a_double_click_sends_one_message(site: Site, team: Browser) -> None:
     [
         ({"subject": ""}, "subject", "A subject is one line of 1 to 200 characters."),
         ({"text": "x" * 10_001}, "text", "A text has 1 to 10,000 characters"),
-        ({"about": "the last one"}, "about", "What it is about is the id of a submission"),
+        ({"about": "the last one"}, "about", "The field about is the id of a submission"),
     ],
 )
 def test_what_is_wrong_stands_beside_its_field_and_nothing_that_was_written_is_lost(

@@ -11,7 +11,7 @@ from resultsq.domain import sheet as sheets
 from resultsq.domain.sheet import Sheet
 from resultsq.kinds.registry import KINDS
 from resultsq.master.database import open_engine
-from resultsq.master.ledger import Committed, Ledger
+from resultsq.master.ledger import Committed, IdReused, Ledger
 
 NOW = datetime(2013, 12, 7, 10, tzinfo=UTC)
 
@@ -73,3 +73,14 @@ def test_the_newest_is_known_when_a_backup_was_restored(ledger: Ledger) -> None:
     with ledger._engine.begin() as connection:
         connection.execute(sa.text("DELETE FROM master_kept WHERE number > 1"))
     assert (ledger.latest().count, ledger.latest().received_at) == (2, NOW)
+
+
+def test_an_id_of_one_kind_is_refused_for_another(ledger: Ledger) -> None:
+    message, sheet = keep(ledger, 1), publish(ledger, 1)
+    day = (NOW + timedelta(days=2)).date()
+    body = sheets.canonical_bytes(Sheet(event="bushy", date=day, submitted_by="t", submitted_at=NOW, finishers=()))
+    assert isinstance(ledger.publish(body, message, "bushy", day.isoformat(), None, "here", NOW), IdReused)
+    said = {"event": "bushy", "subject": "s", "text": "another"}
+    other = KINDS["messages"].prepare(said, submission=sheet, submitted_by="t", submitted_at=NOW).body
+    assert isinstance(ledger.keep("messages", other, sheet, "here", NOW), IdReused)
+    assert ledger.latest().count == 2

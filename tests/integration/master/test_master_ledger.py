@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ import sqlalchemy as sa
 
 from resultsq.domain.errors import InputRefused
 from resultsq.domain.sheet import digest
+from resultsq.kinds.registry import KINDS
 from resultsq.master.database import UNAVAILABLE, open_engine
 from resultsq.master.ledger import Committed, HeadConflict, IdReused, Invalid, Ledger, Publication
 
@@ -273,6 +275,47 @@ def test_the_new_head_is_told_when_another_is_published_in_between(
     assert publish(slow, new_id()) == HeadConflict(other, 1)
 
 
+def message(submission: str) -> bytes:
+    said = {"event": "bushy", "subject": "s", "text": "t"}
+    return KINDS["messages"].prepare(said, submission=submission, submitted_by="t", submitted_at=NOW).body
+
+
+@pytest.mark.parametrize("nth", [1, 2], ids=["after the look for the id", "after the look for the head"])
+def test_an_id_is_refused_when_it_is_committed_for_another_kind_in_between(
+    two_on_postgres: tuple[Ledger, Ledger], nth: int
+) -> None:
+    slow, quick = two_on_postgres
+    submission = new_id()
+    Interruption(slow, nth, lambda: quick.keep("messages", message(submission), submission, "node", NOW))
+    assert publish(slow, submission) == IdReused()
+    assert slow.head("bushy", DATE) is None
+
+
+def test_an_id_is_one_submissions_when_eight_bring_it_as_two_kinds_at_once(open_ledger: Callable[[], Ledger]) -> None:
+    ledgers = [open_ledger(), open_ledger()]
+    for event in ("bushy", "fulham", "banstead", "richmond"):
+        submission = new_id()
+
+        def results(ledger: Ledger, event: str = event, submission: str = submission) -> Publication:
+            return publish(ledger, submission, event=event)
+
+        def text(ledger: Ledger, submission: str = submission) -> Publication:
+            return ledger.keep("messages", message(submission), submission, "node", NOW)
+
+        answers = together(*(partial((results, text)[n % 2], ledgers[n // 2 % 2]) for n in range(8)))
+        assert sum(isinstance(answer, Committed) and answer.new for answer in answers) == 1, answers
+        assert sum(answer == IdReused() for answer in answers) == 4, answers
+        assert ledgers[0].receipt(submission) is not None
+
+
+def test_an_id_is_taken_again_when_a_restore_has_left_nothing_else_of_it(
+    ledger: Ledger, ask: Callable[[str], list[tuple[Any, ...]]]
+) -> None:
+    submission = new_id()
+    ask(f"INSERT INTO master_ids (submission) VALUES ('{submission}')")
+    assert isinstance(publish(ledger, submission), Committed)
+
+
 def test_tables_are_made_once_when_several_masters_start_at_once(store_url: str) -> None:
     engines = [open_engine(store_url) for _ in range(4)]
     start = threading.Barrier(len(engines))
@@ -283,14 +326,22 @@ def test_tables_are_made_once_when_several_masters_start_at_once(store_url: str)
 
     with ThreadPoolExecutor(len(engines)) as pool:
         list(pool.map(create, engines))
-    assert set(sa.inspect(engines[0]).get_table_names()) == {
+    found = set(sa.inspect(engines[0]).get_table_names())
+    for engine in engines:
+        engine.dispose()
+    assert found == {
         "master_sheets",
         "master_finishers",
         "master_volunteers",
         "master_kept",
+        "master_ids",
+        "master_athletes",
+        "master_athlete_numbers",
+        "master_athlete_blocks",
+        "master_athlete_lists",
+        "master_athlete_events",
+        "master_notices",
     }
-    for engine in engines:
-        engine.dispose()
 
 
 def test_it_is_said_in_time_when_the_database_is_locked(ledger: Ledger, store_url: str) -> None:

@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 from waitress.server import create_server
 
-from resultsq.clock import SystemClock
+from resultsq.clock import Clock, SystemClock
 from resultsq.delivery.masters import open_master
 from resultsq.domain import sheet
 from resultsq.domain.ports import Master, Parcel
@@ -56,9 +56,10 @@ def parcel(event: str = "bushy", rows: int = 3, on_top_of: str | None = None, **
 
 
 @contextmanager
-def served(ledger: Ledger) -> Iterator[int]:
+def served(ledger: Ledger, clock: Clock | None = None) -> Iterator[int]:
     """The reference master over this ledger, on a socket; its port."""
-    app = create_app(ledger, tokens={token: TokenRule(f"node-{n}") for n, token in enumerate(TOKENS)})
+    rules = {token: TokenRule(f"node-{n}") for n, token in enumerate(TOKENS)}
+    app = create_app(ledger, tokens=rules, clock=clock)
     sockets: dict[Any, Any] = {}
     server = create_server(app, map=sockets, host=services.HOST, port=0, threads=12)
     ended = threading.Event()

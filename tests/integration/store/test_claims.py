@@ -7,9 +7,11 @@ import pytest
 from sqlalchemy import select, update
 
 from resultsq.delivery import sender
+from resultsq.domain.link import REFUSED_WAIT_S
 from resultsq.domain.outcome import Cause, Deferred, Exchange, Outcome, Scope, Unauthorised
+from resultsq.domain.settlement import Settlement
 from resultsq.store.engine.tables import Link, Submission
-from resultsq.store.outbox import REFUSED_WAIT_S, Lease, Settlement, links, refusals
+from resultsq.store.outbox import Lease, links, refusals
 from tests.support.nodes import CEILING, StoreNode, accepted, lost, moved, rejected
 
 UNAUTHORISED = Unauthorised(Scope.DESTINATION, "No.", Exchange(status=401))

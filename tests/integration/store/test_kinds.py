@@ -11,13 +11,14 @@ import pytest
 from sqlalchemy import Connection, select, text, update
 
 from resultsq.domain.errors import KeyReused
+from resultsq.domain.link import REFUSED_WAIT_S
 from resultsq.domain.outcome import Scope, Unauthorised
 from resultsq.domain.sheet import digest
 from resultsq.domain.submission import State
 from resultsq.store import outbox
 from resultsq.store.admin import events
 from resultsq.store.engine.tables import NO_EVENT, Chain, Link, Submission
-from resultsq.store.outbox import REFUSED_WAIT_S, Entry, Lease, cycle, links, no_event
+from resultsq.store.outbox import Entry, Lease, cycle, links, no_event
 from tests.integration.store.test_plans import analyse, explain, heard
 from tests.support.nodes import CEILING, DATE, EVENTS, NOW, StoreNode, accepted, migrated
 

@@ -5,7 +5,7 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, update
 from sqlalchemy.engine import make_url
 
 from resultsq.clock import SystemClock
@@ -14,11 +14,14 @@ from resultsq.domain.errors import StoreUnavailable, StoreUnsure
 from resultsq.domain.submission import State
 from resultsq.store import outbox
 from resultsq.store.engine.session import Database
+from resultsq.store.engine.tables import Submission
 from tests.support.nodes import StoreNode
 from tests.support.proxy import Proxy
 from tests.support.relays import Relay
 from tests.support.services import PostgreSQL
 from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture
@@ -100,5 +103,31 @@ def test_what_was_leased_goes_at_once_when_the_answer_to_the_commit_is_lost(post
             delivery.stop()
     assert took_s < 10, "a lease runs for 25 s"
     assert [(one.outcome, one.number) for name in ids for one in relay.node.attempts(name)] == [("accepted", 1)] * 2
+    assert len(relay.puts()) == 2
+    relay.assert_all_there_once(ids)
+
+
+def test_what_is_being_sent_stays_with_its_sender_when_the_answer_to_a_commit_is_lost(
+    postgres_relay: Relay, line: Proxy
+) -> None:
+    relay = postgres_relay
+    relay.master.settings(delay=4.0)
+    ids = relay.accept(2)
+    known_as_slow = update(Submission).values(silences=4)  # nothing is given up for silence
+    relay.database.write(lambda conn: conn.execute(known_as_slow))
+    relay.node.act("hold", ids[1])
+    database = behind(line, relay.url)
+    with closing(database):
+        delivery = Delivery(relay.settings(), database, SystemClock(), "w1")
+        delivery.start()
+        try:
+            wait_until(relay.puts, 30, "one that is being sent")
+            with losing(database, line, "attempts") as lost:
+                relay.node.act("release", ids[1])
+                wait_until(lambda: lost, 30, "a lost COMMIT")
+            relay.wait_until_published(2)
+        finally:
+            delivery.stop()
+    assert [one.number for name in ids for one in relay.node.attempts(name)] == [1, 1]
     assert len(relay.puts()) == 2
     relay.assert_all_there_once(ids)

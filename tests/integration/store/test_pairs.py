@@ -27,7 +27,7 @@ from resultsq.store import outbox
 from resultsq.store.admin import actions
 from resultsq.store.engine.session import Database
 from resultsq.store.engine.tables import Submission
-from resultsq.store.outbox import BundledVersion, Lease, cycle, links, repairs
+from resultsq.store.outbox import BundledVersion, Lease, cycle, digests, links, repairs
 from tests.support.nodes import CEILING, DATE, NOW, StoreNode, accepted, lost, moved, rejected, unsent
 
 WAIT_S = 10.0
@@ -269,6 +269,12 @@ def _act(conn: Connection, race: Race, verb: actions.Verb) -> object:
     return None if done is None else done.done
 
 
+def fill_digests(conn: Connection, race: Race) -> object:
+    rows = conn.execute(select(Submission.seq).where(Submission.id.in_(race.ids))).scalars().all()
+    digests.fill(conn, dict.fromkeys(rows, "a digest"))
+    return rows
+
+
 def mend(conn: Connection, race: Race) -> object:
     return sum(repairs.mend_some(conn, race.node.now, "op", repair) for repair in repairs.REPAIRS)
 
@@ -276,6 +282,7 @@ def mend(conn: Connection, race: Race) -> object:
 WRITERS: tuple[Writer, ...] = (
     accept, adopt, adopt_a_correction, withdraw, withdraw_the_newest, undo, publish_over, export, claim,
     settle_published, settle_refused, settle_unsent, hand_back, void, learn_from_the_list, hold, release, retry, mend,
+    fill_digests,
 )  # fmt: skip
 OF_ONE_WORKER = {settle_published, settle_refused, settle_unsent, hand_back}
 """A lease ends in one way."""

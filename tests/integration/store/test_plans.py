@@ -5,23 +5,35 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event, text, update
+from sqlalchemy import Connection, event, insert, text, update
 
 from resultsq.delivery import sender
+from resultsq.domain.dispatch_plan import Queue
 from resultsq.domain.filter import Filter
+from resultsq.domain.role import Role
 from resultsq.domain.submission import State
 from resultsq.store import outbox
-from resultsq.store.admin import accounts, action_runner, actions, alerts, quotas
+from resultsq.store.admin import accounts, action_runner, actions, alerts, drafts, holding, quotas
 from resultsq.store.engine.session import Database
-from resultsq.store.engine.tables import Link
-from resultsq.store.outbox import cycle, links, repairs
-from resultsq.store.views import listing, outages, overview_data, queries, submission_detail, versions
+from resultsq.store.engine.tables import DraftRow, Link
+from resultsq.store.outbox import cycle, digests, handovers, links, repairs
+from resultsq.store.views import (
+    chart_points,
+    error_groups,
+    listing,
+    outages,
+    overview_data,
+    queries,
+    recent,
+    submission_detail,
+    versions,
+)
+from resultsq.store.views.chart_points import Span
 from resultsq.store.views.listing import Order
-from resultsq.store.views.overview_data import Span
 from tests.bench import dashboard
 from tests.support.manual_clock import ManualClock
 from tests.support.nodes import CEILING, DATE, NOW, StoreNode, accepted, migrated
@@ -114,7 +126,7 @@ def explain(database: Database, statement: Statement, how: str) -> list[Any]:
             begun.rollback()
 
 
-WHOLE = re.compile(r"SCAN submissions\b(?! USING)|Seq Scan on submissions\b")
+WHOLE = re.compile(r"SCAN (submissions|drafts)\b(?! USING)|Seq Scan on (submissions|drafts)\b")
 """The table is read from end to end."""
 ALL_ATTEMPTS = re.compile(r"SCAN attempts\b|Seq Scan on attempts\b")
 """The other table, or an index of all of it, is."""
@@ -130,7 +142,7 @@ def a_turn(node: StoreNode) -> Callable[[Connection], object]:
 
 
 def a_trial(node: StoreNode) -> Callable[[Connection], object]:
-    nothing = outbox.Queue(0, (), held=False, old=False, fresh=False, again=False)
+    nothing = Queue(0, (), held=False, old=False, fresh=False, again=False)
     return lambda conn: outbox.claim(conn, node.now, "w1", 1, 1, 0, nothing, trial=True)
 
 
@@ -157,7 +169,13 @@ WORK: dict[str, Callable[[StoreNode], Callable[[Connection], object]]] = {
     "a look": lambda node: lambda conn: links.look(conn, node.now, "w1"),
     "the alerts": lambda node: lambda conn: list(repairs.damaged(conn, watched=True)),
     "a sheet that is here": lambda node: lambda conn: versions.with_finishers(conn, "f", node.events["bushy"], DATE),
+    "what version 0.1 accepted": lambda node: lambda conn: digests.older(conn, 9_000, digests.AT_ONCE),
+    "its digests": lambda node: lambda conn: digests.fill(conn, {9_000: "d"}),
     "an acceptance": lambda node: lambda conn: outbox.accept(conn, node.now, node.entry("richmond")),
+    "handing on": lambda node: lambda conn: handovers.begin(conn, node.now, "relay", 0, 10),
+    "handing on, once more": lambda node: lambda conn: handovers.begin(conn, node.now, "relay", 10, 10),
+    "questions to a relay": lambda node: lambda conn: handovers.due(conn, node.now + timedelta(days=1), 10, True),
+    "an answer of a relay": lambda node: lambda conn: handovers.take_back(conn, node.now, 5),
 }
 
 
@@ -265,11 +283,19 @@ _PAST = (
     "outages (id, link, began_at, ended_at, cause, probes, delayed)"
     " SELECT i, 'master', :then, :then, 'refused', 1, 1 FROM n",
 )
+
+
+def by_webhook(conn: Connection, now: datetime, subject: str, text: str) -> None:
+    alerts.add_message(conn, now, "webhook", subject, text)
+
+
 ON_A_TIMER: dict[str, tuple[str, Callable[[StoreNode], object]]] = {
     # the tables whose past grows, and what is done every few seconds or each hour
     "bring the alerts up to date": (
         "alerts|alert_messages",
-        lambda node: node.database.write(lambda conn: alerts.bring_up_to_date(conn, node.now, {"disk": "t"}, ["mail"])),
+        lambda node: node.database.write(
+            lambda conn: alerts.bring_up_to_date(conn, node.now, {"disk": "t"}, by_webhook)
+        ),
     ),
     "take a message": (
         "alerts|alert_messages",
@@ -397,7 +423,22 @@ def month(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         database = migrated(url)
         stack.callback(database.close)
         dashboard.seed(database, NOW, 20_000)
+        database.write(add_drafts)
+        database.write(lambda conn: holding.place_hold(conn, NOW, "op", 7, "its course is checked"))
         yield database
+
+
+def add_drafts(conn: Connection) -> None:
+    """Of fifty accounts, each at work on two hundred events."""
+    accounts_made = [accounts.add(conn, NOW, f"team{number}", "no hash", Role.OPERATOR) for number in range(50)]
+    events = conn.execute(text("SELECT id FROM events ORDER BY id LIMIT 200")).scalars().all()
+    rows = [
+        {"event_id": event_id, "account_id": account, "date": DATE, "work": "{}", "updated_at": NOW + timedelta(0, at)}
+        for account in accounts_made
+        for at, event_id in enumerate(events)
+    ]
+    conn.execute(insert(DraftRow), rows)
+    conn.execute(text("ANALYZE drafts"))
 
 
 def a_page(sort: str = "", **filter_: Any) -> Callable[[Connection], object]:
@@ -412,36 +453,42 @@ def the_last_detail(conn: Connection) -> object:
 BY_STATE = ("ix_submissions_state_seq", "ix_submissions_due")
 LOOKS: dict[str, tuple[Callable[[Connection], object], set[str]]] = {
     # a look, and the indexes of which each of its statements takes one; none: whichever
-    "the oldest": (queries.oldest_waiting_at, {"ix_submissions_state_seq"}),
+    "the oldest": (queries.oldest_waiting_at, {"ix_submissions_destination"}),
     "what the alerts count": (
         lambda conn: alerts.counts(conn, NOW),
-        {"ix_submissions_state_seq", "ix_submissions_due", "ix_submissions_held"},
+        {"ix_submissions_destination", "ix_submissions_state_seq", "ix_submissions_due", "ix_submissions_held"},
     ),
     "the outages that are over": (
         lambda conn: alerts.drained_outages(conn, NOW + timedelta(hours=1)),
-        {"ix_submissions_state_seq", "ix_submissions_published_at"},
+        {"ix_submissions_destination", "ix_submissions_published_at"},
     ),
     "what waits of each kind": (queries.waiting_by_kind, {"ix_submissions_open"}),
     "what was written": (lambda conn: versions.written(conn, 1, "results", 9) or True, {"ix_submissions_lane"}),
+    "who ran at an event": (lambda conn: versions.last_sheets(conn, 7, 12), {"ix_submissions_event_seq"}),
     "whom to call": (overview_data.needs_person, set()),
     "a day to come": (lambda conn: queries.clock_off_s(conn, NOW), set()),
     "the pulse": (lambda conn: overview_data.live_status(conn, NOW), set()),
     "an hour": (
-        lambda conn: overview_data.series(conn, NOW, Span.HOUR, 9),
+        lambda conn: chart_points.series(conn, NOW, Span.HOUR, 9),
         {"ix_submissions_accepted_at", "ix_submissions_published_at", *BY_STATE},
     ),
     "a month": (
-        lambda conn: overview_data.series(conn, NOW, Span.MONTH, 9),
+        lambda conn: chart_points.series(conn, NOW, Span.MONTH, 9),
         {"ix_submissions_accepted_at", "ix_submissions_published_at", *BY_STATE},
+    ),
+    "a day a week before": (
+        lambda conn: chart_points.accepted_between(conn, NOW - timedelta(days=8), NOW - timedelta(days=7)) or True,
+        {"ix_submissions_accepted_at"},
     ),
     "the delays of days": (
         lambda conn: overview_data.delays(conn, NOW - timedelta(days=9)),
         {"ix_submissions_published_at"},
     ),
-    "the errors": (overview_data.errors, {"ix_submissions_failed", "ix_attempts_failures", "ix_attempts_ended_at"}),
+    "the last attempts": (lambda conn: recent.attempts(conn, 8), {"ix_attempts_ended_at", "pk", "PRIMARY KEY"}),
+    "the errors": (error_groups.errors, {"ix_submissions_failed", "ix_attempts_failures", "ix_attempts_ended_at"}),
     "an outage's report": (
         lambda conn: outages.report(conn, 1),
-        {"ix_submissions_published_at", "ix_submissions_open"},
+        {"ix_submissions_published_at", "ix_submissions_open", "ix_submissions_destination"},
     ),
     "the details of a submission": (the_last_detail, set()),
     "a page": (a_page(), set()),
@@ -449,11 +496,25 @@ LOOKS: dict[str, tuple[Callable[[Connection], object], set[str]]] = {
     "a page of one failure": (a_page(fingerprint="conflict"), {"ix_submissions_fingerprint_seq"}),
     "whether a full bundle leaves some": (
         lambda conn: outbox.waits_behind(conn, [State.QUEUED], 10_000),
-        {"ix_submissions_state_seq"},
+        {"ix_submissions_destination"},
     ),
     "a page of one state": (a_page(states=(State.CONFLICT,)), {"ix_submissions_state_seq"}),
     "a page by attempts": (a_page("-attempts"), {"ix_submissions_attempts_seq"}),
     "a page by publication": (a_page("-published"), {"ix_submissions_published_at"}),
+    "what a team has to decide": (
+        lambda conn: versions.undecided(conn, [7, 8, 9], 20),
+        {"ix_submissions_open", "ix_submissions_state_seq"},
+    ),
+    "the oldest of an event": (lambda conn: [queries.oldest_waiting_at(conn, 7)], {"ix_submissions_open"}),
+    "what is held with an event": (
+        lambda conn: queries.held(conn, NOW),
+        {"ix_submissions_open", "ix_submissions_held"},
+    ),
+    "what each hold keeps": (
+        lambda conn: [queries.held_by(conn, hold) for hold in queries.holds(conn, NOW)],
+        {"ix_submissions_open", "ix_submissions_held"},
+    ),
+    "a team's drafts": (lambda conn: drafts.of_account(conn, 7, 20), {"ix_drafts_account_updated"}),
     "a page of an event": (a_page(events=("event-0042",)), {"ix_submissions_event_seq"}),
 }
 
@@ -462,8 +523,9 @@ LOOKS: dict[str, tuple[Callable[[Connection], object], set[str]]] = {
 @pytest.mark.parametrize("name", LOOKS)
 def test_what_the_dashboard_shows_is_found_by_an_index_after_a_months_work(month: Database, name: str) -> None:
     look, indexes = LOOKS[name]
-    with heard(month, "submissions|attempts") as statements, month.read() as conn:
+    with heard(month, "submissions|attempts|drafts") as statements, month.read() as conn:
         assert look(conn) is not None
+    assert statements
     for statement in statements:
         plan = "\n".join(explain(month, statement, "EXPLAIN QUERY PLAN" if month.is_sqlite else "EXPLAIN"))
         assert WALKS.search(statement[0]) or not WHOLE.search(plan), f"{statement[0]}\n{plan}"

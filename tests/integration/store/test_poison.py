@@ -30,12 +30,13 @@ from resultsq.delivery.dispatch import Dispatcher
 from resultsq.delivery.masters import open_master
 from resultsq.domain.errors import HeadMoved
 from resultsq.domain.outcome import Outcome
+from resultsq.domain.settlement import Settlement
 from resultsq.domain.submission import State
 from resultsq.settings import Settings
 from resultsq.store import outbox
 from resultsq.store.admin import alerts, retention
 from resultsq.store.engine.session import Database
-from resultsq.store.engine.tables import Hold, Payload, Submission, UtcDateTime
+from resultsq.store.engine.tables import MASTER, Hold, Payload, Submission, UtcDateTime
 from resultsq.store.outbox import faulty_rows, links
 from resultsq.store.outbox.aside import BY_ITSELF, NO_KIND, NO_SHEET
 from resultsq.store.views import submission_detail
@@ -44,6 +45,8 @@ from tests.integration.bundle.conftest import Far
 from tests.support.manual_clock import ManualClock
 from tests.support.nodes import CEILING, NOW, StoreNode, accepted, lost, moved, rejected, unsent
 from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.long
 
 ENDS: dict[str, Callable[[outbox.Lease], Outcome]] = {
     "accepted": accepted,
@@ -96,7 +99,7 @@ def poison(node: StoreNode, submission: str, column: str, value: str) -> None:
             conn.exec_driver_sql("PRAGMA foreign_keys=ON")
 
 
-def cycle(node: StoreNode, *ends: outbox.Settlement, free: int = CEILING) -> Sequence[outbox.Lease]:
+def cycle(node: StoreNode, *ends: Settlement, free: int = CEILING) -> Sequence[outbox.Lease]:
     """A cycle as the dispatcher takes it: what fails is sifted, and then it succeeds. A row that is taken back in the
     first sifting may fail once more when it is claimed."""
     for _ in range(2):
@@ -119,7 +122,7 @@ def clean(node: StoreNode) -> None:
             conn.execute(text(f"DELETE FROM {table}"))
         # many failures of many queues are no stalled link
         whole = {"suspect": False, "suspect_at": None, "window": CEILING, **links.NOTHING_FAILS}
-        links.keep(conn, links.window(links.lock(conn)), 0, 0, whole)
+        links.keep(conn, MASTER, links.window(links.lock(conn)), 0, 0, whole)
 
     node.database.write(work)
 

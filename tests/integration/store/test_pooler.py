@@ -23,6 +23,8 @@ from tests.support.processes import OtherMaster
 from tests.support.proxy import Proxy
 from tests.support.relays import Relay
 
+pytestmark = pytest.mark.long
+
 LIMITS = {"statement_timeout": "15s", "lock_timeout": "5s", "idle_in_transaction_session_timeout": "30s"}
 ROUNDS = 8
 """More often than a statement is run before the driver prepares it at the server."""

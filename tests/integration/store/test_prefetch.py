@@ -8,9 +8,10 @@ from sqlalchemy import update
 
 from resultsq.delivery import sender
 from resultsq.domain.outcome import Cause, Deferred, Outcome, Scope, Unauthorised
+from resultsq.domain.settlement import Settlement
 from resultsq.domain.submission import State
 from resultsq.store.engine.tables import Link
-from resultsq.store.outbox import Lease, Settlement, cycle, links
+from resultsq.store.outbox import Lease, cycle, links
 from tests.support.nodes import CEILING, StoreNode, accepted, lost, rejected
 
 QUICK_S = 0.01

@@ -15,13 +15,13 @@ from resultsq.settings import Settings
 from resultsq.store import outbox
 from resultsq.store.engine import migrate
 from resultsq.store.engine.session import Database
-from resultsq.store.engine.tables import Attempt, Audit, AuditSubmission, Event, Hold, Payload, Submission
+from resultsq.store.engine.tables import Action, Attempt, Audit, AuditSubmission, Event, Hold, Payload, Submission
 from resultsq.store.outbox import repairs
 from resultsq.store.outbox.aside import NO_SHEET
 from resultsq.watch import messenger
 from tests.integration.bundle.conftest import Far, deliver_all
 from tests.support.manual_clock import ManualClock
-from tests.support.nodes import StoreNode
+from tests.support.nodes import StoreNode, lost, moved
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "damaged_by_0_1_0.json"
 """What 0.1.0 left after a withdrawn predecessor on each of three roads (the 7th), a sheet of a bundle beside one that
@@ -208,6 +208,20 @@ def test_what_a_released_hold_still_holds_is_found_and_goes_on(store: Database) 
     assert node.row(kept).hold_id is not None
 
 
+@pytest.mark.parametrize("error", [None, "KeyError"])
+def test_what_a_released_hold_holds_goes_on_when_its_release_cannot_be_carried_out(
+    store: Database, error: str | None
+) -> None:
+    node = StoreNode(store)
+    node.probe()
+    made = node.accept().id
+    node.act("hold", made)
+    node.release(node.row(made).hold_id)  # its action is begun, and not carried out here
+    node.database.write(lambda conn: conn.execute(update(Action).where(Action.ended_at.is_(None)).values(error=error)))
+    assert counts(node) == mend(node) == ({} if error is None else {"held": 1})
+    assert [lease.submission for lease in node.claim()] == ([] if error is None else [made])
+
+
 def test_a_receipt_that_the_master_lost_is_taken_off_what_waits_again(store: Database) -> None:
     node = StoreNode(store)
     node.probe()
@@ -242,3 +256,95 @@ def test_an_attempt_that_was_left_under_way_is_ended_and_one_that_is_under_way_i
     assert {(one.ended_at, one.outcome) for one in (ended, before)} == {(node.now, "unknown")}
     assert open_.ended_at is None
     assert (node.state(made), node.state(other)) == (State.PUBLISHED, State.SENDING)
+
+
+# what 0.1.0's comparison with the master left behind
+
+
+def published(node: StoreNode, *revisions: int, **more: Any) -> list[str]:
+    """So many versions of one date, each published on top of the one before."""
+    ids: list[str] = []
+    for revision in revisions:
+        ids.append(node.accept(rows=revision, corrects=ids[-1] if ids else None, **more).id)
+        node.publish_one(revision)
+    return ids
+
+
+def damage(node: StoreNode, submission: str, **values: Any) -> None:
+    node.database.write(
+        lambda conn: conn.execute(update(Submission).where(Submission.id == submission).values(**values))
+    )
+
+
+IN_CONFLICT: dict[str, Any] = {"state": State.CONFLICT, "cause": "conflict", "conflict_revision": 2}
+LOST_AND_QUEUED = {"state": State.QUEUED, "in_doubt": True, "next_attempt_at": None}
+
+
+@pytest.mark.parametrize("left", ["waits", "is held", "in conflict"])
+def test_what_was_to_be_published_below_its_published_successor_is_corrected_as_it_was(
+    store: Database, left: str
+) -> None:
+    node = StoreNode(store)
+    node.probe()
+    first, second = published(node, 1, 2)
+    before = node.row(first)
+    node.pass_time(60)
+    # 0.1.0 queued the corrected version again where the master had lost it and not its successor; sent, it met that
+    damage(node, first, **(IN_CONFLICT | {"conflict_head": second} if left == "in conflict" else LOST_AND_QUEUED))
+    if left == "is held":
+        node.act("hold", first)
+    assert counts(node) == mend(node) == {"overtaken": 1}
+    assert counts(node) == {}
+    row = node.row(first)
+    assert row.state == State.CORRECTED
+    kept = ("published_as", "published_at", "received_at", "revision", "version", "digest", "base")
+    assert [getattr(row, name) for name in kept] == [getattr(before, name) for name in kept]
+    assert (row.hold_id, row.conflict_head, row.in_doubt) == (None, None, False)
+    assert (node.state(second), node.claim()) == (State.PUBLISHED, [])
+    third = node.accept(rows=3, corrects=second).id
+    assert node.publish_one(3).submission == third
+
+
+def test_a_conflict_with_its_own_published_correction_is_superseded(store: Database) -> None:
+    node = StoreNode(store)
+    node.probe()
+    first = node.accept(rows=1).id
+    node.try_one(lost())
+    second = node.accept(rows=2, corrects=first).id
+    sent = {"state": State.PUBLISHED, "blocked": False, "published_as": second, "published_at": node.now, "revision": 2}
+    damage(node, second, received_at=node.now, **sent)
+    damage(node, first, in_doubt=False, next_attempt_at=None, conflict_head=second, **IN_CONFLICT)
+    assert counts(node) == mend(node) == {"overtaken": 1}
+    assert counts(node) == {}
+    assert (node.state(first), node.state(second)) == (State.SUPERSEDED, State.PUBLISHED)
+
+
+@pytest.mark.parametrize("left", ["waits", "in conflict"])
+def test_what_the_master_had_above_its_successor_is_not_put_below_it(store: Database, left: str) -> None:
+    node = StoreNode(store)
+    node.probe()
+    first, second = published(node, 1, 2)
+    damage(node, first, revision=9)
+    damage(node, first, **(IN_CONFLICT | {"conflict_head": "another"} if left == "in conflict" else LOST_AND_QUEUED))
+    assert counts(node) == ({"receipted": 1} if left == "waits" else {})
+    assert (node.row(first).revision, node.state(second)) == (9, State.PUBLISHED)
+
+
+def test_a_conflict_with_a_published_version_that_does_not_correct_it_is_left_to_people(store: Database) -> None:
+    node = StoreNode(store)
+    node.probe()
+    first, second = published(node, 1, 2)
+    damage(node, second, base=None, corrects=None)  # as one from another node's bundle
+    never = {"published_as": None, "published_at": None, "received_at": None, "revision": None}
+    damage(node, first, conflict_head=second, **IN_CONFLICT, **never)
+    assert counts(node) == mend(node) == {}
+    assert (node.state(first), node.state(second)) == (State.CONFLICT, State.PUBLISHED)
+
+
+def test_a_conflict_with_what_others_published_is_left_to_people(store: Database) -> None:
+    node = StoreNode(store)
+    node.probe()
+    first = node.accept(rows=1).id
+    node.try_one(moved("another", 3))
+    assert counts(node) == mend(node) == {}
+    assert node.state(first) is State.CONFLICT

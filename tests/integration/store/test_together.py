@@ -10,12 +10,13 @@ from sqlalchemy import Connection, text
 
 from resultsq.delivery import sender
 from resultsq.domain.errors import HeadMoved
+from resultsq.domain.outcome import Outcome
 from resultsq.domain.submission import State
 from resultsq.store import outbox
 from resultsq.store.admin import retention
 from resultsq.store.engine.session import Database
 from resultsq.store.outbox import cycle
-from tests.support.nodes import CEILING, StoreNode, accepted, receipt_for, rejected
+from tests.support.nodes import CEILING, StoreNode, accepted, lost, migrated, receipt_for, rejected
 from tests.support.waiting import wait_until
 
 Work = Callable[[Connection], Any]
@@ -151,3 +152,28 @@ def test_what_is_put_back_while_old_sheets_are_removed_keeps_its_sheet(pg: Store
     )
     assert (pruned.submissions, pg.state(made)) == (0, State.QUEUED)
     assert pg.publish_one().submission == made
+
+
+@pytest.mark.parametrize("end", [lost(), rejected()])
+def test_what_another_worker_puts_aside_meanwhile_stays_aside(pg: StoreNode, end: Outcome) -> None:
+    made = pg.accept().id
+    lease = pg.claim_one()
+    ending = sender.settlement(lease, end, 0.1, 0.5)
+    (settled,) = in_between(
+        pg,
+        lambda conn: outbox.put_aside(conn, pg.now, [lease.seq], "its row cannot be read"),
+        lambda conn: outbox.settle(conn, pg.now, [ending]),
+    )
+    assert settled.state is None, "the lease was no longer its own"
+    row = pg.row(made)
+    assert (row.state, row.in_doubt, row.hold_id is not None) == (State.QUEUED, True, True)
+
+
+def test_a_connection_that_a_thread_still_has_is_closed_when_it_comes_back_to_a_closed_database(store_url: str) -> None:
+    database = migrated(store_url)
+    with database.read() as conn:
+        driver = conn.connection.dbapi_connection
+        database.close()
+        assert conn.execute(text("SELECT 1")).scalar_one() == 1
+    with pytest.raises(Exception, match=r"closed"):
+        driver.cursor().execute("SELECT 1")  # type: ignore[union-attr]

@@ -3,11 +3,14 @@
 import pytest
 from sqlalchemy import update
 
+from resultsq.domain.sheet import finishers_digest, rows_of
 from resultsq.domain.submission import GONE, State
 from resultsq.store.engine.tables import Submission
+from resultsq.store.outbox import digests
+from resultsq.store.outbox.digests import DigestFiller
 from resultsq.store.views import versions
 from resultsq.store.views.versions import Elsewhere
-from tests.support.nodes import DATE, StoreNode
+from tests.support.nodes import DATE, StoreNode, finishers
 
 DIGEST, OTHER_DAY = "the same finishers", "2013-11-30"
 
@@ -49,3 +52,34 @@ def test_what_is_given_up_is_found_nowhere(node: StoreNode, state: State) -> Non
     mark(node, state=state)
     assert found(node, "bushy", OTHER_DAY) is None
     assert found(node, "richmond", DATE) is None
+
+
+def digest_of(rows: int) -> str:
+    """As an acceptance or a look at a draft makes it of the same finishers."""
+    lines = rows_of(finishers(rows), ())
+    digest = finishers_digest(lines.canonical, lines.finishers)
+    assert digest is not None
+    return digest
+
+
+def test_the_finishers_that_version_0_1_accepted_are_found_once_their_digests_are_filled_in(
+    node: StoreNode,
+) -> None:
+    sizes = (12, 5, 13, 14, 15)
+    days = [f"2013-11-{day:02}" for day in range(1, 6)]
+    for rows, day in zip(sizes, days, strict=True):
+        node.accept("bushy", rows, date=day)  # without a digest, as version 0.1 did
+    filler = DigestFiller(node.database, at_once=2)
+    known = []
+    while filler.has_work():
+        filler.fill_some()
+        known.append([rows for rows in sizes if rows >= 10 and found(node, "richmond", DATE, digest_of(rows))])
+    assert known == [[14, 15], [13, 14, 15], [12, 13, 14, 15]], "two at each call, from the newest down"
+    assert found(node, "bushy", DATE, digest_of(12)) == (node.events["bushy"], days[0])
+
+
+def test_a_digest_that_is_there_is_not_written_over(node: StoreNode) -> None:
+    node.accept("bushy", 12)
+    mark(node)
+    node.database.write(lambda conn: digests.fill(conn, {1: "another"}))
+    assert found(node, "richmond", DATE) == (node.events["bushy"], DATE)

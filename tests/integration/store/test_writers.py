@@ -311,6 +311,7 @@ def locked(sqlite_store: Database) -> Iterator[Callable[[], None]]:
     other.close()
 
 
+@pytest.mark.long  # not beside others that have the processor first: it is about time
 def test_everybody_is_told_in_time_and_nothing_is_stored_when_another_process_holds_the_lock(
     sqlite_store: Database, locked: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,6 +28,7 @@ def test_an_event_is_found_with_all_that_was_said_when_it_was_added(database: Da
             "country": "UK",
             "shows_results": True,
             "plausible": asdict(FIVE_K),
+            "language": None,
         }
         assert events.find(conn, "busy") is None
 

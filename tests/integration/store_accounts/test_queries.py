@@ -48,6 +48,18 @@ def test_an_events_status_shows_the_hold_of_its_own_submission_when_there_is_one
         assert queries.holds(conn, NOW, node.events["richmond"]) == []
 
 
+def test_each_hold_says_how_many_it_keeps(database: Database) -> None:
+    node = StoreNode(database)
+    node.accept("bushy", date="2013-11-30")
+    node.accept("bushy")
+    node.act("hold", node.accept("richmond").id)
+    for whole in ("bushy", "wimbledon", None):
+        node.hold(whole)
+    with database.read() as conn:
+        kept = {hold.event or hold.scope: queries.held_by(conn, hold) for hold in queries.holds(conn, NOW)}
+    assert kept == {"bushy": 2, "wimbledon": 0, "destination": 3, "submission": 1}
+
+
 def test_nothing_waits_and_no_link_is_known_when_the_node_is_new(database: Database) -> None:
     with database.read() as conn:
         status = queries.status(conn, NOW)

@@ -7,7 +7,7 @@ from resultsq.domain.errors import NotThere
 from resultsq.domain.outcome import Cause
 from resultsq.store.engine.session import Database
 from resultsq.store.views import outages
-from tests.support.nodes import StoreNode
+from tests.support.nodes import StoreNode, rejected
 
 
 @pytest.fixture
@@ -45,6 +45,22 @@ def test_an_outage_is_told_with_whom_it_delayed_and_by_how_much(up: StoreNode) -
     assert (told.still_waiting, told.not_published) == (0, 1)
     assert told.delays == Delays(((605, 1), (1215, 1)))
     assert told.last_published_at == up.row(during).published_at == up.row(early).published_at
+
+
+def test_what_the_master_refused_after_an_outage_was_delayed_by_it_and_what_it_refused_before_was_not(
+    up: StoreNode,
+) -> None:
+    up.accept("wimbledon")
+    up.try_one(rejected())  # before it
+    up.accept()
+    up.pass_time(10)
+    up.probe(Cause.REFUSED)
+    up.pass_time(60)
+    up.probe()
+    up.try_one(rejected())
+    with up.database.read() as conn:
+        told = outages.report(conn, up.outages()[0].id)
+    assert (told.affected, told.not_published, told.events) == (1, 1, 1)
 
 
 def test_there_is_no_report_when_there_was_no_outage(up: StoreNode) -> None:

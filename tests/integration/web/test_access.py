@@ -70,7 +70,7 @@ def test_every_route_says_who_may_call_it_when_the_app_is_made(site: Site) -> No
     assert {route.endpoint for route in site.app.url_map.iter_rules()} == set(declared)
     for one in declared.values():
         assert isinstance(one, AccessRule)
-        assert (one.who is Audience.ANYBODY) == (one.roles == ())
+        assert (one.who in (Audience.ANYBODY, Audience.HOLDER)) == (one.roles == ())
 
 
 def test_every_mutator_refuses_when_its_caller_is_a_stranger(site: Site) -> None:
@@ -84,6 +84,8 @@ def test_every_mutator_refuses_when_its_caller_is_a_stranger(site: Site) -> None
                 case Audience.PERSON:
                     assert answer.status == 303, route
                     assert answer.headers["Location"].startswith("/login"), route
+                case Audience.HOLDER:
+                    assert answer.status == 404, route  # this is no secret of anything
                 case Audience.PROGRAM | Audience.MACHINE:
                     assert answer.status == 401, route
 

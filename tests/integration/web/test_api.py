@@ -4,17 +4,20 @@ import io
 import json
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import delete, func, select
 
 from resultsq.domain import sheet as sheets
+from resultsq.domain.athletes import Athlete
 from resultsq.domain.role import Role
 from resultsq.domain.submission import State
 from resultsq.store.engine.tables import ClientKey, Link, Original, Submission
 from resultsq.store.views import queries
 from tests.integration.web.site import Sheet, Site
+from tests.support.athletes import load
 from tests.support.nodes import rejected
 
 Make = Callable[..., Sheet]
@@ -192,6 +195,14 @@ def test_volunteers_come_with_the_files_when_they_are_sent(site: Site, volunteer
     assert site.call("GET", f"/submissions/{answer.json['id']}").json["problems"] == []
 
 
+@pytest.mark.parametrize("path", ["/submissions", "/check"])
+def test_lines_above_the_header_of_a_list_of_volunteers_are_named(site: Site, path: str) -> None:
+    roster = (io.BytesIO(b"A1,Marshal\nathlete,role\nA55501,Timekeeper\n"), "roster.csv")
+    answer = site.call("POST", path, data=files(SCANS, TIMES, volunteers=roster))
+    assert answer.status < 300
+    assert "lines-above-header" in [one["code"] for one in answer.json["problems"]]
+
+
 def test_the_warnings_of_files_are_told_again_when_the_submission_is_looked_at(site: Site) -> None:
     told = site.call("POST", "/submissions", data=files(MISREAD, TIMES)).json
     assert "line-set-aside" in [problem["code"] for problem in told["problems"]]
@@ -213,6 +224,27 @@ def test_a_check_says_what_would_come_of_the_files_and_stores_nothing_when_it_is
     refused = site.call("POST", "/check", data={"a": (io.BytesIO(b"hello"), "t.csv")})
     assert (refused.status, [problem["severity"] for problem in refused.json["problems"]]) == (200, ["blocks"])
     assert stored(site) == 0
+
+
+def test_a_check_tells_numbers_that_nobody_has_and_as_of_when(site: Site) -> None:
+    now = site.clock.now()
+    load(site.database, [Athlete("A1234576", "Jane SMITH", None, "bushy")], now - timedelta(minutes=5))
+    files = {"a": TIMES, "b": MISREAD}
+
+    def check(who: str) -> Any:
+        return site.call(
+            "POST", "/check", who, data={name: (io.BytesIO(one), f"{name}.csv") for name, one in files.items()}
+        )
+
+    answer = check("bushy")
+    (problem,) = [one for one in answer.json["problems"] if one["code"] == "athlete-unknown"]
+    assert "no athlete has the number A1234567 (position 1)" in problem["message"]
+    assert problem["fixes"][0]["arguments"] == {"position": 1, "athlete": "A1234576"}
+    assert answer.headers["Age"] == "300"
+    assert answer.headers["Last-Modified"]
+    anyone = check(Role.OPERATOR)
+    assert "athlete-unknown" not in [one["code"] for one in anyone.json["problems"]]
+    assert "Age" not in anyone.headers
 
 
 # look
@@ -274,6 +306,7 @@ def test_a_team_sees_its_own_queue_and_an_operator_all_when_they_ask(site: Site,
     own, every = site.call("GET", "/status").json, site.call("GET", "/status", Role.VIEWER).json
     assert (own["event"], own["waiting"], own["counts"]["queued"]) == ("bushy", 1, 1)
     assert (every["event"], every["waiting"]) == (None, 2)
+    assert (own["waiting_by_kind"], every["waiting_by_kind"]) == ({"results": 1}, {"results": 2})
     assert set(own["counts"]) == set(State)
     assert own["oldest_waiting_at"] == every["oldest_waiting_at"] == "2013-12-07T12:05:00Z"
     link = every["link"]
@@ -286,3 +319,11 @@ def test_a_team_sees_its_own_queue_and_an_operator_all_when_they_ask(site: Site,
 def test_the_link_is_unknown_when_no_worker_has_ever_run(site: Site) -> None:
     site.database.write(lambda conn: conn.execute(delete(Link)))
     assert site.call("GET", "/status").json["link"] == {"state": "unknown"}
+
+
+def test_the_files_own_day_is_offered_when_the_one_that_was_sent_is_long_ago(site: Site) -> None:
+    scans = b"A1234567,P0001,07/12/2013 09:20:00\nA7654321,P0002,07/12/2013 09:21:00\n"
+    files = {"a": (io.BytesIO(TIMES), "t.csv"), "b": (io.BytesIO(scans), "s.csv")}
+    answer = site.call("POST", "/check", data={**files, "date": "2011-12-03"})
+    [problem] = [one for one in answer.json["problems"] if one["code"] == "day-long-ago"]
+    assert {"date": "2013-12-07"} in [fix["arguments"] for fix in problem["fixes"]]

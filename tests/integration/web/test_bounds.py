@@ -21,6 +21,7 @@ from tests.integration.web.site import Sheet, Site
 LARGE = {
     "api.submit", "api.submit_of_kind", "api.check", "form.add_files", "form.type_table", "dashboard.import_events",
     "dashboard.import_accounts",
+    "form.receive_entry", "relay.keep_results", "relay.keep_of_kind",
 }  # fmt: skip
 """The routes that take more than a form's few fields. A new one belongs here, and into tests/faults/test_floods.py."""
 SMALL = 64 * 1024
@@ -60,7 +61,7 @@ def test_an_address_without_a_route_takes_no_body(site: Site) -> None:
 
 def test_files_are_refused_where_none_are_taken(site: Site) -> None:
     for endpoint, method, path in _calls(site.app):
-        if method == "POST" and endpoint not in LARGE - {"form.type_table"}:
+        if method == "POST" and endpoint not in LARGE - {"form.type_table", "form.receive_entry"}:
             answer = site.open(method, path, data={"file": (BytesIO(b"x"), "x.csv")})
             assert answer.status == 415, path
 
@@ -164,7 +165,7 @@ def test_an_event_over_its_days_quota_is_told_so_and_an_alert_tells_the_operator
     assert site.post(sheet(3)).status == 201
     answer = site.post(sheet(3, date="2013-11-30"))
     assert (answer.status, answer.headers["Retry-After"]) == (429, "42901")
-    assert "may hand in 1 submissions in a day" in answer.json["detail"]
+    assert "limit of 1 submission a day" in answer.json["detail"]
     assert site.post(sheet(3)).status == 200, "what is here is found"
     assert site.post(sheet(3, event="richmond"), "richmond").status == 201
     messenger.evaluate_alerts(site.settings, site.database, site.clock)

@@ -9,7 +9,7 @@ from resultsq.domain.outcome import Cause
 from resultsq.domain.submission import State
 from resultsq.store.admin import alerts
 from tests.integration.web.site import Answer, Site
-from tests.support.nodes import NOW, rejected
+from tests.support.nodes import NOW, rejected, tell_nothing
 
 
 @pytest.fixture
@@ -180,13 +180,13 @@ def test_a_monitor_sees_what_stands_and_fails_where_it_asks_to(site: Site) -> No
     site.node.probe()
     site.node.try_one(rejected())
     for holding in ({"rejected": "One was refused."}, {"rejected": "One was refused.", "disk-low": "Little room."}):
-        site.database.write(lambda conn, holding=holding: alerts.bring_up_to_date(conn, NOW, holding, []))  # type: ignore[misc]
+        site.database.write(lambda conn, holding=holding: alerts.bring_up_to_date(conn, NOW, holding, tell_nothing))  # type: ignore[misc]
     seen = site.open("GET", "/alerts")
     assert seen.status == 200
     assert [one["rule"] for one in seen.json["alerts"]] == ["disk-low", "rejected"]
     failing = site.open("GET", "/alerts?fail=1")
     assert (failing.status, failing.json) == (503, seen.json)
-    site.database.write(lambda conn: alerts.bring_up_to_date(conn, NOW, {}, []))
+    site.database.write(lambda conn: alerts.bring_up_to_date(conn, NOW, {}, tell_nothing))
     assert site.open("GET", "/alerts?fail=1").status == 200
 
 

@@ -146,6 +146,15 @@ def test_a_large_body_is_refused_as_a_problem_when_it_comes_over_a_socket(start:
         assert json.loads(body)["status"] == 413
 
 
+def test_a_browser_gets_a_page_where_the_server_refuses_a_large_body(start: Start) -> None:
+    web = start(max_body_bytes="100000")
+    accepts = "text/html,application/xhtml+xml,*/*;q=0.8"
+    status, body, headers = web.call("POST", "/submit/bushy/files", b"x" * 100_001, Accept=accepts)
+    assert (status, headers["Content-Type"]) == (413, "text/html; charset=utf-8")
+    assert b"<h1>Too large" in body
+    assert b"Leave a file out and send the rest." in body
+
+
 REFUSED_BY_THE_SERVER = [
     (b"POST /api/v1/submissions HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n", 413),
     (b"GET /api/v1/status HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 300_000 + b"\r\n\r\n", 431),

@@ -25,11 +25,11 @@ SHEET: dict[str, Any] = {
 TIMES = b"STARTOFEVENT,07/12/2013 09:00:00,junsd\n0,07/12/2013 09:00:00\n1,07/12/2013 09:17:31,00:17:31\n"
 
 
-def sent(body: dict[str, Any], max_rows: int = MAX_ROWS) -> intake.Sent:
+def sent(body: dict[str, Any], max_rows: int = MAX_ROWS) -> intake.CheckedResults:
     return intake.from_json(json.dumps(body).encode(), max_rows, CALENDAR)
 
 
-def rows(taken: intake.Sent) -> Any:
+def rows(taken: intake.CheckedResults) -> Any:
     return json.loads(taken.rows.canonical)
 
 

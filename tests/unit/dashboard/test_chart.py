@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from resultsq.store.views.overview_data import OutageView, Point, Span
+from resultsq.store.views.chart_points import Point, Span
+from resultsq.store.views.overview_data import OutageView
 from resultsq.web.dashboard import chart
 
 NOON = datetime(2013, 12, 7, 12, 0, tzinfo=UTC)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from resultsq.web.dashboard.single_flight import SingleFlightCache
+from resultsq.web.single_flight import SingleFlightCache
 from tests.support.manual_clock import ManualClock
 from tests.support.nodes import NOW
 

@@ -1,6 +1,6 @@
 """What a sender makes of each outcome, and that nothing a master does or a fault of ours is raised out of it."""
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -23,8 +23,9 @@ from resultsq.domain.outcome import (
     Unauthorised,
 )
 from resultsq.domain.ports import Master, Parcel
+from resultsq.domain.settlement import Settlement
 from resultsq.domain.sheet import Finisher, Sheet, canonical_bytes, digest, rows_digest
-from resultsq.store.outbox import Clash, Lease, Published, PutBack, Refused, Settlement
+from resultsq.store.outbox import Lease
 from tests.support.manual_clock import ManualClock
 
 NOW = datetime(2013, 12, 7, 12, 5, tzinfo=UTC)
@@ -46,96 +47,52 @@ def ending(outcome: Outcome, **more: Any) -> Settlement:
     return sender.settlement(lease(**more), outcome, 1.5, JITTER)
 
 
-def put_back(outcome: Outcome, **more: Any) -> PutBack:
-    found = ending(outcome, **more)
-    assert isinstance(found, PutBack)
-    return found
-
-
 def receipt(submission: str = "id") -> Receipt:
     return Receipt(
         submission=submission, event="bushy", date="2013-12-07", revision=1, digest=digest(BODY), received_at=NOW
     )
 
 
-def test_an_accepted_sheet_is_published_with_its_receipt() -> None:
-    assert ending(Accepted(receipt(), SEEN)) == Published("lease", 7, 1.5, SEEN, receipt())
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        Accepted(receipt(), SEEN),
+        Rejected("invalid-sheet", "No.", (Reason("is no time", "/finishers/0/time"),), SEEN),
+        Unauthorised(Scope.DESTINATION, "No.", SEEN),
+        Unauthorised(Scope.EVENT, "No.", SEEN),
+        Conflict(None, None, exchange=SEEN),
+    ],
+)
+def test_a_submission_that_the_master_has_answered_for_good_does_not_wait(outcome: Outcome) -> None:
+    assert ending(outcome, failures=5) == Settlement("lease", 7, 1.5, outcome)
 
 
 @pytest.mark.parametrize("cause", [cause for cause in Cause if cause is not Cause.SILENT])
 def test_a_deferred_sheet_waits_its_back_off_and_says_what_for(cause: Cause) -> None:
-    found = put_back(Deferred(cause, "Why.", in_doubt=True, exchange=SEEN), failures=3)
+    outcome = Deferred(cause, "Why.", in_doubt=True, exchange=SEEN)
     waits_for = "link" if cause in LINK_CAUSES else "backoff"
-    assert found == PutBack(
-        "lease", 7, 1.5, SEEN, "deferred", cause, "Why.", in_doubt=True, wait_s=8 * JITTER, wait_for=waits_for,
-        charged=True, refused_event=False,
-    )  # fmt: skip
+    assert ending(outcome, failures=3) == Settlement("lease", 7, 1.5, outcome, wait_s=8 * JITTER, wait_for=waits_for)
 
 
 def test_a_silent_call_is_repeated_at_once_for_a_newer_connection_works() -> None:
-    found = put_back(Deferred(Cause.SILENT, "Nothing moved.", True), failures=9)
-    assert (found.wait_s, found.wait_for, found.in_doubt) == (None, "link", True)
-
-
-@pytest.mark.parametrize("in_doubt", [True, False])
-def test_the_doubt_of_an_attempt_is_its_own(in_doubt: bool) -> None:
-    assert put_back(Deferred(Cause.RESET, "Cut.", in_doubt)).in_doubt is in_doubt
+    found = ending(Deferred(Cause.SILENT, "Nothing moved.", True), failures=9)
+    assert (found.wait_s, found.wait_for) == (None, "link")
 
 
 @pytest.mark.parametrize(("said", "waits"), [(7.0, 7.0), (0.0, 0.0), (86_400.0, 3_600.0)])
 def test_the_masters_retry_after_is_obeyed_and_marked_as_its_word(said: float, waits: float) -> None:
-    found = put_back(Deferred(Cause.BUSY, "Later.", True, retry_after_s=said), failures=9)
+    found = ending(Deferred(Cause.BUSY, "Later.", True, retry_after_s=said), failures=9)
     assert (found.wait_s, found.wait_for) == (waits, "master")
 
 
-@pytest.mark.parametrize(("scope", "of_event"), [(Scope.DESTINATION, False), (Scope.EVENT, True)])
-def test_refused_credentials_keep_the_sheets_place_and_charge_it_nothing(scope: Scope, of_event: bool) -> None:
-    found = put_back(Unauthorised(scope, "No.", SEEN), failures=5)
-    assert found == PutBack(
-        "lease", 7, 1.5, SEEN, "unauthorised", "forbidden" if of_event else "unauthorised", "No.", in_doubt=False,
-        wait_s=None, wait_for=None, charged=False, refused_event=of_event,
-    )  # fmt: skip
-
-
-def test_a_rejected_sheet_keeps_the_masters_reasons() -> None:
-    reasons = (Reason("is no time", "/finishers/0/time"), Reason("is strange"))
-    expected: tuple[dict[str, str | None], ...] = (
-        {"detail": "is no time", "pointer": "/finishers/0/time"},
-        {"detail": "is strange", "pointer": None},
-    )
-    assert ending(Rejected("invalid-sheet", "No.", reasons, SEEN)) == Refused(
-        "lease", 7, 1.5, SEEN, "invalid-sheet", "No.", expected
-    )
-
-
-def test_a_conflict_brings_the_other_sheet_and_the_digest_of_its_rows() -> None:
-    found = ending(Conflict("other", 3, BODY, receipt("other"), SEEN))
-    assert found == Clash("lease", 7, 1.5, SEEN, "other", 3, BODY, rows_digest(ROWS, ()), receipt("other"))
+def test_a_conflict_brings_the_digest_of_the_other_sheets_rows() -> None:
+    outcome = Conflict("other", 3, BODY, receipt("other"), SEEN)
+    assert ending(outcome) == Settlement("lease", 7, 1.5, outcome, rows_digest=rows_digest(ROWS, ()))
 
 
 @pytest.mark.parametrize("body", [None, b"", b"<html>", b"\xff", BODY.replace(b"/1", b"/9")])
 def test_rows_are_never_equal_when_the_other_sheet_cannot_be_read(body: bytes | None) -> None:
-    found = ending(Conflict("other", 3, body))
-    assert isinstance(found, Clash)
-    assert found.rows_digest is None
-
-
-def test_every_outcome_has_an_ending_with_its_lease_duration_and_what_was_seen() -> None:
-    outcomes: list[Outcome] = [
-        Accepted(receipt(), SEEN),
-        Deferred(Cause.DNS, "", False, exchange=SEEN),
-        Rejected("x", "", exchange=SEEN),
-        Conflict(None, None, exchange=SEEN),
-        Unauthorised(Scope.EVENT, "", SEEN),
-    ]
-    assert {type(one) for one in outcomes} == set(Outcome.__args__)
-    for found in map(ending, outcomes):
-        assert {f.name: getattr(found, f.name) for f in fields(found)[:4]} == {
-            "lease": "lease",
-            "seq": 7,
-            "duration_s": 1.5,
-            "exchange": SEEN,
-        }
+    assert ending(Conflict("other", 3, body)).rows_digest is None
 
 
 def test_patience_doubles_with_each_silence_and_ends_at_half_a_minute() -> None:
@@ -158,7 +115,7 @@ def test_a_sheet_travels_with_its_doubt_and_the_patience_that_its_silences_give_
     master, clock = FarSide(), ManualClock(NOW)
     for silences in (0, 3):
         sender.deliver(cast(Master, master), lease(silences=silences, in_doubt=in_doubt), clock, JITTER)
-    parcel = Parcel("results", "id", "bushy", "2013-12-07", BODY, digest(BODY), "before", in_doubt=in_doubt)
+    parcel = Parcel("results", "id", "bushy", "2013-12-07", BODY, digest(BODY), "before", in_doubt, "lease")
     assert master.calls == [(parcel, sender.stall_timeout_s(0)), (parcel, sender.stall_timeout_s(3))]
 
 
@@ -167,7 +124,6 @@ def test_the_sheet_waits_in_doubt_when_the_fault_is_our_own(capsys: pytest.Captu
     master = HttpMaster("http://127.0.0.1:9", "token", clock=clock)
     found = sender.deliver(master, replace(lease(), body=cast(bytes, "no bytes")), clock, JITTER)
     master.close()
-    assert isinstance(found, PutBack)
-    assert (found.cause, found.in_doubt, found.charged, found.wait_s) == (Cause.SURPRISE, True, True, JITTER)
-    assert found.detail == "A fault of resultsq itself: TypeError."
+    assert found.outcome == Deferred(Cause.SURPRISE, "A fault of resultsq itself: TypeError.", in_doubt=True)
+    assert found.wait_s == JITTER
     capsys.readouterr()  # the log's line for developers

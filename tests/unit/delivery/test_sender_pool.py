@@ -12,7 +12,8 @@ from resultsq.delivery.masters import database
 from resultsq.delivery.masters.timeouts import CallTimeouts
 from resultsq.delivery.sender_pool import PREFETCHED_S, SenderPool
 from resultsq.domain.outcome import Accepted, Cause, Deferred, Receipt, Rejected
-from resultsq.store.outbox import Lease, PutBack, Settlement, lease_s
+from resultsq.domain.settlement import Settlement
+from resultsq.store.outbox import Lease, lease_s
 from tests.support.manual_clock import ManualClock
 
 NOW = datetime(2013, 12, 7, 12, 5, tzinfo=UTC)
@@ -151,8 +152,8 @@ def test_a_sheet_whose_end_is_a_fault_of_ours_keeps_no_slot() -> None:
     senders = SenderPool(1, clock, deliver, lambda _, end: ends.put(end))
     senders.send([lease(1)], 1)
     end = ends.get(timeout=LIMIT_S)
-    assert isinstance(end, PutBack)
-    assert end.cause == Cause.SURPRISE
+    assert isinstance(end.outcome, Deferred)
+    assert end.outcome.cause is Cause.SURPRISE
     assert senders.out == 0
     senders.close()
 

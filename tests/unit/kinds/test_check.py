@@ -160,3 +160,15 @@ def test_a_file_that_may_hold_results_blocks_beside_right_ones(name: str) -> Non
     wrong = (name, MAY_HOLD_RESULTS[name])
 
     assert report([("watch", WATCH), ("scanner", scans("A1,P1", "A2,P2")), wrong]).blocked
+
+
+def test_a_fix_says_what_it_asks_of_a_person_where_no_form_shows_it() -> None:
+    times = b"STARTOFEVENT,14/03/2026 09:00:00,x\n0,14/03/2026 09:18:00,00:18:00\nENDOFEVENT,14/03/2026 10:00:00\n"
+    scans = b"A1,P0001,14/03/2026 09:20:00\nA2,P0002,14/03/2026 09:21:00\n"
+    found = report([("t.csv", times), ("s.csv", scans)])
+    [problem] = [one for one in found.problems if one.code == "token-beyond-times"]
+
+    assert [(fix.action, fix.asks) for fix in problem.fixes] == [
+        ("insert-time", ("position",)),
+        ("drop-tokens-beyond", ()),
+    ]

@@ -32,7 +32,7 @@ def test_an_athlete_in_two_positions_blocks_with_both_places() -> None:
 
 
 @pytest.mark.parametrize(
-    ("positions", "words"), [((2, 3), "position 1."), ((1, 3), "position 2."), ((1, 5), "positions 2 to 4.")]
+    ("positions", "words"), [((2, 3), "position 1,"), ((1, 3), "position 2,"), ((1, 5), "positions 2 to 4,")]
 )
 def test_a_hole_blocks(positions: tuple[int, int], words: str) -> None:
     [problem] = check_rows(tuple(map(row, positions)))

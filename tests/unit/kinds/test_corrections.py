@@ -6,6 +6,7 @@ import pytest
 
 from resultsq.domain.errors import InputRefused
 from resultsq.domain.problem import Fix
+from resultsq.kinds.results import corrections_files
 from resultsq.kinds.results.corrections import asked, correction_of
 from resultsq.kinds.results.join import Joined, Work, apply, evaluate
 from resultsq.readers import read
@@ -444,7 +445,7 @@ def test_a_hole_in_a_table_is_filled_and_nothing_moves() -> None:
 
     assert athletes(evaluate(filled)) == ["A1", None, "A9", "A3"]
     assert codes(evaluate(filled)) == ["time-missing"]
-    assert "is there already" in refusal(of, "insert-finisher", position=2)
+    assert "has position 2 already" in refusal(of, "insert-finisher", position=2)
     # in order again, so that rows can move
     assert athletes(corrected(filled, "remove-finisher", position=1)) == [None, "A9", "A3"]
 
@@ -476,7 +477,7 @@ def test_a_line_is_dropped_when_a_position_is_there_twice() -> None:
     ],
 )
 def test_nothing_moves_when_a_table_has_holes(action: str, arguments: dict[str, Any]) -> None:
-    assert "holes" in refusal(work(TABLE.replace(b"\n3,", b"\n4,")), action, **arguments)
+    assert "are missing or there twice" in refusal(work(TABLE.replace(b"\n3,", b"\n4,")), action, **arguments)
 
 
 # as values
@@ -506,3 +507,7 @@ def test_a_correction_is_refused_in_words_when_its_fields_are_wrong(
 def test_the_person_is_asked_what_a_fix_leaves_open() -> None:
     assert asked(Fix(action="edit-token", label="", arguments={"athlete": "A7"})) == ("token",)
     assert asked(Fix(action="insert-time", label="", arguments={"position": 6, "count": 2})) == ()
+
+
+def test_each_problem_that_a_person_confirms_has_its_own_words_in_the_list_of_corrections() -> None:
+    assert set(corrections_files._CONFIRMED) == corrections_files.AS_GIVEN

@@ -7,6 +7,7 @@ import pytest
 from resultsq.domain.errors import FileRefused
 from resultsq.domain.sheet import Volunteer
 from resultsq.kinds.results.volunteers import lists_roles, read_volunteers
+from tests.support.spreadsheets import xlsx
 
 MISTAKES = Path(__file__).parent.parent.parent / "samples" / "mistakes"
 
@@ -26,7 +27,7 @@ def refusal(text: str) -> FileRefused:
     ],
 )
 def test_athletes_and_roles_are_read_when_the_header_names_them(text: str) -> None:
-    assert read_volunteers("roster.csv", text.lstrip("\n").encode()) == (
+    assert read_volunteers("roster.csv", text.lstrip("\n").encode()).volunteers == (
         Volunteer(athlete="A55501", role="Timekeeper"),
         Volunteer(athlete="A55502", role="Barcode scanning"),
     )
@@ -66,7 +67,7 @@ def test_the_file_is_refused_when_nobody_is_in_it() -> None:
 )
 def test_a_list_is_taken_as_the_form_takes_it(content: bytes) -> None:
     assert lists_roles("roster.csv", content)
-    assert read_volunteers("roster.csv", content) == (
+    assert read_volunteers("roster.csv", content).volunteers == (
         Volunteer(athlete="A11", role="Marshal"),
         Volunteer(athlete="A12", role="Timekeeper"),
     )
@@ -83,3 +84,32 @@ def test_a_bad_line_has_a_sentence_fit_for_a_list() -> None:
 def test_a_table_of_results_is_no_list_of_volunteers() -> None:
     assert not lists_roles("t", b"position,time,athlete\n1,18:11,A1\n")
     assert not lists_roles("t", b"A1234567,P0001,x\n")
+
+
+@pytest.mark.parametrize(
+    ("above", "lines"),
+    [("", []), ("sep=,\n", []), (" ,\n\n", []), ("A1,Marshal\nSaturday\n", [1, 2]), ("\nThe team\n,,\n", [2])],
+)
+def test_each_line_above_the_header_is_named_as_not_used(above: str, lines: list[int]) -> None:
+    found = read_volunteers("roster.csv", f"{above}athlete,role\nA11,Marshal\n".encode())
+
+    assert found.volunteers == (Volunteer(athlete="A11", role="Marshal"),)
+    assert [at.line for problem in found.problems for at in problem.where] == lines
+    assert all(problem.code == "lines-above-header" and not problem.blocks for problem in found.problems)
+    assert all("“Saturday”" in problem.message for problem in found.problems if 1 in lines)
+
+
+def test_the_other_sheets_of_a_workbook_are_named_as_not_used() -> None:
+    cell = "<c t='inlineStr'><is><t>{}</t></is></c>"
+    row = "<row>{}</row>"
+    notes = row.format(cell.format("Notes"))
+    listed = "".join(
+        row.format("".join(map(cell.format, cells))) for cells in (("athlete", "role"), ("A11", "Marshal"))
+    )
+
+    found = read_volunteers("roster.xlsx", xlsx(notes, listed))
+
+    assert found.volunteers == (Volunteer(athlete="A11", role="Marshal"),)
+    assert [problem.message for problem in found.problems] == [
+        "Only the sheet Tab 2 of roster.xlsx is used. Not used: Tab 1."
+    ]

@@ -64,7 +64,7 @@ def test_files_come_later_when_times_are_untouched_or_they_are_scanners() -> Non
 
     assert [row.time for row in evaluate(later).finishers] == clocks([1000, 1010, 1200])
     assert evaluate(add(edited, [read("scanner", pairs([1]))])).finishers[0].athlete == "A1001"
-    with pytest.raises(InputRefused, match="undo them first"):
+    with pytest.raises(InputRefused, match="Undo those edits before you add"):
         add(edited, [read("other", watch([1000, 1200]))])
 
 

@@ -125,9 +125,9 @@ def test_a_time_is_read_however_a_spreadsheet_kept_it_as_it_is(cell: str) -> Non
 @pytest.mark.parametrize(
     ("above", "places", "words"),
     [
-        ("Results 14/03/2026,,\n", [1], "line 1, above the header"),
-        ("Results\n,,\n\n14 March;;\n", [1, 4], "2 lines above the header, the first is line 1"),
-        ('"";"";""\n1,18:11,A12\n', [2], "line 2, above the header"),
+        ("Results 14/03/2026,,\n", [1], "line 1 “Results 14/03/2026,,”"),
+        ("Results\n,,\n\n14 March;;\n", [1, 4], "line 1 “Results”, line 4 “14 March;;”"),
+        ('"";"";""\n1,18:11,A12\n', [2], "line 2 “1,18:11,A12”"),
         ("sep=,\n", [], ""),
         ("\n,,\n", [], ""),
     ],
@@ -139,4 +139,14 @@ def test_what_stands_above_the_header_is_named_as_not_used(above: str, places: l
     assert [where.line for problem in file.problems for where in problem.where] == places
     assert {(problem.code, problem.blocks) for problem in file.problems} <= {("lines-above-header", False)}
     assert len(file.problems) == bool(places)
-    assert all(f"Not used of table.csv: {words}." in problem.message for problem in file.problems)
+    assert all(f"above the header: {words}." in problem.message for problem in file.problems)
+
+
+def test_a_column_without_a_name_is_told_by_its_letter_and_its_first_cells() -> None:
+    wide = "position,time,athlete" + "," * 25
+    file = table(f"{wide}\n1,18:11,A12,Harriers{',' * 23}x\n2,19:08,,Ealing Eagles and others{',' * 22}\n")
+
+    assert [one.name for one in file.columns if one.name.startswith("column")] == [
+        "column D (Harriers, Ealing Eagles and ot)",
+        "column AA (x)",
+    ]

@@ -59,6 +59,9 @@ def test_nobody_is_told_anything_when_all_is_well() -> None:
         (AlertRule.ASIDE, {"aside": 1}, {"aside": 0}),
         (AlertRule.MASTER_LOST, {"lost_there": 1}, {"lost_there": 0}),
         (AlertRule.QUOTA, {"over_quota": ("bushy",)}, {"over_quota": ()}),
+        (AlertRule.WORKER_SILENT, {"worker_seen_at": NOW - 0.5 * MINUTE}, {"worker_seen_at": NOW - 0.49 * MINUTE}),
+        (AlertRule.WEB_SILENT, {"web_seen_at": NOW - 0.5 * MINUTE}, {"web_seen_at": None}),
+        (AlertRule.DEVICE_SILENT, {"silent_devices": 1}, {"silent_devices": 0}),
         (AlertRule.CLOCK_WRONG, {"clock_off_s": 3601.0}, {"clock_off_s": 0.0}),
         (AlertRule.CLOCK_WRONG, {"clock_off_s": -3601.0}, {"clock_off_s": 0.0}),
     ],
@@ -106,6 +109,11 @@ def test_all_of_them_are_told_when_everything_is_wrong() -> None:
         lost_there=1,
         over_quota=("bushy",),
         clock_off_s=61.0,
+        worker_seen_at=NOW - MINUTE,
+        web_seen_at=NOW - MINUTE,
+        silent_devices=1,
+        no_mail_since=NOW - LIMITS.link_down,
+        mails_waiting=1,
     )
     assert set(rules.raised(facts, LIMITS, NOW)) == set(AlertRule) - {AlertRule.RECOVERED}
 

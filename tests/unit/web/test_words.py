@@ -1,10 +1,14 @@
 """The sentences that people read keep to plain words: a short list of what has no place in them."""
 
 import re
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from babel.messages.pofile import read_po
 
+from tests.support.processes import ROOT
 from tests.support.speech import CATALOGUE
 
 BANNED = (
@@ -47,3 +51,27 @@ def test_no_sentence_that_users_see_has_a_banned_phrase(banned: str) -> None:
     sentences = _sentences()
     assert len(sentences) > 500, "the catalogue was not read"
     assert [text for text in sentences if re.search(banned, text)] == []
+
+
+def _joints(module: Path) -> Iterator[tuple[str, str]]:
+    """The ends of each two strings that stand behind each other and are one."""
+    before = None
+    with module.open() as lines:
+        for token in tokenize.generate_tokens(lines.readline):
+            if token.type == tokenize.STRING:
+                text = token.string.strip("rbfuRBFU").strip("\"'")
+                if before is not None:
+                    yield before, text
+                before = text
+            elif token.type not in (tokenize.NL, tokenize.COMMENT):
+                before = None
+
+
+def test_no_two_words_of_a_sentence_are_joined_where_it_goes_on_in_the_next_line() -> None:
+    glued = [
+        f"{module.name}: {first[-20:]}|{second[:20]}"
+        for module in (ROOT / "resultsq").rglob("*.py")
+        for first, second in _joints(module)
+        if re.search(r"[a-z,;.]$", first) and re.match(r"[A-Za-z]", second)
+    ]
+    assert glued == []

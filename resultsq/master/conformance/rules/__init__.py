@@ -1,6 +1,15 @@
 """The rules, in the order in which they are checked."""
 
-from resultsq.master.conformance.rules import once, reading, refusals, versions
+from resultsq.master.conformance.rules import athletes, blocks, notices, once, reading, refusals, versions
 from resultsq.master.conformance.rules.rule import Rule as Rule
 
-RULES: tuple[Rule, ...] = (*reading.PROBE, *once.RULES, *versions.RULES, *reading.RULES, *refusals.RULES)
+RULES: tuple[Rule, ...] = (
+    *reading.PROBE,
+    *once.RULES,
+    *versions.RULES,
+    *reading.RULES,
+    *athletes.RULES,
+    *blocks.RULES,
+    *notices.RULES,
+    *refusals.RULES,
+)

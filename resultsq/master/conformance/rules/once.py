@@ -11,9 +11,9 @@ _AT_ONCE = 8
 
 
 def _first(trial: Trial) -> str:
-    told = trial.publish(trial.entry())
-    if told["revision"] != 1:
-        raise RuleBroken(told, "The revision of the first sheet is 1.")
+    given = trial.publish(trial.entry())
+    if given["revision"] != 1:
+        raise RuleBroken(given, "The revision of the first sheet is 1.")
     return "201, its receipt"
 
 
@@ -55,9 +55,9 @@ def _other_bytes(trial: Trial) -> str:
     return _refused_as_reused(trial, reply.problem.get("code"), refused(reply, 409), entry.submission, entry.path)
 
 
-def _refused_as_reused(trial: Trial, code: object, told: object, submission: str, path: str) -> str:
+def _refused_as_reused(trial: Trial, code: object, given: object, submission: str, path: str) -> str:
     if code not in (None, "id-reused"):
-        raise RuleBroken(told, "The code of such a 409 is id-reused, or there is none.")
+        raise RuleBroken(given, "The code of such a 409 is id-reused, or there is none.")
     reply = trial.client.get(path)
     if submission not in reply.headers.get("ETag", ""):
         raise RuleBroken(reply, "It was refused, and yet another sheet is published.")
@@ -69,10 +69,10 @@ def _lost_answer(trial: Trial) -> str:
     headers = {**entry.headers(None), "Content-Encoding": "gzip"}
     trial.client.put_and_hang_up(entry.path, gzip.compress(entry.body), headers)
     reply = trial.put(entry)
-    told = receipt(reply, entry, (200, 201))
-    if told["revision"] != 1:
+    given = receipt(reply, entry, (200, 201))
+    if given["revision"] != 1:
         raise RuleBroken(reply, "The sheet was published twice.")
-    if (again := trial.client.get(f"/v1/submissions/{entry.submission}")).object != told:
+    if (again := trial.client.get(f"/v1/submissions/{entry.submission}")).object != given:
         raise RuleBroken(again, "This is not the receipt that the PUT got.")
     return f"{reply.status}, one receipt"
 
@@ -81,9 +81,9 @@ def _all_at_once(trial: Trial) -> str:
     entry = trial.entry()
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         replies = list(pool.map(lambda _: trial.put(entry), range(_AT_ONCE)))
-    told = [receipt(reply, entry, (200, 201)) for reply in replies]
-    if any(one != told[0] for one in told):
-        raise RuleBroken(told, "The receipts differ: the sheet was committed more than once.")
+    given = [receipt(reply, entry, (200, 201)) for reply in replies]
+    if any(one != given[0] for one in given):
+        raise RuleBroken(given, "The receipts differ: the sheet was committed more than once.")
     new = sum(reply.status == 201 for reply in replies)
     if new != 1:
         raise RuleBroken([reply.status for reply in replies], "Of equal requests just one is answered 201.")

@@ -32,12 +32,12 @@ def _probe(trial: Trial) -> str:
 
 def _latest(trial: Trial) -> str:
     before = _count(trial)
-    told = trial.publish(trial.entry())
+    given = trial.publish(trial.entry())
     reply = trial.client.get("/v1/health", token="")
     if _count(trial) <= before:
         raise RuleBroken(reply, "A sheet was committed, and the count of receipts did not grow.")
     newest = moment(reply.object["latest"].get("received_at"), reply)
-    if newest < moment(told["received_at"], reply):
+    if newest < moment(given["received_at"], reply):
         raise RuleBroken(reply, "The newest receipt is older than one that was just given.")
     return "the count grew"
 
@@ -49,7 +49,7 @@ def _count(trial: Trial) -> int:
         raise Skipped("The probe does not tell the newest receipt: a master of version 1 need not.")
     count = latest.get("count") if isinstance(latest, dict) else None
     if isinstance(count, bool) or not isinstance(count, int):
-        raise RuleBroken(reply, "The newest receipt is told as {received_at, count}.")
+        raise RuleBroken(reply, "The newest receipt is given as {received_at, count}.")
     return count
 
 
@@ -71,9 +71,9 @@ def _no_sheet(trial: Trial) -> str:
 
 def _receipt(trial: Trial) -> str:
     entry = trial.entry()
-    told = trial.publish(entry)
+    given = trial.publish(entry)
     reply = trial.client.get(f"/v1/submissions/{entry.submission}")
-    if receipt(reply, entry) != told:
+    if receipt(reply, entry) != given:
         raise RuleBroken(reply, "This is not the receipt that the PUT got.")
     return "200, the same receipt"
 
@@ -85,12 +85,12 @@ def _no_receipt(trial: Trial) -> str:
 
 def _receipts(trial: Trial) -> str:
     entries = [trial.entry() for _ in range(3)]
-    told = {entry.submission: trial.publish(entry)["received_at"] for entry in entries}
-    first, *_, last = told.values()
+    given = {entry.submission: trial.publish(entry)["received_at"] for entry in entries}
+    first, *_, last = given.values()
     listed = list(each(_pages(trial, since=first)))
     if not all(isinstance(one, dict) for one in listed):
         raise RuleBroken(listed, "A receipt is an object.")
-    _check_list(entries, [one for one in listed if one.get("submission") in told])
+    _check_list(entries, [one for one in listed if one.get("submission") in given])
     times = [moment(one.get("received_at"), one) for one in listed]
     if times != sorted(times):
         raise RuleBroken(times, "Receipts are listed oldest first.")
@@ -127,14 +127,14 @@ def _other_node(trial: Trial) -> str:
     if not trial.other_token:
         raise Skipped("Give a second node's token with --other-token.")
     entry = trial.entry()
-    told = trial.publish(entry)
-    reply = trial.client.get("/v1/receipts", token=trial.other_token, since=told["received_at"])
+    given = trial.publish(entry)
+    reply = trial.client.get("/v1/receipts", token=trial.other_token, since=given["received_at"])
     if reply.status != 200 or any(one.get("submission") == entry.submission for one in each(iter([reply]))):
         raise RuleBroken(reply, "Receipts of another node's sheets are listed.")
     again = trial.put(entry, token=trial.other_token)
     if again.status == 403:
         raise Skipped("The other node's token does not cover the event.")
-    if receipt(again, entry) != told:
+    if receipt(again, entry) != given:
         raise RuleBroken(again, "This is not the receipt that the first node got.")
     return "200, the same receipt, listed for the first node only"
 

@@ -124,15 +124,15 @@ def _wrong_content(trial: Trial, **changes: object) -> str:
 
 
 def _additions(trial: Trial) -> str:
-    told = []
+    given = []
     for path, member in (("/v1/notices", "notices"), ("/v1/athletes", "athletes")):
         reply = trial.client.get(path)
         if reply.status not in (200, 404):
             raise RuleBroken(reply, "A call that 1.1 added is served, or answered with 404.")
         if reply.status == 200 and not isinstance(reply.object.get(member), list):
             raise RuleBroken(reply, f"The answer has a list: {member}.")
-        told.append(f"{path} {reply.status}")
-    return ", ".join(told)
+        given.append(f"{path} {reply.status}")
+    return ", ".join(given)
 
 
 def _later(trial: Trial) -> str:

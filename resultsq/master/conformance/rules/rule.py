@@ -8,7 +8,7 @@ from resultsq.master.conformance.trial import Trial
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`check` says in a few words what came; it raises Broken where the rule does not hold, and Skipped where it
+    """`check` describes the answer in a few words; it raises Broken where the rule does not hold, and Skipped where it
     cannot be checked."""
 
     name: str

@@ -11,9 +11,9 @@ _AT_ONCE = 8
 def _correction(trial: Trial) -> str:
     entry = trial.entry()
     trial.publish(entry)
-    told = trial.publish(correction := trial.entry(entry.day, 4), entry.submission)
-    if told["revision"] != 2:
-        raise RuleBroken(told, "The revision of the second sheet is 2.")
+    given = trial.publish(correction := trial.entry(entry.day, 4), entry.submission)
+    if given["revision"] != 2:
+        raise RuleBroken(given, "The revision of the second sheet is 2.")
     trial.current(correction)
     return "201, revision 2"
 

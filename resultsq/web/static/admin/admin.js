@@ -45,9 +45,14 @@
     if (sent) ahead = sent + 500 - Date.now();
     const age = Number(event.detail.xhr.getResponseHeader("X-Figures-Age")) || 0;
     figuresOf = performance.now() - age * 1000;
-    // the same bytes as before: what is focused or selected stays
+    // the same bytes as before: focus and selection stay
     if (event.detail.serverResponse === shown) event.detail.shouldSwap = false;
     shown = event.detail.serverResponse;
+  });
+
+  // a tab that is not looked at asks for nothing; its next look is at most two seconds after it is seen again
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (document.hidden && event.detail.elt === live) event.preventDefault();
   });
 
   document.addEventListener("htmx:afterSwap", (event) => {

@@ -1,6 +1,6 @@
 """The digest of a sheet's finishers, by which the same ones are known for another date or event.
 
-What was accepted before has none: its finishers are not known by it."""
+What was accepted before has none; a worker fills them in (outbox/digests.py)."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,0 +1,64 @@
+"""An athlete's profile for a team on whose sheets the athlete is: from the node's list, and from the sheets here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from resultsq.domain.athletes import Athlete
+from resultsq.domain.sheet import parse
+from resultsq.domain.submission import State
+from resultsq.store.admin.events import EventRow
+from resultsq.store.athletes import lookup
+from resultsq.store.athletes.lookup import ListInUse
+from resultsq.store.views import versions
+
+MOST_EVENTS = 20
+SHEETS = 12
+"""Sheets of each event that are looked through."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run that this node knows. `final`: the master has published it."""
+
+    event: EventRow
+    date: str
+    position: int
+    time: str | None
+    final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What a team sees of an athlete. `event` is the one whose sheet it stands on."""
+
+    athlete: Athlete
+    event: EventRow
+    runs: tuple[Run, ...]
+    listed: ListInUse
+
+
+def load(conn: Connection, mine: Sequence[EventRow], number: str) -> Profile | None:
+    """The profile; None where there is no list, where it lacks the number, or where no sheet of these events has it:
+    the answer is the same."""
+    listed = lookup.in_use(conn)
+    athlete = lookup.by_number(conn, [number]).get(number)
+    found = [run for event in mine[:MOST_EVENTS] for run in _runs(conn, event, number)]
+    if listed is None or athlete is None or athlete.name is None or not found:
+        return None
+    found.sort(key=lambda run: run.date, reverse=True)
+    return Profile(athlete, found[0].event, tuple(found), listed)
+
+
+def _runs(conn: Connection, event: EventRow, number: str) -> list[Run]:
+    """On the newest sheet of each of the event's last days."""
+    days, found = set[str](), []
+    for one in versions.last_sheets(conn, event.id, SHEETS):
+        if one.date in days:
+            continue
+        days.add(one.date)
+        final = one.state in (State.PUBLISHED, State.CORRECTED)
+        rows = (row for row in parse(one.body).finishers if row.athlete == number)
+        found += [Run(event, one.date, row.position, row.time, final) for row in rows]
+    return found

@@ -1,0 +1,1 @@
+"""Mails, by SMTP: the mail server as a destination beside the master."""

@@ -1,0 +1,1 @@
+"""The kind "mails": what the node writes to one person."""

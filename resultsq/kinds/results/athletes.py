@@ -1,0 +1,75 @@
+"""Numbers that the list of athletes does not know, or that are retired; and whose number was probably meant."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from resultsq.domain.athletes import Athlete
+from resultsq.domain.i18n import gettext
+from resultsq.domain.problem import Fix, Problem, Where
+from resultsq.domain.sheet import Finisher
+from resultsq.kinds.results.checks import each
+from resultsq.kinds.results.rules import ATHLETE_NOT_LOCAL, ATHLETE_RETIRED, ATHLETE_UNKNOWN
+from resultsq.readers.marks import LONGEST_NORMAL
+
+MOST_MEANT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAthletes:
+    """What the list says of the athletes of a sheet. `at` is its time, `as_of` the same in words; `whole`: it has all
+    athletes, and not only those of some events. `meant`: for a number that it lacks, who may have been meant, the
+    likeliest first."""
+
+    at: datetime
+    as_of: str
+    whole: bool
+    people: Mapping[str, Athlete]
+    meant: Mapping[str, Sequence[Athlete]] = field(default_factory=dict)
+
+    def name(self, number: str | None) -> str | None:
+        """Whose number it is, as far as the list says."""
+        found = self.people.get(number or "")
+        return None if found is None else found.name
+
+    def lacks(self, number: str | None) -> bool:
+        """Whether the list has not this number. Longer ones are two that were read as one, which is reported
+        already."""
+        return number is not None and len(number) <= LONGEST_NORMAL and number not in self.people
+
+
+def findings(finishers: Sequence[Finisher], known: KnownAthletes) -> Iterator[Problem]:
+    """A problem for each finisher whose number the list lacks, or has as retired. A list of some events lacks visitors,
+    too: then only a number that is close to one of theirs is reported."""
+    unknown = [
+        row for row in finishers if known.lacks(row.athlete) and (known.whole or known.meant.get(row.athlete or ""))
+    ]
+    retired = [row for row in finishers if _is_retired(known, row.athlete)]
+
+    def tell_unknown(row: Finisher) -> Problem:
+        rule = ATHLETE_UNKNOWN if known.whole else ATHLETE_NOT_LOCAL
+        fixes = [_fix(row, one) for one in known.meant.get(row.athlete or "", ())][:MOST_MEANT]
+        return rule.broken(_where(row), fixes, athlete=row.athlete, position=row.position, as_of=known.as_of)
+
+    def tell_retired(row: Finisher) -> Problem:
+        return ATHLETE_RETIRED.broken(_where(row), athlete=row.athlete, position=row.position, as_of=known.as_of)
+
+    yield from each(unknown, tell_unknown, _where)
+    yield from each(retired, tell_retired, _where)
+
+
+def _is_retired(known: KnownAthletes, number: str | None) -> bool:
+    found = known.people.get(number or "")
+    return found is not None and found.name is None
+
+
+def _where(row: Finisher) -> list[Where]:
+    return [Where(row=row.position, athlete=row.athlete)]
+
+
+def _fix(row: Finisher, one: Athlete) -> Fix:
+    return Fix(
+        action="edit-athlete",
+        label=gettext("It was {name}, {number}", name=one.name, number=one.number),
+        arguments={"position": row.position, "athlete": one.number},
+    )

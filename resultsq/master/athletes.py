@@ -1,0 +1,168 @@
+"""The master's list of athletes, and the feed of it: a snapshot, and then changes.
+
+Each line has the number of its last change, and the feed lists lines in the order of these numbers. So a line that
+changes while a node reads moves to the end, where the node meets it again."""
+
+import re
+import uuid
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import sqlalchemy as sa
+
+from resultsq.domain.athletes import Athlete, ListPage, ListQuestion, MustRefetch, NoList
+from resultsq.readers.athletes_list import ListedAthlete
+
+_AT_ONCE = 1000
+
+
+class AthletesTables:
+    """The tables of the list."""
+
+    def __init__(self, metadata: sa.MetaData) -> None:
+        self.lists = sa.Table(
+            "master_athlete_lists",
+            metadata,
+            sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+            sa.Column("handle", sa.Text, nullable=False, comment="another one: every copy begins again"),
+            sa.Column("changes", sa.BigInteger, nullable=False),
+        )
+        self.athletes = sa.Table(
+            "master_athletes",
+            metadata,
+            sa.Column("athlete", sa.Text, primary_key=True),
+            sa.Column("name", sa.Text, comment="null: the number is retired"),
+            sa.Column("club", sa.Text),
+            sa.Column("home_event", sa.Text),
+            sa.Column("runs", sa.Integer, nullable=False),
+            sa.Column("changed", sa.BigInteger, nullable=False, unique=True),
+        )
+        self.ran_at = sa.Table(
+            "master_athlete_events",
+            metadata,
+            sa.Column("event", sa.Text, primary_key=True),
+            sa.Column("athlete", sa.Text, primary_key=True),
+        )
+
+
+class AthleteList:
+    """The list in the ledger's database. `writing` opens a transaction that writes, `reader` only reads."""
+
+    def __init__(
+        self,
+        tables: AthletesTables,
+        reader: sa.Engine,
+        writing: Callable[[], AbstractContextManager[sa.Connection]],
+    ) -> None:
+        self._tables = tables
+        self._reader = reader
+        self._writing = writing
+
+    def put(self, listed: Collection[ListedAthlete]) -> None:
+        """Add these lines, or replace those of their numbers. One that is as it was is no change."""
+        with self._writing() as connection:
+            self._count(connection, 0)  # locks the list before it is compared
+            lines = {one.athlete.number: one for one in listed}
+            numbers = sorted(lines.keys() - self._unchanged(connection, lines))
+            if not numbers:
+                return
+            changed = self._count(connection, len(numbers))
+            for table in (self._tables.athletes, self._tables.ran_at):
+                connection.execute(sa.delete(table).where(table.c.athlete.in_(numbers)))
+            rows = [_row(lines[number].athlete, changed + n) for n, number in enumerate(numbers, 1)]
+            connection.execute(sa.insert(self._tables.athletes), rows)
+            ran = [{"event": event, "athlete": number} for number in numbers for event in set(lines[number].events)]
+            if ran:
+                connection.execute(sa.insert(self._tables.ran_at), ran)
+
+    def _unchanged(self, connection: sa.Connection, lines: Mapping[str, ListedAthlete]) -> set[str]:
+        """Which of these are in the list as they are."""
+        athletes, ran_at = self._tables.athletes, self._tables.ran_at
+        there = connection.execute(sa.select(athletes).where(athletes.c.athlete.in_(sorted(lines)))).all()
+        ran: dict[str, set[str]] = {}
+        for event, number in connection.execute(sa.select(ran_at).where(ran_at.c.athlete.in_(sorted(lines)))):
+            ran.setdefault(number, set()).add(event)
+        known = {row.athlete: (_athlete(row), ran.get(row.athlete, set())) for row in there}
+        return {number for number, one in lines.items() if known.get(number) == (one.athlete, set(one.events))}
+
+    def load(self, listed: Iterable[ListedAthlete]) -> int:
+        """Add or replace all of these lines, a thousand in a transaction; how many."""
+        count, some = 0, []
+        for one in listed:
+            some.append(one)
+            if len(some) == _AT_ONCE:
+                self.put(some)
+                count, some = count + len(some), []
+        if some:
+            self.put(some)
+        return count + len(some)
+
+    def retire(self, numbers: Sequence[str]) -> None:
+        """These numbers no longer belong to any athlete."""
+        self.put([ListedAthlete(Athlete(number, None)) for number in numbers])
+
+    def renew(self) -> None:
+        """Void every copy: each begins again."""
+        with self._writing() as connection:
+            self._count(connection, 0)
+            connection.execute(sa.update(self._tables.lists).values(handle=uuid.uuid4().hex))
+
+    def page(self, question: ListQuestion, limit: int = 1000) -> ListPage | MustRefetch | NoList:
+        """The next lines of the list, at most `limit`."""
+        with self._reader.begin() as connection:
+            found = connection.execute(sa.select(self._tables.lists.c.handle, self._tables.lists.c.changes)).first()
+            if found is None:
+                return NoList()
+            handle, changes = found
+            after = _after(question.after)
+            if after is None or after > changes or (question.handle or handle) != handle:
+                return MustRefetch()
+            query = self._after(after, question.events).limit(limit + 1)
+            rows = [] if after == changes else connection.execute(query).all()
+        more = len(rows) > limit
+        following = rows[limit - 1].changed if more else changes
+        return ListPage(
+            handle, [_athlete(row) for row in rows[:limit]], str(following), not more, f"{handle}.{changes}"
+        )  # fmt: skip
+
+    def _after(self, after: int, events: Collection[str]) -> sa.Select[Any]:
+        athletes, ran_at = self._tables.athletes, self._tables.ran_at
+        query = sa.select(athletes).where(athletes.c.changed > after).order_by(athletes.c.changed)
+        if events:
+            ran = sa.select(ran_at.c.athlete).where(ran_at.c.event.in_(sorted(events)))
+            here = sa.or_(athletes.c.home_event.in_(sorted(events)), athletes.c.athlete.in_(ran))
+            query = query.where(sa.or_(athletes.c.name.is_(None), here))
+        return query
+
+    def _count(self, connection: sa.Connection, more: int) -> int:
+        """How many changes there were before; so many more are ours. The row stays locked: changes are committed in
+        the order of their numbers, or a reader would pass one by."""
+        lists = self._tables.lists
+        raised = sa.update(lists).values(changes=lists.c.changes + more).returning(lists.c.changes)
+        if (changes := connection.execute(raised).scalar()) is not None:
+            return int(changes) - more
+        connection.execute(sa.insert(lists), {"id": 1, "handle": uuid.uuid4().hex, "changes": more})
+        return 0
+
+
+def _row(athlete: Athlete, changed: int) -> dict[str, object]:
+    return {
+        "athlete": athlete.number,
+        "name": athlete.name,
+        "club": athlete.club,
+        "home_event": athlete.home_event,
+        "runs": athlete.runs,
+        "changed": changed,
+    }
+
+
+def _athlete(row: sa.Row[Any]) -> Athlete:
+    return Athlete(row.athlete, row.name, row.club, row.home_event, row.runs)
+
+
+def _after(text: str) -> int | None:
+    """The number of a change; None: it is none of ours."""
+    if not text:
+        return 0
+    return int(text) if re.fullmatch(r"[0-9]{1,18}", text, re.ASCII) else None

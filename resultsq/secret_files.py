@@ -1,0 +1,42 @@
+"""Secrets that the product makes itself, each in a file that its owner alone can read."""
+
+import os
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+
+def kept(path: Path, make: Callable[[], str]) -> str:
+    """The secret in this file. At the first call it is made; processes that start together agree on one.
+
+    It is on the disk before it is returned: whatever is sealed with it can be opened after a power cut.
+
+    :raises OSError: the file can be neither read nor written"""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        _put(path, make())
+    return path.read_text("ascii").strip()
+
+
+def _put(path: Path, secret: str) -> None:
+    """Write a whole draft, private from its first byte, and link it: no process reads half a secret."""
+    descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-")
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(f"{secret}\n")
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            os.link(draft, path)
+    finally:
+        os.unlink(draft)
+    _sync(path.parent)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

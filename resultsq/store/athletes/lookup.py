@@ -1,0 +1,127 @@
+"""Reads the copy of the list of athletes that is in use. Each look-up is one statement, so that a copy that is put in
+use meanwhile is seen whole or not at all."""
+
+import json
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, Connection, Row, Select, func, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from resultsq.domain.athletes import Athlete, can_hold, folded
+from resultsq.store.engine.tables import AthleteCopy, AthleteHome, AthleteRow, AthletesState
+
+MOST_NAMED = 8
+LEAST_TYPED = 3
+"""Letters of a name from which on it is looked for."""
+
+_MOST_SOUGHT = 2000
+"""Names that begin alike, of which those with the other words are chosen."""
+
+_CURRENT = select(AthletesState.current).scalar_subquery()
+_IN_USE = AthleteRow.generation == _CURRENT
+_SHOWN = select(AthleteRow.number, AthleteRow.name, AthleteRow.club, AthleteHome.slug, AthleteRow.runs).join(
+    AthleteHome, AthleteHome.id == AthleteRow.home, isouter=True
+)
+
+
+def as_of(conn: Connection) -> datetime | None:
+    """As of when the copy in use is; None where there is none."""
+    query = select(AthleteCopy.as_of).join(AthletesState, AthletesState.current == AthleteCopy.generation)
+    return conn.execute(query).scalar()
+
+
+@dataclass(frozen=True, slots=True)
+class ListInUse:
+    """As of when the list is, and of whose athletes: `events` empty: of all."""
+
+    as_of: datetime
+    events: tuple[str, ...]
+
+
+def in_use(conn: Connection) -> ListInUse | None:
+    """What list there is; None where there is none."""
+    query = select(AthleteCopy.as_of, AthleteCopy.events)
+    row = conn.execute(query.join(AthletesState, AthletesState.current == AthleteCopy.generation)).first()
+    if row is None or row.as_of is None:
+        return None
+    return ListInUse(row.as_of, tuple(row.events.split(",")) if row.events else ())
+
+
+def by_number(conn: Connection, numbers: Collection[str]) -> dict[str, Athlete]:
+    """Those of these athletes that the list has, retired ones too; one statement, however many are asked for."""
+    rows = conn.execute(_SHOWN.where(_IN_USE, _is_one_of(conn, numbers)))
+    return {athlete.number: athlete for athlete in map(_athlete, rows)}
+
+
+def at_home(conn: Connection, numbers: Collection[str], home_events: Collection[str]) -> list[Athlete]:
+    """Those of these athletes that are not retired and whose home event is one of these; one statement."""
+    homes = select(AthleteHome.id).where(AthleteHome.slug.in_(sorted(home_events)))
+    # the sum keeps SQLite from going through all athletes of the home event
+    there = (AthleteRow.home + 0).in_(homes)
+    query = _SHOWN.where(_IN_USE, _is_one_of(conn, numbers), there, AthleteRow.name.is_not(None))
+    return [_athlete(row) for row in conn.execute(query)]
+
+
+def _is_one_of(conn: Connection, numbers: Collection[str]) -> ColumnElement[bool]:
+    """The numbers go as one value: the statement is the same, however many there are."""
+    asked = sorted({int(number[1:]) for number in numbers if can_hold(number)})  # in the order of the table
+    if conn.dialect.name == "postgresql":
+        return AthleteRow.number == func.any(literal(asked, ARRAY(BigInteger)))
+    return AthleteRow.number.in_(select(func.json_each(json.dumps(asked)).table_valued("value").c.value))
+
+
+def _athlete(row: Row[*tuple[Any, ...]]) -> Athlete:
+    return Athlete(f"A{row.number}", row.name, row.club, row.slug or None, row.runs)
+
+
+def by_name(conn: Connection, typed: str, home_events: Sequence[str]) -> list[Athlete]:
+    """Athletes of this name, in part and in either order of its words: at most eight, those whose home event is one of
+    these before the others."""
+    words = folded(typed).split()
+    if len("".join(words)) < LEAST_TYPED:
+        return []
+    numbers: dict[str, None] = {}
+    for home in (*home_events, None):
+        numbers |= dict.fromkeys(_named(conn, words, home))
+        if len(numbers) >= MOST_NAMED:
+            break
+    chosen = list(numbers)[:MOST_NAMED]
+    known = by_number(conn, chosen)
+    return [known[number] for number in chosen if number in known]
+
+
+def _named(conn: Connection, words: Sequence[str], home: str | None) -> Iterator[str]:
+    """Numbers of athletes whose family name begins with the last of the words or the first, and who have the others."""
+    for at in dict.fromkeys((len(words) - 1, 0)):
+        others = [word for index, word in enumerate(words) if index != at]
+        found = conn.execute(_beginning(words[at], home))
+        for sought, number in sorted((row.sought or "", row.number) for row in found):
+            names = sought.split()
+            if all(any(name.startswith(word) for name in names) for word in others):
+                yield f"A{number}"
+
+
+def _beginning(prefix: str, home: str | None) -> Select[int, str | None]:
+    """Of this home event; None: of each in turn, so that one index serves both."""
+    sought, homes = AthleteRow.sought, select(AthleteHome.id)
+    if home is not None:
+        homes = homes.where(AthleteHome.slug == home)
+    alike = (AthleteRow.home.in_(homes), sought >= prefix, sought < f"{prefix}\U0010ffff")
+    return select(AthleteRow.number, sought).where(_IN_USE, *alike).limit(_MOST_SOUGHT)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """How many athletes the copy in use has, and how many retired numbers beside them."""
+
+    athletes: int
+    retired: int
+
+
+def held(conn: Connection) -> Held:
+    """Counted: it takes a moment where there are a million."""
+    every, named = conn.execute(select(func.count(), func.count(AthleteRow.name)).where(_IN_USE)).one()
+    return Held(named, every - named)

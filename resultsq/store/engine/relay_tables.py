@@ -1,0 +1,53 @@
+"""Tables of nodes that keep submissions for each other."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, String, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from resultsq.store.engine.columns import Base
+
+
+class Custody(Base):
+    """A submission that another node handed to this one. `via`: the names of the nodes that it came through, as in the
+    header Via, so that it is not handed round in a circle."""
+
+    __tablename__ = "custodies"
+
+    seq: Mapped[int] = mapped_column(ForeignKey("submissions.seq"), primary_key=True, autoincrement=False)
+    token_id: Mapped[int] = mapped_column(ForeignKey("api_tokens.id"))
+    via: Mapped[str] = mapped_column(String(1000))
+    received_at: Mapped[datetime]
+
+
+class Handover(Base):
+    """A submission that this node handed to a relay while the master could not be reached. `kept_at`: since when the
+    relay has it; None: it is being handed over. `due_at`: when the relay is called next; None: never again. `asked`:
+    how many calls went before. `attempt` and `was_in_doubt` are what is put back where the relay took nothing."""
+
+    __tablename__ = "handovers"
+    __table_args__ = (
+        Index(
+            "ix_handovers_due",
+            "due_at",
+            sqlite_where=text("due_at IS NOT NULL"),
+            postgresql_where=text("due_at IS NOT NULL"),
+        ),
+    )
+
+    seq: Mapped[int] = mapped_column(ForeignKey("submissions.seq"), primary_key=True, autoincrement=False)
+    relay: Mapped[str] = mapped_column(String(255))
+    due_at: Mapped[datetime | None]
+    kept_at: Mapped[datetime | None]
+    asked: Mapped[int]
+    attempt: Mapped[int]
+    was_in_doubt: Mapped[bool]
+
+
+class NodeIdentity(Base):
+    """This node's own name among nodes: one row, made when it is first needed, and never changed."""
+
+    __tablename__ = "node_identity"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    name: Mapped[str] = mapped_column(String(40))

@@ -1,0 +1,38 @@
+"""The way to the mail server, for people."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, func, select
+
+from resultsq.domain.link import LinkState
+from resultsq.domain.submission import WAITING
+from resultsq.store.engine.tables import MAIL, Link, Submission
+
+
+@dataclass(frozen=True, slots=True)
+class MailLink:
+    """The mail server as its prober last saw it, and how many mails wait. `refused_at`: since when it refuses the
+    credentials."""
+
+    state: LinkState
+    since: datetime
+    detail: str | None
+    refused_at: datetime | None
+    waiting: int
+
+    @property
+    def trouble_since(self) -> datetime | None:
+        """Since when no mail leaves; None: mails leave."""
+        return self.refused_at if self.state is LinkState.UP else self.since
+
+
+def look(conn: Connection) -> MailLink | None:
+    """The mail server's link as it is; None where no worker has had a mail server."""
+    row = conn.execute(select(Link.state, Link.since, Link.detail, Link.refused_at).where(Link.name == MAIL)).first()
+    if row is None:
+        return None
+    waits = (Submission.destination == MAIL, Submission.state.in_(sorted(WAITING)), Submission.published_at.is_(None))
+    count = select(func.count()).select_from(Submission).where(*waits)
+    waiting = conn.execute(count.with_hint(Submission, "INDEXED BY ix_submissions_destination", "sqlite")).scalar_one()
+    return MailLink(LinkState(row.state), row.since, row.detail, row.refused_at, waiting)

@@ -1,0 +1,162 @@
+"""The list of athletes at its full size: `athletes` in `tests.bench`.
+
+A million athletes (fifty thousand in short) are loaded on SQLite as a worker does it, in the order in which a master's
+changes come, which is the worst for an index. Beside the load another process writes, as accepting does, and its waits
+are measured. Then: what a row costs, look-ups of 250 while twenty threads work, and who was meant by 250 numbers."""
+
+import random
+import resource
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import quantiles
+
+from resultsq.domain.athletes import Athlete, likely_misread
+from resultsq.store.athletes import copies, lookup
+from resultsq.store.athletes.copies import Place
+from resultsq.store.engine import migrate
+from resultsq.store.engine.session import Database
+from resultsq.store.engine.write_check import check_writable
+from tests.bench.report import OURS, Result
+
+MANY, FEW = 1_000_000, 50_000
+ASKED, TEAMS, ROUNDS = 250, 20, 200
+LOAD_S, LOAD_MB, LOOK_MS, MEANT_MS, ROW_BYTES, WAIT_MS = 60.0, 150.0, 10.0, 50.0, 200.0, 100.0
+NOW = datetime(2026, 3, 14, 6, 58, tzinfo=UTC)
+HOME = "event-3"
+_GIVEN = ("Jane", "John", "Eva", "Tom", "Ana", "Piotr", "Zoë", "Liam")
+_FAMILY = ("SMITH", "JONES", "BROWN", "NOVÁK", "TAYLOR", "WILLIAMS", "DAVIES", "O'NEIL")
+
+
+def run(short: bool) -> Iterator[Result]:
+    """The results."""
+    count = FEW if short else MANY
+    numbers = random.Random(1).sample(range(1_000, 9_999_999), count)
+    with tempfile.TemporaryDirectory() as folder:
+        url = f"sqlite:///{Path(folder) / 'resultsq.db'}"
+        database = Database(url)
+        migrate.upgrade(database)
+        yield _load(database, Database(url), numbers)
+        database.close()
+        yield _row(Path(folder) / "resultsq.db", count)
+        database = Database(url)
+        yield _look(database, numbers)
+        yield _meant(database, numbers)
+        database.close()
+
+
+def _load(database: Database, other: Database, numbers: list[int]) -> Result:
+    before, began = _resident_mb(), time.monotonic()
+    with _Writer(other) as writer:
+        _fill(database, numbers)
+        took = time.monotonic() - began
+    other.close()
+    more = _resident_mb() - before
+    waited = _p95_ms(writer.waits)
+    figures = {"load_s": round(took, 1), "more_memory_mb": round(more, 1), "other_write_p95_ms": round(waited, 1)}
+    target = f"≤ {LOAD_S:.0f} s, ≤ {LOAD_MB:.0f} MB more, another's write ≤ {WAIT_MS:.0f} ms p95"
+    met = took <= LOAD_S and more <= LOAD_MB and waited <= WAIT_MS
+    return Result("athletes", f"load {len(numbers)}", OURS, figures, target, met)
+
+
+def _fill(database: Database, numbers: list[int]) -> None:
+    rng = random.Random(2)
+    database.write(lambda conn: copies.take_lease(conn, NOW, "bench"))
+    copy = database.write(lambda conn: copies.begin(conn, NOW, copies.FEED))
+    for first in range(0, len(numbers), copies.AT_ONCE):
+        some = [_athlete(rng, number) for number in numbers[first : first + copies.AT_ONCE]]
+        database.write(lambda conn: copies.put(conn, copy.generation, some))  # noqa: B023 - run at once
+    database.write(lambda conn: copies.advance(conn, copy, Place("h", "end"), NOW))
+
+
+def _athlete(rng: random.Random, number: int) -> Athlete:
+    name = f"{rng.choice(_GIVEN)} {rng.choice(_FAMILY)}{number % 977}"
+    club = None if number % 3 else "Harriers AC"
+    return Athlete(f"A{number}", name, club, f"event-{number % 800}", number % 300, bytes(16))
+
+
+class _Writer:
+    """Writes twenty times a second beside the load, as another process would."""
+
+    def __init__(self, database: Database) -> None:
+        self.waits: list[float] = []
+        self._database = database
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> "_Writer":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._ended.wait(0.05):
+            began = time.monotonic()
+            self._database.write(check_writable)
+            self.waits.append(time.monotonic() - began)
+
+
+def _row(file: Path, count: int) -> Result:
+    figures = {"row_bytes": round(file.stat().st_size / count, 1)}
+    return Result("athletes", "a row", OURS, figures, f"≤ {ROW_BYTES:.0f} bytes", figures["row_bytes"] <= ROW_BYTES)
+
+
+def _look(database: Database, numbers: list[int]) -> Result:
+    def look(seed: int) -> list[float]:
+        rng, times = random.Random(seed), []
+        for _ in range(ROUNDS // TEAMS):
+            asked = [f"A{number}" for number in rng.sample(numbers, ASKED)]
+            times.append(_timed(lambda: _read(database, asked)))  # noqa: B023 - run at once
+            time.sleep(rng.random())
+        return times
+
+    with ThreadPoolExecutor(TEAMS) as pool:
+        times = [one for some in pool.map(look, range(TEAMS)) for one in some]
+    p95 = _p95_ms(times)
+    figures = {"p50_ms": round(1000 * sorted(times)[len(times) // 2], 2), "p95_ms": round(p95, 2)}
+    case = f"look up {ASKED}, {TEAMS} teams"
+    return Result("athletes", case, OURS, figures, f"≤ {LOOK_MS:.0f} ms p95", p95 <= LOOK_MS)
+
+
+def _read(database: Database, asked: list[str]) -> None:
+    with database.read() as conn:
+        assert len(lookup.by_number(conn, asked)) == len(asked)
+
+
+def _meant(database: Database, numbers: list[int]) -> Result:
+    read = [f"A{number}" for number in random.Random(3).sample(numbers, ASKED)]
+
+    def look() -> None:
+        near = {other for number in read for other in likely_misread(number)}
+        with database.read() as conn:
+            lookup.at_home(conn, near, [HOME])
+
+    times = [_timed(look) for _ in range(20)]
+    p95 = _p95_ms(times)
+    figures = {"p50_ms": round(1000 * sorted(times)[10], 1), "p95_ms": round(p95, 1)}
+    case = f"who was meant, {ASKED} rows"
+    return Result("athletes", case, OURS, figures, f"≤ {MEANT_MS:.0f} ms", p95 <= MEANT_MS)
+
+
+def _timed(do: Callable[[], None]) -> float:
+    began = time.monotonic()
+    do()
+    return time.monotonic() - began
+
+
+def _p95_ms(times: list[float]) -> float:
+    return 1000 * quantiles(times, n=20)[-1]
+
+
+def _resident_mb() -> float:
+    """The most that this process ever had in memory."""
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most / (1024 * 1024 if sys.platform == "darwin" else 1024)

@@ -1,0 +1,1 @@
+"""Judges what happened on a morning by what everybody saw, and imports nothing of the product."""

@@ -1,0 +1,263 @@
+"""The judge of a history: what teams asked, what the node told them, and what the master committed.
+
+A history is JSON, one event a line, in the order of time. It imports nothing of the product, so that a mistake cannot
+be made the same way on both sides. It looks at each event once. The events:
+
+    {"kind": "invoke", "op": 7, "what": "submit", "chain": "bushy 2013-12-07", "digest": "…"}
+    {"kind": "invoke", "op": 8, "what": "withdraw" | "undo" | "decide", "id": "…"}
+    {"kind": "ok",   "op": 7, "id": "…"}       it was acknowledged: a promise from here on. Only a submit has an id
+    {"kind": "fail", "op": 7}                  it was refused: nothing may come of it
+    {"kind": "info", "op": 7}                  its end is not known: it may have happened, or may yet
+    {"kind": "commit", "id": "…", "chain": "…", "base": null, "revision": 1, "digest": "…"}     at the master
+    {"kind": "restore", "commits": 12}         the master came back from a backup: it knows its first twelve commits
+    {"kind": "receipt", "id": "…", "revision": 1, "digest": "…"}                                the node shows it
+    {"kind": "state", "id": "…", "state": "published"}      how the node has it at the end, for each that it knows
+    {"kind": "end", "settled": true}           the last one; settled: every fault is over and there was time enough
+
+A decision is a person's word that an older version goes on top of a newer one, or over the master's. An operation
+without an end is one whose end is not known.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Event = Mapping[str, Any]
+
+WAITING = frozenset({"queued", "sending", "leased"})
+PUBLISHED = frozenset({"published", "corrected"})
+GIVEN_UP = frozenset({"withdrawn", "rejected", "conflict", "superseded"})
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A broken promise. `what` is one of the words of `verdict`."""
+
+    what: str
+    about: str
+    detail: str
+
+
+@dataclass(slots=True)
+class Submission:
+    """What the team was promised. `place`: the how-manieth acknowledgement it was."""
+
+    chain: str
+    digest: str
+    place: int
+    withdrawn: bool = False
+    decided: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What the master has."""
+
+    id: str
+    chain: str
+    revision: int
+    digest: str
+
+
+@dataclass(slots=True)
+class Chain:
+    """What the master shows of an event and date, and the newest version that was promised."""
+
+    head: Commit | None = None
+    newest: int = -1
+
+
+@dataclass
+class Judge:
+    """Takes the events one after the other; `findings` are the promises that were broken so far."""
+
+    findings: list[Finding] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self._open: dict[int, Event] = {}
+        self._unknown: Counter[tuple[str, str]] = Counter()
+        self._promised: dict[str, Submission] = {}
+        self._adopted: set[str] = set()  # committed, and of an operation whose end is not known
+        self._commits: list[Commit] = []
+        self._live: dict[str, Commit] = {}
+        self._ever: dict[str, Commit] = {}
+        self._chains: dict[str, Chain] = {}
+        self._states: dict[str, str] = {}
+        self._ended = False
+
+    def take(self, event: Event) -> None:
+        """:raises ValueError: it is no event of a history."""
+        handler = _HANDLERS.get(event["kind"])
+        if handler is None:
+            raise ValueError(f"no event of a history: {event}")
+        handler(self, event)
+
+    def _find(self, what: str, about: str, detail: str) -> None:
+        self.findings.append(Finding(what, about, detail))
+
+    # teams
+
+    def _invoke(self, event: Event) -> None:
+        self._open[event["op"]] = event
+        if event["what"] == "submit":  # until its end is known it may be committed
+            self._unknown[event["chain"], event["digest"]] += 1
+
+    def _ok(self, event: Event) -> None:
+        asked = self._open.pop(event["op"])
+        if asked["what"] != "submit":
+            self._decide(asked)
+            return
+        if event["id"] not in self._adopted:  # else its commit has come before this answer, and has taken its place
+            self._unknown[asked["chain"], asked["digest"]] -= 1
+        known = self._promised.get(event["id"])
+        if known is None:
+            self._promise(event["id"], asked)
+        elif (known.chain, known.digest) != (asked["chain"], asked["digest"]):
+            self._find("altered", event["id"], "the same id was given for other results")
+
+    def _promise(self, id_: str, asked: Event) -> None:
+        self.counts["acknowledged"] += 1
+        place = self.counts["acknowledged"]
+        self._promised[id_] = Submission(asked["chain"], asked["digest"], place)
+        chain = self._chain(asked["chain"])
+        chain.newest = max(chain.newest, place)
+        if id_ in self._adopted:
+            return
+        if (found := self._ever.get(id_)) is not None and found.digest != asked["digest"]:
+            self._find("altered", id_, "the master has other bytes than were acknowledged")
+
+    def _decide(self, asked: Event) -> None:
+        found = self._promised.get(asked["id"])
+        if found is None:
+            return
+        found.withdrawn = {"withdraw": True, "undo": False}.get(asked["what"], found.withdrawn)
+        found.decided |= asked["what"] in ("decide", "undo")
+
+    def _fail(self, event: Event) -> None:
+        asked = self._open.pop(event["op"])
+        self.counts["refused"] += 1
+        if asked["what"] == "submit":
+            self._unknown[asked["chain"], asked["digest"]] -= 1
+            if self._unknown[asked["chain"], asked["digest"]] < 0:
+                self._find("phantom", asked["chain"], "it was refused, and the master has it")
+
+    def _info(self, event: Event) -> None:
+        asked = self._open[event["op"]]
+        self.counts["end not known"] += 1
+        if asked["what"] != "submit" and (found := self._promised.get(asked["id"])) is not None:
+            found.decided = True  # it may have happened: nothing about its order is held against the node
+
+    # the master
+
+    def _chain(self, name: str) -> Chain:
+        return self._chains.setdefault(name, Chain())
+
+    def _commit(self, event: Event) -> None:
+        made = Commit(event["id"], event["chain"], event["revision"], event["digest"])
+        self.counts["committed"] += 1
+        if made.id in self._live:
+            self._find("doubled", made.id, f"committed as revision {self._live[made.id].revision} and {made.revision}")
+        self._is_somebodys(made)
+        self._is_in_order(made, event["base"])
+        self._commits.append(made)
+        self._live[made.id] = self._ever[made.id] = made
+        self._chain(made.chain).head = made
+
+    def _is_somebodys(self, made: Commit) -> None:
+        promised = self._promised.get(made.id)
+        if promised is not None:
+            if (promised.chain, promised.digest) != (made.chain, made.digest):
+                self._find("altered", made.id, "the master has other bytes, or another day, than were acknowledged")
+            if promised.withdrawn:
+                self._find("withdrawn", made.id, "it was published after its withdrawal was acknowledged")
+        elif made.id not in self._adopted:
+            if self._unknown[made.chain, made.digest] <= 0:
+                self._find("phantom", made.id, "the master has what nobody submitted")
+            self._unknown[made.chain, made.digest] -= 1
+            self._adopted.add(made.id)
+
+    def _is_in_order(self, made: Commit, base: str | None) -> None:
+        head = self._chain(made.chain).head
+        if base != (head.id if head else None):
+            self._find("disordered", made.id, f"it went on top of {head.id if head else None}, and named {base}")
+        if made.revision != (head.revision + 1 if head else 1):
+            self._find("disordered", made.id, f"revision {made.revision} on top of {head.revision if head else 0}")
+        mine, before = self._promised.get(made.id), self._promised.get(head.id) if head else None
+        if mine is not None and before is not None and mine.place < before.place and not mine.decided:
+            self._find("disordered", made.id, f"an older version on top of the newer {head.id if head else None}")
+
+    def _restore(self, event: Event) -> None:
+        self._commits = self._commits[: event["commits"]]
+        self._live = {one.id: one for one in self._commits}
+        for chain in self._chains.values():
+            chain.head = None
+        for one in self._commits:
+            self._chain(one.chain).head = one
+
+    # the node
+
+    def _receipt(self, event: Event) -> None:
+        self.counts["receipts"] += 1
+        found = self._ever.get(event["id"])
+        if found is None:
+            self._find("false receipt", event["id"], "the node shows a receipt, and the master committed nothing")
+        elif (found.revision, found.digest) != (event["revision"], event["digest"]):
+            self._find("false receipt", event["id"], f"the master committed revision {found.revision}")
+
+    def _state(self, event: Event) -> None:
+        self._states[event["id"]] = event["state"]
+
+    def _end(self, event: Event) -> None:
+        self._ended = True
+        unsure = {asked["chain"] for asked in self._open.values() if asked["what"] == "submit"}
+        for id_, promised in self._promised.items():
+            self._end_of(id_, promised, event["settled"], promised.chain in unsure)
+
+    def _end_of(self, id_: str, promised: Submission, settled: bool, unsure: bool) -> None:
+        """`unsure`: a version of its chain may have been stored that was never acknowledged."""
+        state = self._states.get(id_)
+        if state is None:
+            self._find("lost", id_, "it was acknowledged, and the node does not know it")
+        elif state in PUBLISHED:
+            if id_ not in self._live:
+                self._find("lost", id_, f"the node has it as {state}, and the master does not have it")
+        elif state in WAITING:
+            if settled:
+                self._find("stuck", id_, f"it is {state}, and nothing more is to come")
+        elif state not in GIVEN_UP:
+            self._find("lost", id_, f"its state is no state: {state}")
+        elif state == "superseded" and self._chain(promised.chain).newest == promised.place and not unsure:
+            self._find("lost", id_, "it was superseded, and no newer version was acknowledged")
+        elif state in ("superseded", "withdrawn") and settled and id_ in self._live:
+            self._find("stale", id_, f"the master shows it, and the node has it as {state}")
+
+    def close(self) -> list[Finding]:
+        """All findings; a history that is cut off is one."""
+        if not self._ended:
+            self._find("cut off", "", "the history has no end")
+        return self.findings
+
+
+_HANDLERS = {
+    "invoke": Judge._invoke,
+    "ok": Judge._ok,
+    "fail": Judge._fail,
+    "info": Judge._info,
+    "commit": Judge._commit,
+    "restore": Judge._restore,
+    "receipt": Judge._receipt,
+    "state": Judge._state,
+    "end": Judge._end,
+}
+
+
+def judge(history: Iterable[Event]) -> list[Finding]:
+    """The broken promises of a history.
+
+    :raises ValueError: an event is none."""
+    court = Judge()
+    for event in history:
+        court.take(event)
+    return court.close()

@@ -1,0 +1,112 @@
+"""An athlete's profile and card: for a team on whose sheets the athlete is, and the same answer for all others."""
+
+import re
+
+import pytest
+
+from resultsq.domain.athletes import Athlete
+from resultsq.web.form import code128, profile
+from tests.integration.form.conftest import FILES, Browser, Site
+from tests.integration.form.test_access import address, routes
+from tests.integration.form.test_athletes import AS_OF, PEOPLE
+from tests.support.athletes import load
+
+JANE = "/athletes/A1234567"
+GONE = "There is no such athlete on your"
+
+
+@pytest.fixture
+def listed(site: Site) -> Site:
+    load(site.database, [*PEOPLE, Athlete("A42", "Never HERE", None, "bushy")], AS_OF)
+    return site
+
+
+def test_a_team_sees_the_profile_of_an_athlete_on_its_sheet(listed: Site) -> None:
+    team = listed.browser("bushy")
+    team.submit()
+    answer = team.get(JANE)
+    assert answer.status_code == 200
+    for text in ("Jane SMITH", "Harriers", "A1234567", "57", "7 December 2013", "00:17:31", "provisional"):
+        assert text in answer.text
+    assert "Names are as of 06:58." in answer.text
+    assert answer.headers["Last-Modified"] == "Sat, 07 Dec 2013 06:58:00 GMT"
+    assert "no-store" in answer.headers["Cache-Control"]
+    assert "<svg" in answer.text
+
+
+@pytest.mark.parametrize("number", ["A42", "A99999", "A8888", "A1", "x", "A" + "9" * 40, "1234567"])
+def test_unknown_retired_and_others_athletes_get_one_answer(listed: Site, number: str) -> None:
+    team = listed.browser("bushy")
+    team.submit()
+    answer = team.get(f"/athletes/{number}")
+    assert answer.status_code == 404
+    assert GONE in answer.text
+    assert "Never HERE" not in answer.text
+
+
+def test_another_team_and_strangers_see_nothing(listed: Site) -> None:
+    listed.browser("bushy").submit()
+    assert listed.browser("richmond").get(JANE).status_code == 404
+    for path in (JANE, "/athletes/A42"):
+        answer = listed.browser().get(path)
+        assert answer.status_code == 303
+        assert "/login" in answer.location
+
+
+def test_nobody_goes_through_the_numbers(listed: Site) -> None:
+    team = listed.browser("bushy")
+    team.submit()
+    answers = [team.get(f"/athletes/A{n}").status_code for n in range(1, profile.MOST + 1)]
+    assert set(answers) == {404}
+    refused = team.get(JANE)
+    assert refused.status_code == 429
+    assert refused.headers["Retry-After"]
+    listed.clock.advance(profile.WITHIN_S + 1)
+    assert team.get(JANE).status_code == 200
+
+
+def test_the_receipt_links_athletes_who_have_a_profile(listed: Site) -> None:
+    team = listed.browser("bushy")
+    receipt = f"/submissions/{team.submit()}"
+    page = team.get(receipt)
+    assert f'href="{JANE}"' in page.text
+    assert "opens the athlete" in page.text
+    assert "Names are as of 06:58." in page.text
+    assert page.headers["Age"] == "13440"
+    assert f'href="{JANE}"' not in listed.browser("viewer").get(receipt).text
+
+
+def test_there_is_no_profile_without_a_list(team: Browser) -> None:
+    team.submit(FILES)
+    assert team.get(JANE).status_code == 404
+
+
+def test_every_page_that_shows_a_name_of_the_list_says_as_of_when(listed: Site) -> None:
+    team = listed.browser("bushy")
+    submission = team.submit()
+    team.drop(FILES)
+    showing = set()
+    for route, method in routes(listed.app):
+        if method != "GET":
+            continue
+        path = address(route, submission).replace("/athletes/1", JANE)
+        answer = team.get(path)
+        text = answer.get_data().decode(errors="replace")
+        answer.close()
+        if re.search(r"Jane SMITH|Tom BROWN", text):
+            showing.add(route.rule)
+            assert "Names are as of 06:58." in text, path
+            assert answer.headers["Age"] == "13440", path
+            assert answer.headers["Last-Modified"] == "Sat, 07 Dec 2013 06:58:00 GMT", path
+            assert "no-store" in answer.headers["Cache-Control"], path
+        else:
+            assert "Age" not in answer.headers or "Names are as of" in text, path
+    assert showing == {"/submit/<slug>", "/athletes/<number>"}
+
+
+def test_a_barcode_is_as_another_encoder_makes_it() -> None:
+    # python-barcode 0.16.1, set B: start, A1234567, check, stop
+    assert code128.widths("A1234567") == "2112141113231232212232112211322212312132122231123121312313112331112"
+    assert len(code128.widths("A1")) == 6 * 4 + 7
+    with pytest.raises(ValueError, match="set B"):
+        code128.widths("é")

@@ -1,0 +1,225 @@
+"""The copy of the list of athletes: whole or not in use, looked up in one statement, deleted in small pieces."""
+
+import re
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Connection, func, insert, select
+
+from resultsq.domain.athletes import Athlete, likely_misread
+from resultsq.store.athletes import copies, lookup
+from resultsq.store.athletes.copies import LeaseLost, Place
+from resultsq.store.engine.session import Database
+from resultsq.store.engine.tables import AthleteHome, AthleteRow
+from tests.integration.store.test_plans import analyse, explain, heard
+from tests.support.athletes import FIRST, athletes, load
+from tests.support.nodes import NOW
+
+FIRST_NUMBER = f"A{FIRST}"
+_WHOLE = re.compile(r"SCAN athletes\b(?!_)|Seq Scan on athletes\b(?!_)")
+LAST_NUMBER = f"A{FIRST + 599}"
+
+
+def rows(database: Database) -> int:
+    with database.read() as conn:
+        return int(conn.execute(select(func.count()).select_from(AthleteRow)).scalar_one())
+
+
+def found(database: Database, *numbers: str) -> dict[str, Athlete]:
+    with database.read() as conn:
+        return lookup.by_number(conn, numbers)
+
+
+def test_nothing_is_known_and_nothing_fails_when_there_is_no_list(store: Database) -> None:
+    with store.read() as conn:
+        assert lookup.as_of(conn) is None
+        assert lookup.by_number(conn, [FIRST_NUMBER]) == {}
+        assert lookup.by_name(conn, "smith", ["bushy"]) == []
+        assert copies.state(conn) == copies.NOTHING
+
+
+def test_a_list_is_looked_up_only_when_all_of_it_is_there(store: Database) -> None:
+    store.write(lambda conn: copies.take_lease(conn, NOW, "w"))
+    copy = store.write(lambda conn: copies.begin(conn, NOW, copies.FEED, ["bushy"]))
+    store.write(lambda conn: copies.put(conn, copy.generation, athletes(400)))
+    copy = store.write(lambda conn: copies.advance(conn, copy, Place("h", "400")))
+    assert found(store, FIRST_NUMBER) == {}
+    store.write(lambda conn: copies.put(conn, copy.generation, athletes(200, first=FIRST + 400)))
+    store.write(lambda conn: copies.advance(conn, copy, Place("h", "600", '"tag"'), NOW))
+    assert found(store, FIRST_NUMBER, LAST_NUMBER, "A5").keys() == {FIRST_NUMBER, LAST_NUMBER}
+    with store.read() as conn:
+        assert lookup.as_of(conn) == NOW
+        state = copies.state(conn)
+    assert state.loading is None
+    assert state.current is not None
+    assert (state.current.after, state.current.etag, state.current.events) == ("600", '"tag"', ("bushy",))
+
+
+def test_a_later_line_replaces_the_earlier_one_and_a_tombstone_keeps_no_name(store: Database) -> None:
+    old, new = Athlete("A7", "Old NAME", "Club", "bushy", 3, bytes(16)), Athlete("A7", "New NAME", None, None, 4)
+    load(store, [old, new, Athlete("A8", "Jane SMITH", "Club", "bushy", 3, bytes(16))], NOW)
+    assert found(store, "A7") == {"A7": new}
+    with store.read() as conn:
+        state = copies.state(conn)
+    assert state.current is not None
+    generation = state.current.generation
+    store.write(lambda conn: copies.put(conn, generation, [Athlete("A8", None)]))
+    assert found(store, "A8") == {"A8": Athlete("A8", None)}
+    with store.read() as conn:
+        left = conn.execute(select(AthleteRow).where(AthleteRow.number == 8)).one()
+        assert (left.name, left.sought, left.club, left.mail, left.runs) == (None, None, None, None, 0)
+        assert lookup.held(conn) == lookup.Held(athletes=1, retired=1)
+
+
+def test_look_ups_never_fail_and_never_see_half_while_another_list_takes_its_place(store: Database) -> None:
+    load(store, athletes(600, "Old NAME"), NOW)
+    numbers = [one.number for one in athletes(600)][::3]
+    seen: list[set[str]] = []
+    trouble: list[BaseException] = []
+    ended = threading.Event()
+
+    def look() -> None:
+        while not ended.is_set():
+            try:
+                with store.read() as conn:
+                    seen.append({(one.name or "")[:3] for one in lookup.by_number(conn, numbers).values()})
+                    assert lookup.by_name(conn, "name", ["bushy"])
+            except BaseException as error:
+                trouble.append(error)
+
+    looker = threading.Thread(target=look)
+    looker.start()
+    try:
+        for _ in range(3):
+            load(store, athletes(600, "New NAME"), NOW)
+            while store.write(copies.delete_some):
+                continue
+            load(store, athletes(600, "Old NAME"), NOW)
+            while store.write(copies.delete_some):
+                continue
+    finally:
+        ended.set()
+        looker.join(10)
+    assert not trouble, trouble[0]
+    assert {frozenset(one) for one in seen} <= {frozenset({"Old"}), frozenset({"New"})}
+    assert rows(store) == 600
+
+
+def test_an_old_list_is_deleted_in_small_pieces(store: Database) -> None:
+    load(store, athletes(1200), NOW)
+    load(store, athletes(1), NOW)
+    pieces = []
+    with store.read() as conn:
+        assert copies.has_old(conn, copies.state(conn))
+    while piece := store.write(copies.delete_some):
+        pieces.append(piece)
+    assert max(pieces) <= copies.AT_ONCE
+    assert rows(store) == 1
+    with store.read() as conn:
+        assert not copies.has_old(conn, copies.state(conn))
+
+
+def test_a_list_that_nobody_confirms_is_forgotten(store: Database) -> None:
+    load(store, athletes(3), NOW)
+    assert not store.write(lambda conn: copies.forget(conn, NOW))
+    assert found(store, FIRST_NUMBER)
+    assert store.write(lambda conn: copies.forget(conn, NOW + timedelta(seconds=1)))
+    assert not found(store, FIRST_NUMBER)
+    while store.write(copies.delete_some):
+        continue
+    assert rows(store) == 0
+
+
+def test_one_process_loads_at_a_time_and_one_that_is_silent_loses_its_turn(store: Database) -> None:
+    assert store.write(lambda conn: copies.take_lease(conn, NOW, "one"))
+    assert store.write(lambda conn: copies.take_lease(conn, NOW, "one"))
+    assert not store.write(lambda conn: copies.take_lease(conn, NOW, "other"))
+    later = NOW + timedelta(seconds=copies.LEASE_S + 1)
+    assert store.write(lambda conn: copies.take_lease(conn, later, "other"))
+    with pytest.raises(LeaseLost):
+        store.write(lambda conn: copies.renew_lease(conn, later, "one"))
+    store.write(lambda conn: copies.give_lease_back(conn, later, "one", 60.0, "late"))
+    with store.read() as conn:
+        assert copies.state(conn).leased_by == "other"
+
+
+def test_a_name_finds_athletes_of_the_own_event_first(store: Database) -> None:
+    people = {
+        "A1": ("Jane SMITH", "richmond"),
+        "A2": ("Zoë SMITHERS", "bushy"),
+        "A3": ("Jané Ann SMITH", "bushy"),
+        "A4": ("Tom BROWN", "bushy"),
+        "A5": ("Smith JONES", None),
+        "A6": ("Ann SMITH", None),
+    }
+    load(store, [Athlete(number, name, None, home, 1) for number, (name, home) in people.items()], NOW)
+
+    def named(typed: str) -> list[str]:
+        with store.read() as conn:
+            return [one.number for one in lookup.by_name(conn, typed, ["bushy"])]
+
+    assert named("smith") == ["A3", "A2", "A6", "A1"]
+    assert named("Jane Smith") == ["A3", "A1"]
+    assert named("smith jane") == ["A3", "A1"]
+    assert named("zoe smi") == ["A2"]
+    assert named("Smith Jones") == ["A5"]
+    assert named("sm") == named("%%%") == named("nobody") == []
+
+
+@pytest.mark.parametrize("number", ["A0", "B12", "A", "A12x", f"A1{'0' * 18}"])
+def test_what_no_list_can_hold_is_not_found(store: Database, number: str) -> None:
+    load(store, athletes(2), NOW)
+    assert found(store, number) == {}
+
+
+def _filled(store: Database, count: int = 20_000) -> None:
+    load(store, [Athlete(f"A{n}", "Eva BROWN", None, "bushy" if n == 1 else f"home-{n}") for n in range(1, 41)], NOW)
+    with store.read() as conn:
+        state = copies.state(conn)
+        homes = list(conn.execute(select(AthleteHome.id)).scalars())
+    assert state.current is not None
+    made = [
+        {
+            "generation": state.current.generation,
+            "number": n,
+            "name": f"Jane SMITH{n}",
+            "sought": f"smith{n} jane",
+            "home": homes[n % 40],
+            "runs": 1,
+        }
+        for n in range(10_000, 10_000 + count)
+    ]
+    store.write(lambda conn: conn.execute(insert(AthleteRow), made))
+    analyse(store)
+
+
+def test_each_statement_goes_by_an_index_however_long_the_list_is(store: Database) -> None:
+    _filled(store)
+    with store.read() as conn:
+        state = copies.state(conn)
+    assert state.current is not None
+    generation = state.current.generation
+    asked = [f"A{n}" for n in range(10_000, 10_250)]
+    candidates = {other for number in asked[:2] for other in likely_misread(number)}
+    reads: list[Callable[[Connection], object]] = [
+        lambda conn: lookup.by_number(conn, asked),
+        lambda conn: lookup.at_home(conn, candidates, ["bushy"]),
+        lambda conn: lookup.by_name(conn, "smith1000", []),
+        lambda conn: lookup.by_name(conn, "smith1000", ["bushy"]),
+    ]
+    writes: list[Callable[[Connection], object]] = [
+        lambda conn: copies.put(conn, generation, athletes(10)),
+        lambda conn: copies.forget(conn, NOW + timedelta(days=1)),
+        copies.delete_some,
+    ]
+    with heard(store, "athletes") as statements:
+        with store.read() as conn:
+            assert all(read(conn) for read in reads)
+        for write in writes:
+            store.write(write)
+    assert len(statements) >= len(reads) + 1
+    for statement in statements:
+        plan = explain(store, statement, "EXPLAIN QUERY PLAN" if store.is_sqlite else "EXPLAIN")
+        assert not [line for line in plan if _WHOLE.search(line)], plan

@@ -1,0 +1,78 @@
+"""Numbers that the list of athletes does not know, and whose number may have been meant."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from resultsq.domain.athletes import Athlete, can_hold, likely_misread, search_key
+from resultsq.domain.sheet import Finisher
+from resultsq.kinds.results.athletes import KnownAthletes, findings
+
+AT = datetime(2026, 3, 14, 6, 58, tzinfo=UTC)
+JANE, TOM, GONE = Athlete("A1234567", "Jane SMITH"), Athlete("A1234568", "Tom BROWN"), Athlete("A777", None)
+
+
+def row(position: int, athlete: str | None) -> Finisher:
+    return Finisher(position=position, athlete=athlete, time="00:20:00")
+
+
+def known(*people: Athlete, whole: bool = True, **meant: list[Athlete]) -> KnownAthletes:
+    return KnownAthletes(AT, "06:58", whole, {one.number: one for one in people}, meant)
+
+
+def test_an_unknown_number_is_told_with_who_was_meant_one_tap_away() -> None:
+    rows = [row(1, JANE.number), row(2, "A1234586"), row(3, None)]
+    (problem,) = findings(rows, known(JANE, A1234586=[TOM]))
+    assert problem.code == "athlete-unknown"
+    assert not problem.blocks
+    assert problem.message.startswith("As of 06:58, no athlete has the number A1234586 (position 2).")
+    (fix,) = problem.fixes
+    assert fix.label == "It was Tom BROWN, A1234568"
+    assert (fix.action, fix.arguments) == ("edit-athlete", {"position": 2, "athlete": "A1234568"})
+
+
+def test_at_most_three_are_offered() -> None:
+    near = [Athlete(f"A10{n}", f"Name {n}") for n in range(9)]
+    (problem,) = findings([row(1, "A109")], known(A109=near))
+    assert [fix.arguments["athlete"] for fix in problem.fixes] == ["A100", "A101", "A102"]
+
+
+def test_a_retired_number_is_told_and_not_as_unknown() -> None:
+    (problem,) = findings([row(4, "A777")], known(GONE))
+    assert problem.code == "athlete-retired"
+    assert "A777 (position 4)" in problem.message
+
+
+def test_a_number_that_is_too_long_is_told_by_its_own_rule_alone() -> None:
+    assert list(findings([row(1, "A1234567890")], known(JANE))) == []
+
+
+def test_a_list_of_some_events_lacks_visitors_and_tells_only_near_misses() -> None:
+    rows = [row(1, "A5"), row(2, "A1234586")]
+    (problem,) = findings(rows, known(JANE, whole=False, A1234586=[TOM]))
+    assert problem.code == "athlete-unknown"
+    assert "If it is a visitor" in problem.message
+
+
+def test_thousands_of_unknown_numbers_are_a_few_problems() -> None:
+    rows = [row(n, f"A{1000 + n}") for n in range(1, 5001)]
+    assert len(list(findings(rows, known(JANE)))) < 1000
+
+
+@pytest.mark.parametrize(
+    ("read", "meant"), [("A1234576", "A1234567"), ("A1234561", "A1234567"), ("A234567", "A134567")]
+)
+def test_one_misread_digit_or_two_in_each_others_place_are_near(read: str, meant: str) -> None:
+    assert meant in set(likely_misread(read))
+
+
+def test_what_is_near_are_numbers_of_the_same_length_and_never_the_same_number() -> None:
+    for number in ("A1", "A10", "A1001", "A99999999"):
+        near = list(likely_misread(number))
+        assert len(near) == len(set(near)) or number == "A1001"
+        assert number not in near
+        assert all(can_hold(one) and len(one) == len(number) for one in near)
+
+
+def test_names_are_searched_family_name_first_without_accents() -> None:
+    assert search_key("Zoë Ann O'NEIL") == "o'neil zoe ann"

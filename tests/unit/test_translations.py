@@ -1,0 +1,124 @@
+"""Every language says all that its readers see, with the source's gaps, tags and plural forms."""
+
+import ast
+import zlib
+from pathlib import Path
+
+import pytest
+from babel import Locale
+from babel.messages.catalog import Catalog
+
+from resultsq import languages
+from resultsq.readers.headings import ATHLETE, POSITION, TIME, uses
+from tests.support import translate
+
+CODES = sorted(path.parents[1].name for path in languages.FOLDER.glob("*/LC_MESSAGES/*.po"))
+WHOLE = frozenset({"de", "fr", "pt_BR"})
+"""In these operators, too, read everything."""
+
+NAMES = frozenset({"_", "_l", "gettext", "ngettext", "gettext_noop"})
+"""What a sentence is marked by."""
+
+MOST_BYTES = 1_500_000
+"""Of them all, packed as in the wheel."""
+
+
+@pytest.fixture(scope="session")
+def places() -> dict[str, list[str]]:
+    return translate.places()
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_nothing_is_wrong_with_a_translation(code: str) -> None:
+    assert list(translate.faults(translate.read(code))) == []
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_a_language_says_all_that_its_readers_see(code: str, places: dict[str, list[str]]) -> None:
+    catalogue = translate.read(code)
+    known = {translate.source(one) for one in catalogue if one.id}
+    lacks = {translate.source(one) for one in translate.missing(catalogue)} | (places.keys() - known)
+    assert [one for one in sorted(lacks) if code in WHOLE or not translate.is_for_operators(places[one])] == []
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_no_sentence_is_left_in_english(code: str) -> None:
+    assert translate.left_in_english(translate.read(code)) == []
+
+
+@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize(
+    ("english", "use"),
+    [("Pos.", POSITION), ("Position", POSITION), ("Time", TIME), ("Athlete", ATHLETE)],
+)
+def test_a_tables_headings_are_understood_as_the_pages_write_them(code: str, english: str, use: str) -> None:
+    found = translate.read(code).get(english)
+    assert found is not None
+    assert use in uses(str(found.string))
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_a_language_has_a_glossary_with_its_sources(code: str) -> None:
+    text = (languages.FOLDER / code / "GLOSSARY.md").read_text()
+    assert "https://" in text
+    assert (Locale.parse(code).english_name or code).partition(" ")[0] in text
+
+
+def test_no_sentence_is_hidden_in_a_formatted_string() -> None:
+    """What stands in braces is found by newer interpreters alone, and so by some translators' machines only."""
+    found = []
+    for path in languages.FOLDER.parent.rglob("*.py"):
+        for formatted in ast.walk(ast.parse(path.read_text())):
+            if isinstance(formatted, ast.JoinedStr):
+                calls = [one.func for one in ast.walk(formatted) if isinstance(one, ast.Call)]
+                found += [f"{path.name}:{call.lineno}" for call in calls if _name(call) in NAMES]
+    assert found == []
+
+
+def _name(call: ast.expr) -> str:
+    return call.id if isinstance(call, ast.Name) else call.attr if isinstance(call, ast.Attribute) else ""
+
+
+def test_all_catalogues_together_are_small() -> None:
+    compiled = [path.read_bytes() for path in languages.FOLDER.glob("*/LC_MESSAGES/*.mo")]
+    assert sum(len(zlib.compress(one)) for one in compiled) <= MOST_BYTES
+
+
+@pytest.mark.parametrize(
+    ("said", "fault"),
+    [
+        ("Es sind %(n)s hier.", "other gaps"),
+        ("Es sind {nummer} <b>hier</b>.", "other gaps"),
+        ("Es sind {number} hier.", "other tags"),
+        ("Es sind {number} <b>hier</b>. ", "spaces at an end"),
+    ],
+)
+def test_a_translation_that_does_not_fit_its_source_is_named(said: str, fault: str) -> None:
+    catalogue = Catalog(locale="de")
+    catalogue.add("There are {number} <b>here</b>.", said)
+    assert fault in " ".join(translate.faults(catalogue))
+
+
+def test_a_plural_has_as_many_forms_as_its_language() -> None:
+    catalogue = Catalog(locale="pl")
+    catalogue.add(("{number} time", "{number} times"), ("{number} czas", "{number} czasy"))
+    assert "has 2 forms, and the language 3" in " ".join(translate.faults(catalogue))
+
+
+def test_a_fuzzy_translation_is_named_and_a_sentence_in_english_found() -> None:
+    catalogue = Catalog(locale="de")
+    catalogue.add("Log in", "Anmelden", flags=["fuzzy"])
+    catalogue.add("This is left in English.", "This is left in English.")
+    assert "fuzzy" in " ".join(translate.faults(catalogue))
+    assert translate.left_in_english(catalogue) == ["This is left in English."]
+
+
+def test_a_new_language_gets_a_catalogue_and_an_old_one_keeps_its_sentences(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(translate, "FOLDER", tmp_path)
+    made = translate.update("pl")
+    assert len(translate.missing(made)) == len(made)
+    made.get("Log in").string = "Zaloguj się"  # type: ignore[union-attr]
+    translate.write("pl", made)
+    assert translate.update("pl").get("Log in").string == "Zaloguj się"  # type: ignore[union-attr]
