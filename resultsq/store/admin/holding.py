@@ -33,8 +33,8 @@ def place_hold(
     return hold
 
 
-# Two people may hold one event at once: they take turns, so the second finds the first one's hold. Whoever reads holds,
-# or puts a submission under one, does not wait for them.
+# Two people may hold one event at once: they take turns, so the second finds the first one's hold. Who reads holds, or
+# puts a submission under one, does not wait for them.
 _ONE_PLACES = text("LOCK TABLE holds IN SHARE ROW EXCLUSIVE MODE")
 
 
