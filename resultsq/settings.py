@@ -44,6 +44,7 @@ _URL_CHECKS: dict[str, Callable[[str], object]] = {
     "webhook_proxy": lambda url: Proxy.parse(url, "It"),
     "smtp_url": destinations.mail_parts,
     "alert_mail_to": destinations.mail_addresses,
+    "office_mail": destinations.check_mail_address,
 }
 """What a field's URL has to be; an empty one is not checked."""
 
@@ -202,6 +203,11 @@ class Settings(BaseModel):
         "", description="Where alerts are mailed to: one address, or several separated by commas."
     )
     alert_mail_from: str = Field("resultsq@localhost", description="Sender of this node's mails.")
+    office_mail: str = Field(
+        "",
+        description="The office's address: a message goes there by mail if the master has no call for messages. "
+        "Empty: it is refused then.",
+    )
     team_mail_waiting_min: int = Field(
         30, ge=1, description="Mail a team when what it handed in has waited so long, in minutes."
     )

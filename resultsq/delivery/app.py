@@ -75,7 +75,7 @@ class Delivery:
         self._database = database
         self._clock = clock
         self._rotation = Rotation(settings, self._take_up)
-        self._master = open_configured(settings, clock, self._rotation.token)
+        self._master = open_configured(settings, clock, self._rotation.token, by_mail=_reads_mails(settings))
         self.bell = Bell(settings.broker_url.get_secret_value())
         self.timer = Timer(periodic_tasks, clock, self.bell.ask)
         start = LaneStart(database, clock, worker, settings.sweep_s)
@@ -129,6 +129,11 @@ class Delivery:
         self.wake()
         if returned:
             self.bell.ring()  # for the other workers; they would see it at their next sweep
+
+
+def _reads_mails(settings: Settings) -> bool:
+    """Whether the office can be reached by mail."""
+    return bool(settings.office_mail and settings.smtp_url.get_secret_value())
 
 
 def _fingerprint(settings: Settings) -> str:

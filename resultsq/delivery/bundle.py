@@ -22,7 +22,7 @@ from resultsq.app.context import Transaction
 from resultsq.app.people import EventDetails
 from resultsq.delivery import envelopes
 from resultsq.domain.errors import InputRefused, KnownOtherwise, SettingsError
-from resultsq.domain.outcome import Accepted, Conflict, Deferred, Outcome, Rejected, Unauthorised
+from resultsq.domain.outcome import Accepted, Conflict, Deferred, Outcome, Redirected, Rejected, Unauthorised
 from resultsq.domain.ports import Master, Parcel
 from resultsq.domain.submission import State
 from resultsq.kinds.registry import KINDS
@@ -249,7 +249,7 @@ def _said(outcome: Outcome) -> tuple[str, str]:
             return "published", f"revision {outcome.receipt.revision}" if outcome.receipt.revision else ""
         case Deferred():
             return "deferred", outcome.detail
-        case Rejected():
+        case Rejected() | Redirected():
             return "rejected", outcome.detail
         case Conflict():
             return "conflict", "another sheet is published there"

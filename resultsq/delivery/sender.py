@@ -17,6 +17,7 @@ from resultsq.domain.outcome import (
     Conflict,
     Deferred,
     Outcome,
+    Redirected,
     Rejected,
     Unauthorised,
     summary,
@@ -82,7 +83,7 @@ def settlement(lease: Lease, outcome: Outcome, duration_s: float, jitter: float)
             )
         case Conflict():
             return replace(end, rows_digest=_rows_digest(lease.kind, outcome.head_sheet))
-        case Accepted() | Rejected() | Unauthorised():
+        case Accepted() | Rejected() | Unauthorised() | Redirected():
             return end
         case _ as never:
             assert_never(never)

@@ -111,6 +111,12 @@ def mail_addresses(text: str) -> list[str]:
     return found
 
 
+def check_mail_address(text: str) -> None:
+    """:raises SettingsError: it is not one mail address"""
+    if not is_mail_address(text):
+        raise SettingsError("It is one mail address: office@example.org.")
+
+
 def check_broker(url: str) -> None:
     """:raises SettingsError: it is no URL of Redis or Valkey"""
     parts, schemes = _split(url), ("redis", "rediss", "redis+socket")

@@ -43,6 +43,10 @@ def plain(text: str) -> str:
     return text.encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
+NO_SUCH_CALL = "no-such-call"
+"""The code of a refusal: the master has no call for this kind, which came with a later version of the contract."""
+
+
 class Cause(StrEnum):
     """Why an attempt or a probe did not get through. The value is what the dashboard filters by."""
 
@@ -156,7 +160,16 @@ class Unauthorised:
     exchange: Exchange = field(default_factory=Exchange)
 
 
-Outcome = Accepted | Deferred | Rejected | Conflict | Unauthorised
+@dataclass(frozen=True, slots=True)
+class Redirected:
+    """The master has no call for this kind: another destination, the key of its link, takes it instead."""
+
+    destination: str
+    detail: str
+    exchange: Exchange = field(default_factory=Exchange)
+
+
+Outcome = Accepted | Deferred | Rejected | Conflict | Unauthorised | Redirected
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,5 +193,7 @@ def summary(outcome: Outcome) -> OutcomeSummary:
             return OutcomeSummary("unauthorised", cause, outcome.detail)
         case Rejected():
             return OutcomeSummary("rejected", outcome.code, outcome.detail)
+        case Redirected():
+            return OutcomeSummary("redirected", NO_SUCH_CALL, outcome.detail)
         case Conflict():
             return OutcomeSummary("conflict", "conflict")

@@ -50,6 +50,16 @@ class ProbeAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class OfficeLetter:
+    """What the office reads of a submission that goes to it by mail. `written_at` has its zone."""
+
+    subject: str
+    text: str
+    written_by: str
+    written_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class ReceiptPage:
     receipts: Sequence[Receipt]
     next_cursor: str | None
@@ -174,6 +184,9 @@ class Kind(Protocol):
     @property
     def form(self) -> Form | None:
         """Where a team writes one; None: not here, or on pages of its own."""
+
+    def office_letter(self, body: bytes) -> OfficeLetter | None:
+        """What goes to the office by mail where the master has no call for this kind; None: nothing does."""
 
     def subject(self, submission: str, date: str) -> str:
         """The key of its chain beside kind and event: the id itself where there are no versions."""

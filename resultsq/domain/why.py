@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from resultsq.domain.destinations import MAIL, MASTER
 from resultsq.domain.i18n import gettext, gettext_noop
 from resultsq.domain.link import LinkState
 from resultsq.domain.outcome import Cause
@@ -68,8 +69,9 @@ class HoldFact:
 
 @dataclass(frozen=True, slots=True)
 class SubmissionFacts:
-    """All that decides whether a submission may go now. `link` None: no worker has ever run here; `ahead` is
-    how many are to be claimed before it; `lost`: the master no longer has the version that it corrects."""
+    """All that decides whether a submission may go now to its destination. `link` None: no worker has ever run
+    here; `ahead` is how many are to be claimed before it; `lost`: the master no longer has the version that it
+    corrects."""
 
     state: State
     link: LinkState | None
@@ -86,6 +88,7 @@ class SubmissionFacts:
     wait_for: str | None = None
     failures: int = 0
     ahead: int | None = None
+    destination: str = MASTER
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,9 @@ class Why:
 
 def why(now: datetime, it: SubmissionFacts) -> Why:
     """The first reason that applies, in the order in which a worker asks."""
+    if it.destination == MAIL and it.state in _MAILED:
+        rejected = it.state is State.REJECTED
+        return Why(_MAILED[it.state], {"code": it.cause or "rejected"}, person=rejected)
     match it.state:
         case State.PUBLISHED:
             return Why("It is published: the master gave a receipt for it.")
@@ -136,6 +142,13 @@ def why(now: datetime, it: SubmissionFacts) -> Why:
             return _queued(now, it)
 
 
+_MAILED = {
+    State.PUBLISHED: gettext_noop("It is sent: the mail server took it."),
+    State.REJECTED: gettext_noop("It was not sent ({code})."),
+    State.SENDING: gettext_noop("It is on its way to the mail server now."),
+}
+
+
 def _queued(now: datetime, it: SubmissionFacts) -> Why:
     if it.hold is not None:
         return _held(it.hold)
@@ -147,7 +160,12 @@ def _queued(now: datetime, it: SubmissionFacts) -> Why:
     if not it.worker_alive or it.link is None:
         return Why("No worker is running on this node, so nothing is sent. This is kept: start a worker.", person=True)
     if it.link is not LinkState.UP:
-        return _cut_off(it.link, it.next_probe_at)
+        return _cut_off(it)
+    if it.credentials_refused and it.destination == MAIL:
+        return Why(
+            "The mail server refuses this node's credentials. One mail is tried each minute until they are mended.",
+            person=True,
+        )
     if it.credentials_refused:
         return Why(
             "The master refuses this node's credentials. One submission is tried each minute until they are mended.",
@@ -181,8 +199,10 @@ _HELD = {
 }
 
 
-def _cut_off(link: LinkState, next_probe_at: datetime | None) -> Why:
-    return Why(_CUT_OFF[link], until=next_probe_at, person=link is LinkState.NOT_OUR_MASTER)
+def _cut_off(it: SubmissionFacts) -> Why:
+    if it.destination == MAIL or it.link is None:
+        return Why("The mail server cannot be used. This is sent automatically when it can.", until=it.next_probe_at)
+    return Why(_CUT_OFF[it.link], until=it.next_probe_at, person=it.link is LinkState.NOT_OUR_MASTER)
 
 
 _CUT_OFF = {

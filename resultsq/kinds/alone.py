@@ -14,7 +14,7 @@ from resultsq.domain.errors import SheetRefused
 from resultsq.domain.i18n import gettext
 from resultsq.domain.invalid import listed
 from resultsq.domain.outcome import Receipt
-from resultsq.domain.ports import Envelope, Parcel
+from resultsq.domain.ports import Envelope, OfficeLetter, Parcel
 from resultsq.domain.problem import Problem, Severity, Where
 from resultsq.domain.sheet import UtcSecond, digest
 
@@ -83,6 +83,10 @@ class AloneKind:
     def rows_digest(self, body: bytes) -> str:
         """The digest of its payload, without author and time."""
         return self._says(self.queued.model_validate_json(body))
+
+    def office_letter(self, body: bytes) -> OfficeLetter | None:
+        """Nothing of it goes by mail."""
+        return None
 
     def subject(self, submission: str, date: str) -> str:
         """Each stands alone."""

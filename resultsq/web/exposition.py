@@ -28,7 +28,7 @@ LIFE_S = 2.0
 """How old the figures of a scrape may be, however many scrape."""
 
 DELAY_BOUNDS_S = (1, 2, 5, 10, 30, 60, 120, 300, 900, 1_800, 3_600, 7_200, 14_400, 28_800, 86_400)
-OUTCOMES = ("accepted", "deferred", "rejected", "conflict", "unauthorised", "unknown")
+OUTCOMES = ("accepted", "deferred", "rejected", "redirected", "conflict", "unauthorised", "unknown")
 
 
 class NodeCollector(Collector):

@@ -49,7 +49,9 @@ def mail_server(settings: Settings, database: Database, clock: Clock) -> MailSer
     def departs(parcel: Parcel) -> bool:
         return database.write(lambda conn: outbox.note_departure(conn, parcel.submission, parcel.lease))
 
-    return MailServer(address, _sender(settings), StoredAddresses(database, clock), clock, departs)
+    return MailServer(
+        address, _sender(settings), StoredAddresses(database, clock), clock, departs, office=settings.office_mail
+    )
 
 
 def _sender(settings: Settings) -> Sender:

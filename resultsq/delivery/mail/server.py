@@ -34,7 +34,8 @@ from resultsq.domain.outcome import (
     plain,
 )
 from resultsq.domain.ports import Parcel, ProbeAnswer
-from resultsq.kinds.mails.kind import Mail
+from resultsq.kinds.mails.kind import SUBJECT_MOST, Mail
+from resultsq.kinds.registry import KINDS
 
 PROBE_S = 5.0
 SEND_S = 20.0
@@ -51,10 +52,12 @@ EXPIRED = "expired"
 PERHAPS_SENT = "perhaps-sent"
 NO_ADDRESS = "no-address"
 SUPPRESSED = "suppressed"
+NO_OFFICE = "no-office"
 _GIVEN_UP = {
     EXPIRED: "Expired, not sent.",
     PERHAPS_SENT: "The connection was lost after the mail was handed over: it may have arrived. It is not sent again.",
     NO_ADDRESS: "The account has no mail address, so nothing was sent.",
+    NO_OFFICE: "OFFICE_MAIL is no longer set, so nothing was sent.",
     SUPPRESSED: "Nothing is sent to this address: its server said that there is none, or its owner unsubscribed.",
 }
 
@@ -86,7 +89,7 @@ class _TakenOver(Exception):
 
 class MailServer:
     """`Destination` over SMTP, for any number of senders at once. `departs` writes down that a mail's content is about
-    to leave; False: it must not."""
+    to leave; False: it must not. `office` is where a submission goes that is no mail by itself."""
 
     def __init__(
         self,
@@ -96,10 +99,11 @@ class MailServer:
         clock: Clock,
         departs: Callable[[Parcel], bool],
         lookup: Lookup = system_lookup,
+        office: str = "",
     ) -> None:
         self.on_stalled: Callable[[], None] = lambda: None
         self._address, self._sender, self._addresses, self._clock = address, sender, addresses, clock
-        self._departs = departs
+        self._departs, self._office = departs, office
         self._resolver = Resolver(address.host, address.port, lookup)
         self._context = ssl.create_default_context()
         self._watch = Watch(clock, lambda: None)
@@ -134,7 +138,9 @@ class MailServer:
             return Deferred(Cause.SURPRISE, "Another worker sends this mail by now.", False)
 
     def _send(self, parcel: Parcel) -> Outcome:
-        mail = Mail.model_validate_json(parcel.body)
+        mail = self._mail(parcel)
+        if mail is None:
+            return _given_up(NO_OFFICE)
         way = self._way(mail, parcel, self._clock.now())
         if isinstance(way, Rejected):
             return way
@@ -149,6 +155,23 @@ class MailServer:
             except (OSError, smtplib.SMTPException, Failed) as error:
                 return attempt.lost(failed(error, call))
         return attempt.taken()
+
+    def _mail(self, parcel: Parcel) -> Mail | None:
+        """What is sent; None: it is for the office, whose address is not set. The office had better read a message
+        twice than never, so such a mail is repeated."""
+        said = KINDS[parcel.kind].office_letter(parcel.body)
+        if said is None:
+            return Mail.model_validate_json(parcel.body)
+        if not self._office:
+            return None
+        return Mail(
+            address=self._office,
+            subject=said.subject[:SUBJECT_MOST],
+            text=said.text,
+            repeat=True,
+            submitted_by=said.written_by,
+            submitted_at=said.written_at,
+        )
 
     def _way(self, mail: Mail, parcel: Parcel, now: datetime) -> "_Way | Rejected":
         if mail.expires_at is not None and now >= mail.expires_at:

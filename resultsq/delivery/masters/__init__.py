@@ -23,6 +23,7 @@ class Options:
     allow_plain_http: bool = False
     proxy: str = ""
     reread_token: Callable[[], str] | None = None
+    by_mail: bool = False
 
 
 def _http(url: str, options: Options) -> Master:
@@ -34,6 +35,7 @@ def _http(url: str, options: Options) -> Master:
         allow_plain_http=options.allow_plain_http,
         proxy=Proxy.parse(options.proxy, "RESULTSQ_MASTER_PROXY"),
         reread_token=options.reread_token,
+        by_mail=options.by_mail,
     )
 
 
@@ -53,8 +55,11 @@ MAKES: dict[str, Callable[[str, Options], Master]] = {
 }
 
 
-def open_configured(settings: Settings, clock: Clock, reread_token: Callable[[], str] | None = None) -> Master:
+def open_configured(
+    settings: Settings, clock: Clock, reread_token: Callable[[], str] | None = None, by_mail: bool = False
+) -> Master:
     """The master of the settings. `reread_token`: its token as it is now, asked for when the master refuses it.
+    `by_mail`: what it has no call for goes to the office by mail.
 
     :raises SettingsError: none is set, or it makes no sense"""
     url = settings.master_url.get_secret_value()
@@ -68,6 +73,7 @@ def open_configured(settings: Settings, clock: Clock, reread_token: Callable[[],
         allow_plain_http=settings.send_my_token_over_plain_http_where_anyone_can_read_it,
         proxy=settings.master_proxy.get_secret_value(),
         reread_token=reread_token,
+        by_mail=by_mail,
     )
 
 
@@ -80,12 +86,13 @@ def open_master(
     allow_plain_http: bool = False,
     proxy: str = "",
     reread_token: Callable[[], str] | None = None,
+    by_mail: bool = False,
 ) -> Master:
     """The master at `url`: http(s)://…, or a SQLAlchemy URL of its database; several addresses of one master
     are separated by commas. Nothing is connected yet.
 
     :raises SettingsError: there is no make for a URL, or it makes no sense"""
-    options = Options(token, clock, ca_file, allow_plain_http, proxy, reread_token)
+    options = Options(token, clock, ca_file, allow_plain_http, proxy, reread_token, by_mail)
     addresses = [_open(one, options) for one in master_urls(url)]
     return addresses[0] if len(addresses) == 1 else SeveralAddresses(addresses)
 

@@ -44,6 +44,9 @@ _REFUSALS = {
     422: "invalid-sheet",
 }
 _OURS = frozenset({"application/json", "application/problem+json"})
+NO_SUCH_ADDRESS = frozenset({404, 405, 501})
+"""What is answered where a call is not there, by the master or by what stands in front of it."""
+
 _KNOWS_NOTHING = frozenset({400, 404, 405, 410, 501})
 _LATER = frozenset({408, 425, 429})
 _SAYS_WHEN = frozenset({429, 503})
@@ -186,6 +189,12 @@ def latest(answer: Answer) -> Latest | None:
     except ValidationError:
         return None
     return Latest(found.received_at, found.count)
+
+
+def takes(answer: Answer, kind: str) -> bool:
+    """Whether the answer to the probe names this kind among those that the master takes."""
+    named = (answer.object or {}).get("kinds")
+    return isinstance(named, list) and kind in named
 
 
 def _is_readable(body: bytes, kind: str) -> bool:

@@ -17,10 +17,20 @@ from resultsq.delivery.masters.dial import Lookup, system_lookup
 from resultsq.delivery.masters.timeouts import CallTimeouts
 from resultsq.delivery.masters.watch import Call, Failed, Watch
 from resultsq.domain.athletes import ListPage, ListQuestion, MustRefetch, NoList
-from resultsq.domain.destinations import SHOWN_TO_ALL, is_private
+from resultsq.domain.destinations import MAIL, SHOWN_TO_ALL, is_private
 from resultsq.domain.errors import SettingsError
 from resultsq.domain.notices import MOST, NoNotices, NoticeList, OfficeNotice
-from resultsq.domain.outcome import Accepted, Cause, Conflict, Deferred, Outcome, Receipt
+from resultsq.domain.outcome import (
+    NO_SUCH_CALL,
+    Accepted,
+    Cause,
+    Conflict,
+    Deferred,
+    Outcome,
+    Receipt,
+    Redirected,
+    Rejected,
+)
 from resultsq.domain.ports import Parcel, ProbeAnswer, ReceiptPage
 from resultsq.domain.proxy import Proxy
 from resultsq.kinds.registry import KINDS
@@ -45,6 +55,7 @@ class HttpMaster:
     :param lookup: resolves names; may hang
     :param lines: the connections to `url`, where they are not to be made here
     :param threads: what the thread that bounds calls is made with
+    :param by_mail: the office reads mails, so what the master has no call for goes to it by mail
     :raises SettingsError: the URL, the CA file or a token over plain http makes no sense"""
 
     def __init__(
@@ -61,7 +72,9 @@ class HttpMaster:
         limits: CallTimeouts | None = None,
         lines: Lines | None = None,
         threads: Threads | None = None,
+        by_mail: bool = False,
     ) -> None:
+        self._by_mail = by_mail
         self.on_stalled: Callable[[], None] = lambda: None
         self._clock = clock
         self._limits = limits or CallTimeouts()
@@ -109,6 +122,8 @@ class HttpMaster:
             outcome = answers.of_put(answer, parcel, self._clock.now())
             if isinstance(outcome, Conflict) and outcome.head is not None:
                 return self._with_head(call, parcel, outcome)
+            if answer.status in answers.NO_SUCH_ADDRESS and not asked.conditions:
+                return self._without_call(call, parcel, outcome)
             return outcome
 
     def receipt(self, submission: str) -> Receipt | Outcome | None:
@@ -196,6 +211,20 @@ class HttpMaster:
             return Accepted(receipt, conflict.exchange)  # our own earlier PUT landed in between
         revision = conflict.revision if head == conflict.head else receipt.revision if receipt else None
         return Conflict(head, revision, sheet, receipt, conflict.exchange)
+
+    def _without_call(self, call: Call, parcel: Parcel, outcome: Outcome) -> Outcome:
+        """What such an answer means: a refusal from a master that says in its probe that it takes this kind, and
+        else that it has no call for it. Where the probe is not answered either, nothing is known."""
+        try:
+            answer = self._ask(call, "GET", _HEALTH)
+        except Failed as failed:
+            return _deferred(failed, in_doubt=parcel.in_doubt)
+        if answers.of_probe(answer, self._clock.now()) is not None or answers.takes(answer, parcel.kind):
+            return outcome
+        said = "The master has no call for this."
+        if self._by_mail and KINDS[parcel.kind].office_letter(parcel.body) is not None:
+            return Redirected(MAIL, f"{said} It goes to the office by mail.", outcome.exchange)
+        return Rejected(NO_SUCH_CALL, said, exchange=outcome.exchange)
 
     def _receipt(self, call: Call, submission: str, *, fresh: bool = False) -> Receipt | Outcome | None:
         try:

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from resultsq.domain.destinations import MASTER
-from resultsq.domain.i18n import gettext_noop, ngettext
-from resultsq.domain.ports import Form, Parcel, Request
+from resultsq.domain.i18n import gettext, gettext_noop, ngettext
+from resultsq.domain.ports import Form, OfficeLetter, Parcel, Request
 from resultsq.domain.sheet import EventSlug
 from resultsq.kinds.alone import LINE, TEXT, AloneKind, Queued
 
@@ -58,6 +58,14 @@ class MessagesKind(AloneKind):
     def request(self, parcel: Parcel) -> Request:
         """Under its own id; nothing has to be there before."""
         return Request("PUT", f"/v1/messages/{parcel.submission}")
+
+    def office_letter(self, body: bytes) -> OfficeLetter:
+        """The event stands in the subject, the author at the end."""
+        said = OfficeMessage.model_validate_json(body)
+        lines = [said.text, gettext("Written by {name}.", name=said.submitted_by)]
+        if said.about is not None:
+            lines.append(gettext("It is about the submission {submission}.", submission=said.about))
+        return OfficeLetter(f"{said.event}: {said.subject}", "\n\n".join(lines), said.submitted_by, said.submitted_at)
 
     def summary(self, count: int) -> str:
         """No word of it: a list is not for its readers."""

@@ -14,7 +14,7 @@ from resultsq.domain.errors import SheetRefused
 from resultsq.domain.i18n import gettext, gettext_noop, ngettext
 from resultsq.domain.invalid import Fault, faults_of
 from resultsq.domain.outcome import Receipt
-from resultsq.domain.ports import Envelope, Parcel, Request
+from resultsq.domain.ports import Envelope, OfficeLetter, Parcel, Request
 from resultsq.domain.problem import Problem, Where
 from resultsq.domain.sheet import (
     SCHEMA,
@@ -75,6 +75,10 @@ class ResultsKind:
     weight = 1
     template = None
     form = None
+
+    def office_letter(self, body: bytes) -> OfficeLetter | None:
+        """Every master takes results."""
+        return None
 
     def subject(self, submission: str, date: str) -> str:
         """Versions of one event's results for one date are a chain."""

@@ -13,6 +13,7 @@ from resultsq.domain.outcome import (
     Conflict,
     Deferred,
     Head,
+    Redirected,
     Rejected,
     Scope,
     Unauthorised,
@@ -20,10 +21,11 @@ from resultsq.domain.outcome import (
 )
 from resultsq.domain.settlement import Settlement
 from resultsq.domain.submission import State
-from resultsq.store.engine.tables import MAIL, Attempt, Payload, Refusal, Submission
+from resultsq.store.engine.tables import MAIL, Attempt, Handover, Payload, Refusal, Submission
 from resultsq.store.outbox.chains import ACCOMPANIED, follow_on, is_ancestor, step_over
 from resultsq.store.outbox.publication import HeldByMaster, publish, received
 from resultsq.store.outbox.refusals import refuse, welcome
+from resultsq.store.outbox.rounds import lane_of, place_in_order
 from resultsq.store.outbox.states import chains_of, find, move
 
 
@@ -128,6 +130,8 @@ def _settle_one(conn: Connection, now: datetime, row: Any, end: Settlement) -> S
         case Rejected() as rejected:
             state = State.REJECTED
             _reject(conn, now, row, rejected)
+        case Redirected() as redirected:
+            _redirect(conn, now, row, end, redirected)
         case Conflict() as conflict:
             state, repeat = _conflict(conn, now, row, conflict, end.rows_digest)
         case Accepted():
@@ -191,6 +195,23 @@ def _back_to_the_queue(conn: Connection, now: datetime, row: Row[Any], end: Sett
         fingerprint=_fingerprint(words.cause or "", status),
         **values,
     )
+
+
+def _redirect(conn: Connection, now: datetime, row: Row[Any], end: Settlement, redirected: Redirected) -> None:
+    """It waits for another destination from now on, behind what its event has there. What a relay has may
+    go from there, so that one is asked first."""
+    if conn.execute(_AT_RELAY, {"seq": row.seq}).first() is not None:
+        later = now + _RELAY_FIRST
+        wait_s = _RELAY_FIRST.total_seconds()
+        _back_to_the_queue(conn, now, row, end, next_attempt_at=later, wait_s=wait_s, wait_for="backoff")
+        return
+    place = place_in_order(lane_of(row.event_id, row.kind), 0, redirected.destination)
+    there = {"destination": redirected.destination, "in_doubt": False, **place}
+    _back_to_the_queue(conn, now, row, end, next_attempt_at=None, wait_s=0.0, wait_for=None, failures=0, **there)
+
+
+_RELAY_FIRST = timedelta(minutes=1)
+_AT_RELAY = select(Handover.seq).where(Handover.seq == bindparam("seq"), Handover.due_at.is_not(None))
 
 
 def _reject(conn: Connection, now: datetime, row: Row[Any], rejected: Rejected) -> None:

@@ -43,6 +43,7 @@ class SubmissionView:
     received_at: datetime | None
     published_at: datetime | None
     in_doubt: bool = False
+    destination: str = MASTER
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +168,7 @@ def submission(conn: Connection, submission_id: str) -> SubmissionView | None:
             Submission.received_at,
             Submission.published_at,
             Submission.in_doubt,
+            Submission.destination,
         )
         .join(Event, Event.id == Submission.event_id)
         .where(Submission.id == submission_id)

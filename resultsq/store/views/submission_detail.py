@@ -195,4 +195,5 @@ def _standing(
         wait_for=more.wait_for,
         failures=more.failures,
         ahead=versions.place(conn, now, view.seq).ahead if view.state is State.QUEUED else None,
+        destination=view.destination,
     )

@@ -60,6 +60,7 @@ CODES = {
     "withdrawn": _("withdrawn"),
     "accepted": _("accepted"),
     "deferred": _("deferred"),
+    "redirected": _("goes by mail"),
     "unauthorised": _("unauthorised"),
     "under way": _("under way"),
     "team": _("team"),

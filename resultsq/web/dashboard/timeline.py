@@ -62,6 +62,7 @@ _ENDS = {
     "deferred": (gettext_noop("No success yet"), "warning"),
     "rejected": (gettext_noop("The master rejected it"), "danger"),
     "conflict": (gettext_noop("The master did not take it: a conflict"), "danger"),
+    "redirected": (gettext_noop("The master has no call for it: it goes by mail"), "warning"),
     "unauthorised": (gettext_noop("The master refused the credentials"), "danger"),
 }
 

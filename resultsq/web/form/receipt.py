@@ -18,6 +18,7 @@ from resultsq.app.comparison import Difference, difference, parsed
 from resultsq.app.intake import KIND
 from resultsq.app.known_athletes import as_of_text
 from resultsq.app.submissions import Decision
+from resultsq.domain.destinations import MAIL
 from resultsq.domain.errors import Conflicting
 from resultsq.domain.i18n import gettext
 from resultsq.domain.link import LinkState
@@ -147,11 +148,14 @@ def _live(conn: Connection, found: SubmissionView) -> dict[str, object]:
     link = queries.link(conn)
     waits = ""
     if found.state is State.SENDING:
-        waits = _on_its_way(found.kind)
+        waits = _on_its_way(found)
     elif found.state is State.QUEUED and place is not None:
         held = bool(queries.holds(conn, node().clock.now(), found.event_id))
-        waits = _why_it_waits(place, link, held) if found.kind == KIND else _why_another_kind_waits(link, held)
-        place = None if held else place  # the hold decides, and not the place
+        if found.destination == MAIL:
+            waits = str(_("It goes to the office by mail as soon as the mail server takes it."))
+        else:
+            waits = _why_it_waits(place, link, held) if found.kind == KIND else _why_another_kind_waits(link, held)
+        place = None if held or found.destination == MAIL else place  # another thing decides, and not the place
     clash = versions.conflict(conn, found.seq) if found.state is State.CONFLICT else None
     relay = relays.safe_at(conn, found.seq) if found.state in WAITING else None
     seen = _checksum(found.state, place.ahead if place else None, waits, relay)
@@ -170,8 +174,10 @@ def _checksum(*shown: object) -> str:
     return sha256("\n".join(map(str, shown)).encode()).hexdigest()[:16]
 
 
-def _on_its_way(kind: str) -> str:
-    if kind == KIND:
+def _on_its_way(found: SubmissionView) -> str:
+    if found.destination == MAIL:
+        return str(_("It is on its way to the mail server now."))
+    if found.kind == KIND:
         return str(_("They are on their way to the master now."))
     return str(_("It is on its way to the master now."))
 

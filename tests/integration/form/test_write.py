@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from resultsq.domain.outcome import Accepted, Exchange, Receipt
+from resultsq.domain.destinations import MAIL
+from resultsq.domain.outcome import Accepted, Exchange, Receipt, Redirected
 from resultsq.domain.ports import Parcel
 from resultsq.domain.submission import State
 from resultsq.kinds.registry import KINDS
@@ -57,6 +58,14 @@ def test_it_is_delivered_when_the_master_has_given_its_receipt(site: Site, team:
     page = team.get(f"/submissions/{id_}").text
     assert "Delivered" in page
     assert "The master has had it since" in page
+
+
+def test_its_page_says_so_when_it_goes_by_mail(site: Site, team: Browser) -> None:
+    id_ = sent(team).headers["Location"].rpartition("/")[2]
+    worked(site, lambda lease: Redirected(MAIL, "The master has no call for this."))
+    page = team.get(f"/submissions/{id_}").text
+    assert "It goes to the office by mail as soon as the mail server takes it." in page
+    assert "aster" not in page.partition('id="live"')[2].partition("</div>")[0]
 
 
 def test_a_double_click_sends_one_message(site: Site, team: Browser) -> None:

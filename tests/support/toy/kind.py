@@ -6,7 +6,7 @@ from datetime import datetime
 from resultsq.domain.entry import NO_EVENT, Entry
 from resultsq.domain.errors import SheetRefused
 from resultsq.domain.outcome import Receipt
-from resultsq.domain.ports import Envelope, Parcel, Request
+from resultsq.domain.ports import Envelope, OfficeLetter, Parcel, Request
 from resultsq.domain.problem import Problem, Severity, Where
 from resultsq.domain.sheet import digest
 
@@ -56,6 +56,9 @@ class KitesKind:
 
     def rows_digest(self, body: bytes) -> str:
         return self.envelope(body).rows_digest
+
+    def office_letter(self, body: bytes) -> OfficeLetter | None:
+        return None
 
     def subject(self, submission: str, date: str) -> str:
         return submission

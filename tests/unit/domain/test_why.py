@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from resultsq.domain.destinations import MAIL
 from resultsq.domain.link import LinkState
 from resultsq.domain.outcome import Cause
 from resultsq.domain.submission import State
@@ -26,6 +27,8 @@ FREE = SubmissionFacts(State.QUEUED, LinkState.UP)
         (replace(FREE, link=LinkState.MASTER_DOWN), "when the master is back", None, False),
         (replace(FREE, link=LinkState.NOT_OUR_MASTER), "Something else answers", None, True),
         (replace(FREE, credentials_refused=True), "refuses this node's credentials.", None, True),
+        (replace(FREE, destination=MAIL, link=LinkState.DOWN, next_probe_at=SOON), "mail server cannot", SOON, False),
+        (replace(FREE, destination=MAIL, credentials_refused=True), "The mail server refuses", None, True),
         (replace(FREE, event_refused=True), "credentials for this event", None, True),
         (replace(FREE, blocked=True, predecessor=2), "Version 2 is sent first", None, False),
         (replace(FREE, next_attempt_at=SOON, wait_for="master", cause="busy"), "asked for this pause", SOON, False),
@@ -61,6 +64,13 @@ def test_a_hold_is_named_with_who_and_why_when_it_is_in_force(scope: str, releas
 @pytest.mark.parametrize("state", State)
 def test_every_state_has_its_sentence_when_it_is_asked(state: State) -> None:
     assert str(why(NOW, SubmissionFacts(state, LinkState.UP, cause="invalid-sheet"))).endswith(".")
+
+
+@pytest.mark.parametrize("state", [State.PUBLISHED, State.SENDING, State.REJECTED, State.QUEUED])
+def test_no_master_is_named_when_it_goes_by_mail(state: State) -> None:
+    for link in LinkState:
+        said = str(why(NOW, SubmissionFacts(state, link, cause="no-office", destination=MAIL)))
+        assert "aster" not in said
 
 
 def test_only_a_decision_is_asked_for_when_waiting_does_not_help() -> None:
