@@ -203,6 +203,14 @@ class Settings(BaseModel):
         "", description="Where alerts are mailed to: one address, or several separated by commas."
     )
     alert_mail_from: str = Field("resultsq@localhost", description="Sender of this node's mails.")
+    dkim_key_file: Path | None = Field(
+        None,
+        description="Private RSA key (PEM) that signs this node's mails (DKIM). "
+        "It takes `pip install 'resultsq[dkim]'`.",
+    )
+    dkim_selector: str = Field(
+        "", description="The name under which the public key stands in the DNS of the sender's domain."
+    )
     office_mail: str = Field(
         "",
         description="The office's address: a message goes there by mail if the master has no call for messages. "
@@ -237,7 +245,7 @@ class Settings(BaseModel):
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
 
-    @field_validator("master_ca_file", mode="before")
+    @field_validator("master_ca_file", "dkim_key_file", mode="before")
     @classmethod
     def _named(cls, value: object) -> object:
         return None if value == "" else value  # an empty path is the working folder

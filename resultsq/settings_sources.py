@@ -80,6 +80,8 @@ class _Found:
             faults += [self._no_sense(name, why) for name, why in _faults_together(settings)]
             if calls_master and (why := _fault_of_ca_file(settings)) is not None:
                 faults.append(self._no_sense("master_ca_file", why))
+            if calls_master and (why := _fault_of_dkim_key(settings)) is not None:
+                faults.append(self._no_sense("dkim_key_file", why))
             if not faults:
                 return settings
         heading = [f"{len(faults)} settings are wrong:"] if len(faults) > 1 else []
@@ -125,6 +127,19 @@ def _fault_of_ca_file(settings: Settings) -> str | None:
         return f"The file {path} holds no certificates."
     except OSError as error:
         return f"The file {path} cannot be read: {error.strerror}."
+    return None
+
+
+def _fault_of_dkim_key(settings: Settings) -> str | None:
+    """Why no mail could be signed with it."""
+    if settings.dkim_key_file is None:
+        return None
+    from resultsq import dkim_key  # brings a library that most nodes need for nothing else
+
+    try:
+        dkim_key.signer(settings.dkim_key_file, settings.dkim_selector, "localhost")
+    except SettingsError as error:
+        return str(error)
     return None
 
 

@@ -1,12 +1,14 @@
 """The mail server of the settings, and what this node's database knows of addresses."""
 
 import hashlib
+from dataclasses import replace
 
 from resultsq.address import is_elsewhere, public_address
 from resultsq.clock import Clock
 from resultsq.delivery.mail.letter import Sender
 from resultsq.delivery.mail.server import MailServer
 from resultsq.delivery.mail.session import SmtpAddress
+from resultsq.dkim_key import signer
 from resultsq.domain.ports import Parcel
 from resultsq.settings import Settings
 from resultsq.store import outbox
@@ -56,7 +58,10 @@ def mail_server(settings: Settings, database: Database, clock: Clock) -> MailSer
 
 def _sender(settings: Settings) -> Sender:
     node = public_address(settings)
-    return Sender(settings.alert_mail_from, node if is_elsewhere(node) else None)
+    sender = Sender(settings.alert_mail_from, node if is_elsewhere(node) else None)
+    if settings.dkim_key_file is None:
+        return sender
+    return replace(sender, sign=signer(settings.dkim_key_file, settings.dkim_selector, sender.domain))
 
 
 def credentials(settings: Settings) -> str:

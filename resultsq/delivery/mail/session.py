@@ -20,6 +20,7 @@ _SENTENCES = {
     Cause.UNREACHABLE: "There is no way to the mail server's network from here.",
     Cause.REFUSED: "Nothing listens at the mail server's address.",
     Cause.RESET: "The connection to the mail server was cut.",
+    Cause.NO_ANSWER: "The mail server did not answer in time.",
     Cause.TLS: "The certificate or the handshake is not the mail server's.",
 }
 
@@ -179,6 +180,8 @@ def _cause(error: BaseException) -> Cause:
             return Cause.DNS
         case ConnectionRefusedError():
             return Cause.REFUSED
+        case TimeoutError():  # the call's deadline, seen by the socket before the call was told
+            return Cause.NO_ANSWER
         case OSError() if error.errno in _NO_ROUTE:
             return Cause.UNREACHABLE
         case _:

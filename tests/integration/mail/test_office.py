@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Callable
 from email import message_from_string, policy
+from email.message import EmailMessage
 
 import pytest
 
@@ -47,7 +48,14 @@ def wait_until_is(relay: Relay, submission: str, state: State) -> None:
 def read(there: Office) -> list[tuple[str, str, str]]:
     """Subject, Message-ID and text of each mail."""
     mails = [message_from_string(text, policy=policy.default) for text, _ in there.mails]
-    return [(one["Subject"], one["Message-ID"], one.get_body(("plain",)).get_content()) for one in mails]
+    return [(one["Subject"], one["Message-ID"], _text(one)) for one in mails]
+
+
+def _text(mail: EmailMessage) -> str:
+    part = mail.get_body(("plain",))
+    assert part is not None
+    text: str = part.get_content()
+    return text
 
 
 def test_a_message_goes_by_mail_where_the_master_has_no_call_for_it(relay: Relay, port: int) -> None:

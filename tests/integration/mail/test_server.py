@@ -1,5 +1,6 @@
 """The mail server as a destination: TLS that is verified, one copy of each mail, and what each answer means."""
 
+import base64
 import email
 import json
 import socket
@@ -12,13 +13,24 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
+import dkim
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
 
+from resultsq import settings_sources
 from resultsq.clock import SystemClock
 from resultsq.delivery.mail.letter import Sender
 from resultsq.delivery.mail.server import MailServer
 from resultsq.delivery.mail.session import SmtpAddress
-from resultsq.domain.errors import StoreUnavailable
+from resultsq.dkim_key import signer
+from resultsq.domain.errors import SettingsError, StoreUnavailable
 from resultsq.domain.outcome import Accepted, Cause, Deferred, Outcome, Rejected, Unauthorised
 from resultsq.domain.ports import Parcel
 from resultsq.domain.sheet import digest
@@ -403,3 +415,63 @@ def test_a_server_that_greets_with_a_refusal_is_out_of_order(greeting: bytes) ->
         with server(f"smtp://{HOST}:{listening.getsockname()[1]}") as made:
             assert made.probe().cause is Cause.MASTER_DOWN
         thread.join()
+
+
+@pytest.fixture(scope="session")
+def key_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("dkim") / "key.pem"
+    path.write_bytes(_pem(rsa.generate_private_key(65537, 2048)))
+    return path
+
+
+def _pem(key: Any) -> bytes:
+    found: bytes = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return found
+
+
+def _dns(key_file: Path) -> Callable[..., bytes]:
+    """What the DNS says of the public key."""
+    key = load_pem_private_key(key_file.read_bytes(), password=None)
+    public = base64.b64encode(key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+
+    def answer(name: bytes, timeout: float = 5) -> bytes:
+        return b"v=DKIM1; k=rsa; p=" + public if name == b"node1._domainkey.results.example." else b""
+
+    return answer
+
+
+def test_the_signature_holds_for_what_arrives_and_not_for_what_was_changed(free_port: Port, key_file: Path) -> None:
+    at, sign = free_port(), signer(key_file, "node1", "results.example")
+    with office(at) as there, server(f"smtp://{HOST}:{at}", sign=sign, node="https://node.example") as mails:
+        sent = mails.send(parcel(notice=True, subject="Bushy, 7. Dezember: veröffentlicht"))
+        assert isinstance(sent, Accepted), sent
+    ((text, _),) = there.mails
+    arrived = text.encode().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+    assert dkim.verify(arrived, dnsfunc=_dns(key_file))
+    for old, new in [(b"12:04.", b"12:05."), (b"Subject: ", b"Subject: Not "), (b"From: Results", b"From: Others")]:
+        assert old in arrived
+        assert not dkim.verify(arrived.replace(old, new, 1), dnsfunc=_dns(key_file)), old
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "cannot be read"),
+        (b"no key", "holds no private key in PEM"),
+        (_pem(ed25519.Ed25519PrivateKey.generate()), "is not an RSA key of at least 1024 bits"),
+    ],
+)
+def test_a_key_that_signs_nothing_is_refused_when_a_worker_starts(
+    tmp_path: Path, content: bytes | None, said: str
+) -> None:
+    path = tmp_path / "key.pem"
+    if content is not None:
+        path.write_bytes(content)
+    environ = {"RESULTSQ_DKIM_KEY_FILE": str(path), "RESULTSQ_DKIM_SELECTOR": "node1"}
+    with pytest.raises(SettingsError, match=f"dkim_key_file .* makes no sense: .*{said}"):
+        settings_sources.load(environ, calls_master=True)
+
+
+def test_a_key_without_its_name_in_the_dns_is_refused(key_file: Path) -> None:
+    with pytest.raises(SettingsError, match="It needs dkim_selector"):
+        settings_sources.load({"RESULTSQ_DKIM_KEY_FILE": str(key_file)}, calls_master=True)
