@@ -52,13 +52,13 @@ _SPELT: Final[Mapping[str, str]] = {
         participant participantid identifier code
         läufer läuferid sportler sportlerid teilnehmer teilnehmerid strichcode startnummer stnr
         athlète coureur codebarres dossard identifiant
-        zawodnik zawodnikid kodkreskowy kod numerstartowy
+        zawodnik zawodnikid uczestnik uczestnikid koduczestnika kodkreskowy kod numerstartowy
         atleta atletaid codiceabarre codice pettorale
         corredor dorsal codigodebarras codigo
         atleet loper deelnemer streepjescode startnummer
         løber stregkode startnr
         löpare streckkod
-        juoksija urheilija viivakoodi tunniste
+        juoksija urheilija osallistuja osallistujanumero rintanumero viivakoodi tunniste
         løper strekkode
         corredora codigobarras dorsal
         参加者 選手 選手番号 バーコード ゼッケン
