@@ -19,7 +19,7 @@ _SPELT: Final[Mapping[str, str]] = {
         overallposition overallplace order finishorder
         platz platzierung rang gesamtplatz gesamtrang einlauf
         classement rangscratch scratch placegenerale
-        miejsce m-ce msc pozycja lokata
+        miejsce m-ce msc pozycja poz lokata
         posizione posto piazzamento class classifica
         posicion puesto lugar clasificacion
         plaats positie rangschikking
