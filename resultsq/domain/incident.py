@@ -1,7 +1,7 @@
 """The report of an outage: what a club posts on Monday. Pure; resultsq/store/views/outages.py reads its figures."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 
 from resultsq.domain.delays import Delays
@@ -12,7 +12,8 @@ from resultsq.domain.why import spell
 @dataclass(frozen=True, slots=True)
 class Incident:
     """An outage and what it did. `ended_at` None: it goes on. `delays` are those from acceptance to publication
-    of the submissions that it delayed; `not_published` were superseded, withdrawn, or wait for a person."""
+    of the submissions that it delayed; `not_published` were superseded, withdrawn, or wait for a person; `by_kind` is
+    how many it delayed of each kind."""
 
     id: int
     began_at: datetime
@@ -25,6 +26,7 @@ class Incident:
     still_waiting: int
     not_published: int
     last_published_at: datetime | None
+    by_kind: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def affected(self) -> int:
@@ -72,7 +74,10 @@ def paragraphs(incident: Incident, zone: tzinfo) -> list[str]:
 
 
 def _figures(incident: Incident, zone: tzinfo) -> Iterator[tuple[str, str]]:
-    yield "results delayed", f"{incident.affected}, of {_events(incident.events)}"
+    several = len(incident.by_kind) > 1
+    yield "submissions delayed" if several else "results delayed", f"{incident.affected}, of {_events(incident.events)}"
+    if several:
+        yield from ((f"of these, {kind}", str(count)) for kind, count in sorted(incident.by_kind.items()))
     yield "of these, published by now", str(incident.delays.count)
     yield "still waiting", str(incident.still_waiting)
     yield "replaced, withdrawn or being checked by people", str(incident.not_published)

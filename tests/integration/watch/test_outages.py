@@ -1,10 +1,16 @@
 """The figures of an outage's report, read from what happened."""
 
-import pytest
+import uuid
 
+import pytest
+from sqlalchemy import Connection
+
+from resultsq.app import mails
 from resultsq.domain.delays import Delays
 from resultsq.domain.errors import NotThere
 from resultsq.domain.outcome import Cause
+from resultsq.kinds.registry import KINDS
+from resultsq.store import outbox
 from resultsq.store.engine.session import Database
 from resultsq.store.views import outages
 from tests.support.nodes import StoreNode, rejected
@@ -61,6 +67,25 @@ def test_what_the_master_refused_after_an_outage_was_delayed_by_it_and_what_it_r
     with up.database.read() as conn:
         told = outages.report(conn, up.outages()[0].id)
     assert (told.affected, told.not_published, told.events) == (1, 1, 1)
+
+
+def test_each_kind_is_counted_and_what_goes_by_another_link_is_not(up: StoreNode) -> None:
+    up.probe(Cause.REFUSED)
+    up.accept()
+    up.accept("richmond")
+    now = up.now
+
+    def work(conn: Connection) -> None:
+        said = {"event": "bushy", "subject": "Barcodes", "text": "A box of them is empty."}
+        message = KINDS["messages"].prepare(said, submission=str(uuid.uuid4()), submitted_by="team", submitted_at=now)
+        outbox.accept(conn, now, message)
+        mails.queue(conn, now, address="ops@results.example", subject="Down", text="The link is down.")
+
+    up.database.write(work)
+    with up.database.read() as conn:
+        told = outages.report(conn, up.outages()[0].id)
+    assert told.by_kind == {"messages": 1, "results": 2}
+    assert told.affected == 3
 
 
 def test_there_is_no_report_when_there_was_no_outage(up: StoreNode) -> None:

@@ -47,6 +47,13 @@ def test_the_post_says_when_how_long_why_and_how_many() -> None:
         assert line in post.splitlines()
 
 
+def test_each_kind_has_its_count_when_there_are_several() -> None:
+    post = markdown(replace(SATURDAY, by_kind={"results": 300, "messages": 15}), LONDON).splitlines()
+    first = post.index("| submissions delayed | 315, of 280 events |")
+    assert post[first + 1 : first + 3] == ["| of these, messages | 15 |", "| of these, results | 300 |"]
+    assert "messages" not in markdown(replace(SATURDAY, by_kind={"results": 315}), LONDON)
+
+
 def test_each_count_is_a_part_of_the_one_that_is_named_first() -> None:
     counts = [int(number) for number in re.findall(r"\| (\d+)(?:,.*)? \|$", markdown(SATURDAY, LONDON), re.MULTILINE)]
     assert counts[0] == sum(counts[1:4])
