@@ -24,7 +24,7 @@ _SPELT: Final[Mapping[str, str]] = {
         posicion puesto lugar clasificacion
         plaats positie rangschikking
         placering plads
-        plats placeringstotalt
+        plats plac placeringstotalt
         sija sijoitus
         plass plassering
         posicao lugar colocacao classificacao
@@ -56,10 +56,10 @@ _SPELT: Final[Mapping[str, str]] = {
         atleta atletaid codiceabarre codice pettorale
         corredor dorsal codigodebarras codigo
         atleet loper deelnemer streepjescode startnummer
-        løber stregkode startnr
-        löpare streckkod
+        løber deltager stregkode startnr
+        löpare deltagare streckkod
         juoksija urheilija osallistuja osallistujanumero rintanumero viivakoodi tunniste
-        løper strekkode
+        løper deltaker strekkode
         corredora codigobarras dorsal
         参加者 選手 選手番号 バーコード ゼッケン
         المشارك مشارك العداء الباركود
