@@ -25,7 +25,7 @@ from pydantic import (
 from resultsq.domain import destinations
 from resultsq.domain.errors import SettingsError
 from resultsq.domain.proxy import Proxy
-from resultsq.domain.relay import relay_addresses
+from resultsq.domain.relay import node_addresses, one_address, relay_addresses
 
 PREFIX = "RESULTSQ_"
 
@@ -37,6 +37,8 @@ _URL_CHECKS: dict[str, Callable[[str], object]] = {
     "broker_url": destinations.check_broker,
     "master_url": destinations.master_urls,
     "relays": relay_addresses,
+    "people_source": one_address,
+    "other_nodes": node_addresses,
     "master_proxy": lambda url: Proxy.parse(url, "It"),
     "public_url": destinations.check_public,
     "alert_webhook_url": destinations.webhook_parts,
@@ -99,6 +101,22 @@ class Settings(BaseModel):
     )
     relay_after_s: float = Field(
         30.0, ge=0, description="How long the link is down before submissions are handed to a relay, in seconds."
+    )
+
+    # accounts and events of another node
+    people_source: str = Field(
+        "",
+        description="The node whose accounts, events and tokens are copied here each minute: its address and, after a "
+        "space, the file of the token that `resultsq people allow` printed there.",
+    )
+    people_key: Hidden = Field(
+        SecretStr(""),
+        description="Fernet key that both nodes have, for `resultsq people export` and `people import`.",
+    )
+    other_nodes: str = Field(
+        "",
+        description="Addresses of the other nodes at which teams can submit, separated by commas. The pages name them "
+        "for the time when this node is away.",
     )
 
     # serving

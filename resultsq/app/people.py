@@ -12,6 +12,7 @@ from io import StringIO
 from sqlalchemy import Connection
 
 from resultsq.app.context import Transaction
+from resultsq.app.people_copies import demand_own_account, demand_own_event, demand_own_token
 from resultsq.domain.destinations import is_mail_address
 from resultsq.domain.errors import Conflicting, FileRefused, InputRefused, NotThere
 from resultsq.domain.i18n import gettext
@@ -68,6 +69,7 @@ def change_event(tx: Transaction, event: EventDetails) -> None:
 
     :raises NotThere: there is no such event.
     :raises InputRefused: see `events.change`."""
+    demand_own_event(tx.conn, event.slug)
     before = events.change(
         tx.conn, event.slug, event.name, event.time_zone, event.country, event.plausible, event.language
     )
@@ -105,6 +107,7 @@ def show_results(tx: Transaction, slug: str, event_id: int, shown: bool) -> None
     """Make the event's provisional results public, or not.
 
     :raises NotThere: there is no such event."""
+    demand_own_event(tx.conn, slug)
     events.show_results(tx.conn, event_id, shown)
     tx.note("show results" if shown else "hide results", {"event": slug})
 
@@ -128,6 +131,7 @@ def set_mail(tx: Transaction, name: str, address: str) -> None:
 
     :raises InputRefused: it is not an address
     :raises NotThere: there is no such account."""
+    demand_own_account(tx.conn, name)
     if not addresses.set_mail(tx.conn, name, mail_address(address)):
         raise NotThere(gettext("There is no account called {name}.", name=name))
     tx.note("set mail address" if address.strip() else "remove mail address", {"account": name})
@@ -180,6 +184,7 @@ def end_account(tx: Transaction, name: str) -> None:
     :raises NotThere: there is no such account.
     :raises InputRefused: it has ended already.
     :raises Conflicting: it is the account of the person who asks."""
+    demand_own_account(tx.conn, name)
     if name == tx.who:
         raise Conflicting(gettext("You cannot end your own account. Ask another admin."))
     accounts.disable(tx.conn, tx.now, name)
@@ -191,6 +196,7 @@ def restore_account(tx: Transaction, name: str) -> None:
 
     :raises NotThere: there is no such account.
     :raises InputRefused: it has not ended."""
+    demand_own_account(tx.conn, name)
     accounts.enable(tx.conn, name)
     tx.note("restore account", {"account": name})
 
@@ -199,6 +205,7 @@ def set_password(tx: Transaction, name: str, password_hash: str) -> None:
     """Give an account a password; its sessions end.
 
     :raises NotThere: there is no such account, or it has ended."""
+    demand_own_account(tx.conn, name)
     accounts.set_password(tx.conn, name, password_hash)
     tx.note("set password", {"account": name})
 
@@ -207,6 +214,7 @@ def make_password_link(tx: Transaction, name: str) -> str:
     """The secret of a link for a new password, good once and for a day.
 
     :raises NotThere: there is no such account, or it has ended."""
+    demand_own_account(tx.conn, name)
     secret = accounts.make_password_link(tx.conn, tx.now, name)
     tx.note("make password link", {"account": name})
     return secret
@@ -260,6 +268,7 @@ def revoke_token(tx: Transaction, number: int) -> None:
     """The token is refused from now on.
 
     :raises NotThere: there is no such token."""
+    demand_own_token(tx.conn, number)
     tokens.revoke(tx.conn, tx.now, number)
     tx.note("revoke token", {"token": number})
 

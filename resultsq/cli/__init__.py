@@ -72,6 +72,14 @@ COMMANDS = {
     "account": ("resultsq.cli.people:account", "People who log in."),
     "token": ("resultsq.cli.people:token", "Tokens that programs submit with."),
     "node": ("resultsq.cli.nodes:nodes", "Other nodes that hand what they accepted to this one."),
+    "people": (
+        "resultsq.cli.people_copies:people",
+        "Accounts, events and tokens as copies of another node's.",
+    ),
+    "sync": (
+        "resultsq.cli.people_copies:sync",
+        "Copy the accounts, events and tokens of another node now.",
+    ),
     "notice": ("resultsq.cli.notices:notice", "What teams read on top of their form."),
     "athletes": ("resultsq.cli.athletes:athletes", "The list of athletes that this node keeps."),
     "db": ("resultsq.cli.upkeep:db", "The database's schema."),

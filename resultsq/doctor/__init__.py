@@ -32,6 +32,7 @@ CHECKS: Mapping[str, Callable[[CheckTarget], Findings]] = {
     "proxies": master.check_proxies,
     "mail": mail.check_mail,
     "relays": relays.check_relays,
+    "copies": relays.check_copies,
     "broker": node.check_broker,
 }
 """The checks, in the order of their findings."""

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from resultsq.domain.destinations import Address
+from resultsq.domain.destinations import Address, check_public
 from resultsq.domain.errors import SettingsError
 from resultsq.domain.outcome import Accepted, Conflict, Rejected
 
@@ -31,6 +31,26 @@ def relay_addresses(text: str) -> list[RelayAddress]:
 
     :raises SettingsError: one is not written so"""
     return [_relay(one.strip()) for one in text.split(",") if one.strip()]
+
+
+def one_address(text: str) -> RelayAddress:
+    """The one node of a setting, written as a relay is.
+
+    :raises SettingsError: it is not written so, or names several"""
+    found = relay_addresses(text)
+    if len(found) != 1:
+        raise SettingsError("It is one address and the file of a token: https://node.example /etc/node-token.")
+    return found[0]
+
+
+def node_addresses(text: str) -> list[str]:
+    """The addresses of a setting at which people reach other nodes, without a slash at the end.
+
+    :raises SettingsError: one is no http(s) address"""
+    found = [one.strip().rstrip("/") for one in text.split(",") if one.strip()]
+    for one in found:
+        check_public(one)
+    return found
 
 
 def _relay(text: str) -> RelayAddress:

@@ -11,6 +11,7 @@ class Role(StrEnum):
     OPERATOR = "operator"  # reads everything, and acts on submissions and on the link
     ADMIN = "admin"  # an operator who also manages accounts, tokens and events
     NODE = "node"  # another node, which hands on what it accepted: a token's role, and no account's
+    COPY = "copy"  # another node, which copies the accounts, events and tokens of this one: a token's role, too
 
     def at_least(self, needed: "Role") -> bool:
         """Whether this role may do what `needed` may. A viewer is not at least a team: it changes nothing."""
@@ -27,7 +28,8 @@ _COVERS: dict[Role, frozenset[Role]] = {
     Role.OPERATOR: frozenset({Role.TEAM, Role.VIEWER, Role.OPERATOR}),
     Role.ADMIN: frozenset({Role.TEAM, Role.VIEWER, Role.OPERATOR, Role.ADMIN}),
     Role.NODE: frozenset({Role.NODE}),
+    Role.COPY: frozenset({Role.COPY}),
 }
 
-PEOPLE = tuple(role for role in Role if role is not Role.NODE)
+PEOPLE = tuple(role for role in Role if role not in (Role.NODE, Role.COPY))
 """The roles that an account may have, and a token that a form issues."""

@@ -40,6 +40,7 @@ from resultsq.web import (
     openapi,
     operator_api,
     ops,
+    people_copies,
     relay,
     status_page,
 )
@@ -53,6 +54,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     openapi.blueprint,
     ops.blueprint,
     relay.blueprint,
+    people_copies.blueprint,
     form.blueprint,
     status_page.blueprint,
     dashboard.blueprint,

@@ -43,7 +43,7 @@ def _nobody() -> str:
 class AccountView:
     """A person who may log in. `events` are the ids of the events a team account belongs to; `salt` changes
     with the password, so that a session that carries it ends with the old one. `mail`: for admins alone.
-    `language` None: its owner has chosen none."""
+    `language` None: its owner has chosen none. `is_copy`: another node's, and changed there alone."""
 
     id: int
     name: str
@@ -53,6 +53,7 @@ class AccountView:
     disabled_at: datetime | None
     mail: str | None = None
     language: str | None = None
+    is_copy: bool = False
 
 
 def hash_password(password: str) -> str:
@@ -300,4 +301,5 @@ def _account(row: Row[Any], events: Iterable[int]) -> AccountView:
         disabled_at=row.disabled_at,
         mail=row.mail,
         language=row.language,
+        is_copy=row.is_copy,
     )

@@ -25,7 +25,7 @@ _COLUMNS = frozenset({"slug", "name", "timezone", "country", "language", RUN, *T
 class EventRow:
     """An event. `slug` is its name in URLs, `time_zone` an IANA name; `shows_results`: its provisional
     results are public; `plausible`: what a run takes there; `language`: of its pages and mails, for a reader who has
-    chosen none."""
+    chosen none; `is_copy`: another node's, and changed there alone."""
 
     id: int
     slug: str
@@ -35,6 +35,7 @@ class EventRow:
     shows_results: bool
     plausible: Plausible = FIVE_K
     language: str | None = None
+    is_copy: bool = False
 
 
 def add(
@@ -186,7 +187,16 @@ def show_results(conn: Connection, event_id: int, shown: bool) -> None:
 
 
 RUN_COLUMNS = (Event.first_least_s, Event.first_most_s, Event.shortest_s, Event.longest_s)
-_OWN_COLUMNS = (Event.id, Event.slug, Event.name, Event.time_zone, Event.country, Event.shows_results, Event.language)
+_OWN_COLUMNS = (
+    Event.id,
+    Event.slug,
+    Event.name,
+    Event.time_zone,
+    Event.country,
+    Event.shows_results,
+    Event.language,
+    Event.is_copy,
+)
 _COLUMNS_OF_ROW = (*_OWN_COLUMNS, *RUN_COLUMNS)
 _SELECT = select(*_COLUMNS_OF_ROW).where(Event.id != NO_EVENT)
 
@@ -201,6 +211,7 @@ def _event(row: Any) -> EventRow:
         row.shows_results,
         plausible=plausible_in(row),
         language=row.language,
+        is_copy=row.is_copy,
     )
 
 

@@ -42,11 +42,12 @@ class Bearer:
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """A token as it is listed: everything but itself."""
+    """A token as it is listed: everything but itself. `is_copy`: another node's, and revoked there alone."""
 
     bearer: Bearer
     created_at: datetime
     revoked_at: datetime | None
+    is_copy: bool = False
 
 
 def issue(conn: Connection, now: datetime, label: str, role: Role, event_id: int | None = None) -> str:
@@ -107,7 +108,10 @@ def revoke(conn: Connection, now: datetime, token_id: int) -> None:
 
 def every(conn: Connection) -> list[Issued]:
     """All tokens ever issued, oldest first."""
-    return [Issued(_bearer(row), row.created_at, row.revoked_at) for row in conn.execute(_SELECT.order_by(ApiToken.id))]
+    return [
+        Issued(_bearer(row), row.created_at, row.revoked_at, row.is_copy)
+        for row in conn.execute(_SELECT.order_by(ApiToken.id))
+    ]
 
 
 def search(conn: Connection, text: str, most: int) -> list[Issued]:
@@ -117,7 +121,7 @@ def search(conn: Connection, text: str, most: int) -> list[Issued]:
         part = text.lower()
         label = func.lower(ApiToken.label).contains(part, autoescape=True)
         query = query.where(or_(label, Event.slug.contains(part, autoescape=True)))
-    return [Issued(_bearer(row), row.created_at, row.revoked_at) for row in conn.execute(query)]
+    return [Issued(_bearer(row), row.created_at, row.revoked_at, row.is_copy) for row in conn.execute(query)]
 
 
 _SELECT = select(
@@ -128,6 +132,7 @@ _SELECT = select(
     ApiToken.events,
     ApiToken.created_at,
     ApiToken.revoked_at,
+    ApiToken.is_copy,
     Event.slug,
     Event.time_zone,
     *RUN_COLUMNS,

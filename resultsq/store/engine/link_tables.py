@@ -9,6 +9,7 @@ from sqlalchemy import (
     Index,
     String,
     Text,
+    false,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -32,6 +33,7 @@ class Event(Base):
     shows_results: Mapped[bool] = mapped_column(default=True)
     language: Mapped[str | None] = mapped_column(String(16))  # of its pages, for a reader who asks for none
     created_at: Mapped[datetime]
+    is_copy: Mapped[bool] = mapped_column(default=False, server_default=false())  # of another node's: see PeopleCopy
 
     # what a run takes there: see domain/plausible.py
     first_least_s: Mapped[int] = mapped_column(default=FIVE_K.first_least, server_default=str(FIVE_K.first_least))

@@ -1,8 +1,9 @@
-"""Tables of nodes that keep submissions for each other."""
+"""Tables of nodes that keep submissions, accounts and events for each other."""
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, text
+from sqlalchemy import ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from resultsq.store.engine.columns import Base
@@ -51,3 +52,22 @@ class NodeIdentity(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     name: Mapped[str] = mapped_column(String(40))
+
+
+class PeopleCopy(Base):
+    """One row: the node whose accounts, events and tokens are copied here. `source`: its own name, empty before the
+    first copy; `address`: where people find it; `made_at`: as of when the copy is; `left_names`: of the
+    accounts that are not copied, because one of this node has the name; `error`: why the last try got none.
+    What is a copy says so in its own row (`is_copy`)."""
+
+    __tablename__ = "people_copies"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    source: Mapped[str] = mapped_column(String(40))
+    address: Mapped[str] = mapped_column(String(255))
+    etag: Mapped[str] = mapped_column(String(80))
+    made_at: Mapped[datetime | None]
+    next_at: Mapped[datetime | None]
+    wait_s: Mapped[float]
+    left_names: Mapped[list[Any] | None]
+    error: Mapped[str | None] = mapped_column(Text)

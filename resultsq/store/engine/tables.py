@@ -13,6 +13,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
@@ -47,6 +48,7 @@ from resultsq.store.engine.queue_tables import Submission as Submission
 from resultsq.store.engine.relay_tables import Custody as Custody
 from resultsq.store.engine.relay_tables import Handover as Handover
 from resultsq.store.engine.relay_tables import NodeIdentity as NodeIdentity
+from resultsq.store.engine.relay_tables import PeopleCopy as PeopleCopy
 
 
 class Account(Base):
@@ -64,6 +66,8 @@ class Account(Base):
     mail: Mapped[str | None] = mapped_column(String(254))  # its owner's address: shown to admins alone
     mail_secret: Mapped[str | None] = mapped_column(String(43), index=True)  # in its mails, to unsubscribe by
     language: Mapped[str | None] = mapped_column(String(16))  # its owner's choice
+    is_copy: Mapped[bool] = mapped_column(default=False, server_default=false())  # of another node's: see PeopleCopy
+    copied_sessions: Mapped[str | None] = mapped_column(String(64))  # changes where its sessions end at that node
 
 
 class AccountEvent(Base):
@@ -128,6 +132,7 @@ class ApiToken(Base):
     events: Mapped[list[Any] | None]  # of a node's token: the slugs that it may hand on results of; None: all
     created_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
+    is_copy: Mapped[bool] = mapped_column(default=False, server_default=false())  # of another node's: see PeopleCopy
 
 
 class DraftRow(Base):

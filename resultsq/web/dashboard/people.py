@@ -10,7 +10,7 @@ from resultsq.app import people as use_cases
 from resultsq.app.people import NewPerson
 from resultsq.domain.errors import InputRefused, NotThere
 from resultsq.domain.role import PEOPLE, Role
-from resultsq.store.admin import accounts, events
+from resultsq.store.admin import accounts, events, people_copies
 from resultsq.web.auth import me, rule
 from resultsq.web.bounds import bound
 from resultsq.web.dashboard.base import blueprint, confirm, must_be_writable, page
@@ -130,12 +130,14 @@ def restore() -> Answer:
 def _people(links: list[tuple[str, str]] | None = None, **values: object) -> str:
     with node().database.read() as conn:
         slugs = {event.id: event.slug for event in events.every(conn)}
+        copies = people_copies.state(conn)
     shown = [(name, link, qr_code(link)) for name, link in links or []]
     if links:
         flash(ngettext("%(num)s link was made.", "%(num)s links were made.", len(links)), "success")
     return page(
         "people.html",
         slugs=slugs,
+        copies=copies,
         roles=PEOPLE,
         myself=me().name,
         links=shown,

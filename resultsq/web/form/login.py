@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response as Answer
 from resultsq.app import people
 from resultsq.domain.errors import InputRefused, NotThere
 from resultsq.domain.role import Role
-from resultsq.store.admin import accounts
+from resultsq.store.admin import accounts, people_copies
 from resultsq.web import auth
 from resultsq.web.auth import rule
 from resultsq.web.form.base import blueprint, events_of
@@ -66,8 +66,8 @@ def account() -> str:
 
 def _account_page(refusal: str = "") -> str:
     with node().database.read() as conn:
-        mine = events_of(conn, auth.me())
-    return render_template("account.html", mine=mine, refusal=refusal, least=accounts.PASSWORD_MIN)
+        mine, source = events_of(conn, auth.me()), people_copies.state(conn).address
+    return render_template("account.html", mine=mine, source=source, refusal=refusal, least=accounts.PASSWORD_MIN)
 
 
 @blueprint.post("/account/password")

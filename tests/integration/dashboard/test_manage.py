@@ -5,11 +5,11 @@ import re
 from typing import Any
 
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import Connection, delete, update
 
 from resultsq.domain.role import Role
-from resultsq.store.admin import accounts, addresses, tokens
-from resultsq.store.engine.tables import Event
+from resultsq.store.admin import accounts, addresses, people_copies, tokens
+from resultsq.store.engine.tables import Account, ApiToken, Event
 from tests.integration.dashboard.conftest import PASSWORD, LogIn, Person
 from tests.support.nodes import StoreNode
 
@@ -221,3 +221,40 @@ def test_a_mails_reader_unsubscribes_with_one_click_and_without_a_login(sqlite_n
     assert "Log in" not in dead.text
     with sqlite_node.database.read() as conn:
         assert addresses.is_suppressed(conn, "jane@mill.example", notice=True)
+
+
+def test_a_copy_of_another_nodes_account_is_marked_and_cannot_be_changed(sqlite_node: StoreNode, admin: Person) -> None:
+    database = sqlite_node.database
+    own = accounts.hash_password("some password")
+    database.write(lambda conn: accounts.add(conn, sqlite_node.now, "team-9", own, Role.TEAM, ["bushy"]))
+    token, number = database.write(lambda conn: tokens.issue_numbered(conn, sqlite_node.now, "app-9", Role.VIEWER))
+    for shown in ("/admin/people?q=team-9", "/admin/events?q=bushy", "/admin/tokens?q=app-9"):
+        assert ">copy</span>" not in admin.page(shown)
+    assert "/admin/people/ask" in admin.page("/admin/people?q=team-9")
+
+    def copied(conn: Connection) -> None:
+        for table, these in ((Account, Account.name == "team-9"), (Event, Event.slug == "bushy"),
+                             (ApiToken, ApiToken.id == number)):  # fmt: skip
+            conn.execute(update(table).where(these).values(is_copy=True))
+        people_copies.locked_state(conn)
+        people_copies.write_state(conn, address="relay-1.example:443", made_at=sqlite_node.now, left_names=["ann"])
+
+    database.write(copied)
+    for shown in ("/admin/people?q=team-9", "/admin/events?q=bushy", "/admin/tokens?q=app-9"):
+        assert ">copy</span>" in admin.page(shown)
+    page = admin.page("/admin/people?q=team-9")
+    assert "A copy is changed at relay-1.example:443 alone." in page
+    assert "because an account of this node has its name: ann" in page
+    assert "/admin/people/ask" not in page
+    assert "/admin/events/bushy" not in admin.page("/admin/events?q=bushy")
+    refused = [
+        admin.post("/admin/people/disable", name="team-9"),
+        admin.post("/admin/people/link", name="team-9"),
+        admin.post("/admin/people/mail", name="team-9", mail="a@example.org"),
+        admin.post("/admin/events/bushy", name="Mine"),
+        admin.post(f"/admin/tokens/{number}/revoke"),
+    ]
+    assert [answer.status_code for answer in refused] == [409] * 5
+    assert "This is a copy from relay-1.example:443." in refused[0].text
+    with database.read() as conn:
+        assert tokens.verify(conn, token) is not None

@@ -29,6 +29,7 @@ def test_an_event_is_found_with_all_that_was_said_when_it_was_added(database: Da
             "shows_results": True,
             "plausible": asdict(FIVE_K),
             "language": None,
+            "is_copy": False,
         }
         assert events.find(conn, "busy") is None
 
