@@ -20,6 +20,7 @@ from resultsq.domain.outcome import (
     Outcome,
     Reason,
     Receipt,
+    Redirected,
     Rejected,
     Scope,
     Unauthorised,
@@ -112,6 +113,8 @@ def in_short(outcome: Outcome) -> tuple[object, ...]:
         case Rejected(reasons=reasons):
             assert reasons == (Reason("is not a Saturday", "/date"),)
             return ("rejected",)
+        case Redirected(destination):
+            return ("redirected", destination)
 
 
 @pytest.mark.parametrize("body", BODIES)
