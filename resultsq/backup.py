@@ -26,6 +26,7 @@ from resultsq.store.engine.tables import (
     Account,
     AthleteCopy,
     AthleteHome,
+    AthleteName,
     AthleteRow,
     AthletesState,
     Base,
@@ -37,7 +38,7 @@ from resultsq.store.engine.tables import (
 from resultsq.store.outbox.states import MAY_HAVE_LEFT
 
 ROWS_AT_ONCE = 500
-_LEFT_OUT = {table.__tablename__ for table in (AthleteCopy, AthleteHome, AthleteRow, AthletesState)}
+_LEFT_OUT = {table.__tablename__ for table in (AthleteCopy, AthleteHome, AthleteName, AthleteRow, AthletesState)}
 """The list of athletes is the master's, and comes anew from there: fewer copies of people's names lie about."""
 
 

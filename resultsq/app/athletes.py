@@ -13,8 +13,9 @@ from resultsq.domain.athletes import Athlete
 from resultsq.domain.errors import NotAllowed
 from resultsq.domain.i18n import gettext
 from resultsq.readers.athletes_list import read_list
-from resultsq.store.athletes import copies
-from resultsq.store.athletes.copies import Copy, LeaseLost, Place
+from resultsq.store.athletes import copies, rows
+from resultsq.store.athletes.copies import LeaseLost, Place
+from resultsq.store.athletes.rows import Piece
 
 
 def ask_now(ctx: AppContext, who: str) -> None:
@@ -54,8 +55,9 @@ def _load(ctx: AppContext, who: str, holder: str, athletes: Iterator[Athlete], a
     copy = ctx.database.write(lambda conn: copies.begin(conn, ctx.clock.now(), copies.IMPORT))
     count = 0
     try:
-        while some := list(islice(athletes, copies.AT_ONCE)):
-            ctx.database.write(partial(_put, ctx, holder, copy, some))
+        while some := list(islice(athletes, rows.AT_MOST)):
+            for piece in rows.pieces(copy.generation, some):
+                ctx.database.write(partial(_put, ctx, holder, piece))
             count += len(some)
     except BaseException:
         ctx.database.write(lambda conn: copies.abandon(conn, copy))
@@ -70,6 +72,6 @@ def _load(ctx: AppContext, who: str, holder: str, athletes: Iterator[Athlete], a
     return count
 
 
-def _put(ctx: AppContext, holder: str, copy: Copy, some: list[Athlete], conn: Connection) -> None:
+def _put(ctx: AppContext, holder: str, piece: Piece, conn: Connection) -> None:
     copies.renew_lease(conn, ctx.clock.now(), holder)
-    copies.put(conn, copy.generation, some)
+    piece(conn)

@@ -22,8 +22,9 @@ from resultsq.domain.outcome import Deferred, Outcome, Unauthorised
 from resultsq.domain.ports import Master
 from resultsq.settings import Settings
 from resultsq.store.admin import events
-from resultsq.store.athletes import copies
+from resultsq.store.athletes import copies, rows
 from resultsq.store.athletes.copies import Copy, LeaseLost, Place
+from resultsq.store.athletes.rows import Piece
 from resultsq.store.engine.session import Database
 from resultsq.store.outbox import links
 
@@ -32,6 +33,11 @@ EVERY_S = 60.0
 NO_LIST_S = 600.0
 AT_ONCE_S = 10.0
 """How long it works before other periodic tasks have their turn."""
+
+GATHER_S = 5.0
+"""How long pages are gathered before they are written: well within the lease."""
+
+MOST_OF_A_PAGE = 2000
 
 PATIENCE_S = 300.0
 """How long results that are due, and do not go, may hold the list up."""
@@ -80,7 +86,7 @@ class ListKeeper:
         before = self._clock.now() - self._keep
         if self._database.write(lambda conn: copies.forget(conn, before)):
             _log.warning("athletes.forgotten", weeks=self._settings.athletes_keep_weeks)
-        while self._clock.monotonic() < ends and self._database.write(copies.delete_some):
+        while self._clock.monotonic() < ends and self._database.write(rows.delete_some):
             continue
         if self._pulls:
             self._pull(ends)
@@ -115,28 +121,44 @@ class ListKeeper:
         if len(wanted) > MOST_EVENTS:
             return _End(NO_LIST_S, f"More than {MOST_EVENTS} events are here: set RESULTSQ_ATHLETES to all.")
         copy, began = self._to_go_on_with(found, wanted), 0
-        while self._clock.monotonic() < ends:
-            if (full := self._disk_is_full()) is not None:
-                return full
-            if copy is None:
-                copy, began = self._begin(wanted), began + 1
-            asked_at = self._clock.now()
-            match master.athletes(ListQuestion(copy.handle, copy.after, wanted, copy.etag)):
-                case ListPage(handle=handle) as page if not copy.handle or handle == copy.handle:
-                    if not page.up_to_date and page.after == copy.after:
-                        return _End(EVERY_S, "The master's list of athletes does not come to an end.")
-                    copy = self._take(copy, page, asked_at)
-                    if page.up_to_date:
-                        return _End(EVERY_S)
-                case ListPage() | MustRefetch():
+        gathered = None if copy is None else _Gathered(copy, self._clock.monotonic())
+        end: _End | None = None
+        while end is None and self._clock.monotonic() < ends:
+            if gathered is None:
+                gathered, began = _Gathered(self._begin(wanted), self._clock.monotonic()), began + 1
+            match self._read(master, gathered, wanted):
+                case MustRefetch():
                     if began > 1:
                         return _End(EVERY_S, "The master voids its list of athletes again and again.")
-                    copy = None
-                case NoList():
-                    return _End(NO_LIST_S, "This master has no list of athletes.")
-                case outcome:
-                    return _not_now(outcome)
-        return _End(None)
+                    gathered = None
+                case found_end:
+                    end = found_end
+        if gathered is not None and not gathered.is_stored:
+            self._store(gathered)
+        return end or _End(None)
+
+    def _read(self, master: Master, gathered: "_Gathered", wanted: tuple[str, ...]) -> _End | MustRefetch | None:
+        """Gather the next page, and write what was gathered where it is enough; None: go on."""
+        if (full := self._disk_is_full()) is not None:
+            return full
+        asked_at = self._clock.now()
+        match master.athletes(gathered.question(wanted)):
+            case ListPage() as page if gathered.is_of_another(page):
+                return MustRefetch()
+            case ListPage() as page if gathered.stands_still(page):
+                return _End(EVERY_S, "The master's list of athletes does not come to an end.")
+            case ListPage() as page:
+                gathered.add(page)
+                if page.up_to_date:
+                    self._store(gathered, asked_at)
+                    return _End(EVERY_S)
+                if gathered.is_enough(self._clock.monotonic()):
+                    self._store(gathered)
+                return None
+            case MustRefetch() as void:
+                return void
+            case answer:
+                return _not_now(answer)
 
     def _to_go_on_with(self, found: copies.ListState, wanted: Sequence[str]) -> Copy | None:
         """The copy that the next page belongs to; None: begin one. A copy is made anew after some weeks, so that it
@@ -151,21 +173,21 @@ class ListKeeper:
         now = self._clock.now()
         return self._database.write(lambda conn: copies.begin(conn, now, copies.FEED, wanted))
 
-    def _take(self, copy: Copy, page: ListPage, asked_at: datetime) -> Copy:
-        """Write a page, a piece in each transaction, and then where the next begins."""
+    def _store(self, gathered: "_Gathered", as_of: datetime | None = None) -> None:
+        """Write what was gathered, a piece in each transaction, and then where the next page begins. `as_of`: the list
+        was whole then."""
 
-        def put(some: Sequence[Athlete], conn: Connection) -> None:
+        def put(piece: Piece, conn: Connection) -> None:
             copies.renew_lease(conn, self._clock.now(), self._holder)
-            copies.put(conn, copy.generation, some)
+            piece(conn)
 
         def advance(conn: Connection) -> Copy:
             copies.renew_lease(conn, self._clock.now(), self._holder)
-            place = Place(page.handle, page.after, page.etag if page.up_to_date else "")
-            return copies.advance(conn, copy, place, asked_at if page.up_to_date else None)
+            return copies.advance(conn, gathered.copy, gathered.place, as_of)
 
-        for first in range(0, len(page.athletes), copies.AT_ONCE):
-            self._database.write(partial(put, page.athletes[first : first + copies.AT_ONCE]))
-        return self._database.write(advance)
+        for piece in rows.pieces(gathered.copy.generation, gathered.lines):
+            self._database.write(partial(put, piece))
+        gathered.begin_anew(self._database.write(advance), self._clock.monotonic())
 
     def _disk_is_full(self) -> _End | None:
         """The room that is left is for results."""
@@ -175,6 +197,41 @@ class ListKeeper:
         return _End(EVERY_S, "The disk has little room, which is for results.") if (
             left < self._settings.disk_low_bytes
         ) else None  # fmt: skip
+
+
+class _Gathered:
+    """Pages that were read and are not written yet: lines of many pages are sorted and written together, which costs a
+    fraction of writing each alone. If the process dies, they are read again."""
+
+    def __init__(self, copy: Copy, now_s: float) -> None:
+        self.begin_anew(copy, now_s)
+
+    def begin_anew(self, copy: Copy, now_s: float) -> None:
+        """From the place to which the copy is written."""
+        self.copy = copy
+        self.place = Place(copy.handle, copy.after, copy.etag)
+        self.lines: list[Athlete] = []
+        self.is_stored = True
+        self._ends = now_s + GATHER_S
+
+    def question(self, wanted: tuple[str, ...]) -> ListQuestion:
+        return ListQuestion(self.place.handle, self.place.after, wanted, self.place.etag)
+
+    def is_of_another(self, page: ListPage) -> bool:
+        """Whether the page is of another list than the ones before it."""
+        return bool(self.place.handle) and page.handle != self.place.handle
+
+    def stands_still(self, page: ListPage) -> bool:
+        return not page.up_to_date and page.after == self.place.after
+
+    def add(self, page: ListPage) -> None:
+        self.lines += page.athletes
+        self.place = Place(page.handle, page.after, page.etag if page.up_to_date else "")
+        self.is_stored = False
+
+    def is_enough(self, now_s: float) -> bool:
+        """Whether to write: there is as much as is sorted at once, or the lease is to be renewed."""
+        return len(self.lines) + MOST_OF_A_PAGE > rows.AT_MOST or now_s >= self._ends
 
 
 def _is_due(conn: Connection, found: copies.ListState, now: datetime) -> bool:
@@ -199,8 +256,10 @@ def _events(conn: Connection) -> tuple[str, ...]:
     return tuple(sorted(event.slug for event in events.every(conn)))
 
 
-def _not_now(outcome: Outcome) -> _End:
-    match outcome:
+def _not_now(answer: NoList | Outcome) -> _End:
+    match answer:
+        case NoList():
+            return _End(NO_LIST_S, "This master has no list of athletes.")
         case Deferred(detail=detail, retry_after_s=later):
             return _End(max(EVERY_S, min(later or 0.0, 3600.0)), detail)
         case Unauthorised(detail=detail):

@@ -64,6 +64,8 @@ def can_hold(number: str) -> bool:
 
 def folded(name: str) -> str:
     """A name without accents and capitals."""
+    if name.isascii():  # most are, and a list has a million
+        return name.casefold()
     return "".join(one for one in unicodedata.normalize("NFKD", name) if not unicodedata.combining(one)).casefold()
 
 

@@ -11,7 +11,7 @@ from resultsq.domain.athletes import Athlete
 from resultsq.master.database import open_engine
 from resultsq.master.ledger import Ledger
 from resultsq.readers.athletes_list import ListedAthlete
-from resultsq.store.athletes import copies
+from resultsq.store.athletes import copies, rows
 from resultsq.store.athletes.copies import Place
 from resultsq.store.engine.session import Database
 
@@ -26,10 +26,8 @@ def athletes(count: int, name: str = "Jane SMITH", home: str = "bushy", first: i
 def load(database: Database, listed: Iterable[Athlete], as_of: datetime) -> None:
     """Put these in use as the node's list."""
     copy = database.write(lambda conn: _begin(conn, as_of))
-    lines = list(listed)
-    for at in range(0, len(lines), copies.AT_ONCE):
-        some = lines[at : at + copies.AT_ONCE]
-        database.write(lambda conn: copies.put(conn, copy.generation, some))  # noqa: B023 - run at once
+    for piece in rows.pieces(copy.generation, listed):
+        database.write(piece)
     database.write(lambda conn: copies.advance(conn, copy, Place("h", "1"), as_of))
 
 

@@ -14,15 +14,18 @@ from sqlalchemy import event
 
 from resultsq.delivery.athletes_list import ListKeeper
 from resultsq.settings import Settings
-from resultsq.store.athletes import lookup
+from resultsq.store.athletes import lookup, rows
 from resultsq.store.engine.session import Database
 from tests.support.athletes import athletes, master_list, put
 from tests.support.manual_clock import ManualClock
 from tests.support.nodes import NOW, StoreNode
 
 COUNT = 1300
-"""Two pages of the list, and four transactions."""
+"""Two pages of the list, each written apart in several transactions."""
 NAMES = ("First", "Second")
+
+
+rows.AT_ONCE, rows.AT_MOST = 300, 2500
 
 
 def _die_at(database: Database, point: int) -> None:
@@ -78,7 +81,7 @@ def main(url: str, folder: Path, kills: int) -> None:
             with master_list(folder) as ledger:
                 put(ledger, athletes(COUNT, wanted))
                 ledger.athletes.renew()
-        died += _load(url, settings, died + finished * 100, 1 + (died * 7) % 43)
+        died += _load(url, settings, died + finished * 100, 1 + (died * 7) % 89)
         runs += 1
         seen.append(_seen(url))
         if seen[-1] == [wanted]:

@@ -53,7 +53,7 @@ def path(question: ListQuestion) -> str:
 
 def read(answer: Answer, question: ListQuestion, now: datetime) -> ListPage | MustRefetch | NoList | Outcome:
     """What the answer says. Only problem details can void a copy: anything may answer 409."""
-    problem = problem_of(answer)
+    problem = None if answer.status == 200 else problem_of(answer)  # a page is large, and is read once
     if answer.status == _UNCHANGED and question.etag:
         return ListPage(question.handle, (), question.after, True, question.etag)
     if answer.status == _VOID and problem is not None and problem.get("code") == "must-refetch":
@@ -76,7 +76,7 @@ def _athlete(line: _Line) -> Athlete:
     """:raises ValueError: it has no name, and is not gone"""
     if line.gone:
         return Athlete(line.athlete, None)
-    if not line.name or not all(text is None or text.isprintable() for text in (line.name, line.club, line.home_event)):
+    if not line.name or not f"{line.name}{line.club}{line.home_event}".isprintable():
         raise ValueError(line.athlete)
     return Athlete(line.athlete, line.name, line.club, line.home_event, line.runs or 0, _mail(line.mail))
 

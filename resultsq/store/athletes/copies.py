@@ -1,23 +1,19 @@
-"""Writes copies of the list of athletes: loads one beside the one in use, puts it in use, keeps it up to date, and
-deletes old ones. Each function is a piece of a short transaction."""
+"""What copies of the list of athletes there are: one is begun beside the one in use, put in use when it is whole, kept
+up to date, and forgotten. Each function is a piece of a short transaction; `rows` writes and deletes the athletes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from resultsq.domain.athletes import Athlete, search_key
 from resultsq.domain.clock_steps import passed
-from resultsq.store.engine.tables import AthleteCopy, AthleteHome, AthleteRow, AthletesState
+from resultsq.store.engine.tables import AthleteCopy, AthletesState
 
 FEED = "feed"
 IMPORT = "import"
-
-AT_ONCE = 500
-"""Rows written or deleted in one transaction: some milliseconds, for which other writers wait."""
 
 LEASE_S = 30.0
 """How long the process that loads may be silent before another one goes on."""
@@ -148,47 +144,6 @@ def begin(conn: Connection, now: datetime, source: str, events: Sequence[str] = 
     return Copy(generation, source, tuple(events), "", "", "", now, None)
 
 
-def put(conn: Connection, generation: int, athletes: Sequence[Athlete]) -> None:
-    """Write these lines, at most `AT_ONCE`; a later line of a number replaces the earlier."""
-    homes = _homes(conn, {one.home_event or "" for one in athletes})
-    rows = {int(one.number[1:]): _row(generation, one, homes) for one in athletes}
-    if not rows:
-        return
-    make = _make(conn, AthleteRow)
-    replaced = {name: make.excluded[name] for name in _VALUES}
-    conn.execute(
-        make.on_conflict_do_update(index_elements=["generation", "number"], set_=replaced), list(rows.values())
-    )
-
-
-_VALUES = ("name", "sought", "club", "home", "runs", "mail")
-
-
-def _row(generation: int, one: Athlete, homes: dict[str, int]) -> dict[str, Any]:
-    kept = one.name is not None
-    return {
-        "generation": generation,
-        "number": int(one.number[1:]),
-        "name": one.name,
-        "sought": search_key(one.name) if one.name is not None else None,
-        "club": one.club if kept else None,
-        "home": homes[one.home_event or ""],
-        "runs": one.runs if kept else 0,
-        "mail": one.mail if kept else None,
-    }
-
-
-def _homes(conn: Connection, slugs: set[str]) -> dict[str, int]:
-    """The numbers of these home events; new ones are written."""
-    found = select(AthleteHome.slug, AthleteHome.id).where(AthleteHome.slug.in_(sorted(slugs)))
-    known = {row.slug: row.id for row in conn.execute(found)}
-    if missing := sorted(slugs - known.keys()):
-        make = _make(conn, AthleteHome).on_conflict_do_nothing()
-        conn.execute(make, [{"slug": slug} for slug in missing])
-        known = {row.slug: row.id for row in conn.execute(found)}
-    return known
-
-
 def advance(conn: Connection, copy: Copy, place: Place, as_of: datetime | None = None) -> Copy:
     """Note that all before this place is written. `as_of`: this was the end of the list, as it was then; a copy that
     was being loaded is in use from now on."""
@@ -221,25 +176,6 @@ def has_old(conn: Connection, found: ListState) -> bool:
     kept = [copy.generation for copy in (found.current, found.loading) if copy is not None]
     old = select(AthleteCopy.generation).where(AthleteCopy.generation.not_in(kept)).limit(1)
     return conn.execute(old).first() is not None
-
-
-def delete_some(conn: Connection) -> int:
-    """Delete rows of copies that are neither in use nor being loaded; how many. Call it until it returns 0."""
-    used = select(AthletesState.current, AthletesState.loading)
-    row = conn.execute(used).first() or (None, None)
-    kept = [one for one in row if one is not None]
-    old = conn.execute(
-        select(AthleteCopy.generation).where(AthleteCopy.generation.not_in(kept)).order_by(AthleteCopy.generation)
-    ).scalar()
-    if old is None:
-        return 0
-    some = select(AthleteRow.number).where(AthleteRow.generation == old).order_by(AthleteRow.number).limit(AT_ONCE)
-    numbers = list(conn.execute(some).scalars())
-    if not numbers:
-        conn.execute(delete(AthleteCopy).where(AthleteCopy.generation == old))
-        return 1
-    between = AthleteRow.number.between(numbers[0], numbers[-1])
-    return int(conn.execute(delete(AthleteRow).where(AthleteRow.generation == old, between)).rowcount)
 
 
 def _make(conn: Connection, table: Any) -> Any:

@@ -1,17 +1,16 @@
 """Reads the copy of the list of athletes that is in use. Each look-up is one statement, so that a copy that is put in
 use meanwhile is seen whole or not at all."""
 
-import json
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Row, Select, func, literal, select
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
 
 from resultsq.domain.athletes import Athlete, can_hold, folded
-from resultsq.store.engine.tables import AthleteCopy, AthleteHome, AthleteRow, AthletesState
+from resultsq.store.athletes.rows import is_one_of
+from resultsq.store.engine.tables import AthleteCopy, AthleteHome, AthleteName, AthleteRow, AthletesState
 
 MOST_NAMED = 8
 LEAST_TYPED = 3
@@ -66,11 +65,7 @@ def at_home(conn: Connection, numbers: Collection[str], home_events: Collection[
 
 
 def _is_one_of(conn: Connection, numbers: Collection[str]) -> ColumnElement[bool]:
-    """The numbers go as one value: the statement is the same, however many there are."""
-    asked = sorted({int(number[1:]) for number in numbers if can_hold(number)})  # in the order of the table
-    if conn.dialect.name == "postgresql":
-        return AthleteRow.number == func.any(literal(asked, ARRAY(BigInteger)))
-    return AthleteRow.number.in_(select(func.json_each(json.dumps(asked)).table_valued("value").c.value))
+    return is_one_of(conn, AthleteRow.number, {int(number[1:]) for number in numbers if can_hold(number)})
 
 
 def _athlete(row: Row[*tuple[Any, ...]]) -> Athlete:
@@ -98,19 +93,19 @@ def _named(conn: Connection, words: Sequence[str], home: str | None) -> Iterator
     for at in dict.fromkeys((len(words) - 1, 0)):
         others = [word for index, word in enumerate(words) if index != at]
         found = conn.execute(_beginning(words[at], home))
-        for sought, number in sorted((row.sought or "", row.number) for row in found):
+        for sought, number in sorted((row.sought, row.number) for row in found):
             names = sought.split()
             if all(any(name.startswith(word) for name in names) for word in others):
                 yield f"A{number}"
 
 
-def _beginning(prefix: str, home: str | None) -> Select[int, str | None]:
-    """Of this home event; None: of each in turn, so that one index serves both."""
-    sought, homes = AthleteRow.sought, select(AthleteHome.id)
+def _beginning(prefix: str, home: str | None) -> Select[int, str]:
+    """Of this home event; None: of each in turn, so that one table serves both."""
+    sought, homes = AthleteName.sought, select(AthleteHome.id)
     if home is not None:
         homes = homes.where(AthleteHome.slug == home)
-    alike = (AthleteRow.home.in_(homes), sought >= prefix, sought < f"{prefix}\U0010ffff")
-    return select(AthleteRow.number, sought).where(_IN_USE, *alike).limit(_MOST_SOUGHT)
+    alike = (AthleteName.home.in_(homes), sought >= prefix, sought < f"{prefix}\U0010ffff")
+    return select(AthleteName.number, sought).where(AthleteName.generation == _CURRENT, *alike).limit(_MOST_SOUGHT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import (
-    Index,
-    String,
-    Text,
-)
+from sqlalchemy import String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from resultsq.store.engine.columns import Base
@@ -59,20 +55,29 @@ _Sought = Text(collation="C").with_variant(Text(), "sqlite")  # ordered by bytes
 
 
 class AthleteRow(Base):
-    """An athlete of one copy. `number` is the barcode without its letter. `name` None: the number is retired. `sought`
-    is the name as it is searched. No address is kept: `mail` is a keyed hash."""
+    """An athlete of one copy. `number` is the barcode without its letter. `name` None: the number is retired. No
+    address is kept: `mail` is a keyed hash."""
 
     __tablename__ = "athletes"
-    __table_args__ = (
-        Index("ix_athletes_home_sought", "generation", "home", "sought"),
-        {"sqlite_with_rowid": False},
-    )
+    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012 - SQLAlchemy reads it from the class
 
     generation: Mapped[int] = mapped_column(_Seq, primary_key=True, autoincrement=False)
     number: Mapped[int] = mapped_column(_Seq, primary_key=True, autoincrement=False)
     name: Mapped[str | None] = mapped_column(Text)
-    sought: Mapped[str | None] = mapped_column(_Sought)
     club: Mapped[str | None] = mapped_column(Text)
     home: Mapped[int]
     runs: Mapped[int] = mapped_column(default=0)
     mail: Mapped[bytes | None]
+
+
+class AthleteName(Base):
+    """A name under which an athlete of one copy is found. A table and not an index, so that it is written apart from
+    the athletes, in its own order."""
+
+    __tablename__ = "athlete_names"
+    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012 - SQLAlchemy reads it from the class
+
+    generation: Mapped[int] = mapped_column(_Seq, primary_key=True, autoincrement=False)
+    home: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    sought: Mapped[str] = mapped_column(_Sought, primary_key=True)
+    number: Mapped[int] = mapped_column(_Seq, primary_key=True, autoincrement=False)

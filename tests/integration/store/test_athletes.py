@@ -3,28 +3,35 @@
 import re
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import Connection, func, insert, select
 
 from resultsq.domain.athletes import Athlete, likely_misread
-from resultsq.store.athletes import copies, lookup
+from resultsq.store.athletes import copies, lookup, rows
 from resultsq.store.athletes.copies import LeaseLost, Place
+from resultsq.store.engine import migrate
 from resultsq.store.engine.session import Database
-from resultsq.store.engine.tables import AthleteHome, AthleteRow
+from resultsq.store.engine.tables import AthleteHome, AthleteName, AthleteRow
 from tests.integration.store.test_plans import analyse, explain, heard
 from tests.support.athletes import FIRST, athletes, load
 from tests.support.nodes import NOW
 
 FIRST_NUMBER = f"A{FIRST}"
-_WHOLE = re.compile(r"SCAN athletes\b(?!_)|Seq Scan on athletes\b(?!_)")
+_WHOLE = re.compile(r"SCAN athlete(s|_names)\b(?!_)|Seq Scan on athlete(s|_names)\b(?!_)")
 LAST_NUMBER = f"A{FIRST + 599}"
 
 
-def rows(database: Database) -> int:
+def count_rows(database: Database) -> int:
     with database.read() as conn:
         return int(conn.execute(select(func.count()).select_from(AthleteRow)).scalar_one())
+
+
+def count_names(database: Database) -> int:
+    with database.read() as conn:
+        return int(conn.execute(select(func.count()).select_from(AthleteName)).scalar_one())
 
 
 def found(database: Database, *numbers: str) -> dict[str, Athlete]:
@@ -43,10 +50,10 @@ def test_nothing_is_known_and_nothing_fails_when_there_is_no_list(store: Databas
 def test_a_list_is_looked_up_only_when_all_of_it_is_there(store: Database) -> None:
     store.write(lambda conn: copies.take_lease(conn, NOW, "w"))
     copy = store.write(lambda conn: copies.begin(conn, NOW, copies.FEED, ["bushy"]))
-    store.write(lambda conn: copies.put(conn, copy.generation, athletes(400)))
+    store.write(lambda conn: rows.put(conn, copy.generation, athletes(400)))
     copy = store.write(lambda conn: copies.advance(conn, copy, Place("h", "400")))
     assert found(store, FIRST_NUMBER) == {}
-    store.write(lambda conn: copies.put(conn, copy.generation, athletes(200, first=FIRST + 400)))
+    store.write(lambda conn: rows.put(conn, copy.generation, athletes(200, first=FIRST + 400)))
     store.write(lambda conn: copies.advance(conn, copy, Place("h", "600", '"tag"'), NOW))
     assert found(store, FIRST_NUMBER, LAST_NUMBER, "A5").keys() == {FIRST_NUMBER, LAST_NUMBER}
     with store.read() as conn:
@@ -65,11 +72,12 @@ def test_a_later_line_replaces_the_earlier_one_and_a_tombstone_keeps_no_name(sto
         state = copies.state(conn)
     assert state.current is not None
     generation = state.current.generation
-    store.write(lambda conn: copies.put(conn, generation, [Athlete("A8", None)]))
+    store.write(lambda conn: rows.put(conn, generation, [Athlete("A8", None)]))
     assert found(store, "A8") == {"A8": Athlete("A8", None)}
     with store.read() as conn:
         left = conn.execute(select(AthleteRow).where(AthleteRow.number == 8)).one()
-        assert (left.name, left.sought, left.club, left.mail, left.runs) == (None, None, None, None, 0)
+        assert (left.name, left.club, left.mail, left.runs) == (None, None, None, 0)
+        assert not conn.execute(select(AthleteName).where(AthleteName.number == 8)).all()
         assert lookup.held(conn) == lookup.Held(athletes=1, retired=1)
 
 
@@ -94,31 +102,57 @@ def test_look_ups_never_fail_and_never_see_half_while_another_list_takes_its_pla
     try:
         for _ in range(3):
             load(store, athletes(600, "New NAME"), NOW)
-            while store.write(copies.delete_some):
+            while store.write(rows.delete_some):
                 continue
             load(store, athletes(600, "Old NAME"), NOW)
-            while store.write(copies.delete_some):
+            while store.write(rows.delete_some):
                 continue
     finally:
         ended.set()
         looker.join(10)
     assert not trouble, trouble[0]
     assert {frozenset(one) for one in seen} <= {frozenset({"Old"}), frozenset({"New"})}
-    assert rows(store) == 600
+    assert count_rows(store) == 600
 
 
-def test_an_old_list_is_deleted_in_small_pieces(store: Database) -> None:
+def test_an_old_list_is_deleted_in_small_pieces(store: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "AT_ONCE", 500)
     load(store, athletes(1200), NOW)
     load(store, athletes(1), NOW)
     pieces = []
     with store.read() as conn:
         assert copies.has_old(conn, copies.state(conn))
-    while piece := store.write(copies.delete_some):
+    while piece := store.write(rows.delete_some):
         pieces.append(piece)
-    assert max(pieces) <= copies.AT_ONCE
-    assert rows(store) == 1
+    assert max(pieces) <= rows.AT_ONCE
+    assert (count_rows(store), count_names(store)) == (1, 1)
     with store.read() as conn:
         assert not copies.has_old(conn, copies.state(conn))
+
+
+def test_many_lines_are_written_in_short_transactions_and_names_follow_their_athletes(
+    store: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rows, "AT_ONCE", 100)
+    load(store, reversed(athletes(250)), NOW)
+    with store.read() as conn:
+        state = copies.state(conn)
+    assert state.current is not None
+    generation = state.current.generation
+    changed = [replace(one, name=f"Eva BROWN-{n}", home_event="richmond") for n, one in enumerate(athletes(120))]
+    gone = [Athlete(one.number, None) for one in athletes(30, first=FIRST + 120)]
+    for _ in range(2):  # a process that died midway writes them again
+        written = list(rows.pieces(generation, [*changed, *gone]))
+        for piece in written:
+            store.write(piece)
+        assert len(written) == 4
+    assert count_rows(store) == 250
+    assert count_names(store) == 220
+    with store.read() as conn:
+        assert [one.name for one in lookup.by_name(conn, "brown-77 eva", [])] == ["Eva BROWN-77"]
+        assert lookup.by_name(conn, f"smith-{FIRST}", []) == []
+        assert lookup.by_name(conn, f"smith-{FIRST + 249}", []) != []
+        assert lookup.by_name(conn, f"smith-{FIRST + 149}", []) == []
 
 
 def test_a_list_that_nobody_confirms_is_forgotten(store: Database) -> None:
@@ -127,9 +161,9 @@ def test_a_list_that_nobody_confirms_is_forgotten(store: Database) -> None:
     assert found(store, FIRST_NUMBER)
     assert store.write(lambda conn: copies.forget(conn, NOW + timedelta(seconds=1)))
     assert not found(store, FIRST_NUMBER)
-    while store.write(copies.delete_some):
+    while store.write(rows.delete_some):
         continue
-    assert rows(store) == 0
+    assert count_rows(store) == 0
 
 
 def test_one_process_loads_at_a_time_and_one_that_is_silent_loses_its_turn(store: Database) -> None:
@@ -168,6 +202,18 @@ def test_a_name_finds_athletes_of_the_own_event_first(store: Database) -> None:
     assert named("sm") == named("%%%") == named("nobody") == []
 
 
+def test_a_list_of_an_older_version_is_found_by_name_after_the_upgrade(store: Database) -> None:
+    load(store, [*athletes(3), Athlete("A9", None)], NOW)
+    migrate.downgrade(store, "0026")
+    with store.read() as conn:
+        kept = conn.exec_driver_sql("SELECT sought FROM athletes ORDER BY number").scalars().all()
+    assert kept == [None, *(f"smith-{FIRST + n} jane" for n in range(3))]
+    migrate.upgrade(store)
+    with store.read() as conn:
+        assert [one.number for one in lookup.by_name(conn, f"jane smith-{FIRST}", [])] == [FIRST_NUMBER]
+    assert (count_rows(store), count_names(store)) == (4, 3)
+
+
 @pytest.mark.parametrize("number", ["A0", "B12", "A", "A12x", f"A1{'0' * 18}"])
 def test_what_no_list_can_hold_is_not_found(store: Database, number: str) -> None:
     load(store, athletes(2), NOW)
@@ -185,13 +231,17 @@ def _filled(store: Database, count: int = 20_000) -> None:
             "generation": state.current.generation,
             "number": n,
             "name": f"Jane SMITH{n}",
-            "sought": f"smith{n} jane",
             "home": homes[n % 40],
             "runs": 1,
         }
         for n in range(10_000, 10_000 + count)
     ]
+    names = [
+        {"generation": one["generation"], "home": one["home"], "sought": f"smith{n} jane", "number": n}
+        for n, one in enumerate(made, 10_000)
+    ]
     store.write(lambda conn: conn.execute(insert(AthleteRow), made))
+    store.write(lambda conn: conn.execute(insert(AthleteName), names))
     analyse(store)
 
 
@@ -210,16 +260,18 @@ def test_each_statement_goes_by_an_index_however_long_the_list_is(store: Databas
         lambda conn: lookup.by_name(conn, "smith1000", ["bushy"]),
     ]
     writes: list[Callable[[Connection], object]] = [
-        lambda conn: copies.put(conn, generation, athletes(10)),
+        lambda conn: rows.put(conn, generation, athletes(10)),
+        lambda conn: rows.put(conn, generation, athletes(10, "Eva BROWN")),
         lambda conn: copies.forget(conn, NOW + timedelta(days=1)),
-        copies.delete_some,
+        rows.delete_some,
+        lambda conn: [rows.delete_some(conn) for _ in range(20)],
     ]
     with heard(store, "athletes") as statements:
         with store.read() as conn:
             assert all(read(conn) for read in reads)
         for write in writes:
             store.write(write)
-    assert len(statements) >= len(reads) + 1
+    assert len(statements) >= len(reads) + 6
     for statement in statements:
         plan = explain(store, statement, "EXPLAIN QUERY PLAN" if store.is_sqlite else "EXPLAIN")
         assert not [line for line in plan if _WHOLE.search(line)], plan
