@@ -56,8 +56,7 @@ def _load(ctx: AppContext, who: str, holder: str, athletes: Iterator[Athlete], a
     count = 0
     try:
         while some := list(islice(athletes, rows.AT_MOST)):
-            for piece in rows.pieces(copy.generation, some):
-                ctx.database.write(partial(_put, ctx, holder, piece))
+            rows.write_all(partial(_write, ctx, holder), copy.generation, some)
             count += len(some)
     except BaseException:
         ctx.database.write(lambda conn: copies.abandon(conn, copy))
@@ -72,6 +71,9 @@ def _load(ctx: AppContext, who: str, holder: str, athletes: Iterator[Athlete], a
     return count
 
 
-def _put(ctx: AppContext, holder: str, piece: Piece, conn: Connection) -> None:
-    copies.renew_lease(conn, ctx.clock.now(), holder)
-    piece(conn)
+def _write(ctx: AppContext, holder: str, piece: Piece) -> None:
+    def put(conn: Connection) -> None:
+        copies.renew_lease(conn, ctx.clock.now(), holder)
+        piece(conn)
+
+    ctx.database.write(put)

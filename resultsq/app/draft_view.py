@@ -84,7 +84,7 @@ def view(ctx: AppContext, conn: Connection, account: AccountView, draft: Draft) 
         undo = gettext("Undo the last correction.")
         return DraftView(blocking=workspace.refused, moved=moved, head=head, reasons=(str(refusal), undo))
     known = known_athletes.of_sheet(conn, draft.event, joined.finishers, ctx.clock.now(), workspace.volunteers)
-    problems = [*_problems(conn, account, draft, joined), *_of_athletes(joined, known)]
+    problems = [*_problems(conn, account, draft, joined), *_of_athletes(joined, workspace, known)]
     all_problems = by_severity(
         with_days_of_files([*beside(workspace.refused, joined.finishers), *_of_the_day(ctx, conn, draft), *problems])
     )
@@ -111,8 +111,8 @@ def view(ctx: AppContext, conn: Connection, account: AccountView, draft: Draft) 
 # problems
 
 
-def _of_athletes(joined: Joined, known: KnownAthletes | None) -> Iterable[Problem]:
-    return () if known is None else athletes.findings(joined.finishers, known)
+def _of_athletes(joined: Joined, workspace: Workspace, known: KnownAthletes | None) -> Iterable[Problem]:
+    return () if known is None else athletes.findings(joined.finishers, known, workspace.volunteers)
 
 
 def _problems(conn: Connection, account: AccountView, draft: Draft, joined: Joined) -> list[Problem]:

@@ -22,6 +22,7 @@ from resultsq.domain.problem import Problem
 from resultsq.domain.sheet import Sheet, Volunteer, rows_of
 from resultsq.kinds.results import join
 from resultsq.kinds.results.corrections import Correction
+from resultsq.kinds.results.corrections_files import EditVolunteer
 from resultsq.kinds.results.join import Joined, Work
 from resultsq.kinds.results.plausible import Occasion
 from resultsq.readers.marks import UnreadableField, read_athlete
@@ -242,6 +243,17 @@ def with_volunteer(draft: Draft, athlete: str, role: str) -> Draft:
     if not 0 < len(role) <= LONGEST_ROLE or not role.isprintable():
         raise InputRefused(gettext("The role is a word or two, like Timekeeper."))
     return with_volunteers(draft, [*draft.workspace.volunteers, Volunteer(athlete=number, role=role)])
+
+
+def with_other_number(draft: Draft, fix: EditVolunteer) -> Draft:
+    """The draft with another number for a volunteer, in each role."""
+    return with_volunteers(
+        draft,
+        [
+            one.model_copy(update={"athlete": fix.athlete}) if one.athlete == fix.volunteer else one
+            for one in draft.workspace.volunteers
+        ],
+    )
 
 
 def without_volunteer(draft: Draft, index: int) -> Draft:

@@ -175,11 +175,7 @@ def from_files(
     clock = calendar.judge(on)
     if not files:
         raise _bad("", gettext("The body"), gettext("there is no file in it"))
-    helpers = VolunteerList(())
-    if isinstance(volunteers, str):
-        helpers = VolunteerList(_volunteers(volunteers))
-    elif volunteers is not None:
-        helpers = read_volunteers(*volunteers)
+    helpers = helpers_of(volunteers)
     found = report(files, occasion=Occasion(on.isoformat(), plausible, time_zone))
     _few(found.finishers, helpers.volunteers, max_rows)
     kept = _originals(files, found)
@@ -353,6 +349,15 @@ def demand_few_values(body: bytes, pointer: str) -> None:
         raise _refused(
             TOO_MANY_ROWS.broken([Where(pointer=pointer)], count=gettext("far too many"), limit=f"{MAX_ROWS:,}")
         )
+
+
+def helpers_of(given: str | tuple[str, bytes] | None) -> VolunteerList:
+    """The volunteers of JSON rows or of a file.
+
+    :raises NotJson, SheetRefused, FileRefused: they cannot be read"""
+    if isinstance(given, str):
+        return VolunteerList(_volunteers(given))
+    return VolunteerList(()) if given is None else read_volunteers(*given)
 
 
 def _volunteers(text: str) -> tuple[Volunteer, ...]:

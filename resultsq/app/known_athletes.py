@@ -1,7 +1,7 @@
 """The node's list of athletes held against a sheet: whose each number is, and who an unknown number may mean."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,11 +9,18 @@ from zoneinfo import ZoneInfo
 import msgspec
 from sqlalchemy import Connection
 
+from resultsq.app.context import AppContext
 from resultsq.domain.athletes import Athlete, can_hold, likely_misread
-from resultsq.domain.sheet import Finisher, Volunteer
+from resultsq.domain.errors import StoreUnavailable
+from resultsq.domain.link import LinkState
+from resultsq.domain.problem import Problem
+from resultsq.domain.sheet import Finisher, Rows, Volunteer, parse_rows
+from resultsq.kinds.results import athletes
 from resultsq.kinds.results.athletes import MOST_MEANT, KnownAthletes
+from resultsq.store.admin import events
 from resultsq.store.admin.events import EventRow
 from resultsq.store.athletes import lookup
+from resultsq.store.outbox import links
 from resultsq.store.views import versions
 
 MOST_UNKNOWN = 250
@@ -35,14 +42,56 @@ def of_sheet(
     if listed is None:
         return None
     on_sheet = {row.athlete for row in finishers if row.athlete is not None}
-    people = lookup.by_number(conn, on_sheet | {one.athlete for one in volunteers})
+    helpers = {one.athlete for one in volunteers}
+    people = lookup.by_number(conn, on_sheet | helpers)
     shown = as_of_text(listed.as_of, event.time_zone, now)
     known = KnownAthletes(listed.as_of, shown, not listed.events, people)
-    unknown = [number for number in sorted(on_sheet) if known.lacks(number)][:MOST_UNKNOWN]
+    unknown = [number for number in (*sorted(on_sheet), *sorted(helpers - on_sheet)) if known.lacks(number)]
     if not unknown:
         return known
-    meant = _meant(conn, event, unknown, on_sheet)
+    # an athlete finishes once, and helps once; many do both
+    meant = _meant(conn, event, {one: on_sheet if one in on_sheet else helpers for one in unknown[:MOST_UNKNOWN]})
     return replace(known, meant=meant)
+
+
+@dataclass(frozen=True, slots=True)
+class ListFindings:
+    """What the list says of results: its problems; as of when it is, also in words; whether the master is away."""
+
+    problems: tuple[Problem, ...]
+    at: datetime
+    as_of: str
+    is_away: bool
+
+
+def findings(
+    conn: Connection, slug: str, finishers: Sequence[Finisher], volunteers: Sequence[Volunteer], now: datetime
+) -> ListFindings | None:
+    """What the list says of these results of the event; None where there is no list, or no such event."""
+    event = events.find(conn, slug)
+    known = None if event is None else of_sheet(conn, event, finishers, now, volunteers)
+    if known is None:
+        return None
+    problems = tuple(athletes.findings(finishers, known, volunteers))
+    return ListFindings(problems, known.at, known.as_of, master_is_away(conn))
+
+
+def of_accepted(ctx: AppContext, slug: str, rows: Rows) -> ListFindings | None:
+    """What the list says of results that were accepted just now. A database that fails now takes nothing back."""
+    try:
+        with ctx.database.read() as conn:
+            if lookup.in_use(conn) is None:
+                return None
+            said = parse_rows(rows)
+            return findings(conn, slug, said.finishers, said.volunteers, ctx.clock.now())
+    except StoreUnavailable:
+        return None
+
+
+def master_is_away(conn: Connection) -> bool:
+    """Whether the master cannot be reached now, so that the list may lack what changed."""
+    link = links.facts(conn)
+    return link is not None and link.state is not LinkState.UP
 
 
 def as_of_text(as_of: datetime, zone: str, now: datetime) -> str:
@@ -59,12 +108,14 @@ def named(conn: Connection, event: EventRow, typed: str) -> list[Athlete]:
     return lookup.by_name(conn, typed, [event.slug])
 
 
-def _meant(
-    conn: Connection, event: EventRow, unknown: Iterable[str], on_sheet: set[str]
-) -> dict[str, Sequence[Athlete]]:
-    """Who may have been meant: athletes at home here, or who ran here before, and are not on the sheet already."""
-    near = {number: [one for one in likely_misread(number) if can_hold(one)] for number in unknown}
-    candidates = {one for some in near.values() for one in some} - on_sheet
+def _meant(conn: Connection, event: EventRow, unknown: Mapping[str, set[str]]) -> dict[str, Sequence[Athlete]]:
+    """Who may have been meant by each of these numbers: athletes at home here, or who ran here before, but for those
+    beside it, who are there already."""
+    near = {
+        number: [one for one in likely_misread(number) if can_hold(one) and one not in there]
+        for number, there in unknown.items()
+    }
+    candidates = {one for some in near.values() for one in some}
     here = {one.number: one for one in lookup.at_home(conn, candidates, [event.slug])}
     ran = candidates & _ran_before(conn, event)
     before = {number: one for number, one in lookup.by_number(conn, ran).items() if one.name is not None}

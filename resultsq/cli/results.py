@@ -8,7 +8,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from resultsq.app import carried, intake
+from resultsq.app import carried, intake, known_athletes
+from resultsq.app.known_athletes import ListFindings
 from resultsq.cli.node import CliContext, Overrides, as_json_option, show_json
 from resultsq.domain.errors import FileRefused, TooLarge
 from resultsq.domain.problem import Problem
@@ -40,6 +41,11 @@ def check(overrides: Overrides, files: tuple[Path, ...], day: str | None, slug: 
         event, calendar = node.event(slug), intake.calendar_of(node.database, now)
         occasion = Occasion(chosen, event.plausible, event.time_zone)
         found = intake.check(node.database, _contents(files), occasion, event.id, lambda other: True)
+        with node.database.read() as conn:
+            listed = known_athletes.findings(conn, slug, found.finishers, (), now)
+        if listed is not None:
+            problems = (*found.problems, *listed.problems)
+            found = found.model_copy(update={"problems": problems, "names_as_of": _as_of(listed)})
     if on is not None:
         found = intake.with_day(found, calendar.judge(on))
     if as_json:
@@ -97,6 +103,8 @@ def submit(
     accepted = intake.submit(
         node.context, sent, event_id=event.id, submitted_by=submitted_by, if_match=corrects, client_key=client_key
     )
+    listed = known_athletes.of_accepted(node.context, slug, sent.rows)
+    problems = (*sent.problems, *(() if listed is None else listed.problems))
     if as_json:
         show_json(
             {
@@ -105,12 +113,17 @@ def submit(
                 "date": sent.date,
                 "state": accepted.state,
                 "digest": accepted.digest,
-                "problems": [problem.model_dump(mode="json") for problem in sent.problems],
+                "problems": [problem.model_dump(mode="json") for problem in problems],
+                **({} if listed is None else {"names_as_of": _as_of(listed)}),
             }
         )
         return
-    for problem in sent.problems:
+    for problem in problems:
         click.echo(_sentence(problem), err=True)
+    if listed is not None:
+        for fix in (fix for problem in listed.problems for fix in problem.fixes):
+            click.echo(f"    - {fix.label}?", err=True)
+        click.echo(_as_of(listed), err=True)
     if not accepted.created:
         click.echo("These very results were here before.", err=True)
     click.echo(accepted.id)
@@ -151,8 +164,15 @@ def _show(found: Report) -> None:
         for fix in problem.fixes:
             asks = f" (say the {' and the '.join(fix.asks)})" if fix.asks else ""
             console.print(f"    - {fix.label}{asks}", markup=False)
+    if found.names_as_of:
+        console.print(found.names_as_of, markup=False)
     if found.blocked:
         console.print("They cannot be published like this.")
+
+
+def _as_of(listed: ListFindings) -> str:
+    away = " The master cannot be reached now, so what changed since then is not here." if listed.is_away else ""
+    return f"Numbers of athletes were looked up in a list as of {listed.as_of}.{away}"
 
 
 def _sentence(problem: Problem) -> str:

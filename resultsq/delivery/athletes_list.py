@@ -177,7 +177,7 @@ class ListKeeper:
         """Write what was gathered, a piece in each transaction, and then where the next page begins. `as_of`: the list
         was whole then."""
 
-        def put(piece: Piece, conn: Connection) -> None:
+        def put(conn: Connection, piece: Piece) -> None:
             copies.renew_lease(conn, self._clock.now(), self._holder)
             piece(conn)
 
@@ -185,8 +185,10 @@ class ListKeeper:
             copies.renew_lease(conn, self._clock.now(), self._holder)
             return copies.advance(conn, gathered.copy, gathered.place, as_of)
 
-        for piece in rows.pieces(gathered.copy.generation, gathered.lines):
-            self._database.write(partial(put, piece))
+        def write(piece: Piece) -> None:
+            self._database.write(partial(put, piece=piece))
+
+        rows.write_all(write, gathered.copy.generation, gathered.lines)
         gathered.begin_anew(self._database.write(advance), self._clock.monotonic())
 
     def _disk_is_full(self) -> _End | None:

@@ -75,12 +75,14 @@ class Sheet(_Value):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_by_alias=True, validate_by_name=True)
 
 
-class _SheetRows(_Value):
+class SheetRows(_Value):
+    """Finishers and volunteers alone."""
+
     finishers: tuple[Finisher, ...]
     volunteers: tuple[Volunteer, ...]
 
 
-_ROWS = TypeAdapter(_SheetRows)
+_ROWS = TypeAdapter(SheetRows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +95,15 @@ class Rows:
 
 def rows_of(finishers: Sequence[Finisher], volunteers: Sequence[Volunteer]) -> Rows:
     """The rows in the order of their positions."""
-    rows = _SheetRows.model_construct(
+    rows = SheetRows.model_construct(
         finishers=tuple(sorted(finishers, key=attrgetter("position"))), volunteers=tuple(volunteers)
     )
     return Rows(_ROWS.dump_json(rows), len(finishers))
+
+
+def parse_rows(rows: Rows) -> SheetRows:
+    """What the rows say."""
+    return _ROWS.validate_json(rows.canonical)
 
 
 _NO_ROWS = len(b'"finishers":[],"volunteers":[]}')

@@ -11,6 +11,7 @@ from flask import Blueprint, Response, current_app, g, json, request
 
 from resultsq.app import intake, known_athletes, submissions
 from resultsq.app.intake import MOST_FILES, VOLUNTEERS, name_of
+from resultsq.app.known_athletes import ListFindings
 from resultsq.domain.entry import NO_EVENT
 from resultsq.domain.errors import NotThere, TooLarge
 from resultsq.domain.i18n import gettext
@@ -20,10 +21,7 @@ from resultsq.domain.problem import Problem
 from resultsq.domain.role import Role
 from resultsq.domain.submission import State
 from resultsq.kinds.registry import KINDS
-from resultsq.kinds.results import athletes
-from resultsq.kinds.results.check import Report
 from resultsq.kinds.results.plausible import Occasion
-from resultsq.kinds.results.volunteers import read_volunteers
 from resultsq.store.admin import events
 from resultsq.store.admin.tokens import Bearer
 from resultsq.store.views import queries
@@ -74,7 +72,11 @@ def submit() -> Response:
         client_key=client_key,
         request_id=g.request_id,
     )
-    answer = _submission(accepted.id, sent.event, sent.date.isoformat(), accepted.state, accepted.digest, sent.problems)
+    of_athletes, names_as_of = _told(known_athletes.of_accepted(node(), sent.event, sent.rows))
+    problems = (*sent.problems, *of_athletes)
+    answer = _submission(
+        accepted.id, sent.event, sent.date.isoformat(), accepted.state, accepted.digest, problems, names_as_of
+    )
     answer.status_code = 201 if accepted.created else 200
     answer.headers["Location"] = f"{blueprint.url_prefix}/submissions/{accepted.id}"
     return answer
@@ -142,7 +144,7 @@ def check() -> Response:
     if _media_type() != "multipart/form-data":
         raise ApiProblem(415, "Files to be checked are sent as multipart/form-data.")
     files, volunteers = _files()
-    not_used = read_volunteers(*volunteers).problems if isinstance(volunteers, tuple) else ()
+    helpers = intake.helpers_of(volunteers)
     who, held = bearer(), node()
     named = who.event_slug or _field_if_any("event")
     event = _event(who, named) if named else None
@@ -151,22 +153,21 @@ def check() -> Response:
     event_id = None if event is None else event.id
     found = intake.check(held.database, files, occasion, event_id, lambda other: who.event_id is None)
     found = intake.with_day(found, clock)
-    of_athletes = _of_athletes(named, found) if named else ()
-    result = found.model_copy(update={"problems": (*found.problems, *of_athletes, *not_used)})
+    listed = None
+    if named and who.role.at_least(Role.TEAM):  # names are for teams
+        with held.database.read() as conn:
+            listed = known_athletes.findings(conn, named, found.finishers, helpers.volunteers, held.clock.now())
+    of_athletes, names_as_of = _told(listed)
+    problems = (*found.problems, *of_athletes, *helpers.problems)
+    result = found.model_copy(update={"problems": problems, "names_as_of": names_as_of})
     return Response(result.model_dump_json(), mimetype="application/json")
 
 
-def _of_athletes(slug: str, found: Report) -> tuple[Problem, ...]:
-    """Numbers that the list of athletes lacks; the answer's headers say as of when."""
-    held = node()
-    now = held.clock.now()
-    with held.database.read() as conn:
-        event = events.find(conn, slug)
-        known = None if event is None else known_athletes.of_sheet(conn, event, found.finishers, now)
-        if known is None:
-            return ()
-        as_of.used(conn, known.at, known.as_of)
-    return tuple(athletes.findings(found.finishers, known))
+def _told(found: ListFindings | None) -> tuple[tuple[Problem, ...], str]:
+    """Numbers that the list of athletes lacks, and as of when it is in words; the answer's headers say it, too."""
+    if found is None:
+        return (), ""
+    return found.problems, as_of.sentence(found.at, found.as_of, is_away=found.is_away)
 
 
 def _day_to_check() -> tuple[str, tuple[Problem, ...]]:
@@ -351,7 +352,13 @@ def _said() -> TTLCache[str, tuple[Problem, ...]]:
 
 
 def _submission(
-    submission: str, event: str, day: str, state: State, digest: str, problems: Sequence[Problem]
+    submission: str,
+    event: str,
+    day: str,
+    state: State,
+    digest: str,
+    problems: Sequence[Problem],
+    names_as_of: str = "",
 ) -> Response:
     return _json(
         {
@@ -361,6 +368,7 @@ def _submission(
             "state": state,
             "digest": digest,
             "problems": problems_json(problems),
+            **({"names_as_of": names_as_of} if names_as_of else {}),
         }
     )
 

@@ -160,7 +160,8 @@ class SubmissionsResponse(_ResponseModel):
 
 
 class SubmissionResponse(_ResponseModel):
-    """A submission with its live state. `problems` are those said at acceptance, and the master's reasons."""
+    """A submission with its live state. `problems` are those said at acceptance, and the master's reasons. The answer
+    to a POST of results also names numbers that the list of athletes lacks; `names_as_of` says as of when it is."""
 
     id: str
     event: str
@@ -168,6 +169,7 @@ class SubmissionResponse(_ResponseModel):
     state: State
     digest: str
     problems: tuple[Problem, ...]
+    names_as_of: str = ""
 
 
 class LinkResponse(_ResponseModel):

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from resultsq.cli import commands
+from resultsq.clock import SystemClock
 from resultsq.domain.errors import ResultsqError
 
 Run = Callable[..., Result]
@@ -89,3 +90,24 @@ def test_a_backup_holds_no_list_and_prune_says_that_it_stays(run: Run, tmp_path:
             assert copy.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
     copy.close()
     assert "The list of athletes stays: as of 2025-11-26" in run("prune", "--older-than", "1d").stdout
+
+
+def test_check_and_submit_tell_numbers_that_nobody_has_and_who_was_meant(run: Run, tmp_path: Path) -> None:
+    run("athletes", "import", _file(tmp_path, LIST))
+    assert run("event", "add", "bushy-park", "Bushy Park").exit_code == 0
+    table = tmp_path / "table.csv"
+    table.write_text("position,time,athlete\n1,00:17:31,A1010\n2,00:18:02,A1002\n")
+    named = ("--event", "bushy-park", "--date", SystemClock().now().date().isoformat())
+    checked = run("check", str(table), *named).stdout
+    submitted = run("submit", str(table), *named)
+    for said in (checked, submitted.stderr):
+        assert "no athlete has the number A1010 (position 1)" in said
+        assert "It was Jane SMITH, A1001" in said
+        assert "A1002" not in said
+        assert "a list as of 2025-11-26 06:53." in said
+        assert "cannot be reached" not in said
+    assert submitted.exit_code == 0
+    told = json.loads(run("submit", str(table), *named, "--json").stdout)
+    assert "athlete-unknown" in [one["code"] for one in told["problems"]]
+    assert told["names_as_of"].startswith("Numbers of athletes")
+    assert "athlete-unknown" not in run("check", str(table)).stdout  # of no event

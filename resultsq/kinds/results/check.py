@@ -40,6 +40,8 @@ class Report(BaseModel):
     finishers: tuple[Finisher, ...]
     problems: tuple[Problem, ...]
     files: tuple[FileReport, ...]
+    names_as_of: str = ""
+    """As of when the list of athletes is against which the numbers were held, and whether the master is away."""
 
     @property
     def blocked(self) -> bool:

@@ -21,6 +21,7 @@ from resultsq.kinds.results.corrections_files import (
     DropFile,
     DropLine,
     EditLine,
+    EditVolunteer,
     KeepDoubleTap,
     LeaveOutDay,
     MoveAthletesUp,
@@ -84,6 +85,7 @@ _Any = (
     | UseColumn
     | ReadTimes
     | ChooseDay
+    | EditVolunteer
     | AsGiven
 )
 Correction = Annotated[_Any, Field(discriminator="action")]

@@ -9,6 +9,7 @@ from pydantic import Field
 from resultsq.domain.errors import InputRefused
 from resultsq.domain.event_files import ScannerFile, StopwatchFile, TableFile, TimeRow
 from resultsq.domain.i18n import gettext, gettext_noop, ngettext
+from resultsq.domain.sheet import AthleteId
 from resultsq.kinds.results.corrections_base import (
     LONGEST_LINE,
     CorrectionBase,
@@ -229,6 +230,17 @@ class ChooseDay(CorrectionBase):
 
     def on(self, board: JoinState) -> str:
         raise InputRefused(gettext("Choose the day above, not here."))
+
+
+class EditVolunteer(CorrectionBase):
+    """A volunteer has another number. The form sets it, because it keeps the volunteers (app/drafts.py)."""
+
+    action: Literal["edit-volunteer"] = "edit-volunteer"
+    volunteer: AthleteId
+    athlete: AthleteId
+
+    def on(self, board: JoinState) -> str:
+        raise InputRefused(gettext("Change the volunteer in the list of volunteers, not here."))
 
 
 class AsGiven(CorrectionBase):

@@ -5,6 +5,7 @@ another page of the names. A database writes whole pages: lines are sorted first
 """
 
 import json
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -31,6 +32,9 @@ AT_ONCE = 2000
 AT_MOST = 100_000
 """Lines that are sorted at once: some forty megabytes."""
 
+PAUSE_S = 0.01
+"""How long other writers have their turn between two transactions."""
+
 Piece = Callable[[Connection], None]
 
 
@@ -48,6 +52,15 @@ def pieces(generation: int, athletes: Iterable[Athlete]) -> Iterator[Piece]:
     names = sorted(_names(lines.values()))
     for first in range(0, len(names), AT_ONCE):
         yield partial(_put_names, generation, names[first : first + AT_ONCE])
+
+
+def write_all(write: Callable[[Piece], None], generation: int, athletes: Iterable[Athlete]) -> None:
+    """Write these lines by `write`, a transaction for each piece. It pauses between two: on SQLite one process writes at
+    a time, and those that wait look every other millisecond whether they may."""
+    for at, piece in enumerate(pieces(generation, athletes)):
+        if at:
+            time.sleep(PAUSE_S)
+        write(piece)
 
 
 def put(conn: Connection, generation: int, athletes: Iterable[Athlete]) -> None:

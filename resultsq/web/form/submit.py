@@ -23,6 +23,7 @@ from resultsq.domain.errors import HeadMoved, InputRefused, QuotaReached
 from resultsq.domain.event_files import FileKind
 from resultsq.domain.role import Role
 from resultsq.kinds.results.corrections import asked, correction_of
+from resultsq.kinds.results.corrections_files import EditVolunteer
 from resultsq.readers import MAX_ROWS
 from resultsq.readers.marks import write_time
 from resultsq.store.admin import device_entries, notices
@@ -170,6 +171,8 @@ def change(slug: str) -> Answer | str:
         if "athlete" in given:
             given["athlete"] = scanned_or_typed(given["athlete"])
         correction = correction_of(request.form.get("action", ""), given)
+        if isinstance(correction, EditVolunteer):
+            return drafts.with_other_number(draft, correction)
         return drafts.with_correction(draft, correction, me().name)
 
     return _step(slug, corrected)

@@ -89,6 +89,28 @@ def test_a_misread_number_is_told_and_mended_by_one_tap(listed: Site) -> None:
     assert team.send().status_code == 303
 
 
+def test_a_volunteers_misread_number_is_told_and_mended_by_one_tap(listed: Site) -> None:
+    team = listed.browser("bushy")
+    team.drop(scanned("A1234577"))
+
+    def add(athlete: str, role: str) -> None:
+        hidden = {name: value for name, value in _volunteer(team).items() if name != "remove"}
+        team.client.post("/submit/bushy/volunteers", data={**hidden, "athlete": athlete, "role": role})
+
+    for athlete, role in (("A1234576", "Marshal"), ("A1234576", "Timekeeper"), ("A8888", "Tail Walker")):
+        add(athlete, role)
+    page = team.get("/submit/bushy").text
+    assert "As of 06:58, no athlete has the number A1234576 of a volunteer (Marshal)." in page
+    assert "It was Jane SMITH, A1234567" in page
+    assert "It was Ann JONES, A1234577" in page  # who finished, too
+    assert "A8888 of a volunteer (Tail Walker) is a number that is no longer used" in page
+    team.change("edit-volunteer", volunteer="A1234576", athlete="A1234567")
+    page = team.get("/submit/bushy").text
+    assert "A1234576" not in page
+    assert page.count("Jane SMITH") == 2
+    assert team.send().status_code == 303
+
+
 def test_who_ran_here_before_comes_first_and_who_is_on_the_sheet_is_not_offered(listed: Site) -> None:
     team = listed.browser("bushy")
     team.drop(scanned("A1234568"))  # Eva, of another event, ran here

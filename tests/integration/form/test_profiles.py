@@ -110,3 +110,21 @@ def test_a_barcode_is_as_another_encoder_makes_it() -> None:
     assert len(code128.widths("A1")) == 6 * 4 + 7
     with pytest.raises(ValueError, match="set B"):
         code128.widths("é")
+
+
+def test_every_answer_to_a_change_in_the_form_says_as_of_when_its_names_are(listed: Site) -> None:
+    team = listed.browser("bushy")
+    showing = set()
+    for route, method in routes(listed.app):
+        if method != "POST" or not route.rule.startswith("/submit/<slug>/"):
+            continue
+        team.drop(FILES)
+        hidden = team.hidden("/submit/bushy", "/submit/bushy/change")
+        sent = {name: hidden[name] for name in ("csrf_token", "revision")}
+        answer = team.client.post(address(route, ""), data=sent, headers={"HX-Request": "true"})
+        if re.search(r"Jane SMITH|Tom BROWN", answer.text):
+            showing.add(route.rule)
+            assert "Names are as of 06:58." in answer.text, route.rule
+            assert answer.headers["Age"] == "13440", route.rule
+            assert "no-store" in answer.headers["Cache-Control"], route.rule
+    assert {"/submit/<slug>/change", "/submit/<slug>/volunteers", "/submit/<slug>/date"} <= showing

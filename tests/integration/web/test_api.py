@@ -247,6 +247,28 @@ def test_a_check_tells_numbers_that_nobody_has_and_as_of_when(site: Site) -> Non
     assert "Age" not in anyone.headers
 
 
+def test_the_answer_to_results_tells_numbers_that_nobody_has_and_as_of_when(site: Site, sheet: Make) -> None:
+    load(site.database, [Athlete("A1234576", "Jane SMITH", None, "bushy")], site.clock.now() - timedelta(minutes=5))
+    told = site.post(sheet(volunteers=[{"athlete": "A1234586", "role": "Marshal"}]))
+    assert told.status == 201
+    of_athletes = [one for one in told.json["problems"] if one["code"] == "athlete-unknown"]
+    assert {one["where"][0]["athlete"] for one in of_athletes} == {"A1001", "A1002", "A1234586"}
+    fixes = [fix for one in of_athletes for fix in one.get("fixes", [])]
+    assert {"volunteer": "A1234586", "athlete": "A1234576"} in [fix["arguments"] for fix in fixes]
+    assert told.json["names_as_of"].startswith("Names are as of ")
+    assert told.headers["Age"] == "300"
+    assert stored(site) == 1
+
+
+def test_a_viewers_check_names_no_athlete(site: Site) -> None:
+    load(site.database, [Athlete("A1234576", "Jane SMITH", None, "bushy")], site.clock.now())
+    data = {"a": (io.BytesIO(TIMES), "a.csv"), "b": (io.BytesIO(MISREAD), "b.csv"), "event": "bushy"}
+    answer = site.call("POST", "/check", Role.VIEWER, data=data)
+    assert answer.status == 200
+    assert "Jane SMITH" not in json.dumps(answer.json)
+    assert "Age" not in answer.headers
+
+
 # look
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from resultsq.domain.athletes import Athlete, can_hold, likely_misread, search_key
-from resultsq.domain.sheet import Finisher
+from resultsq.domain.sheet import Finisher, Volunteer
 from resultsq.kinds.results.athletes import KnownAthletes, findings
 
 AT = datetime(2026, 3, 14, 6, 58, tzinfo=UTC)
@@ -52,6 +52,24 @@ def test_a_list_of_some_events_lacks_visitors_and_tells_only_near_misses() -> No
     (problem,) = findings(rows, known(JANE, whole=False, A1234586=[TOM]))
     assert problem.code == "athlete-unknown"
     assert "If it is a visitor" in problem.message
+
+
+def test_a_volunteers_number_is_told_once_with_its_role_and_who_was_meant_one_tap_away() -> None:
+    twice = [Volunteer(athlete="A1234586", role="Timekeeper"), Volunteer(athlete="A1234586", role="Marshal")]
+    unknown, retired = findings([], known(GONE, A1234586=[TOM]), [*twice, Volunteer(athlete="A777", role="Marshal")])
+    assert (unknown.code, retired.code) == ("athlete-unknown", "athlete-retired")
+    assert unknown.message.startswith("As of 06:58, no athlete has the number A1234586 of a volunteer (Timekeeper).")
+    assert "A777 of a volunteer (Marshal) is a number that is no longer used" in retired.message
+    (fix,) = unknown.fixes
+    assert fix.label == "It was Tom BROWN, A1234568"
+    assert (fix.action, fix.arguments) == ("edit-volunteer", {"volunteer": "A1234586", "athlete": "A1234568"})
+    assert not unknown.blocks
+
+
+def test_a_list_of_some_events_tells_only_near_misses_of_volunteers() -> None:
+    helpers = [Volunteer(athlete="A5", role="Marshal"), Volunteer(athlete="A1234586", role="Marshal")]
+    (problem,) = findings([], known(JANE, whole=False, A1234586=[TOM]), helpers)
+    assert "A1234586 of a volunteer (Marshal) is not known here" in problem.message
 
 
 def test_thousands_of_unknown_numbers_are_a_few_problems() -> None:

@@ -23,7 +23,7 @@ def test_the_answer_has_exactly_its_fields() -> None:
 
     digests = [sha256(content).hexdigest()[:16] for content in (SCANS, WATCH)]
     assert answer == found.model_dump(mode="json")
-    assert list(answer) == ["finishers", "problems", "files"]
+    assert list(answer) == ["finishers", "problems", "files", "names_as_of"]
     assert answer["finishers"][0] == {"position": 1, "athlete": "A1", "time": "00:16:40"}
     assert answer["files"] == [
         {"name": "scanner", "kind": "scanner", "lines": 3, "used": 2, "set_aside": 1, "digest": digests[0]},
