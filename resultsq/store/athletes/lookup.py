@@ -19,6 +19,9 @@ LEAST_TYPED = 3
 _MOST_SOUGHT = 2000
 """Names that begin alike, of which those with the other words are chosen."""
 
+FASTER = 10
+"""How many rows that lie together are read in the time of one that is looked for by its number."""
+
 _CURRENT = select(AthletesState.current).scalar_subquery()
 _IN_USE = AthleteRow.generation == _CURRENT
 _SHOWN = select(AthleteRow.number, AthleteRow.name, AthleteRow.club, AthleteHome.slug, AthleteRow.runs).join(
@@ -56,12 +59,25 @@ def by_number(conn: Connection, numbers: Collection[str]) -> dict[str, Athlete]:
 
 
 def at_home(conn: Connection, numbers: Collection[str], home_events: Collection[str]) -> list[Athlete]:
-    """Those of these athletes that are not retired and whose home event is one of these; one statement."""
+    """Those of these athletes that are not retired and whose home event is one of these."""
+    wanted = {int(number[1:]) for number in numbers if can_hold(number)}
     homes = select(AthleteHome.id).where(AthleteHome.slug.in_(sorted(home_events)))
+    if (there := _numbers_at(conn, homes, FASTER * len(wanted))) is not None:
+        wanted &= there
+        if not wanted:
+            return []
     # the sum keeps SQLite from going through all athletes of the home event
-    there = (AthleteRow.home + 0).in_(homes)
-    query = _SHOWN.where(_IN_USE, _is_one_of(conn, numbers), there, AthleteRow.name.is_not(None))
+    is_there = (AthleteRow.home + 0).in_(homes)
+    asked = is_one_of(conn, AthleteRow.number, wanted)
+    query = _SHOWN.where(_IN_USE, asked, is_there, AthleteRow.name.is_not(None))
     return [_athlete(row) for row in conn.execute(query)]
+
+
+def _numbers_at(conn: Connection, homes: Select[int], most: int) -> set[int] | None:
+    """The numbers of all athletes of these home events, which lie together; None: there are more than so many."""
+    there = select(AthleteName.number).where(AthleteName.generation == _CURRENT, AthleteName.home.in_(homes))
+    found = conn.execute(there.limit(most + 1)).scalars().all()
+    return None if len(found) > most else set(found)
 
 
 def _is_one_of(conn: Connection, numbers: Collection[str]) -> ColumnElement[bool]:

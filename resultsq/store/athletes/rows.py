@@ -55,8 +55,8 @@ def pieces(generation: int, athletes: Iterable[Athlete]) -> Iterator[Piece]:
 
 
 def write_all(write: Callable[[Piece], None], generation: int, athletes: Iterable[Athlete]) -> None:
-    """Write these lines by `write`, a transaction for each piece. It pauses between two: on SQLite one process writes at
-    a time, and those that wait look every other millisecond whether they may."""
+    """Write these lines by `write`, a transaction for each piece. It pauses between two: on SQLite one process writes
+    at a time, and those that wait look every other millisecond whether they may."""
     for at, piece in enumerate(pieces(generation, athletes)):
         if at:
             time.sleep(PAUSE_S)

@@ -214,6 +214,18 @@ def test_a_list_of_an_older_version_is_found_by_name_after_the_upgrade(store: Da
     assert (count_rows(store), count_names(store)) == (4, 3)
 
 
+def test_who_is_at_home_is_found_alike_whether_the_home_event_or_the_numbers_are_few(store: Database) -> None:
+    load(store, [*athletes(100), *athletes(3, home="richmond", first=50), Athlete("A9", None, None, "richmond")], NOW)
+    few = ["A50", "A9", FIRST_NUMBER, "A77"]
+    many = [*few, *(f"A{n}" for n in range(5000, 5100))]
+    with store.read() as conn:
+        for asked in (few, many):
+            assert [one.number for one in lookup.at_home(conn, asked, ["richmond"])] == ["A50"]
+            assert [one.number for one in lookup.at_home(conn, asked, ["bushy"])] == [FIRST_NUMBER]
+            assert len(lookup.at_home(conn, asked, ["bushy", "richmond"])) == 2
+        assert lookup.at_home(conn, [], ["bushy"]) == lookup.at_home(conn, many, ["nowhere"]) == []
+
+
 @pytest.mark.parametrize("number", ["A0", "B12", "A", "A12x", f"A1{'0' * 18}"])
 def test_what_no_list_can_hold_is_not_found(store: Database, number: str) -> None:
     load(store, athletes(2), NOW)
