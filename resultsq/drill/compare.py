@@ -11,47 +11,11 @@ An event and its date are a place; the sheets accepted for it, in order, are its
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from resultsq.domain.outcome import Receipt
 from resultsq.domain.submission import State
-
-
-class RehearsalPhase(StrEnum):
-    """When a team sent its files."""
-
-    BEFORE = "before"
-    DURING = "during"
-    AFTER = "after"
-
-
-Place = tuple[str, str]
-"""Event and ISO date."""
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """A version that the node took. `ids`: every id it answered with (one, however often the team sent it);
-    `rows` is the digest of the rows that the team's files say; `took_s`: how long the answer took; `late_s`: how long
-    after its time it was sent."""
-
-    place: Place
-    phase: RehearsalPhase
-    ids: frozenset[str]
-    digest: str
-    rows: str
-    took_s: float
-    version: int = 1
-    late_s: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class RefusedPost:
-    """A sheet that the node did not take, and its sentence."""
-
-    place: Place
-    phase: RehearsalPhase
-    why: str
+from resultsq.drill.other_kinds import KindFindings
+from resultsq.drill.posts import Place, RefusedPost, RehearsalPhase, ReportRow, Taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +31,7 @@ class SeenSheet:
 class RehearsalFacts:
     """All that was seen; times are seconds on one monotonic clock. `receipts`: every one that the master has;
     `states`: what the node itself says of each id; `seen_s`: when each receipt was first seen; `returned_s`: when
-    the link came back for good."""
+    the link came back for good; `beside`: what became of other kinds."""
 
     taken: Sequence[Taken]
     refused: Sequence[RefusedPost]
@@ -77,15 +41,7 @@ class RehearsalFacts:
     seen_s: Mapping[str, float]
     outage_s: float
     returned_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class ReportRow:
-    """One line of the closing table. `good` None: a figure without a judgement."""
-
-    what: str
-    value: str
-    good: bool | None = None
+    beside: Sequence[KindFindings] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 from resultsq.domain.role import Role
 from resultsq.domain.submission import State
 from resultsq.drill import files
-from resultsq.drill.compare import RehearsalPhase
 from resultsq.drill.link import HOST, LinkMode, LinkRelay, free_port
 from resultsq.drill.node import RehearsalNode, answers, raised
 from resultsq.drill.observer import MasterObserver
+from resultsq.drill.posts import RehearsalPhase
 from resultsq.drill.processes import ProcessGroup
 from resultsq.drill.rehearse import SATURDAY, STALLED_S, RehearsalRun, carry_out, several
 from resultsq.drill.screen import Screen

@@ -10,7 +10,8 @@ import requests
 from resultsq.clock import Clock
 from resultsq.domain import sheet as sheets
 from resultsq.domain.outcome import Receipt
-from resultsq.drill.compare import Place, SeenSheet
+from resultsq.drill.compare import SeenSheet
+from resultsq.drill.posts import Place
 
 LOOK_EVERY_S = 0.05
 _TIMEOUT_S = 10.0

@@ -2,18 +2,20 @@
 
 import random
 import secrets
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 
 from resultsq.drill import files
-from resultsq.drill.compare import RehearsalPhase
+from resultsq.drill.beside import Writers
 from resultsq.drill.link import LinkMode, Outage, schedule
 from resultsq.drill.node import raised
 from resultsq.drill.observer import MasterObserver
+from resultsq.drill.posts import RehearsalPhase
 from resultsq.drill.processes import ProcessGroup
 from resultsq.drill.rehearse import SATURDAY, STALLED_S, RehearsalRun, carry_out, several
 from resultsq.drill.screen import Screen
-from resultsq.drill.teams import Teams, planned_post
+from resultsq.drill.teams import PlannedPost, Teams, planned_post
 from resultsq.drill.verdict import Verdict, judge
 
 BEFORE, AFTER = 10, 5
@@ -55,14 +57,19 @@ def _rehearse(plan: OutagePlan, processes: ProcessGroup, screen: Screen) -> Verd
             screen.step("No Valkey or Redis here: the worker's own sweep delivers without one")
         teams = running.enter_context(Teams(node.addresses, processes.clock))
         observer = running.enter_context(MasterObserver(node.master, node.master_token, processes.clock))
-        cast = RehearsalRun(processes, node, teams, observer)
+        writers = running.enter_context(Writers(node, processes.clock))
+        cast = RehearsalRun(processes, node, teams, observer, writers)
         running.enter_context(screen.live(total, lambda: (len(teams.taken), len(observer.seen_s))))
         posts = [planned_post(each, node.team_tokens[each.event], rng.random() < TWICE) for each in uploads]
         before, during, after = posts[:BEFORE], posts[BEFORE:-AFTER], posts[-AFTER:]
 
+        def write_beside(sent: Sequence[PlannedPost], phase: RehearsalPhase, over_s: float = 0.0) -> None:
+            writers.send([each.place[0] for each in sent], phase, over_s)
+
         screen.step(f"All is well: {several(BEFORE, 'team')} send their files")
         screen.link(LinkMode.PASS)
         teams.send(before, over_s=1.0)
+        write_beside(before, RehearsalPhase.BEFORE, 1.0)
         cast.see_all_published()
 
         screen.step(f"The master is out of reach for {plan.outage_s:g} s: {several(plan.backlog, 'team')} send")
@@ -73,9 +80,12 @@ def _rehearse(plan: OutagePlan, processes: ProcessGroup, screen: Screen) -> Verd
             if number == 0:
                 teams.phase = RehearsalPhase.DURING
                 teams.send(during, over_s=SENDING * plan.outage_s)
+                write_beside(during, RehearsalPhase.DURING, SENDING * plan.outage_s)
             processes.wait(spell_s)
         # A backlog that is more than these few clients can send in that time makes the outage longer.
-        processes.wait_while_it_moves(lambda: teams.done, lambda: teams.answered, STALLED_S)
+        processes.wait_while_it_moves(
+            lambda: teams.done and writers.done, lambda: teams.answered + writers.answered, STALLED_S
+        )
 
         node.link.take(LinkMode.PASS)
         returned_s = processes.clock.monotonic()
@@ -83,6 +93,7 @@ def _rehearse(plan: OutagePlan, processes: ProcessGroup, screen: Screen) -> Verd
         screen.step(f"The link is back: {AFTER} more teams send")
         teams.phase = RehearsalPhase.AFTER
         teams.send(after)
+        write_beside(after, RehearsalPhase.AFTER)
         cast.see_the_end()
 
         screen.step("Comparing what the master has with what the teams sent")

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from resultsq.clock import SystemClock
 from resultsq.domain.submission import State
+from resultsq.drill.beside import Writers
 from resultsq.drill.compare import RehearsalFacts
 from resultsq.drill.node import RehearsalNode
 from resultsq.drill.observer import MasterObserver
@@ -65,12 +66,14 @@ def carry_out(
 
 @dataclass(frozen=True, slots=True)
 class RehearsalRun:
-    """Who plays: the stage with the node's processes on it, the teams and the witness."""
+    """Who plays: the stage with the node's processes on it, the teams and the witness. `writers`: who posts other
+    kinds; None: nobody."""
 
     processes: ProcessGroup
     node: RehearsalNode
     teams: Teams
     observer: MasterObserver
+    writers: Writers | None = None
 
     def see_all_published(self) -> None:
         """Wait until the sheets accepted before the outage are at the master.
@@ -88,6 +91,8 @@ class RehearsalRun:
         """Whether the newest version of everything that was taken has been seen at the master."""
         if not self.teams.done:  # asked first: a sheet that is answered later would be missed
             return False
+        if self.writers is not None and not (self.writers.done and self.writers.ids <= self.observer.seen_s.keys()):
+            return False
         newest = {sheet.place: sheet for sheet in list(self.teams.taken)}  # a correction is answered after its first
         return all(sheet.ids <= self.observer.seen_s.keys() for sheet in newest.values())
 
@@ -104,7 +109,7 @@ class RehearsalRun:
         """The teams' answers, the node's state and the master's list.
 
         :raises requests.RequestException: the master does not say"""
-        taken = list(self.teams.taken)
+        taken, receipts = list(self.teams.taken), self.observer.receipts()
         unsettled = {each for sheet in taken for each in sheet.ids}
         states: dict[str, State] = {}
 
@@ -117,12 +122,13 @@ class RehearsalRun:
         return RehearsalFacts(
             taken=taken,
             refused=list(self.teams.refused),
-            receipts=self.observer.receipts(),
+            receipts=[one for one in receipts if one.event],
             published=self.observer.published({sheet.place for sheet in taken}),
             states=states,
             seen_s=dict(self.observer.seen_s),
             outage_s=outage_s,
             returned_s=returned_s,
+            beside=() if self.writers is None else self.writers.findings(receipts),
         )
 
 

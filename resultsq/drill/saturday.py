@@ -12,11 +12,11 @@ from pathlib import Path
 import psycopg
 
 from resultsq.drill import files, postgres, timetable
-from resultsq.drill.compare import RehearsalPhase
 from resultsq.drill.link import LinkMode, free_port
 from resultsq.drill.memory import Sampler
 from resultsq.drill.node import raised
 from resultsq.drill.observer import MasterObserver
+from resultsq.drill.posts import RehearsalPhase
 from resultsq.drill.processes import ProcessGroup, RehearsalFailed
 from resultsq.drill.rehearse import SATURDAY, RehearsalRun, carry_out, several
 from resultsq.drill.scale import Scale, judge

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from resultsq.drill.compare import Findings, RehearsalFacts, RehearsalPhase, ReportRow, compare, quantile, waited
+from resultsq.drill.compare import Findings, RehearsalFacts, compare, quantile, waited
 from resultsq.drill.memory import Footprint
+from resultsq.drill.posts import RehearsalPhase, ReportRow
 from resultsq.drill.verdict import after, rounded
 
 ACCEPT_P99_S = 0.25

@@ -12,8 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from resultsq.drill.compare import ReportRow
 from resultsq.drill.link import LinkMode
+from resultsq.drill.posts import ReportRow
 
 _LINK = {
     LinkMode.PASS: Text("● the link carries", style="green"),

@@ -13,8 +13,8 @@ import requests
 
 from resultsq.clock import Clock
 from resultsq.domain.sheet import rows_digest
-from resultsq.drill.compare import Place, RefusedPost, RehearsalPhase, Taken
 from resultsq.drill.files import Upload
+from resultsq.drill.posts import Place, RefusedPost, RehearsalPhase, Taken
 
 CLIENTS = 6
 _PATIENCE_S = (5.0, 60.0)
@@ -64,8 +64,10 @@ class Teams:
     """Sends in threads, to one address after the other, and remembers the answers; a context manager. `taken` and
     `refused` only ever grow. `phase` is that of all later sheets."""
 
-    def __init__(self, addresses: Sequence[str], clock: Clock, clients: int = CLIENTS) -> None:
-        self._urls = itertools.cycle([f"{address}/api/v1/submissions" for address in addresses])
+    def __init__(
+        self, addresses: Sequence[str], clock: Clock, clients: int = CLIENTS, path: str = "/api/v1/submissions"
+    ) -> None:
+        self._urls = itertools.cycle([f"{address}{path}" for address in addresses])
         self._clock = clock
         self._due: list[tuple[float, int, PlannedPost, str | None]] = []
         self._later: list[tuple[PlannedPost, str]] | None = []

@@ -1,8 +1,11 @@
 """The verdict on an outage: from observations to figures. Pure, so that they can be trusted and tested."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from resultsq.drill.compare import Findings, RehearsalFacts, RehearsalPhase, ReportRow, compare, quantile, waited
+from resultsq.drill.compare import Findings, RehearsalFacts, compare, quantile, waited
+from resultsq.drill.other_kinds import KindFindings
+from resultsq.drill.posts import RehearsalPhase, ReportRow
 
 FIRST_WITHIN_S = 2.0
 """The promise: the first publication comes no later than this after the link's return."""
@@ -20,12 +23,18 @@ class Verdict:
     during_s: tuple[float, float] | None
     first_s: float | None
     last_s: float | None
+    beside: Sequence[KindFindings] = ()
 
     @property
     def good(self) -> bool:
         """All was accepted, is published once and unchanged, and the node knows it; and some of it did wait for
         the link's return, for otherwise nothing was rehearsed."""
-        return self.first_s is not None and self.accepted_during > 0 and self.findings.good
+        return (
+            self.first_s is not None
+            and self.accepted_during > 0
+            and self.findings.good
+            and all(each.good for each in self.beside)
+        )
 
     @property
     def sentence(self) -> str:
@@ -53,11 +62,12 @@ class Verdict:
                 "Last publication after the return", after(self.last_s), None if self.last_s is not None else False
             ),
             *self.findings.rows(),
+            *(each.row() for each in self.beside),
         ]
 
     def particulars(self) -> list[str]:
         """The faults found, a line for each sheet."""
-        return self.findings.particulars()
+        return [*self.findings.particulars(), *(line for each in self.beside for line in each.particulars())]
 
     def as_dict(self) -> dict[str, object]:
         """The same for a program; times in seconds."""
@@ -73,6 +83,7 @@ class Verdict:
             "first_publication_s": rounded(self.first_s),
             "last_publication_s": rounded(self.last_s),
             **self.findings.as_dict(),
+            "beside": {each.kind: each.as_dict() for each in self.beside},
         }
 
 
@@ -90,6 +101,7 @@ def judge(facts: RehearsalFacts) -> Verdict:
         during_s=_half_and_most(facts, RehearsalPhase.DURING),
         first_s=min(late, default=None),
         last_s=max(late, default=None),
+        beside=facts.beside,
     )
 
 

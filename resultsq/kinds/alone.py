@@ -88,6 +88,10 @@ class AloneKind:
         """Nothing of it goes by mail."""
         return None
 
+    def example(self, event: str) -> Mapping[str, object] | None:
+        """No rehearsal posts one."""
+        return None
+
     def subject(self, submission: str, date: str) -> str:
         """Each stands alone."""
         return submission

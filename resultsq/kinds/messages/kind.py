@@ -1,5 +1,6 @@
 """The kind "messages": a subject and a text, about a submission or about none. Each stands alone."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -66,6 +67,10 @@ class MessagesKind(AloneKind):
         if said.about is not None:
             lines.append(gettext("It is about the submission {submission}.", submission=said.about))
         return OfficeLetter(f"{said.event}: {said.subject}", "\n\n".join(lines), said.submitted_by, said.submitted_at)
+
+    def example(self, event: str) -> Mapping[str, object]:
+        """Three lines, and umlauts."""
+        return {"event": event, "subject": "A rehearsal", "text": "Nobody is to do anything.\n\nGrüße vom Ziel."}
 
     def summary(self, count: int) -> str:
         """No word of it: a list is not for its readers."""

@@ -1,7 +1,7 @@
 """The kind "results": from rows, or a JSON value from outside, to a sheet whose bytes never change again."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Annotated
 from urllib.parse import quote
@@ -78,6 +78,10 @@ class ResultsKind:
 
     def office_letter(self, body: bytes) -> OfficeLetter | None:
         """Every master takes results."""
+        return None
+
+    def example(self, event: str) -> Mapping[str, object] | None:
+        """A rehearsal posts files."""
         return None
 
     def subject(self, submission: str, date: str) -> str:

@@ -1,6 +1,7 @@
 """The kind "kites"."""
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 
 from resultsq.domain.entry import NO_EVENT, Entry
@@ -58,6 +59,9 @@ class KitesKind:
         return self.envelope(body).rows_digest
 
     def office_letter(self, body: bytes) -> OfficeLetter | None:
+        return None
+
+    def example(self, event: str) -> Mapping[str, object] | None:
         return None
 
     def subject(self, submission: str, date: str) -> str:

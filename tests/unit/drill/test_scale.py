@@ -8,8 +8,9 @@ import pytest
 
 from resultsq.domain.outcome import Receipt
 from resultsq.domain.submission import State
-from resultsq.drill.compare import RehearsalFacts, RehearsalPhase, SeenSheet, Taken
+from resultsq.drill.compare import RehearsalFacts, SeenSheet
 from resultsq.drill.memory import Footprint
+from resultsq.drill.posts import RehearsalPhase, Taken
 from resultsq.drill.scale import ACCEPT_P99_S, DRAINED_WITHIN_S, GROWTH_MB, Scale, judge
 
 DAY = "2013-12-07"

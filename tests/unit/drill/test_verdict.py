@@ -8,16 +8,9 @@ import pytest
 
 from resultsq.domain.outcome import Receipt
 from resultsq.domain.submission import State
-from resultsq.drill.compare import (
-    Findings,
-    Place,
-    RefusedPost,
-    RehearsalFacts,
-    RehearsalPhase,
-    SeenSheet,
-    Taken,
-    compare,
-)
+from resultsq.drill.compare import Findings, RehearsalFacts, SeenSheet, compare
+from resultsq.drill.other_kinds import KindFindings, compare_kind
+from resultsq.drill.posts import Place, RefusedPost, RehearsalPhase, Taken
 from resultsq.drill.verdict import Verdict, judge
 
 DAY = "2013-12-07"
@@ -240,3 +233,47 @@ def test_the_times_of_accepting_are_ones_that_occurred_when_there_are_few() -> N
 
     assert verdict.during_s == (0.10, 0.19)
     assert verdict.at_rest_s == (0.5, 0.5)
+
+
+KITES = "kites"
+
+
+def _sent(*ids: str) -> list[Taken]:
+    return [Taken(("bushy", KITES), RehearsalPhase.DURING, frozenset({one}), f"digest-{one}", "", 0.1) for one in ids]
+
+
+def _had(one: str, **changes: Any) -> Receipt:
+    values = {"submission": one, "kind": KITES, "digest": f"digest-{one}", "received_at": datetime.now(UTC)}
+    return Receipt.model_validate({**values, **changes})
+
+
+def test_another_kind_is_well_when_each_is_there_once() -> None:
+    found = compare_kind(KITES, _sent("a", "b"), [], [_had("a"), _had("b"), receipt(BUSHY)])
+    assert (found.accepted, found.arrived_once, found.good, found.particulars()) == (2, 2, True, [])
+
+
+@pytest.mark.parametrize(
+    ("sent", "refused", "receipts"),
+    [
+        pytest.param(["a", "b"], [], [_had("a")], id="lost"),
+        pytest.param(["a"], [], [_had("a"), _had("a")], id="twice"),
+        pytest.param(["a"], [], [_had("a"), _had("c")], id="of nobody"),
+        pytest.param(["a"], [], [_had("a", digest="another")], id="changed"),
+        pytest.param(["a"], [RefusedPost(BUSHY, RehearsalPhase.DURING, "503")], [_had("a")], id="refused"),
+        pytest.param([], [], [], id="nothing"),
+    ],
+)
+def test_each_fault_of_another_kind_flips_the_verdict(
+    sent: list[str], refused: list[RefusedPost], receipts: list[Receipt]
+) -> None:
+    found = compare_kind(KITES, _sent(*sent), refused, receipts)
+    assert not found.good
+    assert not judge(facts(beside=[found])).good
+    assert bool(found.particulars()) == bool(sent)
+
+
+def test_one_that_was_answered_with_two_ids_is_there_twice() -> None:
+    twice = [replace(_sent("a")[0], ids=frozenset({"a", "b"}))]
+    found = compare_kind(KITES, twice, [], [_had("a"), _had("b", digest="digest-a")])
+    assert isinstance(found, KindFindings)
+    assert found.doubled == ("a", "b")

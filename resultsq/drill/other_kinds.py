@@ -1,0 +1,72 @@
+"""The fate of what is no result, from the node's answers and the master's list: pure."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from resultsq.domain.outcome import Receipt
+from resultsq.drill.posts import RefusedPost, ReportRow, Taken
+
+
+@dataclass(frozen=True, slots=True)
+class KindFindings:
+    """What became of the submissions of one kind: how many the node took, and at the master once each with their own
+    digest; the tuples are ids."""
+
+    kind: str
+    accepted: int
+    arrived_once: int
+    refused: tuple[RefusedPost, ...]
+    lost: tuple[str, ...]
+    doubled: tuple[str, ...]
+    changed: tuple[str, ...]
+
+    @property
+    def good(self) -> bool:
+        return 0 < self.accepted == self.arrived_once and not (self.refused or self.doubled)
+
+    def row(self) -> ReportRow:
+        """The line of the closing table."""
+        return ReportRow(
+            f"Beside them, {self.kind} delivered exactly once", f"{self.arrived_once:,} of {self.accepted:,}", self.good
+        )
+
+    def particulars(self) -> list[str]:
+        """The faults found, a line each."""
+        wrong = {"is not at the master": self.lost, "is there twice": self.doubled, "was changed": self.changed}
+        refused = [f"{self.kind} of {one.place[0]} were refused: {one.why}" for one in self.refused]
+        return refused + [f"{self.kind} {each} {what}" for what, ids in wrong.items() for each in ids]
+
+    def as_dict(self) -> dict[str, int]:
+        """The counts, for a program."""
+        return {
+            "accepted": self.accepted,
+            "arrived_once": self.arrived_once,
+            "refused": len(self.refused),
+            "lost": len(self.lost),
+            "doubled": len(self.doubled),
+            "changed": len(self.changed),
+        }
+
+
+def compare_kind(
+    kind: str, taken: Sequence[Taken], refused: Sequence[RefusedPost], receipts: Iterable[Receipt]
+) -> KindFindings:
+    """What became of all that was taken of this kind. A receipt of the kind that nobody sent counts as doubled."""
+    there = [one for one in receipts if one.kind == kind]
+    times = Counter(one.submission for one in there)
+    digests = {one.submission: one.digest for one in there}
+    sent = {each: one.digest for one in taken for each in one.ids}
+    several = {each for one in taken if len(one.ids) > 1 for each in one.ids}
+    changed = {each for each, digest in digests.items() if sent.get(each, digest) != digest}
+    doubled = {each for each, count in times.items() if count > 1 or each not in sent} | several
+    lost = sent.keys() - times.keys()
+    return KindFindings(
+        kind,
+        accepted=len(sent),
+        arrived_once=len(sent.keys() - lost - doubled - changed),
+        refused=tuple(refused),
+        lost=tuple(sorted(lost)),
+        doubled=tuple(sorted(doubled)),
+        changed=tuple(sorted(changed)),
+    )
