@@ -1,17 +1,21 @@
 """What travels beside the results of a rehearsal: one submission of each other kind for each team, in the same outage.
 
 A kind says itself what a rehearsal may post (`Kind.example`). Its submissions stand alone, so the master's receipts
-tell all: each id once, with the digest that the node answered with."""
+tell all: each id once, with the digest that the node answered with. Mails are queued as the node itself does, and the
+mail server tells which arrived."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence, Set
 from contextlib import ExitStack
 from typing import Self
 
+from resultsq.app import mails
 from resultsq.clock import Clock
 from resultsq.domain.outcome import Receipt
+from resultsq.domain.submission import State
+from resultsq.drill.mail_sink import MailSink
 from resultsq.drill.node import RehearsalNode
-from resultsq.drill.other_kinds import KindFindings, compare_kind
+from resultsq.drill.other_kinds import KindFindings, compare_kind, compare_mails
 from resultsq.drill.posts import RehearsalPhase
 from resultsq.drill.teams import PlannedPost, Teams
 from resultsq.kinds.registry import KINDS
@@ -20,10 +24,11 @@ _CLIENTS = 2
 
 
 class Writers:
-    """Posts the examples of every kind that has one; a context manager."""
+    """Posts the examples of every kind that has one; a context manager. With a `sink` the node also writes mails."""
 
-    def __init__(self, node: RehearsalNode, clock: Clock) -> None:
-        self._node = node
+    def __init__(self, node: RehearsalNode, clock: Clock, sink: MailSink | None = None) -> None:
+        self._node, self._clock, self._sink = node, clock, sink
+        self._mails: list[str] = []
         self._stack = ExitStack()
         self._by_kind = {
             name: Teams(node.addresses, clock, _CLIENTS, path=f"/api/v1/{name}")
@@ -45,6 +50,8 @@ class Writers:
         for name, teams in self._by_kind.items():
             teams.phase = phase
             teams.send([self._post(name, event, number % 2 == 0) for number, event in enumerate(events)], over_s)
+        if self._sink is not None:
+            self._mails += self._node.queue_mails(self._clock.now(), [f"{event}@mail.example" for event in events])
 
     @property
     def done(self) -> bool:
@@ -55,14 +62,27 @@ class Writers:
     def answered(self) -> int:
         return sum(each.answered for each in self._by_kind.values())
 
-    @property
-    def ids(self) -> set[str]:
-        """All that the node has taken."""
-        return {one for each in self._by_kind.values() for sheet in list(each.taken) for one in sheet.ids}
+    def have_arrived(self, receipts: Set[str]) -> bool:
+        """Whether all that the node has taken is at the master, by its `receipts`, and every mail has gone."""
+        taken = {one for each in self._by_kind.values() for sheet in list(each.taken) for one in sheet.ids}
+        return self.done and taken <= receipts and not self._under_way()
+
+    def _under_way(self) -> set[str]:
+        if self._sink is None:
+            return set()
+        missing = set(self._mails) - set(self._sink.arrived)
+        return missing - self._given_up(missing)
+
+    def _given_up(self, mails: Iterable[str]) -> set[str]:
+        return {each for each, state in self._node.states(mails).items() if state is State.REJECTED}
 
     def findings(self, receipts: Sequence[Receipt]) -> list[KindFindings]:
         """By kind, what became of it."""
-        return [compare_kind(name, each.taken, each.refused, receipts) for name, each in self._by_kind.items()]
+        found = [compare_kind(name, each.taken, each.refused, receipts) for name, each in self._by_kind.items()]
+        if self._sink is not None:
+            arrived = list(self._sink.arrived)
+            found.append(compare_mails(mails.KIND, self._mails, self._given_up(self._mails), arrived))
+        return found
 
     def _post(self, name: str, event: str, twice: bool) -> PlannedPost:
         body = json.dumps(KINDS[name].example(event)).encode()

@@ -4,12 +4,14 @@ import secrets
 from collections.abc import Generator, Iterable
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 import requests
 from sqlalchemy import Connection
 
+from resultsq.app import mails
 from resultsq.clock import Clock
 from resultsq.domain.role import Role
 from resultsq.domain.submission import State
@@ -42,6 +44,11 @@ class RehearsalNode:
             views = [queries.submission(conn, each) for each in submissions]
         return {view.id: view.state for view in views if view is not None}
 
+    def queue_mails(self, now: datetime, addresses: Iterable[str]) -> list[str]:
+        """Queue a mail to each address, as the node itself does; their ids."""
+        said = {"subject": "A rehearsal", "text": "Nobody is to do anything."}
+        return self.database.write(lambda conn: [mails.queue(conn, now, address=each, **said) for each in addresses])
+
     def workers(self) -> int:
         """How many workers have said that they live."""
         with self.database.read() as conn:
@@ -50,10 +57,15 @@ class RehearsalNode:
 
 @contextmanager
 def raised(
-    processes: ProcessGroup, slugs: Iterable[str], workers: int, webs: int = 1, store_url: str = ""
+    processes: ProcessGroup,
+    slugs: Iterable[str],
+    workers: int,
+    webs: int = 1,
+    store_url: str = "",
+    mail_port: int | None = None,
 ) -> Generator[RehearsalNode]:
     """A node with these events, run in `processes`, which ends the processes; this block ends the rest. `store_url`: an
-    empty database; without it the node has SQLite in its folder.
+    empty database; without it the node has SQLite in its folder. `mail_port`: where a mail server listens.
 
     :raises RehearsalFailed: a process ended, or did not answer in time"""
     folder = processes.folder / "node"
@@ -78,6 +90,8 @@ def raised(
         for number, port in enumerate(web_ports, start=1):
             processes.start(f"web-{number}", "web", **common, host=HOST, port=port)
         far_side = {"master_url": f"http://{HOST}:{link_port}", "master_token": master_token}
+        if mail_port is not None:
+            far_side |= {"smtp_url": f"smtp://{HOST}:{mail_port}"}
         for number in range(1, workers + 1):
             processes.start(f"worker-{number}", "worker", **common, **far_side)
 

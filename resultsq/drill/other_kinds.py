@@ -1,7 +1,7 @@
 """The fate of what is no result, from the node's answers and the master's list: pure."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from resultsq.domain.outcome import Receipt
@@ -33,7 +33,7 @@ class KindFindings:
 
     def particulars(self) -> list[str]:
         """The faults found, a line each."""
-        wrong = {"is not at the master": self.lost, "is there twice": self.doubled, "was changed": self.changed}
+        wrong = {"did not arrive": self.lost, "arrived twice": self.doubled, "was changed": self.changed}
         refused = [f"{self.kind} of {one.place[0]} were refused: {one.why}" for one in self.refused]
         return refused + [f"{self.kind} {each} {what}" for what, ids in wrong.items() for each in ids]
 
@@ -70,3 +70,13 @@ def compare_kind(
         doubled=tuple(sorted(doubled)),
         changed=tuple(sorted(changed)),
     )
+
+
+def compare_mails(kind: str, sent: Iterable[str], given_up: Collection[str], arrived: Iterable[str]) -> KindFindings:
+    """The same for what has no receipts: which ids arrived at the mail server. `given_up`: the connection was lost
+    after the mail was handed over, so it may have arrived, and is not sent again."""
+    times, sent = Counter(arrived), set(sent)
+    doubled = {each for each, count in times.items() if count > 1 or each not in sent}
+    due = sent - set(given_up)
+    lost = due - times.keys()
+    return KindFindings(kind, len(due), len(due - lost - doubled), (), tuple(sorted(lost)), tuple(sorted(doubled)), ())

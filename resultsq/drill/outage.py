@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 
-from resultsq.drill import files
+from resultsq.drill import files, mail_sink
 from resultsq.drill.beside import Writers
 from resultsq.drill.link import LinkMode, Outage, schedule
 from resultsq.drill.node import raised
@@ -52,16 +52,28 @@ def _rehearse(plan: OutagePlan, processes: ProcessGroup, screen: Screen) -> Verd
     total = BEFORE + plan.backlog + AFTER
     uploads = [files.upload(rng, f"event-{number:04}", SATURDAY) for number in range(1, total + 1)]
     screen.step(f"Starting a master, a web process and {several(plan.workers, 'worker')} in a temporary folder")
-    with raised(processes, [each.event for each in uploads], plan.workers) as node, ExitStack() as running:
+    events = [each.event for each in uploads]
+    with ExitStack() as running:
+        sink = running.enter_context(mail_sink.opened()) if mail_sink.can_run() else None
+        mail_port = None if sink is None else sink.port
+        node = running.enter_context(raised(processes, events, plan.workers, mail_port=mail_port))
+        if sink is None:
+            screen.step("No aiosmtpd here (pip install aiosmtpd): no mails are played")
         if not node.has_broker:
             screen.step("No Valkey or Redis here: the worker's own sweep delivers without one")
         teams = running.enter_context(Teams(node.addresses, processes.clock))
         observer = running.enter_context(MasterObserver(node.master, node.master_token, processes.clock))
-        writers = running.enter_context(Writers(node, processes.clock))
+        writers = running.enter_context(Writers(node, processes.clock, sink))
         cast = RehearsalRun(processes, node, teams, observer, writers)
         running.enter_context(screen.live(total, lambda: (len(teams.taken), len(observer.seen_s))))
         posts = [planned_post(each, node.team_tokens[each.event], rng.random() < TWICE) for each in uploads]
         before, during, after = posts[:BEFORE], posts[BEFORE:-AFTER], posts[-AFTER:]
+
+        def take(mode: LinkMode) -> None:
+            node.link.take(mode)
+            if sink is not None:  # one line leads to both
+                sink.take(mode)
+            screen.link(mode)
 
         def write_beside(sent: Sequence[PlannedPost], phase: RehearsalPhase, over_s: float = 0.0) -> None:
             writers.send([each.place[0] for each in sent], phase, over_s)
@@ -75,8 +87,7 @@ def _rehearse(plan: OutagePlan, processes: ProcessGroup, screen: Screen) -> Verd
         screen.step(f"The master is out of reach for {plan.outage_s:g} s: {several(plan.backlog, 'team')} send")
         cut_s = processes.clock.monotonic()
         for number, (mode, spell_s) in enumerate(schedule(plan.mode, plan.outage_s, rng)):
-            node.link.take(mode)
-            screen.link(mode)
+            take(mode)
             if number == 0:
                 teams.phase = RehearsalPhase.DURING
                 teams.send(during, over_s=SENDING * plan.outage_s)
@@ -87,9 +98,8 @@ def _rehearse(plan: OutagePlan, processes: ProcessGroup, screen: Screen) -> Verd
             lambda: teams.done and writers.done, lambda: teams.answered + writers.answered, STALLED_S
         )
 
-        node.link.take(LinkMode.PASS)
+        take(LinkMode.PASS)
         returned_s = processes.clock.monotonic()
-        screen.link(LinkMode.PASS)
         screen.step(f"The link is back: {AFTER} more teams send")
         teams.phase = RehearsalPhase.AFTER
         teams.send(after)

@@ -91,7 +91,7 @@ class RehearsalRun:
         """Whether the newest version of everything that was taken has been seen at the master."""
         if not self.teams.done:  # asked first: a sheet that is answered later would be missed
             return False
-        if self.writers is not None and not (self.writers.done and self.writers.ids <= self.observer.seen_s.keys()):
+        if self.writers is not None and not self.writers.have_arrived(self.observer.seen_s.keys()):
             return False
         newest = {sheet.place: sheet for sheet in list(self.teams.taken)}  # a correction is answered after its first
         return all(sheet.ids <= self.observer.seen_s.keys() for sheet in newest.values())

@@ -164,6 +164,10 @@ def test_everything_is_published_once_when_an_outage_is_rehearsed(
     assert figures["published_once"] == figures["accepted"]
     assert figures["lost"] == figures["doubled"] == figures["changed"] == figures["refused"] == 0
     assert figures["first_publication_s"] > 0
+    assert figures["beside"].keys() == {"messages", "mails"}
+    for counts in figures["beside"].values():
+        assert counts["arrived_once"] == counts["accepted"] > 0
+        assert counts["lost"] == counts["doubled"] == counts["changed"] == counts["refused"] == 0
     assert list(tmp_path.iterdir()) == []
 
 

@@ -9,7 +9,7 @@ import pytest
 from resultsq.domain.outcome import Receipt
 from resultsq.domain.submission import State
 from resultsq.drill.compare import Findings, RehearsalFacts, SeenSheet, compare
-from resultsq.drill.other_kinds import KindFindings, compare_kind
+from resultsq.drill.other_kinds import KindFindings, compare_kind, compare_mails
 from resultsq.drill.posts import Place, RefusedPost, RehearsalPhase, Taken
 from resultsq.drill.verdict import Verdict, judge
 
@@ -277,3 +277,13 @@ def test_one_that_was_answered_with_two_ids_is_there_twice() -> None:
     found = compare_kind(KITES, twice, [], [_had("a"), _had("b", digest="digest-a")])
     assert isinstance(found, KindFindings)
     assert found.doubled == ("a", "b")
+
+
+def test_a_mail_that_may_have_arrived_is_neither_lost_nor_due() -> None:
+    found = compare_mails("mails", ["a", "b", "c"], {"c"}, ["a", "b"])
+    assert (found.accepted, found.arrived_once, found.good) == (2, 2, True)
+
+
+@pytest.mark.parametrize("arrived", [["a"], ["a", "b", "b"], ["a", "b", "x"]])
+def test_a_mail_that_is_missing_doubled_or_of_nobody_flips_the_verdict(arrived: list[str]) -> None:
+    assert not compare_mails("mails", ["a", "b"], set(), arrived).good
