@@ -77,6 +77,7 @@ class Judge:
 
     def __post_init__(self) -> None:
         self._open: dict[int, Event] = {}
+        self._before: dict[int, tuple[bool, bool]] = {}  # what was so before a decision whose end is not known
         self._unknown: Counter[tuple[str, str]] = Counter()
         self._promised: dict[str, Submission] = {}
         self._adopted: set[str] = set()  # committed, and of an operation whose end is not known
@@ -103,6 +104,10 @@ class Judge:
         self._open[event["op"]] = event
         if event["what"] == "submit":  # until its end is known it may be committed
             self._unknown[event["chain"], event["digest"]] += 1
+        elif (found := self._promised.get(event["id"])) is not None and event["what"] != "withdraw":
+            # what is decided may be done before its answer comes
+            self._before[event["op"]] = (found.withdrawn, found.decided)
+            found.withdrawn, found.decided = found.withdrawn and event["what"] != "undo", True
 
     def _ok(self, event: Event) -> None:
         asked = self._open.pop(event["op"])
@@ -132,12 +137,14 @@ class Judge:
         found = self._promised.get(asked["id"])
         if found is None:
             return
-        found.withdrawn = {"withdraw": True, "undo": False}.get(asked["what"], found.withdrawn)
-        found.decided |= asked["what"] in ("decide", "undo")
+        found.withdrawn |= asked["what"] == "withdraw"
 
     def _fail(self, event: Event) -> None:
         asked = self._open.pop(event["op"])
         self.counts["refused"] += 1
+        if (before := self._before.get(event["op"])) is not None:
+            found = self._promised[asked["id"]]
+            found.withdrawn, found.decided = before
         if asked["what"] == "submit":
             self._unknown[asked["chain"], asked["digest"]] -= 1
             if self._unknown[asked["chain"], asked["digest"]] < 0:
@@ -221,7 +228,7 @@ class Judge:
         if state is None:
             self._find("lost", id_, "it was acknowledged, and the node does not know it")
         elif state in PUBLISHED:
-            if id_ not in self._live:
+            if id_ not in self._live and not self._is_replaced(id_, promised):
                 self._find("lost", id_, f"the node has it as {state}, and the master does not have it")
         elif state in WAITING:
             if settled:
@@ -232,6 +239,12 @@ class Judge:
             self._find("lost", id_, "it was superseded, and no newer version was acknowledged")
         elif state in ("superseded", "withdrawn") and settled and id_ in self._live:
             self._find("stale", id_, f"the master shows it, and the node has it as {state}")
+
+    def _is_replaced(self, id_: str, promised: Submission) -> bool:
+        """Whether a restored master lost it, and has a newer version, below which it cannot come."""
+        head = self._chain(promised.chain).head
+        newer = self._promised.get(head.id) if head is not None else None
+        return id_ in self._ever and newer is not None and newer.place > promised.place
 
     def close(self) -> list[Finding]:
         """All findings; a history that is cut off is one."""

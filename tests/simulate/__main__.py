@@ -1,48 +1,91 @@
 """Run mornings under seeds: `python -m tests.simulate --seeds 1000`. The exit status is 1 if a promise was broken."""
 
 import argparse
+import subprocess
 import sys
-import tempfile
 import time
-from collections import Counter
 from pathlib import Path
 
 from resultsq import logs
-from tests.simulate.morning import Result, run, template
+from tests.simulate.morning import Result, run
+from tests.simulate.plan import FAULTS_S, TEAMS, Plan
+from tests.simulate.report import PAGE, Tally, page
+from tests.simulate.shrink import shrink
+from tests.simulate.sometimes import missing
+from tests.simulate.workshop import workshop
+
+SO_MANY_REACH_ALL = 1000
+"""A run of as many seeds reaches every interesting state."""
 
 
 def main() -> int:
+    asked = _parser().parse_args()
+    logs.configure("console", "INFO")
+    began, first = time.monotonic(), asked.first if asked.seed is None else asked.seed
+    tally = Tally()
+    with workshop() as shop:
+        while _more(asked, tally.seeds, time.monotonic() - began):
+            done = run(_plan(asked, first + tally.seeds), shop)
+            tally.add(done)
+            if done.findings or asked.seed is not None:
+                print(_line(done), flush=True)
+            if done.findings and not asked.whole:
+                print(f"smaller: {_line(shrink(done, shop))}", flush=True)
+    took_s = time.monotonic() - began
+    if asked.seed is None:
+        _print_counts(tally)
+    unreached = list(missing(tally.seen)) if tally.seeds >= SO_MANY_REACH_ALL else []
+    print(*(f"never reached: {what}" for what in unreached), sep="\n", end="\n" * bool(unreached))
+    print(f"{tally.seeds} seeds, {tally.steps} steps in {took_s:.1f} s, {len(tally.failed)} with a broken promise")
+    if asked.write:
+        PAGE.write_text(page(tally, first, commit(), took_s))
+    return 1 if tally.failed or unreached else 0
+
+
+def _line(done: Result) -> str:
+    """All that it takes to see it again."""
+    return f"{done.line} at {commit()}: {done.plan.command}"
+
+
+def _print_counts(tally: Tally) -> None:
+    for title, counts in (("faults", tally.met), ("states", tally.seen)):
+        print(title, *(f"{count:>9} {what}" for what, count in sorted(counts.items())), sep="\n")
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.simulate", description=__doc__)
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--seeds", type=int, default=100, help="how many seeds")
     parser.add_argument("--seed", type=int, help="this seed alone")
     parser.add_argument("--hours", type=float, help="for so long, instead of a number of seeds")
-    asked = parser.parse_args()
-    logs.configure("console", "ERROR")
-    began, first = time.monotonic(), asked.first if asked.seed is None else asked.seed
-    counts: Counter[str] = Counter()
-    failed: list[Result] = []
-    seed = first
-    with tempfile.TemporaryDirectory() as folder:
-        store = template(Path(folder))
-        while _more(asked, seed - first, time.monotonic() - began):
-            done = run(seed, store)
-            counts += done.counts
-            counts["steps"] += done.steps
-            if done.findings or asked.seed is not None:
-                print(done.line, flush=True)
-            failed += [done] * bool(done.findings)
-            seed += 1
-    took_s = time.monotonic() - began
-    print(*(f"{count:>9} {what}" for what, count in sorted(counts.items())), sep="\n")
-    print(f"{seed - first} seeds in {took_s:.1f} s, {len(failed)} with a broken promise")
-    return 1 if failed else 0
+    parser.add_argument("--teams", type=int, default=TEAMS, help="no more teams than these")
+    parser.add_argument("--until", type=float, default=FAULTS_S, help="when (virtual seconds) the last fault is")
+    parser.add_argument("--whole", action="store_true", help="do not look for a smaller morning that fails, too")
+    parser.add_argument("--write", action="store_true", help="write tests/simulate/RESULTS.md")
+    parser.add_argument("--without", default="", help="kinds of fault that do not happen, between commas")
+    return parser
+
+
+def _plan(asked: argparse.Namespace, seed: int) -> Plan:
+    without = frozenset(name for part in asked.without.split(",") if (name := part.strip()))
+    return Plan(seed, asked.teams, without, asked.until)
 
 
 def _more(asked: argparse.Namespace, done: int, seconds: float) -> bool:
     if asked.seed is not None:
         return done < 1
     return bool(done < asked.seeds if asked.hours is None else seconds < asked.hours * 3600)
+
+
+def commit() -> str:
+    """The commit that is checked out, and a + where files were changed since."""
+    here = Path(__file__).parent
+    try:
+        name = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=here, capture_output=True, text=True)
+        changed = subprocess.run(["git", "status", "--porcelain"], cwd=here, capture_output=True, text=True)
+    except OSError:
+        return "an unknown commit"
+    return f"commit {name.stdout.strip()}{'+' if changed.stdout else ''}"
 
 
 if __name__ == "__main__":

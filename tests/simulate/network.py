@@ -4,28 +4,25 @@ The node's HTTP adapter makes the request and reads the answer; the reference ma
 the two are no sockets.
 """
 
+import gzip
 import json
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from email.utils import format_datetime
-from pathlib import Path
 
 import requests
-from flask.testing import FlaskClient
 
 from resultsq.delivery.masters.answers import Answer
 from resultsq.delivery.masters.watch import Call, Failed, Wire
 from resultsq.domain.destinations import Address
 from resultsq.domain.outcome import Cause
-from resultsq.master.app import TokenRule, create_app
-from resultsq.master.database import open_engine
-from resultsq.master.ledger import Ledger
 from tests.history.check import Event
-from tests.simulate.scheduler import Machine, Scheduler, Task, VirtualClock
+from tests.simulate.plan import Plan, rows_of
+from tests.simulate.scheduler import Machine, Scheduler, Task
+from tests.simulate.workshop import Workshop
 
 URL = "http://127.0.0.1:8400"
-TOKEN = "a token"
 LATEST_S = 40.0
 """How long the network may keep a request that nobody waits for any more."""
 
@@ -37,8 +34,11 @@ FATES = {
     "swallowed": "the request never arrives, and nothing says so",
     "late": "the request arrives when nobody waits for it any more",
     "doubled": "the request arrives twice",
+    "overtaken": "others that left later arrive before it",
+    "interim": "a 1xx comes at once, and the answer seconds later",
     "cut short": "half of the answer comes",
-    "portal": "another server answers",
+    "gateway": "the master does it, and a proxy says that the master does not answer",
+    "request portal": "another server answers",
     "busy": "the master says: later",
     "broken": "the master says that it has failed",
 }
@@ -54,53 +54,83 @@ STATES = {
 }
 """How the link as a whole may be."""
 
+_PORTALS = (
+    Answer(200, {"content-type": "text/html"}, b"<html>Please log in to this network.</html>"),
+    Answer(200, {"content-type": "application/json"}, b"{}"),
+    Answer(201, {"content-type": "text/html"}, b""),
+    Answer(302, {"location": "http://portal.example/"}, b""),
+    Answer(404, {"content-type": "text/html"}, b"<html>Not found</html>"),
+    Answer(511, {"content-type": "text/html"}, b"<html>Log in</html>"),
+)
 
-@dataclass
+
 class Network:
     """`fail_share`: of how many requests something becomes while the link is up. `history`: what the master did."""
 
-    scheduler: Scheduler
-    folder: Path
-    history: list[Event]
-    met: Counter[str] = field(default_factory=Counter)
-    state: str = "up"
-    fail_share: float = 0.0
-
-    def __post_init__(self) -> None:
-        self.engine = open_engine(f"sqlite:///{self.folder / 'master.db'}")
-        ledger = Ledger(self.engine)
-        ledger.create_tables()
-        self.clock = VirtualClock(self.scheduler)
-        app = create_app(ledger, tokens={TOKEN: TokenRule("this node")}, clock=self.clock)
-        self._client: FlaskClient = app.test_client()
+    def __init__(self, plan: Plan, scheduler: Scheduler, workshop: Workshop, history: list[Event]) -> None:
+        self.plan = plan
+        self.scheduler = scheduler
+        self.history = history
+        self.met: Counter[str] = Counter()
+        self.seen: Counter[str] = Counter()
+        self.state = "up"
+        self.fail_share = 0.0
+        self.commits = 0
+        self.digests: dict[str, str] = {}
+        self.refused: set[str] = set()  # what the master itself has refused
+        self.restored = False
+        self.under_way: Counter[str] = Counter()
+        self.clock = workshop.clock
+        self._client = workshop.master.test_client()
         self._far_side = Machine("network")
 
-    def close(self) -> None:
-        self.engine.dispose()
+    def sometimes(self, what: str, so: object = True) -> None:
+        """An interesting state was reached, if it is so."""
+        if so:
+            self.seen[what] += 1
 
     def fate(self) -> str:
         random = self.scheduler.random
         if random.random() >= self.fail_share:
             return WELL
         chosen = random.choice(list(FATES))
+        if not self.plan.has(chosen):
+            return WELL
         self.met[chosen] += 1
         return chosen
 
     def delay_s(self) -> float:
         return min(self.scheduler.random.expovariate(10.0), 1.5)
 
-    def deliver(self, request: requests.PreparedRequest) -> Answer:
+    def deliver(self, request: requests.PreparedRequest, late: bool = False) -> Answer:
         """The master works on it, at once and whole."""
         url = str(request.url).removeprefix(URL)
         said = self._client.open(url, method=request.method, headers=dict(request.headers), data=request.body)
+        self._note(request, said.status_code, late)
         if said.status_code == 201 and request.method == "PUT":
             self._note_commit(request, json.loads(said.data))
         headers = {name.lower(): value for name, value in said.headers.items()}
         headers["date"] = format_datetime(self.clock.now(), usegmt=True)
         return Answer(said.status_code, headers, said.data)
 
+    def _note(self, request: requests.PreparedRequest, status: int, late: bool) -> None:
+        if request.method == "PUT":
+            if 400 <= status < 500 and status != 412:
+                self.refused.add(str(request.headers["Idempotency-Key"]).strip('"'))
+            self.sometimes("a late request is committed", late and status == 201)
+            self.sometimes("a late request finds its sheet committed", late and status == 200)
+            self.sometimes("a late request finds another version", late and status == 412)
+            self.sometimes("a repeat finds its sheet committed", not late and status == 200)
+            self.sometimes("the master has another version than was named", not late and status == 412)
+        elif "/submissions/" in str(request.url):
+            self.sometimes("a question about a doubt finds a receipt", status == 200)
+            self.sometimes("a question about a doubt finds none", status == 404)
+
     def _note_commit(self, request: requests.PreparedRequest, receipt: dict[str, str]) -> None:
         base = request.headers.get("If-Match")
+        sheet = json.loads(gzip.decompress(request.body)) if isinstance(request.body, bytes) else {}
+        self.commits += 1
+        self.digests[receipt["submission"]] = receipt["digest"]
         self.history.append(
             {
                 "kind": "commit",
@@ -108,7 +138,7 @@ class Network:
                 "chain": f"{receipt['event']} {receipt['date']}",
                 "base": base.strip('"') if base else None,
                 "revision": receipt["revision"],
-                "digest": receipt["digest"],
+                "digest": rows_of(sheet),
             }
         )
 
@@ -117,7 +147,7 @@ class Network:
 
         def arrive() -> None:
             self.scheduler.sleep(late_s)
-            self.deliver(request)
+            self.deliver(request, late=True)
 
         self.scheduler.spawn(self._far_side, arrive)
 
@@ -151,11 +181,19 @@ class Trip:
         """:raises Failed: there is no answer"""
         self._connect()
         state, fate = self.network.state, self.network.fate()
+        name = str(self.request.headers.get("Idempotency-Key", "")).strip('"')
+        self.network.under_way[name] += 1
+        try:
+            return self._fetch(state, fate)
+        finally:
+            self.network.under_way[name] -= 1
+
+    def _fetch(self, state: str, fate: str) -> Answer:
         self._wait(self.network.delay_s())
         if state == "half-open" or fate == "swallowed":
             self._wait_for_nothing()
-        if state == "portal" or fate == "portal":
-            return Answer(200, {"content-type": "text/html"}, b"<html>Please log in to this network.</html>")
+        if state == "portal" or fate == "request portal":
+            return self.network.scheduler.random.choice(_PORTALS)
         if state == "master down" or fate == "broken":
             return self._problem(503)
         if fate == "busy":
@@ -165,6 +203,8 @@ class Trip:
             self._wait_for_nothing()
         if fate == "lost request":
             raise Failed(Cause.RESET, "It was cut on its way.")
+        if fate == "overtaken":
+            self._wait(self.network.scheduler.random.random() * 15.0)
         return self._back(self.network.deliver(self.request), fate)
 
     def _connect(self) -> None:
@@ -185,6 +225,11 @@ class Trip:
         if fate == "silent":
             self._wait_for_nothing()
         self._wait(self.network.delay_s())
+        if fate == "interim":
+            self.call.touch()
+            self._wait(self.network.scheduler.random.random() * 8.0)
+        if fate == "gateway":
+            return Answer(504, {"content-type": "text/html"}, b"<html>Gateway timeout</html>")
         if fate == "lost answer":
             raise Failed(Cause.RESET, "It was cut on its way back.")
         if fate == "cut short":

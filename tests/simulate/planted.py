@@ -1,39 +1,91 @@
-"""Faults that are planted in the product, one at a time: a simulation that finds none of them proves nothing."""
+"""Faults that are planted in the product, one at a time: a simulation that finds none of them proves nothing.
+
+`SEEDS` names each with a seed that finds it. That seed keeps every promise without the fault."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 from unittest.mock import patch
 from uuid import NAMESPACE_URL, uuid5
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, and_, false, select
 
+from resultsq.delivery import reconcile
 from resultsq.delivery.masters import answers, http
 from resultsq.delivery.masters.answers import Answer
-from resultsq.domain.outcome import Accepted, Deferred, Outcome, Receipt
+from resultsq.domain import submission
+from resultsq.domain.errors import StoreUnavailable, StoreUnsure
+from resultsq.domain.outcome import Accepted, Conflict, Deferred, Outcome, Receipt
 from resultsq.domain.ports import Parcel
+from resultsq.domain.settlement import Settlement
+from resultsq.domain.submission import State
+from resultsq.store import outbox
+from resultsq.store.admin import actions
 from resultsq.store.engine.session import Database
+from resultsq.store.engine.tables import Submission
+from resultsq.store.outbox import acceptance, chains, decisions, leases, links, publication, settlement, states
+from resultsq.store.outbox.chains import ChainPlace
+from resultsq.web import errors
+from tests.simulate.disk import SteppedDatabase
 
 T = TypeVar("T")
-Plant = Callable[[], AbstractContextManager[Any]]
+Patch = AbstractContextManager[Any]
 
 
-def any_200_is_a_receipt() -> AbstractContextManager[Any]:
+def _all(*patches: Patch) -> ExitStack:
+    stack = ExitStack()
+    for one in patches:
+        stack.enter_context(one)
+    return stack
+
+
+def _made_up(parcel: Parcel, now: datetime) -> Accepted:
+    made = Receipt(submission=parcel.submission, revision=1, digest=parcel.digest, received_at=now)
+    return Accepted(made.model_copy(update={"event": parcel.event, "date": parcel.date}))
+
+
+def any_200_is_a_receipt() -> Patch:
     real = answers.of_put
 
     def of_put(answer: Answer, parcel: Parcel, now: datetime) -> Outcome:
         said = real(answer, parcel, now)
-        if answer.status in (200, 201) and isinstance(said, Deferred):
-            made = Receipt(submission=parcel.submission, revision=1, digest=parcel.digest, received_at=now)
-            return Accepted(made.model_copy(update={"event": parcel.event, "date": parcel.date}))
-        return said
+        return _made_up(parcel, now) if answer.status in (200, 201) and isinstance(said, Deferred) else said
 
     return patch.object(answers, "of_put", of_put)
 
 
-def a_repeat_has_an_id_of_its_own() -> AbstractContextManager[Any]:
+def any_412_is_a_success() -> Patch:
+    real = answers.of_put
+
+    def of_put(answer: Answer, parcel: Parcel, now: datetime) -> Outcome:
+        said = real(answer, parcel, now)
+        return _made_up(parcel, now) if isinstance(said, Conflict) else said
+
+    return patch.object(answers, "of_put", of_put)
+
+
+def any_404_is_a_refusal() -> Patch:
+    real = answers.problem_of
+    return patch.object(answers, "problem_of", lambda answer: real(answer) or {"title": "Not found", "status": 404})
+
+
+def a_503_means_that_nothing_happened() -> Patch:
+    real = answers._later
+
+    def later(answer: Answer, now: datetime) -> Deferred | None:
+        said = real(answer, now)
+        return said and replace(said, in_doubt=False)
+
+    return _all(patch.object(answers, "_later", later), _doubt_as_told())
+
+
+def _doubt_as_told() -> Patch:
+    return patch.object(settlement, "_is_in_doubt", lambda row, deferred: row.in_doubt or deferred.in_doubt)
+
+
+def a_repeat_has_an_id_of_its_own() -> Patch:
     real = http.put_headers
 
     def put_headers(parcel: Parcel) -> dict[str, str]:
@@ -48,29 +100,222 @@ class _Undone(Exception):
         self.value = value
 
 
-def a_commit_that_failed_is_not_noticed() -> AbstractContextManager[Any]:
+def _undoing(work: Callable[[Connection], T]) -> Callable[[Connection], T]:
+    def undone(conn: Connection) -> T:
+        raise _Undone(work(conn))
+
+    return undone
+
+
+def a_commit_that_failed_is_not_noticed() -> Patch:
     """Of each eleven writes one is undone."""
     real, writes = Database._write_sqlite, [0]
 
     def write(self: Database, work: Callable[[Connection], T]) -> T:
         writes[0] += 1
-
-        def undone(conn: Connection) -> T:
-            raise _Undone(work(conn))
-
         try:
-            return real(self, undone if writes[0] % 11 == 0 else work)
+            return real(self, _undoing(work) if writes[0] % 11 == 0 else work)
         except _Undone as end:
             return end.value  # type: ignore[return-value]  # it is what `work` returned
 
     return patch.object(Database, "_write_sqlite", write)
 
 
-PLANTED: dict[str, Plant] = {
-    plant.__name__: plant
-    for plant in (
-        any_200_is_a_receipt,
-        a_repeat_has_an_id_of_its_own,
-        a_commit_that_failed_is_not_noticed,
+def an_acceptance_is_acknowledged_before_its_commit() -> Patch:
+    real = SteppedDatabase.write
+
+    def write(self: SteppedDatabase, work: Callable[[Connection], T], what: Any = "other") -> T:
+        if what != "accept":
+            return real(self, work, what)
+        try:
+            Database.write(self, _undoing(work), what)
+        except _Undone as end:
+            try:
+                return real(self, work, what)
+            except StoreUnavailable:
+                return end.value  # type: ignore[return-value]
+        raise AssertionError("unreachable")
+
+    return patch.object(SteppedDatabase, "write", write)
+
+
+def an_end_needs_no_lease() -> Patch:
+    """An attempt is settled by whatever lease its submission has now."""
+    real = outbox.settle
+
+    def settle(conn: Connection, now: datetime, ends: list[Settlement]) -> Any:
+        columns = select(Submission.seq, Submission.lease).where(Submission.lease.is_not(None))
+        now_there = {row.seq: row.lease for row in conn.execute(columns)}
+        return real(conn, now, [replace(one, lease=now_there.get(one.seq, one.lease)) for one in ends])
+
+    return patch.object(outbox, "settle", settle)
+
+
+def results_are_published_as_they_arrive() -> Patch:
+    """An older version goes on top of a newer one."""
+    return patch.object(settlement, "is_ancestor", lambda *_: True)
+
+
+def the_clock_is_trusted() -> Patch:
+    def passed(until: datetime | None, length_s: float, now: datetime, slack_s: float = 0.0) -> bool:
+        return until is None or now >= until
+
+    return _all(
+        patch.object(leases, "passed", passed),
+        patch.object(links, "passed", passed),
+        patch.object(outbox, "mend_stepped_clock", lambda *_: 0),
     )
+
+
+def a_claim_does_not_ask_for_holds() -> Patch:
+    with patch.object(leases, "_IN_FORCE", false()):
+        return _claiming()
+
+
+def a_lease_is_never_taken_back() -> Patch:
+    nothing = lambda *_: None  # noqa: E731
+    return _all(patch.object(leases, "reclaim", nothing), patch.object(outbox, "reclaim", nothing))
+
+
+def a_lost_answer_leaves_no_doubt() -> Patch:
+    return patch.object(settlement, "_is_in_doubt", lambda row, deferred: False)
+
+
+def a_dead_worker_leaves_no_doubt() -> Patch:
+    return patch.object(leases, "MAY_HAVE_LEFT", Submission.in_doubt)
+
+
+def a_cut_call_leaves_no_doubt() -> Patch:
+    real = http._deferred
+    return patch.object(http, "_deferred", lambda failed, *, in_doubt: real(failed, in_doubt=False))
+
+
+def a_correction_does_not_wait() -> Patch:
+    real = chains.place_after
+
+    def place_after(*about: Any) -> ChainPlace:
+        return replace(real(*about), blocked=False)
+
+    return patch.object(acceptance, "place_after", place_after)
+
+
+def an_undone_withdrawal_does_not_wait() -> Patch:
+    return patch.object(decisions, "_back_in_line", lambda conn, now, chain, row, *_: ChainPlace(row.base, False))
+
+
+def nothing_follows_a_version_that_ended() -> Patch:
+    modules = (chains, settlement, publication, decisions, leases)
+    return _all(*(patch.object(module, "follow_on", lambda *_: None) for module in modules))
+
+
+def a_withdrawal_asks_for_no_doubt() -> Patch:
+    real = decisions._locked
+
+    class NoDoubt:
+        def __init__(self, row: Any) -> None:
+            self._row = row
+            self.in_doubt = False
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._row, name)
+
+    def locked(conn: Connection, submission: str) -> Any:
+        chain, row = real(conn, submission)
+        return chain, NoDoubt(row)
+
+    return patch.object(decisions, "_locked", locked)
+
+
+def what_is_being_sent_can_be_withdrawn() -> Patch:
+    real = submission.may_move
+
+    def may_move(old: Any, new: Any) -> bool:
+        return real(old, new) or (str(old), str(new)) == ("sending", "withdrawn")
+
+    return _all(*(patch.object(module, "may_move", may_move) for module in (states, decisions)))
+
+
+def the_release_of_a_hold_releases_nothing() -> Patch:
+    return patch.object(actions, "release_held", lambda *_: None)
+
+
+def a_withdrawal_is_not_written() -> Patch:
+    real = states.move
+
+    def move(conn: Connection, now: datetime, seqs: Any, to: State, **values: Any) -> None:
+        if to is not State.WITHDRAWN:
+            real(conn, now, seqs, to, **values)
+
+    return patch.object(decisions, "move", move)
+
+
+def an_unsure_commit_is_called_a_failure() -> Patch:
+    return patch.object(errors, "_STATUS", {StoreUnsure: 507, **errors._STATUS})
+
+
+def a_claim_takes_what_waits_behind_another() -> Patch:
+    with patch.object(leases, "_WAITS", and_(Submission.state == State.QUEUED, Submission.hold_id.is_(None))):
+        return _claiming()
+
+
+def _claiming() -> Patch:
+    """The queries of a claim, made of the conditions as they are just now."""
+    wheres = (leases._FROM_BEFORE, leases._FROM_AFTER, leases._DUE_AGAIN)
+    names = ("_OLD", "_FRESH", "_AGAIN")
+    queries = [leases._candidates(where) for where in wheres]
+    return _all(*(patch.object(leases, name, query) for name, query in zip(names, queries, strict=True)))
+
+
+def the_head_stays_where_it_was() -> Patch:
+    modules = (chains, decisions, publication)
+    return _all(*(patch.object(module, "set_head", lambda *_: None) for module in modules))
+
+
+def a_receipt_shows_another_revision() -> Patch:
+    real = publication.received
+
+    def received(row: Any, receipt: Receipt, *more: Any) -> Any:
+        found = real(row, receipt, *more)
+        return replace(found, head=found.head.model_copy(update={"revision": found.head.revision + 1}))
+
+    return _all(*(patch.object(module, "received", received) for module in (publication, settlement)))
+
+
+def nothing_is_compared_with_the_master() -> Patch:
+    return patch.object(reconcile, "by_itself", lambda *_: None)
+
+
+SEEDS: dict[Callable[[], Patch], int] = {
+    any_200_is_a_receipt: 0,
+    any_412_is_a_success: 21,
+    any_404_is_a_refusal: 9,
+    a_repeat_has_an_id_of_its_own: 0,
+    a_commit_that_failed_is_not_noticed: 2,
+    an_acceptance_is_acknowledged_before_its_commit: 5,
+    an_unsure_commit_is_called_a_failure: 5,
+    the_clock_is_trusted: 39,
+    a_claim_does_not_ask_for_holds: 5,
+    a_lease_is_never_taken_back: 5,
+    a_correction_does_not_wait: 4,
+    an_undone_withdrawal_does_not_wait: 59,
+    nothing_follows_a_version_that_ended: 0,
+    a_withdrawal_asks_for_no_doubt: 5,
+    a_withdrawal_is_not_written: 2,
+    what_is_being_sent_can_be_withdrawn: 0,
+    the_release_of_a_hold_releases_nothing: 23,
+    the_head_stays_where_it_was: 2,
+    a_receipt_shows_another_revision: 0,
+    nothing_is_compared_with_the_master: 45,
 }
+"""A seed that finds each."""
+
+SOUGHT: tuple[Callable[[], Patch], ...] = (
+    a_503_means_that_nothing_happened,
+    a_lost_answer_leaves_no_doubt,
+    a_dead_worker_leaves_no_doubt,
+    a_cut_call_leaves_no_doubt,
+    an_end_needs_no_lease,
+    results_are_published_as_they_arrive,
+    a_claim_takes_what_waits_behind_another,
+)
+"""Those that no seed has found so far: mornings are not harsh enough for them yet."""

@@ -12,7 +12,7 @@ from random import Random
 from types import TracebackType
 from typing import Any
 
-from greenlet import getcurrent, greenlet
+from greenlet import GreenletExit, getcurrent, greenlet
 
 from resultsq.threads import Condition, Empty, Flag, Mailbox, Pool, Thread
 
@@ -56,6 +56,7 @@ class Scheduler:
         self._hub = getcurrent()
         self._running: Task | None = None
         self._tasks: list[Task] = []  # kept, for a greenlet that is collected would run its `finally`
+        self._ended = False
 
     def start(self, task: Task) -> None:
         task.started = True
@@ -71,6 +72,8 @@ class Scheduler:
 
     def park(self, seconds: float | None) -> bool:
         """Wait; whether it was woken before the time was over."""
+        if self._ended:
+            raise GreenletExit
         task = self.current
         if seconds is not None:
             self._push(self.now_s + max(0.0, seconds), task, False)
@@ -108,6 +111,17 @@ class Scheduler:
             self.now_s = max(self.now_s, due)
             self._turn(task, woken)
 
+    def end(self) -> None:
+        """End every thread. The collector does not see the frames of one that waits, nor what these keep alive."""
+        self._ended = True
+        for task in self._tasks:
+            self._running = task
+            while not task.greenlet.dead:
+                task.greenlet.throw(GreenletExit)
+        self._running = None
+        self._tasks.clear()
+        self._due.clear()
+
     def _turn(self, task: Task, woken: bool) -> None:
         self.steps += 1
         task.ticket += 1
@@ -125,16 +139,16 @@ class Scheduler:
 
 
 class VirtualClock:
-    """The clock of every process: all run on one machine."""
+    """The clock of every process: all run on one machine. Another morning hands it another `scheduler`."""
 
     def __init__(self, scheduler: Scheduler) -> None:
-        self._scheduler = scheduler
+        self.scheduler = scheduler
 
     def now(self) -> datetime:
-        return START + timedelta(seconds=self._scheduler.now_s + self._scheduler.wall_offset_s)
+        return START + timedelta(seconds=self.scheduler.now_s + self.scheduler.wall_offset_s)
 
     def monotonic(self) -> float:
-        return self._scheduler.now_s
+        return self.scheduler.now_s
 
 
 class VirtualThreads:

@@ -98,6 +98,36 @@ def test_what_a_restore_took_is_published_again(morning: Morning) -> None:
     assert judge(morning.events) == []
 
 
+def test_a_restore_may_take_what_a_newer_version_replaces(morning: Morning) -> None:
+    morning.submit("a")
+    morning.commit("a")
+    morning.submit("b", digest="d2")
+    morning.commit("b", revision=2, base="a", digest="d2")
+    morning.say("restore", commits=1)
+    morning.submit("c", digest="d3")
+    morning.commit("c", revision=2, base="a", digest="d3")
+    morning.end(a="corrected", b="corrected", c="published")
+    assert morning.found() == set()
+
+
+def test_an_undo_whose_answer_has_not_come_may_have_happened(morning: Morning) -> None:
+    morning.submit("a")
+    morning.decide("withdraw", "a")
+    morning.say("invoke", op=900, what="undo", id="a")
+    morning.commit("a")
+    morning.say("ok", op=900)
+    morning.end(a="published")
+    assert morning.found() == set()
+
+
+def a_refused_undo(morning: Morning) -> None:
+    morning.submit("a")
+    morning.decide("withdraw", "a")
+    morning.decide("undo", "a", end="fail")
+    morning.commit("a")
+    morning.end(a="published")
+
+
 def lost_by_the_node(morning: Morning) -> None:
     morning.submit("a")
     morning.end()
@@ -237,6 +267,7 @@ def no_end(morning: Morning) -> None:
         (other_bytes, "altered"),
         (one_id_for_two, "altered"),
         (published_after_its_withdrawal, "withdrawn"),
+        (a_refused_undo, "withdrawn"),
         (a_receipt_of_nothing, "false receipt"),
         (a_receipt_of_another_revision, "false receipt"),
         (superseded_and_shown, "stale"),
