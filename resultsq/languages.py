@@ -6,13 +6,15 @@ English is in the source. Catalogues are compiled when the product is built.
 
 from collections.abc import Iterable
 from functools import cache
-from gettext import GNUTranslations, NullTranslations
+from gettext import GNUTranslations
 from pathlib import Path
 
 from babel import Locale, UnknownLocaleError, negotiate_locale
 
+from resultsq.domain.current_language import ENGLISH_LANGUAGE, Language
+
 FOLDER = Path(__file__).parent / "translations"
-ENGLISH = "en"
+ENGLISH = ENGLISH_LANGUAGE.code
 CATALOGUE = "messages"
 """The files' name, as Flask-Babel looks for it."""
 
@@ -65,9 +67,9 @@ def best(wanted: Iterable[str]) -> str | None:
 
 
 @cache
-def translations(code: str) -> NullTranslations:
-    """What the product says in that language; English says what the source does."""
+def language(code: str) -> Language:
+    """That language with what the product says in it; English says what the source does."""
     if code == ENGLISH:
-        return NullTranslations()
+        return ENGLISH_LANGUAGE
     with (FOLDER / code / "LC_MESSAGES" / f"{CATALOGUE}.mo").open("rb") as file:
-        return GNUTranslations(file)
+        return Language(code, GNUTranslations(file))

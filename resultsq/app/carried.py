@@ -16,6 +16,7 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from resultsq.app.intake import MOST_FILES, name_of
+from resultsq.domain import cldr
 from resultsq.domain.errors import BodyDamaged, InputRefused
 from resultsq.domain.i18n import gettext
 from resultsq.domain.invalid import first, is_no_json
@@ -90,7 +91,7 @@ def parse(body: bytes) -> CarriedEntry:
                 "This entry has the format {format}, and this node takes {taken}. Nothing was stored. Load the page "
                 "again while the node can be reached, or choose the files in the form.",
                 format=entry.format,
-                taken=", ".join(map(str, TAKEN)),
+                taken=cldr.listed(TAKEN),
             )
         )
     return entry

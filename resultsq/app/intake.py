@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from resultsq.app import submissions
 from resultsq.app.context import AppContext
 from resultsq.app.duplicates import find_elsewhere
+from resultsq.domain import cldr
 from resultsq.domain.errors import NotJson, SheetRefused
 from resultsq.domain.i18n import gettext
 from resultsq.domain.invalid import first, is_no_json
@@ -219,7 +220,7 @@ def as_given(sent: CheckedResults, codes: Sequence[str], corrects: str | None = 
     :raises SheetRefused: one of them cannot be taken as given."""
     for code in codes:
         if code not in AS_GIVEN:
-            known = ", ".join(sorted(AS_GIVEN))
+            known = cldr.listed(sorted(AS_GIVEN))
             raise _bad("", gettext("As-Given"), gettext("{code} is not one of {known}", code=code, known=known))
     said = codes if corrects is None else (*codes, DAY_LONG_AGO.code)
     return replace(sent, problems=tuple(_warning(one) if one.code in said else one for one in sent.problems))
@@ -347,7 +348,7 @@ def demand_few_values(body: bytes, pointer: str) -> None:
     """Count before parsing: a parsed value costs a hundred times its bytes."""
     if body.count(b",") + body.count(b"[") + body.count(b"{") > MOST_VALUES:
         raise _refused(
-            TOO_MANY_ROWS.broken([Where(pointer=pointer)], count=gettext("far too many"), limit=f"{MAX_ROWS:,}")
+            TOO_MANY_ROWS.broken([Where(pointer=pointer)], count=gettext("far too many"), limit=cldr.number(MAX_ROWS))
         )
 
 
@@ -374,7 +375,9 @@ def _volunteers(text: str) -> tuple[Volunteer, ...]:
 def _few(finishers: Sequence[Finisher], volunteers: Sequence[Volunteer], most: int) -> None:
     for name, rows in (("finishers", finishers), ("volunteers", volunteers)):
         if len(rows) > most:
-            raise _refused(TOO_MANY_ROWS.broken([Where(pointer=f"/{name}")], count=f"{len(rows):,}", limit=f"{most:,}"))
+            raise _refused(
+                TOO_MANY_ROWS.broken([Where(pointer=f"/{name}")], count=cldr.number(len(rows)), limit=cldr.number(most))
+            )
 
 
 def _originals(files: Sequence[tuple[str, bytes]], found: Report) -> tuple[outbox.File, ...]:

@@ -10,8 +10,10 @@ import msgspec
 from sqlalchemy import Connection
 
 from resultsq.app.context import AppContext
+from resultsq.domain import cldr
 from resultsq.domain.athletes import Athlete, can_hold, likely_misread
 from resultsq.domain.errors import StoreUnavailable
+from resultsq.domain.i18n import gettext
 from resultsq.domain.link import LinkState
 from resultsq.domain.problem import Problem
 from resultsq.domain.sheet import Finisher, Rows, Volunteer, parse_rows
@@ -97,7 +99,8 @@ def master_is_away(conn: Connection) -> bool:
 def as_of_text(as_of: datetime, zone: str, now: datetime) -> str:
     """The time of the list as people of the event read it; with the day where it was another."""
     local, today = as_of.astimezone(ZoneInfo(zone)), now.astimezone(ZoneInfo(zone))
-    return f"{local:%H:%M}" if local.date() == today.date() else f"{local:%Y-%m-%d %H:%M}"
+    time = f"{local:%H:%M}"
+    return time if local.date() == today.date() else gettext("{day}, {time}", day=cldr.long_day(local), time=time)
 
 
 def named(conn: Connection, event: EventRow, typed: str) -> list[Athlete]:

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from resultsq.app.context import Transaction
 from resultsq.app.people_copies import demand_own_account, demand_own_event, demand_own_token
+from resultsq.domain import cldr
 from resultsq.domain.destinations import is_mail_address
 from resultsq.domain.errors import Conflicting, FileRefused, InputRefused, NotThere
 from resultsq.domain.i18n import gettext
@@ -293,7 +294,9 @@ def rows_of(content: bytes) -> list[dict[str, str]]:
             )
         rows.append(row)
         if len(rows) > MOST_ROWS:
-            raise FileRefused(gettext("The list has more than {most} lines. Nothing was added.", most=f"{MOST_ROWS:,}"))
+            raise FileRefused(
+                gettext("The list has more than {most} lines. Nothing was added.", most=cldr.number(MOST_ROWS))
+            )
     if not rows:
         raise FileRefused(gettext("The list has no lines below its first. Nothing was added."))
     return rows
@@ -303,7 +306,7 @@ def role_of(text: str) -> Role:
     """:raises InputRefused: there is no role of that name."""
     if text not in PEOPLE:
         raise InputRefused(
-            gettext("“{role}” is not a role; the roles are {roles}.", role=text[:80], roles=", ".join(PEOPLE))
+            gettext("“{role}” is not a role; the roles are {roles}.", role=text[:80], roles=cldr.listed(PEOPLE))
         )
     return Role(text)
 

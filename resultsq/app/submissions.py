@@ -12,6 +12,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from resultsq.app.context import AppContext
+from resultsq.domain import cldr
 from resultsq.domain.entry import NO_EVENT
 from resultsq.domain.errors import QuotaReached
 from resultsq.domain.i18n import gettext, ngettext
@@ -93,7 +94,7 @@ def keep_to(quota: Quota, conn: Connection, now: datetime, event_id: int, size: 
     if 0 < quota.submissions < used.submissions:
         many = ngettext("{number} submission", "{number} submissions", quota.submissions)
     elif 0 < quota.bytes < used.bytes:
-        many = gettext("sheets and files of {size} MB", size=f"{max(1, quota.bytes // 1_000_000):,}")
+        many = gettext("sheets and files of {size} MB", size=cldr.number(max(1, quota.bytes // 1_000_000)))
     else:
         return
     raise QuotaReached(

@@ -5,15 +5,16 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date
 from sqlalchemy import Connection
 
 from resultsq import languages
 from resultsq.address import is_elsewhere, public_address
 from resultsq.app import mails
 from resultsq.clock import Clock
+from resultsq.domain import cldr
+from resultsq.domain.current_language import in_language
 from resultsq.domain.destinations import MAIL
-from resultsq.domain.i18n import gettext, gettext_noop, in_language
+from resultsq.domain.i18n import gettext, gettext_noop
 from resultsq.domain.submission import State
 from resultsq.kinds.registry import KINDS
 from resultsq.settings import Settings
@@ -104,17 +105,17 @@ def tell_of_entry(
 def _queue(conn: Connection, now: datetime, one: Untold, node: str | None) -> None:
     for account, language in one.accounts.items():
         spoken = languages.known(language or "") or languages.ENGLISH
-        with in_language(languages.translations(spoken)):
-            subject, text = _words(one, node, spoken)
+        with in_language(languages.language(spoken)):
+            subject, text = _words(one, node)
         expires_at = (now + OF_USE).replace(microsecond=0)
         mails.queue(conn, now, account=account, subject=subject, text=text, notice=True, expires_at=expires_at)
 
 
-def _words(one: Untold, node: str | None, language: str) -> tuple[str, str]:
-    """Subject and text of a mail, in the language that is spoken."""
+def _words(one: Untold, node: str | None) -> tuple[str, str]:
+    """Subject and text of a mail, in the language of the moment."""
     said = {
         "event": one.event_name,
-        "day": format_date(date.fromisoformat(one.date), "d MMMM y", locale=language),
+        "day": cldr.long_day(date.fromisoformat(one.date)),
         "time": f"{one.at.astimezone(ZoneInfo(one.time_zone)):%H:%M} ({one.time_zone})",
         "revision": one.revision or 0,
     }

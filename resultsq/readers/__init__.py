@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 
+from resultsq.domain import cldr
 from resultsq.domain.errors import FileRefused
 from resultsq.domain.event_files import FileKind, ReadFile, ScannerFile, StopwatchFile, TableFile, Text
 from resultsq.domain.ports import Reader
@@ -77,7 +78,7 @@ def _read_sheets(name: str, sheets: Sequence[tuple[str, Text]]) -> ReadFile:
         others = [other for other, _ in sheets if other != title]
         if not others:
             return file
-        unused = SHEETS_NOT_USED.broken([Where(file=name)], file=name, sheet=title, others=", ".join(others))
+        unused = SHEETS_NOT_USED.broken([Where(file=name)], file=name, sheet=title, others=cldr.listed(others))
         return replace(file, problems=(*file.problems, unused))
     raise refused(NO_SHEET, name, 1)
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from resultsq.domain import cldr
 from resultsq.domain.errors import InputRefused
 from resultsq.domain.i18n import gettext
 from resultsq.domain.plausible import FIVE_K, PRESETS, Plausible
@@ -22,7 +23,7 @@ def read_plausible(fields: Mapping[str, str | None], before: Plausible = FIVE_K)
     run = (fields.get(RUN) or "").strip().lower()
     if run and run not in PRESETS:
         raise InputRefused(
-            gettext("“{run}” is not a known run. The runs are {runs}.", run=run[:40], runs=", ".join(PRESETS))
+            gettext("“{run}” is not a known run. The runs are {runs}.", run=run[:40], runs=cldr.listed(PRESETS))
         )
     base = PRESETS[run] if run else before
     said = {to: _seconds(text) for name, to in TIMES.items() if (text := (fields.get(name) or "").strip())}

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from itertools import islice
 
+from resultsq.domain import cldr
 from resultsq.domain.errors import FileRefused
 from resultsq.domain.i18n import gettext
 from resultsq.domain.problem import Problem, ProblemRule, Severity, Where
@@ -144,7 +145,7 @@ def above_header(rule: ProblemRule, name: str, lines: Sequence[tuple[int, str]])
     if len(lines) > _SHOWN:
         shown.append(gettext("{count} more lines", count=len(lines) - _SHOWN))
     where = [Where(file=name, line=line) for line, _ in lines]
-    return (rule.broken(where, file=name, lines=", ".join(shown)),)
+    return (rule.broken(where, file=name, lines=cldr.listed(shown)),)
 
 
 _NAMED = 100

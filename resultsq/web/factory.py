@@ -12,7 +12,7 @@ from typing import IO, Any
 import structlog
 from flask import Blueprint, Flask, Request, Response, g, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
-from flask_babel import Babel, get_translations
+from flask_babel import Babel
 from flask_bootstrap import Bootstrap5
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
@@ -22,7 +22,7 @@ from werkzeug.routing import IntegerConverter, Map
 from resultsq import languages, logs, secret_files
 from resultsq.app.context import AppContext
 from resultsq.clock import Clock
-from resultsq.domain import i18n
+from resultsq.domain.current_language import use_language
 from resultsq.domain.errors import SettingsError
 from resultsq.domain.i18n import gettext
 from resultsq.settings import Settings
@@ -168,7 +168,7 @@ def create_app(settings: Settings, database: Database, *, clock: Clock, bell: Be
     errors.install(app)
     kinds.install(app)
     Babel(app, locale_selector=language.select)
-    i18n.use_language(get_translations)
+    use_language(language.of_request)
     Bootstrap5(app)
     app.register_blueprint(_vendor())
     for blueprint in BLUEPRINTS:

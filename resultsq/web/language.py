@@ -4,14 +4,21 @@ The choice of a person who is logged in holds on all devices; others have it in 
 knows neither: its address says the language, or the browser does.
 """
 
-from flask import Blueprint, Flask, Response, g, redirect, request
-from flask_babel import get_locale
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, Flask, Response, g, has_request_context, redirect, request
+from flask_babel import get_locale, get_translations
 from flask_babel import gettext as _
+from jinja2 import pass_context
+from jinja2.runtime import Context
 from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response as Answer
 
 from resultsq import languages
 from resultsq.app import people
+from resultsq.domain import cldr
+from resultsq.domain.current_language import ENGLISH_LANGUAGE, Language
 from resultsq.web.auth import account, account_if_known, rule
 from resultsq.web.node import node
 
@@ -24,6 +31,7 @@ blueprint = Blueprint("language", __name__)
 def install(app: Flask) -> None:
     """Give the templates what they need for the language's switch."""
     app.register_blueprint(blueprint)
+    counted: Any = app.jinja_env.globals["ngettext"]
     app.jinja_env.globals.update(
         language=spoken,
         own_language=lambda: languages.own_name(_code()),
@@ -31,7 +39,19 @@ def install(app: Flask) -> None:
         languages=choices,
         every_language=every,
         here=_here,
+        ngettext=_counting(counted),
     )
+    app.jinja_env.filters.update(number=cldr.number, listed=cldr.listed)
+
+
+def _counting(shown: Callable[..., str]) -> Callable[..., str]:
+    """Plurals of templates whose number is written as the language writes it."""
+
+    @pass_context
+    def ngettext(context: Context, one: str, many: str, number: int, **values: object) -> str:
+        return shown(context, one, many, number, **{"num": cldr.number(number), **values})
+
+    return ngettext
 
 
 def select() -> str:
@@ -55,6 +75,16 @@ def for_everybody() -> None:
 def event_speaks(code: str | None) -> None:
     """To be called before anything is written: the page is about an event with that language."""
     g.event_language = languages.known(code) if code else None
+
+
+def of_request() -> Language:
+    """The language of the request that is being served; outside of requests English."""
+    if not has_request_context():
+        return ENGLISH_LANGUAGE
+    if "language" not in g:
+        g.language = Language(_code(), get_translations())
+    found: Language = g.language
+    return found
 
 
 def spoken() -> str:

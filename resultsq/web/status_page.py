@@ -10,13 +10,13 @@ from typing import cast
 from xml.etree.ElementTree import Element, SubElement, tostring
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_datetime
 from flask import Blueprint, Response, current_app, json, render_template, url_for
 from flask.blueprints import BlueprintSetupState
 from flask_babel import get_locale
 from werkzeug.wrappers import Response as Answer
 
 from resultsq.app import public_status
+from resultsq.domain import cldr
 from resultsq.domain.errors import NotThere
 from resultsq.domain.i18n import gettext
 from resultsq.domain.public_status import PublicIncident, PublicState, PublicStatus, sentence, title
@@ -157,7 +157,7 @@ def _lasted(one: PublicIncident) -> str:
 def _moment(moment: datetime) -> str:
     """Day, time and zone, in the node's own zone."""
     local = moment.astimezone(ZoneInfo(node().settings.time_zone))
-    return f"{format_datetime(local, 'EEEE d MMMM y, HH:mm', locale=get_locale())} {local:%Z}"
+    return gettext("{day}, {time}", day=cldr.full_day(local), time=f"{local:%H:%M %Z}")
 
 
 def _utc(moment: datetime) -> str:

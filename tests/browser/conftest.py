@@ -115,6 +115,7 @@ def running_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningNo
             "RESULTSQ_DATA_DIR": str(folder),
             "RESULTSQ_MASTER_URL": f"http://127.0.0.1:{link.port}",
             "RESULTSQ_MASTER_TOKEN": "node-1",
+            "RESULTSQ_PUBLIC_STATUS": "true",
         }
         web = stack.enter_context(Process("web", "--port", "0", env=env))
         stack.enter_context(Process("worker", env=env))
@@ -151,14 +152,16 @@ def new_page(
         if not request.url.startswith((running_node.address, "data:")):
             complaints.append(f"A request left the host: {request.url}")
 
-    def open_page(*, size: tuple[int, int] = DESK, dark: bool = False, scripts: bool = True) -> Page:
+    def open_page(
+        *, size: tuple[int, int] = DESK, dark: bool = False, scripts: bool = True, locale: str = "en-GB"
+    ) -> Page:
         context = chromium.new_context(
             base_url=running_node.address,
             viewport={"width": size[0], "height": size[1]},
             color_scheme="dark" if dark else "light",
             reduced_motion="reduce",  # or a colour is measured on its way to another
             java_script_enabled=scripts,
-            locale="en-GB",
+            locale=locale,
         )
         context.set_default_timeout(LONG_MS)
         context.expose_binding("breach", lambda _source, text: complaints.append(text))
@@ -182,9 +185,9 @@ def log_in() -> Callable[[Page, str], Page]:
 
     def log_in(page: Page, name: str) -> Page:
         page.goto("/login")
-        page.get_by_label("Name").fill(name)
-        page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("button", name="Log in").click()
+        page.locator("#name").fill(name)
+        page.locator("#password").fill(PASSWORD)
+        page.locator("form:has(#password) button:not([type])").click()
         page.wait_for_url(lambda url: "/login" not in url)
         return page
 

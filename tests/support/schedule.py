@@ -8,6 +8,7 @@ from typing import Any
 from xdist.scheduler import LoadScopeScheduling
 
 TOGETHER = {
+    "tests/browser/test_languages": "a browser and a node, for readers of other languages",
     "tests/browser/test_admin": "a browser and a node, for operators",
     "tests/browser/": "a browser and a node, for teams",
     "tests/faults/test_hostile_clients": "a web process",

@@ -37,4 +37,4 @@ def spoken_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def forget() -> None:
     """What was read of other languages is read again."""
     languages.available.cache_clear()
-    languages.translations.cache_clear()
+    languages.language.cache_clear()

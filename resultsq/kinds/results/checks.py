@@ -10,6 +10,7 @@ from itertools import islice, pairwise
 from operator import ne
 from typing import TypeVar
 
+from resultsq.domain import cldr
 from resultsq.domain.i18n import gettext
 from resultsq.domain.plausible import FIVE_K, Plausible
 from resultsq.domain.problem import MOST_PLACES, Fix, Problem, Severity, Where
@@ -58,7 +59,7 @@ def check_rows(
         )
 
     too_many = [
-        TOO_MANY_ROWS.broken([Where(pointer=pointer)], count=f"{len(rows):,}", limit=f"{MAX_ROWS:,}")
+        TOO_MANY_ROWS.broken([Where(pointer=pointer)], count=cldr.number(len(rows)), limit=cldr.number(MAX_ROWS))
         for pointer, rows in (("/finishers", finishers), ("/volunteers", volunteers))
         if len(rows) > MAX_ROWS
     ]
@@ -212,9 +213,9 @@ def times_missing(finishers: Sequence[Finisher], place: Place) -> Iterator[Probl
     def missing(run: list[int]) -> Problem:
         first, last = finishers[run[0]].position, finishers[run[-1]].position
         text = (
-            gettext("Position {position} is", position=first)
+            gettext("position {position}", position=first)
             if len(run) == 1
-            else gettext("Positions {first} to {last} are", first=first, last=last)
+            else gettext("positions {first} to {last}", first=first, last=last)
         )
         return TIME_MISSING.broken(places(run), [_edit("time", first, None)], positions=text)
 
@@ -309,8 +310,7 @@ def listed(items: Sequence[object]) -> str:
     """`1, 2 and 3`; where there are many, the first and how many more."""
     if len(items) > _CHOICES:
         items = [*items[: _CHOICES // 2], gettext("{count} more", count=len(items) - _CHOICES // 2)]
-    *most, last = map(str, items)
-    return gettext("{most} and {last}", most=", ".join(most), last=last) if most else last
+    return cldr.listed(items)
 
 
 def _edit(field: str, position: int, present: str | None) -> Fix:

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from resultsq.domain import cldr
 from resultsq.domain.errors import InputRefused
 from resultsq.domain.event_files import ScannerFile
 from resultsq.domain.i18n import gettext
@@ -54,7 +55,7 @@ class CorrectionBase(BaseModel):
 
 
 def who(*athletes: str | None) -> str:
-    return gettext(" and ").join(filter(None, athletes)) or gettext("an Unknown")
+    return cldr.listed(filter(None, athletes)) or gettext("an Unknown")
 
 
 def time_text(seconds: int | None) -> str:
@@ -76,7 +77,7 @@ def demand_highest(board: JoinState, first: int) -> int:
 
 def demand_new(board: JoinState, athlete: str | None) -> None:
     if athlete is not None and (tokens := board.tokens_of(athlete)):
-        places = ", ".join(map(str, sorted(tokens)))
+        places = cldr.listed(sorted(tokens))
         raise InputRefused(
             gettext(
                 "{athlete} is at position {places} already, and nobody finishes twice.", athlete=athlete, places=places

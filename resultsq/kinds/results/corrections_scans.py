@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from resultsq.domain import cldr
 from resultsq.domain.errors import InputRefused
 from resultsq.domain.i18n import gettext, ngettext
 from resultsq.domain.sheet import AthleteId
@@ -98,7 +99,7 @@ class ChooseToken(CorrectionBase):
                 gettext("{athlete} has no other token than {token}.", athlete=self.athlete, token=self.token)
             )
         board.scans = [scan for scan in board.scans if scan.athlete != self.athlete or scan.token in (None, self.token)]
-        gone = ", ".join(str(token) for token in sorted(tokens - {self.token}))
+        gone = cldr.listed(sorted(tokens - {self.token}))
         return gettext(
             "{athlete} keeps token {token}; dropped: {gone}.", athlete=self.athlete, token=self.token, gone=gone
         )

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
+from resultsq.domain import cldr
 from resultsq.domain.event_files import ReadFile, ScannerFile, StopwatchFile, TableColumn, TableFile
 from resultsq.domain.i18n import gettext
 from resultsq.domain.problem import Fix, Problem, Where
@@ -48,7 +49,7 @@ def columns(board: JoinState) -> Iterator[Problem]:
             yield _changed(file)
         unused = [column.name for column in file.columns if column.name and not (column.use or column.could_be)]
         if unused:
-            yield COLUMNS_NOT_USED.broken([Where(file=file.name)], file=file.name, columns=", ".join(unused))
+            yield COLUMNS_NOT_USED.broken([Where(file=file.name)], file=file.name, columns=cldr.listed(unused))
 
 
 def _undecided(file: TableFile, use: str) -> Iterator[Problem]:
@@ -93,7 +94,8 @@ def _missing(file: TableFile, timed: bool) -> Iterator[Problem]:
 
 def _changed(file: TableFile) -> Problem:
     times = [write_time(row.seconds) for row in file.rows if row.seconds is not None]
-    shown = ", ".join(times[:3]) + (" …" if len(times) > 3 else "")
+    more = [gettext("{count} more", count=cldr.number(len(times) - 3))] if len(times) > 3 else []
+    shown = cldr.listed([*times[:3], *more])
     fix = as_given("times-changed", gettext("Yes, they are {times}", times=shown))
     return TIMES_CHANGED.broken([Where(file=file.name)], [fix], file=file.name, times=shown)
 
@@ -186,6 +188,5 @@ def _other_day(board: JoinState, files: list[ReadFile], day: str, chosen: str) -
         as_given("other-day", gettext("The clock was wrong")),
     ]
     names = listed([file.name for file in files])
-    found = gettext("is of {day}", day=day_text(day)) if len(files) == 1 else gettext("are of {day}", day=day_text(day))
     where = [Where(file=file.name) for file in files]
-    return OTHER_DAY.broken(where, fixes, files=names, found=found, chosen=day_text(chosen))
+    return OTHER_DAY.broken(where, fixes, files=names, day=day_text(day), chosen=day_text(chosen))

@@ -14,6 +14,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from resultsq.domain import cldr
 from resultsq.domain.errors import InputRefused
 from resultsq.domain.event_files import FileKind, ReadFile, ScannerFile, StopwatchFile, TableFile, TableRow
 from resultsq.domain.i18n import gettext
@@ -167,7 +168,7 @@ def too_many_together(files: Sequence[ReadFile]) -> Problem | None:
     if count <= MOST_ROWS_TOGETHER:
         return None
     return TOO_MANY_ROWS_TOGETHER.broken(
-        [Where(file=files[-1].name)], count=f"{count:,}", limit=f"{MOST_ROWS_TOGETHER:,}"
+        [Where(file=files[-1].name)], count=cldr.number(count), limit=cldr.number(MOST_ROWS_TOGETHER)
     )
 
 
@@ -192,7 +193,7 @@ def _joined(board: JoinState, files: Sequence[ReadFile]) -> Joined:
     problems = [problem for problem in problems if problem.code not in board.as_given]
     count = max(len(finishers), board.count())
     if count > MAX_ROWS:
-        problems.append(TOO_MANY_ROWS.broken([Where(row=count)], count=f"{count:,}", limit=f"{MAX_ROWS:,}"))
+        problems.append(TOO_MANY_ROWS.broken([Where(row=count)], count=cldr.number(count), limit=cldr.number(MAX_ROWS)))
     if not finishers and not any(problem.blocks for problem in problems):
         problems.append(NO_FINISHERS.broken([]))
     counts = sorted(

@@ -45,8 +45,8 @@ TIMES_OUT_OF_ORDER = ProblemRule(
 TIME_MISSING = ProblemRule(
     "time-missing",
     _WARNS,
-    "{positions} without a time: type it if a watch or a note has it. Published like this, these finishers have a "
-    "place and no time.",
+    "There is no time for {positions}: type it if a watch or a note has it. Published like this, these finishers have "
+    "a place and no time.",
 )
 NO_TIMES = ProblemRule(
     "no-times",
@@ -187,7 +187,7 @@ NO_POSITION_COLUMN = ProblemRule(
 OTHER_DAY = ProblemRule(
     "other-day",
     _WARNS,
-    "{files} {found}, but you chose {chosen}. Which day was it?",
+    "The day of {files} is {day}, but you chose {chosen}. Which day was it?",
 )
 SCANS_OF_TWO_DAYS = ProblemRule(
     "scans-of-two-days",

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Final, NamedTuple
 
+from resultsq.domain import cldr
 from resultsq.domain.errors import FileRefused
 from resultsq.domain.event_files import Text
 from resultsq.domain.i18n import gettext
@@ -76,7 +77,7 @@ def _not_used(text: Text, title: str, at: int, titles: Sequence[str]) -> tuple[P
     """The lines above the header in line `at`, and the other sheets."""
     above = [(number, line) for number, line in enumerate(text.lines[: at - 1], 1) if holds_anything(line)]
     found = above_header(VOLUNTEERS_ABOVE_HEADER, text.name, above)
-    others = ", ".join(other for other in titles if other != title)
+    others = cldr.listed(other for other in titles if other != title)
     if not others:
         return found
     where = [Where(file=text.name)]

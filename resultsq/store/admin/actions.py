@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, insert, null, or_, select, update
 
+from resultsq.domain import cldr
 from resultsq.domain.errors import HeadMoved, InputRefused, NotThere
 from resultsq.domain.filter import Filter
 from resultsq.domain.i18n import gettext
@@ -264,7 +265,7 @@ def _verb(name: str) -> Verb:
         return Verb(name)
     except ValueError:
         raise InputRefused(
-            gettext("There is no such action; there are {known}. Nothing was changed.", known=", ".join(Verb))
+            gettext("There is no such action; there are {known}. Nothing was changed.", known=cldr.listed(Verb))
         ) from None
 
 

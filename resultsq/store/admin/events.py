@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, or_, select, update
 
 from resultsq import languages
+from resultsq.domain import cldr
 from resultsq.domain.errors import InputRefused, NotThere
 from resultsq.domain.i18n import gettext
 from resultsq.domain.plausible import FIVE_K, Plausible
@@ -101,7 +102,7 @@ def check_rows(rows: Iterable[Mapping[str, str]], default_zone: str) -> list[New
             raise InputRefused(
                 gettext(
                     "The list's first line must be `slug,name`, with {others} if you like.",
-                    others=", ".join(f"`{name}`" for name in ("timezone", "country", "language", RUN, *TIMES)),
+                    others=cldr.listed(f"`{name}`" for name in ("timezone", "country", "language", RUN, *TIMES)),
                 )
             )
         try:
@@ -247,7 +248,7 @@ def _language(text: str) -> str | None:
             gettext(
                 "“{language}” is not a language of these pages: {known}.",
                 language=text[:80],
-                known=", ".join(map(languages.tag, languages.available())),
+                known=cldr.listed(map(languages.tag, languages.available())),
             )
         )
     return found

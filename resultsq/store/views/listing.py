@@ -10,6 +10,7 @@ from typing import Annotated, Any, get_type_hints
 from pydantic import Field, WithJsonSchema
 from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, literal, or_, select, tuple_
 
+from resultsq.domain import cldr
 from resultsq.domain.errors import InputRefused
 from resultsq.domain.filter import Filter
 from resultsq.domain.i18n import gettext
@@ -55,7 +56,7 @@ class Order:
         try:
             return cls(Sort(text.removeprefix("-")), text.startswith("-")) if text else cls()
         except ValueError:
-            known = ", ".join(sort.value for sort in Sort)
+            known = cldr.listed(sort.value for sort in Sort)
             raise InputRefused(
                 gettext("A list can be sorted by {known}. Put a - before one to reverse the order.", known=known)
             ) from None

@@ -9,6 +9,7 @@ from flask_babel import ngettext
 from werkzeug.wrappers import Response as Answer
 
 from resultsq.app import operations
+from resultsq.domain import cldr
 from resultsq.domain.errors import InputRefused
 from resultsq.domain.filter import Filter
 from resultsq.domain.role import Role
@@ -194,7 +195,7 @@ def _dialog(
     paused: datetime | None = None,
 ) -> str:
     title = ngettext(
-        "%(verb)s: %(n)s submission", "%(verb)s: %(n)s submissions", able, verb=words.button, n=f"{able:,}"
+        "%(verb)s: %(n)s submission", "%(verb)s: %(n)s submissions", able, verb=words.button, n=cldr.number(able)
     )
     values = {
         "title": title,

@@ -6,15 +6,14 @@ from datetime import datetime, timedelta
 from typing import cast
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_datetime
 from flask import Blueprint, current_app, render_template, request
 from flask.blueprints import BlueprintSetupState
-from flask_babel import get_locale
 from flask_babel import gettext as _
 from markupsafe import Markup
 
 from resultsq.app import heard, operations
 from resultsq.app.headline import Headline
+from resultsq.domain import cldr
 from resultsq.domain.i18n import gettext
 from resultsq.domain.role import Role
 from resultsq.domain.submission import State
@@ -140,11 +139,11 @@ def moment(at: datetime | None) -> Markup:
     if at is None:
         return Markup("–")
     local = at.astimezone(zone())
-    clock = format_datetime(local, "HH:mm:ss", locale=get_locale())
+    clock = f"{local:%H:%M:%S}"
     today = now().astimezone(zone()).date()
     if local.date() != today:
-        form = "d MMM" if local.year == today.year else "d MMM y"
-        clock = f"{format_date(local.date(), form, locale=get_locale())}, {clock}"
+        day = cldr.short_day(local.date(), with_year=local.year != today.year)
+        clock = gettext("{day}, {time}", day=day, time=clock)
     return Markup('<time datetime="{}" title="{}">{}</time>').format(_iso(at), _utc(at), clock)
 
 
@@ -181,8 +180,8 @@ def about(seconds: float) -> str:
 def took(seconds: float) -> str:
     """How long a call took: in milliseconds below a second."""
     if seconds < 1:
-        return str(_("%(n)s ms", n=max(1, round(seconds * 1000))))
-    return str(_("%(n)s s", n=f"{seconds:.2f}"))
+        return str(_("%(n)s ms", n=cldr.number(max(1, round(seconds * 1000)))))
+    return str(_("%(n)s s", n=cldr.number(seconds, 2)))
 
 
 def said(sentence: Why | Headline, part: str = "text") -> str:
@@ -195,7 +194,7 @@ def said(sentence: Why | Headline, part: str = "text") -> str:
 
 
 def _clock(at: datetime) -> str:
-    return format_datetime(at.astimezone(zone()), "HH:mm:ss", locale=get_locale())
+    return f"{at.astimezone(zone()):%H:%M:%S}"
 
 
 def _cause(name: str | None) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import NamedTuple
 
+from resultsq.domain import cldr
 from resultsq.store.views.chart_points import Point, Span
 from resultsq.store.views.overview_data import OutageView
 
@@ -154,19 +155,20 @@ def _round_up(most: int) -> int:
 
 
 def _figures(most: int, panel: _Panel) -> list[Tick]:
-    return [Tick(_y(value, most, panel), f"{value:,}") for value in (0, most // 2, most)]
+    return [Tick(_y(value, most, panel), cldr.number(value)) for value in (0, most // 2, most)]
 
 
 def _clock(at: datetime, span: Span) -> str:
-    return at.strftime("%-d %b %H:%M" if span is Span.MONTH else "%H:%M:%S" if span is Span.MINUTES else "%H:%M")
+    clock = f"{at:%H:%M:%S}" if span is Span.MINUTES else f"{at:%H:%M}"
+    return f"{cldr.short_day(at, with_year=False)} {clock}" if span is Span.MONTH else clock
 
 
 def _times(start: datetime, end: datetime, span: Span, zone: tzinfo) -> list[tuple[datetime, str]]:
-    every, form = {
-        Span.MINUTES: (timedelta(minutes=2), "%H:%M"),
-        Span.HOUR: (timedelta(minutes=10), "%H:%M"),
-        Span.DAY: (timedelta(hours=4), "%H:%M"),
-        Span.MONTH: (timedelta(days=5), "%-d %b"),
+    every = {
+        Span.MINUTES: timedelta(minutes=2),
+        Span.HOUR: timedelta(minutes=10),
+        Span.DAY: timedelta(hours=4),
+        Span.MONTH: timedelta(days=5),
     }[span]
     local = start.astimezone(zone)
     at = local.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -176,6 +178,6 @@ def _times(start: datetime, end: datetime, span: Span, zone: tzinfo) -> list[tup
     while at < end:
         # the label needs room on both sides
         if start + (end - start) * 0.02 <= at <= end - (end - start) * 0.03:
-            found.append((at, at.strftime(form)))
+            found.append((at, cldr.short_day(at, with_year=False) if span is Span.MONTH else f"{at:%H:%M}"))
         at += every
     return found

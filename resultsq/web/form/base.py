@@ -3,14 +3,13 @@
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_datetime
 from flask import Blueprint, Response, request
 from flask.blueprints import BlueprintSetupState
-from flask_babel import get_locale
 from flask_babel import gettext as _
 from sqlalchemy import Connection
 
 from resultsq.app.intake import KIND
+from resultsq.domain import cldr
 from resultsq.domain.errors import NotThere
 from resultsq.store.admin import accounts, events
 from resultsq.store.admin.accounts import AccountView
@@ -36,7 +35,7 @@ def _equip(state: BlueprintSetupState) -> None:
 
 def at(moment: datetime, zone: str) -> str:
     """The time of day in an event's time zone, like `10:42`."""
-    return format_datetime(moment.astimezone(ZoneInfo(zone)), "HH:mm", locale=get_locale())
+    return f"{moment.astimezone(ZoneInfo(zone)):%H:%M}"
 
 
 def on(moment: datetime, zone: str) -> str:
@@ -48,7 +47,7 @@ def on(moment: datetime, zone: str) -> str:
 def day(iso: str) -> str:
     """A date as people write it, like `7 December 2013`; another text stays as it is."""
     try:
-        return format_date(date.fromisoformat(iso), "d MMMM y", locale=get_locale())
+        return cldr.long_day(date.fromisoformat(iso))
     except ValueError:
         return iso
 

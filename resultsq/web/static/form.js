@@ -141,7 +141,8 @@
     const files = [...(field.files ?? [])].sort((one, other) => other.size - one.size);
     const most = Number(field.dataset.most);
     if (files.reduce((sum, file) => sum + file.size, 0) > most) {
-      const megabytes = (bytes) => (bytes / 1e6).toFixed(1);
+      const oneDigit = new Intl.NumberFormat(document.documentElement.lang, { minimumFractionDigits: 1, maximumFractionDigits: 1, numberingSystem: "latn" });
+      const megabytes = (bytes) => oneDigit.format(bytes / 1e6);
       tell(words.large.replace("{file}", files[0].name).replace("{size}", megabytes(files[0].size)).replace("{most}", megabytes(most)));
       field.value = "";
     } else {

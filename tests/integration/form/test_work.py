@@ -376,12 +376,12 @@ def test_finishers_without_a_time_are_told_when_others_have_one(team: Browser) -
     page = team.drop(
         [("t.csv", b"position,time,athlete\n1,18:00,A1\n2,,A2\n3,,A3\n4,19:00,A4\n5,,A5\n")], htmx=True
     ).text
-    assert "Positions 2 to 3 are without a time" in page
-    assert "Position 5 is without a time" in page
+    assert "There is no time for positions 2 to 3" in page
+    assert "There is no time for position 5" in page
     assert "ready to submit, 2 things are worth a look" in page
     assert "nothing is wrong" not in page
     mended = team.change("edit-time", htmx=True, position="5", time="19:30").text
-    assert "Position 5 is without a time" not in mended
+    assert "There is no time for position 5" not in mended
 
 
 def test_it_is_told_once_when_no_finisher_has_a_time(team: Browser) -> None:

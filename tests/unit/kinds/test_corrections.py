@@ -83,7 +83,7 @@ def test_missed_times_are_inserted_at_the_end() -> None:
     assert times(joined)[5:] == [None, None]
     [problem] = joined.problems
     assert (problem.code, problem.blocks) == ("time-missing", False)
-    assert problem.message.startswith("Positions 6 to 7 are without a time")
+    assert problem.message.startswith("There is no time for positions 6 to 7")
     assert (problem.fixes[0].action, problem.fixes[0].arguments) == ("edit-time", {"position": 6})
 
 

@@ -174,7 +174,7 @@ def test_a_column_is_named_as_not_used_when_it_is_none_of_ours() -> None:
 
     [problem] = found.problems
     assert (problem.code, problem.blocks) == ("columns-not-used", False)
-    assert "Club, Category, Name" in problem.message
+    assert "Club, Category and Name" in problem.message
 
 
 @pytest.mark.parametrize(

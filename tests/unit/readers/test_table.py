@@ -126,7 +126,7 @@ def test_a_time_is_read_however_a_spreadsheet_kept_it_as_it_is(cell: str) -> Non
     ("above", "places", "words"),
     [
         ("Results 14/03/2026,,\n", [1], "line 1 “Results 14/03/2026,,”"),
-        ("Results\n,,\n\n14 March;;\n", [1, 4], "line 1 “Results”, line 4 “14 March;;”"),
+        ("Results\n,,\n\n14 March;;\n", [1, 4], "line 1 “Results” and line 4 “14 March;;”"),
         ('"";"";""\n1,18:11,A12\n', [2], "line 2 “1,18:11,A12”"),
         ("sep=,\n", [], ""),
         ("\n,,\n", [], ""),

@@ -9,14 +9,17 @@
   let shown = "";
   let said = live?.querySelector("[data-headline]")?.textContent;
 
+  // in the page's language, as the server writes them
+  const says = document.currentScript.dataset;
+  const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_whole, name) => values[name]);
   const spell = (seconds) => {
     const s = Math.max(0, Math.round(seconds));
-    if (s < 120) return `${s} s`;
+    if (s < 120) return fill(says.seconds, { seconds: s });
     const m = Math.floor(s / 60);
-    if (m < 120) return `${m} min`;
+    if (m < 120) return fill(says.minutes, { minutes: m });
     const h = Math.floor(m / 60);
-    if (h < 48) return m % 60 ? `${h} h ${m % 60} min` : `${h} h`;
-    return h % 24 ? `${Math.floor(h / 24)} d ${h % 24} h` : `${h / 24} d`;
+    if (h < 48) return fill(m % 60 ? says.hoursMinutes : says.hours, { hours: h, minutes: m % 60 });
+    return fill(h % 24 ? says.daysHours : says.days, { days: Math.floor(h / 24), hours: h % 24 });
   };
 
   const count = () => {

@@ -4,6 +4,9 @@ const sentences = new Map([...place.content.querySelectorAll("[data-word]")].map
 
 export const { root, icons, locale } = place.dataset;
 
+// English is that of the world, as on the node; and digits are the same in every language
+const region = locale === "en" ? "en-001" : `${locale}-u-nu-latn`;
+
 export const say = (name, values = {}) =>
   sentences.get(name).replace(/\{(\w+)\}/g, (_whole, key) => values[key]);
 
@@ -13,10 +16,11 @@ export const sayDay = (iso) => {
   const [year, month, day] = iso.split("-").map(Number);
   const date = new Date(0);
   date.setFullYear(year, month - 1, day);
-  return `${day} ${date.toLocaleDateString(locale, { month: "long" })} ${year}`; // as the node writes it
+  return date.toLocaleDateString(region, { dateStyle: "long" }); // as the node writes it
 };
 
-export const megabytes = (bytes) => (bytes / 1e6).toFixed(1);
+const oneDigit = new Intl.NumberFormat(region, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+export const megabytes = (bytes) => oneDigit.format(bytes / 1e6);
 
 // the day by this device's own clock and zone
 export const todayHere = () => {

@@ -1,0 +1,220 @@
+"""The Saturday in each language on the narrowest screen: all in the language of the browser, and no page too wide.
+
+What is on a page is found by its role, its place and its state, never by a text."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from resultsq import languages
+from resultsq.domain.role import Role
+from tests.browser.conftest import PASSWORD, NewPage, RunningNode
+from tests.browser.test_saturday import FILES, LogIn, Shoot, submission_of
+from tests.support.days import DAY
+from tests.support.foreign import left_in_english
+from tests.support.translate import path_of
+
+pytestmark = pytest.mark.long
+
+CODES = sorted(path.parents[1].name for path in languages.FOLDER.glob("*/LC_MESSAGES/*.po"))
+WIDEST = [code for code in ("de", "fi", "ja", "ar") if path_of(code).exists()]
+"""Long words, longer words, no spaces, and from right to left: what breaks pages."""
+
+NARROW = (320, 740)
+BEYOND = """() => {
+    const width = document.documentElement.clientWidth, beyond = document.documentElement.scrollWidth - width;
+    const out = (one) => { const box = one.getBoundingClientRect(); return box.right > width + 1 || box.left < -1; };
+    return beyond <= 0 ? "" : `${beyond} px too wide: ` + [...document.querySelectorAll("body *")]
+        .filter(out).slice(0, 5).map((one) => one.outerHTML.slice(0, 120)).join(" | ");
+}"""
+"""By how much the page is wider than its window, and what sticks out; nothing where nothing does."""
+
+LENGTHEN = """() => {
+    const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    const skipped = "script, style, template, noscript, code, .digest, svg, [translate=no]";
+    while (walk.nextNode())
+        if (!walk.currentNode.parentElement.closest(skipped))
+            walk.currentNode.data = walk.currentNode.data.replace(
+                /\\p{L}+/gu, (word) => word + "eaioneaioneaion".repeat(3).slice(0, Math.ceil(word.length * 0.6)));
+}"""
+"""Each word gets 60 % more letters."""
+
+OPEN = "document.querySelectorAll('details').forEach((one) => (one.open = true))"
+
+PICTURES = frozenset({"submit", "receipt", "admin-overview", "offline", "status"})
+
+Look = Callable[[Page, str], None]
+OPERATOR = "reads all languages"
+
+
+@pytest.fixture
+def link(running_node: RunningNode) -> Iterator[Any]:
+    """The way to the master, whole again after the test whatever happens."""
+    yield running_node.link
+    running_node.link.restore()
+
+
+@pytest.fixture(scope="module")
+def operator(running_node: RunningNode, chromium: Browser) -> Any:
+    """The cookies of an operator who is logged in."""
+    running_node.person(OPERATOR, Role.ADMIN)
+    context = chromium.new_context(base_url=running_node.address)
+    page = context.new_page()
+    page.goto("/login")
+    page.locator("#name").fill(OPERATOR)
+    page.locator("#password").fill(PASSWORD)
+    page.locator("form:has(#password) button:not([type])").click()
+    page.wait_for_url(lambda url: "/login" not in url)
+    cookies = context.cookies()
+    context.close()
+    return cookies
+
+
+def demand(page: Page, code: str) -> None:
+    """The page speaks the language and no English, is written in its direction, and is not too wide."""
+    html = page.locator("html")
+    assert html.get_attribute("lang") == languages.tag(code), page.url
+    assert html.get_attribute("dir") == languages.direction(code), page.url
+    assert page.evaluate(BEYOND) == "", page.url
+    assert left_in_english(page, code) == [], page.url
+
+
+def gettext_in(code: str, english: str) -> str:
+    return languages.language(code).says.gettext(english)
+
+
+def fix(page: Page, action: str) -> None:
+    """Take the first fix of a kind that the check offers, and wait until the page has taken it."""
+    state = page.locator("#state").inner_text()
+    page.locator(f"form:has(input[name=action][value={action}]) button").first.click()
+    expect(page.locator("#state")).not_to_have_text(state)
+
+
+def files_with_mistakes(page: Page, slug: str) -> None:
+    """The form of an event with the files of three mistakes."""
+    page.goto(f"/submit/{slug}")
+    page.locator("#date").fill(DAY)
+    expect(page.locator(f"#date[value='{DAY}']")).to_be_visible()
+    page.locator("#files").set_input_files(list(FILES))
+    expect(page.locator("#send")).to_be_disabled()
+
+
+def submitted(page: Page) -> str:
+    """Submit what is on the form; the submission's id."""
+    page.locator("#send").click()
+    page.wait_for_url("**/submissions/*")
+    return submission_of(page)
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_a_saturday_is_the_readers_own_from_the_login_to_the_receipt(
+    running_node: RunningNode, link: Any, operator: Any, new_page: NewPage, log_in: LogIn, code: str
+) -> None:
+    link.refuse()
+    slug = running_node.team(f"park-{code.lower().replace('_', '-')}")
+    page = new_page(size=NARROW, locale=languages.tag(code))
+    page.goto("/login")
+    demand(page, code)
+    log_in(page, slug)
+    files_with_mistakes(page, slug)
+    demand(page, code)
+    fix(page, "choose-token")
+    fix(page, "drop-tokens-beyond")
+    expect(page.locator("#send")).to_be_enabled()
+    demand(page, code)
+    submission = submitted(page)
+    expect(page.locator("#live[data-state=queued]")).to_be_visible()
+    demand(page, code)
+    desk = new_page(size=NARROW, locale=languages.tag(code))
+    desk.context.add_cookies(operator)
+    desk.goto("/admin")
+    expect(desk.locator(".banner.border-warning, .banner.border-danger")).to_be_visible()
+    demand(desk, code)
+    counted = desk.locator(".banner time[data-since]").first
+    unit = gettext_in(code, "{seconds} s").format(seconds="")
+    expect(counted).to_contain_text(unit.strip())
+    link.restore()
+    expect(page.locator("#live[data-state=published]")).to_be_visible()
+    demand(page, code)
+    assert submission in running_node.master.receipts()
+
+
+@pytest.fixture(scope="module")
+def event(running_node: RunningNode) -> str:
+    return running_node.team("all-pages")
+
+
+def walk(page: Page, slug: str, operator: Any, look: Look) -> None:
+    """Every page there is, in its fullest state."""
+    for path in ("login", "status", "unsubscribe/a-secret", "password/used-up", "nowhere"):
+        page.goto(f"/{path}")
+        look(page, path.partition("/")[0])
+    page.context.add_cookies(operator)
+    files_with_mistakes(page, slug)
+    page.evaluate(OPEN)
+    page.locator("#edit-5").click()
+    expect(page.locator("[data-editing]")).to_be_visible()
+    page.evaluate(OPEN)
+    look(page, "submit")
+    page.goto(f"/submit/{slug}/table")
+    look(page, "table")
+    page.goto(f"/submit/{slug}")
+    fix(page, "choose-token")
+    fix(page, "drop-tokens-beyond")
+    submission = submitted(page)
+    expect(page.locator("#live[data-state=published]")).to_be_visible()
+    for name, path in {
+        "receipt": f"submissions/{submission}", "history": f"events/{slug}", "public": f"results/{slug}/{DAY}",
+        "events": "events", "account": "account", "offline": "offline", "write": f"write/{slug}/messages",
+        **{f"admin-{one}": f"admin/{one}" for one in ("submissions", "errors", "holds", "audit", "events", "people",
+                                                      "tokens", "notices", "welcome")},
+        "admin-overview": "admin?span=30d", "admin-submission": f"admin/submissions/{submission}",
+        "admin-event": f"admin/events/{slug}",
+    }.items():  # fmt: skip
+        answer = page.goto(f"/{path}")
+        assert answer is not None
+        assert answer.ok, f"{path}: {answer.status}"
+        if name == "offline":
+            expect(page.locator("#link")).not_to_be_empty()
+        page.evaluate(OPEN)
+        look(page, name)
+
+
+@pytest.mark.parametrize("code", WIDEST)
+def test_no_page_is_wider_than_a_narrow_phone(
+    running_node: RunningNode, operator: Any, new_page: NewPage, shoot: Shoot, code: str
+) -> None:
+    slug = running_node.team(f"narrow-{code}")
+    page = new_page(size=NARROW, locale=languages.tag(code))
+    wide: dict[str, str] = {}
+
+    def look(page: Page, name: str) -> None:
+        if name in PICTURES:
+            shoot(page, f"narrow-{code}-{name}")
+        wide[name] = page.evaluate(BEYOND)
+
+    walk(page, slug, operator, look)
+    assert _said(wide) == ""
+
+
+def test_no_page_breaks_where_each_word_is_longer_by_more_than_half(
+    running_node: RunningNode, operator: Any, new_page: NewPage, shoot: Shoot
+) -> None:
+    slug = running_node.team("narrow-long")
+    page = new_page(size=NARROW)
+    wide: dict[str, str] = {}
+
+    def look(page: Page, name: str) -> None:
+        page.evaluate(LENGTHEN)
+        if name in PICTURES:
+            shoot(page, f"narrow-long-{name}")
+        wide[name] = page.evaluate(BEYOND)
+
+    walk(page, slug, operator, look)
+    assert _said(wide) == ""
+
+
+def _said(found: Mapping[str, str]) -> str:
+    return "\n".join(f"{name} is {text}" for name, text in found.items() if text)
