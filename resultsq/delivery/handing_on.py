@@ -31,7 +31,7 @@ from resultsq.domain.submission import State
 from resultsq.settings import Settings
 from resultsq.store.engine.session import Database
 from resultsq.store.outbox import handovers, links
-from resultsq.store.outbox.handovers import RelayCall
+from resultsq.store.outbox.handovers import CALL_S, RelayCall
 
 LOOK_S = 1.0
 AT_ONCE = 10
@@ -119,14 +119,30 @@ class HandingOn:
         if not self._asked_all:
             self._database.write(lambda conn: handovers.ask_all(conn, now))
             self._asked_all = True
-        for call in self._database.write(lambda conn: handovers.due(conn, now, AT_ONCE, away)):
-            self._carry_out(call)
+        began = self._clock.monotonic()
+        self._make(self._database.write(lambda conn: handovers.due(conn, now, AT_ONCE, away)), began)
         if away and (relay := self._usable()) is not None:
-            for call in self._begin(relay):
-                if self._stopping.is_set() or self._rest_of(relay) > 0:
-                    self._take_back(call)
-                else:
-                    self._carry_out(call)
+            began = self._clock.monotonic()
+            self._make(self._begin(relay), began, relay)
+
+    def _make(self, calls: Sequence[RelayCall], began: float, relay: str = "") -> None:
+        """Make calls that were taken at `began`, one after the other. Of those to a new `relay` the rest is taken back
+        when it is to be left alone. A call that could outlast its lease is renewed first, with those behind it."""
+        until = began + CALL_S
+        for at, call in enumerate(calls):
+            if relay and (self._stopping.is_set() or self._rest_of(relay) > 0):
+                self._take_back(call)
+                continue
+            ends = self._clock.monotonic() + self._longest_s(call)
+            if ends > until:
+                seqs, length_s, now = [one.seq for one in calls[at:]], self._longest_s(call) + CALL_S, self._clock.now()
+                self._database.write(partial(handovers.renew, now=now, seqs=seqs, length_s=length_s))
+                until = ends + CALL_S
+            self._carry_out(call)
+
+    def _longest_s(self, call: RelayCall) -> float:
+        relay = self._relays.get(call.relay)
+        return 0.0 if relay is None else relay.longest_s(call.parcel, call.kept)
 
     def _master_is_away(self) -> bool:
         """Whether the link is down, and has been for so long: by the monotonic clock, from when this worker saw it."""

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from resultsq.domain.filter import Filter
+from resultsq.domain.relay import node_addresses
 from resultsq.kinds.results.check import Report
 from resultsq.kinds.results.corrections_files import AS_GIVEN
 from resultsq.kinds.results.kind import ResultsPayload
@@ -23,6 +24,7 @@ from resultsq.web.auth import AccessRule, Audience, rule
 
 blueprint = Blueprint("openapi", __name__, url_prefix="/api")
 
+OTHER_NODE = "Another node, for the time when this one does not answer. Results that reach two are published once."
 _SCHEMA = "#/components/schemas/{model}"
 _CONVERTERS = {"int": {"type": "integer", "minimum": 0}, "uuid": {"type": "string", "format": "uuid"}}
 _FILES = {
@@ -140,6 +142,8 @@ def describe(app: Flask) -> dict[str, Any]:
         example = examples.command(method, path, guarded="security" in described)
         described["x-codeSamples"] = [{"lang": "shell", "source": example}]
         paths.setdefault(path, {})[method.lower()] = described
+    others = node_addresses(app.extensions["resultsq"].settings.other_nodes)
+    servers = [{"url": "/"}, *({"url": one, "description": OTHER_NODE} for one in others)]
     return {
         "openapi": "3.1.0",
         "info": {
@@ -147,6 +151,7 @@ def describe(app: Flask) -> dict[str, Any]:
             "version": version("resultsq"),
             "description": "Submit results, see what became of them, and act on what waits.",
         },
+        **({"servers": servers} if others else {}),
         "paths": paths,
         "components": {
             "schemas": _schemas(),

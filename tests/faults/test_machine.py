@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +26,15 @@ from sqlalchemy import Row, select
 from resultsq.delivery import sender
 from resultsq.delivery.reconcile import reconcile
 from resultsq.domain.errors import Conflicting, ResultsqError
-from resultsq.domain.outcome import Cause, Deferred, Outcome
+from resultsq.domain.outcome import Accepted, Cause, Conflict, Deferred, Outcome, Rejected
 from resultsq.domain.ports import Parcel
 from resultsq.domain.submission import GONE, NEEDS_A_PERSON, WAITING, State
 from resultsq.store import outbox
 from resultsq.store.admin import actions, retention
 from resultsq.store.engine.session import Database
 from resultsq.store.engine.tables import Chain, Submission
-from resultsq.store.outbox import BundledVersion, Lease
+from resultsq.store.outbox import BundledVersion, Lease, handovers
+from resultsq.store.outbox.handovers import RelayCall
 from tests.support.accounts import ELSEWHERE, AccountableMaster
 from tests.support.nodes import DATE, StoreNode, entry, migrated
 from tests.support.promises import broken
@@ -69,6 +71,7 @@ class Saturday(RuleBasedStateMachine):
         self.flights: list[Flight] = []
         self.on_their_way: list[Parcel] = []  # what the network, or a stick, still holds: it lands whenever it likes
         self.abroad: list[Parcel] = []  # what another node has and this one adopted
+        self.at_relay: list[RelayCall] = []
         self.held: int | None = None
         self.node.probe()
 
@@ -92,6 +95,7 @@ class Saturday(RuleBasedStateMachine):
             + ["decide"] * 4
             + ["die", "pause", "pause", "operate", "land", "spoil", "switch", "elsewhere", "set_the_clock"]
             + ["hand_back", "hand_back", "withdraw_and_undo", "export", "adopt", "adopt"]
+            + ["hand_on", "hand_on", "hear_of_a_relay", "hear_of_a_relay"]
             + ["prune", "reconcile", "reconcile", "rotate", "restore_the_master"]
         ),
         event=st.sampled_from(EVENTS),
@@ -165,6 +169,33 @@ class Saturday(RuleBasedStateMachine):
             self.master.send(self.abroad[-1], self.node.now, ELSEWHERE)
         assert self.database.write(lambda conn: outbox.adopt(conn, self.node.now, parted, self.node.events[event]))
         self.accepted.add(parted.id)
+
+    def hand_on(self, _: str, number: int) -> None:
+        """A relay is given what waits, or is not reached."""
+        now = self.node.now
+        calls, _last = self.database.write(lambda conn: handovers.begin(conn, now, "relay:443", 0, 1 + number % 3))
+        for call in calls:
+            if number % 4 == 0:
+                self.database.write(partial(handovers.take_back, now=now, seq=call.seq))
+            else:
+                self.database.write(partial(handovers.kept, now=now, seq=call.seq, ask_in_s=30))
+                self.at_relay.append(call)
+
+    def hear_of_a_relay(self, _: str, number: int) -> None:
+        """It publishes something, and says what became of it; or it no longer knows it, and is given it again."""
+        if not (self.at_relay and self.master.up):
+            return
+        call = self.at_relay[number % len(self.at_relay)]
+        outcome = self.master.send(call.parcel, self.node.now, ELSEWHERE)
+        if number % 5 == 0:  # its answer is lost
+            return
+        if isinstance(outcome, Conflict):
+            outcome = Conflict(outcome.head, outcome.revision)  # it passes on no sheet of another's
+        if isinstance(outcome, Accepted | Rejected | Conflict):
+            self.database.write(
+                partial(handovers.settle_as, now=self.node.now, call=call, outcome=outcome, same_rows=False)
+            )
+            self.at_relay.remove(call)
 
     def prune(self, _: str, number: int) -> None:
         before = self.node.now - timedelta(hours=number)
@@ -247,6 +278,7 @@ class Saturday(RuleBasedStateMachine):
         if number % 4 == 0:
             self.on_their_way.clear()
             self.abroad.clear()
+            self.at_relay.clear()
             self.master.restore(1 + number // 4)
 
     def spoil(self, event: str, number: int) -> None:

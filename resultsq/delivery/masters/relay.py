@@ -34,6 +34,10 @@ class HttpRelay(HttpMaster):
                 return RefusedThere(_said(answer)) if isinstance(found, NotKnown) else found
             return self._meaning(answer, parcel)
 
+    def longest_s(self, parcel: Parcel, only_asks: bool) -> float:
+        """The longest that a call about it lasts, also if its bytes cannot be packed."""
+        return self._limits.receipt_s if only_asks else self._limits.for_sheet_s(len(parcel.body))
+
     def look(self, parcel: Parcel) -> RelayAnswer:
         """How it stands there."""
         with self._watch.call(self._limits.receipt_s) as call:

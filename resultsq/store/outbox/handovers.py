@@ -24,7 +24,7 @@ from resultsq.store.outbox.states import lock_chain_of
 
 HANDED_ON = "handed-on"
 CALL_S = 120.0
-"""No call to a relay lasts longer: after so long another worker may repeat it."""
+"""After so long another worker may repeat a call to a relay, unless the worker that makes it has renewed it."""
 
 _WINDOW = 200
 
@@ -145,6 +145,13 @@ def due(conn: Connection, now: datetime, most: int, hands_over: bool) -> list[Re
     until = now + timedelta(seconds=CALL_S)
     conn.execute(update(Handover).where(Handover.seq.in_(mine)).values(due_at=until, asked=Handover.asked + 1))
     return _calls(conn, mine)
+
+
+def renew(conn: Connection, now: datetime, seqs: Sequence[int], length_s: float) -> None:
+    """These calls are their worker's for so long from now on: the calls before them took long, or they are large."""
+    until = now + timedelta(seconds=min(length_s, ASK_LATEST_S + CALL_S))
+    mine = and_(Handover.seq.in_(seqs), Handover.due_at.is_not(None))
+    conn.execute(update(Handover).where(mine).values(due_at=until))
 
 
 def _calls(conn: Connection, seqs: Sequence[int]) -> list[RelayCall]:

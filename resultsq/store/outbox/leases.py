@@ -42,9 +42,9 @@ class Lease:
 
 
 def lease_s(size: int) -> float:
-    """How long a lease lasts: longer than the call can (20 s and its compressed bytes at 4 kB/s; sheets
-    compress to less than a third), so that a lease outlives its sender's call."""
-    return 25.0 + size / 12_000
+    """How long a lease lasts: longer than the call can (20 s and its bytes at 4 kB/s), so that a lease outlives its
+    sender's call. What travels is packed and smaller, but by how much depends on the sheet."""
+    return 25.0 + size / 4_000
 
 
 def look(conn: Connection, now: datetime, epoch: int, destination: str = MASTER) -> Queue:

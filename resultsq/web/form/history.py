@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response as Answer
 
 from resultsq.app import people
 from resultsq.domain.errors import NotThere
+from resultsq.domain.relay import node_addresses
 from resultsq.domain.role import Role
 from resultsq.domain.sheet import parse
 from resultsq.store.views import queries, versions
@@ -59,6 +60,7 @@ def history(slug: str) -> str:
         forms=forms(),
         written=written,
         more=found[AT_ONCE - 1].seq if len(found) > AT_ONCE else None,
+        other_nodes=node_addresses(node().settings.other_nodes),
         may_change=me().role.at_least(Role.TEAM),
     )
 

@@ -9,20 +9,21 @@ from flask import Response, abort, render_template, send_from_directory, url_for
 
 from resultsq.app.carried import FORMAT
 from resultsq.app.intake import MOST_FILES
+from resultsq.domain.relay import node_addresses
 from resultsq.web.auth import rule
 from resultsq.web.form.base import blueprint
 from resultsq.web.form.compression import YEAR_S, asset
 from resultsq.web.form.mirrored import bootstrap
 from resultsq.web.form.modules import FOLDER, module, modules
 from resultsq.web.language import direction
+from resultsq.web.node import node
 
 
 @blueprint.get("/offline")
 @rule.public
 def offline() -> Response:
     """The form that keeps results on the device until the node can be reached."""
-    page = render_template("offline.html", format=FORMAT, most_files=MOST_FILES)
-    return Response(page, headers={"Cache-Control": "no-cache"})
+    return Response(_page(), headers={"Cache-Control": "no-cache"})
 
 
 @blueprint.get("/offline/<mark>/<name>", endpoint="module")
@@ -51,8 +52,12 @@ def service_worker() -> Response:
         *(asset(name) for name in static),
         *(module(name) for name in modules()[1]),
     ]
-    page = render_template("offline.html", format=FORMAT, most_files=MOST_FILES)
-    version = hashlib.sha256("\n".join([*kept, page]).encode()).hexdigest()[:12]
+    version = hashlib.sha256("\n".join([*kept, _page()]).encode()).hexdigest()[:12]
     root = url_for("form.start")
     text = render_template("sw.js", kept=kept, version=version, offline=kept[0], root=root)
     return Response(text, mimetype="text/javascript", headers={"Cache-Control": "no-cache"})
+
+
+def _page() -> str:
+    others = node_addresses(node().settings.other_nodes)
+    return render_template("offline.html", format=FORMAT, most_files=MOST_FILES, other_nodes=others)

@@ -198,3 +198,22 @@ def test_an_entry_with_problems_is_safe_on_the_node_and_asks_for_its_team(
     expect(page.get_by_text("watch.csv").first).to_be_visible()
     page.goto("/offline")
     expect(page.get_by_text("It is safe on the node. Go on there.")).to_be_visible()
+
+
+def test_the_page_names_the_other_node_while_this_one_is_away(stoppable: StoppableNode, device: OpenDevice) -> None:
+    team = stoppable.team("two")
+    stoppable.start(RESULTSQ_OTHER_NODES="https://second.example.org, https://third.example.org/")
+    try:
+        page = device(team)
+        other = page.get_by_role("link", name="https://second.example.org")
+        expect(other).to_be_hidden()
+        stoppable.stop()
+        save(page)
+        expect(page.get_by_text(AWAY)).to_be_visible()
+        expect(page.get_by_role("heading", name="In a hurry? Submit at another node")).to_be_visible()
+        expect(other).to_have_attribute("href", "https://second.example.org/submit")
+        expect(page.get_by_role("link", name="https://third.example.org")).to_be_visible()
+    finally:
+        stoppable.start()
+    expect(other).to_be_hidden()
+    until(lambda: stoppable.submissions(team) == 1, SENT_S)

@@ -1,36 +1,44 @@
 """A laptop hands its results to a second node while the master is away, and is right about them afterwards."""
 
+import gzip
+import json
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from sqlalchemy import func, select, update
 
 from resultsq import doctor
 from resultsq.clock import SystemClock
 from resultsq.delivery import handing_on
 from resultsq.doctor import CheckTarget, Level
+from resultsq.domain import sheet
 from resultsq.domain.role import Role
 from resultsq.domain.submission import State
 from resultsq.store.admin import tokens
 from resultsq.store.engine.tables import Custody, Handover, Submission
+from resultsq.store.outbox import handovers
 from resultsq.store.views import overview_data
 from resultsq.wakeup import Bell
 from resultsq.web.factory import create_app
 from tests.conftest import give_up
 from tests.support.clocks import OwnClock
+from tests.support.nodes import DATE
 from tests.support.processes import OtherMaster, Process
 from tests.support.relays import Relay
 from tests.support.services import Missing
 from tests.support.waiting import wait_until
 
 LONG_AGO = timedelta(days=3)
+SLOW_S = 0.3
 
 
 class SecondNode:
@@ -383,3 +391,119 @@ def test_a_relays_clock_makes_no_difference(sqlite_relay: Relay, second: SecondN
             second.node.wait_until_published(3)
             wait_until(lambda: _knows_of(laptop, 3), 30, "the laptop knows")
     laptop.assert_all_there_once(ids)
+
+
+class LaterClock(SystemClock):
+    """The machine's clock after the laptop lay closed for so long."""
+
+    def now(self) -> datetime:
+        return super().now() + LONG_AGO
+
+
+def _publish_another(laptop: Relay, day: str) -> str:
+    """Another node publishes other results of that day; their id."""
+    made = laptop.node.entry(rows=9, by="another node", date=day)
+    headers = {
+        "Authorization": "Bearer relay-secret",
+        "Content-Type": "application/json",
+        "Idempotency-Key": f'"{made.id}"',
+        "If-None-Match": "*",
+    }
+    answer = requests.put(f"{laptop.master.url}/v1/events/bushy/results/{day}", made.body, headers=headers, timeout=10)
+    assert answer.status_code == 201, answer.text
+    return made.id
+
+
+def test_a_laptop_that_is_opened_after_three_days_is_right_about_everything(relay: Relay, second: SecondNode) -> None:
+    laptop = relay
+    laptop.proxy.refuse()
+    second.node.proxy.refuse()
+    published, refused, met = laptop.accept(3)
+    corrected = laptop.node.accept(rows=3, date=DATE).id
+    (day,) = [row.date for row in _rows(laptop, Submission.id, Submission.date) if row.id == met]
+    other = _publish_another(laptop, day)
+    problem = {"title": "No", "status": 422, "detail": "Not like this."}
+    headers = {"Content-Type": "application/problem+json"}
+    laptop.master.script({"on": "put", "submission": refused, "status": 422, "headers": headers, "body": problem})
+    with second.running() as port:
+        with laptop.worker(**_roads(second, port)):
+            wait_until(lambda: _at_relay(laptop) == 4, 30, "custody")
+            correction = laptop.node.accept(rows=4, corrects=corrected, date=DATE).id
+            wait_until(lambda: _at_relay(laptop) == 5, 30, "custody of the correction")
+        late = laptop.node.accept(rows=5, date="2013-12-14").id  # just before the lid is closed
+        second.node.proxy.restore()
+        with second.node.worker("r1"):
+            second.node.wait_until_published(3)
+            wait_until(lambda: second.node.node.count(state=State.REJECTED) == 1, 30, "the master's refusal")
+            wait_until(lambda: second.node.node.count(state=State.CONFLICT) == 1, 30, "the conflict")
+        waiting = {state for (state,) in _rows(laptop, Submission.state)}
+        assert waiting == {State.QUEUED}, "the laptop is closed, and knows nothing yet"
+        # its own way to the master is still dead: it learns all from the relay
+        with laptop.worker("w2", LaterClock(), **_roads(second, port)):
+            wait_until(lambda: laptop.node.count(state=State.QUEUED) == 1, 30, "the laptop knows")
+    seen = (Submission.in_doubt, Submission.revision, Submission.conflict_head, Submission.detail)
+    found = {row.id: row for row in _rows(laptop, Submission.id, Submission.state, *seen)}
+    assert {id_: row.state for id_, row in found.items()} == {
+        published: State.PUBLISHED,
+        refused: State.REJECTED,
+        met: State.CONFLICT,
+        corrected: State.CORRECTED,
+        correction: State.PUBLISHED,
+        late: State.QUEUED,
+    }
+    assert not any(row.in_doubt for id_, row in found.items() if id_ != late)
+    assert (found[corrected].revision, found[correction].revision) == (1, 2)
+    assert found[met].conflict_head == other
+    assert found[refused].detail == "Not like this."
+    laptop.proxy.restore()
+    with laptop.worker("w3", LaterClock(), **_roads(second, port)):
+        wait_until(lambda: laptop.node.count(state=State.PUBLISHED) == 3, 30, "what was left")
+    assert set(laptop.master.receipts()) == {published, corrected, correction, late, other}
+
+
+class _SlowNode(BaseHTTPRequestHandler):
+    """A relay that takes its time. `look` is asked while a call waits for its answer."""
+
+    look: Callable[[], object]
+
+    def do_PUT(self) -> None:
+        sheet_bytes = gzip.decompress(self.rfile.read(int(self.headers["Content-Length"])))
+        time.sleep(SLOW_S)
+        type(self).look()
+        custody = {"custody": "slow", "submission": self.headers["Idempotency-Key"].strip('"'),
+                   "digest": sheet.digest(sheet_bytes), "received_at": "2013-12-07T12:00:00Z"}  # fmt: skip
+        body = json.dumps(custody).encode()
+        self.send_response(202)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Tests are quiet."""
+
+
+def test_calls_behind_slow_ones_stay_their_workers(sqlite_relay: Relay, second: SecondNode, monkeypatch: Any) -> None:
+    for module in (handing_on, handovers):
+        monkeypatch.setattr(module, "CALL_S", 2 * SLOW_S)
+    laptop, run_out = sqlite_relay, []
+    laptop.proxy.refuse()
+    laptop.accept(8)
+
+    def look() -> None:
+        overdue = select(func.count()).where(Handover.kept_at.is_(None), Handover.due_at <= SystemClock().now())
+        with laptop.database.read() as conn:
+            run_out.append(conn.execute(overdue).scalar_one())
+
+    monkeypatch.setattr(_SlowNode, "look", look, raising=False)
+    with ThreadingHTTPServer(("127.0.0.1", 0), _SlowNode) as slow:
+        serving = threading.Thread(target=slow.serve_forever)
+        serving.start()
+        try:
+            with laptop.worker(RELAYS=f"http://127.0.0.1:{slow.server_port} {second.token_file}", RELAY_AFTER_S="0"):
+                wait_until(lambda: _at_relay(laptop) == 8, 30, "custody")
+        finally:
+            slow.shutdown()
+            serving.join()
+    assert len(run_out) == 8
+    assert not any(run_out), "another worker would have made the call, too"

@@ -1,7 +1,9 @@
 """The receipt and what a team decides: live states, conflicts, rejections, withdrawals, history and downloads."""
 
 import re
+import shutil
 from collections.abc import Callable
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from resultsq.store import outbox
 from resultsq.store.admin import holding
 from resultsq.store.outbox import cycle, handovers, links
 from resultsq.store.views import queries
+from resultsq.wakeup import Bell
 from resultsq.web.csv_cells import safe_cell
 from tests.integration.form.conftest import DAY, FILES, NOW, Browser, Site
 from tests.support import speech
@@ -60,13 +63,13 @@ def test_the_receipt_says_that_a_relay_has_it_too_and_that_this_node_may_be_swit
     assert "Take these results back" in before
     now = site.clock.now()
     site.database.write(lambda conn: handovers.begin(conn, now, "relay.example.org:443", 0, 10))
-    assert team.get(f"/submissions/{submission}").text.count("also safe") == 0, "it is being handed over"
+    assert team.get(f"/submissions/{submission}").text.count("A copy is safe") == 0, "it is being handed over"
     with site.database.read() as conn:
         found = queries.submission(conn, submission)
     assert found is not None
     site.database.write(lambda conn: handovers.kept(conn, now, found.seq, 30))
     page = team.get(f"/submissions/{submission}").text
-    assert "They are also safe at relay.example.org:443" in page
+    assert "A copy is safe at relay.example.org:443" in page
     assert "This node may be switched off." in page
     assert "Take these results back" not in page
     assert "cannot be taken back. You can correct them." in page
@@ -399,3 +402,15 @@ def test_what_is_on_its_way_has_no_place_in_the_queue(site: Site, team: Browser)
     page = team.get(f"/submissions/{submission}").text
     assert "They are on their way to the master now." in page
     assert "You are next." not in page
+
+
+def test_the_history_names_the_other_nodes(site: Site, populated: Path, tmp_path: Path, bell: Bell) -> None:
+    assert "When this node is away" not in site.browser("bushy").get("/events/bushy").text
+    folder = tmp_path / "another"
+    folder.mkdir()
+    shutil.copy(populated, folder / "resultsq.db")
+    another = Site(folder, bell, other_nodes="https://second.example.org")
+    with closing(another.database):
+        page = another.browser("bushy").get("/events/bushy").text
+    assert 'href="https://second.example.org/events/bushy"' in page
+    assert "Results that reach two nodes are published once." in page

@@ -21,13 +21,16 @@ from sqlalchemy import Connection, event, select, update
 
 from resultsq.delivery import sender
 from resultsq.domain.errors import Conflicting, NotThere
-from resultsq.domain.outcome import Conflict, Exchange, Outcome, Receipt
+from resultsq.domain.outcome import Accepted, Conflict, Exchange, Outcome, Receipt
+from resultsq.domain.role import Role
 from resultsq.domain.submission import GONE, WAITING, State
 from resultsq.store import outbox
-from resultsq.store.admin import actions
+from resultsq.store.admin import actions, tokens
 from resultsq.store.engine.session import Database
 from resultsq.store.engine.tables import Submission
-from resultsq.store.outbox import BundledVersion, Lease, cycle, digests, links, repairs
+from resultsq.store.outbox import BundledVersion, Lease, custody, cycle, digests, handovers, links, repairs
+from resultsq.store.outbox.custody import Holder
+from resultsq.store.outbox.handovers import RelayCall
 from tests.support.nodes import CEILING, DATE, NOW, StoreNode, accepted, lost, moved, rejected, unsent
 
 WAIT_S = 10.0
@@ -35,6 +38,7 @@ LOOK_S = 0.002
 WALK_S = 1.5
 """For each state that both find; all pairs of one take about a minute (RESULTSQ_WALK_S)."""
 
+RELAY = "relay.example.org:443"
 FOREIGN = "c0ffee00-0000-4000-8000-000000000001"
 DAY = date.fromisoformat(DATE)
 Writer = Callable[[Connection, "Race"], object]
@@ -52,6 +56,8 @@ class Race:
     there: list[str] = field(default_factory=list)  # what the master has, first revision first
     parted: list[str] = field(default_factory=list)  # what left in a bundle
     begun: dict[str, str] = field(default_factory=dict)  # actions, by their verb
+    handed: list[RelayCall] = field(default_factory=list)  # to a relay
+    token: int = 0  # another node's, for what it hands to this one
 
     def version(self, rows: int) -> None:
         before = self.ids[-1] if self.ids else None
@@ -72,6 +78,12 @@ class Race:
     def claim(self) -> None:
         self.leases += self.node.claim()
 
+    def hand_on(self, conn: Connection) -> Sequence[RelayCall]:
+        calls, _ = handovers.begin(conn, self.node.now, RELAY, 0, 10)
+        self.handed = calls
+        self.parted += [call.parcel.submission for call in calls]
+        return calls
+
     def end(self, outcome: Outcome) -> None:
         self.node.settle(self.leases.pop(), outcome)
         self.node.probe()
@@ -87,6 +99,16 @@ class Race:
             return Conflict(head, len(self.there) or None, None, there, Exchange(status=412))
         self.there.append(lease.submission)
         return accepted(lease, len(self.there))
+
+    def publish_parcel(self, call: RelayCall) -> Outcome:
+        """The same for what another node sends."""
+        parcel = call.parcel
+        if parcel.submission not in self.there:
+            head = self.there[-1] if self.there else None
+            if parcel.precondition != head:
+                return Conflict(head, len(self.there) or None, exchange=Exchange(status=412))
+            self.there.append(parcel.submission)
+        return Accepted(self.receipt(parcel.submission, parcel.digest), Exchange(status=200))
 
     def receipt(self, submission: str, digest: str) -> Receipt:
         revision = self.there.index(submission) + 1
@@ -151,6 +173,18 @@ def is_held(race: Race) -> None:
     race.node.act("hold", race.ids[0])
 
 
+def is_being_handed_on(race: Race) -> None:
+    race.version(1)
+    race.node.database.write(race.hand_on)
+
+
+def is_at_a_relay(race: Race) -> None:
+    is_being_handed_on(race)
+    (call,) = race.handed
+    race.node.database.write(lambda conn: handovers.kept(conn, race.node.now, call.seq, 30))
+    race.version(2)
+
+
 def was_left_stranded(race: Race) -> None:
     """By an older version of this product."""
     race.version(1)
@@ -161,7 +195,7 @@ def was_left_stranded(race: Race) -> None:
 
 FOUND = (
     waits, is_on_its_way, is_in_doubt, was_refused, met_another, waits_before_a_bundles, was_withdrawn_before_a_bundles,
-    is_held, was_left_stranded,
+    is_held, is_being_handed_on, is_at_a_relay, was_left_stranded,
 )  # fmt: skip
 
 
@@ -279,10 +313,44 @@ def mend(conn: Connection, race: Race) -> object:
     return sum(repairs.mend_some(conn, race.node.now, "op", repair) for repair in repairs.REPAIRS)
 
 
+def hand_on(conn: Connection, race: Race) -> object:
+    return race.hand_on(conn)
+
+
+def is_kept_by_the_relay(conn: Connection, race: Race) -> object:
+    for call in race.handed:
+        handovers.kept(conn, race.node.now, call.seq, 30)
+    return race.handed
+
+
+def is_refused_by_the_relay(conn: Connection, race: Race) -> object:
+    """It took nothing, and said so in the answer to the first call."""
+    if not race.handed or any(call.kept for call in race.handed):
+        return None
+    for call in race.handed:
+        handovers.take_back(conn, race.node.now, call.seq)
+        race.parted.remove(call.parcel.submission)
+    return race.handed
+
+
+def learn_from_the_relay(conn: Connection, race: Race) -> object:
+    """The relay has published the first that it has, or the master did not take it."""
+    if not race.handed:
+        return None
+    call = race.handed[0]
+    outcome = race.publish_parcel(call)
+    return handovers.settle_as(conn, race.node.now, call, outcome, False)
+
+
+def take_custody(conn: Connection, race: Race) -> object:
+    holder, event_id = Holder(race.token, "laptop"), race.node.events["bushy"]
+    return custody.take_custody(conn, race.node.now, race.adopted(8, None), event_id, holder)
+
+
 WRITERS: tuple[Writer, ...] = (
     accept, adopt, adopt_a_correction, withdraw, withdraw_the_newest, undo, publish_over, export, claim,
     settle_published, settle_refused, settle_unsent, hand_back, void, learn_from_the_list, hold, release, retry, mend,
-    fill_digests,
+    fill_digests, hand_on, is_kept_by_the_relay, is_refused_by_the_relay, learn_from_the_relay, take_custody,
 )  # fmt: skip
 OF_ONE_WORKER = {settle_published, settle_refused, settle_unsent, hand_back}
 """A lease ends in one way."""
@@ -295,6 +363,7 @@ class Walk:
         self.node = node
         self.found = found
         self.days = 0
+        self.token = node.database.write(lambda conn: tokens.issue_numbered(conn, NOW, "laptop", Role.NODE))[1]
         self.pool = ThreadPoolExecutor(2)
         self.counted: dict[int, int] = {}
         self.pauses: dict[int, tuple[int, Callable[[], None]]] = {}
@@ -309,7 +378,7 @@ class Walk:
 
     def race(self, *writers: Writer) -> Race:
         self.days += 1
-        race = Race(self.node, (DAY + timedelta(days=self.days)).isoformat())
+        race = Race(self.node, (DAY + timedelta(days=self.days)).isoformat(), token=self.token)
         self.found(race)
         for verb in {writer.__name__ for writer in writers} & {*actions.Verb} & {"hold", "release", "retry"}:
             race.begun[verb] = actions.start(self.node.database, self.node.now, "op", verb, race.ids, "a test")

@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -144,3 +144,16 @@ def test_it_keeps_its_word_when_anything_at_all_is_sent(site: Site, method: str,
         case.validate_response(case.call(headers=headers), checks=CHECKS)
 
     ask()
+
+
+def test_the_api_names_the_other_nodes(make_site: Callable[..., Site]) -> None:
+    others = make_site(other_nodes="https://second.example.org/, https://third.example.org/results")
+    servers = others.open("GET", "/api/openapi.json").json["servers"]
+    urls = ["/", "https://second.example.org", "https://third.example.org/results"]
+    assert [one["url"] for one in servers] == urls
+    page = others.open("GET", "/api/docs").text
+    assert "https://second.example.org" in page
+    assert "published once" in page
+    alone = make_site()
+    assert "servers" not in alone.open("GET", "/api/openapi.json").json
+    assert "published once" not in alone.open("GET", "/api/docs").text

@@ -22,6 +22,7 @@ const link = ({ link: state, known, entries, takes }) => {
   if (takes && entries.some((one) => isWaiting(one) && !takes.includes(one.format))) parts.push(say("takes-newer"));
   by("link").textContent = parts.join(" ");
   by("to-form").hidden = state !== "up";
+  by("elsewhere")?.toggleAttribute("hidden", !state || state === "up");
 };
 
 const asks = ({ entries, link: state, account, ask }) => {
