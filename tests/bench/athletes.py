@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from statistics import quantiles
 
@@ -21,6 +22,7 @@ from pydantic import SecretStr
 from resultsq.clock import SystemClock
 from resultsq.delivery import athletes_list
 from resultsq.domain.athletes import likely_misread
+from resultsq.domain.errors import StoreUnavailable
 from resultsq.settings import Settings
 from resultsq.store.athletes import copies, lookup
 from resultsq.store.engine import migrate
@@ -58,14 +60,19 @@ def _load(database: Database, other: Database, folder: Path, count: int) -> Resu
     with feed_of_athletes.serve(count) as url:
         settings = Settings(data_dir=folder, master_url=SecretStr(url), master_token=SecretStr("t"), athletes="all")
         keeper = athletes_list.ListKeeper(settings, database, SystemClock())
-        before, began = _resident_mb(), time.monotonic()
+        before, began, worked = _resident_mb(), time.monotonic(), time.process_time()
         with _Writer(other) as writer:
             _pull(keeper, database)
-            took = time.monotonic() - began
+            took, worked = time.monotonic() - began, time.process_time() - worked
     other.close()
     more = _resident_mb() - before
     waited = _p95_ms(writer.waits)
-    figures = {"load_s": round(took, 1), "more_memory_mb": round(more, 1), "other_write_p95_ms": round(waited, 1)}
+    figures = {
+        "load_s": round(took, 1),
+        "cpu_s": round(worked, 1),
+        "more_memory_mb": round(more, 1),
+        "other_write_p95_ms": round(waited, 1),
+    }
     target = f"≤ {LOAD_S:.0f} s, ≤ {LOAD_MB:.0f} MB more, another's write ≤ {WAIT_MS:.0f} ms p95"
     met = took <= LOAD_S and more <= LOAD_MB and waited <= WAIT_MS
     return Result("athletes", f"load {count}", OURS, figures, target, met)
@@ -104,7 +111,8 @@ class _Writer:
     def _run(self) -> None:
         while not self._ended.wait(0.05):
             began = time.monotonic()
-            self._database.write(check_writable)
+            with suppress(StoreUnavailable):  # it waited for all the time that a writer waits, which counts
+                self._database.write(check_writable)
             self.waits.append(time.monotonic() - began)
 
 
