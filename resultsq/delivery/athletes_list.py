@@ -121,11 +121,11 @@ class ListKeeper:
         if len(wanted) > MOST_EVENTS:
             return _End(NO_LIST_S, f"More than {MOST_EVENTS} events are here: set RESULTSQ_ATHLETES to all.")
         copy, began = self._to_go_on_with(found, wanted), 0
-        gathered = None if copy is None else _Gathered(copy, self._clock.monotonic())
+        gathered = None if copy is None else GatheredPages(copy, self._clock.monotonic())
         end: _End | None = None
         while end is None and self._clock.monotonic() < ends:
             if gathered is None:
-                gathered, began = _Gathered(self._begin(wanted), self._clock.monotonic()), began + 1
+                gathered, began = GatheredPages(self._begin(wanted), self._clock.monotonic()), began + 1
             match self._read(master, gathered, wanted):
                 case MustRefetch():
                     if began > 1:
@@ -137,7 +137,7 @@ class ListKeeper:
             self._store(gathered)
         return end or _End(None)
 
-    def _read(self, master: Master, gathered: "_Gathered", wanted: tuple[str, ...]) -> _End | MustRefetch | None:
+    def _read(self, master: Master, gathered: "GatheredPages", wanted: tuple[str, ...]) -> _End | MustRefetch | None:
         """Gather the next page, and write what was gathered where it is enough; None: go on."""
         if (full := self._disk_is_full()) is not None:
             return full
@@ -173,7 +173,7 @@ class ListKeeper:
         now = self._clock.now()
         return self._database.write(lambda conn: copies.begin(conn, now, copies.FEED, wanted))
 
-    def _store(self, gathered: "_Gathered", as_of: datetime | None = None) -> None:
+    def _store(self, gathered: "GatheredPages", as_of: datetime | None = None) -> None:
         """Write what was gathered, a piece in each transaction, and then where the next page begins. `as_of`: the list
         was whole then."""
 
@@ -201,7 +201,7 @@ class ListKeeper:
         ) else None  # fmt: skip
 
 
-class _Gathered:
+class GatheredPages:
     """Pages that were read and are not written yet: lines of many pages are sorted and written together, which costs a
     fraction of writing each alone. If the process dies, they are read again."""
 

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from resultsq.delivery import athletes_list
 from resultsq.delivery.athletes_list import ListKeeper
 from resultsq.delivery.masters import athletes_feed
-from resultsq.domain.athletes import Athlete
+from resultsq.domain.athletes import Athlete, ListPage
 from resultsq.domain.outcome import Cause
 from resultsq.master.ledger import Ledger
 from resultsq.settings import Settings
@@ -22,6 +22,7 @@ from tests.integration.masters.far import TOKENS, served
 from tests.support.athletes import FIRST, athletes, master_list, put
 from tests.support.manual_clock import ManualClock
 from tests.support.nodes import NOW, StoreNode
+from tests.support.proxy import Proxy
 
 JANE = f"A{FIRST}"
 
@@ -95,6 +96,65 @@ def test_the_list_comes_whole_and_then_by_changes(
         assert here.found("A99")["A99"].name == "Eva NEW"
         assert here.found(f"A{FIRST + 1}")[f"A{FIRST + 1}"].name is None
         assert here.state.current.as_of == here.clock.now()
+
+
+class _TickingClock(ManualClock):
+    """Each look at it takes a second."""
+
+    def monotonic(self) -> float:
+        self.advance(1.0)
+        return super().monotonic()
+
+
+def test_a_list_that_takes_longer_than_one_run_goes_on_where_the_last_run_ended(
+    here: KeptList, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(here.ledger, athletes(2500))
+    keeper = ListKeeper(here.settings, here.node.database, _TickingClock(NOW + timedelta(seconds=61)))
+    after: list[int | None] = []
+    while here.state.current is None:
+        assert here.found(JANE) == {}
+        keeper.work()
+        after.append(None if here.state.loading is None else int(here.state.loading.after))
+    assert after[-1] is None
+    assert len(after) > 2
+    places = [place for place in after if place is not None]
+    assert len(places) == len(after) - 1
+    assert places == sorted(set(places))
+    assert here.state.current.generation == 1
+    assert len(here.found(*(one.number for one in athletes(2500)))) == 2500
+
+
+def test_what_was_read_before_the_master_went_away_is_kept(
+    sqlite_store: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with master_list(tmp_path) as ledger, served(ledger) as port, Proxy(port) as link:
+        put(ledger, athletes(athletes_feed.PAGE + 1))
+        url = SecretStr(f"http://127.0.0.1:{link.port}")
+        settings = Settings(data_dir=tmp_path, master_url=url, master_token=SecretStr(TOKENS[0]), athletes="all")
+        node = StoreNode(sqlite_store)
+        node.probe()
+        clock = ManualClock(NOW)
+        keeper = ListKeeper(settings, sqlite_store, clock)
+        add = athletes_list.GatheredPages.add
+
+        def add_and_cut(gathered: athletes_list.GatheredPages, page: ListPage) -> None:
+            add(gathered, page)
+            link.refuse()
+
+        monkeypatch.setattr(athletes_list.GatheredPages, "add", add_and_cut)
+        keeper.work()
+        monkeypatch.undo()
+        with sqlite_store.read() as conn:
+            state = copies.state(conn)
+        assert state.error is not None
+        assert state.loading is not None
+        assert state.loading.after
+        link.restore()
+        clock.advance(61.0)
+        keeper.work()
+        with sqlite_store.read() as conn:
+            assert len(lookup.by_number(conn, [JANE, f"A{FIRST + athletes_feed.PAGE}"])) == 2
 
 
 def test_nothing_is_asked_when_the_setting_is_off(sqlite_store: Database, tmp_path: Path) -> None:

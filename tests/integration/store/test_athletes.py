@@ -2,6 +2,7 @@
 
 import re
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -153,6 +154,25 @@ def test_many_lines_are_written_in_short_transactions_and_names_follow_their_ath
         assert lookup.by_name(conn, f"smith-{FIRST}", []) == []
         assert lookup.by_name(conn, f"smith-{FIRST + 249}", []) != []
         assert lookup.by_name(conn, f"smith-{FIRST + 149}", []) == []
+
+
+def test_other_writers_have_their_turn_between_two_transactions_of_a_load(
+    sqlite_store: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rows, "AT_ONCE", 100)
+    sqlite_store.write(lambda conn: copies.take_lease(conn, NOW, "w"))
+    copy = sqlite_store.write(lambda conn: copies.begin(conn, NOW, copies.FEED))
+    begun, ended = [], []
+
+    def write(piece: rows.Piece) -> None:
+        begun.append(time.monotonic())
+        sqlite_store.write(piece)
+        ended.append(time.monotonic())
+
+    rows.write_all(write, copy.generation, athletes(400))
+    pauses = [after - before for before, after in zip(ended, begun[1:], strict=False)]
+    assert len(pauses) == 7
+    assert min(pauses) >= rows.PAUSE_S
 
 
 def test_a_list_that_nobody_confirms_is_forgotten(store: Database) -> None:
