@@ -23,6 +23,9 @@ NUMBERS = [f"A{FIRST + n * 101}" for n in range(COUNT)]
 MISREAD = {17: "A1001917", 88: "A1008878"}
 """Positions, and what the scanner read there: a digit of another number, and two in each other's place."""
 
+HELPER = "A1009230"
+"""Number 30, A1002930, with two digits in each other's place."""
+
 
 @pytest.fixture
 def away(running_node: RunningNode) -> Iterator[RunningNode]:
@@ -46,6 +49,16 @@ def files() -> list[FilePayload]:
         FilePayload(name="stopwatch.csv", mimeType="text/csv", buffer="\n".join(watch).encode()),
         FilePayload(name="scanner.csv", mimeType="text/csv", buffer="\n".join([*scans, ""]).encode()),
     ]
+
+
+def _help(page: Page) -> None:
+    """Add a volunteer whose number was read from a card with two digits in each other's place."""
+    page.get_by_text("Volunteers: none yet").click()
+    page.locator("#v-athlete").fill(HELPER)
+    page.locator("#v-role").fill("Timekeeper")
+    page.get_by_role("button", name="Add", exact=True).click()
+    told = f"no athlete has the number {HELPER} of a volunteer (Timekeeper)"
+    expect(page.get_by_text(told)).to_be_visible()
 
 
 @pytest.mark.parametrize(("size", "dark"), [(PHONE, False), (DESK, True)])
@@ -81,6 +94,11 @@ def test_two_misread_barcodes_are_named_and_one_is_mended_by_a_tap_while_the_mas
     page.get_by_role("button", name="It was Runner NAME17").first.click()
     expect(page.get_by_role("heading", name="one thing is worth a look")).to_be_visible()
     expect(page.locator("#row-17")).to_contain_text(f"{NUMBERS[16]} Runner NAME17")
+    _help(page)
+    shoot(page, f"athletes-volunteer-{look}")
+    find_nothing(page)
+    page.get_by_role("button", name="It was Runner NAME30").click()
+    expect(page.get_by_role("row", name=f"{NUMBERS[29]} Runner NAME30 Timekeeper")).to_be_visible()
     page.get_by_role("button", name="Submit 140 finishers").click()
     page.get_by_text("The sheet: 140 finishers").click()
     page.get_by_role("link", name=NUMBERS[0], exact=True).click()
