@@ -32,14 +32,18 @@ from resultsq.store.engine.tables import (
     Base,
     Event,
     Link,
+    NumberBlock,
     Submission,
     Worker,
 )
 from resultsq.store.outbox.states import MAY_HAVE_LEFT
 
 ROWS_AT_ONCE = 500
-_LEFT_OUT = {table.__tablename__ for table in (AthleteCopy, AthleteHome, AthleteName, AthleteRow, AthletesState)}
-"""The list of athletes is the master's, and comes anew from there: fewer copies of people's names lie about."""
+_LEFT_OUT = {
+    table.__tablename__ for table in (AthleteCopy, AthleteHome, AthleteName, AthleteRow, AthletesState, NumberBlock)
+}
+"""The list of athletes is the master's, and comes anew from there: fewer copies of people's names lie about. Blocks of
+athlete numbers are leased anew, for since the backup some of their numbers were given."""
 
 
 def backup(database: Database, out: Path) -> int:

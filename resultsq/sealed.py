@@ -35,6 +35,11 @@ class SealBroken(ResultsqError):
     """A sealed value was damaged, was changed, or belongs to another owner."""
 
 
+def is_sealed(value: bytes) -> bool:
+    """Whether this is what `seal` makes; no JSON begins like it."""
+    return value.startswith(_FORMAT)
+
+
 @dataclass(frozen=True, slots=True)
 class PersonalKeys:
     """The keys of one node. No key shows in its representation."""

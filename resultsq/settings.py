@@ -136,6 +136,11 @@ class Settings(BaseModel):
     secret_key: Hidden = Field(
         SecretStr(""), description="Signs sessions. Empty: made once and kept in the data folder."
     )
+    personal_keys: Hidden = Field(
+        SecretStr(""),
+        description="Keys that seal registrations in the database, separated by commas; the first one seals. Empty: "
+        "one is made in the data folder. Nodes that share a database need the same keys.",
+    )
     read_only: bool = Field(
         False,
         description="The dashboard and the operators' API show everything and change nothing. "
@@ -183,6 +188,24 @@ class Settings(BaseModel):
     )
     athletes_keep_weeks: int = Field(
         8, ge=1, le=52, description="After so many weeks without a confirmation by the master the list is deleted."
+    )
+
+    # registrations
+    registration: bool = Field(
+        False, description="Let runners register at /register without a log-in, also while the master is away."
+    )
+    registration_form: Path | None = Field(
+        None, description="TOML file with the fields and consents of the registration page. Empty: the usual ones."
+    )
+    number_block_size: int = Field(200, ge=1, le=10_000, description="Athlete numbers that are leased at once.")
+    number_block_low: int = Field(
+        50, ge=0, le=10_000, description="Lease more athlete numbers when fewer than this are left."
+    )
+    number_block_days: int = Field(
+        21,
+        ge=1,
+        le=365,
+        description="Give no athlete number that was leased so many days ago, however long its lease.",
     )
 
     # telling people
@@ -263,7 +286,7 @@ class Settings(BaseModel):
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
 
-    @field_validator("master_ca_file", "dkim_key_file", mode="before")
+    @field_validator("master_ca_file", "dkim_key_file", "registration_form", mode="before")
     @classmethod
     def _named(cls, value: object) -> object:
         return None if value == "" else value  # an empty path is the working folder

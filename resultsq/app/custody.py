@@ -136,6 +136,7 @@ def _version(who: Bearer, given: HandedOver, found: Envelope, tx: Transaction) -
         tx.now,
         given.body,
         KINDS[given.kind].subject(given.id, found.date),
+        KINDS[given.kind].slip(given.body),
     )
 
 

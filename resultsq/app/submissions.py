@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from resultsq.app.context import AppContext
 from resultsq.domain import cldr
 from resultsq.domain.entry import NO_EVENT
-from resultsq.domain.errors import QuotaReached
+from resultsq.domain.errors import InputRefused, QuotaReached
 from resultsq.domain.i18n import gettext, ngettext
 from resultsq.domain.ports import Kind
 from resultsq.store import outbox
@@ -67,9 +67,12 @@ def submit(
     `submission` is the id that its maker gave it.
 
     :raises SheetRefused: with a JSON pointer for each value that cannot be taken; nothing was stored.
+    :raises InputRefused: it is personal: what it needs beside its value is given by a use case of its own
     :raises KeyReused, HeadMoved, QuotaReached, StoreUnavailable: as `keep`."""
     now, id_ = ctx.clock.now(), submission or str(uuid.uuid4())
     entry = kind.prepare(value, submission=id_, submitted_by=submitted_by, submitted_at=now.replace(microsecond=0))
+    if entry.slip is not None:
+        raise InputRefused(gettext("Personal data is taken by a call of its own. Nothing was stored."))
     whole = replace(entry, event_id=event_of(entry.event), client_key=client_key, request_id=request_id)
     return keep(ctx, now, whole), whole
 

@@ -19,6 +19,7 @@ from resultsq.app.context import AppContext
 from resultsq.app.started import note_settings
 from resultsq.clock import Clock, SystemClock
 from resultsq.domain.errors import NotThere, ResultsqError, SettingsError, StoreUnavailable
+from resultsq.sealed import PersonalKeys, personal_keys
 from resultsq.settings import Loaded, Settings
 from resultsq.settings_page import shown as shown_settings
 from resultsq.settings_sources import load
@@ -69,12 +70,15 @@ class CliContext:
 
         :raises SettingsError: its URL names nothing that could be opened"""
         try:
-            return Database(self.settings.store_url)
+            return Database(self.settings.store_url, self._personal_keys)
         except (ArgumentError, NoSuchModuleError):
             raise SettingsError(
                 "The setting database_url is no SQLAlchemy URL of SQLite or PostgreSQL. "
                 "It is written like postgresql+psycopg://user@host/name."
             ) from None
+
+    def _personal_keys(self) -> PersonalKeys:
+        return personal_keys(self.settings.personal_keys.get_secret_value(), self.settings.data_dir)
 
     @cached_property
     def database(self) -> Database:

@@ -26,7 +26,7 @@ from celery.worker.consumer import Consumer
 
 from resultsq import interpreter, logs
 from resultsq.clock import Clock
-from resultsq.delivery import athletes_list, office_notices, people_sync, reconcile
+from resultsq.delivery import athlete_numbers, athletes_list, office_notices, people_sync, reconcile
 from resultsq.delivery.dispatch import Dispatcher
 from resultsq.delivery.handing_on import HandingOn, open_relays
 from resultsq.delivery.lane import Lane, LaneStart
@@ -152,7 +152,7 @@ def run_worker(
     name, held = worker_name(settings)
     _names.append(held)
     own_tasks = [_clean_up(database, clock), _compare(settings, database, clock), _fill_digests(database)]
-    from_others = (athletes_list, office_notices, people_sync)
+    from_others = (athlete_numbers, athletes_list, office_notices, people_sync)
     fetching = [module.periodic_task(settings, database, clock) for module in from_others]
     periodic_tasks = [*own_tasks, *fetching, *periodic_tasks]
     delivery = Delivery(settings, database, clock, name, periodic_tasks)

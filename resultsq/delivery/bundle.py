@@ -136,7 +136,12 @@ def unseal(content: bytes, locks: MultiFernet) -> list[BundledVersion]:
     except (OSError, EOFError, KeyError, TypeError, ValueError, ValidationError) as error:
         raise InputRefused(f"This file is no bundle of resultsq ({type(error).__name__}).") from None
     envelopes.check(parted)
-    return [replace(one, subject=KINDS[one.kind].subject(one.id, one.date)) for one in parted]
+    return [_as_its_kind_reads_it(one) for one in parted]
+
+
+def _as_its_kind_reads_it(one: BundledVersion) -> BundledVersion:
+    kind = KINDS[one.kind]
+    return replace(one, subject=kind.subject(one.id, one.date), slip=kind.slip(one.body))
 
 
 def _parted(one: _Sent) -> BundledVersion:

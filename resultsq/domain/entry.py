@@ -21,6 +21,15 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
+class Slip:
+    """What stays of a personal submission when its body is deleted: whose it is, and the athlete number that was given;
+    None: the master gives it."""
+
+    name: str
+    number: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """A submission that can be accepted. `body` are the bytes that will travel; `rows_digest` is equal where two bodies
     say the same, no matter who sent them and when; `finishers` is how many its kind counts.
@@ -30,7 +39,8 @@ class Entry:
 
     `subject`: of which its chain has the versions; None: its date, and its own id where there are none. `weight`: how
     many of its event and kind share a round of claims. `destination`: where its kind goes.
-    `problems` are warnings; none of them blocks."""
+    `problems` are warnings; none of them blocks. `slip`: its body is personal, so it is sealed here, and deleted when
+    the master has it; None: it is not."""
 
     kind: str
     event_id: int
@@ -50,4 +60,5 @@ class Entry:
     subject: str | None = None
     event: str = ""
     problems: tuple[Problem, ...] = ()
+    slip: Slip | None = None
     id: str = field(default_factory=lambda: str(uuid.uuid4()))

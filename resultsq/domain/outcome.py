@@ -20,12 +20,13 @@ class Head(BaseModel):
 
 class Receipt(Head):
     """The master's word that it has committed a submission. A kind without versions has no `revision` (0); event and
-    date are those of results."""
+    date are those of results. `athlete` is the number of an athlete who was registered."""
 
     revision: int = Field(default=0, ge=1, lt=2**31)
     event: str = Field(default="", pattern=r"^[^\x00-\x1f\x7f]{1,100}\z")
     date: str = Field(default="", pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}\z")
     kind: str = Field(default="", pattern=r"^[a-z]{0,32}\z")
+    athlete: str = Field(default="", pattern=r"^A[0-9]{1,14}\z")
     digest: str = Field(pattern=r"^[!-~]{1,100}\z")
     received_at: datetime
 
@@ -135,13 +136,16 @@ class Rejected:
 @dataclass(frozen=True, slots=True)
 class Conflict:
     """The sheet published there is not the one that the precondition names. `head` None: nothing is
-    published there although we name a predecessor. `head_sheet` is the sheet published there."""
+    published there although we name a predecessor. `head_sheet` is the sheet published there. `detail`: the master's
+    word where no sheet is in the way, but something else that a person decides about (`code`)."""
 
     head: str | None
     revision: int | None
     head_sheet: bytes | None = None
     head_receipt: Receipt | None = None
     exchange: Exchange = field(default_factory=Exchange)
+    code: str = "conflict"
+    detail: str = ""
 
 
 class Scope(StrEnum):
@@ -196,4 +200,4 @@ def summary(outcome: Outcome) -> OutcomeSummary:
         case Redirected():
             return OutcomeSummary("redirected", NO_SUCH_CALL, outcome.detail)
         case Conflict():
-            return OutcomeSummary("conflict", "conflict")
+            return OutcomeSummary("conflict", outcome.code, outcome.detail or None)

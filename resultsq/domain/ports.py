@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
 
+from resultsq.domain.athlete_blocks import LeasedBlock, NoBlocks
 from resultsq.domain.athletes import ListPage, ListQuestion, MustRefetch, NoList
-from resultsq.domain.entry import Entry
+from resultsq.domain.entry import Entry, Slip
 from resultsq.domain.event_files import FileKind, ReadFile, Text
 from resultsq.domain.notices import NoNotices, NoticeList
 from resultsq.domain.outcome import Cause, Outcome, Receipt
@@ -106,6 +107,9 @@ class Master(Destination, Protocol):
 
     def notices(self, etag: str) -> NoticeList | NoNotices | Outcome:
         """All notices of the office; `etag` is that of the last list, or empty."""
+
+    def lease_block(self, key: str, size: int) -> LeasedBlock | NoBlocks | Outcome:
+        """A block of so many athlete numbers for this node; the same key gets the same block again."""
 
     def use_token(self, token: str) -> None:
         """Another token is in force from the next request on.
@@ -219,3 +223,6 @@ class Kind(Protocol):
 
     def rows_digest(self, body: bytes) -> str:
         """The digest of what a body says, without who said it and when."""
+
+    def slip(self, body: bytes) -> Slip | None:
+        """What stays of a body of personal data when it is deleted; None: it is none."""

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from resultsq.domain.entry import NO_EVENT, Entry
+from resultsq.domain.entry import NO_EVENT, Entry, Slip
 from resultsq.domain.errors import SheetRefused
 from resultsq.domain.i18n import gettext
 from resultsq.domain.invalid import listed
@@ -70,6 +70,7 @@ class AloneKind:
             subject=submission,
             event=self.event(given),
             id=submission,
+            slip=self.slip(body),
         )
 
     def envelope(self, body: bytes) -> Envelope:
@@ -90,6 +91,10 @@ class AloneKind:
 
     def example(self, event: str) -> Mapping[str, object] | None:
         """No rehearsal posts one."""
+        return None
+
+    def slip(self, body: bytes) -> Slip | None:
+        """None: few kinds are personal."""
         return None
 
     def subject(self, submission: str, date: str) -> str:

@@ -3,11 +3,13 @@
 from resultsq.domain.ports import Kind
 from resultsq.kinds.mails.kind import MailsKind
 from resultsq.kinds.messages.kind import MessagesKind
+from resultsq.kinds.registrations.kind import RegistrationsKind
 from resultsq.kinds.results.kind import ResultsKind
 
 _ALL: tuple[Kind, ...] = (
     ResultsKind(),
     MessagesKind(),
     MailsKind(),
+    RegistrationsKind(),
 )
 KINDS: dict[str, Kind] = {kind.name: kind for kind in _ALL}

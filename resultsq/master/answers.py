@@ -42,7 +42,8 @@ def receipt_content(receipt: Receipt) -> dict[str, object]:
     """A receipt as it travels."""
     if receipt.kind:
         named = {"kind": receipt.kind, "submission": receipt.submission, "digest": receipt.digest}
-        return {**named, "received_at": utc(receipt.received_at)}
+        number = {"athlete": receipt.athlete} if receipt.athlete else {}
+        return {**named, "received_at": utc(receipt.received_at), **number}
     return {
         "submission": receipt.submission,
         "event": receipt.event,

@@ -90,8 +90,18 @@ class AthleteBlocks:
     def find(self, name: str, node: str) -> AthleteBlock | None:
         """The block of that name; None: this node leased no such block."""
         with self._reader.begin() as connection:
-            row = connection.execute(sa.select(self._blocks).where(*self._named(name, node))).first()
+            return self.named(connection, name, node)
+
+    def named(self, connection: sa.Connection, name: str, node: str) -> AthleteBlock | None:
+        """The same, inside the caller's transaction."""
+        row = connection.execute(sa.select(self._blocks).where(*self._named(name, node))).first()
         return None if row is None else _block(row)
+
+    def take_one(self, connection: sa.Connection) -> int:
+        """A number that is in no block, for one athlete, inside the caller's transaction."""
+        number = self._free(connection, self._lock(connection), 1)
+        connection.execute(sa.update(self._numbers).values(next=number + 1))
+        return number
 
     def give_back(self, block: AthleteBlock, used_up_to: int, node: str) -> int:
         """Note that the numbers above `used_up_to` came back unused; what is noted now: a second word changes

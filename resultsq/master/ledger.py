@@ -26,10 +26,13 @@ from resultsq.domain.sheet import Sheet
 from resultsq.master import rules
 from resultsq.master.athletes import AthleteList, AthletesTables
 from resultsq.master.blocks import AthleteBlocks, BlocksTables
+from resultsq.master.counted import Counted as Counted
 from resultsq.master.database import READ_ONLY, Utc
 from resultsq.master.kept import ids_table, kept_table
 from resultsq.master.kinds import KINDS, Body
 from resultsq.master.notices import Notices, NoticesTables
+from resultsq.master.registrations import RegisteredAlready as RegisteredAlready
+from resultsq.master.registrations import Registrations, registrations_table
 from resultsq.master.rules import Invalid as Invalid
 from resultsq.master.rules import UnreadableSheet as UnreadableSheet
 
@@ -75,6 +78,7 @@ _ids = ids_table(metadata)
 _athletes = AthletesTables(metadata)
 _blocks = BlocksTables(metadata)
 _notices = NoticesTables(metadata)
+_registrations = registrations_table(metadata)
 
 _RECEIPT = tuple(_sheets.c["submission", "event", "date", "revision", "digest", "received_at"])
 _KEPT_RECEIPT = (
@@ -85,8 +89,16 @@ _KEPT_RECEIPT = (
     _kept.c.digest,
     _kept.c.received_at,
     _kept.c.kind,
+    sa.select(_registrations.c.athlete)
+    .where(_registrations.c.submission == _kept.c.submission)
+    .scalar_subquery()
+    .label("athlete"),
 )
-_SHEETS_RECEIPT = (*_RECEIPT, sa.literal_column("''", sa.Text).label("kind"))
+_SHEETS_RECEIPT = (
+    *_RECEIPT,
+    sa.literal_column("''", sa.Text).label("kind"),
+    sa.cast(sa.null(), sa.Text).label("athlete"),
+)
 _BY_ID = sa.union_all(
     sa.select(*_SHEETS_RECEIPT).where(_sheets.c.submission == sa.bindparam("id")),
     sa.select(*_KEPT_RECEIPT).where(_kept.c.submission == sa.bindparam("id")),
@@ -120,7 +132,7 @@ class HeadConflict:
     revision: int | None
 
 
-Publication = Committed | IdReused | HeadConflict | Invalid | UnreadableSheet
+Publication = Committed | IdReused | HeadConflict | RegisteredAlready | Invalid | UnreadableSheet
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,29 +160,6 @@ def node_of(token: str) -> str:
     return f"token-{hashlib.sha256(token.encode()).hexdigest()[:12]}"
 
 
-class Counted:
-    """How many receipts were counted, up to which number; of each table."""
-
-    def __init__(self) -> None:
-        self.number: dict[str, int] = {}
-        self.rows: dict[str, int] = {}
-
-    def newest(self, connection: sa.Connection, table: sa.Table) -> dt.datetime | None:
-        """When the newest of the table was given; counts the rows since the last call, and all of them again
-        where there are fewer: a backup was restored."""
-        number, name = table.c.number, table.name
-        newest = connection.execute(sa.select(number, table.c.received_at).order_by(number.desc()).limit(1)).first()
-        if newest is None or newest.number < self.number.get(name, 0):
-            self.number[name] = self.rows[name] = 0
-        if newest is None:
-            return None
-        counted = self.number.get(name, 0)
-        more = sa.select(sa.func.count()).where(number > counted, number <= newest.number)
-        rows = self.rows.get(name, 0) + connection.execute(more).scalar_one()
-        self.number[name], self.rows[name] = newest.number, rows
-        return newest.received_at  # type: ignore[no-any-return]  # a row's
-
-
 class Ledger:
     """The master's database. Thread-safe; `engine` comes from `database.open_engine`.
 
@@ -185,6 +174,7 @@ class Ledger:
         self._lock = threading.Lock() if engine.dialect.name == "sqlite" else None
         self.athletes = AthleteList(_athletes, self._reader, partial(self._writing, waits=True))
         self.blocks = AthleteBlocks(_blocks, _athletes.athletes, self._reader, partial(self._writing, waits=True))
+        self._registrations = Registrations(_registrations, self.blocks)
         self.notices = Notices(_notices.notices, self._reader, partial(self._writing, waits=True))
 
     def create_tables(self) -> None:
@@ -253,9 +243,10 @@ class Ledger:
 
         :raises KeyError: this master takes none of this kind."""
         digest, read = sheets.digest(body), KINDS[kind](body)
+        registration = read.registration if isinstance(read, Body) else None
         for turn in range(_TURNS):
             try:
-                with self._writing() as connection:
+                with self._writing(waits=registration is not None) as connection:
                     known = _receipt(connection, submission)
                     if known is not None:
                         return (
@@ -263,6 +254,10 @@ class Ledger:
                         )
                     if not isinstance(read, Body):
                         return read
+                    if registration is not None:
+                        refused = self._registrations.enter(connection, registration, submission, node)
+                        if refused is not None:
+                            return refused
                     _take_id(connection, submission, again=turn > 0)
                     row = {"submission": submission, "digest": digest, "received_at": now, "kind": kind}
                     connection.execute(sa.insert(_kept), {**row, "event": read.event, "node": node, "body": body})
@@ -342,6 +337,8 @@ def _as_receipt(row: sa.RowMapping) -> Receipt:
     said = {name: row[name] for name in ("submission", "digest", "received_at", "kind")}
     if row["event"]:
         said["event"] = row["event"]
+    if row["athlete"]:
+        said["athlete"] = row["athlete"]
     if row["revision"]:
         said |= {"date": row["date"].isoformat(), "revision": row["revision"]}
     return Receipt.model_validate(said)
@@ -373,7 +370,7 @@ def _take_id(connection: sa.Connection, submission: str, again: bool) -> None:
 
 
 def _insert(connection: sa.Connection, receipt: Receipt, sheet: Sheet, body: bytes, node: str) -> None:
-    values = {**receipt.model_dump(exclude={"kind"}), "date": sheet.date, "node": node, "body": body}
+    values = {**receipt.model_dump(exclude={"kind", "athlete"}), "date": sheet.date, "node": node, "body": body}
     number = connection.execute(sa.insert(_sheets).returning(_sheets.c.number), values).scalar_one()
     if sheet.finishers:
         lines = [(line.position, line.athlete, line.time) for line in sheet.finishers]

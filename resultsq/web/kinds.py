@@ -4,13 +4,14 @@ A kind's template lies in its package, in the folder `templates`."""
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from flask import Flask
 from jinja2 import ChoiceLoader, PackageLoader
 from werkzeug.routing import BaseConverter, Map
 
 from resultsq.domain.destinations import MASTER
+from resultsq.domain.entry import Slip
 from resultsq.domain.i18n import gettext
 from resultsq.domain.ports import Form
 from resultsq.kinds.registry import KINDS
@@ -42,11 +43,14 @@ def install(app: Flask) -> None:
     app.jinja_loader = ChoiceLoader([*([own] if own else []), *map(PackageLoader, packages)])
 
 
-def detail(kind: str, count: int, body: bytes | None) -> Detail:
-    """The detail to show. A kind that this version does not know is its own summary."""
+def detail(kind: str, count: int, body: bytes | None, slip: Slip | None = None) -> Detail:
+    """The detail to show: of a personal submission the `slip` alone. A kind that this version does not know is its
+    own summary."""
     known = KINDS.get(kind)
     if known is None:
         return Detail(kind, None, {})
+    if slip is not None:
+        return Detail(known.summary(count), known.template, asdict(slip))
     content = None if body is None or known.template is None else json.loads(body)
     return Detail(known.summary(count), None if content is None else known.template, content or {})
 

@@ -93,7 +93,7 @@ def _standing(name: str, held: HeldHere) -> Response:
 def _receipt(receipt: Receipt) -> dict[str, object]:
     known = {"submission": receipt.submission, "digest": receipt.digest, "received_at": _utc(receipt.received_at)}
     if receipt.kind:
-        return {"kind": receipt.kind, **known}
+        return {"kind": receipt.kind, **known, **({"athlete": receipt.athlete} if receipt.athlete else {})}
     return {**known, "event": receipt.event, "date": receipt.date, "revision": receipt.revision}
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from tests.support import masters
 from tests.support.masters import Answer, Commit, Conversation, Ledger, Refused, as_json, digest, problem
+from tests.support.registering_masters import GivesAnew, Registers, TakesAnyNumber
 
 HOST = "127.0.0.1"
 
@@ -41,6 +42,14 @@ class _Conversation(Conversation):
         self, on: str, asked: Callable[[], Answer], submission: str | None = None, event: str | None = None
     ) -> int | None:
         return super()._act(on, lambda: self.fault.asked(self, on, asked), submission, event)
+
+    def do_PUT(self) -> None:
+        ledger, (*_, place, submission) = self.server.ledger, ("", *self.path.split("/"))
+        if place != "registrations" or not isinstance(ledger, Registers):
+            super().do_PUT()
+            return
+        raw = self._read()
+        self._act("registration", lambda: ledger.register(self._node(), submission, self._plain(raw)))
 
 
 @contextmanager
@@ -378,6 +387,8 @@ FAULTS: dict[str, tuple[Fault, frozenset[str]]] = {
     "leases its numbers again": (_Leases(_LeasesTwice), frozenset({"two blocks", "blocks of two nodes"})),
     "takes two nodes for one": (_Leases(_TakesNodesForOne), frozenset({"blocks of two nodes"})),
     "takes no block back": (_Leases(_LeasesNumbers, keeps=True), frozenset({"athlete block", "two blocks"})),
+    "takes a number of no block": (_Leases(TakesAnyNumber), frozenset({"number outside its block"})),
+    "gives a number at each repeat": (_Leases(GivesAnew), frozenset({"registration", "number to give"})),
     "voids a handle in other words": (_FeedChanges(_void_in_other_words), frozenset({"void handle"})),
 }
 """What is wrong with each → the rules that must find it."""

@@ -21,7 +21,7 @@ MAY_NAME = {
     # a command of its own: its arguments are those of a message
     "cli/messages.py": {"messages"},
     # the master is another program: it has its own registry
-    "master": {"results", "messages"},
+    "master": {"results", "messages", "registrations"},
 }
 MAY_IMPORT = {
     "kinds",
@@ -34,6 +34,8 @@ MAY_IMPORT = {
     "app/from_devices.py",
     "app/intake.py",
     "app/known_athletes.py",
+    # what registers a runner gives the number
+    "app/registrations.py",
     "cli/results.py",
     # what sends mails reads them
     "delivery/mail",

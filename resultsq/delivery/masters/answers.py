@@ -34,6 +34,7 @@ from resultsq.domain.ports import Latest, Parcel, ReceiptPage
 from resultsq.kinds.registry import KINDS
 
 SERVICE = "results-master"
+REGISTERED_ALREADY = "already-registered"
 
 _REFUSALS = {
     400: "bad-request",
@@ -127,6 +128,8 @@ def of_put(answer: Answer, parcel: Parcel, now: datetime) -> Outcome:
         return _refused_by_proxy(answer) or stranger(answer, "it carries no problem details")
     if (refused := _credentials(answer, problem)) is not None:
         return refused
+    if status == 409 and problem.get("code") == REGISTERED_ALREADY:
+        return Conflict(None, None, exchange=answer.exchange, code=REGISTERED_ALREADY, detail=_said(problem))
     if status == 409:
         return Rejected("id-reused", _said(problem), _reasons(problem), answer.exchange)
     if status in _REFUSALS:

@@ -14,9 +14,11 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from resultsq import pooler
 from resultsq.clock import Clock
+from resultsq.delivery.masters.answers import REGISTERED_ALREADY
 from resultsq.delivery.masters.dial import Lookup, Resolver, system_lookup
 from resultsq.delivery.masters.timeouts import CallTimeouts
 from resultsq.delivery.masters.watch import Call, Failed, Watch, Wire
+from resultsq.domain.athlete_blocks import LeasedBlock, NoBlocks
 from resultsq.domain.athletes import ListPage, ListQuestion, MustRefetch, NoList
 from resultsq.domain.errors import InputRefused, SettingsError
 from resultsq.domain.notices import NoNotices, NoticeList
@@ -25,7 +27,16 @@ from resultsq.domain.ports import Parcel, ProbeAnswer, ReceiptPage
 from resultsq.kinds.registry import KINDS
 from resultsq.master import kinds
 from resultsq.master.database import open_engine
-from resultsq.master.ledger import Committed, Counted, HeadConflict, IdReused, Invalid, Ledger, UnreadableSheet
+from resultsq.master.ledger import (
+    Committed,
+    Counted,
+    HeadConflict,
+    IdReused,
+    Invalid,
+    Ledger,
+    RegisteredAlready,
+    UnreadableSheet,
+)
 
 LIMITS = CallTimeouts(slowest_bytes_per_s=12_000.0)
 """Here a sheet travels as it is, and is three times as large as over HTTP; a lease has to outlive the call."""
@@ -156,6 +167,16 @@ class DatabaseMaster:
             return Deferred(failed.cause, failed.detail, in_doubt=False)
         return NoticeList(None, etag) if etag and found.etag == etag else found
 
+    def lease_block(self, key: str, size: int) -> LeasedBlock | NoBlocks | Outcome:
+        try:
+            with self._watch.call(self._limits.page_s) as call:
+                found = self._ask(call, lambda: self._ledger.blocks.lease(size, key, self._node, self._clock.now()))
+        except Failed as failed:
+            return Deferred(failed.cause, failed.detail, in_doubt=False)
+        if found is None:
+            return Rejected("id-reused", "A block of another size was leased with this key.")
+        return LeasedBlock(found.name, found.first, found.last, found.expires_at)
+
     def abort_stalled(self, began_before: float) -> int:
         return self._watch.abort_stalled(began_before)
 
@@ -185,6 +206,8 @@ class DatabaseMaster:
                 return Rejected("invalid-sheet", "The sheet cannot be published as it is.", reasons)
             case UnreadableSheet(detail):
                 return Rejected("bad-request", detail)
+            case RegisteredAlready():
+                return Conflict(None, None, code=REGISTERED_ALREADY, detail="This person may be registered already.")
             case HeadConflict():
                 head = self._ledger.head(parcel.event, parcel.date)
                 if head is None:

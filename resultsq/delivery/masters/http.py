@@ -10,12 +10,13 @@ import requests
 from requests.structures import CaseInsensitiveDict
 
 from resultsq.clock import Clock
-from resultsq.delivery.masters import answers, athletes_feed, notices_feed
+from resultsq.delivery.masters import answers, athletes_feed, blocks_call, notices_feed
 from resultsq.delivery.masters.answers import Answer
 from resultsq.delivery.masters.connections import Lines, MasterConnections
 from resultsq.delivery.masters.dial import Lookup, system_lookup
 from resultsq.delivery.masters.timeouts import CallTimeouts
 from resultsq.delivery.masters.watch import Call, Failed, Watch
+from resultsq.domain.athlete_blocks import LeasedBlock, NoBlocks
 from resultsq.domain.athletes import ListPage, ListQuestion, MustRefetch, NoList
 from resultsq.domain.destinations import MAIL, SHOWN_TO_ALL, is_private
 from resultsq.domain.errors import SettingsError
@@ -171,6 +172,14 @@ class HttpMaster:
             return _deferred(failed, in_doubt=False), ""
         return notices_feed.read(answer, etag, self._clock.now())
 
+    def lease_block(self, key: str, size: int) -> LeasedBlock | NoBlocks | Outcome:
+        try:
+            with self._watch.call(self._limits.receipt_s) as call:
+                answer = self._ask(call, "POST", blocks_call.PATH, blocks_call.headers(key), blocks_call.body(size))
+        except Failed as failed:
+            return _deferred(failed, in_doubt=False)
+        return blocks_call.read(answer, size, self._clock.now())
+
     def abort_stalled(self, began_before: float) -> int:
         return self._watch.abort_stalled(began_before)
 
@@ -236,7 +245,7 @@ class HttpMaster:
     def _ask(
         self,
         call: Call,
-        method: Literal["GET", "PUT"],
+        method: Literal["GET", "PUT", "POST"],
         path: str,
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,

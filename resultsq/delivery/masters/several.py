@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from resultsq import logs
+from resultsq.domain.athlete_blocks import LeasedBlock, NoBlocks
 from resultsq.domain.athletes import ListPage, ListQuestion, MustRefetch, NoList
 from resultsq.domain.notices import NoNotices, NoticeList
 from resultsq.domain.outcome import LINK_CAUSES, Deferred, Outcome, Receipt
@@ -82,6 +83,9 @@ class SeveralAddresses:
 
     def notices(self, etag: str) -> NoticeList | NoNotices | Outcome:
         return self._addresses[self._in_use].notices(etag)
+
+    def lease_block(self, key: str, size: int) -> LeasedBlock | NoBlocks | Outcome:
+        return self._addresses[self._in_use].lease_block(key, size)
 
     def abort_stalled(self, began_before: float) -> int:
         return sum(address.abort_stalled(began_before) for address in self._addresses)

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from resultsq.domain.destinations import MASTER
-from resultsq.domain.entry import NO_EVENT, Entry
+from resultsq.domain.entry import NO_EVENT, Entry, Slip
 from resultsq.domain.errors import SheetRefused
 from resultsq.domain.i18n import gettext, gettext_noop, ngettext
 from resultsq.domain.invalid import Fault, faults_of
@@ -174,6 +174,10 @@ class ResultsKind:
         """The digest of finishers and volunteers alone."""
         sheet = parse(body)
         return rows_digest(sheet.finishers, sheet.volunteers)
+
+    def slip(self, body: bytes) -> Slip | None:
+        """None: results are published."""
+        return None
 
 
 def payload_of(value: object) -> ResultsPayload:

@@ -6,7 +6,15 @@ from resultsq.master import parsing
 from resultsq.master.answers import json_answer, receipt_content, refused
 from resultsq.master.context import MasterContext
 from resultsq.master.credentials import TokenRule
-from resultsq.master.ledger import Committed, HeadConflict, IdReused, Invalid, Publication, UnreadableSheet
+from resultsq.master.ledger import (
+    Committed,
+    HeadConflict,
+    IdReused,
+    Invalid,
+    Publication,
+    RegisteredAlready,
+    UnreadableSheet,
+)
 
 
 def add_routes(app: Flask, context: MasterContext) -> None:
@@ -44,6 +52,8 @@ def answer_of(publication: Publication) -> Response:
             return json_answer(receipt_content(receipt), 201 if new else 200)
         case IdReused():
             raise refused(409, "This id was committed before with another sheet. Nothing was changed.")
+        case RegisteredAlready():
+            raise refused(409, "This person may be registered already. Nothing was changed.", code="already-registered")
         case HeadConflict(head, revision):
             there = None if head is None else {"submission": head, "revision": revision}
             raise refused(412, "Another sheet is published there than the one that was named.", head=there)

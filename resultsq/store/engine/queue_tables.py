@@ -10,6 +10,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
@@ -126,6 +127,7 @@ class Submission(Base):
     size: Mapped[int]
     finishers: Mapped[int]
     submitted_by: Mapped[str] = mapped_column(String(100))
+    personal: Mapped[bool] = mapped_column(default=False, server_default=false())  # sealed here, and has a slip
     accepted_at: Mapped[datetime]
     request_id: Mapped[str] = mapped_column(String(64), default="")
 
@@ -177,8 +179,8 @@ class Submission(Base):
 
 
 class Payload(Base):
-    """The bytes of a submission, apart from its row so that the queue stays slim. `other_body` is the
-    master's sheet in a conflict."""
+    """The bytes of a submission, apart from its row so that the queue stays slim; sealed where it is personal (see
+    personal.py). `other_body` is the master's sheet in a conflict."""
 
     __tablename__ = "payloads"
 

@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -24,7 +25,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
 from resultsq import sqlite
-from resultsq.store.engine import postgres
+from resultsq.sealed import PersonalKeys
+from resultsq.store.engine import personal, postgres
 from resultsq.store.engine.db_errors import (
     READ_ONLY,
     UNAVAILABLE,
@@ -63,12 +65,14 @@ class _Write(Generic[T]):
 
 class Database:
     """The node's database. `read` for looking, `write` for one transaction; both turn the driver's failures
-    into StoreUnavailable and StoreFull."""
+    into StoreUnavailable and StoreFull. `personal_keys` are asked for when personal data is first sealed or opened."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, personal_keys: Callable[[], PersonalKeys] | None = None) -> None:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.engine = _sqlite_engine(url) if self.is_sqlite else postgres.engine(url, BUSY_S)
+        if personal_keys is not None:
+            self.engine.update_execution_options(**{personal.KEYS: cache(personal_keys)})
         self._waiting: deque[_Write[Any]] = deque()
         self._leader = threading.Lock()
         self._writer: Connection | None = None

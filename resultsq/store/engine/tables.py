@@ -46,6 +46,8 @@ from resultsq.store.engine.queue_tables import ClientKey as ClientKey
 from resultsq.store.engine.queue_tables import Original as Original
 from resultsq.store.engine.queue_tables import Payload as Payload
 from resultsq.store.engine.queue_tables import Submission as Submission
+from resultsq.store.engine.registration_tables import NumberBlock as NumberBlock
+from resultsq.store.engine.registration_tables import SlipRow as SlipRow
 from resultsq.store.engine.relay_tables import Custody as Custody
 from resultsq.store.engine.relay_tables import Handover as Handover
 from resultsq.store.engine.relay_tables import NodeIdentity as NodeIdentity

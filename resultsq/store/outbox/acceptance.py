@@ -13,10 +13,11 @@ from resultsq.domain.errors import HeadMoved, KeyReused, NotThere
 from resultsq.domain.i18n import gettext
 from resultsq.domain.submission import State
 from resultsq.store.engine.prepared import PreparedStatement
-from resultsq.store.engine.tables import Chain, ClientKey, Original, Payload, Submission
+from resultsq.store.engine.tables import Chain, ClientKey, Original, Submission
 from resultsq.store.outbox import no_event
 from resultsq.store.outbox.chains import ChainPlace, place_after
 from resultsq.store.outbox.rounds import lane_of, place_in_order
+from resultsq.store.outbox.slips import keep_body
 from resultsq.store.outbox.states import find, lock_chain
 
 
@@ -120,6 +121,7 @@ def _store(conn: Connection, now: datetime, entry: Entry, chain_id: int, version
             "size": len(entry.body),
             "finishers": entry.finishers,
             "submitted_by": entry.submitted_by,
+            "personal": entry.slip is not None,
             "accepted_at": now,
             "request_id": entry.request_id,
             "base": place.base,
@@ -129,7 +131,7 @@ def _store(conn: Connection, now: datetime, entry: Entry, chain_id: int, version
             **_UNTRIED,
         },
     ).scalar_one()
-    _NEW_PAYLOAD.run(conn, {"seq": seq, "body": entry.body})
+    keep_body(conn, seq, entry.id, entry.body, entry.slip)
     if entry.files:
         conn.execute(
             _NEW_ORIGINAL,
@@ -151,7 +153,6 @@ _NEW = PreparedStatement(
     insert(Submission).values(place_in_order(_LANE, _MORE, _DESTINATION)).returning(Submission.seq)
 )
 _UNTRIED = {"wait_s": 0.0, "attempts": 0, "failures": 0, "silences": 0, "in_doubt": False, "lease_s": 0.0}
-_NEW_PAYLOAD = PreparedStatement(insert(Payload))
 _NEW_ORIGINAL = insert(Original)
 _NEW_KEY = insert(ClientKey)
 _NEW_HEAD = (

@@ -19,6 +19,8 @@ BY_ITSELF = "resultsq"
 NO_SHEET = "Its sheet is no longer on this node, so it cannot be sent. Withdraw it, and send the results again."
 NO_KIND = "It is of a kind that this version of resultsq does not know, so it was not sent. Update, then release it."
 
+NO_KEY = "It is sealed with a key that is not on this node, so it was not sent. Put the key back, then release it."
+
 
 def cannot_go(row: Row[Any], kinds: Collection[str] | None) -> str | None:
     """The reason not to send this row (its `kind`, and whether its `sheet` is here); None: it may be sent."""

@@ -12,13 +12,16 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, insert, select, true, update
 
+from resultsq.domain.entry import Slip
 from resultsq.domain.errors import KnownOtherwise
 from resultsq.domain.i18n import gettext
 from resultsq.domain.sheet import finishers_digest
 from resultsq.domain.submission import NEEDS_A_PERSON, State
+from resultsq.store.engine.personal import opened
 from resultsq.store.engine.tables import MASTER, Attempt, Chain, Event, Payload, Submission
 from resultsq.store.outbox.chains import give_up_place, place_on, waits
 from resultsq.store.outbox.rounds import lane_of, place_in_order
+from resultsq.store.outbox.slips import keep_body
 from resultsq.store.outbox.states import find, lock_chain
 
 EXPORTED = "exported"
@@ -29,7 +32,7 @@ _BESIDE = 2048
 @dataclass(frozen=True, slots=True)
 class BundledVersion:
     """A submission as it travels in a bundle: everything that another node needs to go on with it. `subject` is that
-    of its chain, which its kind reads from the body; None: its date."""
+    of its chain, and `slip` that of a personal one, which its kind reads from the body; None: its date, and none."""
 
     id: str
     kind: str
@@ -43,6 +46,7 @@ class BundledVersion:
     accepted_at: datetime
     body: bytes
     subject: str | None = None
+    slip: Slip | None = None
 
 
 def export(
@@ -69,7 +73,7 @@ def export(
     ).all()
     rows = _that_fit(found, room)
     _note_export(conn, now, rows, transport)
-    return [_version(row) for row in rows], rows[-1].seq if rows else after
+    return [_version(conn, row) for row in rows], rows[-1].seq if rows else after
 
 
 def _note_export(conn: Connection, now: datetime, rows: Sequence[Any], transport: str) -> None:
@@ -97,7 +101,7 @@ def _note_export(conn: Connection, now: datetime, rows: Sequence[Any], transport
     )
 
 
-def _version(row: Any) -> BundledVersion:
+def _version(conn: Connection, row: Any) -> BundledVersion:
     return BundledVersion(
         row.id,
         row.kind,
@@ -109,7 +113,7 @@ def _version(row: Any) -> BundledVersion:
         row.finishers,
         row.submitted_by,
         row.accepted_at,
-        bytes(row.body),
+        opened(conn, row.body, row.id),
     )
 
 
@@ -180,6 +184,7 @@ def adopt(conn: Connection, now: datetime, parted: BundledVersion, event_id: int
             "size": len(parted.body),
             "finishers": parted.finishers,
             "submitted_by": parted.submitted_by,
+            "personal": parted.slip is not None,
             "accepted_at": now,
             "base": place.base,
             "blocked": place.blocked or waits(conn, chain.id),
@@ -187,6 +192,6 @@ def adopt(conn: Connection, now: datetime, parted: BundledVersion, event_id: int
             "in_doubt": True,
         },
     ).scalar_one()
-    conn.execute(insert(Payload), {"seq": seq, "body": parted.body})
+    keep_body(conn, seq, parted.id, parted.body, parted.slip)
     conn.execute(update(Chain).where(Chain.id == chain.id).values(head=parted.id, versions=chain.versions + 1))
     return True

@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from resultsq.domain.outcome import Receipt
 from resultsq.domain.submission import State
-from resultsq.store.engine.tables import Custody, Event, NodeIdentity, Submission
+from resultsq.store.engine.tables import Custody, Event, NodeIdentity, SlipRow, Submission
 from resultsq.store.outbox.bundles import BundledVersion, adopt
 from resultsq.store.outbox.states import lock_chain
 
@@ -91,23 +91,28 @@ def held_here(conn: Connection, submission: str) -> HeldHere | None:
     )
 
 
-_HELD = select(
-    Submission.id,
-    Submission.kind,
-    Submission.date,
-    Submission.state,
-    Submission.digest,
-    Submission.accepted_at,
-    Submission.published_as,
-    Submission.revision,
-    Submission.received_at,
-    Submission.conflict_head,
-    Submission.conflict_revision,
-    Submission.status,
-    Submission.detail,
-    Submission.reasons,
-    Event.slug,
-).join(Event, Event.id == Submission.event_id)
+_HELD = (
+    select(
+        Submission.id,
+        Submission.kind,
+        Submission.date,
+        Submission.state,
+        Submission.digest,
+        Submission.accepted_at,
+        Submission.published_as,
+        Submission.revision,
+        Submission.received_at,
+        Submission.conflict_head,
+        Submission.conflict_revision,
+        Submission.status,
+        Submission.detail,
+        Submission.reasons,
+        Event.slug,
+        SlipRow.number,
+    )
+    .join(Event, Event.id == Submission.event_id)
+    .join(SlipRow, SlipRow.seq == Submission.seq, isouter=True)
+)
 
 
 def _receipt(row: Any) -> Receipt | None:
@@ -115,5 +120,6 @@ def _receipt(row: Any) -> Receipt | None:
         return None
     known = {"submission": row.published_as or row.id, "digest": row.digest, "received_at": row.received_at}
     if row.revision is None:
-        return Receipt(kind=row.kind, **known)
+        number = {} if row.number is None else {"athlete": row.number}
+        return Receipt(kind=row.kind, **known, **number)
     return Receipt(event=row.slug, date=row.date, revision=row.revision, **known)

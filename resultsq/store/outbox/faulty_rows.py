@@ -12,9 +12,11 @@ from sqlalchemy import Connection
 
 from resultsq.domain.errors import StoreUnavailable
 from resultsq.domain.settlement import Settlement
+from resultsq.sealed import KeyMissing
 from resultsq.store import outbox
 from resultsq.store.engine.session import Database
 from resultsq.store.engine.tables import MASTER
+from resultsq.store.outbox.aside import NO_KEY
 
 _AT_ONCE = 500
 
@@ -76,7 +78,11 @@ def faulty_ends(database: Database, now: datetime, ends: Sequence[Settlement]) -
 def put_aside(database: Database, now: datetime, found: Sequence[Faulty]) -> None:
     """Put these aside, each in a transaction of its own."""
     for one in found:
-        reason = f"resultsq failed on it ({one.error}); its log says where. Tell its makers, then release it."
+        reason = (
+            NO_KEY
+            if one.error == KeyMissing.__name__
+            else f"resultsq failed on it ({one.error}); its log says where. Tell its makers, then release it."
+        )
         database.write(partial(outbox.put_aside, now=now, seqs=[one.seq], reason=reason))
 
 

@@ -17,6 +17,7 @@ from resultsq.domain.ports import Parcel
 from resultsq.domain.relay import ASK_FIRST_S, ASK_LATEST_S
 from resultsq.domain.settlement import Settlement
 from resultsq.domain.submission import WAITING, State
+from resultsq.store.engine.personal import opened
 from resultsq.store.engine.tables import MASTER, Attempt, Custody, Event, Handover, Payload, Submission
 from resultsq.store.outbox.custody import node_name
 from resultsq.store.outbox.settlement import settle
@@ -171,11 +172,25 @@ def _calls(conn: Connection, seqs: Sequence[int]) -> list[RelayCall]:
             row.relay,
             row.kept_at is not None,
             row.asked,
-            Parcel(row.kind, row.id, row.slug, row.date, bytes(row.body), row.digest, row.base, in_doubt=True),
+            Parcel(
+                row.kind,
+                row.id,
+                row.slug,
+                row.date,
+                opened(conn, row.body, row.id),
+                row.digest,
+                row.base,
+                in_doubt=True,
+            ),
             [*(one.strip() for one in (row.via or "").split(",") if one.strip()), own],
         )
         for row in rows
     ]
+
+
+def _parcel(conn: Connection, row: Any) -> Parcel:
+    body = opened(conn, row.body, row.id)
+    return Parcel(row.kind, row.id, row.slug, row.date, body, row.digest, row.base, in_doubt=True)
 
 
 def ask_all(conn: Connection, now: datetime) -> None:

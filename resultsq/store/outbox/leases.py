@@ -13,6 +13,7 @@ from resultsq.domain.dispatch_plan import Queue
 from resultsq.domain.link import REFUSED_WAIT_S
 from resultsq.domain.outcome import Cause
 from resultsq.domain.submission import State
+from resultsq.store.engine.personal import opened
 from resultsq.store.engine.tables import MASTER, Attempt, Event, Hold, Link, Payload, Refusal, Submission, UtcDateTime
 from resultsq.store.outbox.aside import NO_KIND, NO_SHEET, cannot_go, put_aside
 from resultsq.store.outbox.chains import ACCOMPANIED, follow_on, step_over
@@ -275,7 +276,7 @@ def _lease(conn: Connection, now: datetime, worker: str, rows: list[Row[Any]]) -
             kind=row.kind,
             event=row.slug,
             date=row.date,
-            body=bodies[row.seq],
+            body=opened(conn, bodies[row.seq], row.id),
             digest=row.digest,
             base=row.base,
             in_doubt=row.in_doubt,

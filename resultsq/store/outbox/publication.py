@@ -11,6 +11,7 @@ from sqlalchemy.orm import aliased
 from resultsq.domain.outcome import Head, Receipt
 from resultsq.domain.submission import GONE, State
 from resultsq.store.engine.tables import Submission
+from resultsq.store.outbox import slips
 from resultsq.store.outbox.chains import follow_on, set_head
 
 
@@ -48,6 +49,8 @@ def publish(conn: Connection, now: datetime, receipts: Sequence[HeldByMaster]) -
             for one in receipts
         ],
     )
+    if personal := [one for one in receipts if one.row.personal]:
+        slips.delivered(conn, [(one.row.seq, getattr(one.head, "athlete", "")) for one in personal])
     corrected = [
         {
             "_chain": one.row.chain_id,

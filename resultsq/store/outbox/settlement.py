@@ -106,6 +106,7 @@ _ENDED = (
         Submission.corrects,
         Submission.in_doubt,
         Submission.destination,
+        Submission.personal,
         Submission.failures,
         Submission.silences,
         Submission.accepted_at,
@@ -258,7 +259,8 @@ def _version_of(conn: Connection, row: Row[Any], name: str) -> Row[Any] | None:
 
 def _keep_conflict(conn: Connection, now: datetime, row: Row[Any], conflict: Conflict) -> None:
     another, none = "Another sheet is published there.", "The version that this corrects is not published there."
-    why = {"cause": "conflict", "detail": another if conflict.head else none, "fingerprint": "conflict"}
+    detail = conflict.detail or (another if conflict.head else none)
+    why = {"cause": conflict.code, "detail": detail, "fingerprint": conflict.code}
     seen: dict[str, Any] = {"conflict_head": conflict.head, "conflict_revision": conflict.revision}
     _leave_to_a_person(conn, now, row, State.CONFLICT, conflict.exchange.status, **why, **seen)
     conn.execute(update(Payload).where(Payload.seq == row.seq).values(other_body=conflict.head_sheet))

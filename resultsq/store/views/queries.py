@@ -181,8 +181,10 @@ def submission(conn: Connection, submission_id: str) -> SubmissionView | None:
 
 
 def body(conn: Connection, seq: int) -> bytes | None:
-    """The bytes of a submission, as they travel; None where they are kept no more."""
-    return conn.execute(select(Payload.body).where(Payload.seq == seq)).scalar_one_or_none()
+    """The bytes of a submission, as they travel; None where they are kept no more, or are personal: people read the
+    slip."""
+    query = select(Payload.body).join(Submission, Submission.seq == Payload.seq)
+    return conn.execute(query.where(Payload.seq == seq, Submission.personal.is_(False))).scalar_one_or_none()
 
 
 def files(conn: Connection, seq: int) -> list[FileView]:

@@ -7,11 +7,12 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, func, or_, select
 
+from resultsq.domain.entry import Slip
 from resultsq.domain.link import LinkState
 from resultsq.domain.submission import WAITING, State
 from resultsq.domain.why import HoldFact, SubmissionFacts
 from resultsq.store.engine.tables import Attempt, Audit, AuditSubmission, Hold, Link, Submission
-from resultsq.store.outbox import refusals, workers
+from resultsq.store.outbox import refusals, slips, workers
 from resultsq.store.views import queries, versions
 from resultsq.store.views.queries import SubmissionView
 from resultsq.store.views.versions import ConflictView, FileName, Version
@@ -63,7 +64,8 @@ class HeldBy:
 
 @dataclass(frozen=True, slots=True)
 class SubmissionDetail:
-    """`standing` is what `domain.why` decides by; `body` None: the sheet is kept no more."""
+    """`standing` is what `domain.why` decides by; `body` None: the sheet is kept no more, or is
+    personal; then there is a `slip`."""
 
     view: SubmissionView
     in_doubt: bool
@@ -74,6 +76,7 @@ class SubmissionDetail:
     versions: Sequence[Version]
     files: Sequence[FileName]
     body: bytes | None
+    slip: Slip | None
     clash: ConflictView | None
     audit: Sequence[AuditView]
 
@@ -105,6 +108,7 @@ def load_detail(conn: Connection, now: datetime, submission: str) -> SubmissionD
         versions=versions.of_chain(conn, more.chain_id),
         files=versions.file_names(conn, [view.seq]).get(view.seq, []),
         body=queries.body(conn, view.seq),
+        slip=slips.of(conn, view.id),
         clash=clash,
         audit=audit_of(conn, view),
     )

@@ -112,7 +112,7 @@ def submission(submission: str) -> str:
         rows=difference(mine.finishers, mine.volunteers, other) if mine and other else None,
         SHEET_ROWS=SHEET_ROWS,
         shown_whole=is_shown_whole(found.view.kind),
-        said=detail(found.view.kind, found.view.finishers, found.body),
+        said=detail(found.view.kind, found.view.finishers, found.body, found.slip),
     )
 
 

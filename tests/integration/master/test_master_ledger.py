@@ -341,6 +341,7 @@ def test_tables_are_made_once_when_several_masters_start_at_once(store_url: str)
         "master_athlete_lists",
         "master_athlete_events",
         "master_notices",
+        "master_registrations",
     }
 
 

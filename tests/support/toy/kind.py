@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 
-from resultsq.domain.entry import NO_EVENT, Entry
+from resultsq.domain.entry import NO_EVENT, Entry, Slip
 from resultsq.domain.errors import SheetRefused
 from resultsq.domain.outcome import Receipt
 from resultsq.domain.ports import Envelope, OfficeLetter, Parcel, Request
@@ -62,6 +62,9 @@ class KitesKind:
         return None
 
     def example(self, event: str) -> Mapping[str, object] | None:
+        return None
+
+    def slip(self, body: bytes) -> Slip | None:
         return None
 
     def subject(self, submission: str, date: str) -> str:

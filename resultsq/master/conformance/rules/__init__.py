@@ -1,6 +1,15 @@
 """The rules, in the order in which they are checked."""
 
-from resultsq.master.conformance.rules import athletes, blocks, notices, once, reading, refusals, versions
+from resultsq.master.conformance.rules import (
+    athletes,
+    blocks,
+    notices,
+    once,
+    reading,
+    refusals,
+    registrations,
+    versions,
+)
 from resultsq.master.conformance.rules.rule import Rule as Rule
 
 RULES: tuple[Rule, ...] = (
@@ -10,6 +19,7 @@ RULES: tuple[Rule, ...] = (
     *reading.RULES,
     *athletes.RULES,
     *blocks.RULES,
+    *registrations.RULES,
     *notices.RULES,
     *refusals.RULES,
 )

@@ -11,7 +11,7 @@ _PATH = "/v1/athlete-blocks"
 _SIZE = 2
 
 
-def _lease(trial: Trial, key: str, token: str | None = None) -> Reply:
+def lease(trial: Trial, key: str, token: str | None = None) -> Reply:
     """The answer with a block, whose members are checked."""
     reply = trial.client.post(_PATH, _json(size=_SIZE), _headers(key), token=token)
     if reply.status == 404:
@@ -28,38 +28,38 @@ def _lease(trial: Trial, key: str, token: str | None = None) -> Reply:
 
 def _repeat(trial: Trial) -> str:
     key = str(uuid.uuid4())
-    first, again = _lease(trial, key), _lease(trial, key)
+    first, again = lease(trial, key), lease(trial, key)
     if again.object != first.object:
         raise RuleBroken(again, "The same key got another block.")
-    _return(trial, first)
+    give_back(trial, first)
     return "201, the same block"
 
 
 def _two_blocks(trial: Trial) -> str:
-    return _apart(trial, _lease(trial, str(uuid.uuid4())), _lease(trial, str(uuid.uuid4())))
+    return _apart(trial, lease(trial, str(uuid.uuid4())), lease(trial, str(uuid.uuid4())))
 
 
 def _two_nodes(trial: Trial) -> str:
     if not trial.other_token:
         raise Skipped("The token of another node is needed: --other-token.")
     key = str(uuid.uuid4())
-    return _apart(trial, _lease(trial, key), _lease(trial, key, trial.other_token), trial.other_token)
+    return _apart(trial, lease(trial, key), lease(trial, key, trial.other_token), trial.other_token)
 
 
 def _apart(trial: Trial, one: Reply, other: Reply, token: str | None = None) -> str:
     if one.object["first"] <= other.object["last"] and other.object["first"] <= one.object["last"]:
         raise RuleBroken(other, "An athlete number is in two blocks.")
-    _return(trial, one)
-    _return(trial, other, token)
+    give_back(trial, one)
+    give_back(trial, other, token)
     return "no number twice"
 
 
-def _return(trial: Trial, block: Reply, token: str | None = None) -> None:
-    """Return the whole block: none of its numbers was used."""
+def give_back(trial: Trial, block: Reply, token: str | None = None, used: int = 0) -> None:
+    """Return the rest of the block, of which so many numbers were used."""
     path = f"{_PATH}/{block.object['block']}"
-    reply = trial.client.delete(path, _json(used_up_to=block.object["first"] - 1), _headers(None), token=token)
+    reply = trial.client.delete(path, _json(used_up_to=block.object["first"] - 1 + used), _headers(None), token=token)
     if reply.status not in (200, 204):
-        raise RuleBroken(reply, "A block of which no number was used could not be returned.")
+        raise RuleBroken(reply, "The unused rest of a block could not be returned.")
 
 
 def _headers(key: str | None) -> dict[str, str]:

@@ -1,0 +1,142 @@
+"""A runner registers. The number is taken in the transaction that stores the registration, so that it is final at
+once; with no number at hand the master gives one."""
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from resultsq.app.context import AppContext
+from resultsq.domain.entry import Entry, Slip
+from resultsq.domain.errors import KeyReused, SheetRefused
+from resultsq.domain.i18n import gettext
+from resultsq.domain.problem import Problem, Severity, Where
+from resultsq.kinds.registrations.kind import RUNNER, RegistrationsKind
+from resultsq.store import outbox
+from resultsq.store.admin import number_blocks
+from resultsq.store.admin.number_blocks import GivenNumber
+from resultsq.store.outbox import slips
+from resultsq.store.views import queries
+
+OLDEST_YEARS = 120
+_KIND = RegistrationsKind()
+KIND = _KIND.name
+_NODES_OWN = ("athlete", "block", "salt")
+"""What this node alone says of a registration."""
+
+_NO_CONTENT = {*_NODES_OWN, "submitted_at"}
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """What the runner is given. `created` False: this very registration was here before."""
+
+    submission: str
+    slip: Slip
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """A registration as its maker sent it, and the node's own part."""
+
+    value: Mapping[str, Any]
+    submission: str
+    now: datetime
+    salt: str
+
+    def entry(self, number: GivenNumber | None = None) -> Entry:
+        """:raises SheetRefused: with a JSON pointer for each value that cannot be taken"""
+        own = {
+            "athlete": None if number is None else number.athlete,
+            "block": None if number is None else number.block,
+            "salt": self.salt,
+        }
+        at = self.now.replace(microsecond=0)
+        return _KIND.prepare(
+            {**self.value, **own}, submission=self.submission, submitted_by=RUNNER, submitted_at=at
+        )  # fmt: skip
+
+
+def register(ctx: AppContext, given: Mapping[str, Any], submission: str) -> Registered:
+    """Store a registration under the id that its maker made, and commit. The same id again: the same slip.
+
+    :raises SheetRefused: with a JSON pointer for each value that cannot be taken; nothing was stored
+    :raises KeyReused: the id stands for another registration, or for something else
+    :raises StoreUnavailable: nothing was stored"""
+    now = ctx.clock.now()
+    asked = _Given(given, submission, now, secrets.token_urlsafe(18))
+    if own := [name for name in _NODES_OWN if name in given]:
+        raise _wrong(f"/{own[0]}", gettext("This node itself says this. Leave it out."))
+    plain = asked.entry()
+    _check_age(plain, now)
+    try:
+        done = ctx.database.write(lambda conn: _store(conn, asked, plain), "accept")
+    except KeyReused:
+        # two taps at once: the other one was stored in between
+        with ctx.database.read() as conn:
+            known = _known(conn, plain)
+        if known is None:
+            raise
+        return known
+    if done.created:
+        ctx.bell.ring()
+    return done
+
+
+def look(ctx: AppContext, submission: str) -> Slip | None:
+    """The slip of a registration; None: there is none of this id."""
+    with ctx.database.read() as conn:
+        found = queries.submission(conn, submission)
+        return slips.of(conn, submission) if found is not None and found.kind == KIND else None
+
+
+def _store(conn: Connection, asked: _Given, plain: Entry) -> Registered:
+    if (known := _known(conn, plain)) is not None:
+        return known
+    entry = asked.entry(number_blocks.take(conn, asked.now))
+    accepted = outbox.accept(conn, asked.now, entry)
+    return Registered(accepted.id, _slip(entry), created=True)
+
+
+def _known(conn: Connection, plain: Entry) -> Registered | None:
+    """The registration that is here under this id.
+
+    :raises KeyReused: it says something else"""
+    if queries.submission(conn, plain.id) is None:
+        return None
+    slip, before = slips.of(conn, plain.id), slips.body(conn, plain.id)
+    # once the master has it, its name is all that is left to compare
+    is_same = slip is not None and (
+        slip.name == _slip(plain).name if before is None else _content(before) == _content(plain.body)
+    )
+    if slip is None or not is_same:
+        raise KeyReused(
+            gettext("This form was sent before with other details, and the first ones are kept. Begin a new form.")
+        )
+    return Registered(plain.id, slip, created=False)
+
+
+def _content(body: bytes) -> dict[str, Any]:
+    return {name: value for name, value in json.loads(body).items() if name not in _NO_CONTENT}
+
+
+def _slip(entry: Entry) -> Slip:
+    if entry.slip is None:
+        raise AssertionError("a registration has a slip")
+    return entry.slip
+
+
+def _check_age(entry: Entry, now: datetime) -> None:
+    born = json.loads(entry.body)["born"]
+    if not f"{now.year - OLDEST_YEARS}-" < born <= now.date().isoformat():
+        raise _wrong("/born", gettext("This date of birth cannot be right."))
+
+
+def _wrong(pointer: str, message: str) -> SheetRefused:
+    problem = Problem(code="bad-value", severity=Severity.BLOCKS, message=message, where=(Where(pointer=pointer),))
+    return SheetRefused(gettext("This registration cannot be taken like this, and nothing was stored."), (problem,))

@@ -1,0 +1,37 @@
+"""Tables of registrations: what stays of them, and the athlete numbers to give."""
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, ForeignKey, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from resultsq.store.engine.columns import Base
+from resultsq.store.engine.columns import Id as _Id
+
+
+class SlipRow(Base):
+    """What stays of a personal submission when the master has it: whose it is, and the number that was given."""
+
+    __tablename__ = "slips"
+
+    seq: Mapped[int] = mapped_column(ForeignKey("submissions.seq"), primary_key=True, autoincrement=False)
+    name: Mapped[str] = mapped_column(String(255))
+    number: Mapped[str | None] = mapped_column(String(16))  # None: the master gives it
+
+
+class NumberBlock(Base):
+    """A block of athlete numbers that this node leased, or asked for: then it has no name so far, and a repeat with its
+    `key` gets the same block. `next` is the lowest number that was not given."""
+
+    __tablename__ = "number_blocks"
+
+    key: Mapped[str] = mapped_column(_Id, primary_key=True)
+    size: Mapped[int]
+    name: Mapped[str | None] = mapped_column(String(100))
+    first: Mapped[int | None] = mapped_column(BigInteger)
+    last: Mapped[int | None] = mapped_column(BigInteger)
+    next: Mapped[int | None] = mapped_column(BigInteger, index=True)
+    expires_at: Mapped[datetime | None]
+    ask_at: Mapped[datetime | None]  # when the master is asked again
+    wait_s: Mapped[float]  # the length of that wait, to know a stepped clock by
+    error: Mapped[str | None] = mapped_column(Text)  # why the last question got no block
