@@ -41,6 +41,7 @@ from resultsq.web import (
     operator_api,
     ops,
     people_copies,
+    register,
     relay,
     status_page,
 )
@@ -57,6 +58,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     people_copies.blueprint,
     form.blueprint,
     status_page.blueprint,
+    register.blueprint,
     dashboard.blueprint,
 )
 """Every group of routes, a line each."""

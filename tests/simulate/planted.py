@@ -16,7 +16,7 @@ from resultsq.delivery import reconcile
 from resultsq.delivery.masters import answers, http
 from resultsq.delivery.masters.answers import Answer
 from resultsq.domain import submission
-from resultsq.domain.errors import StoreUnavailable, StoreUnsure
+from resultsq.domain.errors import ResultsqError, StoreUnavailable, StoreUnsure
 from resultsq.domain.outcome import Accepted, Conflict, Deferred, Outcome, Receipt
 from resultsq.domain.ports import Parcel
 from resultsq.domain.settlement import Settlement
@@ -250,7 +250,8 @@ def a_withdrawal_is_not_written() -> Patch:
 
 
 def an_unsure_commit_is_called_a_failure() -> Patch:
-    return patch.object(errors, "_STATUS", {StoreUnsure: 507, **errors._STATUS})
+    statuses: dict[type[ResultsqError], int] = {StoreUnsure: 507, **errors._STATUS}
+    return patch.object(errors, "_STATUS", statuses)
 
 
 def a_claim_takes_what_waits_behind_another() -> Patch:

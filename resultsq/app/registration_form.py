@@ -1,0 +1,81 @@
+"""What the registration page asks: the usual fields and consents, or those of the file that a setting names."""
+
+import tomllib
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from resultsq.domain.errors import SettingsError
+from resultsq.domain.i18n import gettext, gettext_noop
+from resultsq.domain.invalid import first
+
+Asked = Literal["off", "optional", "required"]
+
+
+class Consent(BaseModel):
+    """What a runner agrees to. `id` goes to the master: a new text gets a new one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,60}$")]
+    text: Annotated[str, StringConstraints(min_length=1, max_length=2000)]
+    required: bool = True
+
+
+_USUAL = (
+    Consent(
+        id="results-1",
+        text=gettext_noop(
+            "My name, my results and my number may be published on the event's pages. I can ask the office to delete "
+            "them."
+        ),
+    ),
+    Consent(
+        id="risk-1",
+        text=gettext_noop("I take part at my own risk, and I do not take part when a doctor advises against it."),
+    ),
+)
+
+
+class RegistrationForm(BaseModel):
+    """The fields beside name, date of birth and mail address, which are always asked. Below `child_age` the address is
+    a parent's; below `youngest` nobody registers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    gender: Asked = "optional"
+    home_event: Asked = "optional"
+    emergency: Asked = "required"
+    child_age: int = Field(16, ge=0, le=21)
+    youngest: int = Field(4, ge=0, le=21)
+    consents: Annotated[tuple[Consent, ...], Field(max_length=20)] = _USUAL
+
+    def texts(self) -> list[tuple[Consent, str]]:
+        """Each consent, and its text for this reader: a file's own text stays as it is written."""
+        return [(one, gettext(one.text) if one in _USUAL else one.text) for one in self.consents]
+
+
+def load(path: Path | None) -> RegistrationForm:
+    """The form in that file; None: the usual one.
+
+    :raises SettingsError: the file cannot be read, or makes no sense"""
+    if path is None:
+        return RegistrationForm()
+    try:
+        return RegistrationForm.model_validate(tomllib.loads(path.read_text("utf-8")))
+    except OSError as error:
+        raise SettingsError(f"The registration form {path} cannot be read: {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"The registration form {path} is no TOML: {error}.") from None
+    except ValidationError as error:
+        fault = first(error)
+        raise SettingsError(
+            f"The registration form {path} makes no sense at {fault.pointer}: {fault.message}."
+        ) from None
+
+
+def age(born: date, today: date) -> int:
+    """Whole years."""
+    return today.year - born.year - ((today.month, today.day) < (born.month, born.day))

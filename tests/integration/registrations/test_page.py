@@ -1,0 +1,265 @@
+"""The page on which runners register: each fault beside its field, one registration a form, a bound on strangers."""
+
+import html
+import re
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from resultsq.domain.athlete_blocks import LeasedBlock
+from resultsq.domain.errors import SettingsError
+from resultsq.settings import Settings
+from resultsq.store.admin import number_blocks
+from resultsq.store.engine.tables import Submission
+from resultsq.store.outbox import slips
+from resultsq.wakeup import Bell
+from resultsq.web import register
+from resultsq.web.factory import create_app
+from tests.integration.form.conftest import Browser, populated  # noqa: F401 - a fixture
+from tests.integration.registrations.conftest import KEYS, sealing
+from tests.support import speech
+from tests.support.manual_clock import ManualClock
+from tests.support.nodes import NOW
+from tests.support.templates import compiled_once
+
+FIELDS = {
+    "given_name": "Zoë",
+    "family_name": "O'Brien",
+    "born": "1990-01-31",
+    "email": "zoe@example.org",
+    "home_event": "bushy",
+    "emergency_name": "Max",
+    "emergency_phone": "+44 20 7946 0000",
+    "consent": ["results-1", "risk-1"],
+}
+
+
+class OpenSite:
+    """A node where runners register, with numbers at hand."""
+
+    def __init__(self, folder: Path, numbers: int = 10, **settings: Any) -> None:
+        chosen = {"registration": True, **settings}
+        self.settings = Settings(data_dir=folder, **chosen)
+        self.database = sealing(self.settings.store_url, KEYS)
+        self.clock = ManualClock(NOW)
+        self.app = compiled_once(create_app(self.settings, self.database, clock=self.clock, bell=Bell("")))
+        if numbers:
+            block = LeasedBlock("b-1", 90_000_000, 90_000_000 + numbers - 1, NOW.replace(year=2020))
+            asked = self.database.write(lambda conn: number_blocks.ask(conn, numbers))
+            self.database.write(lambda conn: number_blocks.leased(conn, asked.key, block, block.expires_at))
+
+    def browser(self) -> Browser:
+        return Browser(self.app.test_client(), None)
+
+    def count(self) -> int:
+        with self.database.read() as conn:
+            return int(conn.execute(select(func.count()).select_from(Submission)).scalar_one())
+
+
+@pytest.fixture
+def make_site(tmp_path: Path, populated: Path) -> Iterator[Callable[..., OpenSite]]:  # noqa: F811
+    made: list[OpenSite] = []
+
+    def make(**settings: Any) -> OpenSite:
+        shutil.copy(populated, tmp_path / "resultsq.db")
+        made.append(OpenSite(tmp_path, **settings))
+        return made[-1]
+
+    yield make
+    for site in made:
+        site.database.close()
+
+
+@pytest.fixture
+def site(make_site: Callable[..., OpenSite]) -> OpenSite:
+    return make_site()
+
+
+def sent(browser: Browser, **changes: Any) -> Any:
+    """Fill in the form and send it; None leaves a field out."""
+    fields = {name: value for name, value in {**FIELDS, **changes}.items() if value is not None}
+    return browser.post("/register", fields, "/register")
+
+
+def faults(page: str) -> dict[str, str]:
+    """The sentence beside each field."""
+    found = re.findall(r'id="wrong-([\w.-]+)">.*?</svg>\s*(.*?)</div>', page, re.DOTALL)
+    return {name: html.unescape(text) for name, text in found}
+
+
+def test_a_runner_gets_a_slip_with_number_and_barcodes(site: OpenSite) -> None:
+    browser = site.browser()
+    answer = sent(browser)
+    assert answer.status_code == 303
+    slip = browser.get(answer.location)
+    text = html.unescape(slip.text)
+    assert "Zoë O'Brien" in text
+    assert "A90000000" in text
+    assert text.count("<svg") > 2
+    assert "zoe@example.org" not in text
+    assert site.browser().get(answer.location).status_code == 200, "on any device that has the address"
+    assert slip.headers["Referrer-Policy"] == "no-referrer"
+    assert site.count() == 1
+
+
+def test_without_a_number_the_slip_says_what_comes(make_site: Callable[..., OpenSite]) -> None:
+    site = make_site(numbers=0)
+    browser = site.browser()
+    text = browser.get(sent(browser).location).text
+    assert "Your number follows by e-mail." in text
+    assert "barcode" not in text.replace("no barcode yet", "")
+
+
+def test_nothing_is_there_where_the_setting_is_off(make_site: Callable[..., OpenSite]) -> None:
+    site = make_site(registration=False, numbers=0)
+    browser = site.browser()
+    token = browser.hidden("/login", "/login")["csrf_token"]
+    assert browser.get("/register").status_code == 404
+    assert browser.client.post("/register", data={"csrf_token": token, **FIELDS}).status_code == 404
+    assert browser.get(f"/register/{uuid.uuid4()}").status_code == 404
+    assert "/register" not in browser.get("/login").text
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"given_name": ""}, "given_name"),
+        ({"family_name": None}, "family_name"),
+        ({"family_name": "x" * 101}, "family_name"),
+        ({"born": ""}, "born"),
+        ({"born": "yesterday"}, "born"),
+        ({"born": "2012-01-01"}, "born"),
+        ({"born": "1850-01-01"}, "born"),
+        ({"email": ""}, "email"),
+        ({"email": "zoe"}, "email"),
+        ({"born": "2005-01-01"}, "parent_email"),
+        ({"born": "2005-01-01", "parent_email": "mum"}, "parent_email"),
+        ({"gender": "?"}, "gender"),
+        ({"home_event": "not a slug"}, "home_event"),
+        ({"emergency_name": ""}, "emergency_name"),
+        ({"emergency_phone": "call me"}, "emergency_phone"),
+        ({"consent": ["risk-1"]}, "consent-results-1"),
+    ],
+)
+def test_each_fault_is_beside_its_field_and_what_was_typed_stays(
+    site: OpenSite, changes: dict[str, Any], field: str
+) -> None:
+    answer = sent(site.browser(), **changes)
+    assert answer.status_code == 422
+    assert set(faults(answer.text)) == {field}
+    assert f'aria-describedby="wrong-{field}"' in answer.text
+    assert 'value="Max"' in answer.text or "emergency_name" in changes
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert site.count() == 0
+
+
+def test_a_child_is_registered_with_a_parents_address(site: OpenSite) -> None:
+    browser = site.browser()
+    answer = sent(browser, born="2005-01-01", email="", parent_email="mum@example.org")
+    assert answer.status_code == 303
+    with site.database.read() as conn:
+        body = slips.body(conn, answer.location.rpartition("/")[2])
+    assert body is not None
+    assert b'"email":"mum@example.org"' in body
+
+
+def test_a_double_tap_is_one_registration_and_another_person_in_the_same_form_is_told(site: OpenSite) -> None:
+    browser = site.browser()
+    hidden = browser.hidden("/register", "/register")
+    taps = [browser.client.post("/register", data={**hidden, **FIELDS}) for _ in range(2)]
+    assert taps[0].location == taps[1].location
+    assert site.count() == 1
+    other = browser.client.post("/register", data={**hidden, **FIELDS, "given_name": "Max"})
+    assert other.status_code == 409
+    assert 'value="Max"' in other.text
+    assert hidden["id"] not in other.text, "a new form, with a new id"
+    assert site.count() == 1
+
+
+def test_a_known_person_gets_the_same_page_as_an_unknown_one(site: OpenSite) -> None:
+    browser = site.browser()
+    pages = [browser.get(sent(browser).location).text for _ in range(2)]
+    plain = [re.sub(r"<svg.*?</svg>|A9\d+|[0-9a-f-]{36}", "", page, flags=re.DOTALL) for page in pages]
+    assert plain[0] == plain[1]
+
+
+def test_a_program_that_fills_in_everything_is_told_and_nothing_is_stored(site: OpenSite) -> None:
+    answer = sent(site.browser(), website="https://spam.example")
+    assert answer.status_code == 422
+    assert "Website" in answer.text
+    assert site.count() == 0
+
+
+@pytest.mark.parametrize("garbage", [{}, {"given_name": "x" * 5000}, {"id": "no uuid", "born": "\0"}, {"consent": "?"}])
+def test_garbage_stores_nothing(site: OpenSite, garbage: dict[str, str]) -> None:
+    browser = site.browser()
+    token = browser.hidden("/register", "/register")["csrf_token"]
+    answer = browser.client.post("/register", data={"csrf_token": token, **garbage})
+    assert answer.status_code in (400, 422)
+    assert site.count() == 0
+
+
+def test_posts_without_end_from_one_address_end_in_a_friendly_429_and_store_a_few(site: OpenSite) -> None:
+    browser = site.browser()
+    hidden = browser.hidden("/register", "/register")
+    answers = [
+        browser.client.post("/register", data={**hidden, **FIELDS, "id": str(uuid.uuid4())}).status_code
+        for _ in range(register.MOST_OF_A_CALLER + 50)
+    ]
+    assert answers == [303] * register.MOST_OF_A_CALLER + [429] * 50
+    last = browser.client.post("/register", data={**hidden, **FIELDS})
+    assert "Wait a few minutes" in last.text
+    assert int(last.headers["Retry-After"]) > 0
+    # what the other thousands meet is this one counter, before anything is read of them
+    assert site.count() == register.MOST_OF_A_CALLER
+    elsewhere = site.browser()
+    elsewhere.client.environ_base["REMOTE_ADDR"] = "192.0.2.7"
+    assert sent(elsewhere).status_code == 303, "others go on"
+    site.clock.advance(register.WITHIN_S + 1)
+    assert sent(browser).status_code == 303
+
+
+def test_fields_and_consents_come_from_the_settings_file(make_site: Callable[..., OpenSite], tmp_path: Path) -> None:
+    form = tmp_path / "form.toml"
+    form.write_text(
+        'gender = "off"\nemergency = "optional"\nchild_age = 0\n'
+        '[[consents]]\nid = "terms-2026-01"\ntext = "I agree to <everything>."\n'
+        '[[consents]]\nid = "news"\ntext = "Write to me."\nrequired = false\n'
+    )
+    browser = make_site(registration_form=form).browser()
+    page = browser.get("/register").text
+    assert "I agree to &lt;everything&gt;." in page
+    assert 'name="gender"' not in page
+    assert "parent_email" not in page
+    answer = sent(browser, consent=["terms-2026-01"], emergency_name="", emergency_phone="")
+    assert answer.status_code == 303
+    assert set(faults(sent(browser, consent=[]).text)) == {"consent-terms-2026-01"}
+
+
+@pytest.mark.parametrize("text", ["no toml", "colour = 1", 'gender = "maybe"', "[[consents]]\nid = 7"])
+def test_a_settings_file_that_makes_no_sense_stops_the_start(
+    make_site: Callable[..., OpenSite], tmp_path: Path, text: str
+) -> None:
+    form = tmp_path / "form.toml"
+    form.write_text(text)
+    with pytest.raises(SettingsError, match=r"form\.toml"):
+        make_site(registration_form=form)
+
+
+def test_every_sentence_of_the_pages_is_translated(
+    site: OpenSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speech.extract(tmp_path / "anew.pot")
+    monkeypatch.setattr(speech, "CATALOGUE", tmp_path / "anew.pot")
+    speech.mark_everything(site.app, tmp_path / "translations")
+    browser = site.browser()
+    good = browser.get(sent(browser).location).text
+    pages = [good, browser.get("/register").text, sent(browser, **dict.fromkeys(FIELDS, "")).text]
+    pages += [sent(browser, born="2010-01-01", website="x").text, sent(browser, born="2005-01-01").text]
+    data = re.compile(r"resultsq|Zoë O'Brien|A9\d+|\b[BR]\w+ parkrun")
+    assert {piece for page in pages for piece in speech.unmarked(page, data)} == set()
