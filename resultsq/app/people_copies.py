@@ -30,7 +30,9 @@ from resultsq.store.outbox.custody import known_name, node_name
 WHO = "copy of people"
 """Who changed it, in the audit."""
 
-FROM_FILE = "a file"
+FROM_FILE = ""
+"""The address of copies that came in a file."""
+
 MOST_NAMED = 20
 """Of the accounts that are not copied, because an account of this node's own has the name."""
 
@@ -153,7 +155,9 @@ def take_in(
         values = {"source": found.source, "address": address, "etag": etag, "made_at": found.made_at}
         stored.write_state(conn, left_names=left[:MOST_NAMED], error=None, **values)
         if changed + ended:
-            audit.note(conn, now, WHO, "copy people", {"source": found.source, "from": address}, changed + ended)
+            audit.note(
+                conn, now, WHO, "copy people", {"source": found.source, "from": address or "a file"}, changed + ended
+            )
         return ended
 
     return CopiesTaken(changed + piece(finish), tuple(left))

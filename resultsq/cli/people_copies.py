@@ -94,7 +94,8 @@ def status(overrides: Overrides, as_json: bool) -> None:
         click.echo("No copies of another node's accounts are here.")
     else:
         click.echo(
-            f"{held.accounts} accounts, {held.events} events and {held.tokens} tokens are copies from {found.address}, "
+            f"{held.accounts} accounts, {held.events} events and {held.tokens} tokens are copies from "
+            f"{found.address or 'a file'}, "
             f"as of {found.made_at:%Y-%m-%d %H:%M} UTC."
         )
     if found.left_names:
