@@ -22,7 +22,9 @@ _other_source = click.option(
 @_other_source
 @click.pass_obj
 def sync(overrides: Overrides, other_source: bool) -> None:
-    """Copy the accounts, events and tokens of the node in RESULTSQ_PEOPLE_SOURCE now, and not at the next minute."""
+    """Copy the accounts, events and tokens of another node now.
+
+    A worker does it each minute where RESULTSQ_PEOPLE_SOURCE names the node."""
     node = CliContext(overrides)
     _tell(people_sync.sync(node.settings, node.database, node.clock, other_source=other_source))
 

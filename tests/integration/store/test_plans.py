@@ -175,6 +175,7 @@ WORK: dict[str, Callable[[StoreNode], Callable[[Connection], object]]] = {
     "handing on": lambda node: lambda conn: handovers.begin(conn, node.now, "relay", 0, 10),
     "handing on, once more": lambda node: lambda conn: handovers.begin(conn, node.now, "relay", 10, 10),
     "questions to a relay": lambda node: lambda conn: handovers.due(conn, node.now + timedelta(days=1), 10, True),
+    "a renewed call to a relay": lambda node: lambda conn: handovers.renew(conn, node.now, [5, 6], 200.0),
     "an answer of a relay": lambda node: lambda conn: handovers.take_back(conn, node.now, 5),
 }
 
