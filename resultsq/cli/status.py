@@ -1,5 +1,6 @@
 """The command `status`: the queue at a glance, once or live, or as the public page's files."""
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -8,12 +9,15 @@ import click
 from rich.console import Console
 
 from resultsq.app import heard
-from resultsq.cli import publishing, status_screen
+from resultsq.cli import language, publishing, status_screen
 from resultsq.cli.node import CliContext, Overrides, as_json_option, show_json
-from resultsq.doctor import last_heard
+from resultsq.domain import cldr
+from resultsq.domain.i18n import gettext, gettext_noop, ngettext
+from resultsq.domain.link import LinkState
 from resultsq.domain.submission import State
 from resultsq.store.views import mail_link, queries, relays
-from resultsq.store.views.queries import LinkView
+from resultsq.store.views.mail_link import MailLink
+from resultsq.store.views.queries import LinkView, NodeStatus
 
 
 @click.command()
@@ -24,6 +28,8 @@ from resultsq.store.views.queries import LinkView
 @click.pass_obj
 def status(overrides: Overrides, as_json: bool, watch: bool, folder: Path | None) -> None:
     """Say what waits, and how the link to the master is."""
+    if not as_json and folder is None:
+        language.speak()
     node = CliContext(overrides)
     if folder is not None:
         publishing.publish(node, folder, stay=watch)
@@ -56,30 +62,49 @@ def _print(node: CliContext, as_json: bool) -> None:
         )
         return
     console = Console(highlight=False, soft_wrap=True)
-    console.print(f"The node: {node.where}", markup=False)
+    console.print(gettext("The node: {where}", where=node.where), markup=False)
+    for line in _lines(found, mail, at_relays, now):
+        console.print(line, markup=False)
+
+
+def _lines(found: NodeStatus, mail: MailLink | None, at_relays: int, now: datetime) -> Iterator[str]:
+    link = found.link
     if link is None:
-        console.print("The state of the link is unknown: no worker has run here yet.")
+        yield gettext("The state of the link is unknown: no worker has run here yet.")
     else:
-        console.print(_link_line(link, now), markup=False)
+        yield _link_line(link, now)
     if mail is not None and mail.trouble_since is not None:
-        console.print(f"No mail leaves since {mail.trouble_since:%Y-%m-%d %H:%M} UTC; {mail.waiting} wait.")
+        since = _time(mail.trouble_since)
+        yield ngettext(
+            "No mail leaves since {time}; {number} waits.",
+            "No mail leaves since {time}; {number} wait.",
+            mail.waiting,
+            time=since,
+        )
     if found.oldest_waiting_at is None:
-        console.print("Nothing waits.")
+        yield gettext("Nothing waits.")
     elif not found.to_send:
-        console.print(f"Held: {found.held}. Nothing else waits.")
+        yield gettext("Held: {count}. Nothing else waits.", count=cldr.number(found.held))
     else:
         if found.held:
-            console.print(f"Held: {found.held}.")
-        console.print(f"{found.to_send} wait, the oldest since {found.oldest_waiting_at:%Y-%m-%d %H:%M} UTC.")
+            yield gettext("Held: {count}.", count=cldr.number(found.held))
+        yield ngettext(
+            "{number} waits, since {time}.",
+            "{number} wait, the oldest since {time}.",
+            found.to_send,
+            time=_time(found.oldest_waiting_at),
+        )
     if at_relays:
-        console.print(f"{at_relays} of them are at a relay, too.")
+        yield ngettext("{number} of them is at a relay, too.", "{number} of them are at a relay, too.", at_relays)
     if len(found.waiting_by_kind) > 1:
-        console.print("By kind: " + ", ".join(f"{n} {kind}" for kind, n in sorted(found.waiting_by_kind.items())) + ".")
+        kinds = [f"{cldr.number(n)} {kind}" for kind, n in sorted(found.waiting_by_kind.items())]
+        yield gettext("By kind: {kinds}.", kinds=cldr.listed(kinds))
     for hold in found.holds:
-        console.print(f"On hold ({hold.scope} {hold.event or ''}): {hold.reason}", markup=False)
+        what = f"{gettext(hold.scope)} {hold.event or ''}".rstrip()
+        yield gettext("On hold ({what}): {reason}", what=what, reason=hold.reason)
     for state in State:
         if found.counts[state]:
-            console.print(f"{found.counts[state]:>8} {state}")
+            yield f"{cldr.number(found.counts[state]):>8} {gettext(state)}"
 
 
 def _as_reported(link: LinkView, now: datetime) -> dict[str, object]:
@@ -87,11 +112,31 @@ def _as_reported(link: LinkView, now: datetime) -> dict[str, object]:
     return {**values, "stalled": link.stalled, "known": link.fresh(now)}
 
 
+_LINKS = {
+    LinkState.UP: gettext_noop("The link is up since {time}."),
+    LinkState.DOWN: gettext_noop("The link is down since {time}."),
+    LinkState.MASTER_DOWN: gettext_noop("The master answers since {time} that it cannot work."),
+    LinkState.NOT_OUR_MASTER: gettext_noop("Something else answers in the master's place since {time}."),
+}
+
+
 def _link_line(link: LinkView, now: datetime) -> str:
-    since = f"since {link.word_since:%Y-%m-%d %H:%M} UTC"
+    since = _time(link.word_since)
     if link.stalled:
-        known = "" if link.fresh(now) else f" The master was {last_heard(link)}."
-        return f"The master answers, but takes no results, {since}. One is tried each second.{known}"
+        stalled = gettext(
+            "The master answers, but takes no results, since {time}. One is tried each second.", time=since
+        )
+        return stalled if link.fresh(now) else f"{stalled} {_last_heard(link)}"
     if not link.fresh(now):
-        return f"The state of the link is not known at present; up when the master was {last_heard(link)}."
-    return f"The link is {link.state} {since}. {link.detail or ''}"
+        return gettext("The state of the link is not known at present.") + f" {_last_heard(link)}"
+    return f"{gettext(_LINKS[link.state], time=since)} {link.detail or ''}".rstrip()
+
+
+def _last_heard(link: LinkView) -> str:
+    if link.probed_at is None:
+        return gettext("The master was never heard.")
+    return gettext("The master was last heard at {time}.", time=f"{link.probed_at:%H:%M:%S} UTC")
+
+
+def _time(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"

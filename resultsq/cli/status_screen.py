@@ -3,7 +3,7 @@ process runs."""
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -18,7 +18,11 @@ from resultsq.app import heard
 from resultsq.app.headline import Headline, Tone, headline
 from resultsq.cli.node import CliContext
 from resultsq.clock import Clock
+from resultsq.domain import cldr
 from resultsq.domain.errors import StoreUnavailable
+from resultsq.domain.i18n import gettext, gettext_noop
+from resultsq.domain.link import LinkState
+from resultsq.domain.outcome import Cause
 from resultsq.domain.submission import State
 from resultsq.domain.why import cause_text, spell
 from resultsq.store.engine.session import Database
@@ -42,7 +46,7 @@ def watch(node: CliContext) -> None:
 
     :raises click.UsageError: the output is no terminal"""
     if not sys.stdout.isatty():
-        raise click.UsageError("--watch needs a terminal. `resultsq status --json` is for programs.")
+        raise click.UsageError(gettext("--watch needs a terminal. `resultsq status --json` is for programs."))
     screen = StatusScreen(node.database, node.clock, node.where, ZoneInfo(node.settings.time_zone))
     try:
         with Live(screen.look(), console=Console(highlight=False), auto_refresh=False, screen=True) as live:
@@ -52,6 +56,20 @@ def watch(node: CliContext) -> None:
                 time.sleep(max(LOOK_S, REST * (time.process_time() - began)))
     except KeyboardInterrupt:
         return
+
+
+LINKS: Mapping[str, str] = {
+    LinkState.UP: gettext_noop("up"),
+    LinkState.DOWN: gettext_noop("down"),
+    LinkState.MASTER_DOWN: gettext_noop("the master cannot work"),
+    LinkState.NOT_OUR_MASTER: gettext_noop("something else answers"),
+    Cause.TAKES_NOTHING: gettext_noop("up, but no results are taken"),
+}
+"""The state of the link, as a value in the table."""
+
+
+def _spell(now: datetime, since: datetime) -> str:
+    return spell((now - since).total_seconds())
 
 
 class StatusScreen:
@@ -72,51 +90,57 @@ class StatusScreen:
                 pulse = overview_data.live_status(conn, now)
                 attempts = recent.attempts(conn, ATTEMPTS)
         except StoreUnavailable as error:
-            return Text(f"The node's database does not answer: {error.cause} It is asked again each 2 s.", "bold red")
+            silent = gettext("The node's database does not answer. It is asked again each 2 s.")
+            return Text(f"{silent} {error.cause}", "bold red")
         return Group(
             self._heading(headline(now, pulse), now),
             Padding(self._figures(pulse, now), (1, 0)),
             self._attempts(attempts, now),
-            Text(f"\n{self._where}  {self._at(now)}  Ctrl-C ends this.", "dim"),
+            Text(f"\n{self._where}  {self._at(now)}  {gettext('Ctrl-C ends this.')}", "dim"),
         )
 
     def _heading(self, found: Headline, now: datetime) -> RenderableType:
         values = {name: self._at(it) if isinstance(it, datetime) else it for name, it in found.values.items()}
-        since = "" if found.since is None else f" · for {spell((now - found.since).total_seconds())}"
+        since = "" if found.since is None else " · " + gettext("for {time}", time=_spell(now, found.since))
         return Group(
-            Text(f"● {found.title}{since}", _COLOURS[found.tone]),
-            Text(found.text.format(**values)),
+            Text(f"● {gettext(found.title, **values)}{since}", _COLOURS[found.tone]),
+            Text(gettext(found.text, **values)),
         )
 
     def _figures(self, pulse: LiveStatus, now: datetime) -> Table:
         table = Table.grid(padding=(0, 3))
         if pulse.oldest_waiting_at is None:
-            table.add_row("waiting", "nothing")
+            table.add_row(gettext("waiting"), gettext("nothing"))
         else:
-            by_kind = ", ".join(f"{count} {kind}" for kind, count in sorted(pulse.waiting_by_kind.items()))
-            held = f", of which {pulse.held} are held" if pulse.held else ""
-            table.add_row("waiting", f"{by_kind}{held}")
-            table.add_row("the oldest", f"for {spell((now - pulse.oldest_waiting_at).total_seconds())}")
+            kinds = sorted(pulse.waiting_by_kind.items())
+            table.add_row(gettext("waiting"), cldr.listed(f"{cldr.number(count)} {kind}" for kind, count in kinds))
+            if pulse.held:
+                table.add_row(gettext("of them held"), cldr.number(pulse.held))
+            table.add_row(gettext("the oldest"), gettext("for {time}", time=_spell(now, pulse.oldest_waiting_at)))
         if pulse.to_send and (left := pulse.drain_s if pulse.rate else pulse.return_s) is not None:
-            table.add_row("all published", f"about {spell(left)} {'from now' if pulse.rate else 'after the return'}")
+            about = gettext("in about {time}") if pulse.rate else gettext("about {time} after the return")
+            table.add_row(gettext("all published"), about.format(time=spell(left)))
         if pulse.link is not None:
             heard_at = pulse.link.probed_at
-            table.add_row("link", f"{pulse.link.word}{f', last probe at {self._at(heard_at)}' if heard_at else ''}")
-        table.add_row("workers", str(pulse.workers_alive))
+            table.add_row(gettext("link"), gettext(LINKS[pulse.link.word]))
+            if heard_at:
+                table.add_row(gettext("last probe"), self._at(heard_at))
+        table.add_row(gettext("workers"), cldr.number(pulse.workers_alive))
         for state in State:
             if pulse.counts[state]:
-                table.add_row(str(state), f"{pulse.counts[state]:,}")
+                table.add_row(gettext(state), cldr.number(pulse.counts[state]))
         return table
 
     def _attempts(self, attempts: Sequence[RecentAttempt], now: datetime) -> RenderableType:
         if not attempts:
-            return Text("No attempt has ended yet.", "dim")
-        table = Table("last attempts", "", "", "", box=None, pad_edge=False, header_style="bold")
+            return Text(gettext("No attempt has ended yet."), "dim")
+        table = Table(gettext("last attempts"), "", "", "", box=None, pad_edge=False, header_style="bold")
         for one in attempts:
-            took = "" if one.duration_s is None else f"{one.duration_s * 1000:,.0f} ms"
+            took = "" if one.duration_s is None else gettext("{number} ms", number=cldr.number(one.duration_s * 1000))
             subject = f" {one.date} v{one.version}" if len(one.date) <= _DATE else ""
             what = f"{one.kind} {one.event}{subject}"
-            why = " ".join(part for part in (one.outcome, cause_text(one.cause), str(one.status or "")) if part)
+            outcome = gettext(one.outcome) if one.outcome else ""
+            why = " ".join(part for part in (outcome, cause_text(one.cause), str(one.status or "")) if part)
             table.add_row(self._at(one.ended_at), what, why, took)
         return table
 

@@ -12,7 +12,8 @@ from tests.support import speech
 
 TONGUES: Mapping[str, Mapping[str, str]] = {
     "de": {"Log in": "Anmelden", "Provisional: these results are not published yet and may still change.": "Vorläufig.",
-           "{event}, {day}: published": "{event}, {day}: veröffentlicht"},
+           "{event}, {day}: published": "{event}, {day}: veröffentlicht",
+           "Nothing waits.": "Nichts wartet.", "The link is up since {time}.": "Die Verbindung steht seit {time}."},
     "ar": {"Log in": "تسجيل الدخول"},
     "pt_BR": {"Log in": "Entrar"},
     "nb": {"Log in": "Logg inn"},

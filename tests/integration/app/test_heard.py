@@ -124,7 +124,7 @@ def test_the_status_hears_the_master_anew_when_the_last_probe_is_old(
     node.pass_time(-20)
     node.probe()
     at = node.link().probed_at
-    assert f"not known at present; up when the master was last heard at {at:%H:%M:%S} UTC" in status()
+    assert f"not known at present. The master was last heard at {at:%H:%M:%S} UTC" in status()
     with probing(database, far):
         wait_until(lambda: node.link().prober, what="a worker probes")
         assert "The link is up since" in status()

@@ -111,7 +111,7 @@ def test_lines_come_in_the_order_that_is_asked_when_they_are_sorted(busy: StoreN
 def test_a_key_is_refused_when_it_is_none_of_the_order(node: StoreNode, sort: str, key: str) -> None:
     with node.database.read() as conn, pytest.raises(InputRefused, match="first page"):
         listing.page(conn, Filter(), Order.parse(sort), 10, after=key)
-    with pytest.raises(InputRefused, match="accepted, published, attempts"):
+    with pytest.raises(InputRefused, match="accepted, published and attempts"):
         Order.parse("-colour")
 
 

@@ -153,7 +153,7 @@ def test_a_typed_table_of_a_thousand_rows_works(site: Site, team: Browser) -> No
     answer = team.post(f"{PAGE}/table", {"time": times, "athlete": athletes}, f"{PAGE}/table?rows=1000")
     assert answer.status_code == 303
     page = team.get(PAGE).text
-    assert "The sheet: 1000 finishers" in page
+    assert "The sheet: 1,000 finishers" in page
     assert len(sheet_of(site, team.send().location.rpartition("/")[2]).finishers) == 1000
 
 
@@ -414,7 +414,7 @@ def _field_after(page: str, label: str) -> str:
 def test_the_day_of_the_files_is_chosen_by_one_tap(team: Browser) -> None:
     scans = b"".join(b"A%d,P%d,30/11/2013 09:20:00\n" % (at, at) for at in range(1, 4))
     page = team.drop([("t.csv", b"position,time\n1,18:00\n2,18:10\n3,18:20\n"), ("s.csv", scans)], htmx=True).text
-    assert "is of 30 November 2013, but you chose 7 December 2013" in page
+    assert "is 30 November 2013, but you chose 7 December 2013" in page
     assert "The clock was wrong" in page
 
     page = team.change("choose-day", date="2013-11-30", htmx=True).text
@@ -459,7 +459,7 @@ def test_a_correction_of_a_day_of_years_ago_is_not_asked_about_again(site: Site,
 def test_a_scanners_clock_of_utc_is_judged_in_the_events_time_zone(site: Site, team: Browser) -> None:
     scans = b"".join(b"A%d,P%d,06/12/2013 20:20:00\n" % (at, at) for at in range(1, 4))
     page = team.drop([("t.csv", b"position,time\n1,18:00\n2,18:10\n3,18:20\n"), ("s.csv", scans)], htmx=True).text
-    assert "is of 6 December 2013, but you chose 7 December 2013" in page
+    assert "is 6 December 2013, but you chose 7 December 2013" in page
 
     site.database.write(lambda conn: events.change(conn, "bushy", "Bushy", "Pacific/Auckland", ""))
     team.post(f"{PAGE}/date", {"date": DAY}, PAGE)
