@@ -4,6 +4,8 @@ A new setting is a field here, in the part it belongs to; what its value alone m
 values come from and what must go together: `settings_sources.py`. How they are shown: `settings_page.py`.
 """
 
+import base64
+import binascii
 import difflib
 import zoneinfo
 from collections.abc import Callable, Mapping
@@ -28,6 +30,7 @@ from resultsq.domain.proxy import Proxy
 from resultsq.domain.relay import node_addresses, one_address, relay_addresses
 
 PREFIX = "RESULTSQ_"
+LEAST_MAIL_KEY_BYTES = 16
 
 _HIDDEN: dict[str, JsonValue] = {"hidden": True}
 Hidden = Annotated[SecretStr, Field(json_schema_extra=_HIDDEN)]
@@ -186,6 +189,11 @@ class Settings(BaseModel):
         description="Keep a copy of the master's list of athletes, so that the form names barcodes while the master is "
         "away: of those who belong to the events here or ran there, or of all. See resultsq/PRIVACY.md.",
     )
+    athletes_mail_key: Hidden = Field(
+        SecretStr(""),
+        description="Key, in base64, that the master gave this node for its athletes' addresses: the list then carries "
+        "a keyed hash of each. Empty: none is known here.",
+    )
     athletes_keep_weeks: int = Field(
         8, ge=1, le=52, description="After so many weeks without a confirmation by the master the list is deleted."
     )
@@ -339,6 +347,18 @@ class Settings(BaseModel):
             renewed.follow(self._files)
         return renewed
 
+    @field_validator("athletes_mail_key")
+    @classmethod
+    def _mail_key(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value() and len(_base64(value.get_secret_value())) < LEAST_MAIL_KEY_BYTES:
+            raise ValueError(f"It is not a key of {LEAST_MAIL_KEY_BYTES} bytes or more in base64.")
+        return value
+
+    @property
+    def mail_hash_key(self) -> bytes | None:
+        """The key by which addresses are hashed; None: there is none."""
+        return _base64(self.athletes_mail_key.get_secret_value()) or None
+
     @property
     def alert_channels(self) -> tuple[str, ...]:
         """The names of the channels by which alerts reach people, as far as they are set up."""
@@ -353,6 +373,14 @@ class Loaded(BaseModel):
 
     settings: Settings
     origin: dict[str, str]
+
+
+def _base64(text: str) -> bytes:
+    """Empty: it is none."""
+    try:
+        return base64.b64decode(text, altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        return b""
 
 
 def content(path: Path, key: str) -> str:

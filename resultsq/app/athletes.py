@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from itertools import islice
@@ -9,10 +10,10 @@ from itertools import islice
 from sqlalchemy import Connection
 
 from resultsq.app.context import AppContext, Transaction
-from resultsq.domain.athletes import Athlete
+from resultsq.domain.athletes import Athlete, address_hash
 from resultsq.domain.errors import NotAllowed
 from resultsq.domain.i18n import gettext
-from resultsq.readers.athletes_list import read_list
+from resultsq.readers.athletes_list import ListedAthlete, read_list
 from resultsq.store.athletes import copies, rows
 from resultsq.store.athletes.copies import LeaseLost, Place
 from resultsq.store.athletes.rows import Piece
@@ -44,11 +45,19 @@ def import_list(ctx: AppContext, who: str, lines: Iterable[str], as_of: datetime
     if not ctx.database.write(lambda conn: copies.take_lease(conn, ctx.clock.now(), holder)):
         raise NotAllowed(gettext("The list is being loaded from the master just now. Try again in half a minute."))
     try:
-        return _load(ctx, who, holder, (one.athlete for one in read_list(lines)), as_of)
+        return _load(ctx, who, holder, (_hashed(ctx, one) for one in read_list(lines)), as_of)
     except LeaseLost:
         raise NotAllowed(gettext("Another process took over, and nothing was changed. Try again.")) from None
     finally:
         ctx.database.write(lambda conn: copies.give_lease_back(conn, ctx.clock.now(), holder))
+
+
+def _hashed(ctx: AppContext, one: ListedAthlete) -> Athlete:
+    """The line as it is kept: of its address only the keyed hash, and nothing where there is no key."""
+    key = ctx.settings.mail_hash_key
+    if key is None or one.address is None:
+        return one.athlete
+    return replace(one.athlete, mail=address_hash(one.address, key))
 
 
 def _load(ctx: AppContext, who: str, holder: str, athletes: Iterator[Athlete], as_of: datetime) -> int:

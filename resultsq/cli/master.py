@@ -38,6 +38,11 @@ from resultsq.supervisor.folder import make_data_dir
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Table (CSV) of athletes to add to its list, or to change there, before it begins to serve.",
 )
+@click.option(
+    "--mail-key-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File with NODE:KEY a line: this node gets hashes of athletes' mail addresses by this key, in base64.",
+)
 @click.pass_context
 def master(
     ctx: click.Context,
@@ -50,6 +55,7 @@ def master(
     delay_s: float,
     slots: int | None,
     athletes: Path | None,
+    mail_key_file: Path | None,
 ) -> None:
     """Run the reference master, over a database of its own."""
     if ctx.invoked_subcommand is not None:
@@ -70,6 +76,7 @@ def master(
             delay_s=delay_s,
             slots=slots,
             athletes=read_list(lines) if lines else (),
+            mail_keys=tokens_of(mail_key_file),
         )
 
 

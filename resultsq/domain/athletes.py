@@ -1,5 +1,7 @@
 """Athletes as the master lists them: values, and the numbers and names that a reading or a typed text may mean."""
 
+import hashlib
+import hmac
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,6 +10,9 @@ LONGEST_NUMBER = 18
 """Digits of the longest number that a copy holds: what a database's integer takes."""
 
 LONGEST_TEXT = 200
+
+MAIL_BYTES = 16
+"""How much of the keyed hash of an address is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,11 @@ def can_hold(number: str) -> bool:
     return number[:1] == "A" and digits.isascii() and digits.isdigit() and digits[0] != "0" and (
         len(digits) <= LONGEST_NUMBER
     )  # fmt: skip
+
+
+def address_hash(address: str, key: bytes) -> bytes:
+    """The keyed hash of an address as the list has it (master/CONTRACT.md). The address cannot be read back from it."""
+    return hmac.digest(key, address.strip().lower().encode(), hashlib.sha256)[:MAIL_BYTES]
 
 
 def folded(name: str) -> str:

@@ -3,6 +3,8 @@
 Each line has the number of its last change, and the feed lists lines in the order of these numbers. So a line that
 changes while a node reads moves to the end, where the node meets it again."""
 
+import hashlib
+import hmac
 import re
 import uuid
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -44,6 +46,12 @@ class AthletesTables:
             sa.Column("event", sa.Text, primary_key=True),
             sa.Column("athlete", sa.Text, primary_key=True),
         )
+        self.addresses = sa.Table(
+            "master_athlete_addresses",
+            metadata,
+            sa.Column("athlete", sa.Text, primary_key=True),
+            sa.Column("address", sa.Text, nullable=False, comment="leaves the master as a keyed hash alone"),
+        )
 
 
 class AthleteList:
@@ -68,23 +76,31 @@ class AthleteList:
             if not numbers:
                 return
             changed = self._count(connection, len(numbers))
-            for table in (self._tables.athletes, self._tables.ran_at):
+            for table in (self._tables.athletes, self._tables.ran_at, self._tables.addresses):
                 connection.execute(sa.delete(table).where(table.c.athlete.in_(numbers)))
             rows = [_row(lines[number].athlete, changed + n) for n, number in enumerate(numbers, 1)]
             connection.execute(sa.insert(self._tables.athletes), rows)
             ran = [{"event": event, "athlete": number} for number in numbers for event in set(lines[number].events)]
             if ran:
                 connection.execute(sa.insert(self._tables.ran_at), ran)
+            known = [{"athlete": number, "address": lines[number].address} for number in numbers]
+            if known := [one for one in known if one["address"] is not None]:
+                connection.execute(sa.insert(self._tables.addresses), known)
 
     def _unchanged(self, connection: sa.Connection, lines: Mapping[str, ListedAthlete]) -> set[str]:
         """Which of these are in the list as they are."""
-        athletes, ran_at = self._tables.athletes, self._tables.ran_at
-        there = connection.execute(sa.select(athletes).where(athletes.c.athlete.in_(sorted(lines)))).all()
+        athletes, ran_at, addresses = self._tables.athletes, self._tables.ran_at, self._tables.addresses
+        with_address = sa.select(athletes, addresses.c.address).outerjoin_from(
+            athletes, addresses, addresses.c.athlete == athletes.c.athlete
+        )
+        there = connection.execute(with_address.where(athletes.c.athlete.in_(sorted(lines)))).all()
         ran: dict[str, set[str]] = {}
         for event, number in connection.execute(sa.select(ran_at).where(ran_at.c.athlete.in_(sorted(lines)))):
             ran.setdefault(number, set()).add(event)
-        known = {row.athlete: (_athlete(row), ran.get(row.athlete, set())) for row in there}
-        return {number for number, one in lines.items() if known.get(number) == (one.athlete, set(one.events))}
+        known = {row.athlete: (_athlete(row), ran.get(row.athlete, set()), row.address) for row in there}
+        return {
+            number for number, one in lines.items() if known.get(number) == (one.athlete, set(one.events), one.address)
+        }
 
     def load(self, listed: Iterable[ListedAthlete]) -> int:
         """Add or replace all of these lines, a thousand in a transaction; how many."""
@@ -108,8 +124,11 @@ class AthleteList:
             self._count(connection, 0)
             connection.execute(sa.update(self._tables.lists).values(handle=uuid.uuid4().hex))
 
-    def page(self, question: ListQuestion, limit: int = 1000) -> ListPage | MustRefetch | NoList:
-        """The next lines of the list, at most `limit`."""
+    def page(
+        self, question: ListQuestion, limit: int = 1000, mail_key: bytes | None = None
+    ) -> ListPage | MustRefetch | NoList:
+        """The next lines of the list, at most `limit`. `mail_key`: with the hash of each address by this key, which is
+        the asking node's."""
         with self._reader.begin() as connection:
             found = connection.execute(sa.select(self._tables.lists.c.handle, self._tables.lists.c.changes)).first()
             if found is None:
@@ -120,11 +139,18 @@ class AthleteList:
                 return MustRefetch()
             query = self._after(after, question.events).limit(limit + 1)
             rows = [] if after == changes else connection.execute(query).all()
+            hashes = self._hashes(connection, [row.athlete for row in rows], mail_key)
         more = len(rows) > limit
         following = rows[limit - 1].changed if more else changes
-        return ListPage(
-            handle, [_athlete(row) for row in rows[:limit]], str(following), not more, f"{handle}.{changes}"
-        )  # fmt: skip
+        lines = [_athlete(row, hashes.get(row.athlete)) for row in rows[:limit]]
+        return ListPage(handle, lines, str(following), not more, f"{handle}.{changes}")
+
+    def _hashes(self, connection: sa.Connection, numbers: Collection[str], mail_key: bytes | None) -> dict[str, bytes]:
+        if mail_key is None or not numbers:
+            return {}
+        addresses = self._tables.addresses
+        query = sa.select(addresses.c.athlete, addresses.c.address).where(addresses.c.athlete.in_(numbers))
+        return {number: _hash(address, mail_key) for number, address in connection.execute(query)}
 
     def _after(self, after: int, events: Collection[str]) -> sa.Select[Any]:
         athletes, ran_at = self._tables.athletes, self._tables.ran_at
@@ -157,8 +183,12 @@ def _row(athlete: Athlete, changed: int) -> dict[str, object]:
     }
 
 
-def _athlete(row: sa.Row[Any]) -> Athlete:
-    return Athlete(row.athlete, row.name, row.club, row.home_event, row.runs)
+def _athlete(row: sa.Row[Any], mail: bytes | None = None) -> Athlete:
+    return Athlete(row.athlete, row.name, row.club, row.home_event, row.runs, mail)
+
+
+def _hash(address: str, key: bytes) -> bytes:
+    return hmac.new(key, address.strip().lower().encode(), hashlib.sha256).digest()[:16]
 
 
 def _after(text: str) -> int | None:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flask import request
 
@@ -11,10 +11,12 @@ from resultsq.master.answers import refused
 
 @dataclass(frozen=True, slots=True)
 class TokenRule:
-    """Whose credentials a token is (`node`), and for which events it is good (None: for every one)."""
+    """Whose credentials a token is (`node`), and for which events it is good (None: for every one). `mail_key`: the key
+    by which this node gets hashes of addresses (None: it gets none)."""
 
     node: str
     events: frozenset[str] | None = None
+    mail_key: bytes | None = field(default=None, repr=False)
 
     def covers(self, event: str) -> bool:
         return self.events is None or event in self.events

@@ -1,5 +1,7 @@
 """Runs the reference master: waitress in front of `create_app`, ended in good order by SIGTERM."""
 
+import base64
+import binascii
 import signal
 import threading
 import time
@@ -19,6 +21,8 @@ from resultsq.readers.athletes_list import ListedAthlete
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+LEAST_KEY_BYTES = 16
+
 log = logs.get("master")
 
 
@@ -34,15 +38,16 @@ def serve(
     delay_s: float = 0.0,
     slots: int | None = None,
     athletes: Iterable[ListedAthlete] = (),
+    mail_keys: Sequence[str] = (),
 ) -> None:
     """Serve until SIGTERM or Ctrl-C; requests in flight are finished first.
 
-    `tokens` are written as `token_rules` reads them; `events` None takes any event. `delay_s` and `slots` are
-    rehearsal aids: each PUT takes that many seconds longer, and beyond that many at once it is a 503.
+    `tokens` and `mail_keys` are written as `token_rules` reads them; `events` None takes any event. `delay_s` and
+    `slots` are rehearsal aids: each PUT takes that many seconds longer, and beyond that many at once it is a 503.
 
     :raises SettingsError: a token is missing or cannot be read, the database cannot be opened, or the port is
         taken"""
-    rules = token_rules(tokens)
+    rules = token_rules(tokens, mail_keys)
     engine = open_engine(database_url, pool_size=threads)
     try:
         ledger = Ledger(engine)
@@ -81,20 +86,35 @@ def _leave(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise SystemExit(0)
 
 
-def token_rules(tokens: Sequence[str]) -> dict[str, TokenRule]:
-    """Tokens as a person writes them: `TOKEN`, `NODE:TOKEN` or `NODE:EVENT,EVENT:TOKEN`.
+def token_rules(tokens: Sequence[str], mail_keys: Sequence[str] = ()) -> dict[str, TokenRule]:
+    """Tokens as a person writes them: `TOKEN`, `NODE:TOKEN` or `NODE:EVENT,EVENT:TOKEN`. Without a name the node is
+    called after the token's hash. Keys of nodes that get hashes of addresses: `NODE:KEY`, the key in base64.
 
-    Without a name the node is called after the token's hash."""
+    :raises SettingsError: a token or a key cannot be read, or there is no token"""
+    keys = dict(map(_mail_key, mail_keys))
     rules: dict[str, TokenRule] = {}
     for text in tokens:
         *said, token = text.split(":")
         if not token or len(said) > 2:
             raise SettingsError("A master's token is written TOKEN, NODE:TOKEN or NODE:EVENT,EVENT:TOKEN.")
         node = said[0] if said else node_of(token)
-        rules[token] = TokenRule(node, frozenset(said[1].split(",")) if len(said) == 2 else None)
+        rules[token] = TokenRule(node, frozenset(said[1].split(",")) if len(said) == 2 else None, keys.get(node))
     if not rules:
         raise SettingsError("The master has no token, so no node could publish. Give it at least one.")
     return rules
+
+
+def _mail_key(text: str) -> tuple[str, bytes]:
+    node, _, written = text.partition(":")
+    try:
+        key = base64.b64decode(written.strip(), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if not node or len(key) < LEAST_KEY_BYTES:
+        raise SettingsError(
+            f"A key for addresses is written NODE:KEY, and has {LEAST_KEY_BYTES} bytes or more in base64."
+        )
+    return node, key
 
 
 class Rehearsal:

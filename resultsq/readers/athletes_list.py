@@ -1,10 +1,12 @@
 """A list of athletes as organisers have it: a table of text with a header, read line by line, however long it is."""
 
 import csv
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from resultsq.domain.athletes import LONGEST_TEXT, Athlete, can_hold
+from resultsq.domain.destinations import MAIL_ADDRESS
 from resultsq.domain.errors import InputRefused
 from resultsq.domain.i18n import gettext
 from resultsq.readers.columns import Wanted, columns
@@ -19,15 +21,21 @@ _WANTED: Wanted = {
     "home": ("homeevent", "homerun", "home", "homeparkrun"),
     "runs": ("runs", "totalruns", "numberofruns"),
     "events": ("events",),
+    "address": ("mail", "email", "emailaddress", "mailaddress"),
 }
+
+
+_LONGEST_ADDRESS = 254
 
 
 @dataclass(frozen=True, slots=True)
 class ListedAthlete:
-    """A line of the list. `events` are others at which the athlete ran, where the list says so."""
+    """A line of the list. `events` are others at which the athlete ran, and `address` is the mail address, where the
+    list says so."""
 
     athlete: Athlete
     events: tuple[str, ...] = ()
+    address: str | None = None
 
 
 def read_list(lines: Iterable[str]) -> Iterator[ListedAthlete]:
@@ -71,7 +79,9 @@ def _listed(row: Mapping[str, str], line: int) -> ListedAthlete:
         int(runs) if runs.isascii() and runs.isdigit() and len(runs) < 7 else 0,
     )
     events = (home_slug(one) for one in row.get("events", "").split())
-    return ListedAthlete(athlete, tuple(one for one in events if one))
+    address = row.get("address", "")
+    known = address if re.fullmatch(MAIL_ADDRESS, address) and len(address) <= _LONGEST_ADDRESS else None
+    return ListedAthlete(athlete, tuple(one for one in events if one), known)
 
 
 def _number(text: str) -> str:

@@ -1,5 +1,6 @@
 """The command `athletes`: a list from a file, without any master; and what backups and prune say of it."""
 
+import base64
 import json
 import os
 import sqlite3
@@ -11,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from resultsq.cli import commands
 from resultsq.clock import SystemClock
+from resultsq.domain.athletes import address_hash
 from resultsq.domain.errors import ResultsqError
 
 Run = Callable[..., Result]
@@ -45,6 +47,21 @@ def test_a_list_is_taken_from_a_table_of_a_spreadsheet(run: Run, tmp_path: Path,
     assert "the setting athletes is off" in told
     shown = json.loads(run("athletes", "status", "--json").stdout)
     assert (shown["source"], shown["athletes"], shown["loading"]) == ("import", 2, False)
+
+
+@pytest.mark.parametrize("has_key", [True, False])
+def test_of_an_address_in_the_table_only_the_keyed_hash_is_kept(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_key: bool
+) -> None:
+    if has_key:
+        monkeypatch.setenv("RESULTSQ_ATHLETES_MAIL_KEY", base64.b64encode(bytes(32)).decode())
+    content = "Athlete,Name,E-mail\nA1,Jane,Jane@Example.org\nA2,Tom,no address\n"
+    assert run("athletes", "import", _file(tmp_path, content)).exit_code == 0
+    connection = sqlite3.connect(tmp_path / "data" / "resultsq.db")
+    kept = [mail for (mail,) in connection.execute("SELECT mail FROM athletes ORDER BY number")]
+    connection.close()
+    assert kept == [address_hash("jane@example.org", bytes(32)) if has_key else None, None]
+    assert not any(b"xample.org" in file.read_bytes() for file in (tmp_path / "data").iterdir() if file.is_file())
 
 
 @pytest.mark.parametrize(

@@ -255,6 +255,16 @@ class _FeedChanges(Fault):
         return self._change(answer) if on == "athletes" else answer
 
 
+class _SendsAddresses(Ledger):
+    athletes = ({**_HasAthletes.athletes[0], "mail": "jane@example.org"}, *_HasAthletes.athletes[1:])
+
+
+class _ListsAddresses(Fault):
+    """A feed with addresses as they are."""
+
+    ledger = _SendsAddresses
+
+
 class _HasNotices(Ledger):
     notices = (
         {"id": "n1", "event": None, "title": "Cold", "text": "Ice.", "at": "2013-12-07T08:00:00Z",
@@ -381,6 +391,7 @@ FAULTS: dict[str, tuple[Fault, frozenset[str]]] = {
         frozenset({"receipt"}),
     ),
     "has a list of athletes without end": (_FeedChanges(_never_up_to_date), frozenset({"list of athletes"})),
+    "sends addresses": (_ListsAddresses(), frozenset({"hashes of addresses"})),
     "repeats the end of its list": (_FeedChanges(_always_the_last_line), frozenset({"unchanged list"})),
     "has a notice without an end": (_NoticesChange(lambda one: {**one, "until": None}), frozenset({"notices"})),
     "leases another block for a known key": (_Leases(_ForgetsKeys), frozenset({"athlete block"})),

@@ -70,6 +70,8 @@ WRONG = [
     ("broker_url", "reds://me:pa55@broker/0", "Did you mean redis://?"),
     ("database_url", "postgres://me:pa55@host/name", "Did you mean postgresql://?"),
     ("public_url", "results.example.org", "https://host"),
+    ("athletes_mail_key", "c2hvcnQ=", "16 bytes or more in base64"),
+    ("athletes_mail_key", "no base64 at all, but long enough", "16 bytes or more in base64"),
 ]
 
 

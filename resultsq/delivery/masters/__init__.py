@@ -1,7 +1,7 @@
 """The masters by URL scheme. A new make is one module, one line here and one in the conformance suite."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from resultsq.clock import Clock
 from resultsq.delivery.masters.http import HttpMaster
@@ -24,6 +24,7 @@ class Options:
     proxy: str = ""
     reread_token: Callable[[], str] | None = None
     by_mail: bool = False
+    mail_key: bytes | None = field(default=None, repr=False)
 
 
 def _http(url: str, options: Options) -> Master:
@@ -44,7 +45,7 @@ def _database(url: str, options: Options) -> Master:
         raise SettingsError("RESULTSQ_MASTER_PROXY is for a master over http or https, and not for its database.")
     from resultsq.delivery.masters.database import DatabaseMaster  # drivers and tables that few workers need
 
-    return DatabaseMaster(url, options.token, clock=options.clock)
+    return DatabaseMaster(url, options.token, clock=options.clock, mail_key=options.mail_key)
 
 
 MAKES: dict[str, Callable[[str, Options], Master]] = {
@@ -74,6 +75,7 @@ def open_configured(
         proxy=settings.master_proxy.get_secret_value(),
         reread_token=reread_token,
         by_mail=by_mail,
+        mail_key=settings.mail_hash_key,
     )
 
 
@@ -87,12 +89,13 @@ def open_master(
     proxy: str = "",
     reread_token: Callable[[], str] | None = None,
     by_mail: bool = False,
+    mail_key: bytes | None = None,
 ) -> Master:
     """The master at `url`: http(s)://…, or a SQLAlchemy URL of its database; several addresses of one master
     are separated by commas. Nothing is connected yet.
 
     :raises SettingsError: there is no make for a URL, or it makes no sense"""
-    options = Options(token, clock, ca_file, allow_plain_http, proxy, reread_token, by_mail)
+    options = Options(token, clock, ca_file, allow_plain_http, proxy, reread_token, by_mail, mail_key)
     addresses = [_open(one, options) for one in master_urls(url)]
     return addresses[0] if len(addresses) == 1 else SeveralAddresses(addresses)
 

@@ -9,14 +9,22 @@ from urllib.parse import urlencode
 import msgspec
 
 from resultsq.delivery.masters.answers import Answer, no_answer, problem_of, stranger
-from resultsq.domain.athletes import LONGEST_TEXT, Athlete, ListPage, ListQuestion, MustRefetch, NoList, can_hold
+from resultsq.domain.athletes import (
+    LONGEST_TEXT,
+    MAIL_BYTES,
+    Athlete,
+    ListPage,
+    ListQuestion,
+    MustRefetch,
+    NoList,
+    can_hold,
+)
 from resultsq.domain.outcome import Outcome
 
 PAGE = 2000
 """Lines that are asked for at once: some hundred kilobytes."""
 
 _VOID, _NONE, _UNCHANGED = 409, frozenset({404, 405, 410, 501}), 304
-_MAIL_BYTES = 16
 _TAG = re.compile(r'(?:W/)?"[!#-~]{0,200}"')
 
 _Text = Annotated[str, msgspec.Meta(max_length=LONGEST_TEXT)]
@@ -86,6 +94,6 @@ def _mail(text: str | None) -> bytes | None:
     if text is None:
         return None
     mail = base64.b64decode(text, validate=True)
-    if len(mail) != _MAIL_BYTES:
+    if len(mail) != MAIL_BYTES:
         raise ValueError("mail")
     return mail

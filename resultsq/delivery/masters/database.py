@@ -89,6 +89,7 @@ class DatabaseMaster:
     :param url: a SQLAlchemy URL of SQLite or PostgreSQL. The ledger's tables are made where they are not there
     :param token: names this node in the ledger, as it does at the reference master
     :param lookup: resolves names; may hang
+    :param mail_key: the key by which this node hashes athletes' addresses
     :raises SettingsError: the URL makes no sense"""
 
     def __init__(
@@ -99,6 +100,7 @@ class DatabaseMaster:
         clock: Clock,
         lookup: Lookup = system_lookup,
         limits: CallTimeouts | None = None,
+        mail_key: bytes | None = None,
     ) -> None:
         self.on_stalled: Callable[[], None] = lambda: None
         self._url = url
@@ -106,6 +108,7 @@ class DatabaseMaster:
         self._clock = clock
         self._lookup = lookup
         self._limits = limits or LIMITS
+        self._mail_key = mail_key
         self._engine = self._open()
         self._counted = Counted()
         self._ledger = Ledger(self._engine)
@@ -155,7 +158,7 @@ class DatabaseMaster:
     def athletes(self, question: ListQuestion) -> ListPage | MustRefetch | NoList | Outcome:
         try:
             with self._watch.call(self._limits.page_s) as call:
-                return self._ask(call, lambda: self._ledger.athletes.page(question))
+                return self._ask(call, lambda: self._ledger.athletes.page(question, mail_key=self._mail_key))
         except Failed as failed:
             return Deferred(failed.cause, failed.detail, in_doubt=False)
 

@@ -1,5 +1,7 @@
 """The feed of athletes."""
 
+import base64
+
 from flask import Flask, Response, request
 
 from resultsq.domain.athletes import Athlete, ListPage, ListQuestion, MustRefetch, NoList
@@ -14,7 +16,7 @@ def add_routes(app: Flask, context: MasterContext) -> None:
     def athletes() -> Response:
         rule = context.credentials.of_request()
         question = ListQuestion(request.args.get("handle", ""), request.args.get("after", ""), _events(rule))
-        match context.ledger.athletes.page(question, parsing.limit(most=parsing.MAX_ATHLETES)):
+        match context.ledger.athletes.page(question, parsing.limit(most=parsing.MAX_ATHLETES), rule.mail_key):
             case NoList():
                 raise refused(404, "This master has no list of athletes.")
             case MustRefetch():
@@ -46,10 +48,11 @@ def _answer(page: ListPage) -> Response:
 def _line(athlete: Athlete) -> dict[str, object]:
     if athlete.name is None:
         return {"athlete": athlete.number, "gone": True}
-    return {
+    line: dict[str, object] = {
         "athlete": athlete.number,
         "name": athlete.name,
         "club": athlete.club,
         "home_event": athlete.home_event,
         "runs": athlete.runs,
     }
+    return line if athlete.mail is None else {**line, "mail": base64.b64encode(athlete.mail).decode()}

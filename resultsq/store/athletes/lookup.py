@@ -58,6 +58,13 @@ def by_number(conn: Connection, numbers: Collection[str]) -> dict[str, Athlete]:
     return {athlete.number: athlete for athlete in map(_athlete, rows)}
 
 
+def by_mail(conn: Connection, mail: bytes) -> list[Athlete]:
+    """Those athletes, not retired, whose address has this hash: at most eight, as of a family with one address."""
+    # the index has athletes with a hash alone, and is used only where the question says so
+    query = _SHOWN.where(_IN_USE, AthleteRow.mail == mail, AthleteRow.mail.is_not(None), AthleteRow.name.is_not(None))
+    return [_athlete(row) for row in conn.execute(query.order_by(AthleteRow.number).limit(MOST_NAMED))]
+
+
 def at_home(conn: Connection, numbers: Collection[str], home_events: Collection[str]) -> list[Athlete]:
     """Those of these athletes that are not retired and whose home event is one of these."""
     wanted = {int(number[1:]) for number in numbers if can_hold(number)}

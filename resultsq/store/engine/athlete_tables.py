@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import String, Text
+from sqlalchemy import Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from resultsq.store.engine.columns import Base
@@ -51,6 +51,7 @@ class AthleteHome(Base):
     slug: Mapped[str] = mapped_column(String(63), unique=True)
 
 
+_HAS_MAIL = text("mail IS NOT NULL")
 _Sought = Text(collation="C").with_variant(Text(), "sqlite")  # ordered by bytes, so that a prefix is a range
 
 
@@ -59,7 +60,10 @@ class AthleteRow(Base):
     address is kept: `mail` is a keyed hash."""
 
     __tablename__ = "athletes"
-    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012 - SQLAlchemy reads it from the class
+    __table_args__ = (
+        Index("ix_athletes_mail", "generation", "mail", sqlite_where=_HAS_MAIL, postgresql_where=_HAS_MAIL),
+        {"sqlite_with_rowid": False},
+    )
 
     generation: Mapped[int] = mapped_column(_Seq, primary_key=True, autoincrement=False)
     number: Mapped[int] = mapped_column(_Seq, primary_key=True, autoincrement=False)

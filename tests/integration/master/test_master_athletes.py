@@ -1,5 +1,6 @@
 """The reference master's feed of athletes, on both databases: in the order of changes, none passed by."""
 
+import base64
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,10 +8,12 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from resultsq.domain.athletes import Athlete, ListPage, ListQuestion, MustRefetch, NoList
+from resultsq.domain.athletes import Athlete, ListPage, ListQuestion, MustRefetch, NoList, address_hash
+from resultsq.domain.errors import SettingsError
 from resultsq.master.app import TokenRule, create_app
 from resultsq.master.database import open_engine
 from resultsq.master.ledger import Ledger
+from resultsq.master.serve import token_rules
 from resultsq.readers.athletes_list import ListedAthlete
 from tests.support.athletes import athletes, put
 
@@ -33,6 +36,10 @@ def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
 
 
 BEGINNING = ListQuestion()
+KEY = bytes(range(32))
+TOM = Athlete("A2", "Tom")
+JANES_HASH = "iI37lWtZCESZ6kIZiUJkjg=="
+"""The first 16 bytes of HMAC-SHA256 over jane@example.org by that key, as OpenSSL has them."""
 
 
 def page(ledger: Ledger, question: ListQuestion = BEGINNING, limit: int = 1000) -> ListPage:
@@ -96,6 +103,51 @@ def test_no_change_is_passed_by_while_several_write(ledger: Ledger) -> None:
         seen |= {one.number for one in found.athletes}
         place = ListQuestion(found.handle, found.after)
     assert len(seen) == 101
+
+
+def test_each_node_gets_hashes_of_addresses_by_its_own_key_and_no_address(ledger: Ledger) -> None:
+    ledger.athletes.put([ListedAthlete(Athlete("A1", "Jane"), address=" Jane@Example.org "), ListedAthlete(TOM)])
+    rules = {"one": TokenRule("one", mail_key=KEY), "two": TokenRule("two", mail_key=bytes(16)), "x": TokenRule("x")}
+    client = create_app(ledger, tokens=rules).test_client()
+
+    def lines(token: str) -> list[dict[str, object]]:
+        told: list[dict[str, object]] = client.get(
+            "/v1/athletes", headers={"Authorization": f"Bearer {token}"}
+        ).get_json()["athletes"]
+        return told
+
+    assert [one.get("mail") for one in lines("one")] == [JANES_HASH, None]
+    assert lines("two")[0]["mail"] not in (JANES_HASH, None)
+    assert all("mail" not in one for one in lines("x"))
+    assert "example" not in str(lines("one")).lower()
+
+
+def test_a_new_address_is_a_change_and_a_retired_number_has_none(ledger: Ledger) -> None:
+    ledger.athletes.put([ListedAthlete(Athlete("A1", "Jane"), address="jane@example.org")])
+    end = ListQuestion(page(ledger).handle, page(ledger).after)
+    ledger.athletes.put([ListedAthlete(Athlete("A1", "Jane"), address="jane@example.org")])
+    assert page(ledger, end).athletes == []
+    ledger.athletes.put([ListedAthlete(Athlete("A1", "Jane"), address="smith@example.org")])
+    changed = ledger.athletes.page(end, mail_key=KEY)
+    assert isinstance(changed, ListPage)
+    assert [one.mail for one in changed.athletes] == [address_hash("smith@example.org", KEY)]
+    ledger.athletes.retire(["A1"])
+    gone = ledger.athletes.page(ListQuestion(), mail_key=KEY)
+    assert isinstance(gone, ListPage)
+    assert gone.athletes == [Athlete("A1", None)]
+
+
+@pytest.mark.parametrize("text", ["one", "one:", "one:short", ":AAAAAAAAAAAAAAAAAAAAAA==", "one:no base64"])
+def test_a_key_for_addresses_that_makes_no_sense_is_refused_and_not_shown(text: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        token_rules(["one:token"], [text])
+    assert text not in str(refused.value)
+    assert repr(KEY) not in repr(TokenRule("one", mail_key=KEY))
+
+
+def test_a_key_belongs_to_all_tokens_of_its_node() -> None:
+    rules = token_rules(["one:a", "one:b", "two:c"], [f"one:{base64.b64encode(KEY).decode()}"])
+    assert {token: rule.mail_key for token, rule in rules.items()} == {"a": KEY, "b": KEY, "c": None}
 
 
 def test_the_feed_speaks_as_the_contract_says(ledger: Ledger) -> None:

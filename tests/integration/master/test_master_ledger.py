@@ -336,6 +336,7 @@ def test_tables_are_made_once_when_several_masters_start_at_once(store_url: str)
         "master_kept",
         "master_ids",
         "master_athletes",
+        "master_athlete_addresses",
         "master_athlete_numbers",
         "master_athlete_blocks",
         "master_athlete_lists",

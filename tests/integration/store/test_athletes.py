@@ -65,6 +65,16 @@ def test_a_list_is_looked_up_only_when_all_of_it_is_there(store: Database) -> No
     assert (state.current.after, state.current.etag, state.current.events) == ("600", '"tag"', ("bushy",))
 
 
+def test_a_family_is_found_by_the_hash_of_its_address(store: Database) -> None:
+    hashed = bytes(range(16))
+    family = [replace(one, mail=hashed) for one in athletes(12)]
+    load(store, [*family, *athletes(3, first=FIRST + 12), Athlete("A5", None)], NOW)
+    with store.read() as conn:
+        found = lookup.by_mail(conn, hashed)
+        assert [one.number for one in found] == [f"A{n}" for n in range(FIRST, FIRST + lookup.MOST_NAMED)]
+        assert lookup.by_mail(conn, bytes(16)) == []
+
+
 def test_a_later_line_replaces_the_earlier_one_and_a_tombstone_keeps_no_name(store: Database) -> None:
     old, new = Athlete("A7", "Old NAME", "Club", "bushy", 3, bytes(16)), Athlete("A7", "New NAME", None, None, 4)
     load(store, [old, new, Athlete("A8", "Jane SMITH", "Club", "bushy", 3, bytes(16))], NOW)
@@ -265,6 +275,7 @@ def _filled(store: Database, count: int = 20_000) -> None:
             "name": f"Jane SMITH{n}",
             "home": homes[n % 40],
             "runs": 1,
+            "mail": n.to_bytes(16),
         }
         for n in range(10_000, 10_000 + count)
     ]
@@ -290,6 +301,7 @@ def test_each_statement_goes_by_an_index_however_long_the_list_is(store: Databas
         lambda conn: lookup.at_home(conn, candidates, ["bushy"]),
         lambda conn: lookup.by_name(conn, "smith1000", []),
         lambda conn: lookup.by_name(conn, "smith1000", ["bushy"]),
+        lambda conn: lookup.by_mail(conn, (10_000).to_bytes(16)),
     ]
     writes: list[Callable[[Connection], object]] = [
         lambda conn: rows.put(conn, generation, athletes(10)),

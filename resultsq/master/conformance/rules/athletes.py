@@ -1,5 +1,7 @@
 """The feed of athletes: its pages, an unchanged list, and a place that is gone. A master need not have it."""
 
+import base64
+import binascii
 import re
 from collections.abc import Iterator
 
@@ -10,6 +12,7 @@ from resultsq.master.conformance.trial import RuleBroken, Skipped, Trial, refuse
 _PATH = "/v1/athletes"
 _PAGE = 2
 _MOST_PAGES = 20
+_HASH_BYTES = 16
 _NUMBER = re.compile(r"A[1-9][0-9]{0,30}", re.ASCII)
 
 
@@ -67,6 +70,28 @@ def _check_line(line: dict[str, object]) -> None:
         raise RuleBroken(line, "A line has a name, or says that the number is gone.")
 
 
+def _hashes(trial: Trial) -> str:
+    count = 0
+    for page in _pages(trial):
+        for line in page.object["athletes"]:
+            if "mail" in line:
+                count += 1
+                if not _is_hash(line["mail"]) or line.get("gone") is True:
+                    raise RuleBroken(
+                        page, "A line's `mail` is 16 bytes in base64, never an address; a number that is gone has none."
+                    )
+    if not count:
+        raise Skipped("The master sends no hashes of addresses to this node: it need not.")
+    return f"{count} hashes"
+
+
+def _is_hash(mail: object) -> bool:
+    try:
+        return isinstance(mail, str) and len(base64.b64decode(mail, validate=True)) == _HASH_BYTES
+    except (binascii.Error, ValueError):
+        return False
+
+
 def _unchanged(trial: Trial) -> str:
     *_, last = _pages(trial)
     if last.object.get("up_to_date") is not True:
@@ -92,6 +117,7 @@ def _void(trial: Trial) -> str:
 
 RULES = (
     Rule("list of athletes", "GET /v1/athletes, page by page", "one handle, lines, to the end", _list),
+    Rule("hashes of addresses", "GET /v1/athletes, page by page", "mail: 16 bytes in base64, or none", _hashes),
     Rule("unchanged list", "GET /v1/athletes at its end, twice", "no lines; then 304 or no lines", _unchanged),
     Rule("void handle", "GET /v1/athletes with an unknown handle", "409, code must-refetch", _void),
 )
