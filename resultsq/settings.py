@@ -216,6 +216,13 @@ class Settings(BaseModel):
         description="Give no athlete number that was leased so many days ago, however long its lease.",
     )
 
+    # reminders
+    reminder: bool = Field(
+        False,
+        description="Let runners ask at /reminder for their barcode by mail, without a log-in, also while the master "
+        "is away.",
+    )
+
     # telling people
     log_format: Literal["console", "json"] = Field("console", description="How log lines look.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(

@@ -1,4 +1,5 @@
-"""An athlete's profile for a team on whose sheets the athlete is: from the node's list, and from the sheets here."""
+"""An athlete's profile, for a team on whose sheets the athlete is, and for the athlete: from the node's list, and from
+the sheets here."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from sqlalchemy import Connection
 from resultsq.domain.athletes import Athlete
 from resultsq.domain.sheet import parse
 from resultsq.domain.submission import State
+from resultsq.store.admin import events
 from resultsq.store.admin.events import EventRow
 from resultsq.store.athletes import lookup
 from resultsq.store.athletes.lookup import ListInUse
@@ -31,10 +33,11 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What a team sees of an athlete. `event` is the one whose sheet it stands on."""
+    """What a team sees of an athlete, or the athlete. `event` is the one of the newest run, else the home event; None:
+    that is not here."""
 
     athlete: Athlete
-    event: EventRow
+    event: EventRow | None
     runs: tuple[Run, ...]
     listed: ListInUse
 
@@ -49,6 +52,20 @@ def load(conn: Connection, mine: Sequence[EventRow], number: str) -> Profile | N
         return None
     found.sort(key=lambda run: run.date, reverse=True)
     return Profile(athlete, found[0].event, tuple(found), listed)
+
+
+def of_runner(conn: Connection, number: str) -> Profile | None:
+    """The same for the athlete, whether or not any sheet here has the number: the home event's sheets are looked
+    through before those of others. None where there is no list, or it lacks the number."""
+    listed = lookup.in_use(conn)
+    athlete = lookup.by_number(conn, [number]).get(number)
+    if listed is None or athlete is None or athlete.name is None:
+        return None
+    here = sorted(events.every(conn), key=lambda event: event.slug != athlete.home_event)[:MOST_EVENTS]
+    found = [run for event in here for run in _runs(conn, event, number)]
+    found.sort(key=lambda run: run.date, reverse=True)
+    home = next((event for event in here if event.slug == athlete.home_event), None)
+    return Profile(athlete, found[0].event if found else home, tuple(found), listed)
 
 
 def _runs(conn: Connection, event: EventRow, number: str) -> list[Run]:

@@ -2,7 +2,7 @@
 
 import click
 
-from resultsq.app import team_mails
+from resultsq.app import reminders, team_mails
 from resultsq.cli.node import CliContext, Overrides
 from resultsq.delivery.app import run_worker
 from resultsq.delivery.periodic import PeriodicTask
@@ -13,6 +13,7 @@ ADVANCE_S = 2.0
 EVALUATE_ALERTS_S = 10.0
 SEND_ALERTS_S = 10.0
 TELL_TEAMS_S = 10.0
+REMIND_S = 2.0
 HEARTBEAT_S = 60.0
 
 
@@ -39,6 +40,9 @@ def worker(overrides: Overrides, name: str | None) -> None:
     def tell_teams() -> None:
         team_mails.tell_teams(settings.renewed(), database, clock)
 
+    def remind() -> None:
+        reminders.answer(settings.renewed(), database, clock)
+
     def beat() -> None:
         heartbeat.beat(settings.renewed(), database, clock)
 
@@ -52,6 +56,7 @@ def worker(overrides: Overrides, name: str | None) -> None:
         PeriodicTask(
             "resultsq.tell_teams", TELL_TEAMS_S, tell_teams, due=lambda: team_mails.is_due(settings, database)
         ),
+        PeriodicTask("resultsq.remind", REMIND_S, remind, due=lambda: reminders.is_due(database, clock)),
     ]
     if settings.heartbeat_url.get_secret_value():
         heartbeat.send(settings, heartbeat.STARTS)

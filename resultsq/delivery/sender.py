@@ -5,6 +5,7 @@ that dies in between leaves a lease that runs out and an attempt with an unknown
 """
 
 from dataclasses import replace
+from datetime import datetime
 from typing import assert_never
 
 from resultsq import logs
@@ -30,6 +31,7 @@ from resultsq.store.outbox import Lease
 STALL_TIMEOUT_S = 2.0
 """How long a call may be silent before the prober is asked."""
 
+EXPIRED = "expired"
 _MOST_STALLS = 4
 _log = logs.get("sender")
 
@@ -55,11 +57,17 @@ def deliver(master: Destination, lease: Lease, clock: Clock, jitter: float) -> S
         lease=lease.lease,
     )
     try:
-        outcome = master.send(parcel, stall_timeout_s(lease.silences))
+        outcome = _expired(parcel, clock.now()) or master.send(parcel, stall_timeout_s(lease.silences))
         return settlement(lease, outcome, clock.monotonic() - began, jitter)
     except Exception as surprise:  # noqa: BLE001 - logged, and an ending like any other
         _log.exception("sender.surprised", submission=lease.submission, attempt=lease.attempt)
         return settlement(lease, at_fault(surprise), clock.monotonic() - began, jitter)
+
+
+def _expired(parcel: Parcel, now: datetime) -> Rejected | None:
+    """The end of what is of no use any more. One in doubt is sent all the same: the master may have it, and says so."""
+    until = None if parcel.in_doubt else KINDS[parcel.kind].expires_at(parcel.body)
+    return Rejected(EXPIRED, "Expired, not sent.") if until is not None and now >= until else None
 
 
 def at_fault(surprise: Exception) -> Deferred:

@@ -224,5 +224,8 @@ class Kind(Protocol):
     def rows_digest(self, body: bytes) -> str:
         """The digest of what a body says, without who said it and when."""
 
+    def expires_at(self, body: bytes) -> datetime | None:
+        """After that the master is not asked to take it; None: it never expires."""
+
     def slip(self, body: bytes) -> Slip | None:
         """What stays of a body of personal data when it is deleted; None: it is none."""

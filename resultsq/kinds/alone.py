@@ -97,6 +97,10 @@ class AloneKind:
         """None: few kinds are personal."""
         return None
 
+    def expires_at(self, body: bytes) -> datetime | None:
+        """Never."""
+        return None
+
     def subject(self, submission: str, date: str) -> str:
         """Each stands alone."""
         return submission

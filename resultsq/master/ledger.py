@@ -26,6 +26,7 @@ from resultsq.domain.sheet import Sheet
 from resultsq.master import rules
 from resultsq.master.athletes import AthleteList, AthletesTables
 from resultsq.master.blocks import AthleteBlocks, BlocksTables
+from resultsq.master.body import Expired as Expired
 from resultsq.master.counted import Counted as Counted
 from resultsq.master.database import READ_ONLY, Utc
 from resultsq.master.kept import ids_table, kept_table
@@ -132,7 +133,7 @@ class HeadConflict:
     revision: int | None
 
 
-Publication = Committed | IdReused | HeadConflict | RegisteredAlready | Invalid | UnreadableSheet
+Publication = Committed | IdReused | HeadConflict | RegisteredAlready | Invalid | UnreadableSheet | Expired
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +255,8 @@ class Ledger:
                         )
                     if not isinstance(read, Body):
                         return read
+                    if read.expires_at is not None and now >= read.expires_at:
+                        return Expired()
                     if registration is not None:
                         refused = self._registrations.enter(connection, registration, submission, node)
                         if refused is not None:

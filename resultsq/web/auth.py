@@ -4,6 +4,7 @@
     @rule(Role.TEAM, Role.VIEWER)         a person who is logged in and is at least one of these
     @rule.bearer(Role.TEAM)               a program with a token of at least that role; cookies count for nothing
     @rule.loopback(Role.VIEWER)           this machine itself, else a program with such a token
+    @rule.opened(Role.TEAM)               such a person, or the browser that opened the mailed link to this athlete
     @rule.secret                          what has the secret that is in the address: a mail program, without a token
 
 A route without a rule is an error when the app is made. Mutating calls of people carry a CSRF token; programs'
@@ -55,6 +56,11 @@ _BEGAN = "began"
 _ID = "id"
 """In the session: its own name, by which the server knows that it was ended."""
 
+_PROFILE = "profile"
+"""In the session: the athlete whose profile a mailed link opened here, and until when it is open."""
+
+PROFILE_S = 3600
+
 _ATTRIBUTE = "resultsq_rule"
 _csrf = CSRFProtect()
 
@@ -71,10 +77,12 @@ class Audience(Enum):
 
 @dataclass(frozen=True, slots=True)
 class AccessRule:
-    """Who may call a route; any one of `roles` will do."""
+    """Who may call a route; any one of `roles` will do. `opened`: so will a mailed link that this browser opened, for
+    the athlete whose `number` is in the address."""
 
     who: Audience
     roles: tuple[Role, ...] = ()
+    opened: bool = False
 
     def __call__(self, view: V) -> V:
         if hasattr(view, _ATTRIBUTE):
@@ -86,6 +94,9 @@ class AccessRule:
 class _Rules:
     def __call__(self, *roles: Role) -> AccessRule:
         return AccessRule(Audience.PERSON, roles)
+
+    def opened(self, *roles: Role) -> AccessRule:
+        return AccessRule(Audience.PERSON, roles, opened=True)
 
     def bearer(self, *roles: Role) -> AccessRule:
         return AccessRule(Audience.PROGRAM, roles)
@@ -241,6 +252,17 @@ def log_out_elsewhere() -> None:
         start_session(found)
 
 
+def open_profile(number: str) -> None:
+    """This browser may see this athlete's profile for an hour."""
+    session[_PROFILE] = {"number": number, "until": _seconds() + PROFILE_S}
+
+
+def is_open_here(number: str) -> bool:
+    """Whether this browser opened the mailed link to this athlete's profile in the last hour."""
+    found = session.get(_PROFILE) or {}
+    return bool(number) and found.get("number") == number and _seconds() < found.get("until", 0)
+
+
 # the hook
 
 
@@ -256,6 +278,8 @@ def _enforce() -> Response | None:
             _demand_text()
         case Audience.HOLDER:
             _demand_text()
+        case Audience.PERSON if declared.opened and is_open_here((request.view_args or {}).get("number", "")):
+            g.personal = True
         case Audience.PERSON:
             if (who := account()) is None:
                 return _to_login()

@@ -14,6 +14,7 @@ from typing import Any
 from tests.support import masters
 from tests.support.masters import Answer, Commit, Conversation, Ledger, Refused, as_json, digest, problem
 from tests.support.registering_masters import GivesAnew, Registers, TakesAnyNumber
+from tests.support.reminding_masters import Reminds, RemindsTwice, SendsAddresses, TakesWhatIsLate
 
 HOST = "127.0.0.1"
 
@@ -45,11 +46,13 @@ class _Conversation(Conversation):
 
     def do_PUT(self) -> None:
         ledger, (*_, place, submission) = self.server.ledger, ("", *self.path.split("/"))
-        if place != "registrations" or not isinstance(ledger, Registers):
+        if place == "registrations" and isinstance(ledger, Registers):
+            raw = self._read()
+            self._act("registration", lambda: ledger.register(self._node(), submission, self._plain(raw)))
+        elif place == "reminders" and isinstance(ledger, Reminds):
+            self._act("reminder", lambda: ledger.remind(submission, self._plain(self._read())))
+        else:
             super().do_PUT()
-            return
-        raw = self._read()
-        self._act("registration", lambda: ledger.register(self._node(), submission, self._plain(raw)))
 
 
 @contextmanager
@@ -255,16 +258,6 @@ class _FeedChanges(Fault):
         return self._change(answer) if on == "athletes" else answer
 
 
-class _SendsAddresses(Ledger):
-    athletes = ({**_HasAthletes.athletes[0], "mail": "jane@example.org"}, *_HasAthletes.athletes[1:])
-
-
-class _ListsAddresses(Fault):
-    """A feed with addresses as they are."""
-
-    ledger = _SendsAddresses
-
-
 class _HasNotices(Ledger):
     notices = (
         {"id": "n1", "event": None, "title": "Cold", "text": "Ice.", "at": "2013-12-07T08:00:00Z",
@@ -391,7 +384,7 @@ FAULTS: dict[str, tuple[Fault, frozenset[str]]] = {
         frozenset({"receipt"}),
     ),
     "has a list of athletes without end": (_FeedChanges(_never_up_to_date), frozenset({"list of athletes"})),
-    "sends addresses": (_ListsAddresses(), frozenset({"hashes of addresses"})),
+    "sends addresses": (_Leases(SendsAddresses), frozenset({"hashes of addresses"})),
     "repeats the end of its list": (_FeedChanges(_always_the_last_line), frozenset({"unchanged list"})),
     "has a notice without an end": (_NoticesChange(lambda one: {**one, "until": None}), frozenset({"notices"})),
     "leases another block for a known key": (_Leases(_ForgetsKeys), frozenset({"athlete block"})),
@@ -400,6 +393,8 @@ FAULTS: dict[str, tuple[Fault, frozenset[str]]] = {
     "takes no block back": (_Leases(_LeasesNumbers, keeps=True), frozenset({"athlete block", "two blocks"})),
     "takes a number of no block": (_Leases(TakesAnyNumber), frozenset({"number outside its block"})),
     "gives a number at each repeat": (_Leases(GivesAnew), frozenset({"registration", "number to give"})),
+    "takes a late reminder": (_Leases(TakesWhatIsLate), frozenset({"late reminder"})),
+    "takes a reminder twice": (_Leases(RemindsTwice), frozenset({"reminder"})),
     "voids a handle in other words": (_FeedChanges(_void_in_other_words), frozenset({"void handle"})),
 }
 """What is wrong with each → the rules that must find it."""

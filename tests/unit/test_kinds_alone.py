@@ -18,10 +18,12 @@ MAY_NAME = {
     "store/views/versions.py": {"results"},
     # mails are what the node itself writes
     "app/mails.py": {"mails"},
+    # reminders are what this node passes on when it does not know the address
+    "app/reminders.py": {"reminders"},
     # a command of its own: its arguments are those of a message
     "cli/messages.py": {"messages"},
     # the master is another program: it has its own registry
-    "master": {"results", "messages", "registrations"},
+    "master": {"results", "messages", "registrations", "reminders"},
 }
 MAY_IMPORT = {
     "kinds",

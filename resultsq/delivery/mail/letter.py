@@ -8,6 +8,7 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import parseaddr
 
+from resultsq.delivery.mail.picture import png
 from resultsq.kinds.mails.kind import Mail
 
 Sign = Callable[[bytes], bytes]
@@ -61,15 +62,35 @@ def write(mail: Mail, submission: str, to: str, sender: Sender, unsubscribe: str
         letter["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     end = "" if link is None else f"\n\n-- \nNo more of these mails: {link}"
     letter.set_content(f"{mail.text}{end}\n", cte="quoted-printable")
-    letter.add_alternative(_as_html(mail, link), subtype="html", cte="quoted-printable")
+    letter.add_alternative(_as_html(mail, submission, link), subtype="html", cte="quoted-printable")
+    _add_barcodes(letter, mail, submission)
     letter.set_boundary(f"=_{submission}")
     made = letter.as_bytes()
     return made if sender.sign is None else sender.sign(made) + made
 
 
-def _as_html(mail: Mail, link: str | None) -> str:
+def _add_barcodes(letter: EmailMessage, mail: Mail, submission: str) -> None:
+    page = letter.get_payload()[1]  # type: ignore[index]  # the text, and the same as HTML
+    for place, number in enumerate(mail.barcodes):
+        name = f"{number}.png"
+        page.add_related(  # type: ignore[union-attr]
+            png(number), "image", "png", cid=f"<{_cid(place, submission)}>", filename=name, disposition="inline"
+        )
+    if mail.barcodes:
+        page.set_boundary(f"=_barcodes_{submission}")  # type: ignore[union-attr]
+
+
+def _cid(place: int, submission: str) -> str:
+    return f"{place}.{submission}@barcode"
+
+
+def _as_html(mail: Mail, submission: str, link: str | None) -> str:
     paragraphs = [one for one in mail.text.split("\n\n") if one.strip()]
     body = "".join(f"<p>{html.escape(one).replace(chr(10), '<br>')}</p>" for one in paragraphs)
+    for place, number in enumerate(mail.barcodes):
+        # white around it, in a dark program as well: scanners need it
+        picture = f'<img src="cid:{_cid(place, submission)}" alt="{number}" style="background: #fff; max-width: 100%">'
+        body += f"<p>{number}<br>{picture}</p>"
     if link is not None:
         body += f'<hr><p><a href="{html.escape(link)}">No more of these mails</a></p>'
     return _PAGE.format(title=html.escape(mail.subject), body=body) + "\n"

@@ -30,6 +30,7 @@ from resultsq.master.database import open_engine
 from resultsq.master.ledger import (
     Committed,
     Counted,
+    Expired,
     HeadConflict,
     IdReused,
     Invalid,
@@ -209,6 +210,8 @@ class DatabaseMaster:
                 return Rejected("invalid-sheet", "The sheet cannot be published as it is.", reasons)
             case UnreadableSheet(detail):
                 return Rejected("bad-request", detail)
+            case Expired():
+                return Rejected("gone", "It has expired, and nothing was kept.")
             case RegisteredAlready():
                 return Conflict(None, None, code=REGISTERED_ALREADY, detail="This person may be registered already.")
             case HeadConflict():

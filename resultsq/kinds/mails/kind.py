@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from resultsq.domain.destinations import MAIL, MAIL_ADDRESS
+from resultsq.domain.entry import Slip
 from resultsq.domain.i18n import gettext, gettext_noop
 from resultsq.domain.ports import Parcel, Request
 from resultsq.domain.sheet import UtcSecond
@@ -16,6 +17,8 @@ from resultsq.kinds.alone import LINE, TEXT, AloneKind, Queued
 
 SUBJECT_MOST = 200
 TEXT_MOST = 20_000
+BARCODES_MOST = 8
+_Barcode = Annotated[str, StringConstraints(pattern=r"^A[1-9][0-9]{0,17}$")]
 
 _WORDS = {
     "": gettext_noop("A mail has a subject, a text, and either an account or an address."),
@@ -26,11 +29,13 @@ _WORDS = {
     "expires_at": gettext_noop("A mail expires at a time with its zone, or never."),
     "repeat": gettext_noop("Whether it is repeated is true or false."),
     "notice": gettext_noop("Whether its reader may unsubscribe is true or false."),
+    "barcodes": gettext_noop("Barcodes are at most eight athletes' numbers, like A1234567."),
 }
 
 
 class MailPayload(BaseModel):
-    """What a mail says. `expires_at`: it is not sent after that. `notice`: its reader can unsubscribe."""
+    """What a mail says. `expires_at`: it is not sent after that. `notice`: its reader can unsubscribe. `barcodes`:
+    these numbers are in it as pictures, too."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -43,6 +48,7 @@ class MailPayload(BaseModel):
     expires_at: UtcSecond | None = None
     repeat: bool = False
     notice: bool = False
+    barcodes: Annotated[tuple[_Barcode, ...], Field(max_length=BARCODES_MOST)] = ()
 
     @model_validator(mode="after")
     def _is_to_one(self) -> Self:
@@ -73,6 +79,11 @@ class MailsKind(AloneKind):
     def request(self, parcel: Parcel) -> Request:
         """:raises ValueError: always: no master is asked for anything"""
         raise ValueError("A mail goes to the mail server, and to no master.")
+
+    def slip(self, body: bytes) -> Slip | None:
+        """Nothing stays of a mail to a person whom this node knows by the address alone."""
+        mail = Mail.model_validate_json(body)
+        return None if mail.address is None or mail.repeat else Slip("", None)
 
     def summary(self, count: int) -> str:
         """No word of it, and not to whom: a list is not for its readers."""

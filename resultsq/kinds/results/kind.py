@@ -179,6 +179,10 @@ class ResultsKind:
         """None: results are published."""
         return None
 
+    def expires_at(self, body: bytes) -> datetime | None:
+        """Never."""
+        return None
+
 
 def payload_of(value: object) -> ResultsPayload:
     """A JSON value as what the API takes.

@@ -8,6 +8,7 @@ from resultsq.master.context import MasterContext
 from resultsq.master.credentials import TokenRule
 from resultsq.master.ledger import (
     Committed,
+    Expired,
     HeadConflict,
     IdReused,
     Invalid,
@@ -52,6 +53,8 @@ def answer_of(publication: Publication) -> Response:
             return json_answer(receipt_content(receipt), 201 if new else 200)
         case IdReused():
             raise refused(409, "This id was committed before with another sheet. Nothing was changed.")
+        case Expired():
+            raise refused(410, "It has expired, and nothing was kept.")
         case RegisteredAlready():
             raise refused(409, "This person may be registered already. Nothing was changed.", code="already-registered")
         case HeadConflict(head, revision):

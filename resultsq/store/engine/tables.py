@@ -52,6 +52,8 @@ from resultsq.store.engine.relay_tables import Custody as Custody
 from resultsq.store.engine.relay_tables import Handover as Handover
 from resultsq.store.engine.relay_tables import NodeIdentity as NodeIdentity
 from resultsq.store.engine.relay_tables import PeopleCopy as PeopleCopy
+from resultsq.store.engine.reminder_tables import ProfileLink as ProfileLink
+from resultsq.store.engine.reminder_tables import ReminderRequest as ReminderRequest
 
 
 class Account(Base):

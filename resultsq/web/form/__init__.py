@@ -1,6 +1,7 @@
 """The event team's pages: log in, submit, receipt, history and the public results. One module a purpose."""
 
 from resultsq.web.form import (
+    card,
     devices,
     history,
     login,
@@ -8,6 +9,7 @@ from resultsq.web.form import (
     profile,
     public,
     receipt,
+    reminder,
     shell,
     site,
     submit,
@@ -18,6 +20,7 @@ from resultsq.web.form.base import blueprint
 
 __all__ = [
     "blueprint",
+    "card",
     "devices",
     "history",
     "login",
@@ -25,6 +28,7 @@ __all__ = [
     "profile",
     "public",
     "receipt",
+    "reminder",
     "shell",
     "site",
     "submit",

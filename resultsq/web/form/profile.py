@@ -1,4 +1,5 @@
-"""An athlete's profile and card, for a team on whose sheets the athlete is."""
+"""An athlete's profile and card: for a team on whose sheets the athlete is, and for the athlete who opened a mailed
+link."""
 
 from flask import current_app, render_template
 from flask_babel import gettext as _
@@ -9,8 +10,8 @@ from resultsq.app.known_athletes import as_of_text
 from resultsq.domain.errors import NotThere
 from resultsq.domain.role import Role
 from resultsq.web import as_of
-from resultsq.web.auth import me, rule
-from resultsq.web.form import code128
+from resultsq.web.auth import is_open_here, me, rule
+from resultsq.web.form import picture
 from resultsq.web.form.base import blueprint, events_of
 from resultsq.web.limits import RateLimiter
 from resultsq.web.node import node
@@ -20,27 +21,26 @@ MOST, WITHIN_S = 60, 60.0
 
 
 @blueprint.get("/athletes/<number>")
-@rule(Role.TEAM)
+@rule.opened(Role.TEAM)
 def profile(number: str) -> str:
     """The same answer for an unknown number and for one that is on none of the team's sheets."""
-    _count()
-    ctx = node()
+    ctx, own = node(), is_open_here(number)
+    _count(f"athlete {number}" if own else str(me().id))
     with ctx.database.read() as conn:
-        found = profiles.load(conn, events_of(conn, me()), number)
+        found = profiles.of_runner(conn, number) if own else profiles.load(conn, events_of(conn, me()), number)
         if found is None:
             raise NotThere(_("There is no such athlete on your event's last sheets."))
-        shown = as_of_text(found.listed.as_of, found.event.time_zone, ctx.clock.now())
-        names_as_of = as_of.used(conn, found.listed.as_of, shown)
-    return render_template(
-        "athlete.html", found=found, names_as_of=names_as_of, barcode=code128.picture(found.athlete.number)
-    )
+        zone = ctx.settings.time_zone if found.event is None else found.event.time_zone
+        names_as_of = as_of.used(conn, found.listed.as_of, as_of_text(found.listed.as_of, zone, ctx.clock.now()))
+    barcode = picture.picture(found.athlete.number)
+    return render_template("athlete.html", found=found, own=own, names_as_of=names_as_of, barcode=barcode)
 
 
-def _count() -> None:
-    """:raises TooManyRequests: the account has opened too many"""
+def _count(who: str) -> None:
+    """:raises TooManyRequests: this account or athlete has opened too many"""
     name = "resultsq.profiles"
     tries = current_app.extensions.get(name) or RateLimiter(node().clock, MOST, WITHIN_S)
-    wait_s = current_app.extensions.setdefault(name, tries).take(str(me().id))
+    wait_s = current_app.extensions.setdefault(name, tries).take(who)
     if wait_s > 0:
         raise TooManyRequests(
             _("That was many athletes in one minute. Wait a minute and go on."), retry_after=int(wait_s) + 1

@@ -3,7 +3,7 @@
 import ast
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -19,8 +19,9 @@ from resultsq.domain.outcome import Cause
 from resultsq.domain.role import Role
 from resultsq.domain.why import CAUSES
 from resultsq.readers.marks import UnreadableField
-from resultsq.store.admin import accounts, addresses, notices
+from resultsq.store.admin import accounts, addresses, notices, reminders
 from resultsq.store.admin.drafts import DraftMoved
+from resultsq.web.node import put
 from tests.integration.form.conftest import DAY, FILES, HASHED, NOW, STOPWATCH, Browser, Site
 from tests.integration.form.test_receipt import in_the_way, probed, rejected, worked
 from tests.support import speech
@@ -326,6 +327,21 @@ def the_operators_look(site: Site, walk: Walk, ids: list[str]) -> None:
         chief.client.post(f"/unsubscribe/{one}")
 
 
+def runners_ask(site: Site) -> None:
+    """Reminders, refused and asked for, and a mailed link that opens a profile."""
+    ctx = site.app.extensions["resultsq"]
+    put(site.app, replace(ctx, settings=ctx.settings.model_copy(update={"reminder": True})))
+    runner, now = site.browser(), site.clock.now()
+    for fields in ({"email": "bushy"}, {"email": "jo@bushy.example", "website": "x"}):
+        runner.post("/reminder", fields, "/reminder")
+    runner.get("/reminder/asked")
+    secret = site.database.write(lambda conn: reminders.add_link(conn, now, "A1234567"))
+    runner.get(f"/card/{secret}")
+    for _ in range(2):
+        runner.client.post(f"/card/{secret}")
+    runner.get("/athletes/A1234567")
+
+
 def teams_are_told(site: Site, post: Callable[..., None]) -> None:
     """Notices of operators and of the office, in force and over, and those that are refused."""
     now, team, chief = site.clock.now(), site.browser("bushy"), site.browser("chief")
@@ -357,6 +373,7 @@ def test_no_sentence_bypasses_gettext_when_every_page_is_walked_with_real_data(s
     a_team_at_work(site, walk)
     ids = endings(site, walk)
     the_operators_look(site, walk, ids)
+    runners_ask(site)
     assert not walk.bypassing(), "\n".join(sorted(walk.bypassing()))
     seen = {endpoint for endpoint, _, _ in walk.pages}
     there = {

@@ -4,8 +4,9 @@ import re
 
 import pytest
 
+from resultsq.domain import code128
 from resultsq.domain.athletes import Athlete
-from resultsq.web.form import code128, profile
+from resultsq.web.form import profile
 from tests.integration.form.conftest import FILES, Browser, Site
 from tests.integration.form.test_access import address, routes
 from tests.integration.form.test_athletes import AS_OF, PEOPLE

@@ -3,8 +3,10 @@
 import base64
 import email
 import json
+import re
 import socket
 import threading
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -30,6 +32,7 @@ from resultsq.delivery.mail.letter import Sender
 from resultsq.delivery.mail.server import MailServer
 from resultsq.delivery.mail.session import SmtpAddress
 from resultsq.dkim_key import signer
+from resultsq.domain import code128
 from resultsq.domain.errors import SettingsError, StoreUnavailable
 from resultsq.domain.outcome import Accepted, Cause, Deferred, Outcome, Rejected, Unauthorised
 from resultsq.domain.ports import Parcel
@@ -142,6 +145,41 @@ def test_a_mail_has_an_id_of_its_submission_and_a_text_and_the_same_as_html(loca
     assert text.get_content().replace("\r\n", "\n") == "Published at 12:04.\n\n.A line with a dot\n"
     assert 'name="color-scheme" content="light dark"' in page.get_content()
     assert "<p>.A line with a dot</p>" in page.get_content()
+
+
+def test_barcodes_are_in_a_mail_as_pictures_beside_the_text(local: Office) -> None:
+    for _ in range(2):
+        send(local, barcodes=["A1234567", "A101"])
+    letter = read(local.mails[0][0])
+    assert local.mails[0] == local.mails[1]
+    page = letter.get_body(("html",))
+    assert page is not None
+    shown = re.findall(r'<img src="cid:([^"]+)" alt="(\w+)"', page.get_content())
+    pictures = {part["Content-ID"]: part for part in letter.walk() if part.get_content_type() == "image/png"}
+    assert [number for _, number in shown] == ["A1234567", "A101"]
+    for name, number in shown:
+        assert bars(pictures[f"<{name}>"].get_content()) == code128.widths(number)
+
+
+def bars(png: bytes) -> str:
+    """The widths of bars and gaps in a picture of one bit a pixel, as a scanner sees them on each of its lines."""
+    assert png.startswith(b"\x89PNG\r\n\x1a\n")
+    chunks, at = {}, 8
+    while at < len(png):
+        size, name = int.from_bytes(png[at : at + 4]), png[at + 4 : at + 8]
+        content = png[at + 8 : at + 8 + size]
+        assert int.from_bytes(png[at + 8 + size : at + 12 + size]) == zlib.crc32(name + content)
+        chunks[name], at = content, at + 12 + size
+    wide, high = (int.from_bytes(chunks[b"IHDR"][n : n + 4]) for n in (0, 4))
+    rows, each = zlib.decompress(chunks[b"IDAT"]), 1 + -(-wide // 8)
+    lines = {rows[n * each : (n + 1) * each] for n in range(high)}
+    assert len(lines) == 1
+    line = lines.pop()
+    assert line[0] == 0
+    pixels = "".join(f"{one:08b}" for one in line[1:])[:wide]
+    quiet = 10 * 3
+    assert pixels[:quiet] == pixels[-quiet:] == "1" * quiet
+    return "".join(str(len(run.group()) // 3) for run in re.finditer("0+|1+", pixels[quiet:-quiet]))
 
 
 def test_both_attempts_at_a_mail_have_the_same_bytes(local: Office) -> None:

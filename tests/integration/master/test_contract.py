@@ -81,6 +81,12 @@ class Asked:
         headers = {"Authorization": "Bearer all", "Idempotency-Key": f'"{id_}"'}
         return self._client.put(f"/v1/registrations/{id_}", json=said, headers=headers)
 
+    def remind(self, expires_at: str) -> TestResponse:
+        said = {"schema": "resultsq.reminder/1", "email": "zoe@example.org", "submitted_at": SUBMITTED_AT}
+        id_ = str(uuid.uuid4())
+        headers = {"Authorization": "Bearer all", "Idempotency-Key": f'"{id_}"'}
+        return self._client.put(f"/v1/reminders/{id_}", json={**said, "expires_at": expires_at}, headers=headers)
+
 
 def _sheet(name: str = "bushy") -> bytes:
     fields = {"event": "bushy", "date": "2026-03-14", "submitted_by": name, "submitted_at": SUBMITTED_AT}
@@ -147,6 +153,7 @@ PROVOKED: dict[str, Callable[[Asked, sa.Engine], TestResponse]] = {
     "412": lambda master, _: master.put(_sheet(), on_top_of=str(uuid.uuid4())),
     "400": lambda master, _: master.put(b"no JSON"),
     "404": lambda master, _: master.put(_sheet(), event="elsewhere"),
+    "410": lambda master, _: master.remind("2026-03-14T10:42:12Z"),
     "413": lambda master, _: master.put(b" " * 2001),
     "415": lambda master, _: master.put(_sheet(), media_type="text/plain"),
     "422": lambda master, _: master.put(b"{}"),

@@ -11,7 +11,7 @@ from resultsq.domain import sheet as sheets
 from resultsq.domain.sheet import Sheet
 from resultsq.kinds.registry import KINDS
 from resultsq.master.database import open_engine
-from resultsq.master.ledger import Committed, IdReused, Ledger
+from resultsq.master.ledger import Committed, Expired, IdReused, Ledger
 
 NOW = datetime(2013, 12, 7, 10, tzinfo=UTC)
 
@@ -84,3 +84,17 @@ def test_an_id_of_one_kind_is_refused_for_another(ledger: Ledger) -> None:
     other = KINDS["messages"].prepare(said, submission=sheet, submitted_by="t", submitted_at=NOW).body
     assert isinstance(ledger.keep("messages", other, sheet, "here", NOW), IdReused)
     assert ledger.latest().count == 2
+
+
+def test_what_has_expired_is_not_taken_and_a_repeat_still_gets_its_receipt(ledger: Ledger) -> None:
+    id_, late = str(uuid.uuid4()), NOW + timedelta(hours=12)
+    said = {"email": "jane@example.org", "expires_at": late.isoformat(), "salt": "x" * 16}
+    body = KINDS["reminders"].prepare(said, submission=id_, submitted_by="t", submitted_at=NOW).body
+    assert isinstance(ledger.keep("reminders", body, id_, "here", late), Expired)
+    assert ledger.receipt(id_) is None
+    kept = ledger.keep("reminders", body, id_, "here", late - timedelta(seconds=1))
+    assert isinstance(kept, Committed)
+    assert kept.receipt.kind == "reminders"
+    again = ledger.keep("reminders", body, id_, "here", late)
+    assert isinstance(again, Committed)
+    assert (again.new, again.receipt) == (False, kept.receipt)

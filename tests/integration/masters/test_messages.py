@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from resultsq.clock import SystemClock
 from resultsq.domain.outcome import Accepted, Rejected
 from resultsq.domain.ports import Parcel, ReceiptPage
 from resultsq.domain.sheet import digest
@@ -81,3 +82,18 @@ def test_the_list_of_receipts_and_the_probe_count_every_kind(far: Far) -> None:
     latest = far.master.probe().latest
     assert latest is not None
     assert (latest.count, latest.received_at) == (6, page.receipts[-1].received_at)
+
+
+def test_a_reminder_is_taken_until_it_expires(far: Far) -> None:
+    now = SystemClock().now()
+    outcomes = []
+    for until in (now + timedelta(hours=1), now - timedelta(hours=1)):
+        id_ = str(uuid.uuid4())
+        said = {"email": "nobody@resultsq.invalid", "expires_at": until.isoformat(), "salt": "x" * 16}
+        made = KINDS["reminders"].prepare(said, submission=id_, submitted_by="t", submitted_at=now)
+        outcomes.append(far.master.send(Parcel("reminders", id_, "", made.date, made.body, made.digest, None)))
+    taken, late = outcomes
+    assert isinstance(taken, Accepted), taken
+    assert taken.receipt.kind == "reminders"
+    assert isinstance(late, Rejected), late
+    assert late.code == "gone"

@@ -76,5 +76,8 @@ class KitesKind:
     def accepts(self, parcel: Parcel, receipt: Receipt) -> bool:
         return (receipt.submission, receipt.digest) == (parcel.submission, parcel.digest)
 
+    def expires_at(self, body: bytes) -> datetime | None:
+        return None
+
     def summary(self, count: int) -> str:
         return f"A kite of {count} colours"

@@ -25,6 +25,7 @@ from resultsq.domain.outcome import (
 from resultsq.domain.ports import Master, Parcel
 from resultsq.domain.settlement import Settlement
 from resultsq.domain.sheet import Finisher, Sheet, canonical_bytes, digest, rows_digest
+from resultsq.kinds.registry import KINDS
 from resultsq.store.outbox import Lease
 from tests.support.manual_clock import ManualClock
 
@@ -33,6 +34,34 @@ ROWS = (Finisher(position=1, athlete="A1", time="00:17:31"),)
 BODY = canonical_bytes(Sheet(event="bushy", date=NOW.date(), submitted_by="x", submitted_at=NOW, finishers=ROWS))
 SEEN = Exchange(status=299, answer_body="seen")
 JITTER = 0.5
+
+
+class _Taken:
+    """A master that takes everything."""
+
+    def __init__(self) -> None:
+        self.sent: list[Parcel] = []
+
+    def send(self, parcel: Parcel, patience_s: float = 2.0) -> Outcome:
+        self.sent.append(parcel)
+        return Accepted(receipt())
+
+
+@pytest.mark.parametrize(
+    ("after_s", "in_doubt", "is_sent"),
+    [(59, False, True), (60, False, False), (3600, False, False), (3600, True, True)],
+)
+def test_what_has_expired_is_not_sent_unless_the_master_may_have_it(
+    after_s: float, in_doubt: bool, is_sent: bool
+) -> None:
+    said = {"email": "jane@example.org", "expires_at": "2013-12-07T12:06:00Z", "salt": "x" * 16}
+    made = KINDS["reminders"].prepare(said, submission="id", submitted_by="x", submitted_at=NOW)
+    master, clock = _Taken(), ManualClock(NOW)
+    clock.advance(after_s)
+    waits = replace(lease(in_doubt=in_doubt), kind="reminders", body=made.body, digest=made.digest)
+    outcome = sender.deliver(cast(Master, master), waits, clock, JITTER).outcome
+    assert bool(master.sent) == is_sent
+    assert isinstance(outcome, Accepted) if is_sent else outcome == Rejected("expired", "Expired, not sent.")
 
 
 def lease(failures: int = 0, silences: int = 0, in_doubt: bool = False) -> Lease:

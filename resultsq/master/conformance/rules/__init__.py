@@ -8,6 +8,7 @@ from resultsq.master.conformance.rules import (
     reading,
     refusals,
     registrations,
+    reminders,
     versions,
 )
 from resultsq.master.conformance.rules.rule import Rule as Rule
@@ -20,6 +21,7 @@ RULES: tuple[Rule, ...] = (
     *athletes.RULES,
     *blocks.RULES,
     *registrations.RULES,
+    *reminders.RULES,
     *notices.RULES,
     *refusals.RULES,
 )

@@ -1,6 +1,4 @@
-"""An athlete's barcode as a picture: Code 128, which the scanners of events read."""
-
-from markupsafe import Markup
+"""An athlete's barcode: Code 128, which the scanners of events read. As bars, in whatever picture they come."""
 
 _SPELT = """
 212222 222122 222221 121223 121322 131222 122213 122312 132212 221213 221312 231212 112232 122132 122231 113222
@@ -15,8 +13,8 @@ _WIDTHS = _SPELT.split()
 """Widths of bars and gaps in turn, of each symbol by its value."""
 
 _START_B, _STOP = 104, "2331112"
-_QUIET = 10  # empty modules on either side, without which no scanner finds it
-_HEIGHT = 50
+QUIET = 10
+"""Empty modules on either side, without which no scanner finds it."""
 
 
 def widths(text: str) -> str:
@@ -28,19 +26,3 @@ def widths(text: str) -> str:
         raise ValueError("no text for set B of Code 128")
     check = (_START_B + sum(place * value for place, value in enumerate(values, 1))) % 103
     return "".join(_WIDTHS[value] for value in (_START_B, *values, check)) + _STOP
-
-
-def picture(text: str) -> Markup:
-    """The barcode as SVG, black on white in every look: paper and scanners need it so."""
-    at, bars = _QUIET, []
-    for index, width in enumerate(map(int, widths(text))):
-        if index % 2 == 0:
-            bars.append(f"M{at} 0h{width}v{_HEIGHT}h-{width}z")
-        at += width
-    whole = at + _QUIET
-    size = f'viewBox="0 0 {whole} {_HEIGHT}" width="{2 * whole}" height="{2 * _HEIGHT}"'
-    paper = f'<path fill="#fff" d="M0 0h{whole}v{_HEIGHT}H0z"/>'
-    # markupsafe: numbers alone, made above
-    return Markup(  # noqa: S704
-        f'<svg class="barcode img-fluid" aria-hidden="true" {size}>{paper}<path d="{"".join(bars)}"/></svg>'
-    )

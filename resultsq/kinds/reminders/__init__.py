@@ -1,0 +1,1 @@
+"""A runner's wish that the master mails the barcode."""
