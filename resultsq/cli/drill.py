@@ -11,7 +11,7 @@ from resultsq.drill.outage import rehearse_outage
 from resultsq.drill.saturday import rehearse_saturday
 
 _OF_AN_OUTAGE = ("backlog", "outage_s", "mode")
-_OF_A_SATURDAY = ("events", "compressed")
+_OF_A_SATURDAY = ("events", "compressed", "mails")
 _NOT_OF_A_LAPTOP = ("outage_s", "mode", "saturday", "workers")
 
 
@@ -35,6 +35,9 @@ _NOT_OF_A_LAPTOP = ("outage_s", "mode", "saturday", "workers")
     show_default=True,
     help="How many times faster its morning passes.",
 )
+@click.option(
+    "--mails", type=click.IntRange(0, 100_000), default=0, show_default=True, help="Mails that wait, of a Saturday."
+)
 @click.option("--laptop", is_flag=True, help="A laptop that hands its results to a relay and is closed, instead.")
 @click.option("--workers", type=click.IntRange(1, 16), help="Workers that publish. Default: 1, of a Saturday 4.")
 @click.option("--json", "as_json", is_flag=True, help="The figures as one JSON object.")
@@ -47,6 +50,7 @@ def drill(
     saturday: bool,
     events: int,
     compressed: float,
+    mails: int,
     laptop: bool,
     workers: int | None,
     as_json: bool,
@@ -60,7 +64,9 @@ def drill(
         _refuse_for_a_laptop(ctx)
         status = rehearse_laptop(backlog=backlog, as_json=as_json)
     elif saturday:
-        status = rehearse_saturday(events=events, compressed=compressed, workers=workers or 4, as_json=as_json)
+        status = rehearse_saturday(
+            events=events, compressed=compressed, mails=mails, workers=workers or 4, as_json=as_json
+        )
     else:
         status = rehearse_outage(backlog=backlog, outage_s=outage_s, mode=mode, workers=workers or 1, as_json=as_json)
     sys.exit(status)

@@ -5,14 +5,16 @@ import secrets
 import sys
 import tempfile
 from collections.abc import Generator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import psycopg
 
-from resultsq.drill import files, postgres, timetable
+from resultsq.drill import files, mail_sink, postgres, timetable
+from resultsq.drill.beside import Writers
 from resultsq.drill.link import LinkMode, free_port
+from resultsq.drill.mail_sink import MailSink
 from resultsq.drill.memory import Sampler
 from resultsq.drill.node import raised
 from resultsq.drill.observer import MasterObserver
@@ -41,11 +43,12 @@ _SAMPLE_EVERY_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class SaturdayPlan:
-    """The rehearsal's plan: so many `events`, a morning that takes its `compressed`th part. The same `seed` makes the
-    same files at the same times."""
+    """The rehearsal's plan: so many `events`, a morning that takes its `compressed`th part, and so many `mails` that
+    wait from its beginning. The same `seed` makes the same files at the same times."""
 
     events: int
     compressed: float
+    mails: int
     workers: int
     seed: int
 
@@ -55,9 +58,9 @@ class SaturdayPlan:
         return max(12, self.events // 50)
 
 
-def rehearse_saturday(*, events: int, compressed: float, workers: int, as_json: bool) -> int:
+def rehearse_saturday(*, events: int, compressed: float, mails: int, workers: int, as_json: bool) -> int:
     """Rehearse a Saturday; the exit status. 0: all that is promised held. The others: see `carry_out`."""
-    plan = SaturdayPlan(events, compressed, workers, secrets.randbelow(2**32))
+    plan = SaturdayPlan(events, compressed, mails, workers, secrets.randbelow(2**32))
     return carry_out(asdict(plan), lambda processes, screen: _rehearse(plan, processes, screen), as_json)
 
 
@@ -70,21 +73,32 @@ def _rehearse(plan: SaturdayPlan, processes: ProcessGroup, screen: Screen) -> Sc
         f"Starting PostgreSQL, a master, {WEBS} web processes and {several(plan.workers, 'worker')} "
         "in a temporary folder"
     )
-    with _database(processes) as url, raised(processes, slugs, plan.workers, WEBS, url) as node, ExitStack() as running:
+    with _database(processes) as url, ExitStack() as running:
+        sink = running.enter_context(_mail_sink()) if plan.mails else None
+        mail_port = None if sink is None else sink.port
+        node = running.enter_context(raised(processes, slugs, plan.workers, WEBS, url, mail_port))
         screen.step(f"Writing the files of {several(len(slugs), 'event')}")
         posts = _planned_posts(rng, plan, node.team_tokens)
         early, due = posts[: plan.early], posts[plan.early :]
         teams = running.enter_context(Teams(node.addresses, processes.clock, CLIENTS))
         observer = running.enter_context(MasterObserver(node.master, node.master_token, processes.clock, _LOOK_EVERY_S))
         memory = running.enter_context(Sampler(processes.pids(), _SAMPLE_EVERY_S))
-        cast = RehearsalRun(processes, node, teams, observer)
+        writers = running.enter_context(Writers(node, processes.clock, sink))
+        cast = RehearsalRun(processes, node, teams, observer, writers)
         versions = len(posts) + sum(each.then is not None for each in posts)
         running.enter_context(screen.live(versions, lambda: (len(teams.taken), len(observer.seen_s))))
+
+        def take(mode: LinkMode) -> None:
+            node.link.take(mode)
+            if sink is not None:  # one line leads to both
+                sink.take(mode)
+            screen.link(mode)
 
         screen.step(f"All is well: {several(plan.early, 'event')} send their files")
         screen.link(LinkMode.PASS)
         processes.wait_for("A sign of life of each worker", lambda: node.workers() == plan.workers)
         teams.send(early)  # all at once, so that each process opens all the connections that it ever will
+        writers.send([each.place[0] for each in early], RehearsalPhase.BEFORE)
         cast.see_all_published()
 
         morning_s = timetable.MORNING_S / plan.compressed
@@ -94,15 +108,15 @@ def _rehearse(plan: SaturdayPlan, processes: ProcessGroup, screen: Screen) -> Sc
         memory.begin()
         cut_s = processes.clock.monotonic()
         for number, (mode, spell_s) in enumerate(timetable.link_modes(rng, plan.compressed)):
-            node.link.take(mode)
-            screen.link(mode)
+            take(mode)
             if number == 0:
                 teams.phase = RehearsalPhase.DURING
+                writers.queue_mails(plan.mails)
+                writers.send([each.place[0] for each in due], RehearsalPhase.DURING, morning_s)
                 teams.send_at(zip(timetable.timetable(rng, plan.events, plan.compressed), due, strict=True))
             processes.wait(spell_s)
-        node.link.take(LinkMode.PASS)
+        take(LinkMode.PASS)
         returned_s = processes.clock.monotonic()
-        screen.link(LinkMode.PASS)
         screen.step("The link is back: corrections go on coming")
         teams.phase = RehearsalPhase.AFTER
         back_s = timetable.BACK_S / plan.compressed
@@ -112,6 +126,13 @@ def _rehearse(plan: SaturdayPlan, processes: ProcessGroup, screen: Screen) -> Sc
 
         screen.step("Comparing what the master has with what the teams sent")
         return judge(cast.facts(returned_s - cut_s, returned_s), footprints, versions)
+
+
+def _mail_sink() -> AbstractContextManager[MailSink]:
+    """:raises RehearsalFailed: the library that it needs is missing"""
+    if not mail_sink.can_run():
+        raise RehearsalFailed("Mails need a mail server for the rehearsal: pip install aiosmtpd.")
+    return mail_sink.opened()
 
 
 def _planned_posts(rng: random.Random, plan: SaturdayPlan, tokens: dict[str, str]) -> list[PlannedPost]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from resultsq.drill.compare import Findings, RehearsalFacts, compare, quantile, waited
 from resultsq.drill.memory import Footprint
+from resultsq.drill.other_kinds import KindFindings
 from resultsq.drill.posts import RehearsalPhase, ReportRow
 from resultsq.drill.verdict import after, rounded
 
@@ -52,6 +53,7 @@ class Scale:
     first_s: float | None
     drained_s: float | None
     footprints: tuple[Footprint, ...]
+    beside: Sequence[KindFindings] = ()
 
     @property
     def good(self) -> bool:
@@ -101,6 +103,7 @@ class Scale:
                 drained is not None and drained <= DRAINED_WITHIN_S,
             ),
             *self.findings.rows(),
+            *(each.row() for each in self.beside),
             ReportRow(f"Memory (cut, end, most, growth of one ≤ {GROWTH_MB:.0f})", ""),
             *[
                 ReportRow(
@@ -114,7 +117,7 @@ class Scale:
 
     def particulars(self) -> list[str]:
         """The faults found, a line for each sheet."""
-        return self.findings.particulars()
+        return [*self.findings.particulars(), *(line for each in self.beside for line in each.particulars())]
 
     def as_dict(self) -> dict[str, object]:
         """The same for a program; times in seconds. `missed`: the lines of the table that do not hold."""
@@ -136,13 +139,15 @@ class Scale:
                 for one in self.footprints
             },
             **self.findings.as_dict(),
+            "beside": {each.kind: each.as_dict() for each in self.beside},
         }
 
 
 def judge(facts: RehearsalFacts, footprints: Sequence[Footprint], offered: int) -> Scale:
     """The verdict on the figures. `offered`: how many sheets the teams were to send, corrections included."""
     late = waited(facts)
-    seen_after = [seen - facts.returned_s for seen in facts.seen_s.values() if seen > facts.returned_s]
+    ours = {each for sheet in facts.taken for each in sheet.ids}
+    seen_after = [facts.seen_s[each] - facts.returned_s for each in ours & facts.seen_s.keys()]
     return Scale(
         findings=compare(facts),
         offered=offered,
@@ -152,8 +157,9 @@ def judge(facts: RehearsalFacts, footprints: Sequence[Footprint], offered: int) 
         answers=tuple(times for phase in RehearsalPhase if (times := _times(facts, phase)) is not None),
         late_s=quantile((sheet.late_s for sheet in facts.taken if sheet.phase is not RehearsalPhase.BEFORE), 0.99),
         first_s=min(late, default=None),
-        drained_s=max(seen_after, default=None),
+        drained_s=max((after_s for after_s in seen_after if after_s > 0), default=None),
         footprints=tuple(footprints),
+        beside=facts.beside,
     )
 
 

@@ -189,7 +189,7 @@ def test_a_small_saturday_is_published_once_and_in_order_when_it_is_rehearsed(
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o711)  # the database server's own user has to get into it, and not into pytest's
-        words = ["drill", "--saturday", "--json", "--events", "80", "--compress", "1740"]
+        words = ["drill", "--saturday", "--json", "--events", "80", "--compress", "1740", "--mails", "200"]
         drill = start_process(*words, env={"TMPDIR": folder})
         status = drill.wait(150)
         figures = json.loads(drill.stdout)
@@ -201,6 +201,9 @@ def test_a_small_saturday_is_published_once_and_in_order_when_it_is_rehearsed(
     assert figures["corrections"] > 0
     assert figures["waiting_at_return"] > 0
     assert figures["published_once"] == figures["accepted"] - figures["superseded"]
+    beside = {kind: (each["arrived_once"], each["accepted"]) for kind, each in figures["beside"].items()}
+    assert beside["mails"] == (292, 292), drill
+    assert beside["messages"] == (92, 92), drill
     assert {"postgresql", "master", "web-1", "web-2", "worker-1", "worker-4"} <= figures["memory_mb"].keys()
     # how fast that was is the machine's affair here; but what is missed is told, and told by the exit status
     assert (status == 0) == figures["ok"] == (not figures["missed"])

@@ -60,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--hours", type=float, help="for so long, instead of a number of seeds")
     parser.add_argument("--teams", type=int, default=TEAMS, help="no more teams than these")
     parser.add_argument("--until", type=float, default=FAULTS_S, help="when (virtual seconds) the last fault is")
+    parser.add_argument("--hasty", action="store_true", help="teams withdraw most of what they have just sent")
     parser.add_argument("--whole", action="store_true", help="do not look for a smaller morning that fails, too")
     parser.add_argument("--write", action="store_true", help="write tests/simulate/RESULTS.md")
     parser.add_argument("--without", default="", help="kinds of fault that do not happen, between commas")
@@ -68,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _plan(asked: argparse.Namespace, seed: int) -> Plan:
     without = frozenset(name for part in asked.without.split(",") if (name := part.strip()))
-    return Plan(seed, asked.teams, without, asked.until)
+    return Plan(seed, asked.teams, without, asked.until, asked.hasty)
 
 
 def _more(asked: argparse.Namespace, done: int, seconds: float) -> bool:

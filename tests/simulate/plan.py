@@ -14,12 +14,14 @@ FAULTS_S = 90.0
 
 @dataclass(frozen=True)
 class Plan:
-    """`without`: kinds of fault that do not happen; `teams`: no more than these; `until_s`: when the last fault is."""
+    """`without`: kinds of fault that do not happen; `teams`: no more than these; `until_s`: when the last fault is.
+    `hasty`: teams withdraw most of what they have just sent."""
 
     seed: int
     teams: int = TEAMS
     without: frozenset[str] = frozenset()
     until_s: float = FAULTS_S
+    hasty: bool = False
 
     def has(self, fault: str) -> bool:
         return fault not in self.without
@@ -32,6 +34,8 @@ class Plan:
             words.append(f"--teams {self.teams}")
         if self.until_s != FAULTS_S:
             words.append(f"--until {self.until_s:g}")
+        if self.hasty:
+            words.append("--hasty")
         if self.without:
             words.append(f'--without "{", ".join(sorted(self.without))}"')
         return " ".join(words)

@@ -28,6 +28,9 @@ TRIES = 4
 LOST_SHARE = 0.2
 """How many requests or answers of a phone are lost on a bad morning."""
 
+HASTE, HASTY_S = 0.7, 8.0
+"""How often a hasty team withdraws what it has just sent, and how soon at most."""
+
 Answer = tuple[int, Any]
 
 
@@ -72,14 +75,21 @@ class Teams:
     def morning_of(self, slug: str) -> None:
         """First results, corrections of them, and now and then a withdrawal that is undone or not."""
         self._rest(self.plan.until_s / 2)
-        head = self._submit(slug, None)
+        head = self._submitted(slug, None)
         for _ in range(self.random.randrange(5)):
             self._rest(self.plan.until_s / 6)
             if head is not None and self.random.random() < 0.3:
                 self._withdraw(slug, head)
             if self.random.random() < 0.3:
                 self._publish_over(slug)
-            head = self._submit(slug, self._head(slug))
+            head = self._submitted(slug, self._head(slug))
+
+    def _submitted(self, slug: str, head: str | None) -> str | None:
+        sent = self._submit(slug, head)
+        if self.plan.hasty and sent is not None and self.random.random() < HASTE:
+            self._rest(HASTY_S)
+            self._withdraw(slug, sent)
+        return sent
 
     def _withdraw(self, slug: str, id_: str) -> None:
         if self._ask(slug, {"what": "withdraw", "id": id_}, "DELETE", f"/api/v1/submissions/{id_}") is None:
