@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
-from babel.dates import format_datetime
 from sqlalchemy import Connection
 
 from resultsq import languages, logs
@@ -18,10 +17,12 @@ from resultsq.address import is_elsewhere, public_address
 from resultsq.app import mails
 from resultsq.app.context import AppContext
 from resultsq.clock import Clock
+from resultsq.domain import cldr
 from resultsq.domain.athletes import Athlete, address_hash
+from resultsq.domain.current_language import in_language
 from resultsq.domain.destinations import MAIL
 from resultsq.domain.errors import NotAllowed
-from resultsq.domain.i18n import gettext, in_language, ngettext
+from resultsq.domain.i18n import gettext, ngettext
 from resultsq.kinds.registry import KINDS
 from resultsq.sealed import KeyMissing, SealBroken
 from resultsq.settings import Settings
@@ -107,7 +108,7 @@ def _mail(
     node = public_address(settings) if settings.public_url or is_elsewhere(public_address(settings)) else None
     links_to = [None if node is None else reminders.add_link(conn, now, one.number) for one in found]
     spoken = languages.known(asked.language) or languages.ENGLISH
-    with in_language(languages.translations(spoken)):
+    with in_language(languages.language(spoken)):
         lines = [
             gettext("This is the reminder of the barcode that you asked for. Show it to the scanner at the finish.")
         ]
@@ -115,9 +116,13 @@ def _mail(
             link = [] if secret is None else [f"{node}/card/{secret}"]
             lines.append("\n".join([f"{one.name}: {one.number}", *link]))
         if node is not None:
-            until = format_datetime(now + reminders.LINK_LIFE, "d MMMM y, HH:mm", locale=spoken)
+            until = now + reminders.LINK_LIFE
             lines.append(
-                gettext("A link opens the profile once, until {until} UTC. You can ask for another.", until=until)
+                gettext(
+                    "A link opens the profile once, until {time} UTC on {day}. You can ask for another.",
+                    time=f"{until:%H:%M}",
+                    day=cldr.long_day(until),
+                )
             )
         lines.append(gettext("If you did not ask for this mail, you need not do anything. Nobody else gets it."))
         subject = ngettext("Your barcode", "Your barcodes", len(found))

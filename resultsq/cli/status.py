@@ -100,11 +100,13 @@ def _lines(found: NodeStatus, mail: MailLink | None, at_relays: int, now: dateti
         kinds = [f"{cldr.number(n)} {kind}" for kind, n in sorted(found.waiting_by_kind.items())]
         yield gettext("By kind: {kinds}.", kinds=cldr.listed(kinds))
     for hold in found.holds:
-        what = f"{gettext(hold.scope)} {hold.event or ''}".rstrip()
+        scope = gettext(hold.scope)
+        what = f"{scope} {hold.event or ''}".rstrip()
         yield gettext("On hold ({what}): {reason}", what=what, reason=hold.reason)
     for state in State:
         if found.counts[state]:
-            yield f"{cldr.number(found.counts[state]):>8} {gettext(state)}"
+            word = gettext(state)
+            yield f"{cldr.number(found.counts[state]):>8} {word}"
 
 
 def _as_reported(link: LinkView, now: datetime) -> dict[str, object]:
@@ -129,7 +131,8 @@ def _link_line(link: LinkView, now: datetime) -> str:
         return stalled if link.fresh(now) else f"{stalled} {_last_heard(link)}"
     if not link.fresh(now):
         return gettext("The state of the link is not known at present.") + f" {_last_heard(link)}"
-    return f"{gettext(_LINKS[link.state], time=since)} {link.detail or ''}".rstrip()
+    said = gettext(_LINKS[link.state], time=since)
+    return f"{said} {link.detail or ''}".rstrip()
 
 
 def _last_heard(link: LinkView) -> str:

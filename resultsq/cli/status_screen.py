@@ -92,18 +92,20 @@ class StatusScreen:
         except StoreUnavailable as error:
             silent = gettext("The node's database does not answer. It is asked again each 2 s.")
             return Text(f"{silent} {error.cause}", "bold red")
+        end = gettext("Ctrl-C ends this.")
         return Group(
             self._heading(headline(now, pulse), now),
             Padding(self._figures(pulse, now), (1, 0)),
             self._attempts(attempts, now),
-            Text(f"\n{self._where}  {self._at(now)}  {gettext('Ctrl-C ends this.')}", "dim"),
+            Text(f"\n{self._where}  {self._at(now)}  {end}", "dim"),
         )
 
     def _heading(self, found: Headline, now: datetime) -> RenderableType:
         values = {name: self._at(it) if isinstance(it, datetime) else it for name, it in found.values.items()}
         since = "" if found.since is None else " · " + gettext("for {time}", time=_spell(now, found.since))
+        title = gettext(found.title, **values)
         return Group(
-            Text(f"● {gettext(found.title, **values)}{since}", _COLOURS[found.tone]),
+            Text(f"● {title}{since}", _COLOURS[found.tone]),
             Text(gettext(found.text, **values)),
         )
 

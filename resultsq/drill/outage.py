@@ -75,23 +75,24 @@ def _rehearse(plan: OutagePlan, processes: ProcessGroup, screen: Screen) -> Verd
                 sink.take(mode)
             screen.link(mode)
 
-        def write_beside(sent: Sequence[PlannedPost], phase: RehearsalPhase, over_s: float = 0.0) -> None:
-            writers.send([each.place[0] for each in sent], phase, over_s)
+        def send(planned: Sequence[PlannedPost], phase: RehearsalPhase, over_s: float = 0.0) -> None:
+            teams.phase = phase
+            teams.send(planned, over_s=over_s)
+            writers.send([each.place[0] for each in planned], phase, over_s)
 
         screen.step(f"All is well: {several(BEFORE, 'team')} send their files")
         screen.link(LinkMode.PASS)
-        teams.send(before, over_s=1.0)
-        write_beside(before, RehearsalPhase.BEFORE, 1.0)
+        send(before, RehearsalPhase.BEFORE, 1.0)
         cast.see_all_published()
 
         screen.step(f"The master is out of reach for {plan.outage_s:g} s: {several(plan.backlog, 'team')} send")
         cut_s = processes.clock.monotonic()
-        for number, (mode, spell_s) in enumerate(schedule(plan.mode, plan.outage_s, rng)):
+        first, *others = schedule(plan.mode, plan.outage_s, rng)
+        take(first[0])
+        send(during, RehearsalPhase.DURING, SENDING * plan.outage_s)
+        processes.wait(first[1])
+        for mode, spell_s in others:
             take(mode)
-            if number == 0:
-                teams.phase = RehearsalPhase.DURING
-                teams.send(during, over_s=SENDING * plan.outage_s)
-                write_beside(during, RehearsalPhase.DURING, SENDING * plan.outage_s)
             processes.wait(spell_s)
         # A backlog that is more than these few clients can send in that time makes the outage longer.
         processes.wait_while_it_moves(
@@ -101,9 +102,7 @@ def _rehearse(plan: OutagePlan, processes: ProcessGroup, screen: Screen) -> Verd
         take(LinkMode.PASS)
         returned_s = processes.clock.monotonic()
         screen.step(f"The link is back: {AFTER} more teams send")
-        teams.phase = RehearsalPhase.AFTER
-        teams.send(after)
-        write_beside(after, RehearsalPhase.AFTER)
+        send(after, RehearsalPhase.AFTER)
         cast.see_the_end()
 
         screen.step("Comparing what the master has with what the teams sent")

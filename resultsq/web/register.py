@@ -22,7 +22,7 @@ from resultsq.domain.errors import Conflicting, NotThere, SheetRefused
 from resultsq.store.admin import events
 from resultsq.store.admin.events import EventRow
 from resultsq.web.auth import rule
-from resultsq.web.form import code128
+from resultsq.web.form import picture
 from resultsq.web.limits import RateLimiter, network
 from resultsq.web.node import node
 
@@ -94,7 +94,7 @@ def slip(secret: str) -> str:
         raise NotThere(_("There is no registration at this address."))
     barcode = qr = None
     if found.number is not None:
-        barcode = code128.picture(found.number)
+        barcode = picture.picture(found.number)
         # segno: an SVG of numbers alone
         qr = Markup(segno.make_qr(found.number).svg_inline(scale=4, border=4, dark="#000", light="#fff"))  # noqa: S704
     return render_template("slip.html", slip=found, barcode=barcode, qr=qr)
