@@ -14,6 +14,7 @@ from resultsq.clock import Clock
 from resultsq.domain.outcome import Receipt
 from resultsq.domain.submission import State
 from resultsq.drill.mail_sink import MailSink
+from resultsq.drill.link import LinkMode
 from resultsq.drill.node import RehearsalNode
 from resultsq.drill.other_kinds import KindFindings, compare_kind, compare_mails
 from resultsq.drill.posts import RehearsalPhase
@@ -54,6 +55,11 @@ class Writers:
             teams.send([self._post(name, event, number % 2 == 0) for number, event in enumerate(events)], over_s)
         if self._sink is not None:
             self.queue_mails(len(events))
+
+    def take(self, mode: LinkMode) -> None:
+        """What the line to the mail server does from now on."""
+        if self._sink is not None:
+            self._sink.take(mode)
 
     def queue_mails(self, count: int) -> None:
         """Queue so many mails at this node."""

@@ -70,9 +70,7 @@ def _rehearse(plan: OutagePlan, processes: ProcessGroup, screen: Screen) -> Verd
         before, during, after = posts[:BEFORE], posts[BEFORE:-AFTER], posts[-AFTER:]
 
         def take(mode: LinkMode) -> None:
-            node.link.take(mode)
-            if sink is not None:  # one line leads to both
-                sink.take(mode)
+            cast.take(mode)
             screen.link(mode)
 
         def send(planned: Sequence[PlannedPost], phase: RehearsalPhase, over_s: float = 0.0) -> None:

@@ -18,6 +18,7 @@ from resultsq.clock import SystemClock
 from resultsq.domain.submission import State
 from resultsq.drill.beside import Writers
 from resultsq.drill.compare import RehearsalFacts
+from resultsq.drill.link import LinkMode
 from resultsq.drill.node import RehearsalNode
 from resultsq.drill.observer import MasterObserver
 from resultsq.drill.processes import ProcessGroup, RehearsalFailed
@@ -74,6 +75,12 @@ class RehearsalRun:
     teams: Teams
     observer: MasterObserver
     writers: Writers | None = None
+
+    def take(self, mode: LinkMode) -> None:
+        """One line leads to the master and to the mail server."""
+        self.node.link.take(mode)
+        if self.writers is not None:
+            self.writers.take(mode)
 
     def see_all_published(self) -> None:
         """Wait until the sheets accepted before the outage are at the master.

@@ -89,9 +89,7 @@ def _rehearse(plan: SaturdayPlan, processes: ProcessGroup, screen: Screen) -> Sc
         running.enter_context(screen.live(versions, lambda: (len(teams.taken), len(observer.seen_s))))
 
         def take(mode: LinkMode) -> None:
-            node.link.take(mode)
-            if sink is not None:  # one line leads to both
-                sink.take(mode)
+            cast.take(mode)
             screen.link(mode)
 
         screen.step(f"All is well: {several(plan.early, 'event')} send their files")
