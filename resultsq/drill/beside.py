@@ -13,8 +13,8 @@ from resultsq.app import mails
 from resultsq.clock import Clock
 from resultsq.domain.outcome import Receipt
 from resultsq.domain.submission import State
-from resultsq.drill.mail_sink import MailSink
 from resultsq.drill.link import LinkMode
+from resultsq.drill.mail_sink import MailSink
 from resultsq.drill.node import RehearsalNode
 from resultsq.drill.other_kinds import KindFindings, compare_kind, compare_mails
 from resultsq.drill.posts import RehearsalPhase
