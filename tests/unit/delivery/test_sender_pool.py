@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from resultsq.delivery import sender
+from resultsq.delivery.mail import server
 from resultsq.delivery.masters import database
 from resultsq.delivery.masters.timeouts import CallTimeouts
 from resultsq.delivery.sender_pool import PREFETCHED_S, SenderPool
@@ -162,3 +163,4 @@ def test_a_sheet_whose_end_is_a_fault_of_ours_keeps_no_slot() -> None:
 def test_a_lease_outlives_the_call_of_a_sheet_that_has_lain_ahead(size: int) -> None:
     assert lease_s(size) >= PREFETCHED_S + CallTimeouts().for_sheet_s(size // 3) + 1
     assert lease_s(size) >= PREFETCHED_S + database.LIMITS.for_sheet_s(size) + 1
+    assert lease_s(size) >= PREFETCHED_S + server.SEND_S + 1
