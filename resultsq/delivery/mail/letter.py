@@ -8,7 +8,10 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import parseaddr
 
+from resultsq import languages
 from resultsq.delivery.mail.picture import png
+from resultsq.domain.current_language import current, in_language
+from resultsq.domain.i18n import gettext
 from resultsq.kinds.mails.kind import Mail
 
 Sign = Callable[[bytes], bytes]
@@ -16,7 +19,8 @@ Sign = Callable[[bytes], bytes]
 
 # no colour of its own: the reader's program chooses, in light and in dark
 _PAGE = (
-    '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="color-scheme" content="light dark">'
+    '<!doctype html><html lang="{lang}" dir="{dir}"><head><meta charset="utf-8">'
+    '<meta name="color-scheme" content="light dark">'
     '<meta name="supported-color-schemes" content="light dark"><title>{title}</title></head>'
     '<body style="font-family: sans-serif; max-width: 40em; line-height: 1.5">{body}</body></html>'
 )
@@ -60,13 +64,18 @@ def write(mail: Mail, submission: str, to: str, sender: Sender, unsubscribe: str
     if link is not None:
         letter["List-Unsubscribe"] = f"<{link}>"
         letter["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-    end = "" if link is None else f"\n\n-- \nNo more of these mails: {link}"
-    letter.set_content(f"{mail.text}{end}\n", cte="quoted-printable")
-    letter.add_alternative(_as_html(mail, submission, link), subtype="html", cte="quoted-printable")
+    with in_language(languages.language(languages.known(mail.language) or languages.ENGLISH)):
+        end = "" if link is None else f"\n\n-- \n{_unsubscribe()}\n{link}"
+        letter.set_content(f"{mail.text}{end}\n", cte="quoted-printable")
+        letter.add_alternative(_as_html(mail, submission, link), subtype="html", cte="quoted-printable")
     _add_barcodes(letter, mail, submission)
     letter.set_boundary(f"=_{submission}")
     made = letter.as_bytes()
     return made if sender.sign is None else sender.sign(made) + made
+
+
+def _unsubscribe() -> str:
+    return gettext("No more of these mails")
 
 
 def _add_barcodes(letter: EmailMessage, mail: Mail, submission: str) -> None:
@@ -92,5 +101,7 @@ def _as_html(mail: Mail, submission: str, link: str | None) -> str:
         picture = f'<img src="cid:{_cid(place, submission)}" alt="{number}" style="background: #fff; max-width: 100%">'
         body += f"<p>{number}<br>{picture}</p>"
     if link is not None:
-        body += f'<hr><p><a href="{html.escape(link)}">No more of these mails</a></p>'
-    return _PAGE.format(title=html.escape(mail.subject), body=body) + "\n"
+        body += f'<hr><p><a href="{html.escape(link)}">{html.escape(_unsubscribe())}</a></p>'
+    code = current().code
+    head = {"lang": languages.tag(code), "dir": languages.direction(code), "title": html.escape(mail.subject)}
+    return _PAGE.format(**head, body=body) + "\n"

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from resultsq.domain.current_language import ENGLISH
 from resultsq.domain.destinations import MAIL, MAIL_ADDRESS
 from resultsq.domain.entry import Slip
 from resultsq.domain.i18n import gettext, gettext_noop
@@ -29,13 +30,14 @@ _WORDS = {
     "expires_at": gettext_noop("A mail expires at a time with its zone, or never."),
     "repeat": gettext_noop("Whether it is repeated is true or false."),
     "notice": gettext_noop("Whether its reader may unsubscribe is true or false."),
+    "language": gettext_noop("A language is its code, like en or pt_BR."),
     "barcodes": gettext_noop("Barcodes are at most eight athletes' numbers, like A1234567."),
 }
 
 
 class MailPayload(BaseModel):
     """What a mail says. `expires_at`: it is not sent after that. `notice`: its reader can unsubscribe. `barcodes`:
-    these numbers are in it as pictures, too."""
+    these numbers are in it as pictures, too. `language`: the code of the one in which it is written."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -48,6 +50,7 @@ class MailPayload(BaseModel):
     expires_at: UtcSecond | None = None
     repeat: bool = False
     notice: bool = False
+    language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(_[A-Za-z]{2,4})?$")] = ENGLISH
     barcodes: Annotated[tuple[_Barcode, ...], Field(max_length=BARCODES_MOST)] = ()
 
     @model_validator(mode="after")
