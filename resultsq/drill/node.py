@@ -17,6 +17,7 @@ from resultsq.domain.role import Role
 from resultsq.domain.submission import State
 from resultsq.drill.link import HOST, LinkRelay, free_port
 from resultsq.drill.processes import ProcessGroup
+from resultsq.sealed import personal_keys
 from resultsq.store.admin import events, tokens
 from resultsq.store.engine import migrate
 from resultsq.store.engine.session import Database
@@ -72,7 +73,7 @@ def raised(
     folder.mkdir(mode=0o700)
     store_url = store_url or f"sqlite:///{folder / 'resultsq.db'}"
     with ExitStack() as stack:
-        database = Database(store_url)
+        database = Database(store_url, partial(personal_keys, "", folder))
         stack.callback(database.close)
         team_tokens = _populate(database, processes.clock, slugs)
         master_port, link_port, *web_ports = _free_ports(2 + webs)

@@ -28,6 +28,7 @@ from resultsq.app import mails
 from resultsq.clock import SystemClock
 from resultsq.domain.errors import StoreUnavailable
 from resultsq.domain.submission import State
+from resultsq.sealed import personal_keys
 from resultsq.sqlite import driver
 from resultsq.store.engine.session import Database
 from resultsq.store.engine.tables import Submission
@@ -454,10 +455,11 @@ def test_no_mail_is_lost_or_doubled_when_the_mail_server_fails_like_this(
     there = MailServer(port := free_port())
     with Relay(f"sqlite:///{tmp_path / 'store.db'}", other_master) as relay:
         start_process("worker", env=relay.environment(SMTP_URL=f"smtp://{HOST}:{port}", DATA_DIR=tmp_path))
+        sealing = Database(relay.url, partial(personal_keys, "", tmp_path))
 
         def accept(count: int) -> list[str]:
             said, now = {"address": "jane@bushy.example", "text": "Published."}, SystemClock().now()
-            return relay.database.write(
+            return sealing.write(
                 lambda conn: [mails.queue(conn, now, subject=f"Mail {n} {now}", **said) for n in range(count)]
             )
 

@@ -14,7 +14,9 @@ from sqlalchemy import Connection
 from resultsq.app import mails
 from resultsq.domain.outcome import Cause
 from resultsq.domain.role import Role
+from resultsq.sealed import PersonalKeys
 from resultsq.store.admin import devices, holding, tokens
+from resultsq.store.engine.session import Database
 from resultsq.store.views import overview_data
 from tests.integration.dashboard.conftest import LogIn, Person
 from tests.integration.form.test_access import routes
@@ -362,8 +364,19 @@ def test_the_overview_says_first_and_once_what_needs_a_person(one_of_each: list[
     assert page.index("Needs attention") < page.index("Submissions by state") < page.index('id="chart"')
 
 
+def test_a_mail_to_a_runner_shows_nothing_of_what_it_says(viewer: Person, sqlite_node: StoreNode) -> None:
+    url = sqlite_node.database.engine.url.render_as_string(hide_password=False)
+    sealing = Database(url, lambda: PersonalKeys.of([bytes(32)]))
+    said = {"address": "jane@bushy.example", "subject": "Your barcode", "text": "Jane SMITH: A1001"}
+    mail = sealing.write(lambda conn: mails.queue(conn, sqlite_node.now, **said))
+    sealing.close()
+    shown = viewer.page(f"/admin/submissions/{mail}") + viewer.page("/admin/submissions?kinds=mails")
+    assert mail in shown
+    assert not [word for word in ("jane@", "SMITH", "A1001", "Your barcode") if word in shown]
+
+
 def test_a_mail_shows_what_it_says_and_to_nobody_an_address(viewer: Person, sqlite_node: StoreNode) -> None:
-    said = {"address": "jane@bushy.example", "subject": "Bushy: published", "text": "At 12:04."}
+    said = {"account": "jane", "subject": "Bushy: published", "text": "At 12:04."}
     mail = sqlite_node.database.write(lambda conn: mails.queue(conn, sqlite_node.now, **said))
     shown, listed = viewer.page(f"/admin/submissions/{mail}"), viewer.page("/admin/submissions?kinds=mails")
     assert "Bushy: published" in shown

@@ -182,7 +182,7 @@ def test_the_format_before_is_taken_and_another_is_refused_with_a_reason(site: S
     assert send(team, old).get_json()["reasons"] == ["Nobody has looked at it yet: look, and submit it."]
     newer = send(team, entry(version=carried.FORMAT + 1))
     assert newer.status_code == 422
-    assert "has the format 3, and this node takes 1, 2" in newer.get_json()["detail"]
+    assert "has the format 3, and this node takes 1 and 2" in newer.get_json()["detail"]
 
 
 def test_the_id_of_an_entry_stands_for_nothing_else(team: Browser) -> None:

@@ -81,7 +81,7 @@ def test_a_file_of_events_adds_the_new_ones_when_some_are_known(database: Databa
         ({"slug": "x", "title": "x"}, "first line"),
         ({"slug": "x"}, "first line"),
         ({"slug": "x", "name": None}, "Line 3: .*a name"),
-        ({"slug": "x", "name": "x", "run": "marathon"}, "Line 3: .*5k, junior"),
+        ({"slug": "x", "name": "x", "run": "marathon"}, "Line 3: .*5k and junior"),
         ({"slug": "x", "name": "x", "fastest": "ten minutes"}, "Line 3: .*is not a time"),
         ({"slug": "x", "name": "x", "run": "5k", "fastest": "13:00"}, "Line 3: .*must rise"),
     ],

@@ -79,7 +79,7 @@ def test_each_kind_is_counted_and_what_goes_by_another_link_is_not(up: StoreNode
         said = {"event": "bushy", "subject": "Barcodes", "text": "A box of them is empty."}
         message = KINDS["messages"].prepare(said, submission=str(uuid.uuid4()), submitted_by="team", submitted_at=now)
         outbox.accept(conn, now, message)
-        mails.queue(conn, now, address="ops@results.example", subject="Down", text="The link is down.")
+        mails.queue(conn, now, address="ops@results.example", subject="Down", text="The link is down.", repeat=True)
 
     up.database.write(work)
     with up.database.read() as conn:
