@@ -6,7 +6,7 @@ place that unblocks a version. The head is the newest version that is neither su
 
 Every function here expects the chain's row to be locked (states.py)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -157,11 +157,17 @@ def set_head(conn: Connection, chain_id: int) -> str | None:
 
 
 def is_ancestor(conn: Connection, row: Row[Any], name: str) -> bool:
-    """Whether the version that the master calls `name` is one that this row knowingly replaces: the base of it or of
-    another ancestor, or what stood here when one of these was accepted."""
+    """Whether the version that the master calls `name` is one that this row knowingly replaces."""
     versions = select(Submission.id, Submission.base, Submission.corrects, Submission.published_as)
+    of_chain = conn.execute(versions.where(Submission.chain_id == row.chain_id)).all()
+    return any(name in (one.id, one.published_as) for one in ancestors(row, of_chain))
+
+
+def ancestors(row: Row[Any], of_chain: Sequence[Any]) -> Iterator[Row[Any]]:
+    """The versions that this row knowingly replaces: the base of it or of another ancestor, or what stood here when
+    one of these was accepted."""
     known: dict[str, Any] = {}
-    for one in conn.execute(versions.where(Submission.chain_id == row.chain_id)):
+    for one in of_chain:
         known[one.id] = one
         known.setdefault(one.published_as or one.id, one)
     looked_at: set[str] = set()
@@ -170,8 +176,16 @@ def is_ancestor(conn: Connection, row: Row[Any], name: str) -> bool:
         below = known.get(ahead.pop())
         if below is None or below.id in looked_at or below.id == row.id:
             continue
-        if name in (below.id, below.published_as):
-            return True
+        yield below
         looked_at.add(below.id)
         ahead += [lower for lower in (below.base, below.corrects) if lower is not None]
-    return False
+
+
+def in_their_order(rows: Sequence[Row[Any]], of_chain: Sequence[Row[Any]]) -> list[Row[Any]]:
+    """Published versions, each above those that it knowingly replaces. The others are in the order of their revisions,
+    which begin anew where the master lost some: so they prove nothing where the versions themselves say more."""
+    placed: list[tuple[Row[Any], set[str]]] = []
+    for row in sorted(rows, key=lambda one: (one.revision or 0, one.version)):
+        above = (at for at, (_, below) in enumerate(placed) if row.id in below)
+        placed.insert(next(above, len(placed)), (row, {one.id for one in ancestors(row, of_chain)}))
+    return [row for row, _ in placed]

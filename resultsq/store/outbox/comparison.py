@@ -17,7 +17,7 @@ from resultsq.domain.submission import GONE, NEEDS_A_PERSON, WAITING, State
 from resultsq.store.engine.tables import MASTER, Attempt, Payload, Submission
 from resultsq.store.outbox.acceptance import Acknowledgement
 from resultsq.store.outbox.bundles import EXPORTED
-from resultsq.store.outbox.chains import follow_on
+from resultsq.store.outbox.chains import follow_on, in_their_order
 from resultsq.store.outbox.publication import publish_by_receipt
 from resultsq.store.outbox.states import find, lock_all, lock_chain_of, move
 
@@ -131,15 +131,14 @@ def bring_in_line(
     sure = [row.seq for row in rows if row.in_doubt and row.id in gone and row.state not in WAITING]
     sure_now = and_(Submission.seq.in_(sure), or_(Submission.state.not_in(GONE), ~_on_its_way_by_bundle(now)))
     conn.execute(update(Submission).where(sure_now).values(in_doubt=False))
-    lost = {row.published_as: row for row in rows if row.state in _THERE and row.published_as in gone}
-    kept = [row for row in rows if row.state in _THERE and row.published_as not in lost]
-    newest = max(kept, key=lambda row: row.revision or 0, default=None)
-    above = sorted(
-        (row for row in lost.values() if newest is None or (row.revision or 0) > (newest.revision or 0)),
-        key=lambda row: row.revision or 0,
-    )
+    there = list({row.published_as: row for row in rows if row.state in _THERE}.values())
+    lost = {row.published_as for row in there if row.published_as in gone}
+    ordered = in_their_order(there, rows) if lost else there
+    kept = [at for at, row in enumerate(ordered) if row.published_as not in lost]
+    above = ordered[kept[-1] + 1 :] if kept else ordered
+    newest = ordered[kept[-1]].published_as if kept else None
     again = [row for row in above if row.sheet is not None]
-    _send_again(conn, now, again, lost, None if newest is None else newest.published_as)
+    _send_again(conn, now, again, lost, newest)
     resumed = _resume(conn, now, rows, again, has)
     if again or resumed:
         _in_line(conn, chain_id, {row.published_as: row.id for row in again})

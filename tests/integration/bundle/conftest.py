@@ -11,6 +11,7 @@ from resultsq.delivery import bundle, sender
 from resultsq.delivery.masters import open_master
 from resultsq.domain.ports import Master, ReceiptPage
 from resultsq.domain.submission import State
+from resultsq.master.database import open_engine
 from resultsq.store.engine.session import Database
 from tests.support.manual_clock import ManualClock
 from tests.support.nodes import NOW, StoreNode, migrated
@@ -35,7 +36,7 @@ class Far:
 
     def loses(self, submission: str) -> None:
         """As after a restore from an older backup."""
-        engine = sa.create_engine(self.url)
+        engine = open_engine(self.url)  # two copies of SQLite in one process would undo each other's locks
         number = "(SELECT number FROM master_sheets WHERE submission = :id)"
         with engine.begin() as conn:
             for table in ("master_finishers", "master_volunteers"):

@@ -187,6 +187,42 @@ def test_of_a_chain_all_that_lay_above_is_sent_again_in_its_order(here: StoreNod
     assert here.state(third) is State.PUBLISHED
 
 
+@pytest.mark.parametrize("by_a_person", [False, True])
+def test_nothing_older_goes_on_top_of_what_came_after_the_restore(here: StoreNode, far: Far, by_a_person: bool) -> None:
+    """Revisions begin anew where some were lost, so the newest version may have the smallest one."""
+    first, second, third = published_chain(here, far, 3)
+    for one in (third, second) if not by_a_person else (third, second, first):
+        far.loses(one)
+    fourth = here.accept(rows=4, corrects=third).id
+    deliver_all(here, far)
+    if by_a_person:
+        assert here.state(fourth) is State.CONFLICT
+        here.publish_over(fourth)
+        deliver_all(here, far)
+    shown = {fourth: 1} if by_a_person else {first: 1, fourth: 2}
+    assert far.has() == shown
+    assert compare(here, far) == Reconciled(0, 0, 0)
+    here.pass_time(120)
+    deliver_all(here, far)
+    assert far.has() == shown
+    assert here.state(fourth) is State.PUBLISHED
+    assert [here.state(one) for one in (first, second, third)] == [State.CORRECTED] * 3
+
+
+def test_what_two_restores_lost_is_sent_again_in_its_order(here: StoreNode, far: Far) -> None:
+    first, second, third = published_chain(here, far, 3)
+    for one in (third, second):
+        far.loses(one)
+    fourth = here.accept(rows=4, corrects=third).id
+    deliver_all(here, far)
+    far.loses(fourth)
+    assert compare(here, far) == Reconciled(0, 3, 0)
+    here.pass_time(120)
+    deliver_all(here, far)
+    assert far.has() == {first: 1, second: 2, third: 3, fourth: 4}
+    assert here.state(fourth) is State.PUBLISHED
+
+
 def test_what_was_settled_under_another_nodes_id_is_sent_again_when_that_is_gone_too(
     here: StoreNode, there: StoreNode, far: Far
 ) -> None:
