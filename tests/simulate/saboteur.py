@@ -20,8 +20,9 @@ RESTORE_SHARE = 0.2
 """On how many mornings the master is restored from yesterday's backup."""
 
 
-COMPARED_AFTER_S = 61.0
-"""Those who restore a master ask the nodes for a comparison, which leaves out what was published in the last minute."""
+COMPARED_AFTER_S = 121.0
+"""Those who restore a master ask the nodes for a comparison. It leaves out what was published within a minute of now, and
+where the clock was set back by some seconds that takes up to two minutes."""
 
 
 class Saboteur:

@@ -16,6 +16,7 @@ from resultsq.domain.ports import Latest
 from resultsq.domain.submission import GONE, NEEDS_A_PERSON, State
 from resultsq.store.engine.tables import MASTER, Comparison, Link, Outage, Submission
 from resultsq.store.outbox import Reconciled
+from resultsq.store.outbox.comparison import LISTED_AFTER, just_now
 from resultsq.store.outbox.repairs import NOT_REACHED
 
 EVERY = timedelta(hours=1)
@@ -27,9 +28,6 @@ REACH = timedelta(days=30)
 
 NAMED = 3
 """So many of the newest receipts are asked for in a cheap comparison."""
-
-SETTLED = timedelta(minutes=1)
-"""A version published less than this ago is left out: the master may not list it yet."""
 
 _OURS = Submission.destination == MASTER
 _ROW = select(Comparison).where(Comparison.link == MASTER)
@@ -83,7 +81,7 @@ def is_due(conn: Connection, now: datetime) -> bool:
     row = conn.execute(_ROW).first()
     if row is None or row.compared_at is None or row.rewound_at is not None or row.asked_since is not None:
         return row is None or row.compared_at is None or now - row.compared_at >= AGAIN or row.compared_at > now
-    if (row.found or {}).get("again") and now - row.compared_at > SETTLED:
+    if (row.found or {}).get("again") and now - row.compared_at > LISTED_AFTER:
         return True
     since = select(Outage.id).where(Outage.ended_at > row.compared_at, Outage.link == MASTER).limit(1)
     return not now - EVERY < row.compared_at <= now or conn.execute(since).first() is not None
@@ -142,7 +140,7 @@ def newest_names(conn: Connection, now: datetime) -> Sequence[str]:
     """The names under which the newest were published."""
     query = (
         select(Submission.published_as)
-        .where(Submission.published_at < now - SETTLED, Submission.published_as.is_not(None), _OURS)
+        .where(~just_now(now), Submission.published_as.is_not(None), _OURS)
         .order_by(Submission.published_at.desc())
         .limit(NAMED)
     )
@@ -175,8 +173,7 @@ def record(conn: Connection, now: datetime, found: Reconciled, whole: bool, reac
 
 
 def _anything_new(conn: Connection, now: datetime) -> bool:
-    query = select(Submission.seq).where(Submission.published_at >= now - SETTLED).limit(1)
-    return conn.execute(query).first() is not None
+    return conn.execute(select(Submission.seq).where(just_now(now)).limit(1)).first() is not None
 
 
 def record_failure(conn: Connection, now: datetime, error: str) -> None:

@@ -91,7 +91,7 @@ def open_questions(
     there = and_(Submission.state.in_(_THERE), Submission.destination == MASTER, meant)
     # by an index: a receipt from since then was written here at most a day before
     lately = and_(Submission.received_at >= since, Submission.published_at >= since - timedelta(days=1))
-    settled = and_(there, lately, Submission.published_at < now - LISTED_AFTER)
+    settled = and_(there, lately, ~just_now(now))
     whole = or_(Submission.state.in_(NEEDS_A_PERSON), Submission.accepted_at >= since)
     undecided = and_(Submission.state.in_([*NEEDS_A_PERSON, *GONE]), Submission.destination == MASTER, meant)
     given_up = and_(undecided, Submission.in_doubt, whole)
@@ -115,8 +115,14 @@ def open_questions(
         [one for one in dict.fromkeys(questions) if one.name not in receipts],
         different,
         older=_count(conn, there, Submission.published_at < since),
-        newer=_count(conn, there, Submission.published_at >= now - LISTED_AFTER),
+        newer=_count(conn, there, just_now(now)),
     )
+
+
+def just_now(now: datetime) -> ColumnElement[bool]:
+    """Whether it was published so lately that the master may not list it yet. What was published later than that was
+    published before the clock was set back."""
+    return Submission.published_at.between(now - LISTED_AFTER, now + LISTED_AFTER)
 
 
 def bring_in_line(

@@ -103,6 +103,18 @@ def test_what_was_too_new_after_an_outage_is_looked_at_once_its_minute_is_over(h
     assert by_itself(here, far) is None, "one more is enough"
 
 
+def test_a_loss_is_found_though_the_clock_was_set_back(here: StoreNode, far: Far) -> None:
+    """What was published later than now is not taken for something new."""
+    made = here.accept().id
+    deliver_all(here, far)
+    far.loses(made)  # by a master that says nothing of its newest receipt
+    here.pass_time(-3600)
+    assert by_itself(here, far) == Reconciled(0, 1, 0)
+    here.pass_time(120)
+    deliver_all(here, far)
+    assert far.has() == {made: 1}
+
+
 def test_it_is_tried_again_in_a_minute_when_the_master_gave_no_answer(here: StoreNode, far: Far) -> None:
     here.accept()
     deliver_all(here, far)
