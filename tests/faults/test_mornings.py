@@ -22,6 +22,9 @@ from tests.simulate.sometimes import STATES, missing
 from tests.simulate.workshop import Workshop, workshop
 
 FIRST = 20
+FOUND = (Plan(98), Plan(98, hasty=True))
+"""Mornings that once found a fault of the product: see report.py."""
+
 REACHED = 40
 """So many of the interesting states are reached by the first seeds alone; 1,000 reach all."""
 
@@ -39,6 +42,11 @@ def ended(shop: Workshop) -> list[Result]:
 
 def test_every_promise_is_kept_whatever_the_seed_does(ended: list[Result]) -> None:
     assert [one.line for one in ended if one.findings] == []
+
+
+@pytest.mark.parametrize("plan", FOUND, ids=lambda plan: plan.command.removeprefix("python -m tests.simulate "))
+def test_a_morning_that_found_a_fault_keeps_every_promise(plan: Plan, shop: Workshop) -> None:
+    assert run(plan, shop).findings == ()
 
 
 def test_the_first_seeds_meet_faults_and_reach_interesting_states(ended: list[Result]) -> None:

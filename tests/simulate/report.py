@@ -26,6 +26,16 @@ LEARNED = (
         "A version that a restored master lost is not sent again where a newer one is published by then. It cannot "
         "come below that one; the judge now knows it.",
     ),
+    (
+        "98",
+        "A master that lost two versions numbers the next one lower than the second of these. The comparison went by "
+        "the numbers, and sent the older one again, on top of the newer one.",
+    ),
+    (
+        "98 --hasty",
+        "The comparison leaves out what was published within the last minute. Where the clock is set back by an hour, "
+        "it took the whole hour for that minute, and found no loss.",
+    ),
 )
 """What failing seeds taught, the last one at the end."""
 

@@ -21,8 +21,8 @@ RESTORE_SHARE = 0.2
 
 
 COMPARED_AFTER_S = 121.0
-"""Those who restore a master ask the nodes for a comparison. It leaves out what was published within a minute of now, and
-where the clock was set back by some seconds that takes up to two minutes."""
+"""Those who restore a master ask the nodes for a comparison. It leaves out what was published within a minute of now,
+and where the clock was set back by some seconds that takes up to two minutes."""
 
 
 class Saboteur:
