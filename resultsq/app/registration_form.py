@@ -1,12 +1,14 @@
 """What the registration page asks: the usual fields and consents, or those of the file that a setting names."""
 
 import tomllib
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from resultsq.domain import cldr
 from resultsq.domain.errors import SettingsError
 from resultsq.domain.i18n import gettext, gettext_noop
 from resultsq.domain.invalid import first
@@ -74,6 +76,21 @@ def load(path: Path | None) -> RegistrationForm:
         raise SettingsError(
             f"The registration form {path} makes no sense at {fault.pointer}: {fault.message}."
         ) from None
+
+
+def faults(form: RegistrationForm, given: Mapping[str, Any], today: date) -> dict[str, str]:
+    """What this form does not take of a registration that a program sends: a sentence by JSON pointer."""
+    found = {}
+    for name, asked in (("gender", form.gender), ("home_event", form.home_event), ("emergency", form.emergency)):
+        if asked == "required" and given[name] is None:
+            found[f"/{name}"] = gettext("This is needed.")
+        elif asked == "off" and given[name] is not None:
+            found[f"/{name}"] = gettext("This node does not ask for this. Leave it out.")
+    if age(date.fromisoformat(given["born"]), today) < form.youngest:
+        found["/born"] = gettext("Runners are at least {age} years old.", age=form.youngest)
+    if missing := [one.id for one in form.consents if one.required and one.id not in given["consents"]]:
+        found["/consents"] = gettext("The runner has to agree to {consents}.", consents=cldr.listed(missing))
+    return found
 
 
 def age(born: date, today: date) -> int:

@@ -10,17 +10,22 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from resultsq.app import registration_form
 from resultsq.app.context import AppContext
-from resultsq.domain.entry import Entry, Slip
-from resultsq.domain.errors import KeyReused, SheetRefused
+from resultsq.app.registration_form import RegistrationForm
+from resultsq.app.submissions import Quota, keep_to
+from resultsq.domain.entry import NO_EVENT, Entry, Slip
+from resultsq.domain.errors import KeyReused, QuotaReached, SheetRefused
 from resultsq.domain.i18n import gettext
 from resultsq.domain.problem import Problem, Severity, Where
+from resultsq.domain.submission import State
 from resultsq.kinds.registrations.kind import RUNNER, RegistrationsKind
 from resultsq.store import outbox
-from resultsq.store.admin import number_blocks
+from resultsq.store.admin import number_blocks, quotas
 from resultsq.store.admin.number_blocks import GivenNumber
 from resultsq.store.outbox import slips
-from resultsq.store.views import queries
+from resultsq.store.views import queries, slip_lines
+from resultsq.store.views.slip_lines import SlipLine, SlipPage
 
 OLDEST_YEARS = 120
 _KIND = RegistrationsKind()
@@ -38,6 +43,8 @@ class Registered:
     submission: str
     slip: Slip
     created: bool
+    state: State
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,20 +69,34 @@ class _Given:
         )  # fmt: skip
 
 
-def register(ctx: AppContext, given: Mapping[str, Any], submission: str) -> Registered:
-    """Store a registration under the id that its maker made, and commit. The same id again: the same slip.
+def register(
+    ctx: AppContext,
+    given: Mapping[str, Any],
+    submission: str,
+    form: RegistrationForm | None = None,
+    event_id: int = NO_EVENT,
+) -> Registered:
+    """Store a registration under the id that its maker made, and commit. The same id again: the same slip. `form` None:
+    its rules were checked. `event_id`: the event whose program sends it; its quota bounds it.
 
     :raises SheetRefused: with a JSON pointer for each value that cannot be taken; nothing was stored
     :raises KeyReused: the id stands for another registration, or for something else
+    :raises QuotaReached: the event has handed in as much today as it may; nothing was stored
     :raises StoreUnavailable: nothing was stored"""
     now = ctx.clock.now()
     asked = _Given(given, submission, now, secrets.token_urlsafe(18))
     if own := [name for name in _NODES_OWN if name in given]:
-        raise _wrong(f"/{own[0]}", gettext("This node itself says this. Leave it out."))
+        raise _refused({f"/{own[0]}": gettext("This node itself says this. Leave it out.")})
     plain = asked.entry()
     _check_age(plain, now)
+    if form is not None and (wrong := registration_form.faults(form, json.loads(plain.body), now.date())):
+        raise _refused(wrong)
+    quota = Quota(ctx.settings.event_submissions_per_day, ctx.settings.event_bytes_per_day)
     try:
-        done = ctx.database.write(lambda conn: _store(conn, asked, plain), "accept")
+        done = ctx.database.write(lambda conn: _store(conn, asked, plain, quota, event_id), "accept")
+    except QuotaReached:
+        ctx.database.write(lambda conn: quotas.note_refusal(conn, now, event_id))  # for an alert
+        raise
     except KeyReused:
         # two taps at once: the other one was stored in between
         with ctx.database.read() as conn:
@@ -95,19 +116,34 @@ def look(ctx: AppContext, submission: str) -> Slip | None:
         return slips.of(conn, submission) if found is not None and found.kind == KIND else None
 
 
-def _store(conn: Connection, asked: _Given, plain: Entry) -> Registered:
+def one(ctx: AppContext, submission: str) -> SlipLine | None:
+    """A registration as operators read it; None: there is none of this id."""
+    with ctx.database.read() as conn:
+        return slip_lines.one(conn, KIND, submission)
+
+
+def page(ctx: AppContext, size: int, after: int | None = None, state: State | None = None) -> SlipPage:
+    """Registrations as operators read them, the newest first. `after`: the key of a page; `state` None: in any."""
+    with ctx.database.read() as conn:
+        return slip_lines.page(conn, KIND, size, after, state)
+
+
+def _store(conn: Connection, asked: _Given, plain: Entry, quota: Quota, event_id: int) -> Registered:
     if (known := _known(conn, plain)) is not None:
         return known
     entry = asked.entry(number_blocks.take(conn, asked.now))
     accepted = outbox.accept(conn, asked.now, entry)
-    return Registered(accepted.id, _slip(entry), created=True)
+    if event_id != NO_EVENT:
+        keep_to(quota, conn, asked.now, event_id, len(entry.body))
+    return Registered(accepted.id, _slip(entry), created=True, state=accepted.state, digest=accepted.digest)
 
 
 def _known(conn: Connection, plain: Entry) -> Registered | None:
     """The registration that is here under this id.
 
     :raises KeyReused: it says something else"""
-    if queries.submission(conn, plain.id) is None:
+    there = queries.submission(conn, plain.id)
+    if there is None:
         return None
     slip, before = slips.of(conn, plain.id), slips.body(conn, plain.id)
     # once the master has it, its name is all that is left to compare
@@ -118,7 +154,7 @@ def _known(conn: Connection, plain: Entry) -> Registered | None:
         raise KeyReused(
             gettext("This form was sent before with other details, and the first ones are kept. Begin a new form.")
         )
-    return Registered(plain.id, slip, created=False)
+    return Registered(plain.id, slip, created=False, state=there.state, digest=there.digest)
 
 
 def _content(body: bytes) -> dict[str, Any]:
@@ -134,9 +170,13 @@ def _slip(entry: Entry) -> Slip:
 def _check_age(entry: Entry, now: datetime) -> None:
     born = json.loads(entry.body)["born"]
     if not f"{now.year - OLDEST_YEARS}-" < born <= now.date().isoformat():
-        raise _wrong("/born", gettext("This date of birth cannot be right."))
+        raise _refused({"/born": gettext("This date of birth cannot be right.")})
 
 
-def _wrong(pointer: str, message: str) -> SheetRefused:
-    problem = Problem(code="bad-value", severity=Severity.BLOCKS, message=message, where=(Where(pointer=pointer),))
-    return SheetRefused(gettext("This registration cannot be taken like this, and nothing was stored."), (problem,))
+def _refused(wrong: Mapping[str, str]) -> SheetRefused:
+    """`wrong`: a sentence for each place."""
+    problems = tuple(
+        Problem(code="bad-value", severity=Severity.BLOCKS, message=message, where=(Where(pointer=pointer),))
+        for pointer, message in wrong.items()
+    )
+    return SheetRefused(gettext("This registration cannot be taken like this, and nothing was stored."), problems)

@@ -45,6 +45,7 @@ COMMANDS = {
         "Accept FILES as an event's results, into this node's queue.",
     ),
     "message": ("resultsq.cli.messages:message", "Write TEXT to the office, for EVENT."),
+    "registration": ("resultsq.cli.registrations:registration", "Runners who registered here."),
     "status": ("resultsq.cli.status:status", "Say what waits, and how the link to the master is."),
     "retry": ("resultsq.cli.actions:retry", "Try them at once, in their turn."),
     "hold": ("resultsq.cli.actions:hold", "Keep them from being sent until they are released."),

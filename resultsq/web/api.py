@@ -57,7 +57,7 @@ class _At:
 def submit() -> Response:
     """Accept results: 201 when they are committed here, 200 when these very ones were here before."""
     who = bearer()
-    client_key, if_match = _one_value("Idempotency-Key"), _one_value("If-Match")
+    client_key, if_match = one_value("Idempotency-Key"), one_value("If-Match")
     event = cache(lambda slug: _event(who, slug))  # asked before the rows are judged, and again to store them
     sent = _sent(event)
     event_id = event(sent.event).id
@@ -92,7 +92,7 @@ def submit_of_kind(kind: str) -> Response:
         return submit()
     if _media_type() != JSON:
         raise ApiProblem(415, "This is sent as application/json. Nothing was stored.", headers={"Accept-Post": JSON})
-    who, client_key = bearer(), _one_value("Idempotency-Key")
+    who, client_key = bearer(), one_value("Idempotency-Key")
     accepted, entry = submissions.submit(
         node(),
         KINDS[kind],
@@ -324,7 +324,8 @@ def _values(text: str) -> list[str]:
     return [value for part in text.split(",") if (value := part.strip())]
 
 
-def _one_value(header: str) -> str | None:
+def one_value(header: str) -> str | None:
+    """What this header says, with or without quotes; None: it is not there."""
     text = request.headers.get(header)
     if text is None:
         return None

@@ -3,6 +3,10 @@
 from collections.abc import Mapping
 
 _ONE = "$NODE/api/v1/submissions/$ID"
+_RUNNER = (
+    '{"given_name": "Zoe", "family_name": "Miller", "born": "1990-01-31", "email": "zoe@mail.example", '
+    '"emergency": {"name": "Max Miller", "phone": "+44 20 7946 0000"}, "consents": ["results-1", "risk-1"]}'
+)
 _TWO_FINISHERS = (
     '{"event": "bushy", "date": "2026-03-14", "finishers": '
     '[{"position": 1, "athlete": "A1234567", "time": "00:17:31"}, '
@@ -15,6 +19,11 @@ ARGUMENTS: Mapping[tuple[str, str], str] = {
     f"-H 'Content-Type: application/json' -d '{_TWO_FINISHERS}'",
     ("POST", "/api/v1/{kind}"): "$NODE/api/v1/messages -H 'Content-Type: application/json' "
     '-d \'{"event": "bushy", "subject": "A late barcode", "text": "Position 7 is A1234567."}\'',
+    ("POST", "/api/v1/registrations"): "$NODE/api/v1/registrations -H "
+    "'Idempotency-Key: \"7f2c3f4e-0d7b-4c58-9a3b-2f6f1f6f0c11\"' "
+    f"-H 'Content-Type: application/json' -d '{_RUNNER}'",
+    ("GET", "/api/v1/registrations/{registration}"): "$NODE/api/v1/registrations/$REGISTRATION",
+    ("GET", "/api/v1/registrations"): '"$NODE/api/v1/registrations?state=conflict&size=20"',
     ("GET", "/api/v1/submissions/{submission}"): _ONE,
     ("DELETE", "/api/v1/submissions/{submission}"): f"-X DELETE {_ONE}",
     ("GET", "/api/v1/submissions"): '"$NODE/api/v1/submissions?states=queued&states=rejected&size=20"',

@@ -42,6 +42,7 @@ from resultsq.web import (
     ops,
     people_copies,
     register,
+    registrations_api,
     relay,
     status_page,
 )
@@ -52,6 +53,7 @@ from resultsq.web.node import node, put
 BLUEPRINTS: tuple[Blueprint, ...] = (
     api.blueprint,
     operator_api.blueprint,
+    registrations_api.blueprint,
     openapi.blueprint,
     ops.blueprint,
     relay.blueprint,

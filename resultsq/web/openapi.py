@@ -16,6 +16,8 @@ from pydantic.json_schema import models_json_schema
 
 from resultsq.domain.filter import Filter
 from resultsq.domain.relay import node_addresses
+from resultsq.domain.submission import State
+from resultsq.kinds.registrations.kind import RegistrationDetails
 from resultsq.kinds.results.check import Report
 from resultsq.kinds.results.corrections_files import AS_GIVEN
 from resultsq.kinds.results.kind import ResultsPayload
@@ -54,12 +56,18 @@ class Operation:
     headers: tuple[str, ...] = ()
 
 
+_PAGE: Mapping[str, Any] = {
+    "size": {"type": "integer", "minimum": 1, "maximum": 500, "default": 100},
+    "after": {"type": "string", "description": "The `next` of the page before."},
+}
+_OF_REGISTRATIONS: Mapping[str, Any] = {"state": {"type": "string", "enum": [one.value for one in State]}, **_PAGE}
+
+
 def _parameters_of_filter() -> dict[str, Any]:
     found: dict[str, Any] = Filter.model_json_schema(ref_template=_SCHEMA)["properties"]
     return found | {
         "sort": {"type": "string", "description": "accepted, published or attempts, with a - for the other way."},
-        "size": {"type": "integer", "minimum": 1, "maximum": 500, "default": 100},
-        "after": {"type": "string", "description": "The `next` of the page before."},
+        **_PAGE,
     }
 
 
@@ -79,11 +87,19 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         body=schemas.OfAnyKind,
         headers=("Idempotency-Key",),
     ),
+    ("POST", "/api/v1/registrations"): Operation(
+        {200: schemas.RegisteredResponse, 201: schemas.RegisteredResponse},
+        (400, 404, 413, 415, 422, 429),
+        body=RegistrationDetails,
+        headers=("Idempotency-Key",),
+    ),
     ("GET", "/api/v1/submissions/{submission}"): Operation({200: schemas.SubmissionResponse}, (404,)),
     ("DELETE", "/api/v1/submissions/{submission}"): Operation({200: schemas.SubmissionResponse}, (404, 409)),
     ("GET", "/api/v1/submissions"): Operation(
         {200: schemas.SubmissionsResponse}, (422,), query=_parameters_of_filter()
     ),
+    ("GET", "/api/v1/registrations/{registration}"): Operation({200: schemas.RegistrationResponse}, (404,)),
+    ("GET", "/api/v1/registrations"): Operation({200: schemas.RegistrationsResponse}, (422,), query=_OF_REGISTRATIONS),
     ("GET", "/api/v1/status"): Operation({200: schemas.StatusResponse}),
     ("POST", "/api/v1/actions"): Operation(
         {200: schemas.ActionCountResponse, 201: schemas.ActionResponse},
@@ -163,7 +179,7 @@ def describe(app: Flask) -> dict[str, Any]:
 def routes(app: Flask) -> Iterator[tuple[str, str, str, list[dict[str, Any]]]]:
     """Method, path, endpoint and path parameters of each route that programs use."""
     for route in app.url_map.iter_rules():
-        if route.endpoint.partition(".")[0] not in ("api", "control", "ops"):
+        if route.endpoint.partition(".")[0] not in ("api", "registering", "control", "ops"):
             continue
         names = re.findall(r"<(?:(\w+):)?(\w+)>", route.rule)
         path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", route.rule)

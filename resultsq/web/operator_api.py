@@ -1,6 +1,7 @@
 """The operators' part of the API: lists, actions, holds, outages. Filters are those of the pages and the commands."""
 
 import re
+from collections.abc import Set
 from typing import TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -181,7 +182,19 @@ def outage(outage: int) -> Response:
 def _listed(who: Bearer) -> tuple[Filter, Order, int, str | None]:
     """What a list is asked for in the address."""
     args = request.args
-    unknown = sorted(set(args) - {*Filter.model_fields, "sort", "size", "after"})
+    size, after = asked_page({*Filter.model_fields, "sort"})
+    filter_ = Filter.parse(args.items(multi=True), _zone())
+    if who.event_slug is not None:
+        filter_ = filter_.model_copy(update={"events": (who.event_slug,)})
+    return filter_, Order.parse(args.get("sort", "")), size, after
+
+
+def asked_page(others: Set[str]) -> tuple[int, str | None]:
+    """The `size` of the page that is asked for, and the `after` that it begins with. `others`: further parameters.
+
+    :raises InputRefused: they make no sense, or there are more"""
+    args = request.args
+    unknown = sorted(set(args) - {*others, "size", "after"})
     if unknown:
         raise InputRefused(
             gettext(
@@ -189,15 +202,12 @@ def _listed(who: Bearer) -> tuple[Filter, Order, int, str | None]:
                 unknown=unknown[0],
             )
         )
-    filter_ = Filter.parse(args.items(multi=True), _zone())
-    if who.event_slug is not None:
-        filter_ = filter_.model_copy(update={"events": (who.event_slug,)})
     size, after = args.get("size", str(PAGE)), args.get("after")
     if not size.isdecimal() or not 1 <= int(size[:9]) <= PAGE_MOST:
         raise InputRefused(gettext("A page's size is a number from 1 to {most}.", most=PAGE_MOST))
     if after is not None and _KEY.fullmatch(after) is None:
         raise InputRefused(gettext("`after` must be the `next` of the page before, unchanged."))
-    return filter_, Order.parse(args.get("sort", "")), int(size), after
+    return int(size), after
 
 
 def _body(shape: type[M]) -> M:

@@ -60,14 +60,14 @@ def _equip(state: BlueprintSetupState) -> None:
 @rule.public
 def form() -> str:
     """The empty form."""
-    return _page(_open_form(), str(uuid.uuid4()), {})
+    return _page(open_form(), str(uuid.uuid4()), {})
 
 
 @blueprint.post("/register")
 @rule.public
 def register() -> Answer | tuple[str, int]:
     """Keep the registration and go to its slip. A double tap is one registration, for the form brings the id."""
-    asked = _open_form()
+    asked = open_form()
     _count(_CALLERS, network(request.remote_addr))
     g.personal = True
     id_ = _id()
@@ -100,8 +100,10 @@ def slip(secret: str) -> str:
     return render_template("slip.html", slip=found, barcode=barcode, qr=qr)
 
 
-def _open_form() -> RegistrationForm:
-    """:raises NotThere: nobody registers here"""
+def open_form() -> RegistrationForm:
+    """What this node asks a runner.
+
+    :raises NotThere: nobody registers here"""
     if not node().settings.registration:
         raise NotThere(_("There is nothing at this address."))
     return cast(RegistrationForm, current_app.extensions[_FORM])

@@ -172,6 +172,34 @@ class SubmissionResponse(_ResponseModel):
     names_as_of: str = ""
 
 
+class RegisteredResponse(_ResponseModel):
+    """A registration that this node has. `number` null: the master gives it, and this answer has it then."""
+
+    id: str
+    name: str
+    number: str | None
+    state: State
+    digest: str
+
+
+class RegistrationResponse(_ResponseModel):
+    """A registration as operators read it, and nothing else of its runner. `number` null: the master gives it."""
+
+    id: str
+    name: str
+    number: str | None
+    state: State
+    accepted_at: datetime
+    published_at: datetime | None
+
+
+class RegistrationsResponse(_ResponseModel):
+    """A page of registrations, the newest first; `next` is the `after` of the page behind it, null on the last."""
+
+    registrations: tuple[RegistrationResponse, ...]
+    next: str | None
+
+
 class LinkResponse(_ResponseModel):
     """The way to the master. `unknown`: no worker has ever run here; `takes-nothing`: the master answers, and takes no
     results."""

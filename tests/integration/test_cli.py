@@ -21,13 +21,19 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, select, update
 
+from resultsq.app.context import AppContext
+from resultsq.app.registrations import register
 from resultsq.cli import COMMANDS, commands, main
+from resultsq.clock import SystemClock
 from resultsq.domain.ports import ProbeAnswer
 from resultsq.domain.role import Role
+from resultsq.sealed import PersonalKeys
+from resultsq.settings import Settings
 from resultsq.store.admin import accounts, tokens
 from resultsq.store.engine.session import Database
 from resultsq.store.engine.tables import ClientKey, Original, PasswordLink, Payload, Submission
 from resultsq.store.outbox import links
+from resultsq.wakeup import Bell
 from tests.support.days import DAY, IN_FILES, SPOKEN, weeks_before
 from tests.support.nodes import StoreNode
 from tests.support.processes import ROOT, environment
@@ -683,3 +689,24 @@ def test_status_does_not_call_a_link_up_on_which_nothing_goes(node: Run, tmp_pat
     assert (link["state"], link["stalled"], link["since"][:16]) == ("takes-nothing", True, "2013-12-07T12:05")
     said = [one["text"] for one in node("doctor", "--part", "link", "--json").json]  # type: ignore[attr-defined]
     assert any("takes no results" in text for text in said)
+
+
+# registrations
+
+
+def test_registrations_are_listed_a_page_at_a_time_without_other_data_of_a_runner(node: Run, tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'data' / 'resultsq.db'}", lambda: PersonalKeys.of([bytes(32)]))
+    context = AppContext(Settings(data_dir=tmp_path / "data"), database, SystemClock(), Bell(""))
+    value = {"family_name": "Miller", "born": "1990-01-31", "email": "zoe@mail.example", "consents": []}
+    for given in ("Ada", "Bea", "Cy"):
+        register(context, {"given_name": given, **value}, str(uuid.uuid4()))
+    database.close()
+    first = node("registration", "list", "--size", "2")
+    assert [re.findall(r"queued +(\w+) Miller", line) for line in first.out.splitlines()[1:]] == [["Cy"], ["Bea"]]
+    key = re.fullmatch(r"There are more: --after (\d+)\n", first.err)
+    assert key is not None
+    second = node("registration", "list", "--json", "--after", key[1])
+    assert isinstance(second.json, list)
+    assert [(one["name"], one["number"], one["state"]) for one in second.json] == [("Ada Miller", None, "queued")]
+    assert node("registration", "list", "--json", "--state", "published").json == []
+    assert not [one for one in ("1990", "zoe@") if one in first.out + second.out]

@@ -4,10 +4,12 @@ It is personal: its body is sealed on this node and deleted when the master has 
 a plain digest of a person's data could be guessed; so random characters, the `salt`, are part of what it says."""
 
 import json
+import re
+from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from resultsq.domain.destinations import MAIL_ADDRESS, MASTER
 from resultsq.domain.entry import Slip
@@ -47,22 +49,35 @@ class Emergency(BaseModel):
     phone: Annotated[str, StringConstraints(strip_whitespace=True, pattern=PHONE)]
 
 
-class RegistrationPayload(BaseModel):
-    """What is registered. `athlete` and `block`: the number that this node gave, and where it is from; both None: the
-    master gives one."""
+def _is_a_day(value: object) -> object:
+    """A number is no day, though it could be read as one."""
+    if isinstance(value, date) or (isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value)):
+        return value
+    raise ValueError("a day is written YYYY-MM-DD")
+
+
+class RegistrationDetails(BaseModel):
+    """What a runner says of themselves: names, date of birth, address, consents; the others may be left out. Of a child
+    the address is a parent's."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    athlete: AthleteId | None = None
-    block: Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=LINE)] | None = None
     given_name: Name
     family_name: Name
-    born: date
+    born: Annotated[date, BeforeValidator(_is_a_day)]
     gender: Literal["F", "M", "X"] | None = None
     email: Annotated[str, StringConstraints(strip_whitespace=True, max_length=254, pattern=MAIL_ADDRESS)]
     home_event: EventSlug | None = None
     emergency: Emergency | None = None
     consents: Annotated[tuple[Annotated[str, StringConstraints(pattern=r"^[!-~]{1,60}$")], ...], Field(max_length=20)]
+
+
+class RegistrationPayload(RegistrationDetails):
+    """What is registered. `athlete` and `block`: the number that this node gave, and where it is from; both None: the
+    master gives one."""
+
+    athlete: AthleteId | None = None
+    block: Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=LINE)] | None = None
     salt: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{16,64}$")]
 
     @model_validator(mode="after")
@@ -106,6 +121,18 @@ class RegistrationsKind(AloneKind):
         """The name and the number."""
         found = Registration.model_validate_json(body)
         return Slip(f"{found.given_name} {found.family_name}", found.athlete)
+
+    def example(self, event: str) -> Mapping[str, object]:
+        """A runner with umlauts whom there cannot be: addresses of that domain lead nowhere."""
+        return {
+            "given_name": "Jürgen",
+            "family_name": f"Rehearsal of {event}"[:NAME_MOST],
+            "born": "1990-01-31",
+            "email": "rehearsal@mail.example",
+            "home_event": event,
+            "emergency": {"name": "Max Mustermann", "phone": "+44 20 7946 0000"},
+            "consents": ["results-1", "risk-1"],
+        }
 
     def summary(self, count: int) -> str:
         """Not whose: a list is not for its readers."""

@@ -17,7 +17,7 @@ from resultsq.domain.why import why
 from resultsq.kinds.registry import KINDS
 from resultsq.store.views import listing, queries, submission_detail
 from resultsq.store.views.listing import ListedSubmission, Order, Sort
-from resultsq.web.auth import rule
+from resultsq.web.auth import me, rule
 from resultsq.web.csv_cells import safe_cell
 from resultsq.web.dashboard import timeline
 from resultsq.web.dashboard.base import blueprint, latest_pulse, now, page, zone
@@ -99,6 +99,8 @@ def submission(submission: str) -> str:
         found = submission_detail.load_detail(conn, at, submission)
     if found is None:
         raise NotThere(_("There is no such submission here."))
+    # names of runners are for those who settle their registrations with the office
+    slip = found.slip if me().role.at_least(Role.OPERATOR) else None
     mine = parsed(found.body)
     other = parsed(found.clash.other) if found.clash is not None else None
     return page(
@@ -112,7 +114,7 @@ def submission(submission: str) -> str:
         rows=difference(mine.finishers, mine.volunteers, other) if mine and other else None,
         SHEET_ROWS=SHEET_ROWS,
         shown_whole=is_shown_whole(found.view.kind),
-        said=detail(found.view.kind, found.view.finishers, found.body, found.slip),
+        said=detail(found.view.kind, found.view.finishers, found.body, slip),
     )
 
 

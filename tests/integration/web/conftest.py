@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from resultsq.domain.role import Role
+from resultsq.sealed import PersonalKeys
 from resultsq.settings import Settings
 from resultsq.store.engine.session import Database
 from resultsq.wakeup import Bell
@@ -42,7 +43,7 @@ def make_site(sqlite_template: Path, tmp_path: Path) -> Iterator[Callable[..., S
         folder.mkdir()
         chosen = Settings(data_dir=folder, **settings)
         shutil.copy(sqlite_template, folder / "resultsq.db")
-        node = StoreNode(Database(chosen.store_url))
+        node = StoreNode(Database(chosen.store_url, lambda: PersonalKeys.of([bytes(32)])))
         opened.append(node.database)
         clock = ManualClock(NOW)
         app = compiled_once(create_app(chosen, node.database, clock=clock, bell=Bell("")))
