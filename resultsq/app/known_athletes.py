@@ -23,7 +23,7 @@ from resultsq.store.admin import events
 from resultsq.store.admin.events import EventRow
 from resultsq.store.athletes import lookup
 from resultsq.store.outbox import links
-from resultsq.store.views import versions
+from resultsq.store.views import slip_lines, versions
 
 MOST_UNKNOWN = 250
 """Unknown numbers for which neighbours are looked for: a sheet with more has another trouble."""
@@ -39,7 +39,8 @@ def of_sheet(
     now: datetime,
     volunteers: Sequence[Volunteer] = (),
 ) -> KnownAthletes | None:
-    """The list's entries for these athletes of the event; None where this node has no list."""
+    """The list's entries for these athletes of the event, and the names of runners who registered here since; None
+    where this node has no list."""
     listed = lookup.in_use(conn)
     if listed is None:
         return None
@@ -48,9 +49,12 @@ def of_sheet(
     people = lookup.by_number(conn, on_sheet | helpers)
     shown = as_of_text(listed.as_of, event.time_zone, now)
     known = KnownAthletes(listed.as_of, shown, not listed.events, people)
-    unknown = [number for number in (*sorted(on_sheet), *sorted(helpers - on_sheet)) if known.lacks(number)]
-    if not unknown:
+    lacking = [number for number in (*sorted(on_sheet), *sorted(helpers - on_sheet)) if known.lacks(number)]
+    if not lacking:
         return known
+    registered = slip_lines.names(conn, lacking)
+    known = replace(known, people={**people, **{one: Athlete(one, name) for one, name in registered.items()}})
+    unknown = [number for number in lacking if known.lacks(number)]
     # an athlete finishes once, and helps once; many do both
     meant = _meant(conn, event, {one: on_sheet if one in on_sheet else helpers for one in unknown[:MOST_UNKNOWN]})
     return replace(known, meant=meant)

@@ -186,11 +186,13 @@ def _make(conn: Connection, table: Any) -> Any:
     return (postgresql.insert if _is_postgres(conn) else sqlite.insert)(table)
 
 
-def is_one_of(conn: Connection, column: Any, numbers: Iterable[int]) -> ColumnElement[bool]:
-    """The numbers go as one value: the statement is the same, however many there are."""
-    asked = sorted(numbers)  # in the order of the table
+def is_one_of(
+    conn: Connection, column: Any, numbers: Iterable[int] | Iterable[str], of: Any = BigInteger
+) -> ColumnElement[bool]:
+    """The numbers go as one value: the statement is the same, however many there are. `of`: their type."""
+    asked: list[Any] = sorted(numbers)  # in the order of the table
     if _is_postgres(conn):
-        found: ColumnElement[bool] = column == func.any(literal(asked, ARRAY(BigInteger)))
+        found: ColumnElement[bool] = column == func.any(literal(asked, ARRAY(of)))
     else:
         found = column.in_(select(func.json_each(json.dumps(asked)).table_valued("value").c.value))
     return found

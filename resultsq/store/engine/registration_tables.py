@@ -16,7 +16,7 @@ class SlipRow(Base):
 
     seq: Mapped[int] = mapped_column(ForeignKey("submissions.seq"), primary_key=True, autoincrement=False)
     name: Mapped[str] = mapped_column(String(255))
-    number: Mapped[str | None] = mapped_column(String(16))  # None: the master gives it
+    number: Mapped[str | None] = mapped_column(String(16), index=True)  # None: the master gives it
 
 
 class NumberBlock(Base):

@@ -1,12 +1,13 @@
 """Personal submissions as operators read them: what is on the slip, and the state. Read only."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, String, select
 
 from resultsq.domain.submission import State
+from resultsq.store.athletes.rows import is_one_of
 from resultsq.store.engine.tables import SlipRow, Submission
 
 
@@ -45,6 +46,15 @@ def one(conn: Connection, kind: str, submission: str) -> SlipLine | None:
     """The slip of a submission of this kind; None: there is none."""
     row = conn.execute(_LINE.where(Submission.id == submission, Submission.kind == kind)).first()
     return None if row is None else SlipLine(*row[:3], State(row.state), *row[4:6])
+
+
+def names(conn: Connection, numbers: Collection[str]) -> dict[str, str]:
+    """Whose those of these numbers are that slips have: this node gave them, or receipts brought them. That of a
+    withdrawn registration is nobody's."""
+    asked = is_one_of(conn, SlipRow.number, numbers, String)
+    given = select(SlipRow.number, SlipRow.name).join(Submission, Submission.seq == SlipRow.seq)
+    rows = conn.execute(given.where(asked, Submission.state != State.WITHDRAWN))
+    return {row.number: row.name for row in rows if row.number is not None}
 
 
 def page(conn: Connection, kind: str, size: int, after: int | None = None, state: State | None = None) -> SlipPage:

@@ -5,6 +5,7 @@ import re
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,20 @@ import pytest
 from sqlalchemy import func, select
 
 from resultsq.domain.athlete_blocks import LeasedBlock
+from resultsq.domain.athletes import Athlete
 from resultsq.domain.errors import SettingsError
 from resultsq.settings import Settings
+from resultsq.store import outbox
 from resultsq.store.admin import number_blocks
 from resultsq.store.engine.tables import Submission
 from resultsq.store.outbox import slips
 from resultsq.wakeup import Bell
 from resultsq.web import register
 from resultsq.web.factory import create_app
-from tests.integration.form.conftest import Browser, populated  # noqa: F401 - a fixture
+from tests.integration.form.conftest import STOPWATCH, Browser, populated  # noqa: F401 - a fixture
 from tests.integration.registrations.conftest import KEYS, sealing
 from tests.support import speech
+from tests.support.athletes import load
 from tests.support.manual_clock import ManualClock
 from tests.support.nodes import NOW
 from tests.support.templates import compiled_once
@@ -261,6 +265,21 @@ def test_an_operator_reads_name_number_and_state_and_a_viewer_no_name(site: Open
     assert all(one in shown for one in ("Zoë O'Brien", "A90000000", "waiting"))
     assert (viewer.status_code, "Brien" in viewer.text) == (200, False)
     assert not [one for one in ("zoe@example.org", "7946", "1990-01-31") if one in operator.text + viewer.text]
+
+
+def test_a_runner_who_registered_this_morning_is_known_to_the_form(site: OpenSite) -> None:
+    load(site.database, [Athlete("A1234567", "Jane SMITH", None, "bushy", 57)], NOW - timedelta(hours=3))
+    submission = sent(site.browser()).location.rpartition("/")[2]
+    scans = b"A90000000,P0001,07/12/2013 09:20:00\nA90000001,P0002,07/12/2013 09:20:00\n"
+    team = site.browser("bushy")
+    team.drop([("stopwatch.csv", STOPWATCH), ("scanner.csv", scans)])
+    page = html.unescape(team.get("/submit/bushy").text)
+    assert "Zoë O'Brien" in page
+    assert "no athlete has the number A90000001" in page
+    assert "no athlete has the number A90000000" not in page
+    site.database.write(lambda conn: outbox.withdraw(conn, NOW, submission))
+    page = html.unescape(team.get("/submit/bushy").text)
+    assert ("Zoë O'Brien" in page, "no athlete has the number A90000000" in page) == (False, True)
 
 
 def test_every_sentence_of_the_pages_is_translated(

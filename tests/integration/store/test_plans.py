@@ -29,6 +29,7 @@ from resultsq.store.views import (
     overview_data,
     queries,
     recent,
+    slip_lines,
     submission_detail,
     versions,
 )
@@ -238,6 +239,19 @@ def test_an_events_quota_is_one_row_and_found_by_its_index_among_10_000_events(u
         assert not re.search(r"SCAN event|Seq Scan on event", plan), plan
         assert index in plan or (sqlite and "PRIMARY KEY" in plan), plan
     assert len(statements) == (name != "count"), "counting is one upsert, which reads nothing else"
+
+
+def test_whose_a_number_is_that_was_given_here_is_found_by_its_index(up: StoreNode) -> None:
+    fill(up, 5_000)
+    slips = _NUMBERS.format(first=1, last=5_000) + "slips (seq, name, number) SELECT i, 'n' || i, 'A' || i FROM n"
+    up.database.write(lambda conn: conn.execute(text(slips)))
+    analyse(up.database)
+    with heard(up.database, "slips") as statements, up.database.read() as conn:
+        assert slip_lines.names(conn, [f"A{number}" for number in range(4_990, 5_020)])["A4999"] == "n4999"
+    (statement,) = statements
+    plan = "\n".join(explain(up.database, statement, "EXPLAIN QUERY PLAN" if up.database.is_sqlite else "EXPLAIN"))
+    assert "ix_slips_number" in plan
+    assert not re.search(r"SCAN (slips|submissions)|Seq Scan", plan), plan
 
 
 SESSIONS: dict[str, tuple[Callable[[Connection], object], list[str]]] = {
