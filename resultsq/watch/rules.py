@@ -1,6 +1,6 @@
 """When an alert is raised: pure rules over facts, and the sentences."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -46,14 +46,15 @@ class AlertThresholds:
 class AlertFacts:
     """The facts at a moment. `disk_free_bytes` None: it could not be asked.
 
+    `rejected`, `conflicts`: how many of each kind.
     `worker_seen_at`, `web_seen_at`: when one of them was last alive; None: those that were have ended in good order."""
 
     link: LinkState
     link_since: datetime
     oldest_waiting_at: datetime | None
     waiting: int
-    rejected: int
-    conflicts: int
+    rejected: Mapping[str, int]
+    conflicts: Mapping[str, int]
     refused_since: datetime | None
     refused_events: int
     disk_free_bytes: int | None
@@ -121,13 +122,17 @@ _TABLE = (
     _Row(
         AlertRule.REJECTED,
         lambda facts, *_: facts.rejected,
-        lambda facts: f"The master refused {_many(facts.rejected)} for good; each needs a correction by its team.",
+        lambda facts: (
+            f"The master refused {_of_kinds(facts.rejected)} for good. The page of each on the dashboard says why; of "
+            "results its team sends a correction."
+        ),
     ),
     _Row(
         AlertRule.CONFLICT,
         lambda facts, *_: facts.conflicts,
         lambda facts: (
-            f"{_many(facts.conflicts)} met another sheet at the master; an operator must decide which one stands."
+            f"{_of_kinds(facts.conflicts)} cannot go beside what the master has. An operator must decide each, on its "
+            "page on the dashboard."
         ),
     ),
     _Row(
@@ -271,6 +276,12 @@ def _some(slugs: Sequence[str]) -> str:
 
 def _many(count: int) -> str:
     return "1 submission" if count == 1 else f"{count} submissions"
+
+
+def _of_kinds(counts: Mapping[str, int]) -> str:
+    """`3 submissions (registrations: 1, results: 2)`."""
+    kinds = ", ".join(f"{kind}: {count}" for kind, count in sorted(counts.items()))
+    return f"{_many(sum(counts.values()))} ({kinds})"
 
 
 def _devices(count: int) -> str:

@@ -2,11 +2,12 @@
 
 A message waits here, as results do, when the same outage swallows it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, Select, func, insert, select, update
 
 from resultsq.domain.backoff import wait_s
 from resultsq.domain.submission import WAITING, State
@@ -43,8 +44,8 @@ class Counts:
 
     oldest_waiting_at: datetime | None
     waiting: int
-    rejected: int
-    conflicts: int
+    rejected: Mapping[str, int]
+    conflicts: Mapping[str, int]
     refused_events: int
     damaged: int
     aside: int
@@ -54,27 +55,33 @@ class Counts:
 
 def counts(conn: Connection, now: datetime) -> Counts:
     """The figures that rules are asked with; each from an index."""
-    rows = conn.execute(
-        select(Submission.state, func.count())
-        .where(
-            Submission.published_at.is_(None),
-            Submission.destination == MASTER,
-            Submission.state.in_([*WAITING, State.REJECTED, State.CONFLICT]),
-        )
-        .with_hint(Submission, "INDEXED BY ix_submissions_destination", "sqlite")
-        .group_by(Submission.state)
-    )
-    by_state = {row[0]: row[1] for row in rows}
+    rows = conn.execute(_for_the_master(WAITING, Submission.state))
+    # their kind is in no index, and those that wait for a person are few
+    stuck: dict[str, dict[str, int]] = {State.REJECTED: {}, State.CONFLICT: {}}
+    for state, kind, count in conn.execute(_for_the_master(stuck, Submission.state, Submission.kind)):
+        stuck[state][kind] = count
     return Counts(
         queries.oldest_waiting_at(conn),
-        sum(by_state.get(state, 0) for state in WAITING),
-        by_state.get(State.REJECTED, 0),
-        by_state.get(State.CONFLICT, 0),
+        sum(count for _, count in rows),
+        stuck[State.REJECTED],
+        stuck[State.CONFLICT],
         refusals.count(conn),
         sum(count for _, count in repairs.damaged(conn, watched=True)),
         outbox.count_aside(conn),
         actions.failing(conn),
         comparisons.lost_lately(conn, now),
+    )
+
+
+def _for_the_master(states: Collection[str], *groups: Any) -> Select[Any]:
+    """How many in these states, in each group."""
+    return (
+        select(*groups, func.count())
+        .where(
+            Submission.published_at.is_(None), Submission.destination == MASTER, Submission.state.in_(sorted(states))
+        )
+        .with_hint(Submission, "INDEXED BY ix_submissions_destination", "sqlite")
+        .group_by(*groups)
     )
 
 

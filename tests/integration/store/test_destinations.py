@@ -174,7 +174,7 @@ def test_no_figure_of_results_counts_a_mail(post: Post) -> None:
         seen = alerts.counts(conn, post.node.now)
         assert overview_data.needs_person(conn) == []
     assert not any(counted.values()), counted
-    assert (seen.waiting, seen.rejected, seen.oldest_waiting_at) == (0, 0, None)
+    assert (seen.waiting, seen.rejected, seen.oldest_waiting_at) == (0, {}, None)
     accepted_at = post.node.now
     post.node.accept()
     with post.node.database.read() as conn:
