@@ -100,8 +100,9 @@ def _profiles(conn: Connection, sheet: Sheet | None, event: EventRow) -> tuple[C
     if listed is None or sheet is None or me().role is not Role.TEAM:
         return (), ""
     people = lookup.by_number(conn, {row.athlete for row in sheet.finishers if row.athlete is not None})
-    shown = as_of_text(listed.as_of, event.time_zone, node().clock.now())
-    return {one.number for one in people.values() if one.name is not None}, as_of.used(conn, listed.as_of, shown)
+    if not (named := {one.number for one in people.values() if one.name is not None}):
+        return (), ""
+    return named, as_of.used(conn, listed.as_of, as_of_text(listed.as_of, event.time_zone, node().clock.now()))
 
 
 def _of_other_kind(conn: Connection, found: SubmissionView, event: EventRow) -> str:

@@ -80,7 +80,8 @@ def _page(draft: Draft, told: str = "", refused: Mapping[str, str] | None = None
         waiting, behind = needs(conn, [draft.event]), event_day.clock_is_behind(conn, now)
         latest = versions.of_event(conn, draft.event.id, limit=3)
         base = next((one for one in latest if one.id == draft.base), None)
-        names_as_of = "" if view.known is None else as_of.used(conn, view.known.at, view.known.as_of)
+        known = view.known if view.rows or draft.workspace.volunteers else None  # else no name is on the page
+        names_as_of = "" if known is None else as_of.used(conn, known.at, known.as_of)
         carried = device_entries.waiting(conn, draft.event.id, me().id, ENTRIES_SHOWN)
         of_office = notices.in_force(conn, now, [draft.event.id])
     return render_template(

@@ -4,7 +4,7 @@ import html
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,9 @@ from argon2 import PasswordHasher
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from resultsq.domain.athletes import Athlete
 from resultsq.domain.role import Role
+from resultsq.sealed import PersonalKeys
 from resultsq.settings import Settings
 from resultsq.store.admin import accounts, events
 from resultsq.store.engine import migrate
@@ -22,6 +24,7 @@ from resultsq.store.engine.session import Database
 from resultsq.store.outbox import links
 from resultsq.wakeup import Bell
 from resultsq.web.factory import create_app
+from tests.support.athletes import load
 from tests.support.manual_clock import ManualClock
 from tests.support.templates import compiled_once
 
@@ -43,6 +46,16 @@ A7654321,P0003,07/12/2013 09:21:00
 """
 FILES = [("stopwatch.csv", STOPWATCH), ("scanner.csv", SCANNER)]
 
+AS_OF = NOW - timedelta(hours=3, minutes=44)
+PEOPLE = [
+    Athlete("A1234567", "Jane SMITH", "Harriers", "bushy", 57),
+    Athlete("A1234577", "Ann JONES", None, "bushy", 12),
+    Athlete("A7654321", "Tom BROWN", None, "richmond", 3),
+    Athlete("A1234568", "Eva GREEN", None, "richmond", 90),
+    Athlete("A8888", None),
+]
+"""The list of athletes, where a test loads it."""
+
 _FIELD = re.compile(r'name="(\w+)" value="([^"]*)"')
 
 
@@ -50,10 +63,18 @@ class Site:
     """The application, its store and a clock that stands until it is moved."""
 
     def __init__(self, folder: Path, bell: Bell, **more: Any) -> None:
+        self._bell = bell
         self.settings = Settings(data_dir=folder, **more)
         self.database = Database(self.settings.store_url)
         self.clock = ManualClock(NOW)
         self.app = compiled_once(create_app(self.settings, self.database, clock=self.clock, bell=bell))
+
+    def with_key(self) -> "Site":
+        """The same with a key for personal data."""
+        self.database.close()
+        self.database = Database(self.settings.store_url, lambda: PersonalKeys.of([bytes(32)]))
+        self.app = compiled_once(create_app(self.settings, self.database, clock=self.clock, bell=self._bell))
+        return self
 
     def browser(self, name: str | None = None) -> "Browser":
         """A browser of its own, logged in where a name is given."""
@@ -133,6 +154,16 @@ def populated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def site(tmp_path: Path, populated: Path, bell: Bell) -> Iterator[Site]:
     shutil.copy(populated, tmp_path / "resultsq.db")
     made = Site(tmp_path, bell)
+    yield made
+    made.database.close()
+
+
+@pytest.fixture
+def remind(tmp_path: Path, populated: Path, bell: Bell) -> Iterator[Site]:
+    """The same with a list of athletes, and the page where a runner asks for the barcode."""
+    shutil.copy(populated, tmp_path / "resultsq.db")
+    made = Site(tmp_path, bell, reminder=True).with_key()
+    load(made.database, [*PEOPLE, Athlete("A42", "Never RAN", None, "bushy")], AS_OF)
     yield made
     made.database.close()
 

@@ -1,24 +1,12 @@
 """Names beside barcodes, misread numbers and who was meant, with the list of athletes that the node keeps."""
 
-from datetime import timedelta
-
 import pytest
 
-from resultsq.domain.athletes import Athlete
 from resultsq.domain.outcome import Cause
 from resultsq.domain.ports import ProbeAnswer
 from resultsq.store.outbox import links
-from tests.integration.form.conftest import DAY, FILES, NOW, STOPWATCH, Browser, Site
+from tests.integration.form.conftest import AS_OF, DAY, FILES, NOW, PEOPLE, STOPWATCH, Browser, Site
 from tests.support.athletes import load
-
-AS_OF = NOW - timedelta(hours=3, minutes=44)
-PEOPLE = [
-    Athlete("A1234567", "Jane SMITH", "Harriers", "bushy", 57),
-    Athlete("A1234577", "Ann JONES", None, "bushy", 12),
-    Athlete("A7654321", "Tom BROWN", None, "richmond", 3),
-    Athlete("A1234568", "Eva GREEN", None, "richmond", 90),
-    Athlete("A8888", None),
-]
 
 
 @pytest.fixture

@@ -1,15 +1,11 @@
 """An athlete's profile and card: for a team on whose sheets the athlete is, and the same answer for all others."""
 
-import re
-
 import pytest
 
 from resultsq.domain import code128
 from resultsq.domain.athletes import Athlete
 from resultsq.web.form import profile
-from tests.integration.form.conftest import FILES, Browser, Site
-from tests.integration.form.test_access import address, routes
-from tests.integration.form.test_athletes import AS_OF, PEOPLE
+from tests.integration.form.conftest import AS_OF, FILES, PEOPLE, Browser, Site
 from tests.support.athletes import load
 
 JANE = "/athletes/A1234567"
@@ -82,50 +78,9 @@ def test_there_is_no_profile_without_a_list(team: Browser) -> None:
     assert team.get(JANE).status_code == 404
 
 
-def test_every_page_that_shows_a_name_of_the_list_says_as_of_when(listed: Site) -> None:
-    team = listed.browser("bushy")
-    submission = team.submit()
-    team.drop(FILES)
-    showing = set()
-    for route, method in routes(listed.app):
-        if method != "GET":
-            continue
-        path = address(route, submission).replace("/athletes/1", JANE)
-        answer = team.get(path)
-        text = answer.get_data().decode(errors="replace")
-        answer.close()
-        if re.search(r"Jane SMITH|Tom BROWN", text):
-            showing.add(route.rule)
-            assert "Names are as of 06:58." in text, path
-            assert answer.headers["Age"] == "13440", path
-            assert answer.headers["Last-Modified"] == "Sat, 07 Dec 2013 06:58:00 GMT", path
-            assert "no-store" in answer.headers["Cache-Control"], path
-        else:
-            assert "Age" not in answer.headers or "Names are as of" in text, path
-    assert showing == {"/submit/<slug>", "/athletes/<number>"}
-
-
 def test_a_barcode_is_as_another_encoder_makes_it() -> None:
     # python-barcode 0.16.1, set B: start, A1234567, check, stop
     assert code128.widths("A1234567") == "2112141113231232212232112211322212312132122231123121312313112331112"
     assert len(code128.widths("A1")) == 6 * 4 + 7
     with pytest.raises(ValueError, match="set B"):
         code128.widths("é")
-
-
-def test_every_answer_to_a_change_in_the_form_says_as_of_when_its_names_are(listed: Site) -> None:
-    team = listed.browser("bushy")
-    showing = set()
-    for route, method in routes(listed.app):
-        if method != "POST" or not route.rule.startswith("/submit/<slug>/"):
-            continue
-        team.drop(FILES)
-        hidden = team.hidden("/submit/bushy", "/submit/bushy/change")
-        sent = {name: hidden[name] for name in ("csrf_token", "revision")}
-        answer = team.client.post(address(route, ""), data=sent, headers={"HX-Request": "true"})
-        if re.search(r"Jane SMITH|Tom BROWN", answer.text):
-            showing.add(route.rule)
-            assert "Names are as of 06:58." in answer.text, route.rule
-            assert answer.headers["Age"] == "13440", route.rule
-            assert "no-store" in answer.headers["Cache-Control"], route.rule
-    assert {"/submit/<slug>/change", "/submit/<slug>/volunteers", "/submit/<slug>/date"} <= showing

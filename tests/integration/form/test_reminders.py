@@ -1,41 +1,19 @@
 """The page where a runner asks for the barcode, and the mailed link that opens the profile."""
 
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
 from resultsq.domain.athletes import Athlete
-from resultsq.sealed import PersonalKeys
 from resultsq.store.admin import reminders as store
-from resultsq.store.engine.session import Database
 from resultsq.store.engine.tables import ReminderRequest
-from resultsq.wakeup import Bell
 from resultsq.web.auth import PROFILE_S
-from resultsq.web.factory import create_app
 from resultsq.web.form import profile, reminder
-from tests.integration.form.conftest import Browser, Site
-from tests.integration.form.test_athletes import AS_OF, PEOPLE
+from tests.integration.form.conftest import AS_OF, Browser, Site
 from tests.support.athletes import load
-from tests.support.templates import compiled_once
 
 JANE = "/athletes/A1234567"
 ADDRESS = "jane@example.org"
-
-
-@pytest.fixture
-def remind(tmp_path: Path, populated: Path, bell: Bell) -> Iterator[Site]:
-    shutil.copy(populated, tmp_path / "resultsq.db")
-    site = Site(tmp_path, bell, reminder=True)
-    site.database.close()
-    site.database = Database(site.settings.store_url, lambda: PersonalKeys.of([bytes(32)]))
-    site.app = compiled_once(create_app(site.settings, site.database, clock=site.clock, bell=bell))
-    load(site.database, [*PEOPLE, Athlete("A42", "Never RAN", None, "bushy")], AS_OF)
-    yield site
-    site.database.close()
 
 
 def ask(browser: Browser, address: str = ADDRESS, **more: str) -> TestResponse:
