@@ -26,6 +26,7 @@ from resultsq.store.engine.tables import (
     Account,
     AthleteCopy,
     AthleteHome,
+    AthleteMail,
     AthleteName,
     AthleteRow,
     AthletesState,
@@ -40,7 +41,8 @@ from resultsq.store.outbox.states import MAY_HAVE_LEFT
 
 ROWS_AT_ONCE = 500
 _LEFT_OUT = {
-    table.__tablename__ for table in (AthleteCopy, AthleteHome, AthleteName, AthleteRow, AthletesState, NumberBlock)
+    table.__tablename__
+    for table in (AthleteCopy, AthleteHome, AthleteMail, AthleteName, AthleteRow, AthletesState, NumberBlock)
 }
 """The list of athletes is the master's, and comes anew from there: fewer copies of people's names lie about. Blocks of
 athlete numbers are leased anew, for since the backup some of their numbers were given."""

@@ -1,9 +1,9 @@
 """The list of athletes at its full size: `athletes` in `tests.bench`.
 
-A million athletes (fifty thousand in short) come from a master's feed, a process of its own, into SQLite, as a worker
-loads them, in an order that is the worst for an index. Beside the load another process writes, as accepting does, and
-its waits are measured. Then: what a row costs, look-ups of 250 while twenty threads work, and who was meant by 250
-numbers."""
+A million athletes (fifty thousand in short, on SQLite alone) come from a master's feed, a process of its own, into each
+database, as a worker loads them, in an order that is the worst for an index. Beside the load another process writes, as
+accepting does, and its waits are measured. Then: what a row costs, look-ups of 250 while twenty threads work, and who
+was meant by 250 numbers."""
 
 import random
 import resource
@@ -13,14 +13,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from statistics import quantiles
 
 from pydantic import SecretStr
 
 from resultsq.clock import SystemClock
-from resultsq.delivery import athletes_list
+from resultsq.delivery import athletes_list, periodic
 from resultsq.domain.athletes import likely_misread
 from resultsq.domain.errors import StoreUnavailable
 from resultsq.settings import Settings
@@ -31,31 +31,44 @@ from resultsq.store.engine.write_check import check_writable
 from tests.bench.report import OURS, Result
 from tests.support import feed_of_athletes
 from tests.support.nodes import StoreNode
+from tests.support.services import Missing, PostgreSQL
 
 MANY, FEW = 1_000_000, 50_000
 ASKED, TEAMS, ROUNDS = 250, 20, 200
-LOAD_S, LOAD_MB, LOOK_MS, MEANT_MS, ROW_BYTES, WAIT_MS = 60.0, 150.0, 10.0, 50.0, 200.0, 100.0
+LOAD_S, LOAD_MB, ALONE_MS, LOOK_MS, MEANT_MS, ROW_BYTES, WAIT_MS = 60.0, 150.0, 5.0, 10.0, 50.0, 200.0, 100.0
 HOME = "event-3"
 
 
 def run(short: bool) -> Iterator[Result]:
     """The results."""
     count = FEW if short else MANY
-    numbers = feed_of_athletes.numbers(count)
-    with tempfile.TemporaryDirectory() as folder:
-        url = f"sqlite:///{Path(folder) / 'resultsq.db'}"
+    for make in ("SQLite",) if short else ("SQLite", "PostgreSQL"):
+        try:
+            yield from _with(make, count)
+        except Missing as missing:
+            yield Result("athletes", make, OURS, {}, note=str(missing))
+
+
+def _with(make: str, count: int) -> Iterator[Result]:
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        url = f"sqlite:///{folder / 'resultsq.db'}"
+        if make == "PostgreSQL":
+            url = stack.enter_context(stack.enter_context(PostgreSQL(durable=True)).database())
         database = Database(url)
         migrate.upgrade(database)
-        yield _load(database, Database(url), Path(folder), count)
+        yield _load(make, database, Database(url), folder, count)
         database.close()
-        yield _row(Path(folder) / "resultsq.db", count)
+        if database.is_sqlite:
+            yield _row(folder / "resultsq.db", count)
         database = Database(url)
-        yield _look(database, numbers)
-        yield _meant(database, numbers)
-        database.close()
+        stack.callback(database.close)
+        numbers = feed_of_athletes.numbers(count)  # not earlier: it would hide what the load takes of memory
+        yield _look(make, database, numbers)
+        yield _meant(make, database, numbers)
 
 
-def _load(database: Database, other: Database, folder: Path, count: int) -> Result:
+def _load(make: str, database: Database, other: Database, folder: Path, count: int) -> Result:
     StoreNode(database).probe()
     with feed_of_athletes.serve(count) as url:
         settings = Settings(data_dir=folder, master_url=SecretStr(url), master_token=SecretStr("t"), athletes="all")
@@ -75,7 +88,7 @@ def _load(database: Database, other: Database, folder: Path, count: int) -> Resu
     }
     target = f"≤ {LOAD_S:.0f} s, ≤ {LOAD_MB:.0f} MB more, another's write ≤ {WAIT_MS:.0f} ms p95"
     met = took <= LOAD_S and more <= LOAD_MB and waited <= WAIT_MS
-    return Result("athletes", f"load {count}", OURS, figures, target, met)
+    return Result("athletes", f"load {count:,}, {make}", OURS, figures, target, met)
 
 
 def _pull(keeper: athletes_list.ListKeeper, database: Database) -> None:
@@ -88,7 +101,7 @@ def _pull(keeper: athletes_list.ListKeeper, database: Database) -> None:
             return
         if found.error is not None:
             raise RuntimeError(found.error)
-        time.sleep(athletes_list.LOOK_S)
+        time.sleep(periodic.LOOK_S)
 
 
 class _Writer:
@@ -121,7 +134,7 @@ def _row(file: Path, count: int) -> Result:
     return Result("athletes", "a row", OURS, figures, f"≤ {ROW_BYTES:.0f} bytes", figures["row_bytes"] <= ROW_BYTES)
 
 
-def _look(database: Database, numbers: list[int]) -> Result:
+def _look(make: str, database: Database, numbers: list[int]) -> Result:
     def look(seed: int) -> list[float]:
         rng, times = random.Random(seed), []
         for _ in range(ROUNDS // TEAMS):
@@ -130,12 +143,16 @@ def _look(database: Database, numbers: list[int]) -> Result:
             time.sleep(rng.random())
         return times
 
+    asked = [f"A{number}" for number in random.Random(2).sample(numbers, ASKED)]
+    alone = 1000 * sorted(_timed(lambda: _read(database, asked)) for _ in range(21))[10]
     with ThreadPoolExecutor(TEAMS) as pool:
         times = [one for some in pool.map(look, range(TEAMS)) for one in some]
     p95 = _p95_ms(times)
-    figures = {"p50_ms": round(1000 * sorted(times)[len(times) // 2], 2), "p95_ms": round(p95, 2)}
-    case = f"look up {ASKED}, {TEAMS} teams"
-    return Result("athletes", case, OURS, figures, f"≤ {LOOK_MS:.0f} ms p95", p95 <= LOOK_MS)
+    p50 = 1000 * sorted(times)[len(times) // 2]
+    figures = {"alone_ms": round(alone, 2), "p50_ms": round(p50, 2), "p95_ms": round(p95, 2)}
+    target = f"alone ≤ {ALONE_MS:.0f} ms, p95 ≤ {LOOK_MS:.0f} ms"
+    case = f"look up {ASKED}, {TEAMS} teams, {make}"
+    return Result("athletes", case, OURS, figures, target, alone <= ALONE_MS and p95 <= LOOK_MS)
 
 
 def _read(database: Database, asked: list[str]) -> None:
@@ -143,7 +160,7 @@ def _read(database: Database, asked: list[str]) -> None:
         assert len(lookup.by_number(conn, asked)) == len(asked)
 
 
-def _meant(database: Database, numbers: list[int]) -> Result:
+def _meant(make: str, database: Database, numbers: list[int]) -> Result:
     read = [f"A{number}" for number in random.Random(3).sample(numbers, ASKED)]
 
     def look() -> None:
@@ -154,7 +171,7 @@ def _meant(database: Database, numbers: list[int]) -> Result:
     times = [_timed(look) for _ in range(20)]
     p95 = _p95_ms(times)
     figures = {"p50_ms": round(1000 * sorted(times)[10], 1), "p95_ms": round(p95, 1)}
-    case = f"who was meant, {ASKED} rows"
+    case = f"who was meant, {ASKED} rows, {make}"
     return Result("athletes", case, OURS, figures, f"≤ {MEANT_MS:.0f} ms", p95 <= MEANT_MS)
 
 

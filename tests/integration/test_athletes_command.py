@@ -103,7 +103,14 @@ def test_a_backup_holds_no_list_and_prune_says_that_it_stays(run: Run, tmp_path:
     done = run("backup", str(tmp_path / "copy.db"))
     assert "The list of athletes is not in it" in done.stdout
     with sqlite3.connect(tmp_path / "copy.db") as copy:
-        for table in ("athletes", "athlete_names", "athlete_copies", "athlete_homes", "athletes_state"):
+        for table in (
+            "athletes",
+            "athlete_names",
+            "athlete_mails",
+            "athlete_copies",
+            "athlete_homes",
+            "athletes_state",
+        ):
             assert copy.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
     copy.close()
     assert "The list of athletes stays: as of 2025-11-26" in run("prune", "--older-than", "1d").stdout

@@ -2,6 +2,7 @@
 
 import base64
 import re
+import sys
 from datetime import datetime
 from typing import Annotated
 from urllib.parse import urlencode
@@ -86,7 +87,9 @@ def _athlete(line: _Line) -> Athlete:
         return Athlete(line.athlete, None)
     if not line.name or not f"{line.name}{line.club}{line.home_event}".isprintable():
         raise ValueError(line.athlete)
-    return Athlete(line.athlete, line.name, line.club, line.home_event, line.runs or 0, _mail(line.mail))
+    # a hundred thousand lines wait to be written: many have the same club or event, which is kept once
+    club, home = line.club and sys.intern(line.club), line.home_event and sys.intern(line.home_event)
+    return Athlete(line.athlete, line.name, club, home, line.runs or 0, _mail(line.mail))
 
 
 def _mail(text: str | None) -> bytes | None:

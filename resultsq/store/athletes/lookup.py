@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
 
 from resultsq.domain.athletes import Athlete, can_hold, folded
 from resultsq.store.athletes.rows import is_one_of
-from resultsq.store.engine.tables import AthleteCopy, AthleteHome, AthleteName, AthleteRow, AthletesState
+from resultsq.store.engine.tables import AthleteCopy, AthleteHome, AthleteMail, AthleteName, AthleteRow, AthletesState
 
 MOST_NAMED = 8
 LEAST_TYPED = 3
@@ -54,15 +54,17 @@ def in_use(conn: Connection) -> ListInUse | None:
 
 def by_number(conn: Connection, numbers: Collection[str]) -> dict[str, Athlete]:
     """Those of these athletes that the list has, retired ones too; one statement, however many are asked for."""
+    if not numbers:
+        return {}
     rows = conn.execute(_SHOWN.where(_IN_USE, _is_one_of(conn, numbers)))
     return {athlete.number: athlete for athlete in map(_athlete, rows)}
 
 
 def by_mail(conn: Connection, mail: bytes) -> list[Athlete]:
     """Those athletes, not retired, whose address has this hash: at most eight, as of a family with one address."""
-    # the index has athletes with a hash alone, and is used only where the question says so
-    query = _SHOWN.where(_IN_USE, AthleteRow.mail == mail, AthleteRow.mail.is_not(None), AthleteRow.name.is_not(None))
-    return [_athlete(row) for row in conn.execute(query.order_by(AthleteRow.number).limit(MOST_NAMED))]
+    at = select(AthleteMail.number).where(AthleteMail.generation == _CURRENT, AthleteMail.mail == mail)
+    query = _SHOWN.where(_IN_USE, AthleteRow.number.in_(at.order_by(AthleteMail.number).limit(MOST_NAMED)))
+    return [_athlete(row) for row in conn.execute(query.order_by(AthleteRow.number))]
 
 
 def at_home(conn: Connection, numbers: Collection[str], home_events: Collection[str]) -> list[Athlete]:

@@ -1,14 +1,16 @@
 """Writes and deletes the rows of a copy.
 
-The master lists athletes in the order of their changes, so each line belongs on another page of the table, and on
-another page of the names. A database writes whole pages: lines are sorted first, so that each transaction fills a few.
+The master lists athletes in the order of their changes, so each line belongs on another page of the table, of the
+names and of the hashes. A database writes whole pages: lines are sorted first, for each table in its own order, so that
+each transaction fills a few.
 """
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     BigInteger,
@@ -24,7 +26,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from resultsq.domain.athletes import Athlete, search_key
-from resultsq.store.engine.tables import AthleteCopy, AthleteHome, AthleteName, AthleteRow, AthletesState
+from resultsq.store.engine.tables import AthleteCopy, AthleteHome, AthleteMail, AthleteName, AthleteRow, AthletesState
 
 AT_ONCE = 2000
 """Rows written or deleted in one transaction: some milliseconds, for which other writers wait."""
@@ -35,6 +37,7 @@ AT_MOST = 100_000
 PAUSE_S = 0.01
 """How long other writers have their turn between two transactions."""
 
+T = TypeVar("T")
 Piece = Callable[[Connection], None]
 
 
@@ -43,15 +46,15 @@ def pieces(generation: int, athletes: Iterable[Athlete]) -> Iterator[Piece]:
     lines are whole when the last of them is committed; all of them may be run again."""
     lines = {int(one.number[1:]): one for one in athletes}
     numbers = sorted(lines)
+    into = _Into(generation)
     if len(numbers) <= AT_ONCE:
         if numbers:
-            yield partial(_put, generation, [lines[number] for number in numbers])
+            yield partial(_put, into, [lines[number] for number in numbers])
         return
-    for first in range(0, len(numbers), AT_ONCE):
-        yield partial(_put_rows, generation, [lines[number] for number in numbers[first : first + AT_ONCE]])
-    names = sorted(_names(lines.values()))
-    for first in range(0, len(names), AT_ONCE):
-        yield partial(_put_names, generation, names[first : first + AT_ONCE])
+    for some in _parts(numbers):
+        yield partial(_put_rows, into, [lines[number] for number in some])
+    yield from (partial(_put_names, into, some) for some in _parts(sorted(_names(lines.values()))))
+    yield from (partial(_put_mails, into, some) for some in _parts(sorted(_mails(lines.values()))))
 
 
 def write_all(write: Callable[[Piece], None], generation: int, athletes: Iterable[Athlete]) -> None:
@@ -78,7 +81,11 @@ def delete_some(conn: Connection) -> int:
     ).scalar()
     if old is None:
         return 0
-    gone = _delete_rows(conn, old) or _delete_names(conn, old)
+    gone = (
+        _delete_rows(conn, old)
+        or _delete_keys(conn, old, AthleteName, AthleteName.home, AthleteName.sought, AthleteName.number)
+        or _delete_keys(conn, old, AthleteMail, AthleteMail.mail, AthleteMail.number)
+    )
     if not gone:
         conn.execute(delete(AthleteCopy).where(AthleteCopy.generation == old))
     return gone or 1
@@ -93,23 +100,53 @@ def _delete_rows(conn: Connection, old: int) -> int:
     return int(conn.execute(delete(AthleteRow).where(AthleteRow.generation == old, between)).rowcount)
 
 
-def _delete_names(conn: Connection, old: int) -> int:
-    key = (AthleteName.home, AthleteName.sought, AthleteName.number)
-    some = select(*key).where(AthleteName.generation == old).order_by(*key).limit(AT_ONCE)
+def _delete_keys(conn: Connection, old: int, table: Any, *key: Any) -> int:
+    """Of a table that is its key and nothing else."""
+    some = select(*key).where(table.generation == old).order_by(*key).limit(AT_ONCE)
     found = conn.execute(some).all()
     if not found:
         return 0
     up_to = tuple_(*key) <= tuple_(*(literal(value, column.type) for value, column in zip(found[-1], key, strict=True)))
-    return int(conn.execute(delete(AthleteName).where(AthleteName.generation == old, up_to)).rowcount)
+    return int(conn.execute(delete(table).where(table.generation == old, up_to)).rowcount)
 
 
 # lines
 
 
-def _put(generation: int, lines: Sequence[Athlete], conn: Connection) -> None:
-    _put_rows(generation, lines, conn)
+@dataclass(frozen=True, slots=True)
+class _Into:
+    """The copy that lines are written into, and the numbers of home events that were met so far."""
+
+    generation: int
+    homes: dict[str, int] = field(default_factory=dict)
+
+    def find(self, conn: Connection, slugs: set[str]) -> Mapping[str, int]:
+        """The numbers of these home events; new ones are written."""
+        self.homes.update(_numbers_of(conn, slugs - self.homes.keys()))
+        missing = sorted(slugs - self.homes.keys())
+        if not missing:
+            return self.homes
+        conn.execute(_make(conn, AthleteHome).on_conflict_do_nothing(), [{"slug": slug} for slug in missing])
+        return self.homes | _numbers_of(conn, set(missing))  # not kept: they go if this transaction does not end well
+
+
+def _numbers_of(conn: Connection, slugs: set[str]) -> dict[str, int]:
+    if not slugs:
+        return {}
+    found = select(AthleteHome.slug, AthleteHome.id).where(AthleteHome.slug.in_(sorted(slugs)))
+    return {row.slug: row.id for row in conn.execute(found)}
+
+
+def _parts(lines: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (lines[first : first + AT_ONCE] for first in range(0, len(lines), AT_ONCE))
+
+
+def _put(into: _Into, lines: Sequence[Athlete], conn: Connection) -> None:
+    _put_rows(into, lines, conn)
     if names := sorted(_names(lines)):
-        _put_names(generation, names, conn)
+        _put_names(into, names, conn)
+    if mails := sorted(_mails(lines)):
+        _put_mails(into, mails, conn)
 
 
 def _names(lines: Iterable[Athlete]) -> Iterator[tuple[str, str, int]]:
@@ -117,22 +154,32 @@ def _names(lines: Iterable[Athlete]) -> Iterator[tuple[str, str, int]]:
     return ((one.home_event or "", search_key(one.name), int(one.number[1:])) for one in lines if one.name is not None)
 
 
-def _put_rows(generation: int, lines: Sequence[Athlete], conn: Connection) -> None:
-    homes = _homes(conn, {one.home_event or "" for one in lines})
-    _drop_other_names(conn, generation, lines, homes)
+def _mails(lines: Iterable[Athlete]) -> Iterator[tuple[bytes, int]]:
+    """In the order of the table."""
+    return ((one.mail, int(one.number[1:])) for one in lines if one.mail is not None and one.name is not None)
+
+
+def _put_rows(into: _Into, lines: Sequence[Athlete], conn: Connection) -> None:
+    homes = into.find(conn, {one.home_event or "" for one in lines})
+    _drop_other_keys(conn, into.generation, lines, homes)
     make = _make(conn, AthleteRow)
     replaced = {name: make.excluded[name] for name in ("name", "club", "home", "runs", "mail")}
     make = make.on_conflict_do_update(index_elements=["generation", "number"], set_=replaced)
-    _insert(conn, AthleteRow, make, [_row(generation, one, homes) for one in lines])
+    _insert(conn, AthleteRow, make, [_row(into.generation, one, homes) for one in lines])
 
 
-def _put_names(generation: int, names: Sequence[tuple[str, str, int]], conn: Connection) -> None:
-    homes = _homes(conn, {slug for slug, _, _ in names})
-    rows = [(generation, homes[slug], sought, number) for slug, sought, number in names]
+def _put_names(into: _Into, names: Sequence[tuple[str, str, int]], conn: Connection) -> None:
+    homes = into.find(conn, {slug for slug, _, _ in names})
+    rows = [(into.generation, homes[slug], sought, number) for slug, sought, number in names]
     _insert(conn, AthleteName, _make(conn, AthleteName).on_conflict_do_nothing(), rows)
 
 
-def _row(generation: int, one: Athlete, homes: dict[str, int]) -> tuple[Any, ...]:
+def _put_mails(into: _Into, mails: Sequence[tuple[bytes, int]], conn: Connection) -> None:
+    rows = [(into.generation, mail, number) for mail, number in mails]
+    _insert(conn, AthleteMail, _make(conn, AthleteMail).on_conflict_do_nothing(), rows)
+
+
+def _row(generation: int, one: Athlete, homes: Mapping[str, int]) -> tuple[Any, ...]:
     """In the order of the table's columns."""
     number, home = int(one.number[1:]), homes[one.home_event or ""]
     if one.name is None:
@@ -140,30 +187,21 @@ def _row(generation: int, one: Athlete, homes: dict[str, int]) -> tuple[Any, ...
     return generation, number, one.name, one.club, home, one.runs, one.mail
 
 
-def _drop_other_names(conn: Connection, generation: int, lines: Sequence[Athlete], homes: dict[str, int]) -> None:
-    """Names under which these athletes are found until now, and no longer."""
+def _drop_other_keys(conn: Connection, generation: int, lines: Sequence[Athlete], homes: Mapping[str, int]) -> None:
+    """Names and hashes by which these athletes are found until now, and no longer."""
     asked = is_one_of(conn, AthleteRow.number, [int(one.number[1:]) for one in lines])
-    there = select(AthleteRow.number, AthleteRow.home, AthleteRow.name).where(
-        AthleteRow.generation == generation, asked
-    )
-    found = conn.execute(there).all()
+    there = select(AthleteRow.number, AthleteRow.home, AthleteRow.name, AthleteRow.mail)
+    found = conn.execute(there.where(AthleteRow.generation == generation, asked)).all()
     if not found:
         return
-    new = {(number, homes[slug], sought) for slug, sought, number in _names(lines)}
-    old = {(row.number, row.home, search_key(row.name)) for row in found if row.name is not None}
-    for number, home, sought in sorted(old - new):
-        key = (AthleteName.home == home, AthleteName.sought == sought, AthleteName.number == number)
-        conn.execute(delete(AthleteName).where(AthleteName.generation == generation, *key))
-
-
-def _homes(conn: Connection, slugs: set[str]) -> dict[str, int]:
-    """The numbers of these home events; new ones are written."""
-    found = select(AthleteHome.slug, AthleteHome.id).where(AthleteHome.slug.in_(sorted(slugs)))
-    known = {row.slug: row.id for row in conn.execute(found)}
-    if missing := sorted(slugs - known.keys()):
-        conn.execute(_make(conn, AthleteHome).on_conflict_do_nothing(), [{"slug": slug} for slug in missing])
-        known = {row.slug: row.id for row in conn.execute(found)}
-    return known
+    names = {(row.home, search_key(row.name), row.number) for row in found if row.name is not None}
+    for home, sought, number in sorted(names - {(homes[slug], *rest) for slug, *rest in _names(lines)}):
+        name = (AthleteName.home == home, AthleteName.sought == sought, AthleteName.number == number)
+        conn.execute(delete(AthleteName).where(AthleteName.generation == generation, *name))
+    mails = {(row.mail, row.number) for row in found if row.mail is not None}
+    for mail, number in sorted(mails - set(_mails(lines))):
+        hashed = (AthleteMail.mail == mail, AthleteMail.number == number)
+        conn.execute(delete(AthleteMail).where(AthleteMail.generation == generation, *hashed))
 
 
 # statements

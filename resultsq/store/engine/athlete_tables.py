@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Index, String, Text, text
+from sqlalchemy import String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from resultsq.store.engine.columns import Base
@@ -51,7 +51,6 @@ class AthleteHome(Base):
     slug: Mapped[str] = mapped_column(String(63), unique=True)
 
 
-_HAS_MAIL = text("mail IS NOT NULL")
 _Sought = Text(collation="C").with_variant(Text(), "sqlite")  # ordered by bytes, so that a prefix is a range
 
 
@@ -60,10 +59,7 @@ class AthleteRow(Base):
     address is kept: `mail` is a keyed hash."""
 
     __tablename__ = "athletes"
-    __table_args__ = (
-        Index("ix_athletes_mail", "generation", "mail", sqlite_where=_HAS_MAIL, postgresql_where=_HAS_MAIL),
-        {"sqlite_with_rowid": False},
-    )
+    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012 - SQLAlchemy reads it from the class
 
     generation: Mapped[int] = mapped_column(_Seq, primary_key=True, autoincrement=False)
     number: Mapped[int] = mapped_column(_Seq, primary_key=True, autoincrement=False)
@@ -84,4 +80,16 @@ class AthleteName(Base):
     generation: Mapped[int] = mapped_column(_Seq, primary_key=True, autoincrement=False)
     home: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     sought: Mapped[str] = mapped_column(_Sought, primary_key=True)
+    number: Mapped[int] = mapped_column(_Seq, primary_key=True, autoincrement=False)
+
+
+class AthleteMail(Base):
+    """The keyed hash of an address by which an athlete of one copy is found. Hashes come in no order at all, so this is
+    a table for the same reason."""
+
+    __tablename__ = "athlete_mails"
+    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012 - SQLAlchemy reads it from the class
+
+    generation: Mapped[int] = mapped_column(_Seq, primary_key=True, autoincrement=False)
+    mail: Mapped[bytes] = mapped_column(primary_key=True)
     number: Mapped[int] = mapped_column(_Seq, primary_key=True, autoincrement=False)

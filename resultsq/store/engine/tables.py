@@ -23,6 +23,7 @@ from resultsq.domain.destinations import MASTER as MASTER
 from resultsq.domain.entry import NO_EVENT as NO_EVENT
 from resultsq.store.engine.athlete_tables import AthleteCopy as AthleteCopy
 from resultsq.store.engine.athlete_tables import AthleteHome as AthleteHome
+from resultsq.store.engine.athlete_tables import AthleteMail as AthleteMail
 from resultsq.store.engine.athlete_tables import AthleteName as AthleteName
 from resultsq.store.engine.athlete_tables import AthleteRow as AthleteRow
 from resultsq.store.engine.athlete_tables import AthletesState as AthletesState
