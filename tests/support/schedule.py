@@ -14,11 +14,15 @@ TOGETHER = {
     "tests/faults/test_hostile_clients": "a web process",
     "tests/faults/test_matrix.py::test_nothing_is_lost_or_doubled_when_the_link_fails_like_this": "a relay",
     "tests/faults/test_matrix.py::test_nothing_is_lost_or_doubled_when_a_node_on_sqlite_fails_like_this": "a node",
+    "tests/faults/test_mornings.py::test_every_promise_is_kept": "twenty mornings",
+    "tests/faults/test_mornings.py::test_the_first_seeds": "twenty mornings",
+    "tests/faults/test_mornings.py::test_the_page_tells": "twenty mornings",
     "tests/integration/deploy/test_compose": "all that compose starts",
     "tests/integration/deploy/test_wheel": "a wheel",
     "tests/integration/store/test_plans.py::test_what_the_dashboard_shows": "a month's work",
     "tests/integration/test_up": "a node that is up",
     "tests/integration/watch/test_alerts_told": "a node that is watched",
+    "tests/unit/test_translations": "the places of all sentences",
 }
 """How a test's address begins → what it shares. The first that fits."""
 
