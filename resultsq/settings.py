@@ -222,6 +222,11 @@ class Settings(BaseModel):
         description="Let runners ask at /reminder for their barcode by mail, without a log-in, also while the master "
         "is away.",
     )
+    public_profiles: bool = Field(
+        False,
+        description="Show to everybody, at /athletes/NUMBER, an athlete's initials, barcode and published runs. "
+        "Without it a profile opens to the athlete and to teams. See resultsq/PRIVACY.md.",
+    )
 
     # telling people
     log_format: Literal["console", "json"] = Field("console", description="How log lines look.")

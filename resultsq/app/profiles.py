@@ -1,12 +1,12 @@
-"""An athlete's profile, for a team on whose sheets the athlete is, and for the athlete: from the node's list, and from
-the sheets here."""
+"""An athlete's profile, for a team on whose sheets the athlete is, for the athlete, and in part for everybody: from the
+node's list, and from the sheets here."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from resultsq.domain.athletes import Athlete
+from resultsq.domain.athletes import Athlete, initials
 from resultsq.domain.sheet import parse
 from resultsq.domain.submission import State
 from resultsq.store.admin import events
@@ -66,6 +66,16 @@ def of_runner(conn: Connection, number: str) -> Profile | None:
     found.sort(key=lambda run: run.date, reverse=True)
     home = next((event for event in here if event.slug == athlete.home_event), None)
     return Profile(athlete, found[0].event if found else home, tuple(found), listed)
+
+
+def of_anybody(conn: Connection, number: str) -> Profile | None:
+    """What is public of the profile: initials, the number and published runs."""
+    found = of_runner(conn, number)
+    if found is None:
+        return None
+    runs = tuple(run for run in found.runs if run.final)
+    athlete = Athlete(number, initials(found.athlete.name or ""))
+    return Profile(athlete, runs[0].event if runs else None, runs, found.listed)
 
 
 def _runs(conn: Connection, event: EventRow, number: str) -> list[Run]:

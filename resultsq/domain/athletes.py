@@ -85,6 +85,11 @@ def search_key(name: str) -> str:
     return " ".join([*words[-1:], *words[:-1]])
 
 
+def initials(name: str) -> str:
+    """All that is public of a name: the list has no ages, so anybody on it may be a child."""
+    return " ".join(f"{word[0].upper()}." for word in name.split())
+
+
 def likely_misread(number: str) -> Iterator[str]:
     """The barcodes that one misread digit, or two digits in each other's place, make into this one."""
     digits = number[1:]

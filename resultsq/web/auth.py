@@ -4,7 +4,8 @@
     @rule(Role.TEAM, Role.VIEWER)         a person who is logged in and is at least one of these
     @rule.bearer(Role.TEAM)               a program with a token of at least that role; cookies count for nothing
     @rule.loopback(Role.VIEWER)           this machine itself, else a program with such a token
-    @rule.opened(Role.TEAM)               such a person, or the browser that opened the mailed link to this athlete
+    @rule.opened(Role.TEAM)               such a person, or the browser that opened the mailed link to this athlete; if
+                                          public_profiles says so, anybody
     @rule.secret                          what has the secret that is in the address: a mail program, without a token
 
 A route without a rule is an error when the app is made. Mutating calls of people carry a CSRF token; programs'
@@ -263,6 +264,14 @@ def is_open_here(number: str) -> bool:
     return bool(number) and found.get("number") == number and _seconds() < found.get("until", 0)
 
 
+def is_for_anybody() -> bool:
+    """Whether profiles are public, and this is no team's browser, which sees more of its athletes."""
+    if not node().settings.public_profiles:
+        return False
+    who = account()
+    return who is None or not who.role.at_least(Role.TEAM)
+
+
 # the hook
 
 
@@ -278,7 +287,9 @@ def _enforce() -> Response | None:
             _demand_text()
         case Audience.HOLDER:
             _demand_text()
-        case Audience.PERSON if declared.opened and is_open_here((request.view_args or {}).get("number", "")):
+        case Audience.PERSON if declared.opened and (
+            is_open_here((request.view_args or {}).get("number", "")) or is_for_anybody()
+        ):
             g.personal = True
         case Audience.PERSON:
             if (who := account()) is None:

@@ -1,9 +1,17 @@
 """An athlete's profile and card: for a team on whose sheets the athlete is, and the same answer for all others."""
 
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
+from sqlalchemy import update
 
 from resultsq.domain import code128
 from resultsq.domain.athletes import Athlete
+from resultsq.domain.submission import State
+from resultsq.store.engine.tables import Submission
+from resultsq.wakeup import Bell
 from resultsq.web.form import profile
 from tests.integration.form.conftest import AS_OF, FILES, PEOPLE, Browser, Site
 from tests.support.athletes import load
@@ -50,7 +58,9 @@ def test_another_team_and_strangers_see_nothing(listed: Site) -> None:
         assert "/login" in answer.location
 
 
-def test_nobody_goes_through_the_numbers(listed: Site) -> None:
+def test_nobody_goes_through_the_numbers(listed: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (profile.MOST, profile.WITHIN_S) == (60, 60.0)
+    monkeypatch.setattr(profile, "MOST", 5)
     team = listed.browser("bushy")
     team.submit()
     answers = [team.get(f"/athletes/A{n}").status_code for n in range(1, profile.MOST + 1)]
@@ -76,6 +86,47 @@ def test_the_receipt_links_athletes_who_have_a_profile(listed: Site) -> None:
 def test_there_is_no_profile_without_a_list(team: Browser) -> None:
     team.submit(FILES)
     assert team.get(JANE).status_code == 404
+
+
+@pytest.fixture
+def shown(tmp_path: Path, populated: Path, bell: Bell) -> Iterator[Site]:
+    """A node whose operator made profiles public."""
+    shutil.copy(populated, tmp_path / "resultsq.db")
+    made = Site(tmp_path, bell, public_profiles=True)
+    load(made.database, PEOPLE, AS_OF)
+    yield made
+    made.database.close()
+
+
+def test_a_public_profile_has_initials_and_what_is_published_alone(shown: Site) -> None:
+    team = shown.browser("bushy")
+    submission = team.submit()
+    pages = {who: shown.browser(who).get(JANE) for who in (None, "viewer", "bushy")}
+    assert {answer.status_code for answer in pages.values()} == {200}
+    for who in (None, "viewer"):
+        assert "J. S." in pages[who].text
+        assert "A1234567" in pages[who].text
+        assert "Names are as of 06:58." in pages[who].text
+        assert pages[who].headers["Age"] == "13440"
+        assert "no-store" in pages[who].headers["Cache-Control"]
+        for text in ("Jane", "SMITH", "Harriers", "Home event", "as the master counted", "00:17:31"):
+            assert text not in pages[who].text, text
+    assert "Jane SMITH" in pages["bushy"].text
+    published = update(Submission).where(Submission.id == submission).values(state=State.PUBLISHED)
+    shown.database.write(lambda conn: conn.execute(published))
+    assert "00:17:31" in shown.browser().get(JANE).text
+
+
+def test_nobody_goes_through_the_numbers_of_public_profiles(shown: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (profile.MOST_PUBLIC, profile.PUBLIC_WITHIN_S) == (30, 3600.0)
+    monkeypatch.setattr(profile, "MOST_PUBLIC", 5)
+    numbers = ["A8888", "x", *(f"A{n}" for n in range(1, profile.MOST_PUBLIC - 1))]
+    answers = [shown.browser().get(f"/athletes/{number}") for number in numbers]
+    assert {answer.status_code for answer in answers} == {404}
+    assert len({answer.text.replace(number, "") for number, answer in zip(numbers, answers, strict=True)}) == 1
+    assert shown.browser().get(JANE).status_code == 429
+    shown.clock.advance(profile.PUBLIC_WITHIN_S + 1)
+    assert shown.browser().get(JANE).status_code == 200
 
 
 def test_a_barcode_is_as_another_encoder_makes_it() -> None:
