@@ -135,6 +135,8 @@ def _store(conn: Connection, asked: _Given, plain: Entry, quota: Quota, event_id
     accepted = outbox.accept(conn, asked.now, entry)
     if event_id != NO_EVENT:
         keep_to(quota, conn, asked.now, event_id, len(entry.body))
+    if _slip(entry).number is None:
+        slips.owe_mail(conn, accepted.id)
     return Registered(accepted.id, _slip(entry), created=True, state=accepted.state, digest=accepted.digest)
 
 

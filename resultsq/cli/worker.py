@@ -2,7 +2,7 @@
 
 import click
 
-from resultsq.app import reminders, team_mails
+from resultsq.app import number_mails, reminders, team_mails
 from resultsq.cli.node import CliContext, Overrides
 from resultsq.delivery.app import run_worker
 from resultsq.delivery.periodic import PeriodicTask
@@ -14,6 +14,7 @@ EVALUATE_ALERTS_S = 10.0
 SEND_ALERTS_S = 10.0
 TELL_TEAMS_S = 10.0
 REMIND_S = 2.0
+TELL_NUMBERS_S = 5.0
 HEARTBEAT_S = 60.0
 
 
@@ -43,6 +44,9 @@ def worker(overrides: Overrides, name: str | None) -> None:
     def remind() -> None:
         reminders.answer(settings.renewed(), database, clock)
 
+    def tell_numbers() -> None:
+        number_mails.tell(settings.renewed(), database, clock)
+
     def beat() -> None:
         heartbeat.beat(settings.renewed(), database, clock)
 
@@ -57,6 +61,7 @@ def worker(overrides: Overrides, name: str | None) -> None:
             "resultsq.tell_teams", TELL_TEAMS_S, tell_teams, due=lambda: team_mails.is_due(settings, database)
         ),
         PeriodicTask("resultsq.remind", REMIND_S, remind, due=lambda: reminders.is_due(database, clock)),
+        PeriodicTask("resultsq.tell_numbers", TELL_NUMBERS_S, tell_numbers, due=lambda: number_mails.is_due(database)),
     ]
     if settings.heartbeat_url.get_secret_value():
         heartbeat.send(settings, heartbeat.STARTS)

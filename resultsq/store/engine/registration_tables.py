@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ForeignKey, String, Text
+from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from resultsq.store.engine.columns import Base
@@ -13,10 +13,14 @@ class SlipRow(Base):
     """What stays of a personal submission when the master has it: whose it is, and the number that was given."""
 
     __tablename__ = "slips"
+    __table_args__ = (
+        Index("ix_slips_mail_owed", "seq", sqlite_where=text("mail_owed = 1"), postgresql_where=text("mail_owed")),
+    )
 
     seq: Mapped[int] = mapped_column(ForeignKey("submissions.seq"), primary_key=True, autoincrement=False)
     name: Mapped[str] = mapped_column(String(255))
     number: Mapped[str | None] = mapped_column(String(16), index=True)  # None: the master gives it
+    mail_owed: Mapped[bool] = mapped_column(default=False, server_default=false())  # with the number, once it is here
 
 
 class NumberBlock(Base):

@@ -18,6 +18,12 @@ _OF_ID = (
     .join(Submission, Submission.seq == SlipRow.seq)
     .where(Submission.id == bindparam("id"))
 )
+_OWED = (
+    select(SlipRow.seq, Payload.body)
+    .join(Submission, Submission.seq == SlipRow.seq)
+    .join(Payload, Payload.seq == SlipRow.seq)
+    .where(Submission.id == bindparam("id"), SlipRow.mail_owed, SlipRow.number.is_not(None))
+)
 _BODY = (
     select(Payload.body)
     .join(Submission, Submission.seq == Payload.seq)
@@ -36,14 +42,52 @@ def keep_body(conn: Connection, seq: int, submission: str, body: bytes, slip: Sl
 
 def delivered(conn: Connection, numbers: Iterable[tuple[int, str]]) -> None:
     """The master has these (by `seq`), under these numbers, empty: none is known. Their bodies go, and the master's
-    words about them, which may quote a body."""
+    words about them, which may quote a body. A body whose number is to be mailed from here stays until that is done."""
     numbers = list(numbers)
     seqs = [seq for seq, _ in numbers]
-    conn.execute(delete(Payload).where(Payload.seq.in_(seqs)))
+    owed = select(SlipRow.seq).where(SlipRow.seq.in_([seq for seq, number in numbers if number]), SlipRow.mail_owed)
+    conn.execute(delete(Payload).where(Payload.seq.in_(seqs), Payload.seq.not_in(owed)))
     conn.execute(update(Attempt).where(Attempt.seq.in_(seqs)).values(detail=None, answer_body=None))
     conn.execute(update(Submission).where(Submission.seq.in_(seqs)).values(reasons=None))
     if given := [{"_seq": seq, "_number": number} for seq, number in numbers if number]:
         conn.execute(_NUMBER, given)
+
+
+def owe_mail(conn: Connection, submission: str) -> None:
+    """The number that the receipt brings is to be mailed from here."""
+    seq = select(Submission.seq).where(Submission.id == submission).scalar_subquery()
+    conn.execute(update(SlipRow).where(SlipRow.seq == seq).values(mail_owed=True))
+
+
+def owed_mails(conn: Connection, most: int) -> list[str]:
+    """Submissions whose number is here and was not mailed, the oldest first."""
+    query = select(Submission.id).join(SlipRow, SlipRow.seq == Submission.seq)
+    owed = query.where(SlipRow.mail_owed, SlipRow.number.is_not(None))
+    return list(conn.execute(owed.order_by(SlipRow.seq).limit(most)).scalars())
+
+
+def take_owed(conn: Connection, submission: str) -> bytes | None:
+    """The body of one of these, opened, for the mail; it is deleted. None: another process took it, or there is none.
+
+    :raises KeyMissing, SealBroken: it cannot be opened"""
+    row: Any = conn.execute(_OWED, {"id": submission}).first()
+    if row is None or not _settle_mail(conn, row.seq):
+        return None
+    return personal.opened(conn, row.body, submission)
+
+
+def drop_owed(conn: Connection, submission: str) -> None:
+    """Mail nothing, and delete the body."""
+    row: Any = conn.execute(_OWED, {"id": submission}).first()
+    if row is not None:
+        _settle_mail(conn, row.seq)
+
+
+def _settle_mail(conn: Connection, seq: int) -> bool:
+    """False: it was done before."""
+    settled = conn.execute(update(SlipRow).where(SlipRow.seq == seq, SlipRow.mail_owed).values(mail_owed=False))
+    conn.execute(delete(Payload).where(Payload.seq == seq))
+    return bool(settled.rowcount)
 
 
 def of(conn: Connection, submission: str) -> Slip | None:

@@ -108,6 +108,8 @@ def test_a_runner_gets_a_slip_with_number_and_barcodes(site: OpenSite) -> None:
     assert "zoe@example.org" not in text
     assert site.browser().get(answer.location).status_code == 200, "on any device that has the address"
     assert slip.headers["Referrer-Policy"] == "no-referrer"
+    kept = 'rel="manifest"' in slip.text, 'rel="manifest"' in browser.get("/register").text
+    assert kept == (False, True), "the home screen keeps this very page, and not the form"
     assert site.count() == 1
 
 
@@ -282,11 +284,7 @@ def test_a_runner_who_registered_this_morning_is_known_to_the_form(site: OpenSit
     assert ("Zoë O'Brien" in page, "no athlete has the number A90000000" in page) == (False, True)
 
 
-def test_every_sentence_of_the_pages_is_translated(
-    site: OpenSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    speech.extract(tmp_path / "anew.pot")
-    monkeypatch.setattr(speech, "CATALOGUE", tmp_path / "anew.pot")
+def test_every_sentence_of_the_pages_is_translated(site: OpenSite, tmp_path: Path) -> None:
     speech.mark_everything(site.app, tmp_path / "translations")
     browser = site.browser()
     good = browser.get(sent(browser).location).text

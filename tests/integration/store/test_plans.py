@@ -20,7 +20,7 @@ from resultsq.store import outbox
 from resultsq.store.admin import accounts, action_runner, actions, alerts, drafts, holding, quotas
 from resultsq.store.engine.session import Database
 from resultsq.store.engine.tables import DraftRow, Link
-from resultsq.store.outbox import cycle, digests, handovers, links, repairs
+from resultsq.store.outbox import cycle, digests, handovers, links, repairs, slips
 from resultsq.store.views import (
     chart_points,
     error_groups,
@@ -243,15 +243,17 @@ def test_an_events_quota_is_one_row_and_found_by_its_index_among_10_000_events(u
 
 def test_whose_a_number_is_that_was_given_here_is_found_by_its_index(up: StoreNode) -> None:
     fill(up, 5_000)
-    slips = _NUMBERS.format(first=1, last=5_000) + "slips (seq, name, number) SELECT i, 'n' || i, 'A' || i FROM n"
-    up.database.write(lambda conn: conn.execute(text(slips)))
+    added = _NUMBERS.format(first=1, last=5_000) + "slips (seq, name, number) SELECT i, 'n' || i, 'A' || i FROM n"
+    up.database.write(lambda conn: conn.execute(text(added)))
     analyse(up.database)
-    with heard(up.database, "slips") as statements, up.database.read() as conn:
+    with heard(up.database, "slips|submissions") as statements, up.database.read() as conn:
         assert slip_lines.names(conn, [f"A{number}" for number in range(4_990, 5_020)])["A4999"] == "n4999"
-    (statement,) = statements
-    plan = "\n".join(explain(up.database, statement, "EXPLAIN QUERY PLAN" if up.database.is_sqlite else "EXPLAIN"))
-    assert "ix_slips_number" in plan
-    assert not re.search(r"SCAN (slips|submissions)|Seq Scan", plan), plan
+        assert slips.owed_mails(conn, 1) == []
+    how = "EXPLAIN QUERY PLAN" if up.database.is_sqlite else "EXPLAIN"
+    plans = ["\n".join(explain(up.database, statement, how)) for statement in statements]
+    for index, plan in zip(("ix_slips_number", "ix_slips_mail_owed"), plans, strict=True):
+        assert index in plan, plan
+        assert not re.search(r"SCAN (slips|submissions)\b(?! USING INDEX ix_slips)|Seq Scan", plan), plan
 
 
 SESSIONS: dict[str, tuple[Callable[[Connection], object], list[str]]] = {
