@@ -11,7 +11,7 @@ from resultsq.drill.outage import rehearse_outage
 from resultsq.drill.saturday import rehearse_saturday
 
 _OF_AN_OUTAGE = ("backlog", "outage_s", "mode")
-_OF_A_SATURDAY = ("events", "compressed", "mails")
+_OF_A_SATURDAY = ("events", "compressed", "mails", "registrations")
 _NOT_OF_A_LAPTOP = ("outage_s", "mode", "saturday", "workers")
 
 
@@ -38,6 +38,13 @@ _NOT_OF_A_LAPTOP = ("outage_s", "mode", "saturday", "workers")
 @click.option(
     "--mails", type=click.IntRange(0, 100_000), default=0, show_default=True, help="Mails that wait, of a Saturday."
 )
+@click.option(
+    "--registrations",
+    type=click.IntRange(0, 100_000),
+    default=0,
+    show_default=True,
+    help="Runners who register, of a Saturday, beside one at each event.",
+)
 @click.option("--laptop", is_flag=True, help="A laptop that hands its results to a relay and is closed, instead.")
 @click.option("--workers", type=click.IntRange(1, 16), help="Workers that publish. Default: 1, of a Saturday 4.")
 @click.option("--json", "as_json", is_flag=True, help="The figures as one JSON object.")
@@ -51,6 +58,7 @@ def drill(
     events: int,
     compressed: float,
     mails: int,
+    registrations: int,
     laptop: bool,
     workers: int | None,
     as_json: bool,
@@ -65,7 +73,12 @@ def drill(
         status = rehearse_laptop(backlog=backlog, as_json=as_json)
     elif saturday:
         status = rehearse_saturday(
-            events=events, compressed=compressed, mails=mails, workers=workers or 4, as_json=as_json
+            events=events,
+            compressed=compressed,
+            mails=mails,
+            registrations=registrations,
+            workers=workers or 4,
+            as_json=as_json,
         )
     else:
         status = rehearse_outage(backlog=backlog, outage_s=outage_s, mode=mode, workers=workers or 1, as_json=as_json)

@@ -16,7 +16,7 @@ from resultsq.store.admin.number_blocks import AskedBlock
 from resultsq.store.engine.session import Database
 from resultsq.store.outbox import links
 
-LOOK_S = 5.0
+LOOK_S = 2.0
 AGAIN_S = 30.0
 NONE_S = 3600.0
 """A master that leases no numbers is asked again after this: it may have been renewed."""

@@ -192,8 +192,8 @@ class Kind(Protocol):
     def office_letter(self, body: bytes) -> OfficeLetter | None:
         """What goes to the office by mail where the master has no call for this kind; None: nothing does."""
 
-    def example(self, event: str) -> Mapping[str, object] | None:
-        """A payload that a rehearsal may post for this event; None: none."""
+    def example(self, event: str, number: int) -> Mapping[str, object] | None:
+        """A payload that a rehearsal may post for this event; None: none. Another `number` may be another person."""
 
     def subject(self, submission: str, date: str) -> str:
         """The key of its chain beside kind and event: the id itself where there are no versions."""

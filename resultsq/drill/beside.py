@@ -4,6 +4,7 @@ A kind says itself what a rehearsal may post (`Kind.example`). Its submissions s
 tell all: each id once, with the digest that the node answered with. Mails are queued as the node itself does, and the
 mail server tells which arrived."""
 
+import itertools
 import json
 from collections.abc import Iterable, Sequence, Set
 from contextlib import ExitStack
@@ -32,11 +33,12 @@ class Writers:
     def __init__(self, node: RehearsalNode, clock: Clock, sink: MailSink | None = None) -> None:
         self._node, self._clock, self._sink = node, clock, sink
         self._mails: list[str] = []
+        self._numbers = itertools.count(1)
         self._stack = ExitStack()
         self._by_kind = {
             name: Teams(node.addresses, clock, _CLIENTS, path=f"/api/v1/{name}")
             for name, kind in KINDS.items()
-            if kind.example("any") is not None
+            if kind.example("any", 1) is not None
         }
 
     def __enter__(self) -> Self:
@@ -55,6 +57,10 @@ class Writers:
             teams.send([self._post(name, event, number % 2 == 0) for number, event in enumerate(events)], over_s)
         if self._sink is not None:
             self.queue_mails(len(events))
+
+    def send_more(self, kind: str, events: Sequence[str], over_s: float = 0.0) -> None:
+        """One more of this kind for each of these events, spread in the same way."""
+        self._by_kind[kind].send([self._post(kind, event, twice=False) for event in events], over_s)
 
     def take(self, mode: LinkMode) -> None:
         """What the line to the mail server does from now on."""
@@ -96,10 +102,12 @@ class Writers:
         """By kind, what became of it."""
         found = [compare_kind(name, each.taken, each.refused, receipts) for name, each in self._by_kind.items()]
         if self._sink is not None:
-            arrived = list(self._sink.arrived)
+            # the node itself writes to runners who registered before a number was at hand
+            others = self._node.mails() - set(self._mails)
+            arrived = [each for each in self._sink.arrived if each not in others]
             found.append(compare_mails(mails.KIND, self._mails, self._given_up(self._mails), arrived))
         return found
 
     def _post(self, name: str, event: str, twice: bool) -> PlannedPost:
-        body = json.dumps(KINDS[name].example(event)).encode()
+        body = json.dumps(KINDS[name].example(event, next(self._numbers))).encode()
         return PlannedPost((event, name), self._node.team_tokens[event], body, "application/json", "", twice)

@@ -12,18 +12,23 @@ import requests
 from sqlalchemy import Connection
 
 from resultsq.app import mails
-from resultsq.clock import Clock
+from resultsq.clock import Clock, SystemClock
+from resultsq.domain.filter import Filter
 from resultsq.domain.role import Role
 from resultsq.domain.submission import State
 from resultsq.drill.link import HOST, LinkRelay, free_port
 from resultsq.drill.processes import ProcessGroup
 from resultsq.sealed import personal_keys
-from resultsq.store.admin import events, tokens
+from resultsq.store.admin import events, number_blocks, tokens
 from resultsq.store.engine import migrate
 from resultsq.store.engine.session import Database
 from resultsq.store.outbox import workers
-from resultsq.store.views import queries
+from resultsq.store.views import listing, queries
+from resultsq.store.views.listing import Order
 from resultsq.supervisor import broker
+
+_MOST_LEASED = 10_000
+"""Athlete numbers in one block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,17 @@ class RehearsalNode:
         said = {"subject": "A rehearsal", "text": "Nobody is to do anything."}
         return self.database.write(lambda conn: [mails.queue(conn, now, address=each, **said) for each in addresses])
 
+    def mails(self) -> set[str]:
+        """Every mail of this node, its own too."""
+        with self.database.read() as conn:
+            pieces = listing.every(conn, Filter(kinds=(mails.KIND,)), Order())
+            return {line.id for piece in pieces for line in piece}
+
+    def has_numbers(self) -> bool:
+        """Whether athlete numbers are at hand."""
+        with self.database.read() as conn:
+            return number_blocks.left(conn, SystemClock().now()) > 0
+
     def workers(self) -> int:
         """How many workers have said that they live."""
         with self.database.read() as conn:
@@ -64,9 +80,11 @@ def raised(
     webs: int = 1,
     store_url: str = "",
     mail_port: int | None = None,
+    numbers: int = 200,
 ) -> Generator[RehearsalNode]:
     """A node with these events, run in `processes`, which ends the processes; this block ends the rest. `store_url`: an
-    empty database; without it the node has SQLite in its folder. `mail_port`: where a mail server listens.
+    empty database; without it the node has SQLite in its folder. `mail_port`: where a mail server listens. `numbers`:
+    how many athlete numbers are to be at hand.
 
     :raises RehearsalFailed: a process ended, or did not answer in time"""
     folder = processes.folder / "node"
@@ -87,7 +105,9 @@ def raised(
         processes.start("master", "master", *master_options, data_dir=processes.folder / "master")
 
         broker = _start_broker(processes, stack)
-        common = {"data_dir": folder, "database_url": store_url, "broker_url": broker}
+        leased = min(numbers, _MOST_LEASED)
+        common = {"data_dir": folder, "database_url": store_url, "broker_url": broker, "registration": True}
+        common |= {"number_block_size": leased, "number_block_low": leased, "event_submissions_per_day": 0}
         for number, port in enumerate(web_ports, start=1):
             processes.start(f"web-{number}", "web", **common, host=HOST, port=port)
         far_side = {"master_url": f"http://{HOST}:{link_port}", "master_token": master_token}

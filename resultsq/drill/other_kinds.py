@@ -11,7 +11,7 @@ from resultsq.drill.posts import RefusedPost, ReportRow, Taken
 @dataclass(frozen=True, slots=True)
 class KindFindings:
     """What became of the submissions of one kind: how many the node took, and at the master once each with their own
-    digest; the tuples are ids."""
+    digest; the tuples are ids. `numbered`: how many got an athlete number in the node's answer."""
 
     kind: str
     accepted: int
@@ -20,6 +20,7 @@ class KindFindings:
     lost: tuple[str, ...]
     doubled: tuple[str, ...]
     changed: tuple[str, ...]
+    numbered: int = 0
 
     @property
     def good(self) -> bool:
@@ -46,13 +47,15 @@ class KindFindings:
             "lost": len(self.lost),
             "doubled": len(self.doubled),
             "changed": len(self.changed),
+            "numbered": self.numbered,
         }
 
 
 def compare_kind(
     kind: str, taken: Sequence[Taken], refused: Sequence[RefusedPost], receipts: Iterable[Receipt]
 ) -> KindFindings:
-    """What became of all that was taken of this kind. A receipt of the kind that nobody sent counts as doubled."""
+    """What became of all that was taken of this kind. A receipt of the kind that nobody sent counts as doubled, and so
+    does an athlete number that two have; one that is another at the master counts as changed."""
     there = [one for one in receipts if one.kind == kind]
     times = Counter(one.submission for one in there)
     digests = {one.submission: one.digest for one in there}
@@ -60,6 +63,13 @@ def compare_kind(
     several = {each for one in taken if len(one.ids) > 1 for each in one.ids}
     changed = {each for each, digest in digests.items() if sent.get(each, digest) != digest}
     doubled = {each for each, count in times.items() if count > 1 or each not in sent} | several
+    given = [(each, number) for one in taken for each in one.ids for number in one.numbers]
+    final = {one.submission: one.athlete for one in there if one.athlete}
+    owners: dict[str, set[str]] = {}
+    for each, number in [*given, *final.items()]:
+        owners.setdefault(number, set()).add(each)
+    doubled |= {each for ids in owners.values() if len(ids) > 1 for each in ids}
+    changed |= {each for each, number in given if final.get(each, number) != number}
     lost = sent.keys() - times.keys()
     return KindFindings(
         kind,
@@ -69,6 +79,7 @@ def compare_kind(
         lost=tuple(sorted(lost)),
         doubled=tuple(sorted(doubled)),
         changed=tuple(sorted(changed)),
+        numbered=sum(bool(one.numbers) for one in taken),
     )
 
 

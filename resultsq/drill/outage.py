@@ -56,7 +56,7 @@ def _rehearse(plan: OutagePlan, processes: ProcessGroup, screen: Screen) -> Verd
     with ExitStack() as running:
         sink = running.enter_context(mail_sink.opened()) if mail_sink.can_run() else None
         mail_port = None if sink is None else sink.port
-        node = running.enter_context(raised(processes, events, plan.workers, mail_port=mail_port))
+        node = running.enter_context(raised(processes, events, plan.workers, mail_port=mail_port, numbers=total))
         if sink is None:
             screen.step("No aiosmtpd here (pip install aiosmtpd): no mails are played")
         if not node.has_broker:
@@ -82,6 +82,7 @@ def _rehearse(plan: OutagePlan, processes: ProcessGroup, screen: Screen) -> Verd
         screen.link(LinkMode.PASS)
         send(before, RehearsalPhase.BEFORE, 1.0)
         cast.see_all_published()
+        processes.wait_for("Athlete numbers from the master", node.has_numbers)
 
         screen.step(f"The master is out of reach for {plan.outage_s:g} s: {several(plan.backlog, 'team')} send")
         cut_s = processes.clock.monotonic()

@@ -20,7 +20,7 @@ Place = tuple[str, str]
 class Taken:
     """A version that the node took. `ids`: every id it answered with (one, however often the team sent it);
     `rows` is the digest of the rows that the team's files say; `took_s`: how long the answer took; `late_s`: how long
-    after its time it was sent."""
+    after its time it was sent; `numbers`: every athlete number in the answers, of a registration (one, or none)."""
 
     place: Place
     phase: RehearsalPhase
@@ -30,6 +30,7 @@ class Taken:
     took_s: float
     version: int = 1
     late_s: float = 0.0
+    numbers: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

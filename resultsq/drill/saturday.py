@@ -1,5 +1,6 @@
 """The rehearsal of a whole Saturday: thousands of events on PostgreSQL, the master away through the morning."""
 
+import itertools
 import random
 import secrets
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import psycopg
 
+from resultsq.app import registrations
 from resultsq.drill import files, mail_sink, postgres, timetable
 from resultsq.drill.beside import Writers
 from resultsq.drill.link import LinkMode, free_port
@@ -43,12 +45,14 @@ _SAMPLE_EVERY_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class SaturdayPlan:
-    """The rehearsal's plan: so many `events`, a morning that takes its `compressed`th part, and so many `mails` that
-    wait from its beginning. The same `seed` makes the same files at the same times."""
+    """The rehearsal's plan: so many `events`, a morning that takes its `compressed`th part, so many `mails` that wait
+    from its beginning, and so many `registrations` beside the one of each event. The same `seed` makes the same files
+    at the same times."""
 
     events: int
     compressed: float
     mails: int
+    registrations: int
     workers: int
     seed: int
 
@@ -58,9 +62,11 @@ class SaturdayPlan:
         return max(12, self.events // 50)
 
 
-def rehearse_saturday(*, events: int, compressed: float, mails: int, workers: int, as_json: bool) -> int:
+def rehearse_saturday(
+    *, events: int, compressed: float, mails: int, registrations: int, workers: int, as_json: bool
+) -> int:
     """Rehearse a Saturday; the exit status. 0: all that is promised held. The others: see `carry_out`."""
-    plan = SaturdayPlan(events, compressed, mails, workers, secrets.randbelow(2**32))
+    plan = SaturdayPlan(events, compressed, mails, registrations, workers, secrets.randbelow(2**32))
     return carry_out(asdict(plan), lambda processes, screen: _rehearse(plan, processes, screen), as_json)
 
 
@@ -76,7 +82,8 @@ def _rehearse(plan: SaturdayPlan, processes: ProcessGroup, screen: Screen) -> Sc
     with _database(processes) as url, ExitStack() as running:
         sink = running.enter_context(_mail_sink()) if plan.mails else None
         mail_port = None if sink is None else sink.port
-        node = running.enter_context(raised(processes, slugs, plan.workers, WEBS, url, mail_port))
+        numbers = len(slugs) + plan.registrations
+        node = running.enter_context(raised(processes, slugs, plan.workers, WEBS, url, mail_port, numbers))
         screen.step(f"Writing the files of {several(len(slugs), 'event')}")
         posts = _planned_posts(rng, plan, node.team_tokens)
         early, due = posts[: plan.early], posts[plan.early :]
@@ -98,6 +105,7 @@ def _rehearse(plan: SaturdayPlan, processes: ProcessGroup, screen: Screen) -> Sc
         teams.send(early)  # all at once, so that each process opens all the connections that it ever will
         writers.send([each.place[0] for each in early], RehearsalPhase.BEFORE)
         cast.see_all_published()
+        processes.wait_for("Athlete numbers from the master", node.has_numbers)
 
         morning_s = timetable.MORNING_S / plan.compressed
         screen.step(
@@ -110,7 +118,10 @@ def _rehearse(plan: SaturdayPlan, processes: ProcessGroup, screen: Screen) -> Sc
             if number == 0:
                 teams.phase = RehearsalPhase.DURING
                 writers.queue_mails(plan.mails)
-                writers.send([each.place[0] for each in due], RehearsalPhase.DURING, morning_s)
+                at = [each.place[0] for each in due]
+                writers.send(at, RehearsalPhase.DURING, morning_s)
+                runners = itertools.islice(itertools.cycle(at), plan.registrations)
+                writers.send_more(registrations.KIND, list(runners), morning_s)
                 teams.send_at(zip(timetable.timetable(rng, plan.events, plan.compressed), due, strict=True))
             processes.wait(spell_s)
         take(LinkMode.PASS)

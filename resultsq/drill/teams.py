@@ -163,8 +163,10 @@ class Teams:
             self.refused.append(RefusedPost(what.place, phase, str(refusal)))
             return
         ids = frozenset(str(each["id"]) for each in answers)
+        numbers = frozenset(str(each["number"]) for each in answers if each.get("number"))
         took_s, late_s = answered - began, began - at_s
-        self.taken.append(Taken(what.place, phase, ids, answer["digest"], what.rows, took_s, what.version, late_s))
+        digest = answer["digest"]
+        self.taken.append(Taken(what.place, phase, ids, digest, what.rows, took_s, what.version, late_s, numbers))
         if what.then is not None:
             with self._work:
                 if what.then_after_s is None and self._later is not None:

@@ -89,7 +89,7 @@ class AloneKind:
         """Nothing of it goes by mail."""
         return None
 
-    def example(self, event: str) -> Mapping[str, object] | None:
+    def example(self, event: str, number: int) -> Mapping[str, object] | None:
         """No rehearsal posts one."""
         return None
 

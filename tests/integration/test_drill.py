@@ -164,10 +164,11 @@ def test_everything_is_published_once_when_an_outage_is_rehearsed(
     assert figures["published_once"] == figures["accepted"]
     assert figures["lost"] == figures["doubled"] == figures["changed"] == figures["refused"] == 0
     assert figures["first_publication_s"] > 0
-    assert figures["beside"].keys() == {"messages", "mails"}
+    assert figures["beside"].keys() == {"messages", "registrations", "mails"}
     for counts in figures["beside"].values():
         assert counts["arrived_once"] == counts["accepted"] > 0
         assert counts["lost"] == counts["doubled"] == counts["changed"] == counts["refused"] == 0
+    assert figures["beside"]["registrations"]["numbered"] >= 10, "those of the outage at once"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -190,6 +191,7 @@ def test_a_small_saturday_is_published_once_and_in_order_when_it_is_rehearsed(
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o711)  # the database server's own user has to get into it, and not into pytest's
         words = ["drill", "--saturday", "--json", "--events", "80", "--compress", "1740", "--mails", "200"]
+        words += ["--registrations", "150"]
         drill = start_process(*words, env={"TMPDIR": folder})
         status = drill.wait(150)
         figures = json.loads(drill.stdout)
@@ -204,6 +206,8 @@ def test_a_small_saturday_is_published_once_and_in_order_when_it_is_rehearsed(
     beside = {kind: (each["arrived_once"], each["accepted"]) for kind, each in figures["beside"].items()}
     assert beside["mails"] == (292, 292), drill
     assert beside["messages"] == (92, 92), drill
+    assert beside["registrations"] == (242, 242), drill
+    assert figures["beside"]["registrations"]["numbered"] >= 150, drill
     assert {"postgresql", "master", "web-1", "web-2", "worker-1", "worker-4"} <= figures["memory_mb"].keys()
     # how fast that was is the machine's affair here; but what is missed is told, and told by the exit status
     assert (status == 0) == figures["ok"] == (not figures["missed"])

@@ -18,8 +18,8 @@ MAY_NAME = {
     "store/views/versions.py": {"results"},
     # mails are what the node itself writes
     "app/mails.py": {"mails"},
-    # an option of that name
-    "cli/drill.py": {"mails"},
+    # options of these names
+    "cli/drill.py": {"mails", "registrations"},
     # reminders are what this node passes on when it does not know the address
     "app/reminders.py": {"reminders"},
     # a command of its own: its arguments are those of a message

@@ -68,7 +68,7 @@ class MessagesKind(AloneKind):
             lines.append(gettext("It is about the submission {submission}.", submission=said.about))
         return OfficeLetter(f"{said.event}: {said.subject}", "\n\n".join(lines), said.submitted_by, said.submitted_at)
 
-    def example(self, event: str) -> Mapping[str, object]:
+    def example(self, event: str, number: int) -> Mapping[str, object]:
         """Three lines, and umlauts."""
         return {"event": event, "subject": "A rehearsal", "text": "Nobody is to do anything.\n\nGrüße vom Ziel."}
 

@@ -122,11 +122,11 @@ class RegistrationsKind(AloneKind):
         found = Registration.model_validate_json(body)
         return Slip(f"{found.given_name} {found.family_name}", found.athlete)
 
-    def example(self, event: str) -> Mapping[str, object]:
-        """A runner with umlauts whom there cannot be: addresses of that domain lead nowhere."""
+    def example(self, event: str, number: int) -> Mapping[str, object]:
+        """A runner with an umlaut, and an address of a domain that leads nowhere."""
         return {
             "given_name": "Jürgen",
-            "family_name": f"Rehearsal of {event}"[:NAME_MOST],
+            "family_name": f"Rehearsal {number}",
             "born": "1990-01-31",
             "email": "rehearsal@mail.example",
             "home_event": event,

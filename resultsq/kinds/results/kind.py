@@ -80,7 +80,7 @@ class ResultsKind:
         """Every master takes results."""
         return None
 
-    def example(self, event: str) -> Mapping[str, object] | None:
+    def example(self, event: str, number: int) -> Mapping[str, object] | None:
         """A rehearsal posts files."""
         return None
 

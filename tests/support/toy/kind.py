@@ -61,7 +61,7 @@ class KitesKind:
     def office_letter(self, body: bytes) -> OfficeLetter | None:
         return None
 
-    def example(self, event: str) -> Mapping[str, object] | None:
+    def example(self, event: str, number: int) -> Mapping[str, object] | None:
         return None
 
     def slip(self, body: bytes) -> Slip | None:

@@ -279,6 +279,19 @@ def test_one_that_was_answered_with_two_ids_is_there_twice() -> None:
     assert found.doubled == ("a", "b")
 
 
+def test_an_athlete_number_is_final_and_no_one_elses() -> None:
+    one, other = _sent("a", "b")
+    one = replace(one, numbers=frozenset({"A1"}))
+    good = compare_kind(KITES, [one, other], [], [_had("a", athlete="A1"), _had("b", athlete="A2")])
+    assert (good.good, good.numbered) == (True, 1)
+    another = compare_kind(KITES, [one], [], [_had("a", athlete="A2")])
+    assert (another.changed, another.good) == (("a",), False)
+    shared = compare_kind(KITES, [one, other], [], [_had("a", athlete="A1"), _had("b", athlete="A1")])
+    assert (shared.doubled, shared.good) == (("a", "b"), False)
+    printed = compare_kind(KITES, [one, replace(other, numbers=one.numbers)], [], [_had("a"), _had("b")])
+    assert printed.doubled == ("a", "b")
+
+
 def test_a_mail_that_may_have_arrived_is_neither_lost_nor_due() -> None:
     found = compare_mails("mails", ["a", "b", "c"], {"c"}, ["a", "b"])
     assert (found.accepted, found.arrived_once, found.good) == (2, 2, True)
