@@ -236,6 +236,27 @@ def test_a_wrong_token_costs_nothing_and_the_right_one_is_taken_up(sqlite_relay:
         wait_until(lambda: _at_relay(laptop) == 3, 30, "custody")
 
 
+def test_results_wait_while_master_and_relay_are_away_and_go_by_the_one_that_is_back_first(
+    relay: Relay, second: SecondNode
+) -> None:
+    laptop = relay
+    laptop.proxy.refuse()
+    second.node.proxy.refuse()
+    with second.running() as port:
+        pass  # from now on nothing listens there
+    ids = laptop.accept(3)
+    with laptop.worker(**_roads(second, port)):
+        laptop.wait_for_link("down")
+        wait_until(lambda: any(count for (count,) in _rows(laptop, Submission.attempts)), 15, "a try")
+        with second.running(port):
+            wait_until(lambda: _at_relay(laptop) == 3, 30, "custody")
+            later = laptop.accept(1)
+            wait_until(lambda: _at_relay(laptop) == 4, 30, "custody of a later one")
+        laptop.proxy.restore()  # the master is back, the relay with all that it keeps is away
+        laptop.wait_until_published(4, 60)
+    laptop.assert_all_there_once([*ids, *later])
+
+
 def test_corrections_go_by_the_relay_in_their_order(relay: Relay, second: SecondNode) -> None:
     laptop = relay
     laptop.proxy.refuse()
