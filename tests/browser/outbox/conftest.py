@@ -19,7 +19,7 @@ from resultsq.store.admin import accounts, events
 from resultsq.store.engine import migrate
 from resultsq.store.engine.session import Database
 from resultsq.store.engine.tables import DeviceEntryRow, Submission
-from tests.browser.conftest import PASSWORD, PHONE, QUIET
+from tests.browser.conftest import LONG_MS, PASSWORD, PHONE, QUIET
 from tests.conftest import give_up
 from tests.support.days import DAY, IN_FILES
 from tests.support.processes import OtherMaster, Process
@@ -156,7 +156,7 @@ class KillableBrowser:
     @property
     def context(self) -> BrowserContext:
         found = self.browser.contexts[0]
-        found.set_default_timeout(10_000)
+        found.set_default_timeout(LONG_MS)
         return found
 
     def open(self, url: str) -> Page:
@@ -203,7 +203,7 @@ def device(chromium: Browser, stoppable: StoppableNode) -> Iterator[OpenDevice]:
             locale="en-GB",
             reduced_motion="reduce",
         )
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(LONG_MS)
         contexts.append(context)
         page = context.new_page()
         log_in(page, team)

@@ -20,7 +20,7 @@ from sqlalchemy import select
 from resultsq.clock import SystemClock
 from resultsq.store.engine.session import Database
 from resultsq.store.engine.tables import DeviceEntryRow, Submission
-from tests.browser.conftest import PHONE
+from tests.browser.conftest import LONG_MS, PHONE
 from tests.browser.outbox.conftest import StoppableNode, log_in, stopwatch, until
 from tests.conftest import mounted
 from tests.support.days import DAY
@@ -273,7 +273,7 @@ def opened(chromium: Browser, address: str) -> Iterator[Page]:
     """The page of a team that has logged in there."""
     size = {"width": PHONE[0], "height": PHONE[1]}
     context = chromium.new_context(base_url=address, viewport=size, service_workers="block")  # type: ignore[arg-type]
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(LONG_MS)
     page = context.new_page()
     log_in(page, TEAM)
     page.goto("/offline")

@@ -208,7 +208,7 @@ def test_the_page_names_the_other_node_while_this_one_is_away(stoppable: Stoppab
         other = page.get_by_role("link", name="https://second.example.org")
         expect(other).to_be_hidden()
         stoppable.stop()
-        save(page)
+        save(page, stopwatch(7))
         expect(page.get_by_text(AWAY)).to_be_visible()
         expect(page.get_by_role("heading", name="In a hurry? Submit at another node")).to_be_visible()
         expect(other).to_have_attribute("href", "https://second.example.org/submit")

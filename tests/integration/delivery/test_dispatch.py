@@ -114,10 +114,12 @@ def test_old_connections_are_let_go_when_the_link_returns_between_two_sweeps(sql
 
 def test_a_silent_call_is_given_up_at_once_when_another_worker_has_probed(postgres_relay: Relay) -> None:
     relay = postgres_relay
-    with relay.worker("w1", SWEEP_S="10"), relay.worker("w2", SWEEP_S="10") as second:
+    with ExitStack() as stack:
+        stack.enter_context(relay.worker("w1", SWEEP_S="10"))
+        wait_until(lambda: relay.node.link().prober == "w1")
+        second = stack.enter_context(relay.worker("w2", SWEEP_S="10"))
         relay.wait_for_link("up")
         wait_until(lambda: relay.workers() == {"w1", "w2"})
-        assert relay.node.link().prober == "w1"
         time.sleep(1)  # their first cycles
         relay.accept()
         second.dispatcher.wake()

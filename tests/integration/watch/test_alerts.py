@@ -174,7 +174,7 @@ def test_a_message_waits_while_the_webhook_is_down_and_arrives_once_when_it_is_b
             one.node.pass_time(301)
             one.send()
     assert [message["subject"] for message in got] == ["resultsq: rejected"]
-    assert "correction by its team" in got[0]["text"]
+    assert "of results its team sends a correction" in got[0]["text"]
 
 
 def test_a_message_is_tried_no_sooner_than_its_back_off(watched: Make, free_port: Callable[[], int]) -> None:
@@ -211,7 +211,7 @@ def test_an_alert_is_queued_as_a_mail_to_each_operator_and_posted_to_the_webhook
     mails = queued_mails(one.node.database)
     assert [said["address"] for said in mails] == ["ops@example.org", "night@example.org"]
     assert {said["subject"] for said in mails} == {"resultsq: rejected"}
-    assert all(said["repeat"] and "correction by its team" in said["text"] for said in mails)
+    assert all(said["repeat"] and "its team sends a correction" in said["text"] for said in mails)
 
 
 def test_no_mail_is_queued_when_no_mail_server_is_set(watched: Make) -> None:
@@ -304,7 +304,7 @@ def action_is_of_a_newer_version(one: Watched) -> Callable[[], object]:
     [
         ("oldest-waiting", oldest_waits, "The oldest of 1 submission waiting"),
         ("disk-unwritable", disk_is_not_there, "data folder: it is not there"),
-        ("conflict", sheets_clash, "an operator must decide"),
+        ("conflict", sheets_clash, "An operator must decide"),
         ("action-fails", action_is_of_a_newer_version, "1 action of an operator cannot be carried out"),
     ],
 )
