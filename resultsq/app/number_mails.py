@@ -22,7 +22,7 @@ from resultsq.store.engine.session import Database
 from resultsq.store.outbox import links, slips
 
 _AT_ONCE = 50
-_log = logs.get("registrations")
+_log = logs.get("numbers")
 
 
 def is_due(database: Database) -> bool:

@@ -93,6 +93,8 @@ class RehearsalRun:
         if self.teams.refused:
             refusal = self.teams.refused[0]
             raise RehearsalFailed(f"The node refused the files of {refusal.place[0]} while all was well: {refusal.why}")
+        if self.writers is not None:
+            self.processes.wait_for("Athlete numbers from the master", self.node.has_numbers)
 
     def all_published(self) -> bool:
         """Whether the newest version of everything that was taken has been seen at the master."""

@@ -5,7 +5,7 @@ import random
 import secrets
 import sys
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -105,7 +105,6 @@ def _rehearse(plan: SaturdayPlan, processes: ProcessGroup, screen: Screen) -> Sc
         teams.send(early)  # all at once, so that each process opens all the connections that it ever will
         writers.send([each.place[0] for each in early], RehearsalPhase.BEFORE)
         cast.see_all_published()
-        processes.wait_for("Athlete numbers from the master", node.has_numbers)
 
         morning_s = timetable.MORNING_S / plan.compressed
         screen.step(
@@ -117,11 +116,7 @@ def _rehearse(plan: SaturdayPlan, processes: ProcessGroup, screen: Screen) -> Sc
             take(mode)
             if number == 0:
                 teams.phase = RehearsalPhase.DURING
-                writers.queue_mails(plan.mails)
-                at = [each.place[0] for each in due]
-                writers.send(at, RehearsalPhase.DURING, morning_s)
-                runners = itertools.islice(itertools.cycle(at), plan.registrations)
-                writers.send_more(registrations.KIND, list(runners), morning_s)
+                _play_beside(plan, writers, [each.place[0] for each in due], morning_s)
                 teams.send_at(zip(timetable.timetable(rng, plan.events, plan.compressed), due, strict=True))
             processes.wait(spell_s)
         take(LinkMode.PASS)
@@ -135,6 +130,14 @@ def _rehearse(plan: SaturdayPlan, processes: ProcessGroup, screen: Screen) -> Sc
 
         screen.step("Comparing what the master has with what the teams sent")
         return judge(cast.facts(returned_s - cut_s, returned_s), footprints, versions)
+
+
+def _play_beside(plan: SaturdayPlan, writers: Writers, events: Sequence[str], morning_s: float) -> None:
+    """What is no result, through the whole morning."""
+    writers.queue_mails(plan.mails)
+    writers.send(events, RehearsalPhase.DURING, morning_s)
+    runners = itertools.islice(itertools.cycle(events), plan.registrations)
+    writers.send_more(registrations.KIND, list(runners), morning_s)
 
 
 def _mail_sink() -> AbstractContextManager[MailSink]:
