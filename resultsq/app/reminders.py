@@ -115,6 +115,10 @@ def _mail(
         for one, secret in zip(found, links_to, strict=True):
             link = [] if secret is None else [f"{node}/card/{secret}"]
             lines.append("\n".join([f"{one.name}: {one.number}", *link]))
+        if (as_of := lookup.as_of(conn)) is not None:
+            lines.append(
+                gettext("Names are as of {time} UTC on {day}.", time=f"{as_of:%H:%M}", day=cldr.long_day(as_of))
+            )
         if node is not None:
             until = now + reminders.LINK_LIFE
             lines.append(

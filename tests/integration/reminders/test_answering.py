@@ -30,6 +30,7 @@ def test_a_known_address_is_mailed_the_name_the_number_and_a_link(node: Remindin
     assert kind == "mails"
     assert (mail["address"], mail["account"], mail["barcodes"]) == ("Jane@Example.ORG", None, ["A1234567"])
     assert "Jane SMITH: A1234567" in mail["text"]
+    assert "Names are as of 12:05 UTC on 7 December 2013." in mail["text"]
     assert re.search(r"https://node\.example/card/[\w-]{43}\n", mail["text"])
     assert mail["expires_at"] == "2013-12-08T00:05:00Z"
     assert mail["repeat"] is False
