@@ -8,10 +8,12 @@ be made the same way on both sides. It looks at each event once. The events:
     {"kind": "ok",   "op": 7, "id": "…"}       it was acknowledged: a promise from here on. Only a submit has an id
     {"kind": "fail", "op": 7}                  it was refused: nothing may come of it
     {"kind": "info", "op": 7}                  its end is not known: it may have happened, or may yet
-    {"kind": "commit", "id": "…", "chain": "…", "base": null, "revision": 1, "digest": "…"}     at the master
+    {"kind": "commit", "id": "…", "chain": "…", "base": null, "revision": 1, "digest": "…"}     at the master;
+                                               "other": true: another node's, which promised nothing here
     {"kind": "restore", "commits": 12}         the master came back from a backup: it knows its first twelve commits
     {"kind": "receipt", "id": "…", "revision": 1, "digest": "…"}                                the node shows it
-    {"kind": "state", "id": "…", "state": "published"}      how the node has it at the end, for each that it knows
+    {"kind": "state", "id": "…", "state": "published"}      how the node has it at the end, for each that it knows;
+                                               "as": the id of the equal results of another node, which stand for it
     {"kind": "end", "settled": true}           the last one; settled: every fault is over and there was time enough
 
 A decision is a person's word that an older version goes on top of a newer one, or over the master's. An operation
@@ -62,10 +64,18 @@ class Commit:
 
 @dataclass(slots=True)
 class Chain:
-    """What the master shows of an event and date, and the newest version that was promised."""
+    """What the master shows of an event and date: its head, and the `highest` place that it has. `newest`: the place of
+    the newest version that was promised."""
 
     head: Commit | None = None
     newest: int = -1
+    highest: int = -1
+    highest_id: str = ""
+
+    def show(self, id_: str, place: int) -> None:
+        """The master shows a version of that place, on top or below."""
+        if place > self.highest:
+            self.highest, self.highest_id = place, id_
 
 
 @dataclass
@@ -86,6 +96,7 @@ class Judge:
         self._ever: dict[str, Commit] = {}
         self._chains: dict[str, Chain] = {}
         self._states: dict[str, str] = {}
+        self._names: dict[str, str] = {}
         self._ended = False
 
     def take(self, event: Event) -> None:
@@ -128,6 +139,8 @@ class Judge:
         self._promised[id_] = Submission(asked["chain"], asked["digest"], place)
         chain = self._chain(asked["chain"])
         chain.newest = max(chain.newest, place)
+        if id_ in self._live:
+            chain.show(id_, place)
         if id_ in self._adopted:
             return
         if (found := self._ever.get(id_)) is not None and found.digest != asked["digest"]:
@@ -166,7 +179,8 @@ class Judge:
         self.counts["committed"] += 1
         if made.id in self._live:
             self._find("doubled", made.id, f"committed as revision {self._live[made.id].revision} and {made.revision}")
-        self._is_somebodys(made)
+        if not event.get("other"):
+            self._is_somebodys(made)
         self._is_in_order(made, event["base"])
         self._commits.append(made)
         self._live[made.id] = self._ever[made.id] = made
@@ -191,17 +205,23 @@ class Judge:
             self._find("disordered", made.id, f"it went on top of {head.id if head else None}, and named {base}")
         if made.revision != (head.revision + 1 if head else 1):
             self._find("disordered", made.id, f"revision {made.revision} on top of {head.revision if head else 0}")
-        mine, before = self._promised.get(made.id), self._promised.get(head.id) if head else None
-        if mine is not None and before is not None and mine.place < before.place and not mine.decided:
-            self._find("disordered", made.id, f"an older version on top of the newer {head.id if head else None}")
+        if (mine := self._promised.get(made.id)) is None:
+            return
+        chain = self._chain(made.chain)
+        if mine.place < chain.highest and not mine.decided:
+            self._find("disordered", made.id, f"an older version on top of the newer {chain.highest_id}")
+        chain.show(made.id, mine.place)
 
     def _restore(self, event: Event) -> None:
         self._commits = self._commits[: event["commits"]]
         self._live = {one.id: one for one in self._commits}
         for chain in self._chains.values():
-            chain.head = None
+            chain.head, chain.highest = None, -1
         for one in self._commits:
-            self._chain(one.chain).head = one
+            chain = self._chain(one.chain)
+            chain.head = one
+            if (promised := self._promised.get(one.id)) is not None:
+                chain.show(one.id, promised.place)
 
     # the node
 
@@ -215,12 +235,29 @@ class Judge:
 
     def _state(self, event: Event) -> None:
         self._states[event["id"]] = event["state"]
+        self._names[event["id"]] = event.get("as", event["id"])
 
     def _end(self, event: Event) -> None:
         self._ended = True
         unsure = {asked["chain"] for asked in self._open.values() if asked["what"] == "submit"}
         for id_, promised in self._promised.items():
             self._end_of(id_, promised, event["settled"], promised.chain in unsure)
+        if event["settled"]:
+            self._look_at_tops()
+
+    def _look_at_tops(self) -> None:
+        """Of the node's versions that the master shows, the node shows the one on top as published, and the others as
+        corrected."""
+        states: dict[str, list[str]] = {}
+        for id_, state in self._states.items():
+            if state in PUBLISHED and self._names[id_] in self._live:
+                states.setdefault(self._names[id_], []).append(state)
+        top = {one.chain: one.id for one in self._commits if one.id in states}
+        for name, shown in states.items():
+            if top[self._live[name].chain] != name and "published" in shown:
+                self._find("stale", name, "the node shows it as published, and a newer version of its own lies on top")
+            if top[self._live[name].chain] == name and "published" not in shown:
+                self._find("stale", name, "it lies on top of the node's versions, and the node shows it as corrected")
 
     def _end_of(self, id_: str, promised: Submission, settled: bool, unsure: bool) -> None:
         """`unsure`: a version of its chain may have been stored that was never acknowledged."""
@@ -228,8 +265,11 @@ class Judge:
         if state is None:
             self._find("lost", id_, "it was acknowledged, and the node does not know it")
         elif state in PUBLISHED:
-            if id_ not in self._live and not self._is_replaced(id_, promised):
+            there = self._live.get(self._names[id_])
+            if there is None and not self._is_replaced(self._names[id_], promised):
                 self._find("lost", id_, f"the node has it as {state}, and the master does not have it")
+            elif there is not None and there.digest != promised.digest:
+                self._find("altered", id_, f"it is {state} as {there.id}, and the master has other results there")
         elif state in WAITING:
             if settled:
                 self._find("stuck", id_, f"it is {state}, and nothing more is to come")
@@ -240,11 +280,9 @@ class Judge:
         elif state in ("superseded", "withdrawn") and settled and id_ in self._live:
             self._find("stale", id_, f"the master shows it, and the node has it as {state}")
 
-    def _is_replaced(self, id_: str, promised: Submission) -> bool:
+    def _is_replaced(self, name: str, promised: Submission) -> bool:
         """Whether a restored master lost it, and has a newer version, below which it cannot come."""
-        head = self._chain(promised.chain).head
-        newer = self._promised.get(head.id) if head is not None else None
-        return id_ in self._ever and newer is not None and newer.place > promised.place
+        return name in self._ever and self._chain(promised.chain).highest > promised.place
 
     def close(self) -> list[Finding]:
         """All findings; a history that is cut off is one."""

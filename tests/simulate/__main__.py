@@ -9,7 +9,7 @@ from pathlib import Path
 from resultsq import logs
 from tests.simulate.morning import Result, run
 from tests.simulate.plan import FAULTS_S, TEAMS, Plan
-from tests.simulate.report import PAGE, Tally, page
+from tests.simulate.report import PAGE, Cost, Tally, page
 from tests.simulate.shrink import shrink
 from tests.simulate.sometimes import missing
 from tests.simulate.workshop import workshop
@@ -31,15 +31,23 @@ def main() -> int:
                 print(_line(done), flush=True)
             if done.findings and not asked.whole:
                 print(f"smaller: {_line(shrink(done, shop))}", flush=True)
-    took_s = time.monotonic() - began
     if asked.seed is None:
         _print_counts(tally)
     unreached = list(missing(tally.seen)) if tally.seeds >= SO_MANY_REACH_ALL else []
     print(*(f"never reached: {what}" for what in unreached), sep="\n", end="\n" * bool(unreached))
-    print(f"{tally.seeds} seeds, {tally.steps} steps in {took_s:.1f} s, {len(tally.failed)} with a broken promise")
+    cost = Cost.so_far()
+    print(f"{tally.seeds} seeds, {tally.steps} steps in {cost}, {len(tally.failed)} with a broken promise")
     if asked.write:
-        PAGE.write_text(page(tally, first, commit(), took_s))
+        words = f"--first {first} --seeds {tally.seeds}" + f" --hasty-every {asked.hasty_every}" * bool(
+            asked.hasty_every
+        )
+        PAGE.write_text(page(tally, words, commit(), cost))
     return 1 if tally.failed or unreached else 0
+
+
+def _words(asked: argparse.Namespace, first: int, seeds: int) -> str:
+    hasty = f" --hasty-every {asked.hasty_every}" if asked.hasty_every else ""
+    return f"--first {first} --seeds {seeds}{hasty}"
 
 
 def _line(done: Result) -> str:
@@ -61,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--teams", type=int, default=TEAMS, help="no more teams than these")
     parser.add_argument("--until", type=float, default=FAULTS_S, help="when (virtual seconds) the last fault is")
     parser.add_argument("--hasty", action="store_true", help="teams withdraw most of what they have just sent")
+    parser.add_argument("--hasty-every", type=int, default=0, metavar="N", help="such teams on each Nth seed")
     parser.add_argument("--whole", action="store_true", help="do not look for a smaller morning that fails, too")
     parser.add_argument("--write", action="store_true", help="write tests/simulate/RESULTS.md")
     parser.add_argument("--without", default="", help="kinds of fault that do not happen, between commas")
@@ -69,7 +78,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _plan(asked: argparse.Namespace, seed: int) -> Plan:
     without = frozenset(name for part in asked.without.split(",") if (name := part.strip()))
-    return Plan(seed, asked.teams, without, asked.until, asked.hasty)
+    hasty = asked.hasty or (asked.hasty_every > 0 and seed % asked.hasty_every == 0)
+    return Plan(seed, asked.teams, without, asked.until, hasty)
 
 
 def _more(asked: argparse.Namespace, done: int, seconds: float) -> bool:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from random import Random
@@ -24,6 +24,7 @@ from tests.simulate.plan import Plan, rows_of
 from tests.simulate.saboteur import Saboteur
 from tests.simulate.scheduler import Machine, Scheduler
 from tests.simulate.sometimes import Observer, seen_at_the_end
+from tests.simulate.stranger import Stranger
 from tests.simulate.teams import Teams, WebProcess
 from tests.simulate.workshop import Workshop
 from tests.support.promises import broken
@@ -70,6 +71,7 @@ class Morning:
         web = WebProcess(self.scheduler)
         self.teams = Teams(plan, workshop, self.scheduler, self.network, web, self.history)
         self.saboteur = Saboteur(plan, workshop, self.node, self.teams, self.history)
+        self.stranger = Stranger(plan, workshop, self.network, self.slugs)
         self.observer = Observer(workshop, self.node, web)
         self._over = False
 
@@ -80,6 +82,8 @@ class Morning:
         spawn = self.scheduler.spawn
         mornings = [spawn(self.teams.machine, partial(self.teams.morning_of, slug)) for slug in self.slugs]
         sabotage = spawn(operator, self.saboteur.work)
+        if self.stranger.is_there:
+            mornings.append(spawn(Machine("another node"), self.stranger.work))
         spawn(Machine("observer"), self.observer.watch)
         self.scheduler.run(lambda: sabotage.done and all(one.done for one in mornings))
         spawn(office, self._wait_for_the_end)
@@ -98,7 +102,7 @@ class Morning:
             query = select(func.count()).select_from(Submission).where(Submission.state.in_(WAITING))
             if conn.execute(query).scalar_one():
                 return True
-            there = select(Submission.id).where(Submission.state.in_(_THERE), Submission.published_as == Submission.id)
+            there = select(Submission.published_as).where(Submission.state.in_(_THERE))
             names = set(conn.execute(there).scalars()) if self.network.restored else set()
         return not names <= self._committed()
 
@@ -130,14 +134,16 @@ class Morning:
                 wrong.append(
                     Finding("false refusal", row.id, "the node has it as rejected, and the master never was asked")
                 )
-            self.history.append({"kind": "state", "id": row.id, "state": str(row.state)})
+            named = {} if row.published_as in (None, row.id) else {"as": row.published_as}
+            self.history.append({"kind": "state", "id": row.id, "state": str(row.state), **named})
         self.history.append({"kind": "end", "settled": True})
+        return self.result([*judge(self.history), *wrong, *self.node.found], seen_at_the_end(rows, attempts))
+
+    def result(self, findings: Sequence[Finding], seen: Counter[str]) -> Result:
+        """How it ended."""
         digest = hashlib.sha256("\n".join(json.dumps(one) for one in self.history).encode()).hexdigest()
-        findings = (*judge(self.history), *wrong, *self.node.found)
-        seen = self.network.seen + seen_at_the_end(rows, attempts)
-        return Result(
-            self.plan, findings, digest, self.scheduler.steps, self.scheduler.now_s, self.network.met.copy(), seen
-        )  # fmt: skip
+        met, seen = self.network.met.copy(), self.network.seen + seen
+        return Result(self.plan, tuple(findings), digest, self.scheduler.steps, self.scheduler.now_s, met, seen)
 
 
 def run(plan: Plan | int, workshop: Workshop) -> Result:
@@ -152,6 +158,8 @@ def run(plan: Plan | int, workshop: Workshop) -> Result:
     ):
         try:
             done = morning.run()
+        except Exception as error:  # a thread died of it: no later seed may be kept from its run
+            done = morning.result([Finding("surprise", type(error).__name__, str(error))], Counter())
         finally:
             morning.scheduler.end()
             workshop.close()

@@ -102,13 +102,14 @@ class Network:
     def delay_s(self) -> float:
         return min(self.scheduler.random.expovariate(10.0), 1.5)
 
-    def deliver(self, request: requests.PreparedRequest, late: bool = False) -> Answer:
-        """The master works on it, at once and whole."""
+    def deliver(self, request: requests.PreparedRequest, late: bool = False, other: bool = False) -> Answer:
+        """The master works on it, at once and whole. `other`: it comes from another node."""
         url = str(request.url).removeprefix(URL)
         said = self._client.open(url, method=request.method, headers=dict(request.headers), data=request.body)
-        self._note(request, said.status_code, late)
+        if not other:
+            self._note(request, said.status_code, late)
         if said.status_code == 201 and request.method == "PUT":
-            self._note_commit(request, json.loads(said.data))
+            self._note_commit(request, json.loads(said.data), other)
         headers = {name.lower(): value for name, value in said.headers.items()}
         headers["date"] = format_datetime(self.clock.now(), usegmt=True)
         return Answer(said.status_code, headers, said.data)
@@ -126,7 +127,7 @@ class Network:
             self.sometimes("a question about a doubt finds a receipt", status == 200)
             self.sometimes("a question about a doubt finds none", status == 404)
 
-    def _note_commit(self, request: requests.PreparedRequest, receipt: dict[str, str]) -> None:
+    def _note_commit(self, request: requests.PreparedRequest, receipt: dict[str, str], other: bool) -> None:
         base = request.headers.get("If-Match")
         sheet = json.loads(gzip.decompress(request.body)) if isinstance(request.body, bytes) else {}
         self.commits += 1
@@ -139,6 +140,7 @@ class Network:
                 "base": base.strip('"') if base else None,
                 "revision": receipt["revision"],
                 "digest": rows_of(sheet),
+                **({"other": True} if other else {}),
             }
         )
 

@@ -22,13 +22,24 @@ from resultsq.domain.ports import Parcel
 from resultsq.domain.settlement import Settlement
 from resultsq.domain.submission import State
 from resultsq.store import outbox
-from resultsq.store.admin import actions
+from resultsq.store.admin import actions, comparisons
 from resultsq.store.engine.session import Database
 from resultsq.store.engine.tables import Submission
-from resultsq.store.outbox import acceptance, chains, decisions, leases, links, publication, settlement, states
+from resultsq.store.outbox import (
+    acceptance,
+    chains,
+    comparison,
+    decisions,
+    leases,
+    links,
+    publication,
+    settlement,
+    states,
+)
 from resultsq.store.outbox.chains import ChainPlace
 from resultsq.web import errors
 from tests.simulate.disk import SteppedDatabase
+from tests.simulate.plan import Plan
 
 T = TypeVar("T")
 Patch = AbstractContextManager[Any]
@@ -286,10 +297,25 @@ def nothing_is_compared_with_the_master() -> Patch:
     return patch.object(reconcile, "by_itself", lambda *_: None)
 
 
-SEEDS: dict[Callable[[], Patch], int] = {
+def revisions_tell_which_version_is_newer() -> Patch:
+    """As it was before seed 98."""
+    return patch.object(
+        comparison, "in_their_order", lambda rows, _: sorted(rows, key=lambda row: (row.revision or 0, row.version))
+    )
+
+
+def what_is_later_than_now_is_new() -> Patch:
+    """As it was before seed 98 of hasty teams."""
+    later = lambda now: Submission.published_at >= now - comparison.LISTED_AFTER  # noqa: E731
+    return _all(*(patch.object(module, "just_now", later) for module in (comparison, comparisons)))
+
+
+_AS_IT_WAS = frozenset({"another node publishes", "more restores"})
+"""What there was not when the seed was found."""
+
+SEEDS: dict[Callable[[], Patch], int | Plan] = {
     any_200_is_a_receipt: 0,
-    any_412_is_a_success: 21,
-    any_404_is_a_refusal: 9,
+    any_412_is_a_success: 4,
     a_repeat_has_an_id_of_its_own: 0,
     a_commit_that_failed_is_not_noticed: 2,
     an_acceptance_is_acknowledged_before_its_commit: 5,
@@ -297,20 +323,23 @@ SEEDS: dict[Callable[[], Patch], int] = {
     the_clock_is_trusted: 39,
     a_claim_does_not_ask_for_holds: 5,
     a_lease_is_never_taken_back: 5,
-    a_correction_does_not_wait: 4,
+    a_correction_does_not_wait: 5,
     an_undone_withdrawal_does_not_wait: 59,
     nothing_follows_a_version_that_ended: 0,
-    a_withdrawal_asks_for_no_doubt: 5,
     a_withdrawal_is_not_written: 2,
-    what_is_being_sent_can_be_withdrawn: 0,
-    the_release_of_a_hold_releases_nothing: 23,
+    what_is_being_sent_can_be_withdrawn: 6,
+    the_release_of_a_hold_releases_nothing: 15,
     the_head_stays_where_it_was: 2,
     a_receipt_shows_another_revision: 0,
     nothing_is_compared_with_the_master: 45,
+    revisions_tell_which_version_is_newer: Plan(98, without=_AS_IT_WAS),
+    what_is_later_than_now_is_new: Plan(98, without=_AS_IT_WAS, hasty=True),
 }
 """A seed that finds each."""
 
 SOUGHT: tuple[Callable[[], Patch], ...] = (
+    any_404_is_a_refusal,
+    a_withdrawal_asks_for_no_doubt,
     a_503_means_that_nothing_happened,
     a_lost_answer_leaves_no_doubt,
     a_dead_worker_leaves_no_doubt,

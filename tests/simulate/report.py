@@ -1,12 +1,14 @@
 """The page of a run: tests/simulate/RESULTS.md."""
 
+import resource
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.simulate.morning import Result
-from tests.simulate.planted import SEEDS, SOUGHT
+from tests.simulate.planted import SEEDS, SOUGHT, Patch
 from tests.simulate.sometimes import STATES, missing
 
 PAGE = Path(__file__).parent / "RESULTS.md"
@@ -50,28 +52,44 @@ class Tally:
     met: Counter[str] = field(default_factory=Counter)
     seen: Counter[str] = field(default_factory=Counter)
     failed: list[Result] = field(default_factory=list)
+    hasty: int = 0
 
     def add(self, done: Result) -> None:
         self.seeds += 1
         self.steps += done.steps
         self.virtual_s += done.virtual_s
+        self.hasty += done.plan.hasty
         self.met += done.met
         self.seen += done.seen
         if done.findings:
             self.failed.append(done)
 
 
-def page(tally: Tally, first: int, commit: str, took_s: float) -> str:
-    """The whole page."""
-    last = first + tally.seeds - 1
+@dataclass(frozen=True)
+class Cost:
+    """What a run took: of a core, and the most memory that its process ever had."""
+
+    core_s: float
+    most_mb: float
+
+    @classmethod
+    def so_far(cls) -> "Cost":
+        return cls(time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+    def __str__(self) -> str:
+        return f"{self.core_s / 60:,.1f} minutes of one core and at most {self.most_mb:,.0f} MB"
+
+
+def page(tally: Tally, asked: str, commit: str, cost: Cost) -> str:
+    """The whole page. `asked`: the words of the command."""
     seed, lesson = LEARNED[-1]
     lines = [
         "# Mornings under seeds",
         "",
-        f"Written by `python -m tests.simulate --first {first} --seeds {tally.seeds} --write`, at {commit}.",
+        f"Written by `python -m tests.simulate {asked} --write`, at {commit}.",
         "",
-        f"Seeds {first} to {last}: {tally.steps:,} steps, {tally.virtual_s / 3600:,.1f} virtual hours in "
-        f"{took_s / 60:,.1f} minutes. {len(tally.failed)} of {tally.seeds} broke a promise.",
+        f"{tally.seeds:,} seeds, {tally.hasty:,} of them with hasty teams: {tally.steps:,} steps, "
+        f"{tally.virtual_s / 3600:,.1f} virtual hours in {cost}. {len(tally.failed)} of them broke a promise.",
         "",
         *(f"- {one.line}" for one in tally.failed),
         *([""] * bool(tally.failed)),
@@ -92,7 +110,7 @@ def page(tally: Tally, first: int, commit: str, took_s: float) -> str:
         "",
         "| fault | seed |",
         "|---|---|",
-        *(f"| {words(plant)} | {seed} |" for plant, seed in SEEDS.items()),
+        *(f"| {words(plant)} | {seed_of(plant)} |" for plant in SEEDS),
         "",
         f"Planted, and found by no seed so far: {'; '.join(words(plant) for plant in SOUGHT)}.",
         "",
@@ -106,9 +124,15 @@ def page(tally: Tally, first: int, commit: str, took_s: float) -> str:
     return "\n".join(lines)
 
 
-def words(plant: Callable[[], object]) -> str:
+def words(plant: Callable[[], Patch]) -> str:
     """A planted fault's name."""
     return plant.__name__.replace("_", " ")
+
+
+def seed_of(plant: Callable[[], Patch]) -> str:
+    """What finds it, as the command line has it."""
+    seed = SEEDS[plant]
+    return str(seed) if isinstance(seed, int) else seed.command.removeprefix("python -m tests.simulate --seed ")
 
 
 def _table(title: str, counts: Iterable[tuple[str, int]]) -> list[str]:

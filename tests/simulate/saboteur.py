@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from functools import partial
+from random import Random
 
 from sqlalchemy import Connection, select
 
@@ -38,6 +39,8 @@ class Saboteur:
         self._database = workshop.databases["office"]
         self._random = node.scheduler.random
         self._backed_up: int | None = None
+        self._restores = Random(f"{plan.seed} restores")  # beside everything else, so that older seeds stay as they are
+        self._most_restores = self._restores.choice([1, 1, 2, 3]) if plan.has("more restores") else 1
 
     def work(self) -> None:
         node, random = self.node, self._random
@@ -178,15 +181,19 @@ class Saboteur:
                 self.node.scheduler.sleep(1.0)
 
     def _restore(self) -> None:
-        """Yesterday's backup of the master; then, once, the master is restored from it."""
-        if self.network.restored:
+        """Yesterday's backup of the master; then the master is restored from it, and perhaps once more, or from a newer
+        one."""
+        if not self._most_restores:
             return
-        if self._backed_up is None:
+        if self._backed_up is None or (self.network.restored and self._restores.random() < 0.3):
             self.workshop.back_up_master()
             self._backed_up = self.network.commits
             return
         self.workshop.restore_master()
-        self.network.sometimes("the master comes back from a backup", self.network.commits > self._backed_up)
+        self._most_restores -= 1
+        lost, again = self.network.commits > self._backed_up, self.network.restored
+        self.network.sometimes("the master comes back from a backup", lost)
+        self.network.sometimes("the master comes back from a backup for a second time", lost and again)
         self.history.append({"kind": "restore", "commits": self._backed_up})
         self.network.commits, self.network.restored = self._backed_up, True
 

@@ -29,6 +29,7 @@ from tests.support.nodes import NOW, migrated
 
 MEMORY = Path("/dev/shm")  # where there is one: nobody cuts the power here
 TOKEN = "a token"
+OTHER_TOKEN = "another node's token"
 _OPENED = ("web", "office", "w1", "w2")
 _WAL = ("", "-wal", "-shm")
 
@@ -65,8 +66,9 @@ class Workshop:
         self.databases = {name: SteppedDatabase(url, name) for name in _OPENED}
         self.engine = open_engine(f"sqlite:///{folder / 'master.db'}")
         self._counted = Counted()
-        ledger = Ledger(self.engine, self._counted)
-        self.master = create_master(ledger, tokens={TOKEN: TokenRule("this node")}, clock=self.clock)
+        self.ledger = Ledger(self.engine, self._counted)
+        rules = {TOKEN: TokenRule("this node"), OTHER_TOKEN: TokenRule("another node")}
+        self.master = create_master(self.ledger, tokens=rules, clock=self.clock)
         self.settings = Settings(data_dir=folder)
         self.web: Flask = create_web(self.settings, self.databases["web"], clock=self.clock, bell=self.bell)
         self._extensions = dict(self.web.extensions)
@@ -117,6 +119,9 @@ class Workshop:
             one.engine.dispose()
         self.engine.dispose()
         self.bell.hear = _nothing
+        for stepped in self.databases.values():
+            vars(stepped).pop("disk", None)
+            vars(stepped).pop("audit", None)
 
 
 @contextmanager

@@ -120,6 +120,58 @@ def test_an_undo_whose_answer_has_not_come_may_have_happened(morning: Morning) -
     assert morning.found() == set()
 
 
+def test_equal_results_of_another_node_stand_for_ours(morning: Morning) -> None:
+    morning.submit("a")
+    morning.say("commit", id="x", chain=DAY, base=None, revision=1, digest="d1", other=True)
+    morning.say("state", id="a", state="published", **{"as": "x"})
+    morning.end()
+    assert judge(morning.events) == []
+
+
+def other_results_stand_for_ours(morning: Morning) -> None:
+    morning.submit("a")
+    morning.say("commit", id="x", chain=DAY, base=None, revision=1, digest="d2", other=True)
+    morning.say("state", id="a", state="published", **{"as": "x"})
+    morning.end()
+
+
+def what_stood_for_ours_is_lost(morning: Morning) -> None:
+    morning.submit("a")
+    morning.say("commit", id="x", chain=DAY, base=None, revision=1, digest="d1", other=True)
+    morning.say("restore", commits=0)
+    morning.say("state", id="a", state="published", **{"as": "x"})
+    morning.end()
+
+
+def out_of_order_with_another_nodes_in_between(morning: Morning) -> None:
+    morning.submit("a")
+    morning.submit("b", "d2")
+    morning.commit("b", digest="d2")
+    morning.say("commit", id="x", chain=DAY, base="b", revision=2, digest="d3", other=True)
+    morning.commit("a", 3, "x")
+    morning.end(a="published", b="corrected")
+
+
+def out_of_order_after_a_restore(morning: Morning) -> None:
+    morning.submit("a")
+    morning.commit("a")
+    morning.submit("b", "d2")
+    morning.commit("b", 2, "a", "d2")
+    morning.say("restore", commits=0)
+    morning.submit("c", "d3")
+    morning.commit("c", digest="d3")
+    morning.commit("b", 2, "c", "d2")
+    morning.end(a="corrected", b="published", c="corrected")
+
+
+def the_older_one_shown_as_the_newest(morning: Morning) -> None:
+    morning.submit("a")
+    morning.submit("b", "d2")
+    morning.commit("a")
+    morning.commit("b", 2, "a", "d2")
+    morning.end(a="published", b="corrected")
+
+
 def a_refused_undo(morning: Morning) -> None:
     morning.submit("a")
     morning.decide("withdraw", "a")
@@ -258,6 +310,8 @@ def no_end(morning: Morning) -> None:
         (stuck, "stuck"),
         (doubled, "doubled"),
         (out_of_order, "disordered"),
+        (out_of_order_with_another_nodes_in_between, "disordered"),
+        (out_of_order_after_a_restore, "disordered"),
         (on_the_wrong_base, "disordered"),
         (a_revision_skipped, "disordered"),
         (nobodys, "phantom"),
@@ -271,6 +325,9 @@ def no_end(morning: Morning) -> None:
         (a_receipt_of_nothing, "false receipt"),
         (a_receipt_of_another_revision, "false receipt"),
         (superseded_and_shown, "stale"),
+        (the_older_one_shown_as_the_newest, "stale"),
+        (other_results_stand_for_ours, "altered"),
+        (what_stood_for_ours_is_lost, "lost"),
         (no_end, "cut off"),
     ],
 )
