@@ -4,8 +4,6 @@ A new setting is a field here, in the part it belongs to; what its value alone m
 values come from and what must go together: `settings_sources.py`. How they are shown: `settings_page.py`.
 """
 
-import base64
-import binascii
 import difflib
 import zoneinfo
 from collections.abc import Callable, Mapping
@@ -25,12 +23,12 @@ from pydantic import (
 )
 
 from resultsq.domain import destinations
+from resultsq.domain.athletes import LEAST_KEY_BYTES, mail_key
 from resultsq.domain.errors import SettingsError
 from resultsq.domain.proxy import Proxy
 from resultsq.domain.relay import node_addresses, one_address, relay_addresses
 
 PREFIX = "RESULTSQ_"
-LEAST_MAIL_KEY_BYTES = 16
 
 _HIDDEN: dict[str, JsonValue] = {"hidden": True}
 Hidden = Annotated[SecretStr, Field(json_schema_extra=_HIDDEN)]
@@ -362,14 +360,14 @@ class Settings(BaseModel):
     @field_validator("athletes_mail_key")
     @classmethod
     def _mail_key(cls, value: SecretStr) -> SecretStr:
-        if value.get_secret_value() and len(_base64(value.get_secret_value())) < LEAST_MAIL_KEY_BYTES:
-            raise ValueError(f"It is not a key of {LEAST_MAIL_KEY_BYTES} bytes or more in base64.")
+        if value.get_secret_value() and mail_key(value.get_secret_value()) is None:
+            raise ValueError(f"It is not a key of {LEAST_KEY_BYTES} bytes or more in base64.")
         return value
 
     @property
     def mail_hash_key(self) -> bytes | None:
         """The key by which addresses are hashed; None: there is none."""
-        return _base64(self.athletes_mail_key.get_secret_value()) or None
+        return mail_key(self.athletes_mail_key.get_secret_value())
 
     @property
     def alert_channels(self) -> tuple[str, ...]:
@@ -385,14 +383,6 @@ class Loaded(BaseModel):
 
     settings: Settings
     origin: dict[str, str]
-
-
-def _base64(text: str) -> bytes:
-    """Empty: it is none."""
-    try:
-        return base64.b64decode(text, altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        return b""
 
 
 def content(path: Path, key: str) -> str:

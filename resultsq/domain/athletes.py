@@ -1,5 +1,6 @@
 """Athletes as the master lists them: values, and the numbers and names that a reading or a typed text may mean."""
 
+import base64
 import hashlib
 import hmac
 import unicodedata
@@ -11,6 +12,7 @@ LONGEST_NUMBER = 18
 
 LONGEST_TEXT = 200
 
+LEAST_KEY_BYTES = 16
 MAIL_BYTES = 16
 """How much of the keyed hash of an address is kept."""
 
@@ -65,6 +67,15 @@ def can_hold(number: str) -> bool:
     return number[:1] == "A" and digits.isascii() and digits.isdigit() and digits[0] != "0" and (
         len(digits) <= LONGEST_NUMBER
     )  # fmt: skip
+
+
+def mail_key(text: str) -> bytes | None:
+    """The key for `address_hash` that this base64 is; None: it is none, or too short."""
+    try:
+        key = base64.b64decode(text, altchars=b"-_", validate=True)
+    except ValueError:
+        return None
+    return key if len(key) >= LEAST_KEY_BYTES else None
 
 
 def address_hash(address: str, key: bytes) -> bytes:

@@ -42,6 +42,7 @@ from resultsq.web.cache import TTLCache
 from resultsq.web.errors import ApiProblem
 from resultsq.web.login_limits import LoginLimits, known_device, remember_device
 from resultsq.web.node import node
+from resultsq.web.opened_profile import is_open_here
 
 TOKEN_CACHE_S = 3.0
 """How long a token is believed without asking the store: a revoked one is good for at most this long."""
@@ -56,11 +57,6 @@ _BEGAN = "began"
 
 _ID = "id"
 """In the session: its own name, by which the server knows that it was ended."""
-
-_PROFILE = "profile"
-"""In the session: the athlete whose profile a mailed link opened here, and until when it is open."""
-
-PROFILE_S = 3600
 
 _ATTRIBUTE = "resultsq_rule"
 _csrf = CSRFProtect()
@@ -251,17 +247,6 @@ def log_out_elsewhere() -> None:
         found = accounts.load(conn, who.id)
     if found is not None:
         start_session(found)
-
-
-def open_profile(number: str) -> None:
-    """This browser may see this athlete's profile for an hour."""
-    session[_PROFILE] = {"number": number, "until": _seconds() + PROFILE_S}
-
-
-def is_open_here(number: str) -> bool:
-    """Whether this browser opened the mailed link to this athlete's profile in the last hour."""
-    found = session.get(_PROFILE) or {}
-    return bool(number) and found.get("number") == number and _seconds() < found.get("until", 0)
 
 
 def is_for_anybody() -> bool:

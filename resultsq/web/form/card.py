@@ -7,7 +7,7 @@ from flask import redirect, render_template, url_for
 from werkzeug.wrappers import Response as Answer
 
 from resultsq.store.admin import reminders
-from resultsq.web import auth
+from resultsq.web import opened_profile
 from resultsq.web.auth import rule
 from resultsq.web.form.base import blueprint
 from resultsq.web.node import node
@@ -29,5 +29,5 @@ def open_card(secret: str) -> Answer | tuple[str, int]:
     number = held.database.write(lambda conn: reminders.use_link(conn, now, secret))
     if number is None:
         return render_template("card.html", secret=secret, dead=True, asks=held.settings.reminder), 404
-    auth.open_profile(number)
+    opened_profile.open_here(number)
     return redirect(url_for("form.profile", number=number), 303)

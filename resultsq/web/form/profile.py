@@ -10,11 +10,12 @@ from resultsq.app.known_athletes import as_of_text
 from resultsq.domain.errors import NotThere
 from resultsq.domain.role import Role
 from resultsq.web import as_of
-from resultsq.web.auth import is_for_anybody, is_open_here, me, rule
+from resultsq.web.auth import is_for_anybody, me, rule
 from resultsq.web.form import picture
 from resultsq.web.form.base import blueprint, events_of
 from resultsq.web.limits import RateLimiter, network
 from resultsq.web.node import node
+from resultsq.web.opened_profile import is_open_here
 
 MOST, WITHIN_S = 60, 60.0
 """Profiles that one account may open in a minute, so that the numbers cannot be scanned."""

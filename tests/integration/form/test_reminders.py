@@ -7,8 +7,8 @@ from werkzeug.test import TestResponse
 from resultsq.domain.athletes import Athlete
 from resultsq.store.admin import reminders as store
 from resultsq.store.engine.tables import ReminderRequest
-from resultsq.web.auth import PROFILE_S
 from resultsq.web.form import profile, reminder
+from resultsq.web.opened_profile import OPEN_S
 from tests.integration.form.conftest import AS_OF, Browser, Site
 from tests.support.athletes import load
 
@@ -146,7 +146,7 @@ def test_a_browser_sees_no_other_profile_than_the_one_that_was_opened(remind: Si
 
 def test_a_profile_stays_open_for_an_hour(remind: Site) -> None:
     browser = opened(remind)
-    remind.clock.advance(PROFILE_S - 1)
+    remind.clock.advance(OPEN_S - 1)
     assert browser.get(JANE).status_code == 200
     remind.clock.advance(1)
     assert browser.get(JANE).status_code == 303
