@@ -155,7 +155,7 @@ def test_everything_is_published_once_when_an_outage_is_rehearsed(
     drill = start_process(
         "drill", "--json", "--mode", mode, "--backlog", "10", "--outage", "3", env={"TMPDIR": str(tmp_path), **others}
     )
-    drill.popen.wait(90)
+    drill.popen.wait(180)
 
     figures = json.loads(drill.stdout)
     assert drill.popen.returncode == 0
