@@ -246,8 +246,8 @@ class Judge:
             self._look_at_tops()
 
     def _look_at_tops(self) -> None:
-        """Of the node's versions that the master shows, the node shows the one on top as published, and the others as
-        corrected."""
+        """Of its versions that the master shows, the node shows those below another one as corrected, and the one on
+        top of everything as published."""
         states: dict[str, list[str]] = {}
         for id_, state in self._states.items():
             if state in PUBLISHED and self._names[id_] in self._live:
@@ -256,8 +256,9 @@ class Judge:
         for name, shown in states.items():
             if top[self._live[name].chain] != name and "published" in shown:
                 self._find("stale", name, "the node shows it as published, and a newer version of its own lies on top")
-            if top[self._live[name].chain] == name and "published" not in shown:
-                self._find("stale", name, "it lies on top of the node's versions, and the node shows it as corrected")
+            head = self._chain(self._live[name].chain).head
+            if head is not None and head.id == name and "published" not in shown:
+                self._find("stale", name, "the master shows it, and the node shows it as corrected")
 
     def _end_of(self, id_: str, promised: Submission, settled: bool, unsure: bool) -> None:
         """`unsure`: a version of its chain may have been stored that was never acknowledged."""

@@ -172,6 +172,12 @@ def the_older_one_shown_as_the_newest(morning: Morning) -> None:
     morning.end(a="published", b="corrected")
 
 
+def the_newest_shown_as_corrected(morning: Morning) -> None:
+    morning.submit("a")
+    morning.commit("a")
+    morning.end(a="corrected")
+
+
 def a_refused_undo(morning: Morning) -> None:
     morning.submit("a")
     morning.decide("withdraw", "a")
@@ -326,6 +332,7 @@ def no_end(morning: Morning) -> None:
         (a_receipt_of_another_revision, "false receipt"),
         (superseded_and_shown, "stale"),
         (the_older_one_shown_as_the_newest, "stale"),
+        (the_newest_shown_as_corrected, "stale"),
         (other_results_stand_for_ours, "altered"),
         (what_stood_for_ours_is_lost, "lost"),
         (no_end, "cut off"),
