@@ -246,6 +246,6 @@ def place(page: Page, at: int = 0) -> str:
     return page.locator("#list > li [data-place]").nth(at).inner_text()
 
 
-def until(condition: Callable[[], bool], timeout_s: float = 15.0) -> None:
+def until(condition: Callable[[], bool], timeout_s: float = 60.0) -> None:
     """Wait for what the node's database says."""
     wait_until(condition, timeout_s)
