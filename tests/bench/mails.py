@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from statistics import quantiles
 
@@ -14,6 +15,8 @@ from sqlalchemy import select
 
 from resultsq.app import mails
 from resultsq.clock import SystemClock
+from resultsq.sealed import personal_keys
+from resultsq.store.engine.session import Database
 from resultsq.store.engine.tables import MASTER, Submission
 from tests.bench.report import OURS, Result
 from tests.support.office import office
@@ -42,8 +45,10 @@ def run(short: bool) -> Iterator[Result]:
 def _measure(relay: Relay, waiting: int, folder: Path) -> Result:
     port = free_port()
     relay.proxy.refuse()
+    sealing = Database(relay.url, partial(personal_keys, "", folder))
     for start in range(0, waiting, _CHUNK):
-        _put(relay, min(_CHUNK, waiting - start))
+        _put(sealing, min(_CHUNK, waiting - start))
+    sealing.close()
     environment = relay.environment(SMTP_URL=f"smtp://{HOST}:{port}", DATA_DIR=folder)
     with Process("worker", env=environment):
         relay.wait_for_link("down")
@@ -70,9 +75,9 @@ def _measure(relay: Relay, waiting: int, folder: Path) -> Result:
     )
 
 
-def _put(relay: Relay, count: int) -> None:
+def _put(database: Database, count: int) -> None:
     now, said = SystemClock().now(), {"address": "jane@bushy.example", "text": "Published."}
-    relay.database.write(lambda conn: [mails.queue(conn, now, subject=f"Mail {n}", **said) for n in range(count)])
+    database.write(lambda conn: [mails.queue(conn, now, subject=f"Mail {n}", **said) for n in range(count)])
 
 
 def _waits(relay: Relay, began: datetime) -> list[float]:
