@@ -69,7 +69,7 @@ def of_runner(conn: Connection, number: str) -> Profile | None:
 
 
 def of_anybody(conn: Connection, number: str) -> Profile | None:
-    """What is public of the profile: initials, the number and published runs."""
+    """The public part of the profile: initials, the number and published runs."""
     found = of_runner(conn, number)
     if found is None:
         return None

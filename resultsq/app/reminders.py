@@ -68,7 +68,7 @@ def answer(settings: Settings, database: Database, clock: Clock) -> None:
     for one in waiting:
         try:
             database.write(partial(_answer, settings=settings, now=clock.now(), asked=one))
-        except (KeyMissing, SealBroken) as error:  # nobody could answer it; its runner asks again
+        except (KeyMissing, SealBroken) as error:  # no later try could open it either; the runner can ask again
             _log.warning("reminder.not_opened", why=str(error))
             database.write(partial(reminders.drop, request=one.id))
     database.write(lambda conn: reminders.forget_some(conn, clock.now()))
@@ -128,7 +128,7 @@ def _mail(
                     day=cldr.long_day(until),
                 )
             )
-        lines.append(gettext("If you did not ask for this mail, you need not do anything. Nobody else gets it."))
+        lines.append(gettext("You did not ask for this mail? Then you can ignore it. Nobody else gets it."))
         subject = ngettext("Your barcode", "Your barcodes", len(found))
     mails.queue(
         conn,
