@@ -1,7 +1,6 @@
 """A node whose web process is stopped, killed and started again, a link to it with a switch, and browsers on a disk."""
 
 import os
-import shutil
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
@@ -20,11 +19,10 @@ from resultsq.store.engine import migrate
 from resultsq.store.engine.session import Database
 from resultsq.store.engine.tables import DeviceEntryRow, Submission
 from tests.browser.conftest import LONG_MS, PASSWORD, PHONE, QUIET
-from tests.conftest import give_up
 from tests.support.days import DAY, IN_FILES
 from tests.support.processes import OtherMaster, Process
 from tests.support.proxy import Proxy
-from tests.support.services import Missing, free_port
+from tests.support.services import free_port
 from tests.support.waiting import wait_until
 
 HASHED = accounts.hash_password(PASSWORD)
@@ -146,7 +144,7 @@ class KillableBrowser:
 
     def start(self) -> None:
         root = ["--no-sandbox"] if os.geteuid() == 0 else []
-        profile = [f"--user-data-dir={self._profile}", "--remote-debugging-port=0", "--headless=new"]
+        profile = [f"--user-data-dir={self._profile}", "--remote-debugging-port=0", "--headless"]
         command = [self._program, *QUIET, *root, *profile, *self._arguments]
         self.process = Process("about:blank", program=command)
         self.process.wait_for("DevTools listening on", 30)
@@ -171,14 +169,6 @@ class KillableBrowser:
         with suppress(Exception):
             self.browser.close()
         self.process.close()
-
-
-@pytest.fixture(scope="module")
-def chromium_program() -> str:
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if found is None:
-        give_up(Missing("There is no Chromium on the PATH, so the pages cannot be tried: apt-get install chromium."))
-    return found
 
 
 @pytest.fixture(scope="module")
