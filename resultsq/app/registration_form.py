@@ -40,6 +40,8 @@ _USUAL = (
     ),
 )
 
+_ALWAYS = ("given_name", "family_name", "born", "email")
+
 
 class RegistrationForm(BaseModel):
     """The fields beside name, date of birth and mail address, which are always asked. Below `child_age` the address is
@@ -79,20 +81,45 @@ def load(path: Path | None) -> RegistrationForm:
 
 
 def faults(form: RegistrationForm, given: Mapping[str, Any], today: date) -> dict[str, str]:
-    """What this form does not take of a registration that a program sends: a sentence by JSON pointer."""
-    found = {}
+    """What this form does not take of a registration, as it was sent: a sentence by JSON pointer. What is written
+    wrongly is not among them: the kind says that."""
+    found = {f"/{name}": gettext("This is needed.") for name in _ALWAYS if not given.get(name)}
     for name, asked in (("gender", form.gender), ("home_event", form.home_event), ("emergency", form.emergency)):
-        if asked == "required" and given[name] is None:
-            found[f"/{name}"] = gettext("This is needed.")
-        elif asked == "off" and given[name] is not None:
+        if asked == "required":
+            found |= {pointer: gettext("This is needed.") for pointer in _empty(f"/{name}", given.get(name))}
+        elif asked == "off" and given.get(name) is not None:
             found[f"/{name}"] = gettext("This node does not ask for this. Leave it out.")
-    if age(date.fromisoformat(given["born"]), today) < form.youngest:
+    if (years := _years(given, today)) is not None and years < form.youngest:
         found["/born"] = gettext("Runners are at least {age} years old.", age=form.youngest)
-    if missing := [one.id for one in form.consents if one.required and one.id not in given["consents"]]:
+    if "/email" in found and is_child(form, given, today):
+        found["/email"] = gettext("Under {age}, the e-mail address of a parent is needed.", age=form.child_age)
+    if missing := not_agreed(form, given):
         found["/consents"] = gettext("The runner has to agree to {consents}.", consents=cldr.listed(missing))
     return found
 
 
-def age(born: date, today: date) -> int:
-    """Whole years."""
+def is_child(form: RegistrationForm, given: Mapping[str, Any], today: date) -> bool:
+    """Whether the address is to be a parent's."""
+    years = _years(given, today)
+    return years is not None and form.youngest <= years < form.child_age
+
+
+def not_agreed(form: RegistrationForm, given: Mapping[str, Any]) -> list[str]:
+    """The consents that are missing, by id."""
+    return [one.id for one in form.consents if one.required and one.id not in given["consents"]]
+
+
+def _empty(pointer: str, value: object) -> list[str]:
+    """Where nothing is: the value, or parts of it."""
+    if isinstance(value, Mapping):
+        return [f"{pointer}/{name}" for name, part in value.items() if not part]
+    return [] if value else [pointer]
+
+
+def _years(given: Mapping[str, Any], today: date) -> int | None:
+    """The runner's age in whole years; None: that is no day."""
+    try:
+        born = date.fromisoformat(given["born"])
+    except ValueError:
+        return None
     return today.year - born.year - ((today.month, today.day) < (born.month, born.day))

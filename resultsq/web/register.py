@@ -17,7 +17,7 @@ from werkzeug.exceptions import TooManyRequests
 from werkzeug.wrappers import Response as Answer
 
 from resultsq.app import registration_form, registrations
-from resultsq.app.registration_form import RegistrationForm, age
+from resultsq.app.registration_form import RegistrationForm
 from resultsq.domain.errors import Conflicting, NotThere, SheetRefused
 from resultsq.store.admin import events
 from resultsq.store.admin.events import EventRow
@@ -40,8 +40,6 @@ TRAP = "website"
 
 _FORM = "resultsq.registration_form"
 _CALLERS, _STORED = "resultsq.registering", "resultsq.registered"
-_BESIDE = {"/emergency": "emergency_phone"}
-"""The field that shows a fault of a pointer that names no field."""
 
 blueprint = Blueprint("register", __name__)
 
@@ -71,15 +69,15 @@ def register() -> Answer | tuple[str, int]:
     _count(_CALLERS, network(request.remote_addr))
     g.personal = True
     id_ = _id()
-    given, wrong = _given(asked)
-    if wrong:
+    given = _given(asked)
+    if wrong := _wrong(asked, given):
         return _page(asked, id_, wrong), 422
     try:
         if registrations.look(node(), id_) is None:
             _count(_STORED, "all")
         done = registrations.register(node(), given, id_)
     except SheetRefused as refused:
-        return _page(asked, id_, _beside(refused)), 422
+        return _page(asked, id_, _refused(asked, given, refused)), 422
     except Conflicting as conflict:
         return _page(asked, str(uuid.uuid4()), {"": str(conflict)}), 409
     return redirect(url_for("register.slip", secret=done.submission), 303)
@@ -136,7 +134,7 @@ def _page(asked: RegistrationForm, id_: str, wrong: Mapping[str, str]) -> str:
         fields=request.form,
         events=_events() if asked.home_event != "off" else [],
         TRAP=TRAP,
-        today=node().clock.now().date(),
+        today=_today(),
     )
 
 
@@ -149,61 +147,60 @@ def _events() -> list[EventRow]:
 # what was typed
 
 
-def _given(asked: RegistrationForm) -> tuple[dict[str, Any], dict[str, str]]:
-    """What the form says, and each fault by its field; what the kind itself finds is not among them."""
+def _given(asked: RegistrationForm) -> dict[str, Any]:
+    """What the form says, as the kind takes it. Of a child the address is the one of a parent."""
     typed = {name: " ".join(value.split()) for name, value in request.form.items()}
-    wrong = {name: _("This is needed.") for name in _needed(asked) if not typed.get(name)}
-    if typed.get(TRAP):
-        wrong[""] = _("A program seems to have filled in this form. Leave the field “Website” empty.")
-    address = "email"
-    if (years := _years(typed.get("born", ""))) is not None:
-        if years < asked.youngest:
-            wrong["born"] = _("Runners are at least %(age)s years old.", age=asked.youngest)
-        elif years < asked.child_age:
-            address = "parent_email"
-            wrong.pop("email", None)
-            if not typed.get(address):
-                wrong[address] = _("Under %(age)s, the e-mail address of a parent is needed.", age=asked.child_age)
-    agreed = [one for one in asked.consents if one.id in request.form.getlist("consent")]
-    if missing := [one for one in asked.consents if one.required and one not in agreed]:
-        wrong |= {f"consent-{one.id}": _("Please agree to this.") for one in missing}
     emergency = {"name": typed.get("emergency_name", ""), "phone": typed.get("emergency_phone", "")}
-    given = {
+    agreed = request.form.getlist("consent")
+    given: dict[str, Any] = {
         "given_name": typed.get("given_name", ""),
         "family_name": typed.get("family_name", ""),
         "born": typed.get("born", ""),
         "gender": typed.get("gender") or None,
-        "email": typed.get(address, ""),
         "home_event": typed.get("home_event", "").lower() or None,
-        "emergency": emergency if any(emergency.values()) and asked.emergency != "off" else None,
-        "consents": [one.id for one in agreed],
+        "emergency": emergency if any(emergency.values()) else None,
+        "consents": [one.id for one in asked.consents if one.id in agreed],
     }
-    g.address_field = address
-    return given, wrong
+    given |= {name: None for name in ("gender", "home_event", "emergency") if getattr(asked, name) == "off"}
+    return {**given, "email": typed.get(_address_field(asked, given), "")}
 
 
-def _needed(asked: RegistrationForm) -> list[str]:
-    always = ["given_name", "family_name", "born", "email"]
-    return [
-        *always,
-        *(["gender"] if asked.gender == "required" else []),
-        *(["home_event"] if asked.home_event == "required" else []),
-        *(["emergency_name", "emergency_phone"] if asked.emergency == "required" else []),
-    ]
+def _address_field(asked: RegistrationForm, given: Mapping[str, Any]) -> str:
+    return "parent_email" if registration_form.is_child(asked, given, _today()) else "email"
 
 
-def _years(born: str) -> int | None:
-    try:
-        return age(date.fromisoformat(born), node().clock.now().date())
-    except ValueError:
-        return None
+def _wrong(asked: RegistrationForm, given: Mapping[str, Any]) -> dict[str, str]:
+    """What this node's form does not take, by the field that shows each fault."""
+    wrong = _beside(asked, given, registration_form.faults(asked, given, _today()))
+    if request.form.get(TRAP):
+        wrong[""] = _("A program seems to have filled in this form. Leave the field “Website” empty.")
+    return wrong
 
 
-def _beside(refused: SheetRefused) -> dict[str, str]:
-    """The faults that the kind found, by the field that shows each."""
-    found = {}
-    for problem in refused.problems:
-        for where in problem.where:
-            field = _BESIDE.get(where.pointer or "", (where.pointer or "").removeprefix("/"))
-            found[g.address_field if field == "email" else field] = problem.message
+def _refused(asked: RegistrationForm, given: Mapping[str, Any], refused: SheetRefused) -> dict[str, str]:
+    """What the kind does not take, in the same way."""
+    places = ((where.pointer or "", problem.message) for problem in refused.problems for where in problem.where)
+    return _beside(asked, given, dict(places))
+
+
+def _beside(asked: RegistrationForm, given: Mapping[str, Any], faults: Mapping[str, str]) -> dict[str, str]:
+    """Each fault by its field: a pointer's own, or those that ask for it together."""
+    found: dict[str, str] = {}
+    for pointer, message in faults.items():
+        match pointer:
+            case "/email":
+                found[_address_field(asked, given)] = message
+            case "/emergency" if given["emergency"] is None:
+                found |= {"emergency_name": message, "emergency_phone": message}
+            case "/emergency":
+                found["emergency_phone"] = message
+            case "/consents":
+                missing = registration_form.not_agreed(asked, given)
+                found |= {f"consent-{id_}": _("Please agree to this.") for id_ in missing}
+            case _:
+                found[pointer.removeprefix("/").replace("/", "_")] = message
     return found
+
+
+def _today() -> date:
+    return node().clock.now().date()

@@ -160,6 +160,29 @@ def test_each_fault_is_beside_its_field_and_what_was_typed_stays(site: OpenSite)
     assert site.count() == 0
 
 
+def test_what_the_settings_file_asks_for_is_shown_beside_its_field(
+    make_site: Callable[..., OpenSite], tmp_path: Path
+) -> None:
+    form = tmp_path / "form.toml"
+    form.write_text('gender = "required"\nhome_event = "required"\nchild_age = 14\nyoungest = 10\n')
+    site = make_site(registration_form=form)
+    browser, needed = site.browser(), "This is needed."
+    empty = sent(browser, gender="", home_event="", emergency_name="", emergency_phone="", email="")
+    fields = ("gender", "home_event", "emergency_name", "emergency_phone", "email")
+    assert faults(empty.text) == dict.fromkeys(fields, needed)
+    assert faults(sent(browser, gender="X", born="2003-12-08").text) == {"born": "Runners are at least 10 years old."}
+    child = sent(browser, gender="X", born="2000-12-07", consent=["risk-1"])
+    parent = "Under 14, the e-mail address of a parent is needed."
+    assert faults(child.text) == {"parent_email": parent, "consent-results-1": "Please agree to this."}
+    form.write_text('gender = "off"\nhome_event = "off"\nemergency = "off"\n')
+    answer = sent(make_site(registration_form=form).browser(), gender="X")
+    assert answer.status_code == 303, "what is not asked for is not taken"
+    with site.database.read() as conn:
+        body = slips.body(conn, answer.location.rpartition("/")[2]) or b""
+    assert b'"gender":null' in body
+    assert b'"home_event":null,"emergency":null' in body
+
+
 def test_a_child_is_registered_with_a_parents_address(site: OpenSite) -> None:
     browser = site.browser()
     answer = sent(browser, born="2005-01-01", email="", parent_email="mum@example.org")
