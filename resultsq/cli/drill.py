@@ -11,7 +11,7 @@ from resultsq.drill.outage import rehearse_outage
 from resultsq.drill.saturday import rehearse_saturday
 
 _OF_AN_OUTAGE = ("backlog", "outage_s", "mode")
-_OF_A_SATURDAY = ("events", "compressed", "mails", "registrations")
+_OF_A_SATURDAY = ("events", "compressed", "mails", "registrations", "alone")
 _NOT_OF_A_LAPTOP = ("outage_s", "mode", "saturday", "workers")
 
 
@@ -45,6 +45,7 @@ _NOT_OF_A_LAPTOP = ("outage_s", "mode", "saturday", "workers")
     show_default=True,
     help="Runners who register, of a Saturday, beside one at each event.",
 )
+@click.option("--alone", is_flag=True, help="Results with nothing beside them, of a Saturday: to compare.")
 @click.option("--laptop", is_flag=True, help="A laptop that hands its results to a relay and is closed, instead.")
 @click.option("--workers", type=click.IntRange(1, 16), help="Workers that publish. Default: 1, of a Saturday 4.")
 @click.option("--json", "as_json", is_flag=True, help="The figures as one JSON object.")
@@ -59,6 +60,7 @@ def drill(
     compressed: float,
     mails: int,
     registrations: int,
+    alone: bool,
     laptop: bool,
     workers: int | None,
     as_json: bool,
@@ -68,6 +70,8 @@ def drill(
     They run in a temporary folder. Exit status 0 only if every result was accepted, and published once and
     unchanged; with --saturday only if all was answered and published in time as well, and no process grew."""
     _refuse_others(ctx, _OF_AN_OUTAGE if saturday else _OF_A_SATURDAY, saturday)
+    if alone and (mails or registrations):
+        raise click.UsageError("--alone leaves no room for --mails and --registrations.")
     if laptop:
         _refuse_for_a_laptop(ctx)
         status = rehearse_laptop(backlog=backlog, as_json=as_json)
@@ -77,6 +81,7 @@ def drill(
             compressed=compressed,
             mails=mails,
             registrations=registrations,
+            alone=alone,
             workers=workers or 4,
             as_json=as_json,
         )

@@ -1,6 +1,7 @@
 """A whole node and its master, raised for a rehearsal: database, broker, processes, and the link between them."""
 
 import secrets
+import uuid
 from collections.abc import Generator, Iterable
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -13,13 +14,15 @@ from sqlalchemy import Connection
 
 from resultsq.app import mails
 from resultsq.clock import Clock, SystemClock
+from resultsq.domain.current_language import ENGLISH
 from resultsq.domain.filter import Filter
 from resultsq.domain.role import Role
 from resultsq.domain.submission import State
 from resultsq.drill.link import HOST, LinkRelay, free_port
 from resultsq.drill.processes import ProcessGroup
 from resultsq.sealed import personal_keys
-from resultsq.store.admin import events, number_blocks, tokens
+from resultsq.store.admin import events, number_blocks, reminders, tokens
+from resultsq.store.admin.reminders import Asked
 from resultsq.store.engine import migrate
 from resultsq.store.engine.session import Database
 from resultsq.store.outbox import workers
@@ -54,6 +57,23 @@ class RehearsalNode:
         """Queue a mail to each address, as the node itself does; their ids."""
         said = {"subject": "A rehearsal", "text": "Nobody is to do anything."}
         return self.database.write(lambda conn: [mails.queue(conn, now, address=each, **said) for each in addresses])
+
+    def ask_reminders(self, now: datetime, addresses: Iterable[str]) -> list[str]:
+        """Keep a request for each address, as the page does; their ids."""
+        asked = {Asked(str(uuid.uuid4()), now, ENGLISH): address for address in addresses}
+
+        def work(conn: Connection) -> None:
+            for one, address in asked.items():
+                reminders.ask(conn, now, one, address, secrets.token_bytes(16))
+
+        self.database.write(work)
+        return [one.id for one in asked]
+
+    def digests(self, submissions: Iterable[str]) -> dict[str, str]:
+        """Of these the digests; what the node has not queued is left out."""
+        with self.database.read() as conn:
+            views = [queries.submission(conn, each) for each in submissions]
+        return {view.id: view.digest for view in views if view is not None}
 
     def mails(self) -> set[str]:
         """Every mail of this node, its own too."""

@@ -110,7 +110,8 @@ class RehearsalRun:
         may be between one team and the next."""
 
         def progress() -> int:
-            return self.teams.answered + len(self.observer.seen_s)
+            mails = 0 if self.writers is None else self.writers.mails_arrived
+            return self.teams.answered + len(self.observer.seen_s) + mails
 
         self.processes.wait_while_it_moves(self.all_published, progress, STALLED_S + teams_rest_s)
 

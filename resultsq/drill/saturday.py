@@ -46,13 +46,14 @@ _SAMPLE_EVERY_S = 5.0
 @dataclass(frozen=True, slots=True)
 class SaturdayPlan:
     """The rehearsal's plan: so many `events`, a morning that takes its `compressed`th part, so many `mails` that wait
-    from its beginning, and so many `registrations` beside the one of each event. The same `seed` makes the same files
-    at the same times."""
+    from its beginning, and so many `registrations` beside the one of each event; `alone`: results, and nothing beside
+    them. The same `seed` makes the same files at the same times."""
 
     events: int
     compressed: float
     mails: int
     registrations: int
+    alone: bool
     workers: int
     seed: int
 
@@ -63,10 +64,10 @@ class SaturdayPlan:
 
 
 def rehearse_saturday(
-    *, events: int, compressed: float, mails: int, registrations: int, workers: int, as_json: bool
+    *, events: int, compressed: float, mails: int, registrations: int, alone: bool, workers: int, as_json: bool
 ) -> int:
     """Rehearse a Saturday; the exit status. 0: all that is promised held. The others: see `carry_out`."""
-    plan = SaturdayPlan(events, compressed, mails, registrations, workers, secrets.randbelow(2**32))
+    plan = SaturdayPlan(events, compressed, mails, registrations, alone, workers, secrets.randbelow(2**32))
     return carry_out(asdict(plan), lambda processes, screen: _rehearse(plan, processes, screen), as_json)
 
 
@@ -90,7 +91,7 @@ def _rehearse(plan: SaturdayPlan, processes: ProcessGroup, screen: Screen) -> Sc
         teams = running.enter_context(Teams(node.addresses, processes.clock, CLIENTS))
         observer = running.enter_context(MasterObserver(node.master, node.master_token, processes.clock, _LOOK_EVERY_S))
         memory = running.enter_context(Sampler(processes.pids(), _SAMPLE_EVERY_S))
-        writers = running.enter_context(Writers(node, processes.clock, sink))
+        writers = None if plan.alone else running.enter_context(Writers(node, processes.clock, sink))
         cast = RehearsalRun(processes, node, teams, observer, writers)
         versions = len(posts) + sum(each.then is not None for each in posts)
         running.enter_context(screen.live(versions, lambda: (len(teams.taken), len(observer.seen_s))))
@@ -103,7 +104,8 @@ def _rehearse(plan: SaturdayPlan, processes: ProcessGroup, screen: Screen) -> Sc
         screen.link(LinkMode.PASS)
         processes.wait_for("A sign of life of each worker", lambda: node.workers() == plan.workers)
         teams.send(early)  # all at once, so that each process opens all the connections that it ever will
-        writers.send([each.place[0] for each in early], RehearsalPhase.BEFORE)
+        if writers is not None:
+            writers.send([each.place[0] for each in early], RehearsalPhase.BEFORE)
         cast.see_all_published()
 
         morning_s = timetable.MORNING_S / plan.compressed
@@ -116,7 +118,8 @@ def _rehearse(plan: SaturdayPlan, processes: ProcessGroup, screen: Screen) -> Sc
             take(mode)
             if number == 0:
                 teams.phase = RehearsalPhase.DURING
-                _play_beside(plan, writers, [each.place[0] for each in due], morning_s)
+                if writers is not None:
+                    _play_beside(plan, writers, [each.place[0] for each in due], morning_s)
                 teams.send_at(zip(timetable.timetable(rng, plan.events, plan.compressed), due, strict=True))
             processes.wait(spell_s)
         take(LinkMode.PASS)
