@@ -23,6 +23,7 @@ from resultsq.store.outbox import workers
 from resultsq.store.views import mail_link, queries, relays
 from resultsq.store.views.queries import LinkView
 from resultsq.store.views.totals import RunningTotals
+from resultsq.web.single_flight import PART_OF_A_CORE
 
 LIFE_S = 2.0
 """How old the figures of a scrape may be, however many scrape."""
@@ -32,7 +33,8 @@ OUTCOMES = ("accepted", "deferred", "rejected", "redirected", "conflict", "unaut
 
 
 class NodeCollector(Collector):
-    """What a scrape shows, asked of the store at most each LIFE_S seconds, by one thread."""
+    """What a scrape shows, asked of the store by one thread, no sooner than after LIFE_S seconds, and than twenty times
+    as long as it took."""
 
     def __init__(self, ctx: AppContext) -> None:
         self._ctx = ctx
@@ -46,10 +48,11 @@ class NodeCollector(Collector):
     def text(self) -> bytes:
         """All of it, in Prometheus' text format."""
         with self._lock:
-            now = self._ctx.clock.monotonic()
-            if now >= self._good_until:
+            began = self._ctx.clock.monotonic()
+            if began >= self._good_until:
                 self._text = generate_latest(self._registry) + generate_latest(write_metrics.registry)
-                self._good_until = now + LIFE_S
+                took_s = self._ctx.clock.monotonic() - began
+                self._good_until = began + took_s + max(LIFE_S, PART_OF_A_CORE * took_s)
             return self._text
 
     def describe(self) -> list[Metric]:

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Connection, event, insert, text, update
 
 from resultsq.delivery import sender
+from resultsq.domain.destinations import MAIL
 from resultsq.domain.dispatch_plan import Queue
 from resultsq.domain.filter import Filter
 from resultsq.domain.role import Role
@@ -25,10 +26,12 @@ from resultsq.store.views import (
     chart_points,
     error_groups,
     listing,
+    mail_link,
     outages,
     overview_data,
     queries,
     recent,
+    relays,
     slip_lines,
     submission_detail,
     versions,
@@ -441,6 +444,8 @@ def month(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         stack.callback(database.close)
         dashboard.seed(database, NOW, 20_000)
         database.write(add_drafts)
+        database.write(lambda conn: links.ensure(conn, NOW, CEILING, MAIL))
+        database.write(add_handovers)
         database.write(lambda conn: holding.place_hold(conn, NOW, "op", 7, "its course is checked"))
         yield database
 
@@ -456,6 +461,18 @@ def add_drafts(conn: Connection) -> None:
     ]
     conn.execute(insert(DraftRow), rows)
     conn.execute(text("ANALYZE drafts"))
+
+
+def add_handovers(conn: Connection) -> None:
+    """Every other was once handed to a relay; those that wait are asked about."""
+    conn.execute(
+        text(
+            "INSERT INTO handovers (seq, relay, due_at, kept_at, asked, attempt, was_in_doubt)"
+            " SELECT seq, 'r', CASE WHEN published_at IS NULL THEN accepted_at END, accepted_at, 0, 1, false"
+            " FROM submissions WHERE seq % 2 = 0"
+        )
+    )
+    conn.execute(text("ANALYZE handovers"))
 
 
 def a_page(sort: str = "", **filter_: Any) -> Callable[[Connection], object]:
@@ -480,6 +497,8 @@ LOOKS: dict[str, tuple[Callable[[Connection], object], set[str]]] = {
         {"ix_submissions_destination", "ix_submissions_published_at"},
     ),
     "what waits of each kind": (queries.waiting_by_kind, {"ix_submissions_open"}),
+    "how many mails wait": (mail_link.look, {"ix_submissions_destination"}),
+    "how many are at a relay, too": (relays.count_safe, {"ix_handovers_due"}),
     "what was written": (lambda conn: versions.written(conn, 1, "results", 9) or True, {"ix_submissions_lane"}),
     "who ran at an event": (lambda conn: versions.last_sheets(conn, 7, 12), {"ix_submissions_event_seq"}),
     "whom to call": (overview_data.needs_person, set()),
@@ -540,7 +559,7 @@ LOOKS: dict[str, tuple[Callable[[Connection], object], set[str]]] = {
 @pytest.mark.parametrize("name", LOOKS)
 def test_what_the_dashboard_shows_is_found_by_an_index_after_a_months_work(month: Database, name: str) -> None:
     look, indexes = LOOKS[name]
-    with heard(month, "submissions|attempts|drafts") as statements, month.read() as conn:
+    with heard(month, "submissions|attempts|drafts|handovers") as statements, month.read() as conn:
         assert look(conn) is not None
     assert statements
     for statement in statements:

@@ -5,6 +5,7 @@ from datetime import datetime
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import event
 
 from resultsq.domain.outcome import Cause
 from resultsq.domain.role import Role
@@ -75,6 +76,32 @@ def test_the_figures_are_asked_of_the_store_seldom_when_many_scrape(site: Site, 
     assert figures(site)["resultsq_accepted_total"] == 0
     site.clock.advance(LIFE_S)
     assert figures(site)["resultsq_accepted_total"] == 1
+
+
+LOOKS: dict[str, Callable[[Site], float]] = {
+    "metrics": lambda site: figures(site)["resultsq_accepted_total"],
+    "status": lambda site: float(site.call("GET", "/status", Role.VIEWER).json["waiting"]),
+}
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_the_whole_queue_is_counted_for_a_twentieth_of_the_time_at_most(name: str, site: Site, sheet: Make) -> None:
+    look = LOOKS[name]
+
+    def pass_a_second(*_: object) -> None:
+        site.clock.advance(1.0)
+
+    event.listen(site.database.engine, "before_cursor_execute", pass_a_second)
+    began = site.clock.monotonic()
+    before, took_s = look(site), site.clock.monotonic() - began
+    event.remove(site.database.engine, "before_cursor_execute", pass_a_second)
+    assert took_s > LIFE_S
+    site.post(sheet())
+    site.clock.advance(10 * took_s)
+    assert look(site) == before
+    assert site.call("GET", "/status").json["waiting"] == 1, "a team's own event is counted at once"
+    site.clock.advance(10 * took_s)
+    assert look(site) == before + 1
 
 
 def test_the_figures_need_a_token_when_they_are_scraped_from_elsewhere(site: Site) -> None:
