@@ -104,8 +104,7 @@ def _rehearse(plan: SaturdayPlan, processes: ProcessGroup, screen: Screen) -> Sc
         screen.link(LinkMode.PASS)
         processes.wait_for("A sign of life of each worker", lambda: node.workers() == plan.workers)
         teams.send(early)  # all at once, so that each process opens all the connections that it ever will
-        if writers is not None:
-            writers.send([each.place[0] for each in early], RehearsalPhase.BEFORE)
+        _begin_beside(writers, [each.place[0] for each in early])
         cast.see_all_published()
 
         morning_s = timetable.MORNING_S / plan.compressed
@@ -118,8 +117,7 @@ def _rehearse(plan: SaturdayPlan, processes: ProcessGroup, screen: Screen) -> Sc
             take(mode)
             if number == 0:
                 teams.phase = RehearsalPhase.DURING
-                if writers is not None:
-                    _play_beside(plan, writers, [each.place[0] for each in due], morning_s)
+                _play_beside(plan, writers, [each.place[0] for each in due], morning_s)
                 teams.send_at(zip(timetable.timetable(rng, plan.events, plan.compressed), due, strict=True))
             processes.wait(spell_s)
         take(LinkMode.PASS)
@@ -135,8 +133,16 @@ def _rehearse(plan: SaturdayPlan, processes: ProcessGroup, screen: Screen) -> Sc
         return judge(cast.facts(returned_s - cut_s, returned_s), footprints, versions)
 
 
-def _play_beside(plan: SaturdayPlan, writers: Writers, events: Sequence[str], morning_s: float) -> None:
+def _begin_beside(writers: Writers | None, events: Sequence[str]) -> None:
+    """What is no result, while all is well."""
+    if writers is not None:
+        writers.send(events, RehearsalPhase.BEFORE)
+
+
+def _play_beside(plan: SaturdayPlan, writers: Writers | None, events: Sequence[str], morning_s: float) -> None:
     """What is no result, through the whole morning."""
+    if writers is None:
+        return
     writers.queue_mails(plan.mails)
     writers.send(events, RehearsalPhase.DURING, morning_s)
     runners = itertools.islice(itertools.cycle(events), plan.registrations)
