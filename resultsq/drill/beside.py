@@ -32,16 +32,19 @@ _ASKED_AT_ONCE = MOST_WAITING // 2
 
 
 class Writers:
-    """Posts the examples of every kind that has one; a context manager. With a `sink` the node also writes mails."""
+    """Posts the examples of every kind that has one; a context manager. With a `sink` the node also writes mails.
+    `clients`: how many send at once, of each kind."""
 
-    def __init__(self, node: RehearsalNode, clock: Clock, sink: MailSink | None = None) -> None:
+    def __init__(
+        self, node: RehearsalNode, clock: Clock, sink: MailSink | None = None, clients: int = _CLIENTS
+    ) -> None:
         self._node, self._clock, self._sink = node, clock, sink
         self._mails: list[str] = []
         self._asked: dict[str, RehearsalPhase] = {}
         self._numbers = itertools.count(1)
         self._stack = ExitStack()
         self._by_kind = {
-            name: Teams(node.addresses, clock, _CLIENTS, path=f"/api/v1/{name}")
+            name: Teams(node.addresses, clock, clients, path=f"/api/v1/{name}")
             for name, kind in KINDS.items()
             if kind.example("any", 1) is not None
         }

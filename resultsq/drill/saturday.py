@@ -29,6 +29,9 @@ from resultsq.drill.teams import PlannedPost, Teams, planned_post
 
 WEBS = 2
 CLIENTS = 16
+CLIENTS_BESIDE = 8
+"""Of each other kind. With fewer, twenty thousand runners could not register in time on a busy machine."""
+
 LARGEST = 6_204
 """Finishers of the largest event that there has been."""
 
@@ -91,7 +94,7 @@ def _rehearse(plan: SaturdayPlan, processes: ProcessGroup, screen: Screen) -> Sc
         teams = running.enter_context(Teams(node.addresses, processes.clock, CLIENTS))
         observer = running.enter_context(MasterObserver(node.master, node.master_token, processes.clock, _LOOK_EVERY_S))
         memory = running.enter_context(Sampler(processes.pids(), _SAMPLE_EVERY_S))
-        writers = None if plan.alone else running.enter_context(Writers(node, processes.clock, sink))
+        writers = None if plan.alone else running.enter_context(Writers(node, processes.clock, sink, CLIENTS_BESIDE))
         cast = RehearsalRun(processes, node, teams, observer, writers)
         versions = len(posts) + sum(each.then is not None for each in posts)
         running.enter_context(screen.live(versions, lambda: (len(teams.taken), len(observer.seen_s))))
