@@ -5,7 +5,7 @@ from collections.abc import Callable
 from sqlalchemy import Connection
 
 from resultsq.domain.problem import Problem
-from resultsq.domain.sheet import Rows, finishers_digest
+from resultsq.domain.sheet import Rows
 from resultsq.kinds.results.findings_files import already_here
 from resultsq.store.views import versions
 
@@ -14,7 +14,7 @@ def find_elsewhere(
     conn: Connection, event_id: int, day: str, rows: Rows, may_see: Callable[[int], bool]
 ) -> Problem | None:
     """The problem that another sheet has the same finishers. It names the sheet only where the caller may see it."""
-    digest = finishers_digest(rows.canonical, rows.finishers) if day else None
+    digest = rows.digest_of_finishers if day else None
     found = None if digest is None else versions.with_finishers(conn, digest, event_id, day)
     if found is None:
         return None

@@ -207,10 +207,11 @@ def with_day(found: Report, of_the_day: Sequence[Problem]) -> Report:
     return found.model_copy(update={"problems": tuple(with_days_of_files([*of_the_day, *found.problems]))})
 
 
-def with_others(ctx: AppContext, sent: CheckedResults, event_id: int, may_see: Callable[[int], bool]) -> CheckedResults:
+def with_others(
+    conn: Connection, sent: CheckedResults, event_id: int, may_see: Callable[[int], bool]
+) -> CheckedResults:
     """With the problem, where there is one, that the same finishers are here for another date or event."""
-    with ctx.database.read() as conn:
-        again = find_elsewhere(conn, event_id, sent.date.isoformat(), sent.rows, may_see)
+    again = find_elsewhere(conn, event_id, sent.date.isoformat(), sent.rows, may_see)
     return sent if again is None else replace(sent, problems=(again, *sent.problems))
 
 
@@ -346,6 +347,8 @@ def _values(text: bytes | str, error: ValidationError, pointer: str) -> object:
 
 def demand_few_values(body: bytes, pointer: str) -> None:
     """Count before parsing: a parsed value costs a hundred times its bytes."""
+    if len(body) <= MOST_VALUES:
+        return
     if body.count(b",") + body.count(b"[") + body.count(b"{") > MOST_VALUES:
         raise _refused(
             TOO_MANY_ROWS.broken([Where(pointer=pointer)], count=gettext("far too many"), limit=cldr.number(MAX_ROWS))

@@ -9,10 +9,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 from sqlalchemy import Connection
 
-from resultsq.app.context import AppContext
 from resultsq.domain import cldr
 from resultsq.domain.athletes import Athlete, can_hold, likely_misread
-from resultsq.domain.errors import StoreUnavailable
 from resultsq.domain.i18n import gettext
 from resultsq.domain.link import LinkState
 from resultsq.domain.problem import Problem
@@ -82,16 +80,12 @@ def findings(
     return ListFindings(problems, known.at, known.as_of, master_is_away(conn))
 
 
-def of_accepted(ctx: AppContext, slug: str, rows: Rows) -> ListFindings | None:
-    """What the list says of results that were accepted just now. A database that fails now takes nothing back."""
-    try:
-        with ctx.database.read() as conn:
-            if lookup.in_use(conn) is None:
-                return None
-            said = parse_rows(rows)
-            return findings(conn, slug, said.finishers, said.volunteers, ctx.clock.now())
-    except StoreUnavailable:
+def of_rows(conn: Connection, slug: str, rows: Rows, now: datetime) -> ListFindings | None:
+    """The same of rows that are about to be accepted: afterwards nothing is asked any more that could fail."""
+    if not lookup.is_there(conn):
         return None
+    said = parse_rows(rows)
+    return findings(conn, slug, said.finishers, said.volunteers, now)
 
 
 def master_is_away(conn: Connection) -> bool:

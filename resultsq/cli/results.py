@@ -96,14 +96,14 @@ def submit(
     sent = intake.from_files(
         slug, day, contents, volunteers, settings.max_rows, calendar, event.plausible, event.time_zone
     )
-    if corrects == LATEST:
-        with node.database.read() as conn:
+    with node.database.read() as conn:
+        if corrects == LATEST:
             corrects = versions.head(conn, event.id, day)
-    sent = intake.as_given(intake.with_others(node.context, sent, event.id, lambda other: True), codes, corrects)
+        sent = intake.as_given(intake.with_others(conn, sent, event.id, lambda other: True), codes, corrects)
+        listed = known_athletes.of_rows(conn, slug, sent.rows, now)
     accepted = intake.submit(
         node.context, sent, event_id=event.id, submitted_by=submitted_by, if_match=corrects, client_key=client_key
     )
-    listed = known_athletes.of_accepted(node.context, slug, sent.rows)
     problems = (*sent.problems, *(() if listed is None else listed.problems))
     if as_json:
         show_json(

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import cached_property
 from operator import attrgetter
 from typing import Annotated, Literal
 
@@ -85,12 +86,17 @@ class SheetRows(_Value):
 _ROWS = TypeAdapter(SheetRows)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rows:
     """What a sheet says: the end of its bytes, as a JSON object of its own. `finishers` is their number."""
 
     canonical: bytes
     finishers: int
+
+    @cached_property
+    def digest_of_finishers(self) -> str | None:
+        """As `finishers_digest`; acceptance asks twice."""
+        return finishers_digest(self.canonical, self.finishers)
 
 
 def rows_of(finishers: Sequence[Finisher], volunteers: Sequence[Volunteer]) -> Rows:

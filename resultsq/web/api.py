@@ -62,10 +62,13 @@ def submit() -> Response:
     event = cache(lambda slug: _event(who, slug))  # asked before the rows are judged, and again to store them
     sent = _sent(event)
     event_id = event(sent.event).id
-    sent = intake.with_others(node(), sent, event_id, lambda other: who.event_id is None)
-    sent = intake.as_given(sent, _values(request.headers.get("As-Given", "")), if_match)
+    held = node()
+    with held.database.read() as conn:  # once for all that is asked: each opening takes as long as two questions
+        sent = intake.with_others(conn, sent, event_id, lambda other: who.event_id is None)
+        sent = intake.as_given(sent, _values(request.headers.get("As-Given", "")), if_match)
+        listed = known_athletes.of_rows(conn, sent.event, sent.rows, held.clock.now())
     accepted = intake.submit(
-        node(),
+        held,
         sent,
         event_id=event_id,
         submitted_by=who.who,
@@ -73,7 +76,7 @@ def submit() -> Response:
         client_key=client_key,
         request_id=g.request_id,
     )
-    of_athletes, names_as_of = _told(known_athletes.of_accepted(node(), sent.event, sent.rows))
+    of_athletes, names_as_of = _told(listed)
     problems = (*sent.problems, *of_athletes)
     answer = _submission(
         accepted.id, sent.event, sent.date.isoformat(), accepted.state, accepted.digest, problems, names_as_of

@@ -7,7 +7,7 @@ ordinary way, which has the sentences. It takes only bodies that the ordinary wa
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -20,8 +20,11 @@ from resultsq.readers.marks import LONGEST_NORMAL
 
 _EVENT = SLUG.fullmatch
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}").fullmatch
-_TIME = re.compile(r"[0-9]{2}:[0-5][0-9]:[0-5][0-9]").fullmatch
-_FINISHERS_ATHLETE = re.compile(rf"A[1-9][0-9]{{0,{LONGEST_NORMAL - 2}}}").fullmatch  # a longer one is worth a word
+# of a whole column, a line each: to match line by line takes three times as long
+_TIMES = re.compile(r"(?:[0-9]{2}:[0-5][0-9]:[0-5][0-9]\n)*+").fullmatch
+_FINISHERS_ATHLETES = re.compile(
+    rf"(?:A[1-9][0-9]{{0,{LONGEST_NORMAL - 2}}}\n)*+"
+).fullmatch  # a longer one is worth a word
 _HELPERS_ATHLETE = re.compile(r"A[1-9][0-9]{0,30}").fullmatch
 _ROLE = re.compile(r"[^\x00-\x1f\x7f]{1,100}").fullmatch
 
@@ -92,7 +95,13 @@ def _are_good(given: _Body) -> bool:
         and [row.position for row in finishers] == list(range(1, len(finishers) + 1))
         and len(set(athletes)) == len(athletes)
         and rising == sorted(rising)
-        and all(map(_FINISHERS_ATHLETE, athletes))
-        and all(map(_TIME, rising))
+        and _fit(_FINISHERS_ATHLETES, athletes)
+        and _fit(_TIMES, rising)
         and all(_HELPERS_ATHLETE(row.athlete) and _ROLE(row.role) for row in volunteers)
     )
+
+
+def _fit(pattern: Callable[[str], object], texts: Sequence[str]) -> bool:
+    """Whether each of the texts is a line of the pattern; one with a line break in it would be two."""
+    lines = "".join([f"{text}\n" for text in texts])
+    return pattern(lines) is not None and lines.count("\n") == len(texts)

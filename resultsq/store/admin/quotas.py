@@ -26,7 +26,7 @@ def use(conn: Connection, now: datetime, event_id: int, size: int) -> Used:
     """Count one more submission of so many bytes; what the event has used today with it. Its row stays locked until
     the transaction ends, so do this last."""
     values = {"event_id": event_id, "day": _day(now), "submissions": 1, "bytes": size}
-    row = _USE[conn.dialect.name].run(conn, values).one()
+    row = _USE[conn.dialect.name].one(conn, values)
     return Used(row.submissions, row.bytes)
 
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, literal_column, select
 
 from resultsq.domain.athletes import Athlete, can_hold, folded
 from resultsq.store.athletes.rows import is_one_of
+from resultsq.store.engine.prepared import PreparedStatement
 from resultsq.store.engine.tables import AthleteCopy, AthleteHome, AthleteMail, AthleteName, AthleteRow, AthletesState
 
 MOST_NAMED = 8
@@ -41,6 +42,19 @@ class ListInUse:
 
     as_of: datetime
     events: tuple[str, ...]
+
+
+_THERE = PreparedStatement(
+    select(literal_column("1"))
+    .select_from(AthleteCopy)
+    .join(AthletesState, AthletesState.current == AthleteCopy.generation)
+    .where(AthleteCopy.as_of.is_not(None))
+)
+
+
+def is_there(conn: Connection) -> bool:
+    """Whether there is a list: every acceptance asks."""
+    return _THERE.first(conn, {}) is not None
 
 
 def in_use(conn: Connection) -> ListInUse | None:

@@ -35,6 +35,7 @@ from resultsq.store.engine.db_errors import (
     translate_db_error,
     translate_lost_commit,
 )
+from resultsq.store.engine.prepared import COMPILED_ONCE
 from resultsq.store.engine.write_metrics import WRITE_S, Work
 
 T = TypeVar("T")
@@ -225,7 +226,13 @@ def _may_pass(error: Exception, tried: int) -> bool:
 
 
 class _Compiler(SQLiteCompiler):
-    """Writes `with_hint` into SQLite's statements, too."""
+    """Writes `with_hint` into SQLite's statements, too, and limits as numbers: a limit is part of SQLite's plan, so a
+    statement with one as a parameter is planned anew at each execution."""
+
+    def limit_clause(self, select: Any, **kw: Any) -> str:
+        how = "literal_binds" if kw.get(COMPILED_ONCE) else "literal_execute"
+        text: str = super().limit_clause(select, **{**kw, how: True})  # type: ignore[no-untyped-call]
+        return text
 
     def get_from_hint_text(self, table: Any, text: str | None) -> str | None:
         return text

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, select, update
+from sqlalchemy import Connection, Integer, and_, bindparam, select, update
 
 from resultsq.domain.sheet import ENOUGH_TO_COMPARE, finishers_digest
 from resultsq.store.engine.session import Database
@@ -62,7 +62,7 @@ _OLDER = (
     select(Submission.seq, _LACKS.label("lacks"))
     .where(Submission.seq < bindparam("before"))
     .order_by(Submission.seq.desc())
-    .limit(bindparam("most"))
+    .limit(bindparam("most", type_=Integer))
 )
 _SHEET = (
     select(Payload.body, Submission.finishers)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, delete, insert, literal, or_, select, update
+from sqlalchemy import Connection, Integer, Row, and_, bindparam, delete, insert, literal, or_, select, update
 
 from resultsq.domain.clock_steps import LEASE_SLACK_S, latest, passed
 from resultsq.domain.dispatch_plan import Queue
@@ -189,7 +189,7 @@ def _candidates(*where: Any) -> Any:
             ~held.exists(),
         )
         .order_by(*_IN_ORDER)
-        .limit(bindparam("room"))
+        .limit(bindparam("room", type_=Integer))
         .with_for_update(skip_locked=True, of=Submission)
     )
 

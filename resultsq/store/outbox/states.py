@@ -41,7 +41,7 @@ def lock_chain(conn: Connection, kind: str, event_id: int, subject: str, first: 
     """The chain's row (id, head, versions), locked until the transaction ends. Where it is missing it is made, empty
     or with `first` as its only version."""
     key = {"kind": kind, "event_id": event_id, "date": subject, "head": first, "versions": 0 if first is None else 1}
-    return _CHAIN[conn.dialect.name].run(conn, key).one()
+    return _CHAIN[conn.dialect.name].one(conn, key)
 
 
 def _made_or_locked(insert: Any) -> PreparedStatement:

@@ -88,9 +88,9 @@ class Elsewhere:
 
 def with_finishers(conn: Connection, digest: str, event_id: int, date: str) -> Elsewhere | None:
     """A sheet with these finishers for another date of the event, or else for another event; none that is given up."""
-    if _ANY_WITH_FINISHERS.run(conn, {"digest": digest}).first() is None:
+    if _ANY_WITH_FINISHERS.first(conn, {"digest": digest}) is None:
         return None
-    row = _WITH_FINISHERS.run(conn, {"digest": digest, "event": event_id, "date": date}).first()
+    row = _WITH_FINISHERS.first(conn, {"digest": digest, "event": event_id, "date": date})
     return None if row is None else Elsewhere(row.event_id, row.name, row.date)
 
 

@@ -107,8 +107,8 @@ def test_finishers_are_here_already_wherever_a_bundle_brought_them(
     assert here.row(made).finishers_digest == there.row(made).finishers_digest is not None
     next_week = replace(sent, date=date(2013, 12, 14), rows=sheet.rows_of(finishers(12), ()))
     for node in (here, there):
-        other = replace(held, database=node.database)
-        again = intake.with_others(other, next_week, node.row(made).event_id, lambda event: True)
+        with node.database.read() as conn:
+            again = intake.with_others(conn, next_week, node.row(made).event_id, lambda event: True)
         assert [problem.code for problem in again.problems] == ["already-here"]
         assert "7 December 2013" in again.problems[0].message
 

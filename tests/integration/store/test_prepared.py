@@ -1,9 +1,12 @@
 """A prepared statement does on both databases what SQLAlchemy would do with the same one."""
 
+import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, event, insert, select
+from sqlalchemy.exc import IntegrityError
 
 from resultsq.store.engine.prepared import PreparedStatement
 from resultsq.store.engine.tables import ClientKey, Submission
@@ -25,7 +28,7 @@ def test_a_row_is_the_same_by_either_way(node: StoreNode) -> None:
     def work(conn: Connection) -> None:
         assert conn.execute(NEW_KEY, {**values, "key": "usual"}).scalar_one() == "usual"
         for key in ("first", "second"):
-            assert prepared.run(conn, {**values, "key": key}).scalar_one() == key
+            assert prepared.one(conn, {**values, "key": key}).key == key
 
     node.database.write(work)
     with node.database.read() as conn:
@@ -43,3 +46,36 @@ def test_a_question_with_a_list_is_not_made_ready(node: StoreNode) -> None:
     prepared = PreparedStatement(select(Submission.id).where(Submission.state.in_(["queued", "sending"])))
     with pytest.raises(AssertionError, match="written anew"):
         node.database.write(lambda conn: prepared.run(conn, {}))
+
+
+def test_an_error_is_the_same_by_either_way_and_does_not_quote_the_values(node: StoreNode) -> None:
+    values = {
+        "event_id": node.events["bushy"], "key": "same", "content": "A1234567", "created_at": node.now,
+        "submission": node.accept("bushy").id,
+    }  # fmt: skip
+    prepared = PreparedStatement(NEW_KEY)
+    node.database.write(lambda conn: prepared.run(conn, values))
+    for run in (prepared.run, lambda conn, values: conn.execute(NEW_KEY, values)):
+        with pytest.raises(IntegrityError) as told:
+            node.database.write(lambda conn, run=run: run(conn, values))
+        assert "INSERT INTO" in str(told.value)
+        assert "A1234567" not in str(told.value)
+
+
+def test_sqlite_is_given_limits_as_numbers(node: StoreNode) -> None:
+    """It plans a statement anew whenever its limit is given as a parameter, which takes longer than to execute it."""
+    statements: list[str] = []
+
+    def hear(_conn: object, _cursor: object, statement: str, *_: Any) -> None:
+        statements.append(statement)
+
+    event.listen(node.database.engine, "before_cursor_execute", hear)
+    node.probe()
+    node.accept("bushy")
+    node.claim(free=3)
+    event.remove(node.database.engine, "before_cursor_execute", hear)
+    limited = [one for one in statements if "LIMIT" in one]
+    assert any("INSERT INTO submissions" in one for one in limited)
+    assert any("FROM submissions" in one and "INSERT" not in one for one in limited)
+    if node.database.is_sqlite:
+        assert not [one for one in limited if re.search(r"(LIMIT|OFFSET) [?:_]", one)]

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, event, func, select
 
 from resultsq.domain import sheet as sheets
 from resultsq.domain.athletes import Athlete
@@ -74,6 +74,15 @@ def test_results_are_safe_when_the_answer_is_201(site: Site, sheet: Make) -> Non
         "submitted_at": "2013-12-07T12:05:00Z",
         **sheet(volunteers=[{"athlete": "A55501", "role": "Timekeeper"}]),
     }
+
+
+def test_an_acceptance_fetches_one_connection_to_look_and_none_to_write(site: Site, sheet: Make) -> None:
+    """Each takes as long as two statements; the connection that writes is kept."""
+    assert site.post(sheet()).status == 201  # from here on the token is known
+    fetched: list[object] = []
+    event.listen(site.database.engine, "checkout", lambda *about: fetched.append(about[0]))
+    assert site.post(sheet(date="2013-11-30")).status == 201
+    assert len(fetched) == 1
 
 
 def test_rows_are_put_in_order_when_they_come_in_another(site: Site, sheet: Make) -> None:
