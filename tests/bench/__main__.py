@@ -54,33 +54,25 @@ SCENARIOS: dict[str, Scenario] = {
     "saturday": saturday.run,
 }
 
-BESIDE_EACH_OTHER = ("after-outage", "lost-answers", "crash", "cost-at-rest")
-"""Each player has services of its own and waits most of the time: in short these go on beside each other."""
+AT_ONCE = 4
+"""How many scenarios go on beside each other in short: each has services of its own and waits most of the time."""
 
 
 def run_all(names: Sequence[str], short: bool) -> Iterator[Result]:
     """The results of the scenarios, in their order."""
-    together = [name for name in names if short and name in BESIDE_EACH_OTHER]
-    with ThreadPoolExecutor(len(BESIDE_EACH_OTHER)) as pool:
-        began = time.monotonic()
-        begun = {name: pool.submit(_whole, SCENARIOS[name], short) for name in together}
-        for contest in begun.values():
-            contest.result()
-        if begun:
-            _tell(" and ".join(begun), began)
+    if not short:
         for name in names:
-            began = time.monotonic()
-            yield from begun[name].result() if name in begun else SCENARIOS[name](short)
-            if name not in begun:
-                _tell(name, began)
+            yield from _told(name, short)
+        return
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for results in pool.map(lambda name: list(_told(name, short)), names):
+            yield from results
 
 
-def _tell(what: str, began: float) -> None:
-    print(f"{what} took {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
-
-
-def _whole(scenario: Scenario, short: bool) -> list[Result]:
-    return list(scenario(short))
+def _told(name: str, short: bool) -> Iterator[Result]:
+    began = time.monotonic()
+    yield from SCENARIOS[name](short)
+    print(f"{name} took {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
 
 
 def main() -> int:

@@ -94,7 +94,7 @@ def test_three_mistakes_are_mended_and_published_by_themselves_when_the_link_ret
         running_node.link.restore()
     if not scripts:
         wait_until(lambda: submission in running_node.master.receipts(), 15)
-        wait_until(lambda: page.reload() and page.get_by_text("The master has had them since").is_visible(), 10)
+        wait_until(lambda: page.reload() and page.get_by_text("The master has had them since").is_visible(), 60)
     expect(page.get_by_role("status")).to_contain_text("The master has had them since", timeout=20_000)
     assert running_node.master.receipts()[submission]["date"] == DAY
     shoot(page, f"receipt-published-{team}")

@@ -75,6 +75,6 @@ def rings(shared_valkey: Valkey) -> Rings:
     def check(act: Callable[[], object]) -> None:
         shared_valkey._ask(f"DEL {QUEUE}")
         act()
-        wait_until(lambda: int(shared_valkey._ask(f"LLEN {QUEUE}")) > 0, 5, "a ring")
+        wait_until(lambda: int(shared_valkey._ask(f"LLEN {QUEUE}")) > 0, 30, "a ring")
 
     return check

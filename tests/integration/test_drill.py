@@ -249,7 +249,7 @@ def test_all_that_was_started_ends_with_it_when_a_rehearsal_is_interrupted(
 
     drill.popen.send_signal(how)
 
-    assert drill.popen.wait(15) == 128 + how
+    assert drill.popen.wait(60) == 128 + how
     assert _processes_in(tmp_path) == []
     assert list(tmp_path.iterdir()) == []
 

@@ -40,7 +40,7 @@ def _running(folder: Path, *words: str, **more: object) -> Iterator[subprocess.P
         yield process
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait(10)
+        process.wait(60)
 
 
 def test_a_terminal_shows_what_changes_when_it_watches_and_uses_hardly_any_time(
@@ -78,7 +78,7 @@ def _cpu_s(pid: int) -> float:
 
 def test_watching_needs_a_terminal_when_its_output_is_a_pipe(node: StoreNode, tmp_path: Path) -> None:
     with _running(tmp_path, "--watch", stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (2, b"")
     assert b"needs a terminal" in err
 
@@ -112,7 +112,7 @@ def test_the_files_are_written_once_when_nobody_watches(node: StoreNode, tmp_pat
 def test_a_folder_that_cannot_be_written_is_named(node: StoreNode, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with _running(tmp_path, "--publish", str(tmp_path / "file"), stderr=subprocess.PIPE) as process:
-        _, err = process.communicate(timeout=20)
+        _, err = process.communicate(timeout=60)
     assert process.returncode != 0
     assert str(tmp_path / "file").encode() in err
     assert b"Traceback" not in err

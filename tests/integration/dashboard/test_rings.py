@@ -50,4 +50,4 @@ def test_the_end_of_a_long_action_is_rung_for(
     assert node.count(hold_id=None) > 0, "it is still at work"
     rings(lambda: other.driver_connection.execute("COMMIT"))
     other.close()
-    wait_until(lambda: node.count(hold_id=None) == 0, 10, "the end of the action")
+    wait_until(lambda: node.count(hold_id=None) == 0, 60, "the end of the action")

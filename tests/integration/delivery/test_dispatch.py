@@ -520,7 +520,7 @@ def test_what_is_prefetched_goes_back_when_its_sender_takes_its_time(sqlite_rela
     with relay.worker():
         drained_to(relay, 80)
         relay.master.settings(delay=15.0)
-        wait_until(lambda: under_way(relay) == 8, 10, "eight that take their time")
+        wait_until(lambda: under_way(relay) == 8, 60, "eight that take their time")
         wait_until(lambda: relay.node.count(state=State.SENDING) == 8, 8, "what was prefetched")
         assert under_way(relay) == 8, "none of them has ended"
         relay.master.settings(delay=WORK_S)
@@ -545,7 +545,7 @@ def test_what_lies_ahead_goes_back_when_somebody_stops_claims_while_the_master_t
         drained_to(relay, 80)
         clock.stopped_at = clock.monotonic()  # nothing is prefetched for too long
         relay.master.settings(delay=15.0)
-        wait_until(lambda: under_way(relay) == 8, 10, "eight that take their time")
+        wait_until(lambda: under_way(relay) == 8, 60, "eight that take their time")
         assert relay.node.count(state=State.SENDING) > 8
         relay.node.hold()
         worker.dispatcher.wake()

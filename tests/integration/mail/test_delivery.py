@@ -253,7 +253,7 @@ def test_the_mails_that_a_killed_worker_had_not_begun_are_sent(
         worker = start_process("worker", "--name", "w1", env=environment)
         wait_until(lambda: there.taken and mailing.states(ids).get("sending", 0) > there.taken, 30, "some have begun")
         worker.kill()
-        worker.wait(10)
+        worker.wait(60)
         begun = there.taken
     with mailing.office() as open_again:
         start_process("worker", "--name", "w1", env=environment)
