@@ -9,12 +9,13 @@ import threading
 import time
 from pathlib import Path
 
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from resultsq import disk, logs, pooler
 from resultsq.domain.errors import StoreFull, StoreUnavailable, StoreUnsure
 from resultsq.domain.i18n import gettext
+from resultsq.store.engine.whole import CAUSE
 
 UNAVAILABLE = (DBAPIError, PoolTimeout)
 """What SQLAlchemy raises when the database, or a connection to it, cannot be had; `translate_db_error` tells which it
@@ -49,7 +50,8 @@ _SQLITE_CAUSES = {
     "readonly": "The database file cannot be written.",
     "unable to open": "The database file cannot be opened.",
     "i/o error": "The disk of the database file does not work.",
-    "malformed": "The database file is damaged.",
+    "malformed": CAUSE,
+    "not a database": CAUSE,
 }
 
 
@@ -107,6 +109,8 @@ def _is_of_the_family(error: DBAPIError | PoolTimeout, state: str) -> bool:
         return False  # SQLite's driver has no other kind of error for what cannot be read in one row
     if isinstance(error, PoolTimeout | OperationalError | InterfaceError) or error.connection_invalidated:
         return True
+    if any(words in driver_message(error).lower() for words, cause in _SQLITE_CAUSES.items() if cause == CAUSE):
+        return isinstance(error, DatabaseError)  # of no class below it: SQLite's driver has none for a damaged file
     return state in _CAUSES or state[:2] in _CAUSES
 
 

@@ -17,6 +17,10 @@ BY_ITSELF = "resultsq"
 """The name in the audit where resultsq itself holds and releases."""
 
 NO_SHEET = "Its sheet is no longer on this node, so it cannot be sent. Withdraw it, and send the results again."
+DAMAGED = (
+    "Its sheet was damaged on this node's disk, so it was not sent. Restore a backup, or withdraw it and send the "
+    "results again; and have the disk looked at."
+)
 NO_KIND = "It is of a kind that this version of resultsq does not know, so it was not sent. Update, then release it."
 
 NO_KEY = "It is sealed with a key that is not on this node, so it was not sent. Put the key back, then release it."

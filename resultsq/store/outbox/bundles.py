@@ -16,9 +16,11 @@ from resultsq.domain.entry import Slip
 from resultsq.domain.errors import KnownOtherwise
 from resultsq.domain.i18n import gettext
 from resultsq.domain.sheet import finishers_digest
-from resultsq.domain.submission import NEEDS_A_PERSON, State
+from resultsq.domain.submission import NEEDS_A_PERSON, WAITING, State
 from resultsq.store.engine.personal import opened
 from resultsq.store.engine.tables import MASTER, Attempt, Chain, Event, Payload, Submission
+from resultsq.store.engine.whole import is_whole
+from resultsq.store.outbox.aside import DAMAGED, put_aside
 from resultsq.store.outbox.chains import give_up_place, place_on, waits
 from resultsq.store.outbox.rounds import lane_of, place_in_order
 from resultsq.store.outbox.slips import keep_body
@@ -71,7 +73,9 @@ def export(
         .limit(most)
         .with_for_update(of=Submission)  # as it is once no other transaction withdraws, supersedes or settles it
     ).all()
-    rows = _that_fit(found, room)
+    spoiled = {row.seq: row.state for row in found if not is_whole(opened(conn, row.body, row.id), row.digest)}
+    put_aside(conn, now, [seq for seq, state in spoiled.items() if state in WAITING], DAMAGED)
+    rows = _that_fit([row for row in found if row.seq not in spoiled], room)
     _note_export(conn, now, rows, transport)
     return [_version(conn, row) for row in rows], rows[-1].seq if rows else after
 

@@ -19,6 +19,7 @@ from resultsq.domain.settlement import Settlement
 from resultsq.domain.submission import WAITING, State
 from resultsq.store.engine.personal import opened
 from resultsq.store.engine.tables import MASTER, Attempt, Custody, Event, Handover, Payload, Submission
+from resultsq.store.engine.whole import is_whole
 from resultsq.store.outbox.custody import node_name
 from resultsq.store.outbox.settlement import settle
 from resultsq.store.outbox.states import lock_chain_of
@@ -177,7 +178,7 @@ def _calls(conn: Connection, seqs: Sequence[int]) -> list[RelayCall]:
                 row.id,
                 row.slug,
                 row.date,
-                opened(conn, row.body, row.id),
+                body,
                 row.digest,
                 row.base,
                 in_doubt=True,
@@ -185,6 +186,7 @@ def _calls(conn: Connection, seqs: Sequence[int]) -> list[RelayCall]:
             [*(one.strip() for one in (row.via or "").split(",") if one.strip()), own],
         )
         for row in rows
+        if is_whole(body := opened(conn, row.body, row.id), row.digest)  # else the next claim puts it aside
     ]
 
 

@@ -15,7 +15,8 @@ from resultsq.domain.outcome import Cause
 from resultsq.domain.submission import State
 from resultsq.store.engine.personal import opened
 from resultsq.store.engine.tables import MASTER, Attempt, Event, Hold, Link, Payload, Refusal, Submission, UtcDateTime
-from resultsq.store.outbox.aside import NO_KIND, NO_SHEET, cannot_go, put_aside
+from resultsq.store.engine.whole import is_whole
+from resultsq.store.outbox.aside import DAMAGED, NO_KIND, NO_SHEET, cannot_go, put_aside
 from resultsq.store.outbox.chains import ACCOMPANIED, follow_on, step_over
 from resultsq.store.outbox.refusals import tried
 from resultsq.store.outbox.states import MAY_HAVE_LEFT, lock_all, move
@@ -244,7 +245,11 @@ def _in_turn(one: Sequence[Row[Any]], other: Sequence[Row[Any]]) -> Iterable[Row
     yield from other[shorter:]
 
 
-def _lease(conn: Connection, now: datetime, worker: str, rows: list[Row[Any]]) -> list[Lease]:
+def _lease(conn: Connection, now: datetime, worker: str, rows: Sequence[Row[Any]]) -> list[Lease]:
+    bodies = _bodies(conn, now, rows)
+    rows = [row for row in rows if row.seq in bodies]
+    if not rows:
+        return []
     names = {row.seq: str(uuid.uuid4()) for row in rows}
     conn.execute(
         _TAKE,
@@ -267,7 +272,6 @@ def _lease(conn: Connection, now: datetime, worker: str, rows: list[Row[Any]]) -
             for row in rows
         ],
     )
-    bodies = {row.seq: row.body for row in conn.execute(_BODIES, {"seqs": [row.seq for row in rows]})}
     return [
         Lease(
             lease=names[row.seq],
@@ -276,7 +280,7 @@ def _lease(conn: Connection, now: datetime, worker: str, rows: list[Row[Any]]) -
             kind=row.kind,
             event=row.slug,
             date=row.date,
-            body=opened(conn, bodies[row.seq], row.id),
+            body=bodies[row.seq],
             digest=row.digest,
             base=row.base,
             in_doubt=row.in_doubt,
@@ -287,6 +291,15 @@ def _lease(conn: Connection, now: datetime, worker: str, rows: list[Row[Any]]) -
         )
         for row in rows
     ]
+
+
+def _bodies(conn: Connection, now: datetime, rows: Sequence[Row[Any]]) -> dict[int, bytes]:
+    """What is to be sent, by `seq`. What the disk has spoiled is put aside, and is not among them."""
+    kept = {row.seq: row.body for row in conn.execute(_BODIES, {"seqs": [row.seq for row in rows]})}
+    bodies = {row.seq: opened(conn, kept[row.seq], row.id) for row in rows}
+    damaged = [row.seq for row in rows if not is_whole(bodies[row.seq], row.digest)]
+    put_aside(conn, now, damaged, DAMAGED)
+    return {seq: body for seq, body in bodies.items() if seq not in damaged}
 
 
 _TAKE = (

@@ -13,6 +13,7 @@ from resultsq.domain.link import HEARD_S, LinkState
 from resultsq.domain.outcome import Cause
 from resultsq.domain.submission import WAITING, State
 from resultsq.store.engine.tables import MASTER, Event, Hold, Link, Original, Outage, Payload, Submission
+from resultsq.store.engine.whole import demand_whole, demand_whole_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,15 +183,23 @@ def submission(conn: Connection, submission_id: str) -> SubmissionView | None:
 
 def body(conn: Connection, seq: int) -> bytes | None:
     """The bytes of a submission, as they travel; None where they are kept no more, or are personal: people read the
-    slip."""
-    query = select(Payload.body).join(Submission, Submission.seq == Payload.seq)
-    return conn.execute(query.where(Payload.seq == seq, Submission.personal.is_(False))).scalar_one_or_none()
+    slip.
+
+    :raises StoreUnavailable: they are damaged"""
+    query = select(Payload.body, Submission.digest).join(Submission, Submission.seq == Payload.seq)
+    row = conn.execute(query.where(Payload.seq == seq, Submission.personal.is_(False))).one_or_none()
+    return None if row is None else demand_whole(row.body, row.digest)
 
 
 def files(conn: Connection, seq: int) -> list[FileView]:
-    """The files that a submission came as, in the order in which they came."""
+    """The files that a submission came as, in the order in which they came.
+
+    :raises StoreUnavailable: one is damaged"""
     query = select(Original.id, Original.name, Original.kind, Original.digest, Original.content)
-    return [FileView(*row) for row in conn.execute(query.where(Original.seq == seq).order_by(Original.id))]
+    found = [FileView(*row) for row in conn.execute(query.where(Original.seq == seq).order_by(Original.id))]
+    for file in found:
+        demand_whole_file(file.content, file.digest)
+    return found
 
 
 def status(conn: Connection, now: datetime, event_id: int | None = None) -> NodeStatus:

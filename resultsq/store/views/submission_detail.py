@@ -8,10 +8,12 @@ from typing import Any
 from sqlalchemy import Connection, and_, func, or_, select
 
 from resultsq.domain.entry import Slip
+from resultsq.domain.errors import StoreUnavailable
 from resultsq.domain.link import LinkState
 from resultsq.domain.submission import WAITING, State
 from resultsq.domain.why import HoldFact, SubmissionFacts
 from resultsq.store.engine.tables import Attempt, Audit, AuditSubmission, Hold, Link, Submission
+from resultsq.store.engine.whole import CAUSE
 from resultsq.store.outbox import refusals, slips, workers
 from resultsq.store.views import queries, versions
 from resultsq.store.views.queries import SubmissionView
@@ -65,7 +67,7 @@ class HeldBy:
 @dataclass(frozen=True, slots=True)
 class SubmissionDetail:
     """`standing` is what `domain.why` decides by; `body` None: the sheet is kept no more, or is
-    personal; then there is a `slip`."""
+    personal; then there is a `slip`; or damaged, and then it is held."""
 
     view: SubmissionView
     in_doubt: bool
@@ -107,11 +109,20 @@ def load_detail(conn: Connection, now: datetime, submission: str) -> SubmissionD
         attempts=_attempts(conn, view.seq),
         versions=versions.of_chain(conn, more.chain_id),
         files=versions.file_names(conn, [view.seq]).get(view.seq, []),
-        body=queries.body(conn, view.seq),
+        body=_body(conn, view.seq),
         slip=slips.of(conn, view.id),
         clash=clash,
         audit=audit_of(conn, view),
     )
+
+
+def _body(conn: Connection, seq: int) -> bytes | None:
+    try:
+        return queries.body(conn, seq)
+    except StoreUnavailable as error:
+        if error.cause != CAUSE:
+            raise
+        return None  # its hold says why: the page has to be there, for it is here that one can act
 
 
 def audit(

@@ -24,6 +24,7 @@ from resultsq.domain.submission import GONE, WAITING, State
 from resultsq.store import outbox
 from resultsq.store.engine.prepared import PreparedStatement
 from resultsq.store.engine.tables import Chain, Event, Original, Payload, Submission
+from resultsq.store.engine.whole import demand_whole_file, is_whole
 from resultsq.store.views import queries
 
 KIND = "results"
@@ -140,9 +141,9 @@ class LastSheet:
 
 
 def last_sheets(conn: Connection, event_id: int, limit: int) -> list[LastSheet]:
-    """The sheets of the event's last submissions that may be published, newest first."""
+    """The sheets of the event's last submissions that may be published, newest first, but for damaged ones."""
     query = (
-        select(Submission.date, Submission.state, Payload.body)
+        select(Submission.date, Submission.state, Submission.digest, Payload.body)
         .select_from(Submission)
         .join(Payload, Payload.seq == Submission.seq)
         .where(
@@ -150,7 +151,7 @@ def last_sheets(conn: Connection, event_id: int, limit: int) -> list[LastSheet]:
         )
     )
     rows = conn.execute(query.order_by(Submission.seq.desc()).limit(limit))
-    return [LastSheet(row.date, State(row.state), row.body) for row in rows]
+    return [LastSheet(row.date, State(row.state), row.body) for row in rows if is_whole(row.body, row.digest)]
 
 
 def written(conn: Connection, event_id: int, kind: str, limit: int) -> list[Version]:
@@ -234,10 +235,12 @@ def file_names(conn: Connection, seqs: Sequence[int]) -> dict[int, list[FileName
 
 
 def file(conn: Connection, seq: int, file_id: int) -> tuple[str, bytes] | None:
-    """A file's name and content, if it is that submission's."""
-    query = select(Original.name, Original.content).where(Original.seq == seq, Original.id == file_id)
-    row = conn.execute(query).first()
-    return None if row is None else (row.name, row.content)
+    """A file's name and content, if it is that submission's.
+
+    :raises StoreUnavailable: it is damaged"""
+    query = select(Original.name, Original.content, Original.digest)
+    row = conn.execute(query.where(Original.seq == seq, Original.id == file_id)).first()
+    return None if row is None else (row.name, demand_whole_file(row.content, row.digest))
 
 
 @dataclass(frozen=True, slots=True)

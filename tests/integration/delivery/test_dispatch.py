@@ -17,6 +17,7 @@ from resultsq.domain.link import LinkState
 from resultsq.domain.outcome import Cause
 from resultsq.domain.submission import State
 from resultsq.store.engine.tables import Attempt, Submission
+from resultsq.store.outbox.aside import DAMAGED
 from tests.support.processes import Process
 from tests.support.proxy import Proxy
 from tests.support.relays import Relay, at_once
@@ -338,7 +339,7 @@ def test_the_others_go_on_when_one_submission_has_another_digest_than_its_body(r
     )
     with relay.worker():
         relay.wait_until_published(5)
-        assert relay.node.row(ids[0]).cause == "not-our-master"
+        wait_until(lambda: relay.node.row(ids[0]).detail == DAMAGED)
     assert relay.node.link().state == LinkState.UP
 
 

@@ -169,7 +169,7 @@ _MANY = (
     "submissions (seq, id, kind, chain_id, event_id, date, version, state, state_at, digest, rows_digest, size,"
     " finishers, submitted_by, accepted_at, request_id, blocked, wait_s, attempts, failures, silences, in_doubt,"
     " lease_s, epoch, round, lane)"
-    " SELECT i, 'id-' || i, 'notes', i, {event}, '2013-12-07', 1, 'queued', :now, 'd', 'r', 2, 1,"
+    " SELECT i, 'id-' || i, 'notes', i, {event}, '2013-12-07', 1, 'queued', :now, :digest, 'r', 2, 1,"
     " 't', :now, '', false, 0.0, 0, 0, 0, false, 0.0, {epoch}, i, '{event} notes' FROM n",
     "payloads (seq, body) SELECT i, :body FROM n",
 )
@@ -185,7 +185,7 @@ def flood(node: StoreNode, last: int) -> None:
         epoch = conn.execute(select(Link.epoch)).scalar_one()
         for table in _MANY:
             filled = (_NUMBERS + table).format(last=last, event=event_id, epoch=epoch)
-            conn.execute(text(filled), {"now": now, "body": b"{}"})
+            conn.execute(text(filled), {"now": now, "body": b"{}", "digest": digest(b"{}")})
         if not node.database.is_sqlite:
             for column in ("chains', 'id", "submissions', 'seq"):
                 conn.execute(text(f"SELECT setval(pg_get_serial_sequence('{column}'), {last})"))

@@ -16,6 +16,7 @@ from resultsq.domain.destinations import MAIL
 from resultsq.domain.dispatch_plan import Queue
 from resultsq.domain.filter import Filter
 from resultsq.domain.role import Role
+from resultsq.domain.sheet import digest
 from resultsq.domain.submission import State
 from resultsq.store import outbox
 from resultsq.store.admin import accounts, action_runner, actions, alerts, drafts, holding, quotas
@@ -51,7 +52,7 @@ _FILL = (
     " finishers, finishers_digest,"
     " submitted_by, accepted_at, request_id, blocked, wait_s, attempts, failures, silences, in_doubt, lease_s,"
     " next_attempt_at, epoch, round, lane)"
-    " SELECT i, 'id-' || i, 'results', i, {event}, '2013-12-07', 1, 'queued', :now, 'd', 'r', 2, 1, 'f' || i,"
+    " SELECT i, 'id-' || i, 'results', i, {event}, '2013-12-07', 1, 'queued', :now, :digest, 'r', 2, 1, 'f' || i,"
     " 't', :now, '', false, 60.0, 0, 0, 0, false, 0.0,"
     " CASE WHEN i % 100 = 0 THEN :due WHEN i % 50 = 0 THEN :soon END,"
     " CASE WHEN i <= {last} / 2 THEN 0 ELSE 1 END, i, '{event} results' FROM n",
@@ -67,6 +68,7 @@ def fill(node: StoreNode, last: int, first: int = 1) -> None:
         "due": NOW - timedelta(seconds=1),
         "soon": NOW + timedelta(seconds=30),
         "body": b"{}",
+        "digest": digest(b"{}"),
     }
     if node.database.is_sqlite:
         asked |= {name: f"{asked[name]:%Y-%m-%d %H:%M:%S.%f}" for name in ("now", "due", "soon")}
