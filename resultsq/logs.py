@@ -6,10 +6,24 @@ passes, and whatever other libraries log is reduced to its logger and level wher
 
 import logging
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
 from typing import Any, Literal
 
-import structlog
+
+@contextmanager
+def _not_loaded(name: str) -> Iterator[None]:
+    """Within it, an import of this library fails as if it were not installed."""
+    loaded = name in sys.modules
+    sys.modules.setdefault(name, None)  # type: ignore[arg-type]  # None: importlib's own sign for it
+    yield
+    if not loaded:
+        del sys.modules[name]
+
+
+# it draws structlog's tracebacks in colour, which no line of ours has, and is a tenth of what every process loads
+with _not_loaded("rich"):
+    import structlog
 
 NEVER_LOGGED = frozenset(
     {

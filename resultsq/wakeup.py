@@ -5,8 +5,10 @@ message without content. The caller of `ring` never waits: one thread does, and 
 just after, are one ring. After a failure the bell rests, for a broker that is black-holed takes 0.2 s to say nothing.
 """
 
+import importlib
 import threading
 import time
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from resultsq import logs
@@ -54,19 +56,30 @@ def celery_app(broker_url: str) -> "Celery":
     return app
 
 
+def load_client() -> None:
+    """Load now what Celery would load with its first message and in its worker: for a process that will fork others."""
+    for name in ("celery.app.amqp", "celery.apps.worker", "celery.concurrency.thread", "kombu.transport.redis"):
+        importlib.import_module(name)
+
+
 class Bell:
     """Rings the workers of one broker. An empty URL is a bell without a clapper: everything waits for the sweep."""
 
     def __init__(self, broker_url: str) -> None:
-        self._app = celery_app(broker_url) if broker_url else None
+        self._broker_url = broker_url
         self._rung = threading.Event()
         self._stopping = False
         self._thread: threading.Thread | None = None
         self._start = threading.Lock()
 
+    @cached_property
+    def _app(self) -> "Celery":
+        """Made for the first ring: Celery is a fifth of what a web process would load before it serves."""
+        return celery_app(self._broker_url)
+
     def ring(self) -> None:
         """Something may go now. Returns at once and never raises."""
-        if self._app is None:
+        if not self._broker_url:
             return
         if self._thread is None:
             with self._start:
@@ -81,7 +94,7 @@ class Bell:
         self._rung.set()
         if self._thread is not None:
             self._thread.join(timeout=2 * RING_TIMEOUT_S)
-        if self._app is not None:
+        if "_app" in self.__dict__:
             self._app.close()
 
     def _run(self) -> None:
@@ -94,7 +107,7 @@ class Bell:
 
     def ask(self, task: str, expires_s: float) -> bool:
         """Ask the workers for an ordinary task; False: the broker did not take it. Waits 0.2 s at most."""
-        if self._app is None:
+        if not self._broker_url:
             return False
         try:
             self._app.send_task(task, queue=QUEUE, expires=expires_s)

@@ -7,10 +7,6 @@ from datetime import datetime
 from pathlib import Path
 
 import click
-from rich import box
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Column, Table
 
 from resultsq.cli.node import as_json_option, show_json
 from resultsq.domain.errors import SettingsError
@@ -86,6 +82,11 @@ _COLOURS = {RuleVerdict.OK: "green", RuleVerdict.FAILED: "bold red", RuleVerdict
 
 def _show(results: list[Result]) -> None:
     """The results as a table, and their count."""
+    from rich import box  # loaded where something is to be drawn: `master` itself needs nothing of it
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Column, Table
+
     names = ("rule", "sent", "expected", "came", "result")
     table = Table(*(Column(name, overflow="fold") for name in names), box=box.SIMPLE_HEAD, show_lines=True)
     for result in results:

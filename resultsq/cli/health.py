@@ -4,7 +4,6 @@ import sys
 from dataclasses import asdict
 
 import click
-from rich.console import Console
 
 from resultsq import doctor as examination
 from resultsq.cli.node import CliContext, Overrides, as_json_option, show_json, who
@@ -36,6 +35,8 @@ def doctor(overrides: Overrides, parts: tuple[str, ...], mend: bool, as_json: bo
     if as_json:
         show_json([asdict(finding) for finding in findings])
     else:
+        from rich.console import Console  # loaded where something is to be drawn
+
         console = Console(highlight=False, soft_wrap=True)
         console.print(f"The node: {node.where}", markup=False)
         for finding in findings:

@@ -10,8 +10,6 @@ from functools import cached_property
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from resultsq import logs
@@ -172,6 +170,9 @@ def show(rows: Iterable[object], columns: Sequence[str], as_json: bool) -> None:
     if as_json:
         show_json(plain)
         return
+    from rich.console import Console  # loaded where something is to be drawn
+    from rich.table import Table
+
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = PIPE_WIDTH  # no line is broken, so that grep finds it

@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from resultsq.app import carried, intake, known_athletes
 from resultsq.app.known_athletes import ListFindings
@@ -150,6 +148,9 @@ def _contents(files: Sequence[Path]) -> list[tuple[str, bytes]]:
 
 
 def _show(found: Report) -> None:
+    from rich.console import Console  # loaded where something is to be drawn
+    from rich.table import Table
+
     console = Console(highlight=False, soft_wrap=True)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("file", "is", "lines", "used", "set aside"):

@@ -6,7 +6,6 @@ from datetime import datetime
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from resultsq.app import heard
 from resultsq.cli import language, publishing, status_screen
@@ -61,6 +60,8 @@ def _print(node: CliContext, as_json: bool) -> None:
             }
         )
         return
+    from rich.console import Console  # loaded where something is to be drawn
+
     console = Console(highlight=False, soft_wrap=True)
     console.print(gettext("The node: {where}", where=node.where), markup=False)
     for line in _lines(found, mail, at_relays, now):

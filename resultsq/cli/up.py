@@ -1,19 +1,22 @@
 """The command `up`, and what fills its demo."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
 import segno
 
-from resultsq import logs
+from resultsq import interpreter, logs
+from resultsq.cli import commands, main
 from resultsq.cli.node import CliContext, Overrides
 from resultsq.clock import SystemClock
 from resultsq.settings_sources import load
 from resultsq.supervisor import run as supervisor
 from resultsq.supervisor.demo import DEMO_FOLDER, claim_demo_folder
 from resultsq.supervisor.folder import claimed, make_data_dir
+from resultsq.supervisor.forking import OwnCommands
+from resultsq.wakeup import load_client
 
 
 @click.command()
@@ -39,7 +42,19 @@ def up(overrides: Mapping[str, Path], host: str | None, port: int | None, verbos
     with claimed(settings.data_dir) as lock:
         if demo:
             claim_demo_folder(settings)
-        supervisor.run(settings, SystemClock(), lock, click.echo, wishes)
+        supervisor.run(settings, SystemClock(), lock, OwnCommands(_load, main), click.echo, wishes)
+
+
+def _load(names: Sequence[str]) -> None:
+    """Load the modules of these commands, and leave them where no garbage collection writes: that would copy the
+    memory which our children share."""
+    interpreter.begin_loading()
+    if "worker" in names:
+        load_client()
+    for name in names:
+        commands.get_command(click.get_current_context(), name)
+        interpreter.begin_loading()
+    interpreter.loaded()
 
 
 def _show_qr_code(address: str) -> None:

@@ -7,17 +7,16 @@ open (cli/parent_pipe.py), the broker asks the kernel for the signal.
 
 import os
 import signal
-import subprocess
 import sys
-import threading
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import IO, ClassVar
+from typing import ClassVar
 
 from resultsq import logs
 from resultsq.clock import Clock
 from resultsq.domain.errors import SettingsError
+from resultsq.supervisor.forking import FORKS, OwnCommands, Running, fork, spawn
+from resultsq.supervisor.lines import ChildLines, Output
 
 SCHEMA = "schema"
 """The child that makes the tables and the first account, and ends."""
@@ -32,10 +31,15 @@ AGAIN_S, AGAIN_MAX_S = 0.1, 2.0
 """A child that died is started again after the first; one that dies at once, after up to the second."""
 
 LIVED_S = 10.0
-UNSHOWN_LINES = 20
-"""How many lines of a quiet child are kept, to be shown when it fails."""
+LOOK_S = 0.02
+"""How often it is looked whether a child that was told to end has ended."""
+
+LAST_LINES_S = 1.0
 
 _log = logs.get("up")
+
+Start = Callable[[int | None, int], Running]
+"""Starts a process that writes to these descriptors; None: to our standard output."""
 
 
 class Child:
@@ -43,26 +47,17 @@ class Child:
 
     A `quiet` one's lines are shown only when it has failed, and then the last of them."""
 
-    def __init__(
-        self,
-        name: str,
-        command: Sequence[str],
-        env: Mapping[str, str],
-        inherited: Sequence[int],
-        once: bool = False,
-        quiet: bool = False,
-    ) -> None:
+    def __init__(self, name: str, start: Start, lines: ChildLines, once: bool = False, quiet: bool = False) -> None:
         self.name = name
         self.done = False
         self._once = once
-        self._command = command
-        self._env = env
-        self._inherited = inherited
-        self._process: subprocess.Popen[bytes] | None = None
+        self._quiet = quiet
+        self._start_process = start
+        self._lines = lines
+        self._process: Running | None = None
+        self._output: Output | None = None
         self._started = self._due = float("-inf")
         self._failures = 0
-        self._unshown: deque[bytes] | None = deque(maxlen=UNSHOWN_LINES) if quiet else None
-        self._reader: threading.Thread | None = None
 
     def tend(self, now: float) -> int | None:
         """Start it if it is due; `now` is monotonic. The exit status of one that has just ended, else None."""
@@ -72,8 +67,7 @@ class Child:
             return None
         status = self._process.poll()
         if status is not None:
-            self.end(0)
-            self._show_last_lines()
+            self._gone(failed=True)
             if self._once:
                 self.done = True
                 return status
@@ -83,54 +77,35 @@ class Child:
             _log.warning("child.died", child=self.name, status=status, again_s=again_s)
         return status
 
-    def end(self, grace_s: float) -> None:
+    def end(self, clock: Clock, grace_s: float) -> None:
         """End it: in good order within `grace_s`, else at once, with all that it started."""
         if self._process is None:
             return
-        self._process.terminate()
-        try:
-            self._process.wait(grace_s)
-        except subprocess.TimeoutExpired:
+        if self._process.poll() is None:
+            os.kill(self._process.pid, signal.SIGTERM)
+        give_up = clock.monotonic() + grace_s
+        while self._process.poll() is None and clock.monotonic() < give_up:
+            self._lines.pass_on(LOOK_S)
+        if self._process.poll() is None:
             _log.warning("child.killed", child=self.name, after_s=grace_s)
+            os.kill(self._process.pid, signal.SIGKILL)
+        self._gone(failed=False)
+
+    def _gone(self, failed: bool) -> None:
+        """It has ended, or is about to; and so does all that it started."""
+        assert self._process is not None  # noqa: S101 - one that runs
+        assert self._output is not None  # noqa: S101 - has both
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
-        self._process = None
+        self._lines.finish(self._output, LAST_LINES_S, failed)
+        self._process = self._output = None
 
     def _start(self, now: float) -> None:
         self._started = now
-        self._process = subprocess.Popen(  # noqa: S603 - our own command
-            self._command,
-            env=self._env,
-            stdin=subprocess.DEVNULL,
-            stdout=None if self._once else subprocess.PIPE,
-            stderr=subprocess.PIPE if self._once else subprocess.STDOUT,
-            pass_fds=self._inherited,
-            start_new_session=True,
-        )
-        output = self._process.stdout or self._process.stderr
-        take = self._show if self._unshown is None else self._unshown.append
-        self._reader = threading.Thread(target=_read, args=(output, take), daemon=True)
-        self._reader.start()
-
-    def _show_last_lines(self) -> None:
-        if self._unshown is None or self._reader is None:
-            return
-        self._reader.join(1.0)  # it ends with the child's output
-        while self._unshown:
-            self._show(self._unshown.popleft())
-
-    def _show(self, line: bytes) -> None:
-        """Write a line of the child to our standard error, with the child's name."""
-        with suppress(OSError, ValueError):  # no reader is left: the child must not block for that
-            sys.stderr.buffer.write(b"%-6s | %s\n" % (self.name.encode(), line.rstrip(b"\n")))
-            sys.stderr.buffer.flush()
-
-
-def _read(output: IO[bytes], take: Callable[[bytes], None]) -> None:
-    with output:
-        for line in output:
-            take(line)
+        self._output = self._lines.follow(self.name, self._quiet)
+        self._process = self._start_process(None if self._once else self._output.sink, self._output.sink)
+        self._output.started()
 
 
 class Supervisor:
@@ -143,21 +118,36 @@ class Supervisor:
     RESERVED_S: ClassVar[float] = 0.4
     """How long all may take, and what of it a child must leave to each that ends after it."""
 
-    def __init__(self, clock: Clock, lock: int) -> None:
+    def __init__(self, clock: Clock, lock: int, own_commands: OwnCommands) -> None:
         self._clock = clock
         self._lock = lock
+        self._own_commands = own_commands
+        self._lines = ChildLines(clock)
         self._children: dict[str, Child] = {}
         self._parent_pipe, self._held = os.pipe()
 
     def start(self, name: str, *arguments: str, env: Mapping[str, str], once: bool = False) -> None:
         """Start one of the product's own commands."""
-        command = [sys.executable, "-m", "resultsq", "--parent-pipe", str(self._parent_pipe), *arguments]
-        self._add(Child(name, command, env, (self._parent_pipe, self._lock), once))
+        words = ["--parent-pipe", str(self._parent_pipe), *arguments]
+        kept = (self._parent_pipe, self._lock)
+
+        def process(out: int | None, err: int) -> Running:
+            if FORKS:
+                return fork(name, lambda: self._own_commands.run(words), env, kept, out, err)
+            return spawn([sys.executable, "-m", "resultsq", *words], env, kept, out, err)
+
+        self._add(Child(name, process, self._lines, once))
 
     def start_foreign(self, name: str, *command: str, quiet: bool) -> None:
         """Start a program that knows nothing of us: it becomes `command` after asking the kernel to end it with us."""
-        watcher = [sys.executable, "-I", "-S", "-c", _ENDS_WITH_PARENT, str(os.getpid())]
-        self._add(Child(name, [*watcher, *command], os.environ, (self._lock,), quiet=quiet))
+        watched = [sys.executable, "-I", "-S", "-c", _ENDS_WITH_PARENT, str(os.getpid()), *command]
+        kept = (self._lock,)
+        self._add(Child(name, lambda out, err: spawn(watched, os.environ, kept, out, err), self._lines, quiet=quiet))
+
+    def load(self, *commands: str) -> None:
+        """Load what these commands need, so that those started from now on have it."""
+        if FORKS:
+            self._own_commands.load(commands)
 
     def _add(self, child: Child) -> None:
         self._children[child.name] = child
@@ -167,10 +157,11 @@ class Supervisor:
         """Whether the child that was to be run once has ended well."""
         return self._children[name].done
 
-    def tend(self) -> None:
-        """Restart the processes that died.
+    def tend(self, for_s: float) -> None:
+        """Pass on what the processes write for so long, and restart those that died.
 
         :raises SettingsError: a child says that its settings make no sense, or failed at its one task"""
+        self._lines.pass_on(for_s)
         for child in self._children.values():
             status = child.tend(self._clock.monotonic())
             if status == BAD_SETTINGS or (status and child.done):
@@ -181,7 +172,8 @@ class Supervisor:
         give_up = self._clock.monotonic() + self.ENDING_S
         running = [name for name in self.ENDING if name in self._children]
         for after, name in zip(range(len(running) - 1, -1, -1), running, strict=True):
-            self._children[name].end(max(0.0, give_up - self._clock.monotonic() - after * self.RESERVED_S))
+            grace_s = max(0.0, give_up - self._clock.monotonic() - after * self.RESERVED_S)
+            self._children[name].end(self._clock, grace_s)
             _log.info("child.ended", child=name)
         os.close(self._held)
         os.close(self._parent_pipe)

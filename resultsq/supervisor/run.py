@@ -1,7 +1,7 @@
 """`up`: all processes of a node on one machine, brought back when they die and ended together.
 
-The children are the commands that an operator would start one by one. This process imports little and asks the
-database nothing, so that a node answers soon.
+The children are the commands that an operator would start one by one. This process loads what they run, each before
+it is forked, and asks the database nothing.
 """
 
 import http.client
@@ -10,7 +10,6 @@ import secrets
 import signal
 import socket
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from resultsq.supervisor.broker import BROKER_SOCKET, broker_binary, broker_comm
 from resultsq.supervisor.children import DEMO, SCHEMA, Supervisor
 from resultsq.supervisor.demo import DEMO_EVENTS, DEMO_OUTAGE_S
 from resultsq.supervisor.folder import MASTER_DATABASE, TICK_S, write_secret
+from resultsq.supervisor.forking import OwnCommands
 
 Say = Callable[[str], None]
 
@@ -45,24 +45,26 @@ class UpOptions:
     qr_code: Callable[[str], None] | None = None
 
 
-def run(settings: Settings, clock: Clock, lock: int, say: Say, options: UpOptions) -> None:
+def run(settings: Settings, clock: Clock, lock: int, own_commands: OwnCommands, say: Say, options: UpOptions) -> None:
     """Run a node until SIGTERM or Ctrl-C. `lock` comes from `claimed`; `say` tells the person who started it.
 
     :raises SettingsError: the port is taken, or a child cannot run with these settings"""
     port = _port(settings.host, settings.port)
     leave = _Leave()
-    supervisor = Supervisor(clock, lock)
+    supervisor = Supervisor(clock, lock, own_commands)
     env = _environment(settings, port, options)
     with ExitStack() as stack:
         stack.callback(supervisor.end)
         env |= _start_broker(settings, supervisor, stack, say, quiet=not options.verbose)
-        supervisor.start("web", "web", env=env)
+        supervisor.load("db")
         supervisor.start(SCHEMA, "db", "upgrade", "--first-admin", env=env, once=True)
+        # all that will be forked, before the first of them: what is loaded later is not shared with those before
+        supervisor.load("web", "worker", *([] if settings.master_url.get_secret_value() else ["master"]))
+        supervisor.start("web", "web", env=env)
         delivery = _start_delivery(settings, clock, supervisor, env, say, options)
         ready = False
         while not leave.asked:
-            time.sleep(TICK_S)
-            supervisor.tend()
+            supervisor.tend(TICK_S)
             next(delivery, None)
             if not ready and _answers(settings.host, port):
                 ready = True

@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,11 +73,13 @@ def _children(process: Process) -> dict[str, int]:
     """Name → pid of the children that run."""
     found = {}
     for pid, command in process.children().items():
-        words = command.split()
         if "valkey-server" in command or "redis-server" in command:
             found["broker"] = pid
-        elif "--parent-pipe" in words:
-            found[words[words.index("--parent-pipe") + 2]] = pid
+            continue
+        with suppress(OSError):  # it ended meanwhile
+            name = Path(f"/proc/{pid}/comm").read_text().strip()
+            if name.startswith("resultsq-"):
+                found[name.removeprefix("resultsq-")] = pid
     return found
 
 
@@ -165,6 +168,28 @@ def test_all_end_in_order_within_5_s_when_it_is_told_to_leave(up: Up, tmp_path: 
             pids = _whole(node)
     database.close()
     assert not all(hurried)  # on a machine that is busy with other things, once may happen
+
+
+def _memory_kb(pid: int, part: str) -> int:
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith(f"{part}:")))
+
+
+def test_what_was_loaded_is_in_memory_once_when_all_run(running: Node) -> None:
+    pids = _whole(running.process)
+    for name in CHILDREN - {"broker"}:
+        own, shared = _memory_kb(pids[name], "Private_Dirty"), _memory_kb(pids[name], "Shared_Dirty")
+        assert shared > own, name
+
+
+def test_a_child_has_nothing_of_the_supervisor_but_what_it_loaded(running: Node) -> None:
+    pids = _whole(running.process)
+    assert len(list(Path(f"/proc/{running.process.pid}/task").iterdir())) == 1  # a fork would lose other threads
+    for name in CHILDREN - {"broker"}:
+        files = [os.readlink(path) for path in Path(f"/proc/{pids[name]}/fd").iterdir()]
+        assert not any(file.endswith("up.lock") for file in files), name  # else the folder would stay claimed
+        assert any(file.endswith("up-children.lock") for file in files), name
+        assert os.getpgid(pids[name]) == pids[name]
 
 
 def test_the_doctor_finds_nothing_when_all_is_well(running: Node) -> None:
@@ -342,9 +367,9 @@ def test_the_password_is_shown_when_a_person_watches(start_process: Callable[...
 
 def test_the_broker_is_within_reach_when_the_folders_path_is_long(up: Up, tmp_path: Path) -> None:
     node = up(data_dir=tmp_path / ("x" * SOCKET_PATH_MAX))
-    worker = _whole(node)["worker"]
-    told = dict(word.split("=", 1) for word in Path(f"/proc/{worker}/environ").read_text().split("\0") if word)
-    socket_path = Path(told["RESULTSQ_BROKER_URL"].removeprefix("redis+socket://"))
+    broker = _whole(node)["broker"]
+    (told,) = (word for word in node.children()[broker].split() if word.startswith("unixsocket:"))
+    socket_path = Path(told.removeprefix("unixsocket:"))
     assert len(os.fsencode(socket_path)) <= SOCKET_PATH_MAX
     assert socket_path.parent.stat().st_mode & 0o777 == 0o700
     with redis.Redis(unix_socket_path=str(socket_path)) as client:
