@@ -5,6 +5,7 @@ import base64
 import hashlib
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -93,12 +94,13 @@ def _unkept(looked: Looked, asked: Event, told: Event) -> Iterator[Finding]:
 class Revived(Ready):
     """The node after the power is back: its worker starts, and the master has what it had."""
 
-    def __init__(self, database: Database, history: Sequence[Event]) -> None:
+    def __init__(self, database: Database, history: Sequence[Event], workers: Sequence[str] = ("w1",)) -> None:
         super().__init__(database, NOW + timedelta(days=1))
         self.history = list(history)
         self.found: list[Finding] = []
         self.ledger = Ledger([event for event in history if event["kind"] == "commit"])
-        self.database.write(lambda conn: outbox.void_leases(conn, self.now, "w1"))
+        for name in workers:
+            self.database.write(partial(outbox.void_leases, now=self.now, worker=name))
         with database.read() as conn:
             self.found += [Finding("store", "", one) for one in broken(conn)]
         self.probe()

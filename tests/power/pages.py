@@ -173,7 +173,8 @@ def _tried(act: Callable[[], str]) -> str:
 def _refused(error: Exception) -> str:
     if isinstance(error, ResultsqError):
         return "refused in words" if str(error) else "driver's error: an empty sentence"
-    if isinstance(error, DBAPIError) and not isinstance(error.orig, OverflowError | UnicodeError):
+    # a row that cannot be read is put aside by itself, and is no damage of the whole file
+    if isinstance(error, DBAPIError) and "could not decode" not in str(error.orig).lower():
         return f"driver's error: {type(error).__name__}: {error.orig}"
     return f"surprise: {type(error).__name__}"
 

@@ -1,0 +1,1 @@
+"""The version before this one and this one on one database, in turns under seeds."""
