@@ -15,6 +15,9 @@ from resultsq.drill.posts import Place
 
 LOOK_EVERY_S = 0.05
 _TIMEOUT_S = 10.0
+_PAGE = "250"
+"""Receipts in one answer: the master keeps the memory of the largest, which would be measured as its growth."""
+
 _OVERLAP = timedelta(seconds=10)
 """A receipt's time is taken before its commit: one that is seen later may be a little older."""
 
@@ -73,7 +76,7 @@ class MasterObserver:
                     since = max(since or receipt.received_at, receipt.received_at)
 
     def _receipts(self, session: requests.Session, since: datetime | None) -> Iterator[Receipt]:
-        asked: dict[str, str] = {"limit": "1000"}
+        asked: dict[str, str] = {"limit": _PAGE}
         if since is not None:
             asked["since"] = (since - _OVERLAP).isoformat()
         while True:
