@@ -3,25 +3,29 @@
 What may take longer than CI has: `python -m tests.simulate`."""
 
 import gc
+import json
 import os
 import re
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.simulate.morning import Result, run
 from tests.simulate.plan import Plan
 from tests.simulate.planted import SEEDS, SOUGHT, Patch, a_receipt_shows_another_revision
-from tests.simulate.report import Cost, Tally, page, seed_of, words
+from tests.simulate.report import Tally, page, seed_of, words
 from tests.simulate.scheduler import Task
 from tests.simulate.shrink import shrink
 from tests.simulate.sometimes import STATES, missing
 from tests.simulate.workshop import Workshop, workshop
 
 FIRST = 20
+MOST = 80
+"""Seeds in CI: half a minute of a core. 1,000 would be a third of what all of CI has; they are a command."""
 REACHED = 40
 """So many of the interesting states are reached by the first seeds alone; 1,000 reach all."""
 
@@ -39,6 +43,12 @@ def ended(shop: Workshop) -> list[Result]:
 
 def test_every_promise_is_kept_whatever_the_seed_does(ended: list[Result]) -> None:
     assert [one.line for one in ended if one.findings] == []
+
+
+@pytest.mark.parametrize("first", range(FIRST, MOST, FIRST))
+def test_more_seeds_keep_every_promise(first: int, shop: Workshop) -> None:
+    plans = (Plan(seed, hasty=seed % 4 == 3) for seed in range(first, first + FIRST))
+    assert [done.line for plan in plans if (done := run(plan, shop)).findings] == []
 
 
 def test_the_first_seeds_meet_faults_and_reach_interesting_states(ended: list[Result]) -> None:
@@ -90,11 +100,46 @@ def test_the_page_tells_what_was_run(ended: list[Result]) -> None:
     tally = Tally()
     for one in ended:
         tally.add(one)
-    said = page(tally, f"--seeds {FIRST}", "commit abc", Cost(60.0, 150.0))
-    assert f"tests.simulate --seeds {FIRST} --write" in said
+    tally.commands, tally.commits, tally.core_s, tally.most_mb = [f"--seeds {FIRST}"], ["commit abc"], 60.0, 150.0
+    said = page(tally)
+    assert f"tests.simulate --seeds {FIRST}`, at commit abc" in said
     assert f"{FIRST} seeds, 0 of them with hasty teams" in said
     assert "in 1.0 minutes of one core and at most 150 MB. 0 of them broke a promise" in said
     assert all(f"| {words(plant)} | {seed_of(plant)} |" in said for plant in SEEDS)
+
+
+def test_parts_of_a_long_run_make_one_page(ended: list[Result], tmp_path: Path) -> None:
+    whole, parts = Tally(), [tmp_path / "a.json", tmp_path / "b.json"]
+    for half, path in zip((ended[::2], ended[1::2]), parts, strict=True):
+        tally = Tally(commands=[f"--part {path.name}"])
+        for one in half:
+            tally.add(one)
+            whole.add(one)
+        tally.keep(path)
+    joined = Tally.joined(parts)
+    assert (joined.seeds, joined.steps) == (FIRST, whole.steps)
+    assert {what: count for what, count in joined.met.items() if count} == +whole.met
+    assert joined.seen == whole.seen
+    assert "--part a.json`, `python -m tests.simulate --part b.json`" in page(joined)
+
+
+def test_a_run_that_is_told_to_end_keeps_what_it_has(tmp_path: Path) -> None:
+    part = tmp_path / "part.json"
+    words = [sys.executable, "-u", "-m", "tests.simulate", "--hours", "1", "--part", str(part), "--teams", "1"]
+    with subprocess.Popen([*words, "--until", "5"], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline().startswith("the first morning has ended")
+            process.terminate()
+            process.wait(timeout=120)
+        finally:
+            process.kill()
+    assert json.loads(part.read_text())["seeds"] > 0
+
+
+@pytest.mark.parametrize("plan", [Plan(11), Plan(45, teams=4, until_s=60.0, hasty=True)], ids=lambda plan: plan.command)
+def test_a_seed_that_failed_once_keeps_every_promise(plan: Plan, shop: Workshop) -> None:
+    assert run(plan, shop).findings == ()
 
 
 def test_there_are_twenty_planted_faults_at_least() -> None:

@@ -90,7 +90,8 @@ class Judge:
         self._before: dict[int, tuple[bool, bool]] = {}  # what was so before a decision whose end is not known
         self._unknown: Counter[tuple[str, str]] = Counter()
         self._promised: dict[str, Submission] = {}
-        self._adopted: set[str] = set()  # committed, and of an operation whose end is not known
+        # committed, and of an operation whose end is not known: after how many acknowledgements that was
+        self._adopted: dict[str, int] = {}
         self._commits: list[Commit] = []
         self._live: dict[str, Commit] = {}
         self._ever: dict[str, Commit] = {}
@@ -197,7 +198,7 @@ class Judge:
             if self._unknown[made.chain, made.digest] <= 0:
                 self._find("phantom", made.id, "the master has what nobody submitted")
             self._unknown[made.chain, made.digest] -= 1
-            self._adopted.add(made.id)
+            self._adopted[made.id] = self.counts["acknowledged"]
 
     def _is_in_order(self, made: Commit, base: str | None) -> None:
         head = self._chain(made.chain).head
@@ -283,7 +284,13 @@ class Judge:
 
     def _is_replaced(self, name: str, promised: Submission) -> bool:
         """Whether a restored master lost it, and has a newer version, below which it cannot come."""
-        return name in self._ever and self._chain(promised.chain).highest > promised.place
+        if name not in self._ever:
+            return False
+        chain = self._chain(promised.chain)
+        head = chain.head.id if chain.head else ""
+        # what was never acknowledged has no place: the time of its commit tells
+        unknown = head not in self._promised and self._adopted.get(head, -1) >= promised.place
+        return chain.highest > promised.place or unknown
 
     def close(self) -> list[Finding]:
         """All findings; a history that is cut off is one."""

@@ -1,6 +1,15 @@
-"""Run mornings under seeds: `python -m tests.simulate --seeds 1000`. The exit status is 1 if a promise was broken."""
+"""Run mornings under seeds: `python -m tests.simulate --seeds 1000`. The exit status is 1 if a promise was broken.
+
+A long run is split among processes, each with its own range, which keeps what it has every minute and when it is told
+to end (SIGTERM, SIGINT); `--join` makes one page of them:
+
+    python -m tests.simulate --first 0 --seeds 10000 --part a.json
+    python -m tests.simulate --first 10000 --seeds 10000 --part b.json
+    python -m tests.simulate --join a.json b.json --write"""
 
 import argparse
+import gc
+import signal
 import subprocess
 import sys
 import time
@@ -9,7 +18,7 @@ from pathlib import Path
 from resultsq import logs
 from tests.simulate.morning import Result, run
 from tests.simulate.plan import FAULTS_S, TEAMS, Plan
-from tests.simulate.report import PAGE, Cost, Tally, page
+from tests.simulate.report import PAGE, Tally, page
 from tests.simulate.shrink import shrink
 from tests.simulate.sometimes import missing
 from tests.simulate.workshop import workshop
@@ -18,31 +27,63 @@ SO_MANY_REACH_ALL = 1000
 """A run of as many seeds reaches every interesting state."""
 
 
+HASTY_EVERY = 4
+"""On as many seeds teams are hasty: some states are reached by them alone."""
+
+KEPT_EVERY_S = 60.0
+
+
 def main() -> int:
     asked = _parser().parse_args()
     logs.configure("console", "INFO")
-    began, first = time.monotonic(), asked.first if asked.seed is None else asked.seed
-    tally = Tally()
+    tally = Tally.joined(asked.join) if asked.join else _run(asked)
+    if asked.seed is None:
+        _print_counts(tally)
+    unreached = list(missing(tally.seen)) if tally.seeds >= SO_MANY_REACH_ALL and not asked.part else []
+    print(*(f"never reached: {what}" for what in unreached), sep="\n", end="\n" * bool(unreached))
+    print(f"{tally.seeds} seeds, {tally.steps} steps in {tally.cost}, {len(tally.failed)} with a broken promise")
+    if asked.write:
+        PAGE.write_text(page(tally))
+    return 1 if tally.failed or unreached else 0
+
+
+def _run(asked: argparse.Namespace) -> Tally:
+    """Until there is no more to do, or until this process is told to end."""
+    first, tally, told = asked.first if asked.seed is None else asked.seed, Tally(commits=[commit()]), Told()
+    gc.collect()
+    gc.freeze()  # what is there now stays; the collector need not look at it again and again
+    gc.set_threshold(20_000, 20, 100)
     with workshop() as shop:
-        while _more(asked, tally.seeds, time.monotonic() - began):
+        began = kept = time.monotonic()
+        while not told.to_end and _more(asked, tally.seeds, time.monotonic() - began):
             done = run(_plan(asked, first + tally.seeds), shop)
             tally.add(done)
+            tally.commands = [_words(asked, first, tally.seeds)]
+            if asked.part and tally.seeds == 1:
+                print("the first morning has ended; SIGTERM ends this run in good order", flush=True)
             if done.findings or asked.seed is not None:
                 print(_line(done), flush=True)
             if done.findings and not asked.whole:
                 print(f"smaller: {_line(shrink(done, shop))}", flush=True)
-    if asked.seed is None:
-        _print_counts(tally)
-    unreached = list(missing(tally.seen)) if tally.seeds >= SO_MANY_REACH_ALL else []
-    print(*(f"never reached: {what}" for what in unreached), sep="\n", end="\n" * bool(unreached))
-    cost = Cost.so_far()
-    print(f"{tally.seeds} seeds, {tally.steps} steps in {cost}, {len(tally.failed)} with a broken promise")
-    if asked.write:
-        words = f"--first {first} --seeds {tally.seeds}" + f" --hasty-every {asked.hasty_every}" * bool(
-            asked.hasty_every
-        )
-        PAGE.write_text(page(tally, words, commit(), cost))
-    return 1 if tally.failed or unreached else 0
+            if asked.part and time.monotonic() - kept >= KEPT_EVERY_S:
+                tally.keep(asked.part)
+                kept = time.monotonic()
+    tally.measure()
+    if asked.part:
+        tally.keep(asked.part)
+    return tally
+
+
+class Told:
+    """Whether this process is to end; the morning that is under way comes first."""
+
+    def __init__(self) -> None:
+        self.to_end = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._hear)
+
+    def _hear(self, _number: int, _frame: object) -> None:
+        self.to_end = True
 
 
 def _words(asked: argparse.Namespace, first: int, seeds: int) -> str:
@@ -69,16 +110,19 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--teams", type=int, default=TEAMS, help="no more teams than these")
     parser.add_argument("--until", type=float, default=FAULTS_S, help="when (virtual seconds) the last fault is")
     parser.add_argument("--hasty", action="store_true", help="teams withdraw most of what they have just sent")
-    parser.add_argument("--hasty-every", type=int, default=0, metavar="N", help="such teams on each Nth seed")
+    parser.add_argument("--hasty-every", type=int, default=HASTY_EVERY, metavar="N", help="such teams on each Nth seed")
     parser.add_argument("--whole", action="store_true", help="do not look for a smaller morning that fails, too")
     parser.add_argument("--write", action="store_true", help="write tests/simulate/RESULTS.md")
+    parser.add_argument("--part", type=Path, metavar="FILE", help="keep what this run counts, for --join")
+    parser.add_argument("--join", type=Path, nargs="+", metavar="FILE", help="no run: what other runs have kept")
     parser.add_argument("--without", default="", help="kinds of fault that do not happen, between commas")
     return parser
 
 
 def _plan(asked: argparse.Namespace, seed: int) -> Plan:
     without = frozenset(name for part in asked.without.split(",") if (name := part.strip()))
-    hasty = asked.hasty or (asked.hasty_every > 0 and seed % asked.hasty_every == 0)
+    every = asked.hasty_every if asked.seed is None else 0
+    hasty = asked.hasty or (every > 0 and seed % every == every - 1)
     return Plan(seed, asked.teams, without, asked.until, hasty)
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TypeVar
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
 from resultsq.domain.errors import StoreFull, StoreUnavailable, StoreUnsure
 from resultsq.store.engine.session import Database
@@ -66,8 +66,9 @@ class SteppedDatabase(Database):
     disk: Disk
     audit: Callable[[str, object], None]
 
-    def __init__(self, url: str, process: str) -> None:
+    def __init__(self, url: str, process: str, engine: Engine) -> None:
         super().__init__(url)
+        self.engine = engine  # one for all: their connections and compiled statements are made once
         self._process = process
 
     def write(self, work: Callable[[Connection], T], what: Work = "other") -> T:

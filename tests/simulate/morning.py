@@ -16,6 +16,7 @@ from structlog.testing import capture_logs
 
 from resultsq.delivery import prober
 from resultsq.domain.submission import WAITING
+from resultsq.store.admin import action_runner
 from resultsq.store.engine.tables import Attempt, Payload, Submission
 from tests.history.check import Event, Finding, judge
 from tests.simulate.network import Network
@@ -32,8 +33,8 @@ from tests.support.promises import broken
 QUIET_S = 120.0
 """Within so many virtual seconds after the last fault everything is settled."""
 LOOK_S = 1.0
-PROBER_LOOKS_S = 1.0
-"""A quarter of the looks that find nothing: they would be most of what a morning does."""
+PROBER_LOOKS_S = 2.0
+"""An eighth of the looks that find nothing."""
 _THERE = ("published", "corrected")
 
 
@@ -154,6 +155,7 @@ def run(plan: Plan | int, workshop: Workshop) -> Result:
     with (
         patch.object(uuid, "uuid4", lambda: uuid.UUID(int=ids.getrandbits(128), version=4)),
         patch.object(prober, "LOOK_S", PROBER_LOOKS_S),
+        patch.object(action_runner, "PAUSE_S", 0.0),  # it would be a pause of this thread
         capture_logs() as lines,
     ):
         try:

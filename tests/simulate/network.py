@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import format_datetime
+from random import Random
 
 import requests
 
@@ -21,6 +22,7 @@ from tests.history.check import Event
 from tests.simulate.plan import Plan, rows_of
 from tests.simulate.scheduler import Machine, Scheduler, Task
 from tests.simulate.workshop import Workshop
+from tests.simulate.wsgi import ask
 
 URL = "http://127.0.0.1:8400"
 LATEST_S = 40.0
@@ -54,6 +56,8 @@ STATES = {
 }
 """How the link as a whole may be."""
 
+_ANSWER_LOST = frozenset({"lost answer", "silent", "cut short", "gateway"})
+
 _PORTALS = (
     Answer(200, {"content-type": "text/html"}, b"<html>Please log in to this network.</html>"),
     Answer(200, {"content-type": "application/json"}, b"{}"),
@@ -81,8 +85,9 @@ class Network:
         self.restored = False
         self.under_way: Counter[str] = Counter()
         self.clock = workshop.clock
-        self._client = workshop.master.test_client()
+        self._master = workshop.master
         self._far_side = Machine("network")
+        self._goes = Random(f"{plan.seed} goes with an answer")
 
     def sometimes(self, what: str, so: object = True) -> None:
         """An interesting state was reached, if it is so."""
@@ -99,20 +104,36 @@ class Network:
         self.met[chosen] += 1
         return chosen
 
+    def go_with_the_answer(self) -> None:
+        """On a hasty morning what loses an answer often takes the link along, so that a doubt lasts while its team
+        withdraws and corrects."""
+        fault = "the link goes with an answer"
+        if not self.plan.hasty or not self.plan.has(fault) or self._goes.random() < 0.5 or self.state != "up":
+            return
+        self.met[fault] += 1
+        self.state = self._goes.choice(["no route", "refused", "half-open"])
+        gone_s = self._goes.random() * 25.0
+
+        def return_() -> None:
+            self.scheduler.sleep(gone_s)
+            self.state = "up"
+
+        self.scheduler.spawn(self._far_side, return_)
+
     def delay_s(self) -> float:
         return min(self.scheduler.random.expovariate(10.0), 1.5)
 
     def deliver(self, request: requests.PreparedRequest, late: bool = False, other: bool = False) -> Answer:
         """The master works on it, at once and whole. `other`: it comes from another node."""
         url = str(request.url).removeprefix(URL)
-        said = self._client.open(url, method=request.method, headers=dict(request.headers), data=request.body)
+        body = request.body if isinstance(request.body, bytes) else b""
+        said = ask(self._master, str(request.method), url, request.headers, body)
         if not other:
-            self._note(request, said.status_code, late)
-        if said.status_code == 201 and request.method == "PUT":
-            self._note_commit(request, json.loads(said.data), other)
-        headers = {name.lower(): value for name, value in said.headers.items()}
-        headers["date"] = format_datetime(self.clock.now(), usegmt=True)
-        return Answer(said.status_code, headers, said.data)
+            self._note(request, said.status, late)
+        if said.status == 201 and request.method == "PUT":
+            self._note_commit(request, said.json(), other)
+        date = format_datetime(self.clock.now(), usegmt=True)
+        return Answer(said.status, {**said.headers, "date": date}, said.body)
 
     def _note(self, request: requests.PreparedRequest, status: int, late: bool) -> None:
         if request.method == "PUT":
@@ -222,6 +243,8 @@ class Trip:
         self.call.touch()
 
     def _back(self, answer: Answer, fate: str) -> Answer:
+        if fate in _ANSWER_LOST:
+            self.network.go_with_the_answer()
         if fate == "doubled":
             self.network.deliver_later(self.request)
         if fate == "silent":

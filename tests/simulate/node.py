@@ -2,17 +2,13 @@
 
 from collections import defaultdict
 
-from sqlalchemy import select
-
 from resultsq.delivery import reconcile
-from resultsq.delivery.app import COMPARE_S
 from resultsq.delivery.lane import Lane, LaneStart
 from resultsq.delivery.masters.http import HttpMaster
 from resultsq.domain.destinations import MASTER
 from resultsq.domain.errors import StoreUnavailable
-from resultsq.store.admin import comparisons
+from resultsq.store.admin import action_runner, comparisons
 from resultsq.store.engine.session import Database
-from resultsq.store.engine.tables import Hold, Submission
 from resultsq.store.outbox.cycle import Cycle
 from tests.history.check import Finding
 from tests.simulate.disk import Disk
@@ -22,7 +18,9 @@ from tests.simulate.scheduler import Machine, Scheduler, VirtualThreads
 from tests.simulate.workshop import TOKEN, Workshop
 
 CEILING = 4
-SWEEP_S = 2.0
+SWEEP_S = 4.0
+PERIOD_S = 10.0
+"""Four times and twice as long as in the product: looks that find nothing would be most of what a morning does."""
 
 
 class Worker:
@@ -54,29 +52,33 @@ class Worker:
                 node.network.sometimes("a worker starts while the database is away")
                 node.scheduler.sleep(1.0)
         self._lane = lane
-        self._compare(database, master)
-
-    def _compare(self, database: Database, master: HttpMaster) -> None:
-        """Its timer: the periodic task that compares the node with the master."""
-        node, clock = self._node, self._node.workshop.clock
         while True:
-            node.scheduler.sleep(COMPARE_S)
+            node.scheduler.sleep(PERIOD_S)
             try:
-                with database.read() as conn:
-                    due = comparisons.is_due(conn, clock.now())
-                found = reconcile.by_itself(database, master, clock) if due else None
-            except StoreUnavailable:  # the next one is due soon
+                self._work_periodically(database, master)
+            except StoreUnavailable:  # the next time is soon
                 continue
-            if found is not None:
-                node.network.sometimes("a comparison with the master is made")
-                node.network.sometimes("a comparison finds versions that the master lost", found.lost)
-                node.network.sometimes("a comparison finds what was in doubt", found.settled)
+
+    def _work_periodically(self, database: Database, master: HttpMaster) -> None:
+        """Its timer: the tasks that go on with actions, and that compare the node with the master."""
+        node, clock = self._node, self._node.workshop.clock
+        if action_runner.is_due(database, clock):
+            node.network.sometimes("a worker goes on with an action")
+            action_runner.go_on(database, clock)
+        with database.read() as conn:
+            due = comparisons.is_due(conn, clock.now())
+        found = reconcile.by_itself(database, master, clock) if due else None
+        if found is not None:
+            node.network.sometimes("a comparison with the master is made")
+            node.network.sometimes("a comparison finds versions that the master lost", found.lost)
+            node.network.sometimes("a comparison finds what was in doubt", found.settled)
 
     def kill(self) -> None:
         """kill -9: nothing of it runs again."""
         self.machine.alive = False
 
     def ring(self) -> None:
+        """The bell is heard."""
         if self.machine.alive and self._lane is not None:
             self._lane.dispatcher.wake()
 
@@ -111,16 +113,22 @@ class VirtualNode:
             if done.state is not None and done.settlement.lease not in self._leased[process]:
                 self.found.append(Finding("fenced", done.submission, f"{process} settled it by another's lease"))
         if cycle.leases:
-            self._look_for_holds([one.seq for one in cycle.leases])
+            self._look_at_claimed([one.seq for one in cycle.leases])
 
-    def _look_for_holds(self, seqs: list[int]) -> None:
+    def _look_at_claimed(self, seqs: list[int]) -> None:
+        these = ", ".join(map(str, seqs))
         with self.workshop.plain.read() as conn:
-            held = set(conn.execute(_HELD_EVENTS).scalars())
-            taken = conn.execute(_TAKEN.where(Submission.seq.in_(seqs))).all()
-        for one in taken:
-            if {None, one.event_id} & held or one.hold_id is not None:
-                self.found.append(Finding("held", one.id, "it was claimed while it was held"))
+            held = conn.exec_driver_sql(_HELD.format(these)).scalars().all()
+            early = conn.exec_driver_sql(_EARLY.format(these)).scalars().all()
+        self.found += [Finding("held", id_, "it was claimed while it was held") for id_ in held]
+        self.found += [Finding("disordered", id_, "it was claimed before the version below it") for id_ in early]
 
 
-_HELD_EVENTS = select(Hold.event_id).where(Hold.released_at.is_(None), Hold.scope != "submission")
-_TAKEN = select(Submission.id, Submission.event_id, Submission.hold_id)
+_EARLY = """
+    SELECT s.id FROM submissions s WHERE s.seq IN ({}) AND EXISTS (
+        SELECT 1 FROM submissions o WHERE o.chain_id = s.chain_id AND o.version < s.version
+        AND o.state IN ('queued', 'sending'))"""
+_HELD = """
+    SELECT s.id FROM submissions s WHERE s.seq IN ({}) AND (s.hold_id IS NOT NULL OR EXISTS (
+        SELECT 1 FROM holds h WHERE h.released_at IS NULL AND h.scope <> 'submission'
+        AND (h.event_id IS NULL OR h.event_id = s.event_id)))"""

@@ -108,7 +108,7 @@ class Saboteur:
         self._freeze_until(self._random.choice(self.node.workers).machine)
 
     def _freeze_until(self, *machines: object) -> None:
-        frozen_s = self._random.choice([0.5, 7.0, 70.0])
+        frozen_s = self._random.choice([0.5, 7.0, 35.0, 70.0])
         for machine in machines:
             machine.frozen_until = self.node.scheduler.now_s + frozen_s  # type: ignore[attr-defined]
 

@@ -1,9 +1,11 @@
 """What teams and the office ask of the node over HTTP, and what they are told. A request may be lost either way, and
 the web process may die under it; then it is sent again, as a phone does, with its Idempotency-Key."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from random import Random
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +21,7 @@ from tests.simulate.network import Network
 from tests.simulate.plan import Plan, rows_of
 from tests.simulate.scheduler import Machine, Scheduler, Task
 from tests.simulate.workshop import Workshop
+from tests.simulate.wsgi import ask
 from tests.support.nodes import DATE
 
 ANSWER_S = 10.0
@@ -123,7 +126,8 @@ class Teams:
         if head is not None:
             headers["If-Match"] = f'"{head}"'
         asked = {"what": "submit", "chain": f"{slug} {DATE}", "digest": rows_of(sheet)}
-        said = self._ask(slug, asked, "POST", "/api/v1/submissions", json=sheet, headers=headers)
+        headers["Content-Type"] = "application/json"
+        said = self._ask(slug, asked, "POST", "/api/v1/submissions", headers, json.dumps(sheet).encode())
         return head if said is None else str(said["id"])
 
     def _begin(self, asked: dict[str, Any]) -> int:
@@ -131,12 +135,20 @@ class Teams:
         self.history.append({"kind": "invoke", "op": self.ops, **asked})
         return self.ops
 
-    def _ask(self, slug: str, asked: dict[str, Any], method: str, path: str, **more: Any) -> Any:
+    def _ask(
+        self,
+        slug: str,
+        asked: dict[str, Any],
+        method: str,
+        path: str,
+        more: Mapping[str, str] = MappingProxyType({}),
+        body: bytes = b"",
+    ) -> Any:
         """The body of the answer; None: it was refused, or there was none."""
         op, doubt = self._begin(asked), False
-        headers = {"Authorization": f"Bearer {self.workshop.tokens[slug]}", **more.pop("headers", {})}
+        headers = {"Authorization": f"Bearer {self.workshop.tokens[slug]}", **more}
         for tried in range(TRIES):
-            status, said = self._call(method, path, headers, more)
+            status, said = self._call(method, path, headers, body)
             if status in (200, 201):
                 self.network.sometimes("a team's repeat finds what it sent", status == 200 and tried > 0)
                 self.history.append(
@@ -151,13 +163,13 @@ class Teams:
         self.network.sometimes("a team gives up without an answer", doubt)
         return None
 
-    def _call(self, method: str, path: str, headers: dict[str, str], more: dict[str, Any]) -> Answer:
+    def _call(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Answer:
         """One request; status 0: there was no answer."""
         machine, answers, team = self.web.machine, list[Answer](), self.scheduler.current
         if self._loses("request"):
             self._rest(ANSWER_S)
             return 0, None
-        self.scheduler.spawn(machine, lambda: self._serve(method, path, headers, more, answers, team))
+        self.scheduler.spawn(machine, lambda: self._serve(method, path, headers, body, answers, team))
         give_up = self.scheduler.now_s + ANSWER_S
         while not answers and self.scheduler.now_s < give_up:
             self.scheduler.park(give_up - self.scheduler.now_s)
@@ -173,10 +185,10 @@ class Teams:
         return lost
 
     def _serve(
-        self, method: str, path: str, headers: dict[str, str], more: dict[str, Any], answers: list[Answer], team: Task
+        self, method: str, path: str, headers: dict[str, str], body: bytes, answers: list[Answer], team: Task
     ) -> None:
-        said = self.workshop.web.test_client().open(path, method=method, headers=headers, buffered=True, **more)
-        answers.append((said.status_code, said.get_json(silent=True)))
+        said = ask(self.workshop.web, method, path, headers, body)
+        answers.append((said.status, said.json()))
         self.scheduler.unpark(team)
 
     def _decide(self, what: str, decision: Callable[..., Acknowledgement], id_: str) -> bool:

@@ -63,7 +63,7 @@ class Workshop:
         shutil.copy(folder / "empty.db", store)
         url = f"sqlite:///{store}"
         self.plain = Database(url)
-        self.databases = {name: SteppedDatabase(url, name) for name in _OPENED}
+        self.databases = {name: SteppedDatabase(url, name, self.plain.engine) for name in _OPENED}
         self.engine = open_engine(f"sqlite:///{folder / 'master.db'}")
         self._counted = Counted()
         self.ledger = Ledger(self.engine, self._counted)

@@ -110,6 +110,26 @@ def test_a_restore_may_take_what_a_newer_version_replaces(morning: Morning) -> N
     assert morning.found() == set()
 
 
+@pytest.mark.parametrize(("late", "found"), [(True, set()), (False, {"lost"})])
+def test_a_restore_may_take_what_a_version_without_an_answer_replaces(
+    morning: Morning, late: bool, found: set[str]
+) -> None:
+    morning.submit("a")
+    morning.commit("a")
+    if not late:
+        morning.say("info", op=morning.ask("d3"))
+        morning.commit("c", revision=2, base="a", digest="d3")
+    morning.submit("b", digest="d2")
+    morning.commit("b", revision=2 if late else 3, base="a" if late else "c", digest="d2")
+    morning.say("restore", commits=1 if late else 2)
+    if late:
+        morning.say("info", op=morning.ask("d3"))
+        morning.commit("c", revision=2, base="a", digest="d3")
+    morning.end(a="corrected", b="corrected" if late else "published", c="published" if late else "corrected")
+    assert found <= morning.found()
+    assert late == ("lost" not in morning.found())
+
+
 def test_an_undo_whose_answer_has_not_come_may_have_happened(morning: Morning) -> None:
     morning.submit("a")
     morning.decide("withdraw", "a")

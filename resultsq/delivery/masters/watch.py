@@ -162,7 +162,7 @@ class Watch:
     def __init__(self, clock: Clock, on_stalled: Callable[[], None], threads: Threads | None = None) -> None:
         self._clock = clock
         self._on_silent = on_stalled
-        self._calls: set[Call] = set()
+        self._calls: dict[Call, None] = {}  # in the order in which they began
         self._threads = threads or SystemThreads()
         self._changed = self._threads.condition()
         self._next_look = math.inf
@@ -175,7 +175,7 @@ class Watch:
         call = Call(self._clock, limit_s, patience_s)
         first_look = call.deadline if patience_s is None else min(call.deadline, call.quiet_since() + patience_s)
         with self._changed:
-            self._calls.add(call)
+            self._calls[call] = None
             # asked, not remembered: a thread does not survive a fork
             if self._thread is None or not self._thread.is_alive():
                 self._closed = False
@@ -187,7 +187,7 @@ class Watch:
             yield call
         finally:
             with self._changed:
-                self._calls.discard(call)
+                self._calls.pop(call, None)
                 if self._closed:
                     self._changed.notify()
 

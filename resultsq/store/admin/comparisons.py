@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, func, insert, or_, select, update
 from sqlalchemy.orm import aliased
 
 from resultsq.domain.link import LinkState
@@ -76,15 +76,20 @@ def note_latest(conn: Connection, now: datetime, latest: Latest | None) -> bool:
 
 def is_due(conn: Connection, now: datetime) -> bool:
     """Whether one is due; takes nothing."""
-    if conn.execute(select(Link.state).where(Link.name == MASTER)).scalar() != LinkState.UP:
+    if conn.execute(_STATE).scalar() != LinkState.UP:
         return False
     row = conn.execute(_ROW).first()
     if row is None or row.compared_at is None or row.rewound_at is not None or row.asked_since is not None:
         return row is None or row.compared_at is None or now - row.compared_at >= AGAIN or row.compared_at > now
     if (row.found or {}).get("again") and now - row.compared_at > LISTED_AFTER:
         return True
-    since = select(Outage.id).where(Outage.ended_at > row.compared_at, Outage.link == MASTER).limit(1)
-    return not now - EVERY < row.compared_at <= now or conn.execute(since).first() is not None
+    if not now - EVERY < row.compared_at <= now:
+        return True
+    return conn.execute(_OUTAGE_SINCE, {"since": row.compared_at}).first() is not None
+
+
+_STATE = select(Link.state).where(Link.name == MASTER)
+_OUTAGE_SINCE = select(Outage.id).where(Outage.ended_at > bindparam("since"), Outage.link == MASTER).limit(1)
 
 
 def take(conn: Connection, now: datetime) -> bool | None:

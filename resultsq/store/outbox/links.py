@@ -133,12 +133,14 @@ def take_prober(conn: Connection, now: datetime, worker: str, name: str = MASTER
     row = lock(conn, name)
     free = row.prober is None or row.prober == worker or passed(row.prober_until, PROBER_LEASE_S, now)
     if free:
-        conn.execute(
-            update(Link)
-            .where(Link.name == name)
-            .values(prober=worker, prober_until=now + timedelta(seconds=PROBER_LEASE_S))
-        )
+        until = now + timedelta(seconds=PROBER_LEASE_S)
+        conn.execute(_TAKE_PROBER, {"_name": name, "_worker": worker, "_until": until})
     return replace(_seen(row, now, worker), mine=free)
+
+
+_OF_THIS = update(Link).where(Link.name == bindparam("_name"))
+_TAKE_PROBER = _OF_THIS.values(prober=bindparam("_worker"), prober_until=bindparam("_until"))
+_PROBE = _OF_THIS.values(probes=Link.probes + 1, next_probe_at=bindparam("_at"), probe_wait_s=bindparam("_wait_s"))
 
 
 def drop_prober(conn: Connection, worker: str, name: str = MASTER) -> None:
@@ -150,7 +152,8 @@ def start_probe(conn: Connection, now: datetime, jitter: float, name: str = MAST
     """A probe is about to be started: its number. The next one is due as the link's state says."""
     row = lock(conn, name)
     wait_s = probe_wait_s(LinkState(row.state), row.suspect, jitter)
-    conn.execute(update(Link).where(Link.name == name).values(probes=Link.probes + 1, **next_probe(now, wait_s)))
+    next_at = now + timedelta(seconds=wait_s)
+    conn.execute(_PROBE, {"_name": name, "_at": next_at, "_wait_s": wait_s})
     if row.outage_id is not None:
         conn.execute(update(Outage).where(Outage.id == row.outage_id).values(probes=Outage.probes + 1))
     return int(row.probes) + 1

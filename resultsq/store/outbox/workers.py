@@ -3,7 +3,7 @@
 from datetime import datetime
 from importlib.metadata import version
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from resultsq.store.engine.tables import Worker
 
@@ -13,8 +13,11 @@ ALIVE_S = 30.0
 
 def alive(conn: Connection, now: datetime, name: str) -> None:
     """This worker lives."""
-    if not conn.execute(update(Worker).where(Worker.name == name).values(seen_at=now)).rowcount:
+    if not conn.execute(_SEEN, {"_name": name, "_now": now}).rowcount:
         conn.execute(insert(Worker), {"name": name, "started_at": now, "seen_at": now, "version": version("resultsq")})
+
+
+_SEEN = update(Worker).where(Worker.name == bindparam("_name")).values(seen_at=bindparam("_now"))
 
 
 def gone(conn: Connection, name: str) -> None:
