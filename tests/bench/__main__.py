@@ -16,6 +16,7 @@ from pathlib import Path
 from resultsq.clock import SystemClock
 from tests.bench import (
     accept,
+    accept_postgres,
     athletes,
     drain,
     form,
@@ -27,6 +28,7 @@ from tests.bench import (
     public,
     rest,
     saturday,
+    slow_disk,
     startup,
     turns,
     waiting,
@@ -40,6 +42,8 @@ SCENARIOS: dict[str, Scenario] = {
     "lost-answers": outage.lost_answers,
     "crash": outage.crash,
     "accept": accept.run,
+    "accept-postgres": accept_postgres.run,
+    "slow-disk": slow_disk.run,
     "drain": drain.run,
     "cost-at-rest": rest.run,
     "pages": pages.run,

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -86,14 +86,15 @@ def bare(folder: Path) -> Any:
     return app
 
 
-def product(folder: Path, broker_url: str = "") -> Any:
-    """The node's own application, with `EVENTS` events and their tokens in `folder`."""
-    settings = Settings(data_dir=folder, event_submissions_per_day=0, event_bytes_per_day=0)
+def product(folder: Path, broker_url: str = "", database_url: str = "") -> Any:
+    """The node's own application, with `EVENTS` events and their tokens in `folder`: made by the first process."""
+    settings = Settings(data_dir=folder, database_url=database_url, event_submissions_per_day=0, event_bytes_per_day=0)
     database = Database(settings.store_url)
-    migrate.upgrade(database)
-    now = datetime.now(UTC)
-    issued = [database.write(partial(_event_with_token, now=now, slug=f"event-{number}")) for number in range(EVENTS)]
-    (folder / "tokens").write_text(" ".join(issued))
+    if not (folder / "tokens").exists():
+        migrate.upgrade(database)
+        now = datetime.now(UTC)
+        add = [partial(_event_with_token, now=now, slug=f"event-{number}") for number in range(EVENTS)]
+        (folder / "tokens").write_text(" ".join(map(database.write, add)))
     return create_app(settings, database, clock=SystemClock(), bell=Bell(broker_url))
 
 
@@ -102,11 +103,13 @@ def _event_with_token(conn: Connection, now: datetime, slug: str) -> str:
     return tokens.issue(conn, now, "bench", Role.TEAM, event)
 
 
-def serve(make: Callable[..., Any], arguments: tuple[Any, ...], port: "multiprocessing.Queue[int]") -> None:
+def serve(
+    make: Callable[..., Any], arguments: tuple[Any, ...], port: "multiprocessing.Queue[int]", threads: int = THREADS
+) -> None:
     with open(os.devnull, "w") as nowhere:
         os.dup2(nowhere.fileno(), 2)  # log lines are made and written, and not looked at
     logs.configure("json", "info")
-    server = create_server(make(*arguments), host="127.0.0.1", port=0, threads=THREADS)
+    server = create_server(make(*arguments), host="127.0.0.1", port=0, threads=threads)
     interpreter.ready()
     port.put(server.effective_port)
     server.run()
@@ -141,11 +144,11 @@ class Rate:
 
 
 @contextmanager
-def served(make: Callable[..., Any], arguments: tuple[Any, ...]) -> Iterator[tuple[int, int]]:
+def served(make: Callable[..., Any], arguments: tuple[Any, ...], threads: int = THREADS) -> Iterator[tuple[int, int]]:
     """The application that `make` makes, in a process of its own: its port and its pid."""
     context = multiprocessing.get_context("spawn")
     ports: multiprocessing.Queue[int] = context.Queue()
-    process = context.Process(target=serve, args=(make, arguments, ports), daemon=True)
+    process = context.Process(target=serve, args=(make, arguments, ports, threads), daemon=True)
     process.start()
     try:
         assert process.pid is not None
@@ -157,23 +160,30 @@ def served(make: Callable[..., Any], arguments: tuple[Any, ...]) -> Iterator[tup
 
 def measure(folder: Path, make: Callable[..., Any], arguments: tuple[Any, ...], posts: int, clients: int) -> Rate:
     """So many posts, shared out among the clients, after a warm-up of a tenth."""
-    with served(make, arguments) as (port, pid):
-        file = folder / "tokens"
-        keys = file.read_text().split() if file.exists() else [""] * EVENTS
-        sheets = [_next(keys, number) for number in range(posts + posts // 10)]
-        post(port, sheets[posts:], [])
-        took: list[list[float]] = [[] for _ in range(clients)]
-        threads = [
-            threading.Thread(target=post, args=(port, sheets[:posts][start::clients], took[start]))
-            for start in range(clients)
-        ]
-        burnt, began = cpu_s([pid]), time.perf_counter()
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        elapsed = time.perf_counter() - began
-        burnt = cpu_s([pid]) - burnt
+    with served(make, arguments) as one:
+        return load(folder, [one], posts, clients)
+
+
+def load(folder: Path, processes: Sequence[tuple[int, int]], posts: int, clients: int) -> Rate:
+    """The same to processes that are there, each with its port and pid: the clients are shared out among them."""
+    file = folder / "tokens"
+    keys = file.read_text().split() if file.exists() else [""] * EVENTS
+    sheets = [_next(keys, number) for number in range(posts + posts // 10)]
+    ports, pids = [port for port, _ in processes], [pid for _, pid in processes]
+    for at, port in enumerate(ports):
+        post(port, sheets[posts + at :: len(ports)], [])
+    took: list[list[float]] = [[] for _ in range(clients)]
+    threads = [
+        threading.Thread(target=post, args=(ports[start % len(ports)], sheets[:posts][start::clients], took[start]))
+        for start in range(clients)
+    ]
+    burnt, began = cpu_s(pids), time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    elapsed = time.perf_counter() - began
+    burnt = cpu_s(pids) - burnt
     answers = [seconds for one in took for seconds in one]
     assert len(answers) == posts, f"{posts - len(answers)} posts were not accepted"
     cuts = quantiles(answers, n=100)
@@ -214,30 +224,31 @@ def run(short: bool) -> Iterator[Result]:
         pairs = [(bare_rate(posts, clients), our_rate(posts, clients)) for _ in range(rounds)]
         ratios = [ours.per_second / least.per_second for least, ours in pairs]
         case = f"{FINISHERS} finishers, {clients} client{'s' * (clients > 1)}"
-        yield _told(case, "bare Flask route", [least for least, _ in pairs])
+        yield told(case, "bare Flask route", [least for least, _ in pairs])
         rates = [ours for _, ours in pairs]
         met = (median(ratios) >= 0.5 and median(one.p99_ms for one in rates) < 50) if clients == 8 else None
-        yield _told(case, OURS, rates, ratios, "≥ 0.5, p99 < 50 ms" if clients == 8 else "", met)
+        yield told(case, OURS, rates, ratios, "≥ 0.5, p99 < 50 ms" if clients == 8 else "", met)
     rates = [during_a_drain(posts, 8) for _ in range(rounds)]
     met = median(one.p99_ms for one in rates) < 150
-    yield _told("8 clients, during a drain", OURS, rates, target="p99 < 150 ms", met=met)
+    yield told("8 clients, during a drain", OURS, rates, target="p99 < 150 ms", met=met)
     yield from _brokers(rounds, posts)
 
 
-def _told(
+def told(
     case: str,
     who: str,
     rates: list[Rate],
     ratios: list[float] | None = None,
     target: str = "",
     met: bool | None = None,
+    scenario: str = "accept",
 ) -> Result:
     figures: dict[str, float | None] = {}
     if ratios:
         figures = {"ratio": median(ratios), "least": min(ratios), "most": max(ratios)}
     for name in ("per_second", "p50_ms", "p99_ms", "cpu_ms"):
         figures[name] = median(getattr(one, name) for one in rates)
-    return Result("accept", case, who, figures, target, met)
+    return Result(scenario, case, who, figures, target, met)
 
 
 def _brokers(rounds: int, posts: int) -> Iterator[Result]:
@@ -249,7 +260,7 @@ def _brokers(rounds: int, posts: int) -> Iterator[Result]:
     for name in urls:
         beside = [turn[name].p99_ms / turn["up"].p99_ms for turn in turns]
         target, met = ("", None) if name == "up" else ("p99 ≤ 1.5 × of broker up", median(beside) <= 1.5)
-        yield _told(f"8 clients, broker {name}", OURS, [turn[name] for turn in turns], None, target, met)
+        yield told(f"8 clients, broker {name}", OURS, [turn[name] for turn in turns], None, target, met)
 
 
 def _floors(posts: int) -> Iterator[Result]:

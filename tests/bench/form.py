@@ -2,8 +2,9 @@
 
 A web process of its own on SQLite, files of 250-finisher events, and as many teams as the promise names: first spread
 as over a Saturday's minute, then all at the same moment. A check is from the drop of the files to the last byte of
-what is shown; a submit from the button to the last byte of the receipt. Prints p50, p95 and the longest of each, the
-processor time that one costs (which a busy machine does not change) and what pages weigh. The promise is 300 ms p95.
+what is shown; a click is a correction by hand, to the last byte of the page with it; a submit from the button to the
+last byte of the receipt. Prints p50, p95 and the longest of each, the processor time that one costs (which a busy
+machine does not change) and what pages weigh. A check may take 100 ms p95, a click 60, a submit 300.
 """
 
 import argparse
@@ -37,7 +38,8 @@ from tests.support.processes import Process
 
 TEAMS, FINISHERS, MINUTE_S = 20, 250, 60.0
 SHORT_SPREAD_S = MINUTE_S / 10
-MOST_MS, FIRST_KB, LATER_KB = 300.0, 200.0, 30.0
+CHECK_MS, CLICK_MS, MOST_MS = 100.0, 60.0, 300.0
+FIRST_KB, LATER_KB = 200.0, 30.0
 PASSWORD = "wet hands"
 HTMX = {"HX-Request": "true", "Accept": "*/*"}
 
@@ -55,6 +57,7 @@ class Team:
     slug: str
     rng: random.Random
     checks: list[float] = field(default_factory=list)
+    clicks: list[float] = field(default_factory=list)
     submits: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -71,12 +74,16 @@ class Team:
             checked = self._timed(self.checks, lambda: self._post(f"{page}/files", shown, files))
             if not submits:
                 return
-            fields = _hidden(checked)
-            assert 'id="send" disabled' not in checked, f"the files of {self.slug} need mending"
-            told = self._timed(self.submits, lambda: self._post(f"{page}/send", checked, key=fields["key"], whole=True))
+            clicked = self._timed(self.clicks, lambda: self._edited(page, checked))
+            fields = _hidden(clicked)
+            assert 'id="send" disabled' not in clicked, f"the files of {self.slug} need mending"
+            told = self._timed(self.submits, lambda: self._post(f"{page}/send", clicked, key=fields["key"], whole=True))
             assert "Saved here at" in told
 
         return go
+
+    def _edited(self, page: str, shown: str) -> str:
+        return self._post(f"{page}/change", shown, action="edit-athlete", position="3", athlete="A7654321")
 
     def _timed(self, into: list[float], act: Callable[[], str]) -> str:
         began = time.perf_counter()
@@ -134,12 +141,15 @@ def told(name: str, seconds: Sequence[float]) -> str:
     )
 
 
-def worked(teams: Sequence[Team], rounds: int, spread_s: float, first: date, pid: int) -> tuple[Times, Times, float]:
+def worked(
+    teams: Sequence[Team], rounds: int, spread_s: float, first: date, pid: int
+) -> tuple[Times, Times, Times, float]:
     """Rounds of all teams: each begins at its own moment of `spread_s`, or all at once where that is 0. Seconds of the
-    checks and of the submits, and processor seconds of the web process a team."""
+    checks, of the clicks and of the submits, and processor seconds of the web process a team."""
     spent = 0.0
     for team in teams:
         team.checks.clear()
+        team.clicks.clear()
         team.submits.clear()
     for number in range(rounds):
         ready = [team.prepare(first - timedelta(days=7 * number)) for team in teams]
@@ -155,17 +165,18 @@ def worked(teams: Sequence[Team], rounds: int, spread_s: float, first: date, pid
             for done in [pool.submit(one, at, go) for at, go in enumerate(ready)]:
                 done.result()
         spent += cpu_s([pid]) - before
-    checks = [one for team in teams for one in team.checks]
-    return checks, [one for team in teams for one in team.submits], spent / rounds / len(teams)
+    checks, clicks = [one for team in teams for one in team.checks], [one for team in teams for one in team.clicks]
+    return checks, clicks, [one for team in teams for one in team.submits], spent / rounds / len(teams)
 
 
 def show(teams: Sequence[Team], rounds: int, spread_s: float, first: date, pid: int) -> None:
     """The same, printed."""
-    checks, submits, spent_s = worked(teams, rounds, spread_s, first, pid)
+    checks, clicks, submits, spent_s = worked(teams, rounds, spread_s, first, pid)
     how = f"spread over {spread_s:g} s" if spread_s else "all at once"
     print(told(f"check, {how}", checks))
+    print(told(f"click, {how}", clicks))
     print(told(f"submit, {how}", submits))
-    print(f"processor, check and submit  {spent_s * 1000:.1f} ms of the web process a team")
+    print(f"processor of the three       {spent_s * 1000:.1f} ms of the web process a team")
 
 
 def run(short: bool) -> Iterator[Result]:
@@ -174,17 +185,17 @@ def run(short: bool) -> Iterator[Result]:
     with tempfile.TemporaryDirectory() as folder, web(Path(folder)) as (address, process):
         teams = [Team(address, f"event-{number}", random.Random(number)) for number in range(TEAMS)]
         spread_s = SHORT_SPREAD_S if short else MINUTE_S
-        checks, submits, spent_s = worked(teams, rounds, spread_s, BEFORE, process.pid)
+        checks, clicks, submits, spent_s = worked(teams, rounds, spread_s, BEFORE, process.pid)
         first, later = weights(address, teams[0])
-    for name, seconds in (("check", checks), ("submit", submits)):
+    for name, seconds, most in (("check", checks, CHECK_MS), ("click", clicks, CLICK_MS), ("submit", submits, MOST_MS)):
         p50, p95 = median(seconds), p95_of(seconds)
         yield Result(
             "form",
             f"{name} of {FINISHERS} finishers, {TEAMS} teams {'ten times' if short else 'once'} a minute",
             OURS,
             {"p50_ms": p50 * 1000, "p95_ms": p95 * 1000, "processor_ms": spent_s * 1000},
-            f"p95 < {MOST_MS:g} ms",
-            p95 * 1000 < MOST_MS,
+            f"p95 ≤ {most:g} ms",
+            p95 * 1000 <= most,
         )
     for name, size, most in (("first visit", first, FIRST_KB), ("later", later, LATER_KB)):
         yield Result(

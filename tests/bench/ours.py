@@ -86,7 +86,7 @@ class Ours:
     def submit(self, made: Sequence[Job]) -> None:
         """Accept them, as the API would."""
         for start in range(0, len(made), _CHUNK):
-            entries = [self._entry(job) for job in made[start : start + _CHUNK]]
+            entries = [self.entry(job) for job in made[start : start + _CHUNK]]
             self.database.write(partial(_accept, now=SystemClock().now(), entries=entries))
 
     def hold(self) -> int:
@@ -98,7 +98,8 @@ class Ours:
     def release(self, hold: int) -> None:
         self.database.write(lambda conn: holding.release_hold(conn, SystemClock().now(), "bench", hold))
 
-    def _entry(self, job: Job) -> Entry:
+    def entry(self, job: Job) -> Entry:
+        """What the API would make of it."""
         return Entry(
             "results", self.node.events[job.event], job.date, job.body, sheet.digest(job.body),
             rows_digest(job.finishers, ()), len(job.finishers), job.event, id=job.id,

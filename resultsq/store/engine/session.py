@@ -3,19 +3,18 @@
 SQLite's writers begin with BEGIN IMMEDIATE: a transaction that reads first and writes later would lose updates
 or end in "database is locked".
 
-Writers of one process share commits: a write that comes while another commits goes into the next transaction,
-each in a savepoint of its own. All of them are answered after its one COMMIT.
+On SQLite writers of one process share commits (shared_commits.py), each in a savepoint of its own. All of them are
+answered after the one COMMIT.
 """
 
 import random
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
@@ -36,32 +35,13 @@ from resultsq.store.engine.db_errors import (
     translate_lost_commit,
 )
 from resultsq.store.engine.prepared import COMPILED_ONCE
+from resultsq.store.engine.shared_commits import CommitQueue, PendingWrite
 from resultsq.store.engine.write_metrics import WRITE_S, Work
 
 T = TypeVar("T")
 
 BUSY_S = 5.0
 """How long a writer waits for another one before it says that the store does not answer."""
-
-BATCH = 64
-"""Most writers that share a commit: a bound on how long the first of them waits."""
-
-
-class _Write(Generic[T]):
-    """One caller's piece of a shared transaction."""
-
-    __slots__ = ("done", "error", "value", "work")
-
-    def __init__(self, work: Callable[[Connection], T]) -> None:
-        self.work = work
-        self.done = False
-        self.value: T | None = None
-        self.error: BaseException | None = None
-
-    def result(self) -> T:
-        if self.error is not None:
-            raise self.error
-        return self.value  # type: ignore[return-value]  # set whenever there is no error
 
 
 class Database:
@@ -74,7 +54,7 @@ class Database:
         self.engine = _sqlite_engine(url) if self.is_sqlite else postgres.engine(url, BUSY_S)
         if personal_keys is not None:
             self.engine.update_execution_options(**{personal.KEYS: cache(personal_keys)})
-        self._waiting: deque[_Write[Any]] = deque()
+        self._queue = CommitQueue(self._commit_batch)
         self._leader = threading.Lock()
         self._writer: Connection | None = None
 
@@ -111,15 +91,10 @@ class Database:
         :raises StoreUnsure: it may or may not be written
         Whatever `work` raises undoes what `work` wrote and is raised here."""
         with WRITE_S[what].time():
-            return self._write_postgres(work) if not self.is_sqlite else self._write_sqlite(work)
+            return self._write_sqlite(work) if self.is_sqlite else self._write_postgres(work)
 
     def _write_sqlite(self, work: Callable[[Connection], T]) -> T:
-        mine = _Write(work)
-        self._waiting.append(mine)
-        with self._leader:
-            while not mine.done:  # a leader that came before may have left it to this one
-                self._commit_together([self._waiting.popleft() for _ in range(min(len(self._waiting), BATCH))])
-        return mine.result()
+        return self._queue.write(work)
 
     def translate(self, error: DBAPIError | PoolTimeout) -> Exception:
         """An error of the driver as one for people."""
@@ -156,7 +131,11 @@ class Database:
             self._writer.close()
             self._writer = None
 
-    def _commit_together(self, batch: list[_Write[Any]]) -> None:
+    def _commit_batch(self, batch: Sequence[PendingWrite[Any]]) -> None:
+        with self._leader:  # `close` waits for it
+            self._commit_together(batch)
+
+    def _commit_together(self, batch: Sequence[PendingWrite[Any]]) -> None:
         try:
             self._transaction(batch)
         except UNAVAILABLE as error:
@@ -176,7 +155,7 @@ class Database:
             for write in batch:
                 write.done = True
 
-    def _transaction(self, batch: list[_Write[Any]]) -> None:
+    def _transaction(self, batch: Sequence[PendingWrite[Any]]) -> None:
         with self._writing() as conn:
             if len(batch) == 1:  # alone, it needs no savepoint: whatever it raises undoes everything
                 batch[0].value = batch[0].work(conn)

@@ -55,9 +55,13 @@ def test_an_error_is_the_same_by_either_way_and_does_not_quote_the_values(node: 
     }  # fmt: skip
     prepared = PreparedStatement(NEW_KEY)
     node.database.write(lambda conn: prepared.run(conn, values))
-    for run in (prepared.run, lambda conn, values: conn.execute(NEW_KEY, values)):
+
+    def usual(conn: Connection) -> None:
+        conn.execute(NEW_KEY, values)
+
+    for work in (usual, lambda conn: prepared.run(conn, values)):
         with pytest.raises(IntegrityError) as told:
-            node.database.write(lambda conn, run=run: run(conn, values))
+            node.database.write(work)
         assert "INSERT INTO" in str(told.value)
         assert "A1234567" not in str(told.value)
 

@@ -16,11 +16,12 @@ from resultsq.domain.errors import Conflicting, HeadMoved, StoreFull, StoreUnava
 from resultsq.domain.submission import State
 from resultsq.sqlite import wal_is_safe
 from resultsq.store import outbox
-from resultsq.store.engine import session
+from resultsq.store.engine import session, shared_commits
 from resultsq.store.engine.session import Database
 from resultsq.store.engine.tables import Attempt, Audit, Chain, Payload, Submission
 from resultsq.store.outbox import links
 from tests.support.nodes import NOW, StoreNode, accepted, migrated, unsent
+from tests.support.waiting import wait_until
 
 T = TypeVar("T")
 THREADS = 8
@@ -225,11 +226,50 @@ def test_the_others_are_stored_when_one_callers_statement_fails(store: Database)
 
 
 def test_a_writer_gets_its_own_answer_when_a_whole_batch_waits_before_it(sqlite_store: Database) -> None:
-    before = [session._Write(note(number)) for number in range(session.BATCH)]
-    sqlite_store._waiting.extend(before)
-    assert sqlite_store.write(note(999)) == 999
-    assert [one.result() for one in before] == list(range(session.BATCH))
-    assert noted(sqlite_store) == [*range(session.BATCH), 999]
+    commits: list[object] = []
+    event.listen(sqlite_store.engine, "commit", commits.append)
+    threads = shared_commits.BATCH + 2  # one leads, so many wait with one more
+
+    def act(number: int) -> int:
+        def work(conn: Connection) -> int:
+            if not commits:
+                wait_until(lambda: len(sqlite_store._queue) == threads - 1, 30, "all the others")
+            return note(number)(conn)
+
+        return sqlite_store.write(work)
+
+    assert together(act, threads) == list(range(threads))
+    assert noted(sqlite_store) == list(range(threads))
+    assert len(commits) == 3
+
+
+def test_all_that_wait_share_a_commit_when_each_comes_back_at_once(sqlite_store: Database) -> None:
+    """A writer that was answered writes again while the next ones commit: no answer waits for another's commit."""
+    left, batch, commits = dict.fromkeys(range(THREADS), 6), list[int](), list[int]()
+    answers = dict.fromkeys(left, 0)
+
+    def commit(_conn: object) -> None:
+        others = [number for number in left if left[number] and number not in batch]
+        wait_until(lambda: len(sqlite_store._queue) == len(others), 30, "all others, while these commit")
+        for number in batch:
+            assert answers[number] == 6 - left[number], "an answer came before its commit"
+            left[number] -= 1
+        commits.append(len(batch))
+        batch.clear()
+
+    def act(number: int) -> None:
+        def work(conn: Connection) -> None:
+            batch.append(number)
+            note(number)(conn)
+
+        for _ in range(6):
+            sqlite_store.write(work)
+            answers[number] += 1
+
+    event.listen(sqlite_store.engine, "commit", commit)
+    assert together(act) == [None] * THREADS
+    assert sum(commits) == 6 * THREADS
+    assert len(commits) <= 12, commits  # one alone, then all the others, six times
 
 
 def test_writing_goes_on_when_a_transaction_could_not_even_be_undone(sqlite_store: Database) -> None:
