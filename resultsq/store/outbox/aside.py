@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, case, func, insert, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, case, func, insert, select, update
 
 from resultsq.domain.outcome import Cause
 from resultsq.domain.submission import WAITING, State
@@ -32,11 +32,12 @@ def cannot_go(row: Row[Any], kinds: Collection[str] | None) -> str | None:
 
 
 def put_aside(conn: Connection, now: datetime, seqs: Sequence[int], reason: str) -> None:
-    """Hold each of these for that reason. Their rows are written and not read: one that cannot be read is why."""
+    """Hold each of these for that reason. Their rows are written, and of them only the lease is read:
+    one that cannot be read is why."""
     for seq in seqs:
         placed = {"scope": "submission", "reason": reason, "placed_by": BY_ITSELF, "placed_at": now}
         hold = conn.execute(insert(Hold).values(placed).returning(Hold.id)).scalar_one()
-        lease = select(Submission.lease).where(Submission.seq == seq)
+        lease = conn.execute(_LOCK_LEASE, {"seq": seq}).scalars().all()
         end = {"ended_at": now, "outcome": "unknown", "cause": Cause.SURPRISE, "fingerprint": Cause.SURPRISE}
         conn.execute(update(Attempt).where(Attempt.lease.in_(lease), Attempt.ended_at.is_(None)).values(end))
         known = and_(Submission.state == State.QUEUED, Submission.in_doubt.is_(False))
@@ -63,6 +64,10 @@ def put_aside(conn: Connection, now: datetime, seqs: Sequence[int], reason: str)
                 detail=reason,
             )
         )
+
+
+# its row is locked before its attempt ends: one that a claim begins meanwhile would be shown as under way for ever
+_LOCK_LEASE = select(Submission.lease).where(Submission.seq == bindparam("seq")).with_for_update()
 
 
 def count_aside(conn: Connection) -> int:

@@ -1,0 +1,1 @@
+"""Two writers of the store at once, in every order of their statements that can make a difference."""
