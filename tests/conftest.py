@@ -31,7 +31,7 @@ FEWEST, MOST, FOR_A_CORE = 4, 16, 2
 """Processes that run tests: more than cores, for most tests wait for something. Not more: what measures a time would
 measure the others."""
 
-collect_ignore = ["bench", "history", "power", "races", "samples", "support", "upgrade"]
+collect_ignore = ["bench", "history", "mutation", "power", "races", "samples", "support", "upgrade"]
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
