@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from resultsq.clock import Clock
 from resultsq.domain.errors import InputRefused, ResultsqError, StoreUnavailable
+from resultsq.domain.i18n import gettext
 from resultsq.domain.submission import GONE, NEEDS_A_PERSON, State
 from resultsq.store import outbox
 from resultsq.store.admin import comparisons
@@ -54,7 +55,9 @@ def backup(database: Database, out: Path) -> int:
 
     :raises InputRefused: there is a file of that name"""
     if out.exists():
-        raise InputRefused(f"There is a file called {out} already, and nothing was written. Name a new one.")
+        raise InputRefused(
+            gettext("There is a file called {file} already, and nothing was written. Name a new one.", file=out)
+        )
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".resultsq-backup-") as folder:
         copy = Path(folder) / "copy.db"
         target = Database(f"sqlite:///{copy}")
@@ -76,7 +79,9 @@ def _put_in_place(copy: Path, out: Path) -> None:
     try:
         out.open("xb").close()
     except FileExistsError:
-        raise InputRefused(f"A file called {out} has just been made by another, and was left alone.") from None
+        raise InputRefused(
+            gettext("A file called {file} has just been made by another, and was left alone.", file=out)
+        ) from None
     os.replace(copy, out)
 
 
@@ -104,12 +109,16 @@ def _make_current(source: Database) -> None:
     """Bring a backup of an older version to this version's tables."""
     try:
         if migrate.current(source) is None:
-            raise InputRefused("This file is no backup of resultsq, and nothing was restored.")
+            raise InputRefused(gettext("This file is no backup of resultsq, and nothing was restored."))
         migrate.upgrade(source)
     except migrate.NoSuchRevision:
-        raise InputRefused("This backup is a newer version's, and nothing was restored. Upgrade first.") from None
+        raise InputRefused(
+            gettext("This backup is a newer version's, and nothing was restored. Upgrade first.")
+        ) from None
     except (DBAPIError, StoreUnavailable):
-        raise InputRefused("This file is no backup of resultsq, or is damaged; nothing was restored.") from None
+        raise InputRefused(
+            gettext("This file is no backup of resultsq, or is damaged; nothing was restored.")
+        ) from None
 
 
 def _copy(source: Connection, target: Connection) -> int:
@@ -127,8 +136,10 @@ def _fill(source: Connection, target: Connection, now: datetime) -> int:
     for table in (Submission, Event, Account):
         if target.execute(select(table).limit(1)).first() is not None:
             raise ResultsqError(
-                "The node's database is not empty, and nothing was restored. Restore into an empty one: "
-                "another data folder, or another database_url."
+                gettext(
+                    "The node's database is not empty, and nothing was restored. Restore into an empty one: "
+                    "another data folder, or another database_url."
+                )
             )
     count = _copy(source, target)
     if target.dialect.name == "postgresql":

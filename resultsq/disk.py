@@ -6,16 +6,19 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from resultsq.domain.i18n import gettext_noop
+
 _WHY = {
-    errno.EROFS: "its file system is read-only",
-    errno.ENOSPC: "its disk is full",
-    errno.EACCES: "this user may not write there",
-    errno.EPERM: "this user may not write there",
-    errno.EDQUOT: "this user's disk quota is used up",
-    errno.EIO: "the disk does not work (input/output error)",
-    errno.ENOENT: "it is not there",
-    errno.ENOTDIR: "part of its path is a file",
+    errno.EROFS: gettext_noop("its file system is read-only"),
+    errno.ENOSPC: gettext_noop("its disk is full"),
+    errno.EACCES: gettext_noop("this user may not write there"),
+    errno.EPERM: gettext_noop("this user may not write there"),
+    errno.EDQUOT: gettext_noop("this user's disk quota is used up"),
+    errno.EIO: gettext_noop("the disk does not work (input/output error)"),
+    errno.ENOENT: gettext_noop("it is not there"),
+    errno.ENOTDIR: gettext_noop("part of its path is a file"),
 }
+_FULL_OF_FILES = gettext_noop("its disk has no inodes left: there are too many files on it")
 
 KNOWN = frozenset(_WHY)
 """Numbers of the errors that a disk or its rights are the cause of."""
@@ -45,7 +48,8 @@ def nearest(folder: Path) -> Path:
 
 
 def reason(error: OSError, folder: Path) -> str:
-    """Why something could not be written below `folder`, as the end of a sentence."""
+    """Why something could not be written below `folder`, as the end of a sentence, in English, for
+    `retold`."""
     if error.errno == errno.ENOSPC:
         return _why_full(folder)
     return _WHY.get(error.errno or 0) or (error.strerror or type(error).__name__).lower()
@@ -55,8 +59,8 @@ def _why_full(folder: Path) -> str:
     try:
         left = space(folder)
     except OSError:
-        return "its disk is full"
-    return "its disk has no inodes left: there are too many files on it" if left.inodes == 0 else "its disk is full"
+        return _WHY[errno.ENOSPC]
+    return _FULL_OF_FILES if left.inodes == 0 else _WHY[errno.ENOSPC]
 
 
 def write_trouble(folder: Path) -> str | None:

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
 from resultsq.domain.errors import SettingsError
+from resultsq.domain.i18n import gettext
 
 SHORTEST_BITS = 1024
 """Receivers trust no shorter key (RFC 8301)."""
@@ -21,12 +22,12 @@ def signer(path: Path, selector: str, domain: str) -> Callable[[bytes], bytes]:
 
     :raises SettingsError: the file, its key or the selector cannot be used, or dkimpy is not installed"""
     if not selector:
-        raise SettingsError("It needs dkim_selector, the name under which its public key stands in the DNS.")
+        raise SettingsError(gettext("It needs dkim_selector, the name under which its public key stands in the DNS."))
     key = _key(path)
     try:
         import dkim  # an extra: most nodes sign nothing
     except ImportError:
-        raise SettingsError("To sign mails takes dkimpy: pip install 'resultsq[dkim]'.") from None
+        raise SettingsError(gettext("To sign mails takes dkimpy: pip install 'resultsq[dkim]'.")) from None
 
     def sign(message: bytes) -> bytes:
         made: bytes = dkim.sign(
@@ -47,9 +48,15 @@ def _key(path: Path) -> bytes:
     try:
         found = load_pem_private_key(path.read_bytes(), password=None)
     except OSError as error:
-        raise SettingsError(f"The file {path} cannot be read: {error.strerror}.") from None
+        raise SettingsError(
+            gettext("The file {path} cannot be read: {reason}.", path=path, reason=error.strerror)
+        ) from None
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise SettingsError(f"The file {path} holds no private key in PEM, or one with a passphrase.") from None
+        raise SettingsError(
+            gettext("The file {path} holds no private key in PEM, or one with a passphrase.", path=path)
+        ) from None
     if not isinstance(found, RSAPrivateKey) or found.key_size < SHORTEST_BITS:
-        raise SettingsError(f"The key in {path} is not an RSA key of at least {SHORTEST_BITS} bits.")
+        raise SettingsError(
+            gettext("The key in {path} is not an RSA key of at least {number} bits.", path=path, number=SHORTEST_BITS)
+        )
     return found.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())

@@ -1,15 +1,14 @@
 """The languages of the product, and what it says in them.
 
 A language is a folder of `translations`, named as Babel names its locale (`de`, `pt_BR`), with a catalogue in it.
-English is in the source. Catalogues are compiled when the product is built.
+English is in the source. Catalogues are compiled when the product is built. Babel is loaded by what first needs it, so
+that commands start soon.
 """
 
 from collections.abc import Iterable
 from functools import cache
 from gettext import GNUTranslations
 from pathlib import Path
-
-from babel import Locale, UnknownLocaleError, negotiate_locale
 
 from resultsq.domain.current_language import ENGLISH_LANGUAGE, Language
 
@@ -32,6 +31,8 @@ def available() -> tuple[str, ...]:
 @cache
 def own_name(code: str) -> str:
     """How its speakers write the language's name, as a name: `Deutsch`, `Français`."""
+    from babel import Locale
+
     name = Locale.parse(code).get_language_name(code) or code
     return name[:1].upper() + name[1:]
 
@@ -45,6 +46,8 @@ def tag(code: str) -> str:
 @cache
 def direction(code: str) -> str:
     """`ltr` or `rtl`."""
+    from babel import Locale
+
     return "rtl" if Locale.parse(code).character_order == "right-to-left" else "ltr"
 
 
@@ -55,6 +58,8 @@ def known(code: str) -> str | None:
 
 def best(wanted: Iterable[str]) -> str | None:
     """The available language that fits the first of these tags that any fits; None: none fits."""
+    from babel import UnknownLocaleError, negotiate_locale
+
     codes = []
     for one in wanted:
         code = one.replace("-", "_").partition(".")[0].partition("@")[0]

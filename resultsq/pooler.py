@@ -14,17 +14,22 @@ from typing import Any
 from sqlalchemy import Engine, event
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
-STATEMENT_MODE = (
+from resultsq.domain.i18n import gettext_noop
+
+STATEMENT_MODE = gettext_noop(
     "The pooler in front of the database is in statement mode, which keeps no transaction together: set its pool_mode "
     "to transaction or session."
 )
 
 _TROUBLES = {
     "statement pooling mode": STATEMENT_MODE,
-    "unsupported startup parameter": "The pooler in front of the database refuses a startup parameter: take `options` "
-    "out of its URL.",
-    "server_login_retry": "The pooler in front of the database cannot reach the database's server.",
-    "query_wait_timeout": "The pooler in front of the database had no connection to its server free in time.",
+    "unsupported startup parameter": gettext_noop(
+        "The pooler in front of the database refuses a startup parameter: take `options` out of its URL."
+    ),
+    "server_login_retry": gettext_noop("The pooler in front of the database cannot reach the database's server."),
+    "query_wait_timeout": gettext_noop(
+        "The pooler in front of the database had no connection to its server free in time."
+    ),
 }
 """By what a pooler says. It has one SQLSTATE for everything."""
 

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from resultsq import secret_files
 from resultsq.domain.errors import ResultsqError, SettingsError
+from resultsq.domain.i18n import gettext, gettext_noop, kept_sentence
 
 KEY_FILE = "personal.key"
 _FORMAT = b"RQ1"
@@ -64,17 +65,20 @@ class PersonalKeys:
         :raises SealBroken: this is not what `seal` made for this owner"""
         head, nonce = sealed[:_HEAD_BYTES], sealed[_HEAD_BYTES : _HEAD_BYTES + _NONCE_BYTES]
         if len(nonce) < _NONCE_BYTES or not head.startswith(_FORMAT):
-            raise SealBroken("Personal data in the database is damaged and cannot be opened.")
+            raise SealBroken(gettext_noop("Personal data in the database is damaged and cannot be opened."))
         cipher = self.ciphers.get(head[len(_FORMAT) :])
         if cipher is None:
             raise KeyMissing(
-                f"Personal data in the database was sealed with the key {head[len(_FORMAT) :].hex()}, which is not "
-                "here. Nothing is lost: add that key."
+                kept_sentence(
+                    "Personal data in the database was sealed with the key {key}, which is not here. Nothing is lost: "
+                    "add that key.",
+                    key=head[len(_FORMAT) :].hex(),
+                )
             )
         try:
             return cipher.decrypt(nonce, sealed[_HEAD_BYTES + _NONCE_BYTES :], head + owner.encode())
         except InvalidTag:
-            raise SealBroken("Personal data in the database is damaged and cannot be opened.") from None
+            raise SealBroken(gettext_noop("Personal data in the database is damaged and cannot be opened.")) from None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -89,7 +93,7 @@ def personal_keys(given: str, data_dir: Path) -> PersonalKeys:
     text = given or _kept(data_dir / KEY_FILE)
     keys = [_key(one.strip()) for one in text.split(",") if one.strip()]
     if not keys:
-        raise SettingsError("There is no key to seal personal data with: the file or setting is empty.")
+        raise SettingsError(gettext("There is no key to seal personal data with: the file or setting is empty."))
     return PersonalKeys.of(keys)
 
 
@@ -103,10 +107,14 @@ def _kept(path: Path) -> str:
         return secret_files.kept(path, new_key)
     except OSError as error:
         raise SettingsError(
-            f"The key that seals personal data cannot be kept in {path}: {error.strerror}. Make the folder writable."
+            gettext(
+                "The key that seals personal data cannot be kept in {path}: {reason}. Make the folder writable.",
+                path=path,
+                reason=error.strerror,
+            )
         ) from None
     except UnicodeDecodeError:
-        raise SettingsError(f"The file {path} holds no key that seals personal data.") from None
+        raise SettingsError(gettext("The file {path} holds no key that seals personal data.", path=path)) from None
 
 
 def _key(text: str) -> bytes:
@@ -115,7 +123,7 @@ def _key(text: str) -> bytes:
     except (binascii.Error, ValueError):
         key = b""
     if len(key) != _KEY_BYTES:
-        raise SettingsError("A key that seals personal data is not 32 bytes in base64.")
+        raise SettingsError(gettext("A key that seals personal data is not 32 bytes in base64."))
     return key
 
 

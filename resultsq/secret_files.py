@@ -1,10 +1,13 @@
-"""Secrets that the product makes itself, each in a file that its owner alone can read."""
+"""Secrets in files: those that the product makes itself, each for its owner alone, and those that settings name."""
 
 import os
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+
+from resultsq.domain.errors import SettingsError
+from resultsq.domain.i18n import gettext
 
 
 def kept(path: Path, make: Callable[[], str]) -> str:
@@ -40,3 +43,20 @@ def _sync(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def content(path: Path, key: str) -> str:
+    """What a file holds that `key` names.
+
+    :raises SettingsError: it cannot be read"""
+    try:
+        return path.read_text("utf-8").strip()
+    except OSError as error:
+        raise SettingsError(
+            gettext(
+                "{key} names the file {path}, which cannot be read: {reason}.",
+                key=key,
+                path=path,
+                reason=error.strerror,
+            )
+        ) from None

@@ -25,8 +25,10 @@ from pydantic import (
 from resultsq.domain import destinations
 from resultsq.domain.athletes import LEAST_KEY_BYTES, mail_key
 from resultsq.domain.errors import SettingsError
+from resultsq.domain.i18n import gettext
 from resultsq.domain.proxy import Proxy
 from resultsq.domain.relay import node_addresses, one_address, relay_addresses
+from resultsq.secret_files import content
 
 PREFIX = "RESULTSQ_"
 
@@ -327,8 +329,10 @@ class Settings(BaseModel):
             zoneinfo.ZoneInfo(value)
         except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
             close = difflib.get_close_matches(value, sorted(zoneinfo.available_timezones()), n=1)
-            hint = f" Did you mean {close[0]}?" if close else ""
-            raise ValueError(f"It is not a time zone. A time zone is written like Europe/London.{hint}") from None
+            hint = " " + gettext("Did you mean {name}?", name=close[0]) if close else ""
+            raise ValueError(
+                gettext("It is not a time zone. A time zone is written like Europe/London.") + hint
+            ) from None
         return value
 
     @property
@@ -361,7 +365,7 @@ class Settings(BaseModel):
     @classmethod
     def _mail_key(cls, value: SecretStr) -> SecretStr:
         if value.get_secret_value() and mail_key(value.get_secret_value()) is None:
-            raise ValueError(f"It is not a key of {LEAST_KEY_BYTES} bytes or more in base64.")
+            raise ValueError(gettext("It is not a key of {number} bytes or more in base64.", number=LEAST_KEY_BYTES))
         return value
 
     @property
@@ -383,13 +387,3 @@ class Loaded(BaseModel):
 
     settings: Settings
     origin: dict[str, str]
-
-
-def content(path: Path, key: str) -> str:
-    """What a file holds that `key` names.
-
-    :raises SettingsError: it cannot be read"""
-    try:
-        return path.read_text("utf-8").strip()
-    except OSError as error:
-        raise SettingsError(f"{key} names the file {path}, which cannot be read: {error.strerror}.") from None

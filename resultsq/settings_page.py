@@ -2,7 +2,10 @@
 
 from pydantic import SecretStr
 
+from resultsq.domain.i18n import gettext, gettext_noop
 from resultsq.settings import PREFIX, Loaded, Settings
+
+_DEFAULT = gettext_noop("default")
 
 
 def shown(loaded: Loaded) -> list[tuple[str, str, str, str]]:
@@ -14,8 +17,10 @@ def shown(loaded: Loaded) -> list[tuple[str, str, str, str]]:
         if isinstance(value, SecretStr) or (isinstance(extra, dict) and extra.get("hidden")):
             secret = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
             value = "(hidden)" if secret else ""
-        origin = loaded.origin.get(name, "default")
-        rows.append((name, "" if value is None else str(value), origin, field.description or ""))
+        origin = gettext(loaded.origin.get(name, _DEFAULT))
+        rows.append(
+            (name, "" if value is None else str(value), origin, gettext(field.description) if field.description else "")
+        )
     return rows
 
 

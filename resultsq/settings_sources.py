@@ -17,11 +17,15 @@ from pydantic import ValidationError
 
 from resultsq.domain import destinations
 from resultsq.domain.errors import SettingsError
-from resultsq.domain.invalid import listed
+from resultsq.domain.i18n import gettext, gettext_noop
+from resultsq.domain.invalid import in_words, listed
 from resultsq.domain.proxy import Proxy
-from resultsq.settings import PREFIX, Loaded, Settings, content
+from resultsq.secret_files import content
+from resultsq.settings import PREFIX, Loaded, Settings
 
+_DEFAULT = gettext_noop("its default")
 CONFIG_KEY = f"{PREFIX}CONFIG"
+COMMAND_LINE = gettext_noop("command line")
 DEFAULT_CONFIG = Path("config/resultsq.toml")
 
 
@@ -32,7 +36,7 @@ def load(environ: Mapping[str, str] | None = None, *, calls_master: bool = False
     :raises SettingsError: for unknown keys, values that make no sense, and files that cannot be read; all at once"""
     found = _Found()
     found.read(os.environ if environ is None else environ)
-    found.take({name: value for name, value in overrides.items() if value is not None}, "command line")
+    found.take({name: value for name, value in overrides.items() if value is not None}, COMMAND_LINE)
     settings = found.settings(calls_master)
     settings.follow({name: path for name, path in found.files.items() if name not in overrides})
     return Loaded(settings=settings, origin=found.origin)
@@ -72,7 +76,7 @@ class _Found:
         try:
             settings = Settings.model_validate(self.values)
         except ValidationError as error:
-            wrong = {str(one.place[0]): one.message for one in listed(error)}
+            wrong = {str(one.place[0]): in_words(one) for one in listed(error)}
             faults += [self._no_sense(name, why) for name, why in wrong.items()]
             if wrong.keys() <= self.values.keys():  # values that are right alone may not go together
                 settings = Settings.model_validate({name: self.values[name] for name in self.values.keys() - wrong})
@@ -84,7 +88,7 @@ class _Found:
                 faults.append(self._no_sense("dkim_key_file", why))
             if not faults:
                 return settings
-        heading = [f"{len(faults)} settings are wrong:"] if len(faults) > 1 else []
+        heading = [gettext("{number} settings are wrong:", number=len(faults))] if len(faults) > 1 else []
         raise SettingsError("\n  ".join([*heading, *faults])) from None
 
     def _take_variable(self, key: str, value: str) -> None:
@@ -100,9 +104,8 @@ class _Found:
         self.files[name] = Path(value)
 
     def _no_sense(self, name: str, why: str) -> str:
-        where = self.origin.get(name, "its default")
-        sentence = why.removeprefix("Value error, ").removesuffix(".")
-        return f"The setting {name} (from {where}) makes no sense: {sentence}{'' if sentence.endswith('?') else '.'}"
+        said = gettext("The setting {name} (from {where}) makes no sense: {reason}")
+        return said.format(name=name, where=gettext(self.origin.get(name, _DEFAULT)), reason=why)
 
 
 def _faults_together(settings: Settings) -> Iterator[tuple[str, str]]:
@@ -124,9 +127,9 @@ def _fault_of_ca_file(settings: Settings) -> str | None:
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
     except ssl.SSLError:
-        return f"The file {path} holds no certificates."
+        return gettext("The file {path} holds no certificates.", path=path)
     except OSError as error:
-        return f"The file {path} cannot be read: {error.strerror}."
+        return gettext("The file {path} cannot be read: {reason}.", path=path, reason=error.strerror)
     return None
 
 
@@ -145,14 +148,20 @@ def _fault_of_dkim_key(settings: Settings) -> str | None:
 
 def _unknown(name: str, where: str) -> str:
     close = difflib.get_close_matches(name, Settings.model_fields, n=1)
-    hint = f" Did you mean {close[0]}?" if close else ""
-    return f"There is no setting called {name} ({where}).{hint} `resultsq settings` lists them all."
+    said = [gettext("There is no setting called {name} ({where}).", name=name, where=gettext(where))]
+    if close:
+        said.append(gettext("Did you mean {name}?", name=close[0]))
+    return " ".join([*said, gettext("`resultsq settings` lists them all.")])
 
 
 def _toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
-        raise SettingsError(f"The settings file {path} cannot be read: {error.strerror}.") from None
+        raise SettingsError(
+            gettext("The settings file {path} cannot be read: {reason}.", path=path, reason=error.strerror)
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"The settings file {path} is no TOML: {error}.") from None
+        raise SettingsError(
+            gettext("The settings file {path} is no TOML ({reason}).", path=path, reason=error)
+        ) from None

@@ -114,11 +114,11 @@ def read(content: bytes) -> PeopleList:
 
 def _lock(key: str) -> Fernet:
     if not key:
-        raise SettingsError("A list of accounts needs a key that both nodes have: set RESULTSQ_PEOPLE_KEY.")
+        raise SettingsError(gettext("A list of accounts needs a key that both nodes have: set RESULTSQ_PEOPLE_KEY."))
     try:
         return Fernet(key)
     except ValueError:
-        raise SettingsError("RESULTSQ_PEOPLE_KEY is no key: `resultsq bundle-key` prints one.") from None
+        raise SettingsError(gettext("RESULTSQ_PEOPLE_KEY is no key: `resultsq bundle-key` prints one.")) from None
 
 
 # at the node that has the copies

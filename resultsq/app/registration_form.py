@@ -70,13 +70,22 @@ def load(path: Path | None) -> RegistrationForm:
     try:
         return RegistrationForm.model_validate(tomllib.loads(path.read_text("utf-8")))
     except OSError as error:
-        raise SettingsError(f"The registration form {path} cannot be read: {error.strerror}.") from None
+        raise SettingsError(
+            gettext("The registration form {path} cannot be read: {reason}.", path=path, reason=error.strerror)
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"The registration form {path} is no TOML: {error}.") from None
+        raise SettingsError(
+            gettext("The registration form {path} is no TOML ({reason}).", path=path, reason=error)
+        ) from None
     except ValidationError as error:
         fault = first(error)
         raise SettingsError(
-            f"The registration form {path} makes no sense at {fault.pointer}: {fault.message}."
+            gettext(
+                "The registration form {path} makes no sense at {place} ({reason}).",
+                path=path,
+                place=fault.pointer,
+                reason=fault.message,
+            )
         ) from None
 
 

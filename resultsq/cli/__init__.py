@@ -14,9 +14,12 @@ from typing import NoReturn
 import click
 
 from resultsq import disk, interpreter
+from resultsq.cli import language
 from resultsq.cli.lazy import LazyGroup
 from resultsq.cli.parent_pipe import follow
+from resultsq.domain.current_language import in_language
 from resultsq.domain.errors import HeadMoved, InputRefused, ResultsqError, SettingsError, StoreUnavailable
+from resultsq.domain.i18n import gettext, retold
 
 COMMANDS = {
     "up": (
@@ -134,21 +137,31 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     atexit.register(gc.freeze)
     if arguments is None:  # in a process of its own
         interpreter.begin_loading()
+    language.teach_click()
+    with in_language(language.of_this_process):
+        sys.exit(_run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    """The exit status of one command; a refusal is said on the standard error."""
     try:
         commands.main(arguments, prog_name="resultsq")
     except ResultsqError as error:
-        cause = f" ({error.cause})" if isinstance(error, StoreUnavailable) else ""
-        click.echo(f"resultsq: {error}{cause}", err=True)
+        cause = f" ({retold(error.cause)})" if isinstance(error, StoreUnavailable) else ""
+        said = retold(error.args[0]) if error.args else ""
+        click.echo(f"resultsq: {said}{cause}", err=True)
         if isinstance(error, InputRefused):
             for problem in error.problems:
                 click.echo(f"  {problem.message}", err=True)
         if isinstance(error, HeadMoved) and error.head is not None:
-            click.echo(f"  The present version is {error.head}; name it with --corrects.", err=True)
-        sys.exit(2 if isinstance(error, SettingsError) else 1)
+            present = gettext("The present version is {id}; name it with --corrects.", id=error.head)
+            click.echo(f"  {present}", err=True)
+        return 2 if isinstance(error, SettingsError) else 1
     except OSError as error:
         if error.filename is None or error.errno not in disk.KNOWN:
             raise
         why = disk.reason(error, disk.nearest(Path(str(error.filename))))
-        click.echo(f"resultsq: {error.filename} cannot be used: {why}.", err=True)
-        sys.exit(1)
-    sys.exit(0)
+        said = gettext("{file} cannot be used: {reason}.", file=error.filename, reason=retold(why))
+        click.echo(f"resultsq: {said}", err=True)
+        return 1
+    return 0

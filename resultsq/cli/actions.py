@@ -9,8 +9,10 @@ import click
 
 from resultsq.app import operations
 from resultsq.cli.node import CliContext, Overrides, as_json_option, show_json, who
+from resultsq.domain import cldr
 from resultsq.domain.errors import InputRefused
 from resultsq.domain.filter import Filter
+from resultsq.domain.i18n import gettext, ngettext
 from resultsq.domain.submission import State
 from resultsq.store.admin.actions import Target, Verb
 
@@ -80,7 +82,8 @@ def hold(
     operations.demand_future(node.clock.now(), until)
     if not given["dry_run"]:
         operations.place_hold(node.context, who(), whole_event, given["reason"], until)
-    click.echo(f"{whole_event or 'Everything that goes to the master'} is held.")
+    everything = gettext("Everything that goes to the master is held.")
+    click.echo(gettext("{event} is held.", event=whole_event) if whole_event else everything)
 
 
 @click.command()
@@ -96,7 +99,8 @@ def release(overrides: Overrides, /, destination: bool, whole_event: str | None,
     found = operations.holds_of(node.context, whole_event)
     for one in found if not given["dry_run"] else ():
         operations.release_hold(node.context, who(), one.id, given["reason"])
-    click.echo(f"{whole_event or 'What goes to the master'} is held no more.")
+    everything = gettext("What goes to the master is held no more.")
+    click.echo(gettext("{event} is held no more.", event=whole_event) if whole_event else everything)
 
 
 @click.command()
@@ -133,15 +137,30 @@ def _act(node: CliContext, verb: Verb, given: dict[str, Any], release_at: dateti
         if given["as_json"]:
             show_json({"total": total, "able": able})
         else:
-            click.echo(f"{many(total)}; {verb} can be done to {able} of them now. Nothing was changed.")
+            click.echo(
+                gettext(
+                    "{submissions}; {command} can be done to {number} of them now. Nothing was changed.",
+                    submissions=many(total),
+                    command=verb.value,
+                    number=cldr.number(able),
+                )
+            )
             _say_pause(node, verb, target)
         return
     done = operations.finish(ctx, operations.start(ctx, who(), verb, target, given["reason"], release_at))
     if given["as_json"]:
         show_json(done)
         return
-    skipped = f"; {done.skipped} skipped, which had moved on or cannot be treated so" if done.skipped else ""
-    click.echo(f"{verb}: {done.done} of {many(done.total)}{skipped}.")
+    counts = {"command": verb.value, "number": cldr.number(done.done), "submissions": many(done.total)}
+    if done.skipped:
+        said = gettext(
+            "{command}: {number} of {submissions}; {skipped} skipped, which had moved on or cannot be treated so.",
+            **counts,
+            skipped=cldr.number(done.skipped),
+        )
+        click.echo(said)
+    else:
+        click.echo(gettext("{command}: {number} of {submissions}.", **counts))
     _say_pause(node, verb, target)
 
 
@@ -150,7 +169,12 @@ def _say_pause(node: CliContext, verb: Verb, target: Target) -> None:
     until = operations.paused_until(node.context, verb, target)
     if until is not None:
         local = until.astimezone(ZoneInfo(node.settings.time_zone))
-        click.echo(f"The master asked for a pause until {local:%H:%M:%S} ({local:%Z}). Nothing is sent before then.")
+        asked = gettext(
+            "The master asked for a pause until {time} ({zone}). Nothing is sent before then.",
+            time=f"{local:%H:%M:%S}",
+            zone=f"{local:%Z}",
+        )
+        click.echo(asked)
 
 
 def _target(node: CliContext, given: dict[str, Any]) -> Target:
@@ -164,15 +188,15 @@ def _target(node: CliContext, given: dict[str, Any]) -> Target:
         for one in (value if isinstance(value, tuple) else (value,))
     ]
     if (bool(given["ids"]), bool(pairs), given["everything"]).count(True) != 1:
-        raise InputRefused("Say which: by --id, by filters such as --event and --state, or --everything.")
+        raise InputRefused(gettext("Say which: by --id, by filters such as --event and --state, or --everything."))
     return given["ids"] or Filter.parse(pairs, ZoneInfo(node.settings.time_zone))
 
 
 def _whole_alone(given: dict[str, Any]) -> None:
     if given["ids"] or given["everything"] or any(given.get(name) for name in Filter.model_fields):
-        raise InputRefused("--destination and --whole-event stand alone: they name no submissions.")
+        raise InputRefused(gettext("--destination and --whole-event stand alone: they name no submissions."))
 
 
 def many(count: int) -> str:
-    """So many, in words."""
-    return "1 submission" if count == 1 else f"{count} submissions"
+    """So many, as a part of a sentence."""
+    return ngettext("{number} submission", "{number} submissions", count)

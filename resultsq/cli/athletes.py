@@ -9,8 +9,9 @@ from typing import TextIO
 import click
 
 from resultsq.app import athletes as use_cases
-from resultsq.cli.node import CliContext, Overrides, as_json_option, show_json, who
+from resultsq.cli.node import CliContext, Overrides, PathParam, as_json_option, show_json, who
 from resultsq.domain.errors import InputRefused
+from resultsq.domain.i18n import gettext, ngettext, retold
 from resultsq.store.athletes import copies, lookup
 
 
@@ -34,18 +35,29 @@ def status(overrides: Overrides, as_json: bool) -> None:
         show_json({"setting": node.settings.athletes, **state, **counts, "error": found.error})
         return
     if now is None or now.as_of is None:
-        click.echo("This node has no list of athletes.")
+        click.echo(gettext("This node has no list of athletes."))
     else:
-        source = "the master" if now.source == copies.FEED else "a file"
-        whom = f"athletes of {len(now.events)} events" if now.events else "all athletes"
-        click.echo(f"The list is as of {now.as_of:%Y-%m-%d %H:%M} UTC, from {source}: {whom}.")
-        click.echo(f"{held.athletes} athletes and {held.retired} retired numbers.")
+        if now.source == copies.FEED:
+            said = gettext("The list is as of {time}, from the master.", time=_time(now.as_of))
+        else:
+            said = gettext("The list is as of {time}, from a file.", time=_time(now.as_of))
+        events = len(now.events)
+        whom = ngettext("It has the athletes of {number} event.", "It has the athletes of {number} events.", events)
+        click.echo(" ".join((said, whom if events else gettext("It has all athletes."))))
+        click.echo(ngettext("{number} athlete.", "{number} athletes.", held.athletes))
+        click.echo(ngettext("{number} retired number.", "{number} retired numbers.", held.retired))
     if found.loading is not None:
-        click.echo(f"Another one is being loaded since {found.loading.begun_at:%Y-%m-%d %H:%M} UTC.")
+        since = _time(found.loading.begun_at)
+        click.echo(gettext("Another one is being loaded since {time}.", time=since))
     if found.error is not None and found.tried_at is not None:
-        click.echo(f"The last try, at {found.tried_at:%H:%M} UTC, got nothing: {found.error}")
+        at = f"{found.tried_at:%H:%M} UTC"
+        click.echo(gettext("The last try, at {time}, got nothing: {reason}", time=at, reason=retold(found.error)))
     if node.settings.athletes == "off":
-        click.echo("It is not brought up to date: the setting athletes is off.")
+        click.echo(gettext("It is not brought up to date: the setting athletes is off."))
+
+
+def _time(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
 @athletes.command()
@@ -53,11 +65,11 @@ def status(overrides: Overrides, as_json: bool) -> None:
 def refresh(overrides: Overrides) -> None:
     """Ask the master for changes now, and not at the next minute."""
     use_cases.ask_now(CliContext(overrides).context, who())
-    click.echo("A worker asks the master in a few seconds, if the link is up and no results are due.")
+    click.echo(gettext("A worker asks the master in a few seconds, if the link is up and no results are due."))
 
 
 @athletes.command("import")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=PathParam(exists=True, dir_okay=False, path_type=Path))
 @click.option(
     "--as-of",
     type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M"]),
@@ -72,7 +84,7 @@ def import_(overrides: Overrides, file: Path, as_of: datetime | None) -> None:
     written_at = datetime.fromtimestamp(file.stat().st_mtime, UTC) if as_of is None else as_of.replace(tzinfo=UTC)
     with opened(file) as lines:
         count = use_cases.import_list(node.context, who(), lines, min(written_at, node.clock.now()))
-    click.echo(f"Took in {count} athletes.")
+    click.echo(ngettext("Took in {number} athlete.", "Took in {number} athletes.", count))
 
 
 @contextmanager
@@ -86,4 +98,4 @@ def opened(file: Path) -> Iterator[TextIO]:
         with file.open(encoding=coding, newline="") as lines:
             yield lines
     except UnicodeDecodeError:
-        raise InputRefused("The file is not in UTF-8. Save it as “CSV UTF-8”. Nothing was changed.") from None
+        raise InputRefused(gettext("The file is not in UTF-8. Save it as “CSV UTF-8”. Nothing was changed.")) from None

@@ -9,17 +9,26 @@ from zoneinfo import ZoneInfo
 import click
 
 from resultsq.cli.actions import many
-from resultsq.cli.node import CliContext, Overrides, as_json_option, show, show_json
+from resultsq.cli.node import CliContext, Overrides, PathParam, as_json_option, show, show_json
 from resultsq.delivery import bundle
 from resultsq.delivery import reconcile as comparison
 from resultsq.delivery.masters import open_configured
+from resultsq.domain import cldr
 from resultsq.domain.errors import InputRefused, ResultsqError
+from resultsq.domain.i18n import gettext, gettext_noop
 from resultsq.domain.ports import Master
 from resultsq.domain.submission import State
 from resultsq.kinds.registry import KINDS
 
 _DAYS = re.compile(r"([0-9]{1,4})d")
 _MOST_NAMED = 20
+_DELIVERED = {
+    "submission": gettext_noop("submission"),
+    "event": gettext_noop("event"),
+    "date": gettext_noop("date"),
+    "word": gettext_noop("word"),
+    "detail": gettext_noop("detail"),
+}
 
 
 @click.command("bundle-key")
@@ -31,7 +40,7 @@ def bundle_key() -> None:
 
 
 @click.command("export")
-@click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("out", type=PathParam(dir_okay=False, path_type=Path))
 @click.option("--state", type=click.Choice([State.QUEUED.value]), default=State.QUEUED.value, show_default=True)
 @click.option("--kind", "kinds", multiple=True, type=click.Choice(list(KINDS)), help="Of this kind alone.")
 @click.pass_obj
@@ -48,22 +57,35 @@ def export(overrides: Overrides, out: Path, state: str, kinds: tuple[str, ...]) 
             file.flush()
             os.fsync(file.fileno())
     except FileExistsError:
-        raise InputRefused(f"{out} is there already and was left alone. Choose another name.") from None
+        raise InputRefused(
+            gettext("{file} is there already and was left alone. Choose another name.", file=out)
+        ) from None
     except OSError as error:
         out.unlink(missing_ok=True)
         raise ResultsqError(
-            f"{out} cannot be written: {error.strerror}. What waits here is safe; try another place."
+            gettext(
+                "{file} cannot be written: {reason}. What waits here is safe; try another place.",
+                file=out,
+                reason=error.strerror,
+            )
         ) from None
     except ResultsqError:
         out.unlink(missing_ok=True)
         raise
-    click.echo(f"Wrote {many(exported.count)} to {out}. They hold personal data: keep the file and its key apart.")
+    click.echo(
+        gettext(
+            "Wrote {submissions} to {file}. They hold personal data: keep the file and its key apart.",
+            submissions=many(exported.count),
+            file=out,
+        )
+    )
     if exported.is_full:
-        click.echo("More wait than one bundle takes: export again when these are published.", err=True)
+        more = gettext("More wait than one bundle takes: export again when these are published.")
+        click.echo(more, err=True)
 
 
 @click.command("import")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=PathParam(exists=True, dir_okay=False, path_type=Path))
 @click.option("--to-master", is_flag=True, help="Publish them straight at this node's master, past its queue.")
 @as_json_option
 @click.pass_obj
@@ -81,11 +103,15 @@ def import_(overrides: Overrides, file: Path, to_master: bool, as_json: bool) ->
         delivered = bundle.give_to_master(master, parted)
     finally:
         master.close()
-    show(delivered, ("submission", "event", "date", "word", "detail"), as_json)
+    show(delivered, _DELIVERED, as_json)
     left = sum(one.word != "published" for one in delivered)
     if left:
         raise ResultsqError(
-            f"{left} of {len(delivered)} were not published. They are still in the bundle: import again."
+            gettext(
+                "{number} of {total} were not published. They are still in the bundle: import again.",
+                number=cldr.number(left),
+                total=cldr.number(len(delivered)),
+            )
         )
 
 
@@ -93,10 +119,15 @@ def _show_imported(found: bundle.Imported, as_json: bool) -> None:
     if as_json:
         show_json(found)
     else:
-        click.echo(f"Queued {many(found.new)}; {found.known} were here before.")
+        known = cldr.number(found.known)
+        click.echo(
+            gettext("Queued {submissions}; {number} were here before.", submissions=many(found.new), number=known)
+        )
     if found.refused:
-        more = f" And {len(found.refused) - _MOST_NAMED} more." if len(found.refused) > _MOST_NAMED else ""
-        raise ResultsqError(f"Not taken: {len(found.refused)}. {' '.join(found.refused[:_MOST_NAMED])}{more}")
+        said = [gettext("Not taken: {number}.", number=cldr.number(len(found.refused))), *found.refused[:_MOST_NAMED]]
+        if (rest := len(found.refused) - _MOST_NAMED) > 0:
+            said.append(gettext("And {number} more.", number=cldr.number(rest)))
+        raise ResultsqError(" ".join(said))
 
 
 @click.command("reconcile")
@@ -119,14 +150,20 @@ def reconcile(overrides: Overrides, since: str, kinds: tuple[str, ...], as_json:
         show_json(found)
         return
     click.echo(
-        f"{found.settled} waited here or were given up, and are published; {found.lost} were published and are there "
-        f"no more, so they are queued again; {found.resumed} were in conflict and go on; {found.different} have other "
-        "content there under the same id."
+        gettext(
+            "{settled} waited here or were given up, and are published; {lost} were published and are there "
+            "no more, so they are queued again; {resumed} were in conflict and go on; {different} have other "
+            "content there under the same id.",
+            settled=cldr.number(found.settled),
+            lost=cldr.number(found.lost),
+            resumed=cldr.number(found.resumed),
+            different=cldr.number(found.different),
+        )
     )
     for cause, count in found.skipped.items():
-        click.echo(f"Not compared: {count} ({cause}).")
+        click.echo(gettext("Not compared: {number} ({reason}).", number=cldr.number(count), reason=gettext(cause)))
     if found.different:
-        raise ResultsqError("The last ones are for a person: look at them in the dashboard.")
+        raise ResultsqError(gettext("The last ones are for a person: look at them in the dashboard."))
 
 
 def _since(node: CliContext, text: str, now: datetime) -> datetime:
@@ -135,7 +172,7 @@ def _since(node: CliContext, text: str, now: datetime) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise InputRefused("--since is a date like 2013-12-07, a time, or a number of days like 7d.") from None
+        raise InputRefused(gettext("--since is a date like 2013-12-07, a time, or a number of days like 7d.")) from None
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=ZoneInfo(node.settings.time_zone))
 
 

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import click
 
-from resultsq.cli.node import as_json_option, show_json
+from resultsq.cli import language
+from resultsq.cli.node import PathParam, as_json_option, show_json
 from resultsq.domain.errors import SettingsError
+from resultsq.domain.i18n import gettext
 from resultsq.master.conformance.client import Client
 from resultsq.master.conformance.run import Result, RuleVerdict, announcement, run
 from resultsq.master.conformance.trial import Trial
@@ -22,7 +24,7 @@ def tokens_of(file: Path | None) -> tuple[str, ...]:
     try:
         return tuple(line.strip() for line in file.read_text().splitlines() if line.strip())
     except OSError as error:
-        raise SettingsError(f"The file of tokens cannot be read: {error.strerror}.") from None
+        raise SettingsError(gettext("The file of tokens cannot be read: {reason}.", reason=error.strerror)) from None
 
 
 @click.command()
@@ -30,7 +32,7 @@ def tokens_of(file: Path | None) -> tuple[str, ...]:
 @click.option("--token", help="A node's token at that master.")
 @click.option(
     "--token-file",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=PathParam(dir_okay=False, path_type=Path),
     help="File with that token in its first line.",
 )
 @click.option(
@@ -44,7 +46,7 @@ def tokens_of(file: Path | None) -> tuple[str, ...]:
 )
 @click.option("--other-token", default="", help="Another node's token, to check what the two see of each other.")
 @click.option("--uncovered-event", default="", metavar="SLUG", help="An event that the token does not cover.")
-@click.option("--ca-file", type=click.Path(exists=True, dir_okay=False), help="Certificates to trust, for https.")
+@click.option("--ca-file", type=PathParam(exists=True, dir_okay=False), help="Certificates to trust, for https.")
 @as_json_option
 def check(
     url: str,
@@ -61,9 +63,10 @@ def check(
 
     It publishes made-up results for the event that --event names, and receipts stay for ever: use a test event. The
     exit status is 1 if a rule does not hold. The contract: resultsq/master/CONTRACT.md."""
+    language.speak_english()  # as the contract does, which the rules quote
     given = [one for one in (token, *tokens_of(token_file)) if one]
     if not given:
-        raise SettingsError("The check needs a node's token: give --token or --token-file.")
+        raise SettingsError(gettext("The check needs a node's token: give --token or --token-file."))
     client = Client(url, given[0], ca_file)
     trial = Trial(client, event, other_token, uncovered_event, None if day is None else day.date())
     click.echo(announcement(trial), err=True)

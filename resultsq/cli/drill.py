@@ -5,6 +5,8 @@ from typing import get_args
 
 import click
 
+from resultsq.cli.node import as_json_option
+from resultsq.domain.i18n import gettext
 from resultsq.drill.laptop import rehearse_laptop
 from resultsq.drill.link import Outage
 from resultsq.drill.outage import rehearse_outage
@@ -48,7 +50,7 @@ _NOT_OF_A_LAPTOP = ("outage_s", "mode", "saturday", "workers")
 @click.option("--alone", is_flag=True, help="Results with nothing beside them, of a Saturday: to compare.")
 @click.option("--laptop", is_flag=True, help="A laptop that hands its results to a relay and is closed, instead.")
 @click.option("--workers", type=click.IntRange(1, 16), help="Workers that publish. Default: 1, of a Saturday 4.")
-@click.option("--json", "as_json", is_flag=True, help="The figures as one JSON object.")
+@as_json_option
 @click.pass_context
 def drill(
     ctx: click.Context,
@@ -71,7 +73,7 @@ def drill(
     unchanged; with --saturday only if all was answered and published in time as well, and no process grew."""
     _refuse_others(ctx, _OF_AN_OUTAGE if saturday else _OF_A_SATURDAY, saturday)
     if alone and (mails or registrations):
-        raise click.UsageError("--alone leaves no room for --mails and --registrations.")
+        raise click.UsageError(gettext("--alone leaves no room for --mails and --registrations."))
     if laptop:
         _refuse_for_a_laptop(ctx)
         status = rehearse_laptop(backlog=backlog, as_json=as_json)
@@ -95,13 +97,13 @@ def _refuse_others(ctx: click.Context, names: tuple[str, ...], saturday: bool) -
     for option in ctx.command.params:
         given = option.name and ctx.get_parameter_source(option.name) is not click.core.ParameterSource.DEFAULT
         if given and option.name in names:
-            raise click.UsageError(
-                f"{option.opts[0]} is {'not for a Saturday' if saturday else 'for --saturday alone'}."
-            )
+            if saturday:
+                raise click.UsageError(gettext("{option} is not for a Saturday.", option=option.opts[0]))
+            raise click.UsageError(gettext("{option} is for --saturday alone.", option=option.opts[0]))
 
 
 def _refuse_for_a_laptop(ctx: click.Context) -> None:
     for option in ctx.command.params:
         given = option.name and ctx.get_parameter_source(option.name) is not click.core.ParameterSource.DEFAULT
         if given and option.name in _NOT_OF_A_LAPTOP:
-            raise click.UsageError(f"{option.opts[0]} is not for --laptop.")
+            raise click.UsageError(gettext("{option} is not for --laptop.", option=option.opts[0]))

@@ -8,10 +8,13 @@ import click
 from resultsq import doctor as examination
 from resultsq.cli.node import CliContext, Overrides, as_json_option, show_json, who
 from resultsq.doctor import CheckTarget, Finding, Level
+from resultsq.domain.i18n import gettext, gettext_noop
 from resultsq.store.admin import mending
 from resultsq.store.engine import migrate
 
 _COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.BAD: "bold red"}
+
+_WORDS = {Level.OK: gettext_noop("ok"), Level.WARN: gettext_noop("warn"), Level.BAD: gettext_noop("bad")}
 
 
 @click.command()
@@ -38,8 +41,11 @@ def doctor(overrides: Overrides, parts: tuple[str, ...], mend: bool, as_json: bo
         from rich.console import Console  # loaded where something is to be drawn
 
         console = Console(highlight=False, soft_wrap=True)
-        console.print(f"The node: {node.where}", markup=False)
+        console.print(gettext("The node: {where}", where=node.where), markup=False)
+        words = {level: gettext(word) for level, word in _WORDS.items()}
+        width = max(map(len, words.values()))
         for finding in findings:
-            console.print(f"{finding.level:<5}", style=_COLOURS[finding.level], end="")
+            level = words[finding.level]
+            console.print(f"{level:<{width}} ", style=_COLOURS[finding.level], end="")
             console.print(f"{finding.part:<8} {finding.text}", markup=False)
     sys.exit(any(finding.level is Level.BAD for finding in findings))

@@ -7,6 +7,10 @@ import click
 from click.shell_completion import BashComplete, FishComplete, ZshComplete
 from click_man.core import write_man_pages
 
+from resultsq.cli.node import PathParam
+from resultsq.domain.current_language import ENGLISH_LANGUAGE, in_language
+from resultsq.domain.i18n import ngettext
+
 SHELLS = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
 
 
@@ -21,15 +25,17 @@ def completion(ctx: click.Context, shell: str) -> None:
 
 
 @click.command()
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("folder", type=PathParam(file_okay=False, path_type=Path))
 @click.pass_context
 def manual(ctx: click.Context, folder: Path) -> None:
     """Write a manual page for each command into FOLDER.
 
     For your own user: resultsq manual ~/.local/share/man/man1, then man resultsq"""
     folder.mkdir(parents=True, exist_ok=True)
-    write_man_pages("resultsq", _loaded(ctx.find_root()), target_dir=str(folder))
-    click.echo(f"Wrote {len(list(folder.glob('resultsq*.1')))} pages to {folder}.")
+    with in_language(ENGLISH_LANGUAGE):  # as their headings are
+        write_man_pages("resultsq", _loaded(ctx.find_root()), target_dir=str(folder))
+    count = len(list(folder.glob("resultsq*.1")))
+    click.echo(ngettext("Wrote {number} page to {folder}.", "Wrote {number} pages to {folder}.", count, folder=folder))
 
 
 def _loaded(root: click.Context) -> click.Group:

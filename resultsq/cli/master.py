@@ -7,7 +7,7 @@ import click
 
 from resultsq.cli.athletes import opened
 from resultsq.cli.conformance import check, tokens_of
-from resultsq.cli.node import CliContext
+from resultsq.cli.node import CliContext, PathParam
 from resultsq.master.serve import serve
 from resultsq.readers.athletes_list import read_list
 from resultsq.supervisor.folder import make_data_dir
@@ -24,23 +24,21 @@ from resultsq.supervisor.folder import make_data_dir
     help="A node's token; may be given again. TOKEN, NODE:TOKEN or NODE:EVENT,EVENT:TOKEN.",
 )
 @click.option(
-    "--token-file", type=click.Path(dir_okay=False, path_type=Path), help="File with such tokens, a line each."
+    "--token-file", type=PathParam(dir_okay=False, path_type=Path), help="File with such tokens, a line each."
 )
 @click.option("--event", "events", multiple=True, metavar="SLUG", help="Take only this event; may be given again.")
 @click.option(
     "--delay-s", type=click.FloatRange(0), default=0.0, help="Rehearsal: seconds that each sheet takes longer."
 )
-@click.option(
-    "--slots", type=click.IntRange(1), help="Rehearsal: sheets taken at once; one more is told to come later."
-)
+@click.option("--slots", type=click.IntRange(1), help="Rehearsal: sheets taken at once; one more has to come later.")
 @click.option(
     "--athletes",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=PathParam(exists=True, dir_okay=False, path_type=Path),
     help="Table (CSV) of athletes to add to its list, or to change there, before it begins to serve.",
 )
 @click.option(
     "--mail-key-file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=PathParam(exists=True, dir_okay=False, path_type=Path),
     help="File with NODE:KEY a line: this node gets hashes of athletes' mail addresses by this key, in base64.",
 )
 @click.pass_context

@@ -3,9 +3,10 @@
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, is_dataclass
 from datetime import date, datetime
+from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
@@ -15,8 +16,10 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from resultsq import logs
 from resultsq.app.context import AppContext
 from resultsq.app.started import note_settings
+from resultsq.cli import language
 from resultsq.clock import Clock, SystemClock
 from resultsq.domain.errors import NotThere, ResultsqError, SettingsError, StoreUnavailable
+from resultsq.domain.i18n import gettext
 from resultsq.sealed import PersonalKeys, personal_keys
 from resultsq.settings import Loaded, Settings
 from resultsq.settings_page import shown as shown_settings
@@ -34,7 +37,25 @@ PIPE_WIDTH = 500
 SCHEMA_WAIT_S = 60.0
 SCHEMA_LOOK_S = 0.1
 
-as_json_option = click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
+
+def _for_programs(_ctx: click.Context, _param: click.Parameter, value: bool) -> bool:
+    if value:
+        language.speak_english()
+    return value
+
+
+as_json_option = click.option(
+    "--json", "as_json", is_flag=True, is_eager=True, callback=_for_programs, help="As JSON, for programs."
+)
+
+
+class PathParam(click.Path):
+    """A path; where it is refused, the sentence names it in the reader's language."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        name = gettext("file") if not self.dir_okay else gettext("directory") if not self.file_okay else gettext("path")
+        self.name = name
+        return super().convert(value, param, ctx)
 
 
 class CliContext:
@@ -71,8 +92,10 @@ class CliContext:
             return Database(self.settings.store_url, self._personal_keys)
         except (ArgumentError, NoSuchModuleError):
             raise SettingsError(
-                "The setting database_url is no SQLAlchemy URL of SQLite or PostgreSQL. "
-                "It is written like postgresql+psycopg://user@host/name."
+                gettext(
+                    "The setting database_url is no SQLAlchemy URL of SQLite or PostgreSQL. "
+                    "It is written like postgresql+psycopg://user@host/name."
+                )
             ) from None
 
     def _personal_keys(self) -> PersonalKeys:
@@ -120,8 +143,13 @@ class CliContext:
         found, needed = migrate.current(self.unchecked_database), migrate.newest()
         if not migrate.is_behind(found):
             return None
-        state = "has no tables yet" if found is None else f"is at revision {found}, this version needs {needed}"
-        return f"The node's database {state}. Run `resultsq db upgrade`."
+        if found is None:
+            return gettext("The node's database has no tables yet. Run `resultsq db upgrade`.")
+        return gettext(
+            "The node's database is at revision {found}, this version needs {needed}. Run `resultsq db upgrade`.",
+            found=found,
+            needed=needed,
+        )
 
     def migrate(self, change: Callable[[Database, str], None], revision: str) -> None:
         """Change the schema.
@@ -141,7 +169,10 @@ class CliContext:
             found = events.find(conn, slug)
         if found is None:
             raise NotThere(
-                f"There is no event called {slug} here, and nothing was stored. `resultsq event add` makes one."
+                gettext(
+                    "There is no event called {event} here, and nothing was stored. `resultsq event add` makes one.",
+                    event=slug,
+                )
             )
         return found
 
@@ -154,7 +185,8 @@ class CliContext:
             logs.get("cli").warning("settings.not_noted", error=type(error.__cause__).__name__)
 
     def log(self) -> None:
-        """Set up the logs of a process that stays."""
+        """Set up the logs of a process that stays: from now on it speaks English."""
+        language.speak_english()
         logs.configure(self.settings.log_format, self.settings.log_level)
 
 
@@ -164,8 +196,10 @@ def who() -> str:
     return f"command line ({user})" if user else "command line"
 
 
-def show(rows: Iterable[object], columns: Sequence[str], as_json: bool) -> None:
-    """Rows as a table for people, or as a JSON array."""
+def show(rows: Iterable[object], columns: Mapping[str, str], as_json: bool) -> None:
+    """Rows as a table for people, or as a JSON array.
+
+    :param columns: each one's name for programs, and its heading"""
     plain = [{column: _field(row, column) for column in columns} for row in rows]
     if as_json:
         show_json(plain)
@@ -177,8 +211,8 @@ def show(rows: Iterable[object], columns: Sequence[str], as_json: bool) -> None:
     if not console.is_terminal:
         console.width = PIPE_WIDTH  # no line is broken, so that grep finds it
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column.removesuffix("_at").replace("_", " "), overflow="fold")
+    for heading in columns.values():
+        table.add_column(gettext(heading), overflow="fold")
     for row in plain:
         table.add_row(*(_text(row[column]) for column in columns))
     console.print(table, markup=False)
@@ -198,9 +232,11 @@ def _text(value: object) -> str:
         case None:
             return ""
         case bool():
-            return "yes" if value else "no"
+            return gettext("yes") if value else gettext("no")
         case datetime():
             return f"{value:%Y-%m-%d %H:%M:%S} UTC"
+        case StrEnum():
+            return gettext(value.value)
         case str() | int() | float():
             return str(value)
         case Iterable():

@@ -6,7 +6,19 @@ import click
 
 from resultsq.app import notices, operations
 from resultsq.cli.node import CliContext, Overrides, as_json_option, show, who
+from resultsq.domain.i18n import gettext_noop
 from resultsq.store.admin import notices as stored
+
+_COLUMNS = {
+    "id": gettext_noop("id"),
+    "event": gettext_noop("event"),
+    "title": gettext_noop("title"),
+    "text": gettext_noop("text"),
+    "written_by": gettext_noop("written by"),
+    "shown_from": gettext_noop("shown from"),
+    "shown_until": gettext_noop("shown until"),
+    "ended_at": gettext_noop("ended"),
+}
 
 
 @click.group("notice")
@@ -35,7 +47,7 @@ def notice_list(overrides: Overrides, as_json: bool) -> None:
     ctx = CliContext(overrides).context
     with ctx.database.read() as conn:
         found = stored.latest(conn, ctx.clock.now())
-    show(found, ("id", "event", "title", "text", "written_by", "shown_from", "shown_until", "ended_at"), as_json)
+    show(found, _COLUMNS, as_json)
 
 
 @notice.command("end")

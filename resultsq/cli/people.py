@@ -12,8 +12,10 @@ from resultsq.address import public_address
 from resultsq.app import people
 from resultsq.app.context import Transaction
 from resultsq.app.people import EventDetails, NewPerson
-from resultsq.cli.node import CliContext, Overrides, as_json_option, show, who
+from resultsq.cli.node import CliContext, Overrides, PathParam, as_json_option, show, who
+from resultsq.domain import cldr
 from resultsq.domain.errors import NotThere
+from resultsq.domain.i18n import gettext, gettext_noop, ngettext
 from resultsq.domain.plausible import PRESETS
 from resultsq.domain.role import PEOPLE, Role
 from resultsq.readers.ranges import read_plausible, write_plausible
@@ -21,7 +23,35 @@ from resultsq.store.admin import accounts, events, tokens
 
 T = TypeVar("T")
 
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_EVENTS = {
+    "slug": gettext_noop("slug"),
+    "name": gettext_noop("name"),
+    "time_zone": gettext_noop("time zone"),
+    "country": gettext_noop("country"),
+    "shows_results": gettext_noop("shows results"),
+}
+_ACCOUNTS = {
+    "name": gettext_noop("name"),
+    "role": gettext_noop("role"),
+    "events": gettext_noop("events"),
+    "disabled_at": gettext_noop("disabled"),
+}
+_TOKENS = {
+    "id": gettext_noop("id"),
+    "label": gettext_noop("label"),
+    "role": gettext_noop("role"),
+    "event": gettext_noop("event"),
+    "created_at": gettext_noop("created"),
+    "revoked_at": gettext_noop("revoked"),
+}
+_TIMES = {
+    "first_from": gettext_noop("first from"),
+    "first_to": gettext_noop("first to"),
+    "fastest": gettext_noop("fastest"),
+    "slowest": gettext_noop("slowest"),
+}
+
+_FILE = PathParam(exists=True, dir_okay=False, path_type=Path)
 _ROLES = click.Choice([role.value for role in PEOPLE])
 _password_stdin = click.option(
     "--password-stdin",
@@ -70,7 +100,7 @@ def event_add(
     node = CliContext(overrides)
     added = EventDetails(slug, name, timezone or node.settings.time_zone, country, read_plausible(run), language)
     _change(node, lambda tx: people.add_event(tx, added))
-    click.echo(f"Added the event {slug}.")
+    click.echo(gettext("Added the event {event}.", event=slug))
 
 
 @event.command("set")
@@ -97,15 +127,15 @@ def event_set(
     def change(tx: Transaction) -> dict[str, str]:
         one = events.find(tx.conn, slug)
         if one is None:
-            raise NotThere(f"There is no event called {slug} here.")
+            raise NotThere(gettext("There is no event called {event} here.", event=slug))
         land = one.country if country is None else country
         takes = read_plausible(run, one.plausible)
         changed = EventDetails(slug, name or one.name, timezone or one.time_zone, land, takes, language)
         people.change_event(tx, changed)
         return write_plausible(takes)
 
-    takes = ", ".join(f"{field} {time}" for field, time in _change(node, change).items())
-    click.echo(f"Changed the event {slug}. A run there: {takes.replace('_', ' ')}.")
+    takes = ", ".join(" ".join((gettext(_TIMES[field]), time)) for field, time in _change(node, change).items())
+    click.echo(gettext("Changed the event {event}. A run there: {times}.", event=slug, times=takes))
 
 
 @event.command("import")
@@ -119,7 +149,14 @@ def event_import(overrides: Overrides, file: Path) -> None:
     node = CliContext(overrides)
     zone, rows = node.settings.time_zone, people.rows_of(file.read_bytes())
     added, known = _change(node, lambda tx: people.import_events(tx, rows, zone))
-    click.echo(f"Added {added} {'event' if added == 1 else 'events'}; {known} were here before.")
+    count = cldr.number(known)
+    said = ngettext(
+        "Added {number} event; {known} were here before.",
+        "Added {number} events; {known} were here before.",
+        added,
+        known=count,
+    )
+    click.echo(said)
 
 
 @event.command("list")
@@ -128,7 +165,7 @@ def event_import(overrides: Overrides, file: Path) -> None:
 def event_list(overrides: Overrides, as_json: bool) -> None:
     """All events."""
     with CliContext(overrides).database.read() as conn:
-        show(events.every(conn), ("slug", "name", "time_zone", "country", "shows_results"), as_json)
+        show(events.every(conn), _EVENTS, as_json)
 
 
 @click.group()
@@ -170,7 +207,10 @@ def account_import(overrides: Overrides, file: Path) -> None:
 def account_mail(overrides: Overrides, name: str, address: str) -> None:
     """Mail the owner of NAME at ADDRESS about its results. Without ADDRESS: not any more."""
     _change(CliContext(overrides), lambda tx: people.set_mail(tx, name, address))
-    click.echo(f"{name} is mailed at {address}." if address else f"{name} is mailed no more.")
+    if address:
+        click.echo(gettext("{name} is mailed at {address}.", name=name, address=address))
+    else:
+        click.echo(gettext("{name} is mailed no more.", name=name))
 
 
 @account.command("disable")
@@ -179,7 +219,7 @@ def account_mail(overrides: Overrides, name: str, address: str) -> None:
 def account_disable(overrides: Overrides, name: str) -> None:
     """Let nobody log in as NAME any more. What the account did stays. `account restore` undoes it."""
     _change(CliContext(overrides), lambda tx: people.end_account(tx, name))
-    click.echo(f"Disabled the account {name}; its sessions have ended.")
+    click.echo(gettext("Disabled the account {name}; its sessions have ended.", name=name))
 
 
 @account.command("restore")
@@ -188,7 +228,7 @@ def account_disable(overrides: Overrides, name: str) -> None:
 def account_restore(overrides: Overrides, name: str) -> None:
     """Let NAME log in again, with the password that it had."""
     _change(CliContext(overrides), lambda tx: people.restore_account(tx, name))
-    click.echo(f"Restored the account {name}.")
+    click.echo(gettext("Restored the account {name}.", name=name))
 
 
 @account.command("passwd")
@@ -221,13 +261,13 @@ def account_list(overrides: Overrides, as_json: bool) -> None:
         rows = [
             {
                 "name": one.name,
-                "role": one.role.value,
+                "role": one.role,
                 "events": sorted(slugs[event] for event in one.events),
                 "disabled_at": one.disabled_at,
             }
             for one in accounts.every(conn)
         ]
-    show(rows, ("name", "role", "events", "disabled_at"), as_json)
+    show(rows, _ACCOUNTS, as_json)
 
 
 @click.group()
@@ -255,14 +295,14 @@ def token_list(overrides: Overrides, as_json: bool) -> None:
             {
                 "id": issued.bearer.id,
                 "label": issued.bearer.label,
-                "role": issued.bearer.role.value,
+                "role": issued.bearer.role,
                 "event": issued.bearer.event_slug,
                 "created_at": issued.created_at,
                 "revoked_at": issued.revoked_at,
             }
             for issued in tokens.every(conn)
         ]
-    show(rows, ("id", "label", "role", "event", "created_at", "revoked_at"), as_json)
+    show(rows, _TOKENS, as_json)
 
 
 @token.command("revoke")
@@ -271,7 +311,7 @@ def token_list(overrides: Overrides, as_json: bool) -> None:
 def token_revoke(overrides: Overrides, number: int) -> None:
     """Make the token with this NUMBER in the list good for nothing."""
     _change(CliContext(overrides), lambda tx: people.revoke_token(tx, number))
-    click.echo(f"Token {number} is revoked: it is refused from now on.")
+    click.echo(gettext("Token {token} is revoked: it is refused from now on.", token=number))
 
 
 def _change(node: CliContext, do: Callable[[Transaction], T]) -> T:
@@ -285,7 +325,7 @@ def _new_password(from_stdin: bool) -> tuple[str, str]:
 
 
 def _tell_password(name: str, password: str, given: bool) -> None:
-    click.echo(f"{name} has the password that you gave." if given else f"{name}\t{password}")
+    click.echo(gettext("{name} has the password that you gave.", name=name) if given else f"{name}\t{password}")
 
 
 def _password_link(node: CliContext, secret: str) -> str:

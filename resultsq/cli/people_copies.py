@@ -8,9 +8,11 @@ import click
 
 from resultsq.app import people_copies
 from resultsq.app.people_copies import CopiesTaken
-from resultsq.cli.node import CliContext, Overrides, as_json_option, show_json, who
+from resultsq.cli.node import CliContext, Overrides, PathParam, as_json_option, show_json, who
 from resultsq.delivery import people_sync
+from resultsq.domain import cldr
 from resultsq.domain.errors import InputRefused, ResultsqError
+from resultsq.domain.i18n import gettext, ngettext, retold
 from resultsq.store.admin import people_copies as stored
 
 _other_source = click.option(
@@ -45,7 +47,7 @@ def allow(overrides: Overrides, name: str) -> None:
 
 
 @people.command("export")
-@click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("out", type=PathParam(dir_okay=False, path_type=Path))
 @click.pass_obj
 def export(overrides: Overrides, out: Path) -> None:
     """Write this node's accounts, events and tokens into the new file OUT, sealed with RESULTSQ_PEOPLE_KEY."""
@@ -58,18 +60,23 @@ def export(overrides: Overrides, out: Path) -> None:
             file.flush()
             os.fsync(file.fileno())
     except FileExistsError:
-        raise InputRefused(f"{out} is there already and was left alone. Choose another name.") from None
+        raise InputRefused(
+            gettext("{file} is there already and was left alone. Choose another name.", file=out)
+        ) from None
     except OSError as error:
         out.unlink(missing_ok=True)
-        raise ResultsqError(f"{out} cannot be written: {error.strerror}.") from None
+        raise ResultsqError(gettext("{file} cannot be written: {reason}.", file=out, reason=error.strerror)) from None
     click.echo(
-        f"Wrote {len(found.accounts)} accounts, {len(found.events)} events and {len(found.tokens)} tokens to {out}. "
-        "Password hashes are in it: keep the file private, and the key apart from it."
+        gettext(
+            "Wrote {counts} to {file}. Password hashes are in it: keep the file private, and the key apart from it.",
+            counts=_counts(len(found.accounts), len(found.events), len(found.tokens)),
+            file=out,
+        )
     )
 
 
 @people.command("import")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=PathParam(exists=True, dir_okay=False, path_type=Path))
 @_other_source
 @click.pass_obj
 def import_(overrides: Overrides, file: Path, other_source: bool) -> None:
@@ -93,17 +100,20 @@ def status(overrides: Overrides, as_json: bool) -> None:
         show_json({"from": found.address, "as_of": found.made_at, **counts, "left": left, "error": found.error})
         return
     if found.made_at is None:
-        click.echo("No copies of another node's accounts are here.")
+        click.echo(gettext("No copies of another node's accounts are here."))
     else:
-        click.echo(
-            f"{held.accounts} accounts, {held.events} events and {held.tokens} tokens are copies from "
-            f"{found.address or 'a file'}, "
-            f"as of {found.made_at:%Y-%m-%d %H:%M} UTC."
-        )
+        whose, at = _counts(held.accounts, held.events, held.tokens), f"{found.made_at:%Y-%m-%d %H:%M} UTC"
+        if found.address:
+            said = gettext(
+                "{counts} are copies from {address}, as of {time}.", counts=whose, address=found.address, time=at
+            )
+        else:
+            said = gettext("{counts} are copies from a file, as of {time}.", counts=whose, time=at)
+        click.echo(said)
     if found.left_names:
         click.echo(_left(found.left_names))
     if found.error is not None:
-        click.echo(f"The last try got nothing: {found.error}")
+        click.echo(gettext("The last try got nothing: {reason}", reason=retold(found.error)))
 
 
 @people.command()
@@ -112,16 +122,32 @@ def adopt(overrides: Overrides) -> None:
     """Make all copies this node's own, when their source will not come back. Take RESULTSQ_PEOPLE_SOURCE away first."""
     node = CliContext(overrides)
     if node.settings.people_source:
-        raise InputRefused("RESULTSQ_PEOPLE_SOURCE is set, and would copy them again. Take it away first.")
+        raise InputRefused(gettext("RESULTSQ_PEOPLE_SOURCE is set, and would copy them again. Take it away first."))
     found = node.context.transact(who(), people_copies.adopt)
-    click.echo(f"{found.accounts} accounts, {found.events} events and {found.tokens} tokens are this node's own now.")
+    counts = _counts(found.accounts, found.events, found.tokens)
+    click.echo(gettext("{counts} are this node's own now.", counts=counts))
 
 
 def _tell(taken: CopiesTaken) -> None:
-    click.echo(f"Changed {taken.changed}." if taken.changed else "Nothing had changed.")
+    if taken.changed:
+        click.echo(gettext("Changed {number}.", number=cldr.number(taken.changed)))
+    else:
+        click.echo(gettext("Nothing had changed."))
     if taken.left:
         click.echo(_left(taken.left[: people_copies.MOST_NAMED]))
 
 
 def _left(names: Sequence[str]) -> str:
-    return f"Left as they are, because accounts of this node's own have the names: {', '.join(names)}."
+    return gettext(
+        "Left as they are, because accounts of this node's own have the names: {names}.", names=", ".join(names)
+    )
+
+
+def _counts(accounts: int, events: int, tokens: int) -> str:
+    """So many of each, as a part of a sentence."""
+    parts = (
+        ngettext("{number} account", "{number} accounts", accounts),
+        ngettext("{number} event", "{number} events", events),
+        ngettext("{number} token", "{number} tokens", tokens),
+    )
+    return cldr.listed(parts)

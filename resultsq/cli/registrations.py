@@ -4,9 +4,17 @@ import click
 
 from resultsq.app import registrations
 from resultsq.cli.node import CliContext, Overrides, as_json_option, show
+from resultsq.domain.i18n import gettext, gettext_noop
 from resultsq.domain.submission import State
 
-_COLUMNS = ("id", "state", "name", "number", "accepted_at", "published_at")
+_COLUMNS = {
+    "id": gettext_noop("id"),
+    "state": gettext_noop("state"),
+    "name": gettext_noop("name"),
+    "number": gettext_noop("number"),
+    "accepted_at": gettext_noop("accepted"),
+    "published_at": gettext_noop("published"),
+}
 
 
 @click.group("registration")
@@ -26,4 +34,4 @@ def registration_list(overrides: Overrides, state: str | None, size: int, after:
     found = registrations.page(ctx, size, after, None if state is None else State(state))
     show(found.lines, _COLUMNS, as_json)
     if found.next is not None:
-        click.echo(f"There are more: --after {found.next}", err=True)
+        click.echo(gettext("There are more: {option}", option=f"--after {found.next}"), err=True)

@@ -8,15 +8,18 @@ import click
 
 from resultsq.app import carried, intake, known_athletes
 from resultsq.app.known_athletes import ListFindings
-from resultsq.cli.node import CliContext, Overrides, as_json_option, show_json
+from resultsq.cli.node import CliContext, Overrides, PathParam, as_json_option, show_json
+from resultsq.domain import cldr
 from resultsq.domain.errors import FileRefused, TooLarge
-from resultsq.domain.problem import Problem
+from resultsq.domain.i18n import gettext, gettext_noop, ngettext
+from resultsq.domain.problem import Problem, Severity
 from resultsq.kinds.results.check import Report, report
 from resultsq.kinds.results.plausible import Occasion
 from resultsq.store.views import versions
 
 LATEST = "latest"
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_SEVERITIES = {Severity.BLOCKS: gettext_noop("blocks"), Severity.WARNS: gettext_noop("warns")}
+_FILE = PathParam(exists=True, dir_okay=False, path_type=Path)
 _files = click.argument("files", nargs=-1, required=True, type=_FILE)
 
 
@@ -84,10 +87,7 @@ def submit(
     settings, now = node.settings, node.clock.now()
     contents = _contents(files)
     if sum(len(content) for _, content in contents) > settings.max_body_bytes:
-        raise TooLarge(
-            f"The files are larger than {settings.max_body_bytes:,} bytes together, and nothing was stored. "
-            "No event's are: is there a wrong file among them?"
-        )
+        raise TooLarge(_too_large(settings.max_body_bytes))
     volunteers = None if volunteers_file is None else _contents([volunteers_file])[0]
     slug, day, client_key, contents = _named(contents, slug, day)
     event, calendar = node.event(slug), intake.calendar_of(node.database, now)
@@ -123,7 +123,7 @@ def submit(
             click.echo(f"    - {fix.label}?", err=True)
         click.echo(_as_of(listed), err=True)
     if not accepted.created:
-        click.echo("These very results were here before.", err=True)
+        click.echo(gettext("These very results were here before."), err=True)
     click.echo(accepted.id)
 
 
@@ -136,7 +136,7 @@ def _named(
         entry = carried.parse(contents[0][1])
         return slug or entry.event, day or entry.date, str(entry.id), entry.contents
     if slug is None or day is None:
-        raise click.UsageError("Name the event and the day of these files with --event and --date.")
+        raise click.UsageError(gettext("Name the event and the day of these files with --event and --date."))
     return slug, day, None, carried.unpacked(contents)
 
 
@@ -144,7 +144,9 @@ def _contents(files: Sequence[Path]) -> list[tuple[str, bytes]]:
     try:
         return [(file.name, file.read_bytes()) for file in files]
     except OSError as error:
-        raise FileRefused(f"{error.filename} cannot be read: {error.strerror}. Nothing was stored.") from None
+        raise FileRefused(
+            gettext("{file} cannot be read: {reason}. Nothing was stored.", file=error.filename, reason=error.strerror)
+        ) from None
 
 
 def _show(found: Report) -> None:
@@ -153,28 +155,48 @@ def _show(found: Report) -> None:
 
     console = Console(highlight=False, soft_wrap=True)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("file", "is", "lines", "used", "set aside"):
-        table.add_column(column, justify="left" if column in ("file", "is") else "right", overflow="fold")
+    for column in (gettext("file"), gettext("is")):
+        table.add_column(column, overflow="fold")
+    for column in (gettext("lines"), gettext("used"), gettext("set aside")):
+        table.add_column(column, justify="right", overflow="fold")
     for file in found.files:
-        table.add_row(file.name, file.kind or "not readable", str(file.lines), str(file.used), str(file.set_aside))
+        kind = gettext(file.kind) if file.kind else gettext("not readable")
+        table.add_row(file.name, kind, *map(cldr.number, (file.lines, file.used, file.set_aside)))
     console.print(table, markup=False)
     unknown = sum(finisher.athlete is None for finisher in found.finishers)
-    console.print(f"{len(found.finishers)} finishers, {unknown} of them Unknown.")
+    said = ngettext(
+        "{number} finisher, {unknown} of them Unknown.",
+        "{number} finishers, {unknown} of them Unknown.",
+        len(found.finishers),
+        unknown=cldr.number(unknown),
+    )
+    console.print(said)
     for problem in found.problems:
         console.print(_sentence(problem), markup=False)
         for fix in problem.fixes:
-            asks = f" (say the {' and the '.join(fix.asks)})" if fix.asks else ""
-            console.print(f"    - {fix.label}{asks}", markup=False)
+            asks = gettext("{fix} (with: {fields})", fix=fix.label, fields=", ".join(fix.asks))
+            console.print(f"    - {asks if fix.asks else fix.label}", markup=False)
     if found.names_as_of:
         console.print(found.names_as_of, markup=False)
     if found.blocked:
-        console.print("They cannot be published like this.")
+        console.print(gettext("They cannot be published like this."))
+
+
+def _too_large(most: int) -> str:
+    return gettext(
+        "The files are larger than {number} bytes together, and nothing was stored. "
+        "No event's are: is there a wrong file among them?",
+        number=cldr.number(most),
+    )
 
 
 def _as_of(listed: ListFindings) -> str:
-    away = " The master cannot be reached now, so what changed since then is not here." if listed.is_away else ""
-    return f"Numbers of athletes were looked up in a list as of {listed.as_of}.{away}"
+    said = gettext("Numbers of athletes were looked up in a list as of {time}.", time=listed.as_of)
+    if not listed.is_away:
+        return said
+    return said + " " + gettext("The master cannot be reached now, so what changed since then is not here.")
 
 
 def _sentence(problem: Problem) -> str:
-    return f"{problem.severity}: {problem.message} [{problem.code}]"
+    severity = gettext(_SEVERITIES[problem.severity])
+    return f"{severity}: {problem.message} [{problem.code}]"

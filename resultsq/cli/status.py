@@ -9,11 +9,12 @@ import click
 
 from resultsq.app import heard
 from resultsq.cli import language, publishing, status_screen
-from resultsq.cli.node import CliContext, Overrides, as_json_option, show_json
+from resultsq.cli.node import CliContext, Overrides, PathParam, as_json_option, show_json
 from resultsq.domain import cldr
-from resultsq.domain.i18n import gettext, gettext_noop, ngettext
+from resultsq.domain.i18n import gettext, gettext_noop, ngettext, retold
 from resultsq.domain.link import LinkState
 from resultsq.domain.submission import State
+from resultsq.kinds import registry
 from resultsq.store.views import mail_link, queries, relays
 from resultsq.store.views.mail_link import MailLink
 from resultsq.store.views.queries import LinkView, NodeStatus
@@ -22,13 +23,13 @@ from resultsq.store.views.queries import LinkView, NodeStatus
 @click.command()
 @as_json_option
 @click.option("--watch", is_flag=True, help="Stay, and show what changes as it changes.")
-@click.option("--publish", "folder", type=click.Path(file_okay=False, path_type=Path),
+@click.option("--publish", "folder", type=PathParam(file_okay=False, path_type=Path),
               help="Write the public page as files into this folder; with --watch, after each change.")  # fmt: skip
 @click.pass_obj
 def status(overrides: Overrides, as_json: bool, watch: bool, folder: Path | None) -> None:
     """Say what waits, and how the link to the master is."""
-    if not as_json and folder is None:
-        language.speak()
+    if folder is not None:
+        language.speak_english()  # the page says in its own way which languages it has
     node = CliContext(overrides)
     if folder is not None:
         publishing.publish(node, folder, stay=watch)
@@ -98,8 +99,7 @@ def _lines(found: NodeStatus, mail: MailLink | None, at_relays: int, now: dateti
     if at_relays:
         yield ngettext("{number} of them is at a relay, too.", "{number} of them are at a relay, too.", at_relays)
     if len(found.waiting_by_kind) > 1:
-        kinds = [f"{cldr.number(n)} {kind}" for kind, n in sorted(found.waiting_by_kind.items())]
-        yield gettext("By kind: {kinds}.", kinds=cldr.listed(kinds))
+        yield gettext("By kind: {kinds}.", kinds=registry.counted(found.waiting_by_kind))
     for hold in found.holds:
         scope = gettext(hold.scope)
         what = f"{scope} {hold.event or ''}".rstrip()
@@ -133,7 +133,7 @@ def _link_line(link: LinkView, now: datetime) -> str:
     if not link.fresh(now):
         return gettext("The state of the link is not known at present.") + f" {_last_heard(link)}"
     said = gettext(_LINKS[link.state], time=since)
-    return f"{said} {link.detail or ''}".rstrip()
+    return f"{said} {retold(link.detail or '')}".rstrip()
 
 
 def _last_heard(link: LinkView) -> str:

@@ -20,11 +20,12 @@ from resultsq.cli.node import CliContext
 from resultsq.clock import Clock
 from resultsq.domain import cldr
 from resultsq.domain.errors import StoreUnavailable
-from resultsq.domain.i18n import gettext, gettext_noop
+from resultsq.domain.i18n import gettext, gettext_noop, retold
 from resultsq.domain.link import LinkState
 from resultsq.domain.outcome import Cause
 from resultsq.domain.submission import State
 from resultsq.domain.why import cause_text, spell
+from resultsq.kinds import registry
 from resultsq.store.engine.session import Database
 from resultsq.store.views import overview_data, recent
 from resultsq.store.views.overview_data import LiveStatus
@@ -91,7 +92,7 @@ class StatusScreen:
                 attempts = recent.attempts(conn, ATTEMPTS)
         except StoreUnavailable as error:
             silent = gettext("The node's database does not answer. It is asked again each 2 s.")
-            return Text(f"{silent} {error.cause}", "bold red")
+            return Text(f"{silent} {retold(error.cause)}", "bold red")
         end = gettext("Ctrl-C ends this.")
         return Group(
             self._heading(headline(now, pulse), now),
@@ -114,14 +115,13 @@ class StatusScreen:
         if pulse.oldest_waiting_at is None:
             table.add_row(gettext("waiting"), gettext("nothing"))
         else:
-            kinds = sorted(pulse.waiting_by_kind.items())
-            table.add_row(gettext("waiting"), cldr.listed(f"{cldr.number(count)} {kind}" for kind, count in kinds))
+            table.add_row(gettext("waiting"), registry.counted(pulse.waiting_by_kind))
             if pulse.held:
                 table.add_row(gettext("of them held"), cldr.number(pulse.held))
             table.add_row(gettext("the oldest"), gettext("for {time}", time=_spell(now, pulse.oldest_waiting_at)))
         if pulse.to_send and (left := pulse.drain_s if pulse.rate else pulse.return_s) is not None:
-            about = gettext("in about {time}") if pulse.rate else gettext("about {time} after the return")
-            table.add_row(gettext("all published"), about.format(time=spell(left)))
+            about = gettext_noop("in about {time}") if pulse.rate else gettext_noop("about {time} after the return")
+            table.add_row(gettext("all published"), gettext(about, time=spell(left)))
         if pulse.link is not None:
             heard_at = pulse.link.probed_at
             table.add_row(gettext("link"), gettext(LINKS[pulse.link.word]))
@@ -140,7 +140,7 @@ class StatusScreen:
         for one in attempts:
             took = "" if one.duration_s is None else gettext("{number} ms", number=cldr.number(one.duration_s * 1000))
             subject = f" {one.date} v{one.version}" if len(one.date) <= _DATE else ""
-            what = f"{one.kind} {one.event}{subject}"
+            what = f"{registry.title(one.kind)} {one.event}{subject}"
             outcome = gettext(one.outcome) if one.outcome else ""
             why = " ".join(part for part in (outcome, cause_text(one.cause), str(one.status or "")) if part)
             table.add_row(self._at(one.ended_at), what, why, took)

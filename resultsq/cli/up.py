@@ -11,6 +11,7 @@ from resultsq import interpreter, logs
 from resultsq.cli import commands, main
 from resultsq.cli.node import CliContext, Overrides
 from resultsq.clock import SystemClock
+from resultsq.domain.i18n import gettext
 from resultsq.settings_sources import load
 from resultsq.supervisor import run as supervisor
 from resultsq.supervisor.demo import DEMO_FOLDER, claim_demo_folder
@@ -70,4 +71,9 @@ def demo_data(overrides: Overrides) -> None:
     node = CliContext(overrides)
     password = demo.fill(node.settings, node.database, node.clock)
     if password is not None:
-        click.echo(f"Log in as {demo.TEAM} with the password {password} to see the demo as a team does.")
+        said = gettext(
+            "Log in as {name} with the password {password} to see the demo as a team does.",
+            name=demo.TEAM,
+            password=password,
+        )
+        click.echo(said)

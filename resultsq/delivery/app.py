@@ -36,6 +36,7 @@ from resultsq.delivery.periodic import PeriodicTask, Timer, carry_out
 from resultsq.delivery.rotation import Rotation
 from resultsq.domain.destinations import MAIL, MASTER
 from resultsq.domain.errors import SettingsError
+from resultsq.domain.i18n import gettext_noop, kept_sentence
 from resultsq.settings import Settings
 from resultsq.store import outbox
 from resultsq.store.admin import comparisons
@@ -204,12 +205,15 @@ def worker_name(settings: Settings) -> tuple[str, TextIO]:
             held.close()
             if settings.worker_name:
                 raise SettingsError(
-                    f"A worker called {settings.worker_name} is running here already, or its last calls have not "
-                    "ended; give this one another name."
+                    kept_sentence(
+                        "A worker called {name} is running here already, or its last calls have not ended; give this "
+                        "one another name.",
+                        name=settings.worker_name,
+                    )
                 ) from None
             continue
         return name, held
-    raise SettingsError("A thousand workers run in this data folder already.")
+    raise SettingsError(gettext_noop("A thousand workers run in this data folder already."))
 
 
 def _folder_id(data_dir: Path) -> str:

@@ -22,6 +22,7 @@ from resultsq.app.context import Transaction
 from resultsq.app.people import EventDetails
 from resultsq.delivery import envelopes
 from resultsq.domain.errors import InputRefused, KnownOtherwise, SettingsError
+from resultsq.domain.i18n import gettext
 from resultsq.domain.outcome import Accepted, Conflict, Deferred, Outcome, Redirected, Rejected, Unauthorised
 from resultsq.domain.ports import Master, Parcel
 from resultsq.domain.submission import State
@@ -74,11 +75,13 @@ def keys(text: str) -> MultiFernet:
     :raises SettingsError: there is none, or one is none of Fernet's"""
     given = [key.strip() for key in text.split(",") if key.strip()]
     if not given:
-        raise SettingsError("A bundle needs a key that both sides hold: set RESULTSQ_BUNDLE_KEYS.")
+        raise SettingsError(gettext("A bundle needs a key that both sides hold: set RESULTSQ_BUNDLE_KEYS."))
     try:
         return MultiFernet([Fernet(key) for key in given])
     except ValueError:
-        raise SettingsError("A key in RESULTSQ_BUNDLE_KEYS is not one of Fernet's (32 bytes in base64).") from None
+        raise SettingsError(
+            gettext("A key in RESULTSQ_BUNDLE_KEYS is not one of Fernet's (32 bytes in base64).")
+        ) from None
 
 
 def new_key() -> str:
@@ -120,21 +123,30 @@ def unseal(content: bytes, locks: MultiFernet) -> list[BundledVersion]:
         packed = locks.decrypt(content.strip())
     except InvalidToken:
         raise InputRefused(
-            "This bundle cannot be opened: it was sealed with another key, or changed on the way. Nothing was taken "
-            "from it; check RESULTSQ_BUNDLE_KEYS on both sides, or copy the file again."
+            gettext(
+                "This bundle cannot be opened: it was sealed with another key, or changed on the "
+                "way. Nothing was taken "
+                "from it; check RESULTSQ_BUNDLE_KEYS on both sides, or copy the file again."
+            )
         ) from None
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(packed)) as unpacking:
             inside = unpacking.read(LARGEST + 1)
         # each sheet is an object; bodies are in base64, which has no brackets
         if len(inside) > LARGEST or inside.count(b"{") > MOST_SHEETS + 1:
-            raise InputRefused("This bundle is larger than any that resultsq writes. Nothing was taken from it.")
+            raise InputRefused(
+                gettext("This bundle is larger than any that resultsq writes. Nothing was taken from it.")
+            )
         bundle = _Bundle.model_validate_json(inside)
         if bundle.schema_ != SCHEMA:
-            raise InputRefused(f"This bundle is written as {bundle.schema_}, which this version cannot read.")
+            raise InputRefused(
+                gettext("This bundle is written as {schema}, which this version cannot read.", schema=bundle.schema_)
+            )
         parted = [_parted(one) for one in bundle.submissions]
     except (OSError, EOFError, KeyError, TypeError, ValueError, ValidationError) as error:
-        raise InputRefused(f"This file is no bundle of resultsq ({type(error).__name__}).") from None
+        raise InputRefused(
+            gettext("This file is no bundle of resultsq ({reason}).", reason=type(error).__name__)
+        ) from None
     envelopes.check(parted)
     return [_as_its_kind_reads_it(one) for one in parted]
 

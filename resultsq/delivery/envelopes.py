@@ -8,9 +8,10 @@ is believed. Nothing of a bundle in which one thing does not agree is taken.
 import re
 from collections.abc import Sequence
 
-from resultsq.domain import sheet
+from resultsq.domain import cldr, sheet
 from resultsq.domain.destinations import MASTER
 from resultsq.domain.errors import InputRefused
+from resultsq.domain.i18n import gettext, gettext_noop
 from resultsq.kinds.registry import KINDS
 from resultsq.store.outbox import BundledVersion
 
@@ -26,39 +27,54 @@ def check(parted: Sequence[BundledVersion]) -> None:
     seen: set[str] = set()
     for number, one in enumerate(parted, 1):
         if not _ID.fullmatch(one.id):
-            raise _refused(f"Sheet number {number} in this bundle has an id that is none")
+            raise _refused(gettext("Sheet number {number} in this bundle has an id that is none.", number=number))
         if one.id in seen:
-            raise _refused(f"The sheet {one.id} is in this bundle twice")
+            raise _refused(gettext("The sheet {id} is in this bundle twice.", id=one.id))
         seen.add(one.id)
         if (wrong := _wrong(one)) is not None:
-            raise _refused(f"The sheet {one.id} in this bundle {wrong}")
+            raise _refused(wrong)
 
 
 def _wrong(one: BundledVersion) -> str | None:
     if one.kind not in KINDS:
-        return "is of a kind that this version of resultsq does not know; update it here"
-    if KINDS[one.kind].destination != MASTER:
-        return "is not for the master"
-    if one.base is not None and not _NAME.fullmatch(one.base):
-        return "corrects something that is no submission"
-    if one.accepted_at.tzinfo is None:
-        return "was accepted at a time without a zone"
-    if sheet.digest(one.body) != one.digest:
-        return "does not have its digest"
+        said = gettext_noop(
+            "The sheet {id} in this bundle is of a kind that this version of resultsq does not know; update it here."
+        )
+    elif KINDS[one.kind].destination != MASTER:
+        said = gettext_noop("The sheet {id} in this bundle is not for the master.")
+    elif one.base is not None and not _NAME.fullmatch(one.base):
+        said = gettext_noop("The sheet {id} in this bundle corrects something that is no submission.")
+    elif one.accepted_at.tzinfo is None:
+        said = gettext_noop("The sheet {id} in this bundle was accepted at a time without a zone.")
+    elif sheet.digest(one.body) != one.digest:
+        said = gettext_noop("The sheet {id} in this bundle does not have its digest.")
+    else:
+        return _differs(one)
+    return gettext(said, id=one.id)
+
+
+def _differs(one: BundledVersion) -> str | None:
     try:
         own = KINDS[one.kind].envelope(one.body)
     except ValueError:
-        return "is none that can be read"
+        return gettext("The sheet {id} in this bundle is none that can be read.", id=one.id)
     beside = {
-        "event": (one.event, own.event),
-        "date": (one.date, own.date),
-        "digest of rows": (one.rows_digest, own.rows_digest),
-        "number of finishers": (one.finishers, own.finishers),
-        "sender": (one.submitted_by, own.submitted_by),
+        gettext("event"): (one.event, own.event),
+        gettext("date"): (one.date, own.date),
+        gettext("digest of rows"): (one.rows_digest, own.rows_digest),
+        gettext("number of finishers"): (one.finishers, own.finishers),
+        gettext("sender"): (one.submitted_by, own.submitted_by),
     }
     differ = [name for name, (said, is_) in beside.items() if said != is_]
-    return f"has another {' and another '.join(differ)} than is written beside it" if differ else None
+    if not differ:
+        return None
+    return gettext(
+        "The sheet {id} in this bundle differs from what is written beside it: {fields}.",
+        id=one.id,
+        fields=cldr.listed(differ),
+    )
 
 
 def _refused(what: str) -> InputRefused:
-    return InputRefused(f"{what}. Nothing was taken from it; write the bundle anew where the sheets are.")
+    then = gettext("Nothing was taken from it; write the bundle anew where the sheets are.")
+    return InputRefused(f"{what} {then}")

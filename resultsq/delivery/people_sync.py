@@ -13,6 +13,7 @@ from resultsq.delivery.masters.people_source import HttpPeopleSource, NotListed
 from resultsq.delivery.periodic import PeriodicTask
 from resultsq.domain.clock_steps import passed
 from resultsq.domain.errors import InputRefused, ResultsqError, SettingsError
+from resultsq.domain.i18n import gettext_noop, kept_sentence
 from resultsq.domain.relay import RelayAddress, one_address
 from resultsq.settings import Settings
 from resultsq.store.admin import people_copies as stored
@@ -68,7 +69,9 @@ def sync(settings: Settings, database: Database, clock: Clock, *, other_source: 
     with closing(open_source(source, settings, clock)) as far:
         found = far.people("" if other_source else before.etag)
     if isinstance(found, NotListed):
-        raise NotCopied(f"{source.name} gave no list of accounts. {found.detail}")
+        raise NotCopied(
+            kept_sentence("{name} gave no list of accounts. {detail}", name=source.name, detail=found.detail)
+        )
     taken = CopiesTaken(0)
     if found.people is not None:
         taken = people_copies.take_in(database, clock, found.people, source.name, found.etag, other_source=other_source)
@@ -82,7 +85,7 @@ def sync(settings: Settings, database: Database, clock: Clock, *, other_source: 
 def source_of(settings: Settings) -> RelayAddress:
     """:raises SettingsError: none is set"""
     if not settings.people_source:
-        raise SettingsError("This needs to know which node to copy: set RESULTSQ_PEOPLE_SOURCE.")
+        raise SettingsError(gettext_noop("This needs to know which node to copy: set RESULTSQ_PEOPLE_SOURCE."))
     return one_address(settings.people_source)
 
 

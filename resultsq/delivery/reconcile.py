@@ -10,6 +10,7 @@ from functools import partial
 from resultsq import logs
 from resultsq.clock import Clock
 from resultsq.domain.errors import ResultsqError
+from resultsq.domain.i18n import gettext, gettext_noop
 from resultsq.domain.outcome import Deferred, Outcome, Receipt
 from resultsq.domain.ports import Master, ReceiptPage
 from resultsq.store import outbox
@@ -24,8 +25,8 @@ MOST_QUESTIONS = 2_000
 """Asked one by one in one comparison; the next one goes on."""
 
 MOST_PAGES = 2_000
-_NO_ANSWER = "the master gave no answer about it"
-_LEFT = "left for the next comparison"
+_NO_ANSWER = gettext_noop("the master gave no answer about it")
+_LEFT = gettext_noop("left for the next comparison")
 _log = logs.get("reconcile")
 
 
@@ -47,8 +48,8 @@ def reconcile(
     gone, unanswered = _ask(master, left.questions[:most], has)
     chains = {*left.chains, *(one.chain_id for one in left.questions[:most] if one.name in gone or one.name in has)}
     skipped = {
-        "published before the time that was asked for": left.older,
-        "published within the last minute": left.newer,
+        gettext_noop("published before the time that was asked for"): left.older,
+        gettext_noop("published within the last minute"): left.newer,
         _NO_ANSWER: unanswered,
         _LEFT: max(0, len(left.questions) - most),
     }
@@ -94,7 +95,9 @@ def _all_there(master: Master, names: Sequence[str]) -> bool:
             case Receipt():
                 continue
             case outcome:
-                raise ResultsqError(f"The master gave no answer about the newest results: {_said(outcome)}")
+                raise ResultsqError(
+                    gettext("The master gave no answer about the newest results: {reason}", reason=_said(outcome))
+                )
     return True
 
 
@@ -105,13 +108,17 @@ def _listed(master: Master, since: datetime) -> list[Receipt]:
     while True:
         page = master.receipts(since.isoformat(), None, cursor)
         if not isinstance(page, ReceiptPage):
-            raise ResultsqError(f"The master's list of receipts could not be had: {_said(page)} Nothing was changed.")
+            raise ResultsqError(
+                gettext(
+                    "The master's list of receipts could not be had: {reason} Nothing was changed.", reason=_said(page)
+                )
+            )
         receipts += page.receipts
         cursor = page.next_cursor
         if cursor is None:
             return receipts
         if cursor in cursors or not page.receipts or len(cursors) > MOST_PAGES:
-            raise ResultsqError("The master's list of receipts does not come to an end. Nothing was changed.")
+            raise ResultsqError(gettext("The master's list of receipts does not come to an end. Nothing was changed."))
         cursors.add(cursor)
 
 

@@ -7,6 +7,7 @@ the doctor is for when everything is down.
 import queue
 import threading
 from collections.abc import Callable, Collection, Mapping
+from contextvars import copy_context
 
 from resultsq.doctor import mail, master, node, relays
 from resultsq.doctor.finding import CheckTarget as CheckTarget
@@ -15,6 +16,7 @@ from resultsq.doctor.finding import Findings
 from resultsq.doctor.finding import Level as Level
 from resultsq.doctor.master import last_heard as last_heard
 from resultsq.domain.errors import ResultsqError, StoreUnavailable
+from resultsq.domain.i18n import gettext, retold
 
 PATIENCE_S = 12.0
 """Longer than the probe of a master, the slowest thing that is asked, may take."""
@@ -48,15 +50,17 @@ def examine(target: CheckTarget, patience_s: float = PATIENCE_S, parts: Collecti
         try:
             found = [Finding(part, level, sentence) for level, sentence in check(target)]
         except StoreUnavailable as error:
-            found = [Finding(part, Level.BAD, f"Unknown: {error.cause}")]
+            found = [Finding(part, Level.BAD, gettext("Unknown: {reason}", reason=retold(error.cause)))]
         except ResultsqError as error:
-            found = [Finding(part, Level.BAD, str(error))]
+            found = [Finding(part, Level.BAD, retold(error.args[0]))]
         except Exception as error:  # noqa: BLE001 - whatever it is, the other findings are worth having
-            found = [Finding(part, Level.BAD, f"This could not be looked at: {type(error).__name__}.")]
+            silent = gettext("This could not be looked at: {reason}.", reason=type(error).__name__)
+            found = [Finding(part, Level.BAD, silent)]
         answers.put((part, found))
 
     for part, check in checks.items():
-        threading.Thread(target=look, args=(part, check), name=part, daemon=True).start()
+        in_this_language = copy_context()  # a thread begins without one
+        threading.Thread(target=in_this_language.run, args=(look, part, check), name=part, daemon=True).start()
     found: dict[str, list[Finding]] = {}
     give_up = target.clock.monotonic() + patience_s
     while len(found) < len(checks) and (left_s := give_up - target.clock.monotonic()) > 0:
@@ -65,5 +69,5 @@ def examine(target: CheckTarget, patience_s: float = PATIENCE_S, parts: Collecti
         except queue.Empty:
             break
         found[part] = findings
-    silent = f"It did not answer within {patience_s:g} s."
+    silent = gettext("It did not answer within {number} s.", number=f"{patience_s:g}")
     return [finding for part in checks for finding in found.get(part, [Finding(part, Level.BAD, silent)])]

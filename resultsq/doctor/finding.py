@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from resultsq.clock import Clock
+from resultsq.domain.i18n import gettext, ngettext
 from resultsq.settings import Settings
 from resultsq.store.engine.session import Database
 
@@ -42,7 +43,15 @@ Findings = Iterator[tuple[Level, str]]
 def in_words(span: timedelta) -> str:
     """A length of time as people say it."""
     seconds = max(0, round(span.total_seconds()))
-    for unit, name in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
-        if seconds >= 2 * unit:
-            return f"{seconds // unit} {name}"
-    return f"{seconds} s"
+    if seconds >= 2 * 86_400:
+        return ngettext("{number} day", "{number} days", seconds // 86_400)
+    if seconds >= 2 * 3_600:
+        return ngettext("{number} hour", "{number} hours", seconds // 3_600)
+    if seconds >= 2 * 60:
+        return ngettext("{number} minute", "{number} minutes", seconds // 60)
+    return gettext("{number} s", number=seconds)
+
+
+def at(moment: datetime) -> str:
+    """A moment, to the minute."""
+    return f"{moment:%Y-%m-%d %H:%M} UTC"

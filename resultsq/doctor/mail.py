@@ -3,7 +3,9 @@
 from contextlib import closing
 
 from resultsq.delivery.mail.configured import mail_server
-from resultsq.doctor.finding import CheckTarget, Findings, Level
+from resultsq.doctor.finding import CheckTarget, Findings, Level, at
+from resultsq.domain import cldr
+from resultsq.domain.i18n import gettext, ngettext, retold
 from resultsq.store.views import mail_link
 
 
@@ -16,14 +18,30 @@ def check_mail(target: CheckTarget) -> Findings:
     with target.database.read() as conn:
         link = mail_link.look(conn)
     waits = 0 if link is None else link.waiting
-    many = "No mail waits." if not waits else "1 mail waits." if waits == 1 else f"{waits} mails wait."
+    many = ngettext("{number} mail waits.", "{number} mails wait.", waits) if waits else gettext("No mail waits.")
     if answer.cause is not None:
-        yield Level.WARN, f"The mail server cannot be used: {answer.detail} {many} Look at RESULTSQ_SMTP_URL."
+        yield (
+            Level.WARN,
+            gettext(
+                "The mail server cannot be used: {reason} {many} Look at RESULTSQ_SMTP_URL.",
+                reason=retold(answer.detail),
+                many=many,
+            ),
+        )
     elif link is not None and link.refused_at is not None:
         yield (
             Level.WARN,
-            f"The mail server refuses this node's name and password since {link.refused_at:%Y-%m-%d %H:%M} UTC. {many} "
-            "Set them right in RESULTSQ_SMTP_URL, and restart the workers.",
+            gettext(
+                "The mail server refuses this node's name and password since {time}. {many} "
+                "Set them right in RESULTSQ_SMTP_URL, and restart the workers.",
+                time=at(link.refused_at),
+                many=many,
+            ),
         )
     else:
-        yield Level.OK, f"The mail server answers in {answer.duration_s:.2f} s. {many}"
+        yield (
+            Level.OK,
+            gettext(
+                "The mail server answers in {number} s. {many}", number=cldr.number(answer.duration_s, 2), many=many
+            ),
+        )

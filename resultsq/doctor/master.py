@@ -1,11 +1,13 @@
 """The way to the master: the link, the master itself, proxies, and the two clocks."""
 
 import os
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from resultsq.app import heard
 from resultsq.delivery.masters import open_configured
-from resultsq.doctor.finding import CheckTarget, Findings, Level, in_words
+from resultsq.doctor.finding import CheckTarget, Findings, Level, at, in_words
+from resultsq.domain import cldr
+from resultsq.domain.i18n import gettext, retold
 from resultsq.domain.link import LinkState
 from resultsq.domain.outcome import Cause, Unauthorised
 from resultsq.domain.ports import ProbeAnswer, ReceiptPage
@@ -19,8 +21,10 @@ FORWARDED_FOR = timedelta(days=1)
 
 
 def last_heard(link: LinkView) -> str:
-    """When the master last answered, as the end of a sentence."""
-    return "never heard" if link.probed_at is None else f"last heard at {link.probed_at:%H:%M:%S} UTC"
+    """When the master last answered."""
+    if link.probed_at is None:
+        return gettext("The master was never heard.")
+    return gettext("The master was last heard at {time}.", time=f"{link.probed_at:%H:%M:%S} UTC")
 
 
 def check_link(target: CheckTarget) -> Findings:
@@ -28,39 +32,68 @@ def check_link(target: CheckTarget) -> Findings:
     with target.database.read() as conn:
         link = queries.link(conn)
     if link is None:
-        yield Level.WARN, "No worker has ever run here, so nothing is known of the link to the master."
+        yield (
+            Level.WARN,
+            gettext("No worker has ever run here, so nothing is known of the link to the master."),
+        )
         return
-    since = f"since {link.since:%Y-%m-%d %H:%M} UTC"
     if link.refused_at is not None:
         yield (
             Level.BAD,
-            "The master refuses this node's credentials. Write the new token into the file that "
-            "RESULTSQ_MASTER_TOKEN_FILE names, or set RESULTSQ_MASTER_TOKEN and restart the workers.",
+            gettext(
+                "The master refuses this node's credentials. Write the new token into the file that "
+                "RESULTSQ_MASTER_TOKEN_FILE names, or set RESULTSQ_MASTER_TOKEN and restart the workers."
+            ),
         )
     if (off_s := link.clock_off_s(target.clock.now())) != 0:
         yield Level.BAD, _wrong_clock(off_s)
+    yield _link(link, target.clock.now())
+
+
+def _link(link: LinkView, now: datetime) -> tuple[Level, str]:
+    since, detail = at(link.since), retold(link.detail or "")
     match link.state:
         case LinkState.UP if link.stalled:
-            yield (
+            return (
                 Level.WARN,
-                "The master answers, but takes no results. One is tried each second, and all go when it takes one.",
+                gettext(
+                    "The master answers, but takes no results. One is tried each second, and all go when it takes one."
+                ),
             )
-        case LinkState.UP if not link.fresh(target.clock.now()):
-            yield (
+        case LinkState.UP if not link.fresh(now):
+            return (
                 Level.WARN,
-                f"Whether the link is up is not known: the master was {last_heard(link)}, and has not been since.",
+                gettext(
+                    "Whether the link is up is not known. {last} It has not been heard since.", last=last_heard(link)
+                ),
             )
         case LinkState.UP:
-            yield Level.OK, f"The link is up {since}."
+            return Level.OK, gettext("The link is up since {time}.", time=since)
         case LinkState.DOWN:
-            yield Level.WARN, f"The link is down {since}: {link.detail} What waits is sent when it returns."
+            return (
+                Level.WARN,
+                gettext(
+                    "The link is down since {time}: {reason} What waits is sent when it returns.",
+                    time=since,
+                    reason=detail,
+                ),
+            )
         case LinkState.MASTER_DOWN:
-            yield Level.WARN, f"The master says that it is down {since}. What waits is sent when it is back."
+            return (
+                Level.WARN,
+                gettext(
+                    "The master says that it is down since {time}. What waits is sent when it is back.", time=since
+                ),
+            )
         case LinkState.NOT_OUR_MASTER:
-            yield (
+            return (
                 Level.BAD,
-                f"Somebody else answers in the master's place {since}: {link.detail} "
-                "Look for a captive portal or a proxy, and at RESULTSQ_MASTER_URL.",
+                gettext(
+                    "Somebody else answers in the master's place since {time}: {reason} "
+                    "Look for a captive portal or a proxy, and at RESULTSQ_MASTER_URL.",
+                    time=since,
+                    reason=detail,
+                ),
             )
 
 
@@ -68,7 +101,8 @@ def check_master(target: CheckTarget) -> Findings:
     settings = target.settings
     url = settings.master_url.get_secret_value()
     if not url:
-        yield Level.OK, "None is set: `resultsq up` brings one; a lone worker needs RESULTSQ_MASTER_URL."
+        none = gettext("None is set: `resultsq up` brings one; a lone worker needs RESULTSQ_MASTER_URL.")
+        yield Level.OK, none
         return
     master = open_configured(settings, target.clock)
     try:
@@ -80,11 +114,12 @@ def check_master(target: CheckTarget) -> Findings:
             return
         match master.receipts(f"{target.clock.now():%Y-%m-%dT%H:%M:%SZ}", None, None):
             case ReceiptPage():
-                yield Level.OK, "It takes this node's credentials."
+                yield Level.OK, gettext("It takes this node's credentials.")
             case Unauthorised():
-                yield Level.BAD, "It refuses this node's credentials: look at RESULTSQ_MASTER_TOKEN."
+                yield Level.BAD, gettext("It refuses this node's credentials: look at RESULTSQ_MASTER_TOKEN.")
             case _:
-                yield Level.WARN, "Whether it takes this node's credentials could not be found out; ask again."
+                unknown = gettext("Whether it takes this node's credentials could not be found out; ask again.")
+                yield Level.WARN, unknown
     finally:
         master.close()
 
@@ -98,8 +133,11 @@ def check_proxies(target: CheckTarget) -> Findings:
     set_here = [one.get_secret_value() for one in (settings.master_proxy, settings.webhook_proxy)]
     yield (
         Level.OK if any(set_here) else Level.WARN,
-        f"{' and '.join(named)} of the environment {'is' if len(named) == 1 else 'are'} ignored: the proxy on the way "
-        "to the master is RESULTSQ_MASTER_PROXY, and to the webhook RESULTSQ_WEBHOOK_PROXY.",
+        gettext(
+            "This of the environment is ignored: {names}. The proxy on the way to the master is "
+            "RESULTSQ_MASTER_PROXY, and to the webhook RESULTSQ_WEBHOOK_PROXY.",
+            names=", ".join(named),
+        ),
     )
 
 
@@ -109,9 +147,12 @@ def _proxy_in_front(target: CheckTarget) -> Findings:
         return
     yield (
         Level.WARN,
-        f"A reverse proxy seems to pass requests on (X-Forwarded-For, last {in_words(ago)} ago), and none is trusted: "
-        "everybody has its address and shares one limit of log-ins and connections. Set RESULTSQ_TRUSTED_PROXIES to "
-        "the number of proxies in front.",
+        gettext(
+            "A reverse proxy seems to pass requests on (X-Forwarded-For, last {time} ago), and none is trusted: "
+            "everybody has its address and shares one limit of log-ins and connections. Set RESULTSQ_TRUSTED_PROXIES "
+            "to the number of proxies in front.",
+            time=in_words(ago),
+        ),
     )
 
 
@@ -120,35 +161,45 @@ _PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 def _probed(answer: ProbeAnswer) -> tuple[Level, str]:
     if answer.cause is None:
-        return Level.OK, f"The master answers in {answer.duration_s:.2f} s."
+        return Level.OK, gettext("The master answers in {number} s.", number=cldr.number(answer.duration_s, 2))
     if answer.cause is Cause.TLS:
         return (
             Level.BAD,
-            f"The master's certificate cannot be trusted: {answer.detail} Nothing is sent to it. "
-            "Look at RESULTSQ_MASTER_CA_FILE, at this machine's clock, and for a captive portal.",
+            gettext(
+                "The master's certificate cannot be trusted: {reason} Nothing is sent to it. "
+                "Look at RESULTSQ_MASTER_CA_FILE, at this machine's clock, and for a captive portal.",
+                reason=retold(answer.detail),
+            ),
         )
     return (
         Level.WARN,
-        f"The master cannot be reached ({answer.cause}): {answer.detail} Results are accepted and wait.",
+        gettext(
+            "The master cannot be reached ({cause}): {reason} Results are accepted and wait.",
+            cause=answer.cause.value,
+            reason=retold(answer.detail),
+        ),
     )
 
 
 def _clock(offset_s: float) -> tuple[Level, str]:
     if abs(offset_s) <= CLOCK_OFF_S:
-        return Level.OK, "This machine's clock and the master's agree."
-    which = "behind" if offset_s > 0 else "ahead of"
-    return (
-        Level.WARN,
-        f"This machine's clock is {in_words(timedelta(seconds=abs(offset_s)))} {which} the master's. Delivery does not "
-        "depend on it, but times on the dashboard do: set it.",
-    )
+        return Level.OK, gettext("This machine's clock and the master's agree.")
+    span = in_words(timedelta(seconds=abs(offset_s)))
+    if offset_s > 0:
+        said = gettext("This machine's clock is {time} behind the master's.", time=span)
+    else:
+        said = gettext("This machine's clock is {time} ahead of the master's.", time=span)
+    then = gettext("Delivery does not depend on it, but times on the dashboard do: set it.")
+    return Level.WARN, f"{said} {then}"
 
 
 def _wrong_clock(off_s: float) -> str:
     span = in_words(timedelta(seconds=abs(off_s)))
     if off_s < 0:
-        return f"This machine's clock is {span} ahead of the master's. Times on results are wrong: set it."
-    return (
-        f"This machine's clock is {span} behind the newest time that the master has told or this node has written. "
-        "A date that it takes for one to come is accepted with a warning until it is set."
+        said = gettext("This machine's clock is {time} ahead of the master's.", time=span)
+        return said + " " + gettext("Times on results are wrong: set it.")
+    return gettext(
+        "This machine's clock is {time} behind the newest time that the master has told or this node has written. "
+        "A date that it takes for one to come is accepted with a warning until it is set.",
+        time=span,
     )

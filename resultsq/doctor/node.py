@@ -7,7 +7,9 @@ from sqlalchemy import text
 
 from resultsq import disk, pooler
 from resultsq.doctor.finding import CheckTarget, Findings, Level, in_words
+from resultsq.domain import cldr
 from resultsq.domain.errors import StoreFull, StoreUnavailable
+from resultsq.domain.i18n import gettext, ngettext, retold
 from resultsq.domain.submission import State
 from resultsq.sqlite import wal_is_safe
 from resultsq.store.admin import mending
@@ -28,47 +30,70 @@ def check_store(target: CheckTarget) -> Findings:
     try:
         database.write(write_check.check_writable)
     except StoreFull as error:
-        yield Level.BAD, f"{error.cause} Nothing is accepted until there is room; what was accepted is safe."
+        yield (
+            Level.BAD,
+            gettext(
+                "{reason} Nothing is accepted until there is room; what was accepted is safe.",
+                reason=retold(error.cause),
+            ),
+        )
         return
     except StoreUnavailable as error:
         if error.cause == pooler.STATEMENT_MODE:  # no outage that ends: this can never work
-            yield Level.BAD, error.cause
+            yield Level.BAD, retold(error.cause)
             return
-        yield (
-            Level.BAD,
-            f"{error.cause} Nothing is accepted until this ends; what was accepted is safe. Look at "
-            f"{'the disk' if database.is_sqlite else 'its server'} and at RESULTSQ_DATABASE_URL. "
-            f"({driver_message(error.__cause__)})",
-        )
+        safe = gettext("Nothing is accepted until this ends; what was accepted is safe.")
+        if database.is_sqlite:
+            look = gettext("Look at the disk and at RESULTSQ_DATABASE_URL.")
+        else:
+            look = gettext("Look at its server and at RESULTSQ_DATABASE_URL.")
+        yield Level.BAD, f"{retold(error.cause)} {safe} {look} ({driver_message(error.__cause__)})"
         return
     with database.read() as conn:
         if not database.is_sqlite:
             server = conn.execute(text("SHOW server_version")).scalar_one()
-            between = ", through a pooler" if pooler.is_pooled(conn.connection) else ""
-            yield Level.OK, f"PostgreSQL {server} takes writes{between}."
+            if pooler.is_pooled(conn.connection):
+                yield Level.OK, gettext("PostgreSQL {version} takes writes, through a pooler.", version=server)
+            else:
+                yield Level.OK, gettext("PostgreSQL {version} takes writes.", version=server)
             return
         mode = str(conn.exec_driver_sql("PRAGMA journal_mode").scalar_one()).lower()
         version = str(conn.exec_driver_sql("SELECT sqlite_version()").scalar_one())
     if mode == "wal" and not wal_is_safe(tuple(map(int, version.split(".")))):
         yield (
             Level.BAD,
-            f"SQLite {version} can lose committed results in WAL mode, which this database is in. "
-            "Install the package pysqlite3, or stop every process of the node and start it again.",
+            gettext(
+                "SQLite {version} can lose committed results in WAL mode, which this database is in. "
+                "Install the package pysqlite3, or stop every process of the node and start it again.",
+                version=version,
+            ),
         )
         return
-    yield Level.OK, f"SQLite {version} takes writes, in journal mode {mode}."
+    yield (
+        Level.OK,
+        gettext("SQLite {version} takes writes, in journal mode {mode}.", version=version, mode=mode),
+    )
 
 
 def check_schema(target: CheckTarget) -> Findings:
     found, needed = migrate.current(target.database), migrate.newest()
     if found == needed:
-        yield Level.OK, f"The schema is at revision {found}, as this version needs."
+        yield Level.OK, gettext("The schema is at revision {revision}, as this version needs.", revision=found)
     elif migrate.is_behind(found):
-        yield Level.BAD, f"The schema is at revision {found or 'none'}, {needed} is needed. Run `resultsq db upgrade`."
+        behind = gettext(
+            "The schema is at revision {revision}, {needed} is needed. Run `resultsq db upgrade`.",
+            revision=found or gettext("none"),
+            needed=needed,
+        )
+        yield Level.BAD, behind
     else:
         yield (
             Level.WARN,
-            f"The schema is at revision {found}, a newer version's; this one goes on with it. Upgrade this one too.",
+            gettext(
+                "The schema is at revision {revision}, a newer version's; this one goes on with it. "
+                "Upgrade this one too.",
+                revision=found,
+            ),
         )
 
 
@@ -76,18 +101,36 @@ def check_disk(target: CheckTarget) -> Findings:
     settings = target.settings
     folder = disk.nearest(settings.data_dir)
     if (trouble := disk.write_trouble(folder)) is not None:
-        yield Level.BAD, f"Nothing can be written in {folder}: {trouble}. What was accepted is safe."
+        why = gettext(
+            "Nothing can be written in {folder}: {reason}. What was accepted is safe.",
+            folder=folder,
+            reason=retold(trouble),
+        )
+        yield Level.BAD, why
         return
     left = disk.space(folder)
-    free, room = left.bytes, f"{left.bytes / 2**20:,.0f} MiB are free on the disk of {settings.data_dir}"
+    room = {"number": cldr.number(left.bytes / 2**20), "folder": settings.data_dir}
     if left.inodes is not None and left.inodes < INODES_LOW:
-        yield Level.WARN, f"Only {left.inodes} more files fit on the disk of {settings.data_dir}. Remove some."
-    elif free < 2 * settings.max_body_bytes:
-        yield Level.BAD, f"Only {room}: nothing more can be accepted. Make room; what was accepted is safe."
-    elif free < settings.disk_low_bytes:
-        yield Level.WARN, f"Only {room}. Make room before submissions are refused."
+        few = gettext(
+            "Only {number} more files fit on the disk of {folder}. Remove some.",
+            number=cldr.number(left.inodes),
+            folder=settings.data_dir,
+        )
+        yield Level.WARN, few
+    elif left.bytes < 2 * settings.max_body_bytes:
+        full = gettext(
+            "Only {number} MiB are free on the disk of {folder}: nothing more can be accepted. Make room; what was "
+            "accepted is safe.",
+            **room,
+        )
+        yield Level.BAD, full
+    elif left.bytes < settings.disk_low_bytes:
+        little = gettext(
+            "Only {number} MiB are free on the disk of {folder}. Make room before submissions are refused.", **room
+        )
+        yield Level.WARN, little
     else:
-        yield Level.OK, f"{room}."
+        yield Level.OK, gettext("{number} MiB are free on the disk of {folder}.", **room)
 
 
 def check_queue(target: CheckTarget) -> Findings:
@@ -95,23 +138,30 @@ def check_queue(target: CheckTarget) -> Findings:
     with target.database.read() as conn:
         status = queries.status(conn, now)
     if status.oldest_waiting_at is None:
-        yield Level.OK, "Nothing waits for its publication."
+        yield Level.OK, gettext("Nothing waits for its publication.")
     else:
         waited = now - status.oldest_waiting_at
         long = waited > timedelta(minutes=target.settings.alert_oldest_waiting_min)
-        yield (
-            Level.WARN if long else Level.OK,
-            f"{status.to_send} wait for their publication{f' and {status.held} on hold' if status.held else ''}, "
-            f"the oldest for {in_words(waited)}.",
+        said = ngettext(
+            "{number} waits for its publication, for {time}.",
+            "{number} wait for their publication, the oldest for {time}.",
+            status.to_send,
+            time=in_words(waited),
         )
+        held = ngettext("{number} is on hold.", "{number} are on hold.", status.held)
+        yield Level.WARN if long else Level.OK, f"{said} {held}" if status.held else said
     for hold in status.holds:
-        yield Level.WARN, f"A hold is in force ({hold.scope} {hold.event or ''}): {hold.reason}".replace(" )", ")")
+        what = " ".join((gettext(hold.scope), hold.event or "")).rstrip()
+        yield Level.WARN, gettext("A hold is in force ({what}): {reason}", what=what, reason=hold.reason)
     stuck = status.counts[State.REJECTED] + status.counts[State.CONFLICT]
     if stuck:
         yield (
             Level.WARN,
-            f"{status.counts[State.REJECTED]} rejected and {status.counts[State.CONFLICT]} in conflict wait for a "
-            "person: look at them on the dashboard.",
+            gettext(
+                "{rejected} rejected and {conflict} in conflict wait for a person: look at them on the dashboard.",
+                rejected=cldr.number(status.counts[State.REJECTED]),
+                conflict=cldr.number(status.counts[State.CONFLICT]),
+            ),
         )
 
 
@@ -119,17 +169,20 @@ def check_rows(target: CheckTarget) -> Findings:
     with target.database.read() as conn:
         damaged = list(mending.damage(conn, target.clock.now()))
     for one in damaged:
-        way_out = " Nothing is lost: `resultsq doctor --mend` mends this." if one.mendable else ""
-        yield Level.BAD if one.stops else Level.WARN, one.sentence + way_out
+        way_out = gettext("Nothing is lost: `resultsq doctor --mend` mends this.")
+        yield (
+            Level.BAD if one.stops else Level.WARN,
+            f"{one.sentence} {way_out}" if one.mendable else one.sentence,
+        )
     if not damaged:
-        yield Level.OK, "Each version that waits will have its turn."
+        yield Level.OK, gettext("Each version that waits will have its turn.")
 
 
 def check_broker(target: CheckTarget) -> Findings:
     url = target.settings.broker_url.get_secret_value()
     bundled = target.settings.data_dir / "broker" / "valkey.sock"
     if not url and not bundled.exists():
-        yield Level.OK, "No broker is set. None is needed: workers look into the database by themselves."
+        yield Level.OK, gettext("No broker is set. None is needed: workers look into the database on their own.")
         return
     url = url.replace("redis+socket://", "unix://") if url else f"unix://{bundled}"
     try:
@@ -138,22 +191,26 @@ def check_broker(target: CheckTarget) -> Findings:
     except (redis.RedisError, OSError, ValueError):
         yield (
             Level.WARN,
-            "The broker does not answer. Results are accepted and published all the same, up to a few seconds "
-            "later; start the broker again, or look at RESULTSQ_BROKER_URL.",
+            gettext(
+                "The broker does not answer. Results are accepted and published all the same, up to a few seconds "
+                "later; start the broker again, or look at RESULTSQ_BROKER_URL."
+            ),
         )
     else:
-        yield Level.OK, "The broker answers."
+        yield Level.OK, gettext("The broker answers.")
 
 
 def check_watch(target: CheckTarget) -> Findings:
     settings = target.settings
     if settings.alert_channels or settings.heartbeat_url.get_secret_value():
-        yield Level.OK, "Alerts reach people, or a dead-man service listens for this node."
+        yield Level.OK, gettext("Alerts reach people, or a dead-man service listens for this node.")
     else:
         yield (
             Level.WARN,
-            "Alerts of this node reach nobody. Set RESULTSQ_ALERT_MAIL_TO or RESULTSQ_ALERT_WEBHOOK_URL, and "
-            "RESULTSQ_HEARTBEAT_URL so that a dead-man service notices when the node itself is gone.",
+            gettext(
+                "Alerts of this node reach nobody. Set RESULTSQ_ALERT_MAIL_TO or RESULTSQ_ALERT_WEBHOOK_URL, and "
+                "RESULTSQ_HEARTBEAT_URL so that a dead-man service notices when the node itself is gone."
+            ),
         )
 
 
@@ -163,15 +220,22 @@ def check_workers(target: CheckTarget) -> Findings:
         seen = {name: now - seen_at for name, _, seen_at in workers.every(conn)}
     living = [name for name, ago in seen.items() if ago.total_seconds() <= workers.ALIVE_S]
     if living:
-        yield Level.OK, f"{len(living)} alive: {', '.join(living)}."
+        names = ", ".join(living)
+        yield Level.OK, ngettext("{number} alive: {names}.", "{number} alive: {names}.", len(living), names=names)
     else:
         yield (
             Level.BAD,
-            "No worker is alive: results are accepted and safe, but none is published. Start `resultsq worker`.",
+            gettext(
+                "No worker is alive: results are accepted and safe, but none is published. Start `resultsq worker`."
+            ),
         )
     for name, ago in seen.items():
         if name not in living:
             yield (
                 Level.WARN,
-                f"{name} ended without a word {in_words(ago)} ago; another takes over what it had in hand.",
+                gettext(
+                    "{name} ended without a word {time} ago; another takes over what it had in hand.",
+                    name=name,
+                    time=in_words(ago),
+                ),
             )

@@ -8,7 +8,9 @@ from pathlib import Path
 from resultsq.delivery.handing_on import open_relays
 from resultsq.delivery.masters.relay import HttpRelay
 from resultsq.delivery.people_sync import source_of
-from resultsq.doctor.finding import CheckTarget, Findings, Level
+from resultsq.doctor.finding import CheckTarget, Findings, Level, at
+from resultsq.domain import cldr
+from resultsq.domain.i18n import gettext, ngettext, retold
 from resultsq.domain.ports import Parcel
 from resultsq.domain.relay import NoAnswer, NotKnown, relay_addresses
 from resultsq.store.admin import people_copies
@@ -25,24 +27,36 @@ def check_relays(target: CheckTarget) -> Findings:
     if files:
         with target.database.read() as conn:
             safe = relays.count_safe(conn)
-        yield Level.OK, f"{safe} waiting submissions are at a relay, too." if safe else "Nothing waits at a relay."
+        many = ngettext(
+            "{number} waiting submission is at a relay, too.", "{number} waiting submissions are at a relay, too.", safe
+        )
+        yield Level.OK, many if safe else gettext("Nothing waits at a relay.")
 
 
 def _state(name: str, relay: HttpRelay, token_file: Path) -> tuple[Level, str]:
     if not token_file.is_file():
-        return Level.BAD, f"The token for the relay {name} is missing: there is no file {token_file}."
+        return Level.BAD, gettext(
+            "The token for the relay {name} is missing: there is no file {file}.", name=name, file=token_file
+        )
     # it is asked about a submission that does not exist: a node that it knows is told so, any other is refused
     nothing = Parcel("", str(uuid.uuid4()), "", "", b"", "", None)
     match relay.look(nothing):
         case NotKnown():
-            return Level.OK, f"The relay {name} answers, and takes this node's token."
+            return Level.OK, gettext("The relay {name} answers, and takes this node's token.", name=name)
         case NoAnswer(detail=detail):
             return (
                 Level.WARN,
-                f"The relay {name} cannot be used: {detail} Submissions go to the next relay of the settings.",
+                gettext(
+                    "The relay {name} cannot be used: {reason} Submissions go to the next relay of the settings.",
+                    name=name,
+                    reason=retold(detail),
+                ),
             )
         case _:
-            return Level.BAD, f"The relay {name} does not take this node's token: `resultsq node add` there makes one."
+            refused = gettext(
+                "The relay {name} does not take this node's token: `resultsq node add` there makes one.", name=name
+            )
+            return Level.BAD, refused
 
 
 def check_copies(target: CheckTarget) -> Findings:
@@ -53,12 +67,20 @@ def check_copies(target: CheckTarget) -> Findings:
     with target.database.read() as conn:
         found, held = people_copies.state(conn), people_copies.count(conn)
     if found.made_at is None:
-        yield Level.WARN, f"Nothing was copied from {name} yet. {found.error or 'A worker does it each minute.'}"
+        said = gettext("Nothing was copied from {name} yet.", name=name)
+        why = retold(found.error) if found.error else gettext("A worker does it each minute.")
+        yield Level.WARN, f"{said} {why}"
         return
     copied_at = None if found.next_at is None else found.next_at - timedelta(seconds=found.wait_s)
     if found.error is not None:
-        yield Level.WARN, f"The copies are those of {found.made_at:%Y-%m-%d %H:%M} UTC: {found.error}"
+        old = gettext("The copies are those of {time}: {reason}", time=at(found.made_at), reason=retold(found.error))
+        yield Level.WARN, old
     elif copied_at is None or target.clock.now() - copied_at > _OLD:
-        yield Level.WARN, f"{name} was not asked for accounts for a while: no worker runs."
+        yield Level.WARN, gettext("{name} was not asked for accounts for a while: no worker runs.", name=name)
     else:
-        yield Level.OK, f"{held.accounts} accounts and {held.tokens} tokens are copies from {name}, and up to date."
+        counts = (
+            ngettext("{number} account", "{number} accounts", held.accounts),
+            ngettext("{number} token", "{number} tokens", held.tokens),
+        )
+        copies = gettext("{counts} are copies from {name}, and up to date.", counts=cldr.listed(counts), name=name)
+        yield Level.OK, copies

@@ -1,8 +1,9 @@
 """The language of the moment: that of the request that is being served, of a reader for whom something is written, or
 English.
 
-A worker and the log speak English. The web registers at its start where a request's language is found; nothing below
-the web knows of requests. What is written for one person, as a mail, is made `in_language` of that person.
+A worker and the log speak English, and a command the language of its environment. The web registers at its start where
+a request's language is found; nothing below the web knows of requests. What is written for one person, as a mail, is
+made `in_language` of that person.
 """
 
 from collections.abc import Callable, Iterator
@@ -32,13 +33,13 @@ def use_language(language: Callable[[], Language]) -> None:
     _language = language
 
 
-_for_a_reader: ContextVar[Language | None] = ContextVar("for_a_reader", default=None)
+_for_a_reader: ContextVar[Callable[[], Language] | None] = ContextVar("for_a_reader", default=None)
 
 
 @contextmanager
-def in_language(language: Language) -> Iterator[None]:
-    """Within this block sentences are made in that language."""
-    token = _for_a_reader.set(language)
+def in_language(language: Language | Callable[[], Language]) -> Iterator[None]:
+    """Within this block sentences are made in that language, or in the one that a call finds for the first of them."""
+    token = _for_a_reader.set((lambda: language) if isinstance(language, Language) else language)
     try:
         yield
     finally:
@@ -47,4 +48,4 @@ def in_language(language: Language) -> Iterator[None]:
 
 def current() -> Language:
     """The language in which a sentence would be made now."""
-    return _for_a_reader.get() or _language()
+    return (_for_a_reader.get() or _language)()

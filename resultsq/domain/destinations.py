@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
 from resultsq.domain.errors import SettingsError
+from resultsq.domain.i18n import gettext, gettext_noop
 
 MASTER = "master"
 MAIL = "mail"
 """The names of the destinations: the keys of their rows in `links`."""
 
 MASTER_SCHEMES = ("http", "https", "sqlite", "postgresql")
-SHOWN_TO_ALL = (
+SHOWN_TO_ALL = gettext_noop(
     "The master's URL is plain http: everyone on the way could read the token. Use https, or a master on this machine."
 )
 
@@ -33,9 +34,11 @@ class Address:
         """:raises SettingsError: the URL is not that of a master"""
         parts = _split(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise SettingsError("The master's URL is http://host or https://host, with a port and a path if need be.")
+            raise SettingsError(
+                gettext("The master's URL is http://host or https://host, with a port and a path if need be.")
+            )
         if parts.username or parts.password or parts.query or parts.fragment:
-            raise SettingsError("The master's URL is an address alone; its token has a setting of its own.")
+            raise SettingsError(gettext("The master's URL is an address alone; its token has a setting of its own."))
         default = 443 if parts.scheme == "https" else 80
         return cls(parts.scheme, parts.hostname, parts.port or default, parts.path.rstrip("/"))
 
@@ -52,12 +55,13 @@ def master_urls(text: str) -> list[str]:
     parts = text.split(",") if text.startswith("http") else [text]  # a database's URL may list hosts of its own
     urls = [one.strip() for one in parts if one.strip()]
     if not urls:
-        raise SettingsError("The master's URL is empty.")
+        raise SettingsError(gettext("The master's URL is empty."))
     for url in urls:
         scheme = _backend(url)
         if scheme not in MASTER_SCHEMES:
             schemes = ", ".join(f"{one}://" for one in MASTER_SCHEMES)
-            raise SettingsError(f"The master's URL begins with one of {schemes}.{_hint(scheme, MASTER_SCHEMES)}")
+            said = gettext("The master's URL begins with one of {schemes}.", schemes=schemes)
+            raise SettingsError(said + _hint(scheme, MASTER_SCHEMES))
         if scheme in ("http", "https"):
             Address.parse(url)
     return urls
@@ -74,7 +78,7 @@ def webhook_parts(url: str) -> tuple[SplitResult, int]:
     :raises SettingsError: it is not one"""
     parts = _split(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise SettingsError(f"It is http://… or https://….{_hint(parts.scheme, ('http', 'https'))}")
+        raise SettingsError(gettext("It is http://… or https://….") + _hint(parts.scheme, ("http", "https")))
     return parts, parts.port or (443 if parts.scheme == "https" else 80)
 
 
@@ -85,8 +89,8 @@ def mail_parts(url: str) -> SplitResult:
     parts, schemes = _split(url), ("smtp", "smtps")
     if parts.scheme not in schemes or not parts.hostname or parts.port == 0:
         raise SettingsError(
-            "SMTP_URL is smtp://user:password@host:port, or smtps://… for TLS from the start."
-            f"{_hint(parts.scheme, schemes)}"
+            gettext("SMTP_URL is smtp://user:password@host:port, or smtps://… for TLS from the start.")
+            + _hint(parts.scheme, schemes)
         )
     return parts
 
@@ -107,14 +111,16 @@ def mail_addresses(text: str) -> list[str]:
     :raises SettingsError: one of them is not an address"""
     found = [one.strip() for one in text.split(",") if one.strip()]
     if not all(map(is_mail_address, found)):
-        raise SettingsError("ALERT_MAIL_TO is one mail address, or several separated by commas: ops@example.org.")
+        raise SettingsError(
+            gettext("ALERT_MAIL_TO is one mail address, or several separated by commas: ops@example.org.")
+        )
     return found
 
 
 def check_mail_address(text: str) -> None:
     """:raises SettingsError: it is not one mail address"""
     if not is_mail_address(text):
-        raise SettingsError("It is one mail address: office@example.org.")
+        raise SettingsError(gettext("It is one mail address: office@example.org."))
 
 
 def check_broker(url: str) -> None:
@@ -122,8 +128,8 @@ def check_broker(url: str) -> None:
     parts, schemes = _split(url), ("redis", "rediss", "redis+socket")
     if parts.scheme not in schemes or not (parts.hostname or parts.path):
         raise SettingsError(
-            "It is written like redis://host:6379/0, rediss://… for TLS, or redis+socket:///path."
-            f"{_hint(parts.scheme, schemes)}"
+            gettext("It is written like redis://host:6379/0, rediss://… for TLS, or redis+socket:///path.")
+            + _hint(parts.scheme, schemes)
         )
 
 
@@ -131,7 +137,7 @@ def check_public(url: str) -> None:
     """:raises SettingsError: it is no address that a browser opens"""
     parts = _split(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise SettingsError(f"It is http://host or https://host.{_hint(parts.scheme, ('http', 'https'))}")
+        raise SettingsError(gettext("It is http://host or https://host.") + _hint(parts.scheme, ("http", "https")))
 
 
 def check_database(url: str) -> None:
@@ -139,8 +145,10 @@ def check_database(url: str) -> None:
     scheme, schemes = _backend(url), ("sqlite", "postgresql")
     if scheme not in schemes:
         raise SettingsError(
-            "It is no SQLAlchemy URL of SQLite or PostgreSQL. It is written like postgresql+psycopg://user@host/name."
-            f"{_hint(scheme, schemes)}"
+            gettext(
+                "It is no SQLAlchemy URL of SQLite or PostgreSQL. It is written like postgresql+psycopg://user@host/name."
+            )
+            + _hint(scheme, schemes)
         )
 
 
@@ -155,7 +163,7 @@ def check_token_is_private(urls: str, proxy_host: str | None) -> None:
     """:raises SettingsError: a token could be read on the way to one of these addresses of a master"""
     addresses = [Address.parse(url) for url in master_urls(urls) if _backend(url) in ("http", "https")]
     if not all(is_private(address, proxy_host) for address in addresses):
-        raise SettingsError(SHOWN_TO_ALL)
+        raise SettingsError(gettext(SHOWN_TO_ALL))
 
 
 def is_loopback(host: str) -> bool:
@@ -184,4 +192,4 @@ def _backend(url: str) -> str:
 
 def _hint(scheme: str, schemes: Sequence[str]) -> str:
     close = difflib.get_close_matches(scheme, schemes, n=1)
-    return f" Did you mean {close[0]}://?" if close else ""
+    return " " + gettext("Did you mean {name}?", name=f"{close[0]}://") if close else ""

@@ -9,6 +9,8 @@ from typing import Any, Final, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
+from resultsq.domain.i18n import gettext, gettext_noop
+
 MOST_LISTED: Final = 1_000
 """Errors that are made into a list at once; a value with more is wrong as a whole."""
 
@@ -27,6 +29,35 @@ class Fault(NamedTuple):
     def pointer(self) -> str:
         """The place as RFC 6901 writes it: a pointer's own two signs are written in another way."""
         return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in self.place)
+
+
+_WORDS = {
+    "bool_parsing": gettext_noop("It must be true or false."),
+    "bool_type": gettext_noop("It must be true or false."),
+    "int_parsing": gettext_noop("It must be a whole number."),
+    "int_type": gettext_noop("It must be a whole number."),
+    "int_from_float": gettext_noop("It must be a whole number."),
+    "float_parsing": gettext_noop("It must be a number."),
+    "float_type": gettext_noop("It must be a number."),
+    "greater_than": gettext_noop("It must be more than {gt}."),
+    "greater_than_equal": gettext_noop("It must be {ge} or more."),
+    "less_than": gettext_noop("It must be less than {lt}."),
+    "less_than_equal": gettext_noop("It must be {le} or less."),
+    "literal_error": gettext_noop("It must be one of these: {expected}."),
+    "path_type": gettext_noop("It must be a path."),
+    "string_type": gettext_noop("It must be a text."),
+    "string_too_short": gettext_noop("It is too short."),
+    "string_too_long": gettext_noop("It is too long."),
+}
+"""Pydantic's kinds of faults in values of people, with its own names for their bounds."""
+
+
+def in_words(fault: Fault) -> str:
+    """What is wrong, for people: a check's own sentence, or the one for pydantic's kind of fault."""
+    if fault.kind in _WORDS:
+        bounds = {**fault.bounds, "expected": str(fault.bounds.get("expected", "")).replace("' or '", "', '")}
+        return gettext(_WORDS[fault.kind], **bounds)
+    return fault.message.removeprefix("Value error, ")
 
 
 def listed(error: ValidationError) -> list[Fault]:

@@ -173,6 +173,14 @@ class Kind(Protocol):
         """In URLs and in the store: at most 32 lower-case letters."""
 
     @property
+    def title(self) -> str:
+        """What people call it, in English: a translatable part of a sentence."""
+
+    @property
+    def counted(self) -> tuple[str, str]:
+        """One of it and several, with the gap `{number}`, in English: a translatable part of a sentence."""
+
+    @property
     def destination(self) -> str:
         """Where it goes: the key of a link, `master` or `mail`."""
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
 from resultsq.domain.errors import SettingsError
+from resultsq.domain.i18n import gettext
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Proxy:
             host = port = None
             parts = urlsplit("")
         if parts.scheme != "http" or not host or parts.path.strip("/") or parts.query or parts.fragment:
-            raise SettingsError(f"{setting} is http://host:port, or http://user:password@host:port.")
+            raise SettingsError(gettext("It is http://host:port, or http://user:password@host:port."))
         headers = {}
         if parts.username is not None:
             pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"

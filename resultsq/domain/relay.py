@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from resultsq.domain.destinations import Address, check_public
 from resultsq.domain.errors import SettingsError
+from resultsq.domain.i18n import gettext
 from resultsq.domain.outcome import Accepted, Conflict, Rejected
 
 ASK_FIRST_S = 30.0
@@ -39,7 +40,7 @@ def one_address(text: str) -> RelayAddress:
     :raises SettingsError: it is not written so, or names several"""
     found = relay_addresses(text)
     if len(found) != 1:
-        raise SettingsError("It is one address and the file of a token: https://node.example /etc/node-token.")
+        raise SettingsError(gettext("It is one address and the file of a token: https://node.example /etc/node-token."))
     return found[0]
 
 
@@ -56,7 +57,9 @@ def node_addresses(text: str) -> list[str]:
 def _relay(text: str) -> RelayAddress:
     parts = re.split(r"\s+", text, maxsplit=1)
     if len(parts) != 2:
-        raise SettingsError("A relay is an address and the file of its token: https://relay.example /etc/relay-token.")
+        raise SettingsError(
+            gettext("A relay is an address and the file of its token: https://relay.example /etc/relay-token.")
+        )
     Address.parse(parts[0])
     return RelayAddress(parts[0], parts[1])
 

@@ -12,6 +12,8 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from resultsq.domain import cldr
+from resultsq.domain.i18n import gettext, gettext_noop
 from resultsq.domain.outcome import Receipt
 from resultsq.domain.submission import State
 from resultsq.drill.other_kinds import KindFindings
@@ -70,29 +72,34 @@ class Findings:
         due = self.accepted - self.superseded
         return [
             ReportRow(
-                "Published exactly once, with the same digest",
-                f"{self.published_once:,} of {due:,}",
+                gettext("Published exactly once, with the same digest"),
+                gettext("{number} of {total}", number=cldr.number(self.published_once), total=cldr.number(due)),
                 0 < self.published_once == due,
             ),
-            ReportRow("Refused", str(len(self.refused)), not self.refused),
-            ReportRow("Lost", str(len(self.lost)), not self.lost),
-            ReportRow("Published twice", str(len(self.doubled)), not self.doubled),
-            ReportRow("Out of order", str(len(self.disordered)), not self.disordered),
-            ReportRow("Changed on the way", str(len(self.changed)), not self.changed),
-            ReportRow("Published, but the node does not know it", str(len(self.unsettled)), not self.unsettled),
+            ReportRow(gettext("Refused"), str(len(self.refused)), not self.refused),
+            ReportRow(gettext("Lost"), str(len(self.lost)), not self.lost),
+            ReportRow(gettext("Published twice"), str(len(self.doubled)), not self.doubled),
+            ReportRow(gettext("Out of order"), str(len(self.disordered)), not self.disordered),
+            ReportRow(gettext("Changed on the way"), str(len(self.changed)), not self.changed),
+            ReportRow(
+                gettext("Published, but the node does not know it"), str(len(self.unsettled)), not self.unsettled
+            ),
         ]
 
     def particulars(self) -> list[str]:
         """The faults found, a line for each sheet."""
         wrong = {
-            "is not at the master": self.lost,
-            "is at the master more than once": self.doubled,
-            "is not at the master in the order of its versions": self.disordered,
-            "is not published as the team sent it": self.changed,
-            "is published, but the node does not know it": self.unsettled,
+            gettext_noop("{sheet} is not at the master"): self.lost,
+            gettext_noop("{sheet} is at the master more than once"): self.doubled,
+            gettext_noop("{sheet} is not at the master in the order of its versions"): self.disordered,
+            gettext_noop("{sheet} is not published as the team sent it"): self.changed,
+            gettext_noop("{sheet} is published, but the node does not know it"): self.unsettled,
         }
-        refused = [f"{_name(refusal.place)} was refused: {refusal.why}" for refusal in self.refused]
-        return refused + [f"{_name(place)} {what}" for what, places in wrong.items() for place in places]
+        refused = [
+            gettext("{sheet} was refused: {reason}", sheet=_name(refusal.place), reason=refusal.why)
+            for refusal in self.refused
+        ]
+        return refused + [gettext(what, sheet=_name(place)) for what, places in wrong.items() for place in places]
 
     def as_dict(self) -> dict[str, int]:
         """The counts, for a program."""
@@ -222,4 +229,5 @@ def quantile(seconds: Iterable[float], share: float) -> float | None:
 
 
 def _name(place: Place) -> str:
-    return " of ".join(place)
+    event, date_or_kind = place
+    return gettext("{event} of {date}", event=event, date=date_or_kind)

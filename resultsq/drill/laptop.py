@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from resultsq.domain.i18n import gettext
 from resultsq.domain.role import Role
 from resultsq.domain.submission import State
 from resultsq.drill import files
@@ -17,7 +18,7 @@ from resultsq.drill.node import RehearsalNode, answers, raised
 from resultsq.drill.observer import MasterObserver
 from resultsq.drill.posts import RehearsalPhase
 from resultsq.drill.processes import ProcessGroup
-from resultsq.drill.rehearse import SATURDAY, STALLED_S, RehearsalRun, carry_out, several
+from resultsq.drill.rehearse import SATURDAY, STALLED_S, RehearsalRun, carry_out, teams_of
 from resultsq.drill.screen import Screen
 from resultsq.drill.teams import Teams, planned_post
 from resultsq.drill.verdict import Verdict, judge
@@ -73,7 +74,7 @@ def rehearse_laptop(*, backlog: int, as_json: bool) -> int:
 def _rehearse(backlog: int, seed: int, processes: ProcessGroup, screen: Screen) -> Verdict:
     rng, clock = random.Random(seed), processes.clock
     uploads = [files.upload(rng, f"event-{number:04}", SATURDAY) for number in range(1, backlog + 1)]
-    screen.step("Starting a master, a laptop and a relay in a temporary folder")
+    screen.step(gettext("Starting a master, a laptop and a relay in a temporary folder"))
     with raised(processes, [each.event for each in uploads], workers=0) as node, ExitStack() as running:
         relays_link, named = running.enter_context(_relay(processes, node))
         laptop = _Laptop(processes, node, named)
@@ -82,7 +83,7 @@ def _rehearse(backlog: int, seed: int, processes: ProcessGroup, screen: Screen) 
         cast = RehearsalRun(processes, node, teams, observer)
         running.enter_context(screen.live(backlog, lambda: (len(teams.taken), len(observer.seen_s))))
 
-        screen.step(f"The master is out of reach of both: {several(backlog, 'team')} send to the laptop")
+        screen.step(gettext("The master is out of reach of both: {teams} send to the laptop", teams=teams_of(backlog)))
         cut_s = clock.monotonic()
         for link in (node.link, relays_link):
             link.take(LinkMode.REFUSE)
@@ -91,20 +92,20 @@ def _rehearse(backlog: int, seed: int, processes: ProcessGroup, screen: Screen) 
         teams.phase = RehearsalPhase.DURING
         teams.send([planned_post(each, node.team_tokens[each.event], twice=False) for each in uploads], over_s=1.0)
         processes.wait_while_it_moves(lambda: teams.done, lambda: teams.answered, STALLED_S)
-        processes.wait_for("The custody of the relay", lambda: laptop.count_safe() == len(teams.taken))
+        processes.wait_for(gettext("The custody of the relay"), lambda: laptop.count_safe() == len(teams.taken))
 
-        screen.step("The laptop is closed")
+        screen.step(gettext("The laptop is closed"))
         laptop.close()
         relays_link.take(LinkMode.PASS)
         returned_s = clock.monotonic()
         screen.link(LinkMode.PASS)
-        screen.step("The relay reaches the master again and publishes")
+        screen.step(gettext("The relay reaches the master again and publishes"))
         cast.see_the_end()
 
-        screen.step("The laptop is opened, still without a way to the master, and asks the relay")
+        screen.step(gettext("The laptop is opened, still without a way to the master, and asks the relay"))
         laptop.open()
         _see_it_know(cast)
-        screen.step("Comparing what the master has with what the teams sent, and with what the laptop says")
+        screen.step(gettext("Comparing what the master has with what the teams sent, and with what the laptop says"))
         return judge(cast.facts(returned_s - cut_s, returned_s))
 
 
@@ -135,5 +136,5 @@ def _relay(processes: ProcessGroup, node: RehearsalNode) -> Generator[tuple[Link
         far_side = {"master_url": f"http://{HOST}:{link.port}", "master_token": node.master_token}
         processes.start("relay-web", "web", data_dir=folder, host=HOST, port=port)
         processes.start("relay-worker", "worker", data_dir=folder, **far_side)
-        processes.wait_for("An answer of the relay", lambda: answers(f"http://{HOST}:{port}/healthz"))
+        processes.wait_for(gettext("An answer of the relay"), lambda: answers(f"http://{HOST}:{port}/healthz"))
         yield link, f"http://{HOST}:{port} {token_file}"

@@ -16,6 +16,7 @@ from resultsq.app import mails
 from resultsq.clock import Clock, SystemClock
 from resultsq.domain.current_language import ENGLISH
 from resultsq.domain.filter import Filter
+from resultsq.domain.i18n import gettext
 from resultsq.domain.role import Role
 from resultsq.domain.submission import State
 from resultsq.drill.link import HOST, LinkRelay, free_port
@@ -136,9 +137,9 @@ def raised(
         for number in range(1, workers + 1):
             processes.start(f"worker-{number}", "worker", **common, **far_side)
 
-        processes.wait_for("An answer of the master", lambda: answers(f"{master}/v1/health"))
+        processes.wait_for(gettext("An answer of the master"), lambda: answers(f"{master}/v1/health"))
         for address in addresses:
-            processes.wait_for("An answer of the web process", partial(answers, f"{address}/healthz"))
+            processes.wait_for(gettext("An answer of the web process"), partial(answers, f"{address}/healthz"))
         link = stack.enter_context(LinkRelay(link_port, master_port))
         yield RehearsalNode(addresses, master, master_token, link, bool(broker), team_tokens, database)
 
@@ -174,7 +175,7 @@ def _start_broker(processes: ProcessGroup, stack: ExitStack) -> str:
     folder = processes.folder / "broker"
     unix_socket = stack.enter_context(broker.socket_folder(folder)) / broker.BROKER_SOCKET
     processes.start_foreign("broker", broker.broker_command(binary, folder, unix_socket))
-    processes.wait_for("The broker's socket", unix_socket.exists)
+    processes.wait_for(gettext("The broker's socket"), unix_socket.exists)
     return f"redis+socket://{unix_socket}"
 
 

@@ -4,8 +4,11 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
+from resultsq.domain import cldr
+from resultsq.domain.i18n import gettext, gettext_noop
 from resultsq.domain.outcome import Receipt
 from resultsq.drill.posts import RefusedPost, ReportRow, Taken
+from resultsq.kinds import registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +32,24 @@ class KindFindings:
     def row(self) -> ReportRow:
         """The line of the closing table."""
         return ReportRow(
-            f"Beside them, {self.kind} delivered exactly once", f"{self.arrived_once:,} of {self.accepted:,}", self.good
+            gettext("Beside them, {kind} delivered exactly once", kind=registry.title(self.kind)),
+            gettext("{number} of {total}", number=cldr.number(self.arrived_once), total=cldr.number(self.accepted)),
+            self.good,
         )
 
     def particulars(self) -> list[str]:
         """The faults found, a line each."""
-        wrong = {"did not arrive": self.lost, "arrived twice": self.doubled, "was changed": self.changed}
-        refused = [f"{self.kind} of {one.place[0]} were refused: {one.why}" for one in self.refused]
-        return refused + [f"{self.kind} {each} {what}" for what, ids in wrong.items() for each in ids]
+        kind = registry.title(self.kind)
+        wrong = {
+            gettext_noop("{kind}: {id} did not arrive"): self.lost,
+            gettext_noop("{kind}: {id} arrived twice"): self.doubled,
+            gettext_noop("{kind}: {id} was changed"): self.changed,
+        }
+        refused = [
+            gettext("{kind}: those of {event} were refused: {reason}", kind=kind, event=one.place[0], reason=one.why)
+            for one in self.refused
+        ]
+        return refused + [gettext(what, kind=kind, id=each) for what, ids in wrong.items() for each in ids]
 
     def as_dict(self) -> dict[str, int]:
         """The counts, for a program."""

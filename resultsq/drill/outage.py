@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 
+from resultsq.domain.i18n import gettext
 from resultsq.drill import files, mail_sink
 from resultsq.drill.beside import Writers
 from resultsq.drill.link import LinkMode, Outage, schedule
@@ -13,7 +14,7 @@ from resultsq.drill.node import raised
 from resultsq.drill.observer import MasterObserver
 from resultsq.drill.posts import RehearsalPhase
 from resultsq.drill.processes import ProcessGroup
-from resultsq.drill.rehearse import SATURDAY, STALLED_S, RehearsalRun, carry_out, several
+from resultsq.drill.rehearse import SATURDAY, STALLED_S, RehearsalRun, carry_out, teams_of, workers_of
 from resultsq.drill.screen import Screen
 from resultsq.drill.teams import PlannedPost, Teams, planned_post
 from resultsq.drill.verdict import Verdict, judge
@@ -38,6 +39,21 @@ class OutagePlan:
     workers: int
     seed: int
 
+    @property
+    def begins(self) -> str:
+        """What happens first."""
+        return gettext(
+            "Starting a master, a web process and {workers} in a temporary folder", workers=workers_of(self.workers)
+        )
+
+    @property
+    def away(self) -> str:
+        """What happens in the outage."""
+        teams = teams_of(self.backlog)
+        return gettext(
+            "The master is out of reach for {number} s: {teams} send", number=f"{self.outage_s:g}", teams=teams
+        )
+
 
 def rehearse_outage(*, backlog: int, outage_s: float, mode: Outage, workers: int, as_json: bool) -> int:
     """Rehearse an outage of `outage_s` seconds during which `backlog` teams send; the exit status.
@@ -51,16 +67,16 @@ def _rehearse(plan: OutagePlan, processes: ProcessGroup, screen: Screen) -> Verd
     rng = random.Random(plan.seed)
     total = BEFORE + plan.backlog + AFTER
     uploads = [files.upload(rng, f"event-{number:04}", SATURDAY) for number in range(1, total + 1)]
-    screen.step(f"Starting a master, a web process and {several(plan.workers, 'worker')} in a temporary folder")
+    screen.step(plan.begins)
     events = [each.event for each in uploads]
     with ExitStack() as running:
         sink = running.enter_context(mail_sink.opened()) if mail_sink.can_run() else None
         mail_port = None if sink is None else sink.port
         node = running.enter_context(raised(processes, events, plan.workers, mail_port=mail_port, numbers=total))
         if sink is None:
-            screen.step("No aiosmtpd here (pip install aiosmtpd): no mails are played")
+            screen.step(gettext("No aiosmtpd here (pip install aiosmtpd): no mails are played"))
         if not node.has_broker:
-            screen.step("No Valkey or Redis here: the worker's own sweep delivers without one")
+            screen.step(gettext("No Valkey or Redis here: the worker's own sweep delivers without one"))
         teams = running.enter_context(Teams(node.addresses, processes.clock))
         observer = running.enter_context(MasterObserver(node.master, node.master_token, processes.clock))
         writers = running.enter_context(Writers(node, processes.clock, sink))
@@ -78,12 +94,12 @@ def _rehearse(plan: OutagePlan, processes: ProcessGroup, screen: Screen) -> Verd
             teams.send(planned, over_s=over_s)
             writers.send([each.place[0] for each in planned], phase, over_s)
 
-        screen.step(f"All is well: {several(BEFORE, 'team')} send their files")
+        screen.step(gettext("All is well: {teams} send their files", teams=teams_of(BEFORE)))
         screen.link(LinkMode.PASS)
         send(before, RehearsalPhase.BEFORE, 1.0)
         cast.see_all_published()
 
-        screen.step(f"The master is out of reach for {plan.outage_s:g} s: {several(plan.backlog, 'team')} send")
+        screen.step(plan.away)
         cut_s = processes.clock.monotonic()
         first, *others = schedule(plan.mode, plan.outage_s, rng)
         take(first[0])
@@ -99,9 +115,9 @@ def _rehearse(plan: OutagePlan, processes: ProcessGroup, screen: Screen) -> Verd
 
         take(LinkMode.PASS)
         returned_s = processes.clock.monotonic()
-        screen.step(f"The link is back: {AFTER} more teams send")
+        screen.step(gettext("The link is back: {number} more teams send", number=AFTER))
         send(after, RehearsalPhase.AFTER)
         cast.see_the_end()
 
-        screen.step("Comparing what the master has with what the teams sent")
+        screen.step(gettext("Comparing what the master has with what the teams sent"))
         return judge(cast.facts(returned_s - cut_s, returned_s))

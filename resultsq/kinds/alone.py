@@ -38,6 +38,8 @@ class AloneKind:
     """A kind whose submissions have no versions. `words` are its fields' sentences, that of the whole under ""."""
 
     name: str
+    title: str
+    counted: tuple[str, str]
     schema: str
     destination: str
     weight = 1

@@ -13,6 +13,7 @@ from waitress.server import create_server
 
 from resultsq import logs
 from resultsq.domain.errors import SettingsError
+from resultsq.domain.i18n import gettext_noop, kept_sentence
 from resultsq.master.app import MAX_BODY_BYTES, TokenRule, create_app
 from resultsq.master.database import UNAVAILABLE, open_engine
 from resultsq.master.ledger import Ledger, node_of
@@ -74,10 +75,16 @@ def serve(
             server.close()
     except UNAVAILABLE as error:
         raise SettingsError(
-            "The master's database cannot be opened, so nothing can be published. Check its URL, and that it runs."
+            gettext_noop(
+                "The master's database cannot be opened, so nothing can be published. Check its URL, and that it runs."
+            )
         ) from error
     except OSError as error:
-        raise SettingsError(f"The master cannot listen on {host}:{port}: {error.strerror}.") from error
+        raise SettingsError(
+            kept_sentence(
+                "The master cannot listen on {host}:{port}: {reason}.", host=host, port=port, reason=error.strerror
+            )
+        ) from error
     finally:
         engine.dispose()
 
@@ -96,11 +103,13 @@ def token_rules(tokens: Sequence[str], mail_keys: Sequence[str] = ()) -> dict[st
     for text in tokens:
         *said, token = text.split(":")
         if not token or len(said) > 2:
-            raise SettingsError("A master's token is written TOKEN, NODE:TOKEN or NODE:EVENT,EVENT:TOKEN.")
+            raise SettingsError(
+                gettext_noop("A master's token is written TOKEN, NODE:TOKEN or NODE:EVENT,EVENT:TOKEN.")
+            )
         node = said[0] if said else node_of(token)
         rules[token] = TokenRule(node, frozenset(said[1].split(",")) if len(said) == 2 else None, keys.get(node))
     if not rules:
-        raise SettingsError("The master has no token, so no node could publish. Give it at least one.")
+        raise SettingsError(gettext_noop("The master has no token, so no node could publish. Give it at least one."))
     return rules
 
 
@@ -112,7 +121,10 @@ def _mail_key(text: str) -> tuple[str, bytes]:
         key = b""
     if not node or len(key) < LEAST_KEY_BYTES:
         raise SettingsError(
-            f"A key for addresses is written NODE:KEY, and has {LEAST_KEY_BYTES} bytes or more in base64."
+            kept_sentence(
+                "A key for addresses is written NODE:KEY, and has {number} bytes or more in base64.",
+                number=LEAST_KEY_BYTES,
+            )
         )
     return node, key
 

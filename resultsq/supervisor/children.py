@@ -15,6 +15,7 @@ from typing import ClassVar
 from resultsq import logs
 from resultsq.clock import Clock
 from resultsq.domain.errors import SettingsError
+from resultsq.domain.i18n import gettext
 from resultsq.supervisor.forking import FORKS, OwnCommands, Running, fork, spawn
 from resultsq.supervisor.lines import ChildLines, Output
 
@@ -165,7 +166,9 @@ class Supervisor:
         for child in self._children.values():
             status = child.tend(self._clock.monotonic())
             if status == BAD_SETTINGS or (status and child.done):
-                raise SettingsError(f"The process “{child.name}” cannot do its work; it says why above.")
+                raise SettingsError(
+                    gettext("The process “{name}” cannot do its work; it says why above.", name=child.name)
+                )
 
     def end(self) -> None:
         """End them all, one after the other."""

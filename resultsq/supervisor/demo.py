@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from resultsq.domain.errors import SettingsError
+from resultsq.domain.i18n import gettext
 from resultsq.settings import Settings
 
 DEMO_FOLDER = Path("resultsq-demo")
@@ -33,11 +34,16 @@ def claim_demo_folder(settings: Settings) -> None:
     :raises SettingsError: results that are not a demo's are, or would be, in its database, or go to a real master"""
     for name in ("database_url", "master_url"):
         if getattr(settings, name).get_secret_value():
-            raise SettingsError(f"A demo has a database and a master of its own. Unset {name}, and start it again.")
+            raise SettingsError(
+                gettext("A demo has a database and a master of its own. Unset {name}, and start it again.", name=name)
+            )
     mark = settings.data_dir / _MARK
     if not mark.exists() and any(settings.data_dir.glob("*.db")):
         raise SettingsError(
-            f"The data folder {settings.data_dir} holds a node that is no demo, and nothing was changed. "
-            "Name another folder with --data-dir."
+            gettext(
+                "The data folder {folder} holds a node that is no demo, and nothing was changed. "
+                "Name another folder with --data-dir.",
+                folder=settings.data_dir,
+            )
         )
     mark.touch()

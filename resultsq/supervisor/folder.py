@@ -10,6 +10,7 @@ from typing import IO
 
 from resultsq import disk
 from resultsq.domain.errors import ResultsqError, SettingsError
+from resultsq.domain.i18n import gettext, retold
 from resultsq.settings import Settings
 
 TICK_S = 0.1
@@ -27,9 +28,17 @@ def make_data_dir(settings: Settings) -> None:
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         why = disk.reason(error, disk.nearest(settings.data_dir))
-        raise SettingsError(f"The data folder {settings.data_dir} cannot be made: {why}.") from None
+        raise SettingsError(
+            gettext("The data folder {folder} cannot be made: {reason}.", folder=settings.data_dir, reason=retold(why))
+        ) from None
     if (trouble := disk.write_trouble(settings.data_dir)) is not None:
-        raise SettingsError(f"Nothing can be written in the data folder {settings.data_dir}: {trouble}.")
+        raise SettingsError(
+            gettext(
+                "Nothing can be written in the data folder {folder}: {reason}.",
+                folder=settings.data_dir,
+                reason=retold(trouble),
+            )
+        )
 
 
 @contextmanager
@@ -41,13 +50,19 @@ def claimed(data_dir: Path) -> Iterator[int]:
     with (data_dir / "up.lock").open("a") as ours, (data_dir / "up-children.lock").open("a") as theirs:
         if not _locked(ours, 0):
             raise ResultsqError(
-                f"`resultsq up` is running on the data folder {data_dir} already, and nothing more was started. "
-                "Use the one that runs, or name another folder with --data-dir."
+                gettext(
+                    "`resultsq up` is running on the data folder {folder} already, and nothing more was started. "
+                    "Use the one that runs, or name another folder with --data-dir.",
+                    folder=data_dir,
+                )
             )
         if not _locked(theirs, LEAVING_S):
             raise ResultsqError(
-                f"Processes of an earlier `resultsq up` still run on the data folder {data_dir}. "
-                "Nothing was started; end them first."
+                gettext(
+                    "Processes of an earlier `resultsq up` still run on the data folder {folder}. "
+                    "Nothing was started; end them first.",
+                    folder=data_dir,
+                )
             )
         yield theirs.fileno()
 

@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 from resultsq.address import note, phone_url, url
 from resultsq.clock import Clock
 from resultsq.domain.errors import SettingsError
+from resultsq.domain.i18n import gettext
 from resultsq.settings import PREFIX, Settings
 from resultsq.supervisor.broker import BROKER_SOCKET, broker_binary, broker_command, socket_folder
 from resultsq.supervisor.children import DEMO, SCHEMA, Supervisor
@@ -69,7 +70,7 @@ def run(settings: Settings, clock: Clock, lock: int, own_commands: OwnCommands, 
             if not ready and _answers(settings.host, port):
                 ready = True
                 _tell_address(settings, port, say, options)
-        say("Stopping: what is being sent is finished; what waits is sent after the next start.")
+        say(gettext("Stopping: what is being sent is finished; what waits is sent after the next start."))
 
 
 def _environment(settings: Settings, port: int, options: UpOptions) -> dict[str, str]:
@@ -97,7 +98,11 @@ def _start_delivery(
         master.start(supervisor, env, say)
     supervisor.start("worker", "worker", env=env)
     if master is not None and options.demo:
-        say(f"The demo's master is away for {DEMO_OUTAGE_S:.0f} s: look at how the results wait for it.")
+        away = gettext(
+            "The demo's master is away for {number} s: look at how the results wait for it.",
+            number=f"{DEMO_OUTAGE_S:.0f}",
+        )
+        say(away)
         give_up = clock.monotonic() + DEMO_OUTAGE_S
         while clock.monotonic() < give_up:
             yield
@@ -106,16 +111,25 @@ def _start_delivery(
 
 
 def _tell_address(settings: Settings, port: int, say: Say, options: UpOptions) -> None:
-    """Say where the node is, and note the address for links. The line says `resultsq is at`: scripts look for it."""
+    """Say where the node is, and note the address for links. Scripts that look for
+    `resultsq is at` start it with LC_ALL=C."""
     here, phone = url(settings.host, port), phone_url(settings.host, port)
     public = settings.public_url.rstrip("/")
     note(settings.data_dir, phone or here)
-    say(f"resultsq is at {here} (Ctrl-C ends it).")
+    say(gettext("resultsq is at {address} (Ctrl-C ends it).", address=here))
     reachable = public or phone
     if reachable is None:
-        say("Only this machine can open it. For phones on the same network: resultsq up --host 0.0.0.0")
+        say(
+            gettext(
+                "Only this machine can open it. For phones on the same network: {command}",
+                command="resultsq up --host 0.0.0.0",
+            )
+        )
         return
-    say(f"Phones on the same network open {reachable}" if not public else f"People open {reachable}")
+    if public:
+        say(gettext("People open {address}", address=public))
+    else:
+        say(gettext("Phones on the same network open {address}", address=reachable))
     if options.qr_code is not None:
         options.qr_code(reachable)
 
@@ -136,11 +150,11 @@ def _start_broker(
     settings: Settings, supervisor: Supervisor, stack: ExitStack, say: Say, quiet: bool
 ) -> dict[str, str]:
     if settings.broker_url.get_secret_value():
-        say("The broker is the one in the settings.")
+        say(gettext("The broker is the one in the settings."))
         return {}
     binary = broker_binary() if sys.platform == "linux" else None
     if binary is None:
-        say("There is no broker here; none is needed: the worker looks into the database every second.")
+        say(gettext("There is no broker here; none is needed: the worker looks into the database every second."))
         return {}
     folder = settings.data_dir / "broker"
     unix_socket = stack.enter_context(socket_folder(folder)) / BROKER_SOCKET
@@ -176,7 +190,8 @@ class _OwnMaster:
     def start(self, supervisor: Supervisor, env: Mapping[str, str], say: Say, *more: str) -> None:
         where = ["--host", self.host, "--port", str(self.port), "--database-url", self.database_url]
         supervisor.start("master", "master", *where, "--token-file", str(self.token_file), *more, env=env)
-        say(f"No master is set, so a reference master runs here too, on {url(self.host, self.port)}.")
+        address = url(self.host, self.port)
+        say(gettext("No master is set, so a reference master runs here too, on {address}.", address=address))
 
 
 def _port(host: str, port: int) -> int:
@@ -189,7 +204,12 @@ def _port(host: str, port: int) -> int:
             probe.bind((host, port))
         except OSError as error:
             raise SettingsError(
-                f"Nothing can listen on port {port} of {host}: {error.strerror}. Choose another with --port."
+                gettext(
+                    "Nothing can listen on port {port} of {host}: {reason}. Choose another with --port.",
+                    port=port,
+                    host=host,
+                    reason=error.strerror,
+                )
             ) from None
         return int(probe.getsockname()[1])
 

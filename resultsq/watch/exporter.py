@@ -3,6 +3,7 @@
 from prometheus_client import start_http_server
 
 from resultsq.domain.errors import SettingsError
+from resultsq.domain.i18n import kept_sentence
 from resultsq.store.engine import write_metrics
 
 
@@ -14,6 +15,11 @@ def expose(host: str, port: int) -> None:
         start_http_server(port, host, registry=write_metrics.registry)
     except OSError as error:
         raise SettingsError(
-            f"This worker's figures cannot be shown on port {port} of {host}: {error.strerror}. "
-            "Set another worker_metrics_port; each worker of a machine has its own."
+            kept_sentence(
+                "This worker's figures cannot be shown on port {port} of {host}: {reason}. "
+                "Set another worker_metrics_port; each worker of a machine has its own.",
+                port=port,
+                host=host,
+                reason=error.strerror,
+            )
         ) from None

@@ -14,6 +14,7 @@ from resultsq.domain.destinations import MASTER
 from resultsq.domain.entry import Slip
 from resultsq.domain.i18n import gettext
 from resultsq.domain.ports import Form
+from resultsq.kinds import registry
 from resultsq.kinds.registry import KINDS
 
 
@@ -40,6 +41,8 @@ def install(app: Flask) -> None:
     own = app.jinja_loader
     packages = [type(kind).__module__.rpartition(".")[0] for kind in KINDS.values() if kind.template is not None]
     app.add_template_filter(gettext, "sentence")
+    app.add_template_filter(registry.title, "kind")
+    app.add_template_filter(registry.counted, "counted")
     app.jinja_loader = ChoiceLoader([*([own] if own else []), *map(PackageLoader, packages)])
 
 

@@ -42,7 +42,7 @@ def test_a_list_is_taken_from_a_table_of_a_spreadsheet(run: Run, tmp_path: Path,
     assert "no list of athletes" in run("athletes", "status").stdout
     assert run("athletes", "import", _file(tmp_path, LIST, coding)).stdout == "Took in 2 athletes.\n"
     told = run("athletes", "status").stdout
-    assert "as of 2025-11-26 06:53 UTC, from a file: all athletes." in told
+    assert "as of 2025-11-26 06:53 UTC, from a file. It has all athletes." in told
     assert "2 athletes and 0 retired numbers" in told
     assert "the setting athletes is off" in told
     shown = json.loads(run("athletes", "status", "--json").stdout)
@@ -113,7 +113,7 @@ def test_a_backup_holds_no_list_and_prune_says_that_it_stays(run: Run, tmp_path:
         ):
             assert copy.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
     copy.close()
-    assert "The list of athletes stays: as of 2025-11-26" in run("prune", "--older-than", "1d").stdout
+    assert "The list of athletes stays: it is as of 2025-11-26" in run("prune", "--older-than", "1d").stdout
 
 
 def test_check_and_submit_tell_numbers_that_nobody_has_and_who_was_meant(run: Run, tmp_path: Path) -> None:

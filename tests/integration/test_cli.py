@@ -111,7 +111,7 @@ def _database(tmp_path: Path) -> Database:
 
 
 def test_nothing_heavy_is_loaded_when_help_is_asked_for() -> None:
-    heavy = ["alembic", "celery", "flask", "requests", "rich", "sqlalchemy", "structlog"]
+    heavy = ["alembic", "babel", "celery", "flask", "requests", "rich", "sqlalchemy", "structlog"]
     code = (
         "import sys; from resultsq.cli import commands; commands(['--help'], standalone_mode=False);"
         f"print(*[name for name in {heavy} if name in sys.modules], file=sys.stderr)"

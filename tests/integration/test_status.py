@@ -61,7 +61,7 @@ def test_a_terminal_shows_what_changes_when_it_watches_and_uses_hardly_any_time(
         began_s = _cpu_s(process.pid)
         node.probe(Cause.REFUSED)
         node.accept_many(3)
-        wait_until(lambda: shows("3 results"))
+        wait_until(lambda: shows("3 sheets of results"))
         node.probe()
         node.publish_one()
         wait_until(lambda: shows("accepted"))

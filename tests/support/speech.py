@@ -25,7 +25,8 @@ LOCALE = "en_AU"
 
 EXTRACT = (
     "-m", "babel.messages.frontend", "-q", "extract", "-F", "pyproject.toml",
-    "-k", "_l", "-k", "gettext_noop", "-k", "ProblemRule:3", "-k", "Why",
+    "-k", "_l", "-k", "gettext_noop", "-k", "ngettext_noop:1,2", "-k", "kept_sentence",
+    "-k", "ProblemRule:3", "-k", "Why",
     "--no-location", "--omit-header", "--sort-output", "--width", "120",
 )  # fmt: skip
 

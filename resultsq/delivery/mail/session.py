@@ -11,17 +11,18 @@ from urllib.parse import unquote
 from resultsq.delivery.masters.dial import Resolver, connect
 from resultsq.delivery.masters.watch import Call, Failed, Wire
 from resultsq.domain.destinations import is_loopback, mail_parts
+from resultsq.domain.i18n import gettext_noop
 from resultsq.domain.outcome import Cause
 
 NOT_ENCRYPTED = "The mail server offers no encryption, so nothing was sent."
 _NO_ROUTE = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN})
 _SENTENCES = {
-    Cause.DNS: "The mail server's name could not be resolved.",
-    Cause.UNREACHABLE: "There is no way to the mail server's network from here.",
-    Cause.REFUSED: "Nothing listens at the mail server's address.",
-    Cause.RESET: "The connection to the mail server was cut.",
-    Cause.NO_ANSWER: "The mail server did not answer in time.",
-    Cause.TLS: "The certificate or the handshake is not the mail server's.",
+    Cause.DNS: gettext_noop("The mail server's name could not be resolved."),
+    Cause.UNREACHABLE: gettext_noop("There is no way to the mail server's network from here."),
+    Cause.REFUSED: gettext_noop("Nothing listens at the mail server's address."),
+    Cause.RESET: gettext_noop("The connection to the mail server was cut."),
+    Cause.NO_ANSWER: gettext_noop("The mail server did not answer in time."),
+    Cause.TLS: gettext_noop("The certificate or the handshake is not the mail server's."),
 }
 
 

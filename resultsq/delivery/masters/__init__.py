@@ -8,6 +8,7 @@ from resultsq.delivery.masters.http import HttpMaster
 from resultsq.delivery.masters.several import SeveralAddresses
 from resultsq.domain.destinations import master_urls
 from resultsq.domain.errors import SettingsError
+from resultsq.domain.i18n import gettext_noop
 from resultsq.domain.ports import Master
 from resultsq.domain.proxy import Proxy
 from resultsq.settings import Settings
@@ -42,7 +43,9 @@ def _http(url: str, options: Options) -> Master:
 
 def _database(url: str, options: Options) -> Master:
     if options.proxy:
-        raise SettingsError("RESULTSQ_MASTER_PROXY is for a master over http or https, and not for its database.")
+        raise SettingsError(
+            gettext_noop("RESULTSQ_MASTER_PROXY is for a master over http or https, and not for its database.")
+        )
     from resultsq.delivery.masters.database import DatabaseMaster  # drivers and tables that few workers need
 
     return DatabaseMaster(url, options.token, clock=options.clock, mail_key=options.mail_key)
@@ -65,7 +68,7 @@ def open_configured(
     :raises SettingsError: none is set, or it makes no sense"""
     url = settings.master_url.get_secret_value()
     if not url:
-        raise SettingsError("This needs to know where the master is: set RESULTSQ_MASTER_URL.")
+        raise SettingsError(gettext_noop("This needs to know where the master is: set RESULTSQ_MASTER_URL."))
     return open_master(
         url,
         settings.master_token.get_secret_value(),

@@ -27,6 +27,7 @@ from resultsq.delivery.masters.tunnel import open_through
 from resultsq.delivery.masters.watch import Call, Failed, Wire
 from resultsq.domain.destinations import Address
 from resultsq.domain.errors import SettingsError
+from resultsq.domain.i18n import gettext_noop
 from resultsq.domain.outcome import Cause, Exchange, plain
 from resultsq.domain.proxy import Proxy
 from resultsq.interim import FinalResponse
@@ -37,14 +38,14 @@ _SECRET_HEADERS = frozenset({"authorization", "set-cookie", "set-cookie2"})
 _NO_ROUTE = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN})
 
 _SENTENCES = {
-    Cause.DNS: "The master's name could not be resolved.",
-    Cause.UNREACHABLE: "There is no way to the master's network from here.",
-    Cause.REFUSED: "Nothing listens at the master's address.",
-    Cause.RESET: "The connection to the master was cut.",
-    Cause.TIMEOUT: "The master did not answer in time.",
-    Cause.NO_ANSWER: "The connection to the master was made, but no answer came in time.",
-    Cause.TLS: "The certificate or the handshake is not the master's.",
-    Cause.NOT_OUR_MASTER: "What answered does not speak like the master: a captive portal or a proxy.",
+    Cause.DNS: gettext_noop("The master's name could not be resolved."),
+    Cause.UNREACHABLE: gettext_noop("There is no way to the master's network from here."),
+    Cause.REFUSED: gettext_noop("Nothing listens at the master's address."),
+    Cause.RESET: gettext_noop("The connection to the master was cut."),
+    Cause.TIMEOUT: gettext_noop("The master did not answer in time."),
+    Cause.NO_ANSWER: gettext_noop("The connection to the master was made, but no answer came in time."),
+    Cause.TLS: gettext_noop("The certificate or the handshake is not the master's."),
+    Cause.NOT_OUR_MASTER: gettext_noop("What answered does not speak like the master: a captive portal or a proxy."),
 }
 
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from resultsq.domain.current_language import ENGLISH
 from resultsq.domain.destinations import MAIL, MAIL_ADDRESS
 from resultsq.domain.entry import Slip
-from resultsq.domain.i18n import gettext, gettext_noop
+from resultsq.domain.i18n import gettext, gettext_noop, ngettext_noop
 from resultsq.domain.ports import Parcel, Request
 from resultsq.domain.sheet import UtcSecond
 from resultsq.kinds.alone import LINE, TEXT, AloneKind, Queued
@@ -70,6 +70,8 @@ class MailsKind(AloneKind):
     """Mails from this node."""
 
     name = "mails"
+    title = gettext_noop("mails")
+    counted = ngettext_noop("{number} mail", "{number} mails")
     schema = "resultsq.mail/1"
     destination = MAIL
     template = "mails.html"

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from resultsq.domain.destinations import MASTER
-from resultsq.domain.i18n import gettext, gettext_noop, ngettext
+from resultsq.domain.i18n import gettext, gettext_noop, ngettext, ngettext_noop
 from resultsq.domain.ports import Form, OfficeLetter, Parcel, Request
 from resultsq.domain.sheet import EventSlug
 from resultsq.kinds.alone import LINE, TEXT, AloneKind, Queued
@@ -47,6 +47,8 @@ class MessagesKind(AloneKind):
     """Messages to the office."""
 
     name = "messages"
+    title = gettext_noop("messages")
+    counted = ngettext_noop("{number} message", "{number} messages")
     schema = "resultsq.message/1"
     destination = MASTER
     template = "messages.html"

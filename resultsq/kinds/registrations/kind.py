@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 from resultsq.domain.destinations import MAIL_ADDRESS, MASTER
 from resultsq.domain.entry import Slip
-from resultsq.domain.i18n import gettext, gettext_noop
+from resultsq.domain.i18n import gettext, gettext_noop, ngettext_noop
 from resultsq.domain.outcome import Receipt
 from resultsq.domain.ports import Parcel, Request
 from resultsq.domain.sheet import AthleteId, EventSlug
@@ -98,6 +98,8 @@ class RegistrationsKind(AloneKind):
     """Registrations of runners."""
 
     name = "registrations"
+    title = gettext_noop("registrations")
+    counted = ngettext_noop("{number} registration", "{number} registrations")
     schema = "resultsq.registration/1"
     destination = MASTER
     template = "registrations.html"

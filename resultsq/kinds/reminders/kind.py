@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from resultsq.domain.destinations import MAIL_ADDRESS, MASTER
 from resultsq.domain.entry import Slip
-from resultsq.domain.i18n import gettext, gettext_noop
+from resultsq.domain.i18n import gettext, gettext_noop, ngettext_noop
 from resultsq.domain.ports import Parcel, Request
 from resultsq.domain.sheet import UtcSecond
 from resultsq.kinds.alone import AloneKind, Queued
@@ -44,6 +44,8 @@ class RemindersKind(AloneKind):
     """Reminders that the master mails."""
 
     name = "reminders"
+    title = gettext_noop("reminders")
+    counted = ngettext_noop("{number} reminder", "{number} reminders")
     schema = "resultsq.reminder/1"
     destination = MASTER
     template = "reminders.html"

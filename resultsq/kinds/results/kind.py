@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from resultsq.domain.destinations import MASTER
 from resultsq.domain.entry import NO_EVENT, Entry, Slip
 from resultsq.domain.errors import SheetRefused
-from resultsq.domain.i18n import gettext, gettext_noop, ngettext
+from resultsq.domain.i18n import gettext, gettext_noop, ngettext, ngettext_noop
 from resultsq.domain.invalid import Fault, faults_of
 from resultsq.domain.outcome import Receipt
 from resultsq.domain.ports import Envelope, OfficeLetter, Parcel, Request
@@ -69,6 +69,8 @@ class ResultsKind:
     """Results of one event and date."""
 
     name = "results"
+    title = gettext_noop("results")
+    counted = ngettext_noop("{number} sheet of results", "{number} sheets of results")
     schema = SCHEMA
     destination = MASTER
     weight = 1

@@ -7,11 +7,12 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from resultsq.clock import Clock
+from resultsq.domain.i18n import gettext, gettext_noop, ngettext
 from resultsq.store.admin import comparisons, holding
 from resultsq.store.engine.session import Database
 from resultsq.store.outbox import repairs
 
-_ASKED = "A comparison with the master is asked for: a worker makes it when the link is up."
+_ASKED = gettext_noop("A comparison with the master is asked for: a worker makes it when the link is up.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +34,18 @@ def damage(conn: Connection, now: datetime) -> Iterator[Damage]:
     if (unanswered := comparisons.unanswered(conn)) is not None:
         asked = comparisons.asked_since(conn)
         waits = asked is not None and asked <= unanswered.since
-        sentence = _unanswered(unanswered.count) + (f" {_ASKED}" if waits else "")
+        sentence = _unanswered(unanswered.count) + (" " + gettext(_ASKED) if waits else "")
         yield Damage(sentence, stops=False, mendable=not waits)
 
 
 def mend(database: Database, clock: Clock, who: str) -> Iterator[str]:
     """Mend the faults, and ask for the comparison that settles the rest; returns sentences on each step."""
     for repair, count in repairs.mend(database, clock, who):
-        yield f"Mended: {repair.sentence(count)}"
+        yield gettext("Mended: {fault}", fault=repair.sentence(count))
     if ended := database.write(lambda conn: holding.end_hidden_holds(conn, clock.now(), who)):
-        yield f"Mended: {_hidden(ended)}"
+        yield gettext("Mended: {fault}", fault=_hidden(ended))
     if count := database.write(_ask):
-        yield f"{_unanswered(count)} {_ASKED}"
+        yield " ".join((_unanswered(count), gettext(_ASKED)))
 
 
 def _ask(conn: Connection) -> int:
@@ -56,12 +57,16 @@ def _ask(conn: Connection) -> int:
 
 
 def _hidden(count: int) -> str:
-    if count == 1:
-        return "1 hold is in force beside a newer one of the same: releasing the newer one would release nothing."
-    return f"{count} holds are in force beside newer ones of the same: releasing the newer ones would release nothing."
+    return ngettext(
+        "{number} hold is in force beside a newer one of the same: releasing the newer one would release nothing.",
+        "{number} holds are in force beside newer ones of the same: releasing the newer ones would release nothing.",
+        count,
+    )
 
 
 def _unanswered(count: int) -> str:
-    if count == 1:
-        return "Only the master can say whether it has 1 version that was given up, or published under another id."
-    return f"Only the master can say whether it has {count} versions that were given up, or published under other ids."
+    return ngettext(
+        "Only the master can say whether it has {number} version that was given up, or published under another id.",
+        "Only the master can say whether it has {number} versions that were given up, or published under other ids.",
+        count,
+    )

@@ -14,7 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from resultsq import disk, logs, pooler
 from resultsq.domain.errors import StoreFull, StoreUnavailable, StoreUnsure
-from resultsq.domain.i18n import gettext
+from resultsq.domain.i18n import gettext, gettext_noop, kept_sentence
 from resultsq.store.engine.whole import CAUSE
 
 UNAVAILABLE = (DBAPIError, PoolTimeout)
@@ -26,29 +26,29 @@ FULL = "53100"
 LOG_EVERY_S = 1.0
 
 _CAUSES = {
-    READ_ONLY: "The database is read-only: its server is a standby, or was set so.",
-    "25P03": "The database ended a transaction that stood idle for too long.",
-    "28": "The database refuses the user or the password in RESULTSQ_DATABASE_URL.",
-    "3D000": "There is no such database on the server that RESULTSQ_DATABASE_URL names.",
-    "40": "Several transactions stood in each other's way.",
-    "42501": "The database's user may not do this: it lacks a privilege.",
-    "53300": "The database's server takes no more connections.",
-    "53": "The database's server lacks memory, room or another resource.",
-    "55P03": "Another transaction keeps a lock for too long.",
-    "57014": "The database took too long over a statement.",
-    "57P01": "The database's server is being stopped.",
-    "57P02": "The database's server crashed and is starting again.",
-    "57P03": "The database's server is starting or stopping and takes no connections yet.",
-    "57": "The database's server ended the connection.",
-    "58": "The database's server has trouble with its disk.",
-    "08": "The connection to the database was lost.",
+    READ_ONLY: gettext_noop("The database is read-only: its server is a standby, or was set so."),
+    "25P03": gettext_noop("The database ended a transaction that stood idle for too long."),
+    "28": gettext_noop("The database refuses the user or the password in RESULTSQ_DATABASE_URL."),
+    "3D000": gettext_noop("There is no such database on the server that RESULTSQ_DATABASE_URL names."),
+    "40": gettext_noop("Several transactions stood in each other's way."),
+    "42501": gettext_noop("The database's user may not do this: it lacks a privilege."),
+    "53300": gettext_noop("The database's server takes no more connections."),
+    "53": gettext_noop("The database's server lacks memory, room or another resource."),
+    "55P03": gettext_noop("Another transaction keeps a lock for too long."),
+    "57014": gettext_noop("The database took too long over a statement."),
+    "57P01": gettext_noop("The database's server is being stopped."),
+    "57P02": gettext_noop("The database's server crashed and is starting again."),
+    "57P03": gettext_noop("The database's server is starting or stopping and takes no connections yet."),
+    "57": gettext_noop("The database's server ended the connection."),
+    "58": gettext_noop("The database's server has trouble with its disk."),
+    "08": gettext_noop("The connection to the database was lost."),
 }
 """By SQLSTATE, or its class. These are the family, whatever class the driver gives the error."""
 
 _SQLITE_CAUSES = {
-    "locked": "Another program keeps the database file locked.",
-    "readonly": "The database file cannot be written.",
-    "unable to open": "The database file cannot be opened.",
+    "locked": gettext_noop("Another program keeps the database file locked."),
+    "readonly": gettext_noop("The database file cannot be written."),
+    "unable to open": gettext_noop("The database file cannot be opened."),
     "i/o error": "The disk of the database file does not work.",
     "malformed": CAUSE,
     "not a database": CAUSE,
@@ -97,7 +97,7 @@ def _ours(error: DBAPIError | PoolTimeout, folder: Path | None) -> StoreUnavaila
             "This node's disk is full, so nothing was stored. Free some room and send it again; "
             "nothing accepted before is lost."
         )
-        return StoreFull(message, on_disk or "The database's disk is full.")
+        return StoreFull(message, on_disk or gettext_noop("The database's disk is full."))
     if not _is_of_the_family(error, state):
         return None
     message = gettext("This node's database does not answer, so nothing was stored. Send it again in a few seconds.")
@@ -116,11 +116,11 @@ def _is_of_the_family(error: DBAPIError | PoolTimeout, state: str) -> bool:
 
 def _cause(error: DBAPIError | PoolTimeout, state: str, text: str) -> str:
     if isinstance(error, PoolTimeout):
-        return "All connections of this process to the database are in use."
+        return gettext_noop("All connections of this process to the database are in use.")
     if (of_pooler := pooler.trouble(text)) is not None:
         return of_pooler
     by_text = next((cause for words, cause in _SQLITE_CAUSES.items() if words in text), None)
-    return _CAUSES.get(state) or _CAUSES.get(state[:2]) or by_text or "The database cannot be reached."
+    return _CAUSES.get(state) or _CAUSES.get(state[:2]) or by_text or gettext_noop("The database cannot be reached.")
 
 
 def _disk_trouble(folder: Path | None) -> str | None:
@@ -130,11 +130,15 @@ def _disk_trouble(folder: Path | None) -> str | None:
     try:
         left = disk.space(folder)
     except OSError as error:
-        return f"The folder of the database, {folder}, cannot be used: {disk.reason(error, folder)}."
+        return kept_sentence(
+            "The folder of the database, {folder}, cannot be used: {reason}.",
+            folder=folder,
+            reason=disk.reason(error, folder),
+        )
     if left.read_only:
-        return f"Nothing can be written in {folder}: its file system is read-only."
+        return kept_sentence("Nothing can be written in {folder}: its file system is read-only.", folder=folder)
     if left.inodes == 0:
-        return f"Nothing can be written in {folder}: its disk has no inodes left."
+        return kept_sentence("Nothing can be written in {folder}: its disk has no inodes left.", folder=folder)
     return None
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import inspect, text
 
 from resultsq.domain.errors import SettingsError
+from resultsq.domain.i18n import gettext
 from resultsq.store.engine.session import Database
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def _ready(database: Database) -> Iterator["Config"]:
         try:
             yield config
         except CommandError as error:
-            raise NoSuchRevision(f"The schema was not changed: {error}.") from None
+            raise NoSuchRevision(gettext("The schema was not changed ({reason}).", reason=error)) from None
 
 
 def no_node_in(database: Database, data_dir: Path) -> str | None:
@@ -78,9 +79,10 @@ def no_node_in(database: Database, data_dir: Path) -> str | None:
     It does not advise making a node: there is one already, in another folder."""
     if not _lacks_file(database):
         return None
-    return (
-        f"No node was found: there is no database in {data_dir}. Is the node in another folder? "
-        "Name it with --data-dir, or go to where `resultsq up` was started."
+    return gettext(
+        "No node was found: there is no database in {folder}. Is the node in another folder? "
+        "Name it with --data-dir, or go to where `resultsq up` was started.",
+        folder=data_dir,
     )
 
 

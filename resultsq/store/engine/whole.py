@@ -5,9 +5,9 @@ import hashlib
 
 from resultsq.domain import sheet
 from resultsq.domain.errors import StoreUnavailable
-from resultsq.domain.i18n import gettext
+from resultsq.domain.i18n import gettext, gettext_noop
 
-CAUSE = "The database file is damaged."
+CAUSE = gettext_noop("The database file is damaged.")
 
 
 def is_whole(body: bytes, digest: str) -> bool:

@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Connection, and_, or_, select, update
 from sqlalchemy.orm import aliased
 
 from resultsq.clock import Clock
+from resultsq.domain.i18n import gettext, ngettext, ngettext_noop
 from resultsq.domain.outcome import Cause, Receipt
 from resultsq.domain.submission import GONE, NEEDS_A_PERSON, WAITING, State
 from resultsq.store import outbox
@@ -29,14 +30,13 @@ MOST = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """One kind of damage, and its sentence for one row and for `{n}`. `found` is true of the rows that have it. `mend`
-    is called with some of them, whose chains are locked, and does nothing to a row that no longer has it. `watched`:
-    the search costs little however many wait, so an alert tells of it; the others only `doctor` looks for. `stops`:
-    something is not published, or not seen, because of it."""
+    """One kind of damage, and its sentence for one row and for several. `found` is true of the rows that have it.
+    `mend` is called with some of them, whose chains are locked, and does nothing to a row that no longer has it.
+    `watched`: the search costs little however many wait, so an alert tells of it; the others only `doctor` looks
+    for. `stops`: something is not published, or not seen, because of it."""
 
     name: str
-    one: str
-    many: str
+    sentences: tuple[str, str]
     found: ColumnElement[bool]
     mend: Callable[[Connection, datetime, Sequence[Any]], object]
     watched: bool = False
@@ -44,7 +44,8 @@ class Repair:
 
     def sentence(self, count: int) -> str:
         """The fault of so many rows, as a sentence."""
-        return self.one if count == 1 else self.many.format(n=count if count < MOST else f"{MOST} or more")
+        said = ngettext(*self.sentences, count)
+        return said if count < MOST else " ".join((said, gettext("There may be more.")))
 
 
 def found(conn: Connection, repair: Repair, most: int = MOST) -> Sequence[Any]:
@@ -196,37 +197,49 @@ NOT_REACHED = or_(_REACHED.is_(None), Submission.accepted_at < _REACHED)
 REPAIRS: tuple[Repair, ...] = (
     Repair(
         "held",
-        "1 version is held by a hold that was released, so it would never be published.",
-        "{n} versions are held by a hold that was released, so they would never be published.",
+        ngettext_noop(
+            "{number} version is held by a hold that was released, so it would never be published.",
+            "{number} versions are held by a hold that was released, so they would never be published.",
+        ),
         _OF_A_RELEASED_HOLD,
         _let_go,
     ),
     Repair(
         "overtaken",
-        "1 version waits or is in conflict though a newer one is published: published now it would hide the newer one.",
-        "{n} versions wait or are in conflict though newer ones are published: published now they would hide these.",
+        ngettext_noop(
+            "{number} version waits or is in conflict though a newer one is published: published "
+            "now it would hide the newer one.",
+            "{number} versions wait or are in conflict though newer ones are published: published "
+            "now they would hide these.",
+        ),
         or_(_HAD_A_RECEIPT, _CONFLICT_WITH_ITS_CORRECTION),
         _put_below,
     ),
     Repair(
         "abreast",
-        "1 version is on its way beside another of the same event and date.",
-        "{n} versions are on their way beside another of the same event and date.",
+        ngettext_noop(
+            "{number} version is on its way beside another of the same event and date.",
+            "{number} versions are on their way beside another of the same event and date.",
+        ),
         and_(_FREE, _another(_ON_ITS_WAY, _SOONER)),
         _let_wait,
     ),
     Repair(
         "stranded",
-        "1 correction waits behind a version that is settled, so it would never be published.",
-        "{n} corrections wait behind a version that is settled, so they would never be published.",
+        ngettext_noop(
+            "{number} correction waits behind a version that is settled, so it would never be published.",
+            "{number} corrections wait behind a version that is settled, so they would never be published.",
+        ),
         and_(_QUEUED, Submission.blocked.is_(True), ~_another(_ON_ITS_WAY)),
         _let_the_next_go,
         watched=True,
     ),
     Repair(
         "headless",
-        "1 event and date has lost sight of its newest version, so it cannot be corrected.",
-        "{n} events and dates have lost sight of their newest version, so they cannot be corrected.",
+        ngettext_noop(
+            "{number} event and date has lost sight of its newest version, so it cannot be corrected.",
+            "{number} events and dates have lost sight of their newest version, so they cannot be corrected.",
+        ),
         or_(
             and_(_LIVING, _NEWEST, _HEAD.is_distinct_from(Submission.id)),
             and_(Submission.state.in_(GONE), Submission.id == _HEAD),
@@ -235,8 +248,10 @@ REPAIRS: tuple[Repair, ...] = (
     ),
     Repair(
         "misnamed",
-        "1 correction names the version it corrects by an id that the master does not know.",
-        "{n} corrections name the version they correct by an id that the master does not know.",
+        ngettext_noop(
+            "{number} correction names the version it corrects by an id that the master does not know.",
+            "{number} corrections name the version they correct by an id that the master does not know.",
+        ),
         and_(
             _FREE,
             Submission.base.is_not(None),
@@ -246,8 +261,10 @@ REPAIRS: tuple[Repair, ...] = (
     ),
     Repair(
         "sheetless",
-        "1 version waits whose sheet is no longer here; it will be held, and says so.",
-        "{n} versions wait whose sheets are no longer here; they will be held, and say so.",
+        ngettext_noop(
+            "{number} version waits whose sheet is no longer here; it will be held, and says so.",
+            "{number} versions wait whose sheets are no longer here; they will be held, and say so.",
+        ),
         and_(
             _QUEUED,
             Submission.hold_id.is_(None),
@@ -257,8 +274,10 @@ REPAIRS: tuple[Repair, ...] = (
     ),
     Repair(
         "receipted",
-        "1 version waits with a receipt that the master has lost, so nobody sees how long it waits.",
-        "{n} versions wait with receipts that the master has lost, so nobody sees how long they wait.",
+        ngettext_noop(
+            "{number} version waits with a receipt that the master has lost, so its wait is not counted.",
+            "{number} versions wait with receipts that the master has lost, so their wait is not counted.",
+        ),
         and_(
             _QUEUED,
             or_(Submission.published_as.is_not(None), Submission.published_at.is_not(None)),
@@ -268,15 +287,19 @@ REPAIRS: tuple[Repair, ...] = (
     ),
     Repair(
         "unended",
-        "1 submission has an attempt that is shown as under way and has ended.",
-        "{n} submissions have attempts that are shown as under way and have ended.",
+        ngettext_noop(
+            "{number} submission has an attempt that is shown as under way and has ended.",
+            "{number} submissions have attempts that are shown as under way and have ended.",
+        ),
         Submission.seq.in_(_LEFT_OPEN),
         _end_attempts,
     ),
     Repair(
         "unasked",
-        "1 version was given up by an older resultsq, which did not ask whether the master has it.",
-        "{n} versions were given up by an older resultsq, which did not ask whether the master has them.",
+        ngettext_noop(
+            "{number} version was given up by an older resultsq, which did not ask whether the master has it.",
+            "{number} versions were given up by an older resultsq, which did not ask whether the master has them.",
+        ),
         # a row without a lane was given up before there were lanes; one attempt alone ended with what the master said
         and_(
             _GIVEN_UP, Submission.in_doubt.is_(False), Submission.lane.is_(None), Submission.attempts > 1, NOT_REACHED

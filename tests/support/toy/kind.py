@@ -16,6 +16,8 @@ class KitesKind:
     """Lost kites, each with its colours."""
 
     name = "kites"
+    title = "kites"
+    counted = ("{number} kite", "{number} kites")
     schema = "toy.kite/1"
     destination = "master"
     weight = 2
