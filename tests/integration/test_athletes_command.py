@@ -43,7 +43,7 @@ def test_a_list_is_taken_from_a_table_of_a_spreadsheet(run: Run, tmp_path: Path,
     assert run("athletes", "import", _file(tmp_path, LIST, coding)).stdout == "Took in 2 athletes.\n"
     told = run("athletes", "status").stdout
     assert "as of 2025-11-26 06:53 UTC, from a file. It has all athletes." in told
-    assert "2 athletes and 0 retired numbers" in told
+    assert "2 athletes.\n0 retired numbers." in told
     assert "the setting athletes is off" in told
     shown = json.loads(run("athletes", "status", "--json").stdout)
     assert (shown["source"], shown["athletes"], shown["loading"]) == ("import", 2, False)
