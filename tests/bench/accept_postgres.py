@@ -62,7 +62,7 @@ def rate(server: PostgreSQL, make: Callable[..., Any], posts: int, processes: in
 
 
 def run(short: bool) -> Iterator[Result]:
-    rounds, posts = (1, 200) if short else (3, 1_000)
+    rounds, posts = (1, 100) if short else (3, 1_000)
     with PostgreSQL(durable=True) as server:
         turns = [
             {many: (rate(server, bare, posts, many), rate(server, accept.product, posts, many)) for many in PROCESSES}
