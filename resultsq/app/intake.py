@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date
 from hashlib import sha256
 from typing import Annotated
 
@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from resultsq.app import submissions
 from resultsq.app.context import AppContext
 from resultsq.app.duplicates import find_elsewhere
+from resultsq.app.event_day import Calendar, to_come
 from resultsq.domain import cldr
 from resultsq.domain.errors import NotJson, SheetRefused
 from resultsq.domain.i18n import gettext
@@ -32,7 +33,7 @@ from resultsq.kinds.results.days import long_ago, with_days_of_files
 from resultsq.kinds.results.kind import ResultsKind, ResultsPayload, payload_of
 from resultsq.kinds.results.plausible import Occasion
 from resultsq.kinds.results.quick import read_quickly
-from resultsq.kinds.results.rules import BAD_VALUE, DATE_TO_COME, DAY_LONG_AGO, TOO_MANY_ROWS
+from resultsq.kinds.results.rules import BAD_VALUE, DAY_LONG_AGO, TOO_MANY_ROWS
 from resultsq.kinds.results.volunteers import VolunteerList, read_volunteers
 from resultsq.readers import MAX_ROWS
 from resultsq.readers.text import digest_of
@@ -70,50 +71,6 @@ class CheckedResults:
     rows: Rows
     problems: tuple[Problem, ...]
     files: tuple[outbox.File, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Calendar:
-    """What day it is, and how far the clock that says so is behind; asked only where that matters."""
-
-    today: date
-    clock_off_s: Callable[[], float] = lambda: 0.0
-
-    def judge(self, day: date) -> tuple[Problem, ...]:
-        """The problems of an event's day.
-
-        :raises SheetRefused: it is still to come, and the clock is not known to be behind."""
-        problems = _to_come(day, self.today)
-        if problems and self.clock_off_s() <= 0:
-            reason = gettext(
-                "it is still to come by this machine's clock, which says {today}, so there can be no results for it",
-                today=self.today,
-            )
-            raise _bad("/date", gettext("The date"), reason)
-        return problems or self._long_ago(day)
-
-    def _long_ago(self, day: date) -> tuple[Problem, ...]:
-        if not long_ago(day, self.today):
-            return ()
-        # a clock that is known to run ahead makes no day older
-        return long_ago(day, self.today + timedelta(seconds=self.clock_off_s()), [Where(pointer="/date")])
-
-
-def calendar_of(database: Database, now: datetime) -> Calendar:
-    """The calendar by this node's clock."""
-
-    def off_s() -> float:
-        with database.read() as conn:
-            return queries.clock_off_s(conn, now)
-
-    return Calendar(now.date(), off_s)
-
-
-def _to_come(day: date, today: date) -> tuple[Problem, ...]:
-    """Tomorrow is allowed: it is today in another time zone."""
-    if day <= today + timedelta(days=1):
-        return ()
-    return (DATE_TO_COME.broken([Where(pointer="/date")], date=day),)
 
 
 def json_value(body: bytes) -> object:
@@ -295,7 +252,7 @@ def problems_of(conn: Connection, found: SubmissionView) -> tuple[Problem, ...]:
             sheet.finishers, sheet.volunteers, occasion.plausible
         )  # sent as rows, or mended by hand since
     day, then = date.fromisoformat(found.date), found.accepted_at.date()
-    clock = (*_to_come(day, then), *long_ago(day, then, [Where(pointer="/date")]))
+    clock = (*to_come(day, then), *long_ago(day, then, [Where(pointer="/date")]))
     # what would block was accepted with a person's word
     return tuple(map(_warning, (*clock, *said)))
 

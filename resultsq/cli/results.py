@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from resultsq.app import carried, intake, known_athletes
+from resultsq.app.event_day import Calendar, calendar_of
 from resultsq.app.known_athletes import ListFindings
 from resultsq.cli.node import CliContext, Overrides, PathParam, as_json_option, show_json
 from resultsq.domain import cldr
@@ -36,10 +37,10 @@ def check(overrides: Overrides, files: tuple[Path, ...], day: str | None, slug: 
     on, node = None if day is None else intake.iso_date(day), CliContext(overrides)
     chosen, now = "" if on is None else on.isoformat(), node.clock.now()
     if slug is None:
-        calendar = intake.Calendar(now.date())
+        calendar = Calendar(now.date())
         found = report(_contents(files), occasion=Occasion(chosen))
     else:
-        event, calendar = node.event(slug), intake.calendar_of(node.database, now)
+        event, calendar = node.event(slug), calendar_of(node.database, now)
         occasion = Occasion(chosen, event.plausible, event.time_zone)
         found = intake.check(node.database, _contents(files), occasion, event.id, lambda other: True)
         with node.database.read() as conn:
@@ -90,7 +91,7 @@ def submit(
         raise TooLarge(_too_large(settings.max_body_bytes))
     volunteers = None if volunteers_file is None else _contents([volunteers_file])[0]
     slug, day, client_key, contents = _named(contents, slug, day)
-    event, calendar = node.event(slug), intake.calendar_of(node.database, now)
+    event, calendar = node.event(slug), calendar_of(node.database, now)
     sent = intake.from_files(
         slug, day, contents, volunteers, settings.max_rows, calendar, event.plausible, event.time_zone
     )

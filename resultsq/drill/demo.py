@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from resultsq.app import intake, people
 from resultsq.app.context import AppContext, Transaction
+from resultsq.app.event_day import Calendar
 from resultsq.app.people import EventDetails, NewPerson
 from resultsq.clock import Clock
 from resultsq.domain import sheet as sheets
@@ -86,6 +87,6 @@ def _publish_by_another_node(settings: Settings, day: date, now: datetime) -> No
 def _submit(ctx: AppContext, event_id: int, given: files.Upload) -> None:
     today = ctx.clock.now().date()
     sent = intake.from_files(
-        given.event, given.date.isoformat(), given.files, None, ctx.settings.max_rows, intake.Calendar(today)
+        given.event, given.date.isoformat(), given.files, None, ctx.settings.max_rows, Calendar(today)
     )
     intake.submit(ctx, sent, event_id=event_id, submitted_by=TEAM)

@@ -10,6 +10,7 @@ from typing import Literal, cast
 from flask import Blueprint, Response, current_app, g, json, request
 
 from resultsq.app import intake, known_athletes, submissions
+from resultsq.app.event_day import calendar_of
 from resultsq.app.intake import MOST_FILES, VOLUNTEERS, name_of
 from resultsq.app.known_athletes import ListFindings
 from resultsq.domain.entry import NO_EVENT
@@ -180,7 +181,7 @@ def _day_to_check() -> tuple[str, tuple[Problem, ...]]:
     if text is None:
         return "", ()
     held, on = node(), intake.iso_date(text)
-    return text, intake.calendar_of(held.database, held.clock.now()).judge(on)
+    return text, calendar_of(held.database, held.clock.now()).judge(on)
 
 
 @blueprint.get("/status")
@@ -239,7 +240,7 @@ def _link(link: LinkView | None) -> dict[str, object]:
 def _sent(event: Callable[[str], _At]) -> intake.CheckedResults:
     """The results in the request's body."""
     held = node()
-    most, calendar = held.settings.max_rows, intake.calendar_of(held.database, held.clock.now())
+    most, calendar = held.settings.max_rows, calendar_of(held.database, held.clock.now())
     match _media_type():
         case "application/json":
             body = request.get_data(cache=False)

@@ -19,7 +19,7 @@ def extract(
     file: IO[bytes], keywords: Mapping[str, Any], comment_tags: Collection[str], options: Mapping[str, Any]
 ) -> Iterator[Found]:
     """All that Babel finds in a module, and what `help` and `settings` show of it. Babel calls it."""
-    yield from extract_python(file, keywords, comment_tags, options)  # type: ignore[arg-type]
+    yield from extract_python(file, keywords, comment_tags, options)  # type: ignore[misc, arg-type]
     file.seek(0)
     for line, sentence in sentences(ast.parse(file.read())):
         yield line, None, sentence, []

@@ -12,6 +12,7 @@ from cryptography.fernet import MultiFernet
 
 from resultsq.app import intake
 from resultsq.app.context import AppContext
+from resultsq.app.event_day import Calendar
 from resultsq.delivery import bundle
 from resultsq.domain import sheet
 from resultsq.domain.errors import HeadMoved, InputRefused, SettingsError
@@ -99,7 +100,7 @@ def test_finishers_are_here_already_wherever_a_bundle_brought_them(
     lines = [row.model_dump() for row in finishers(12)]
     helpers = [{"athlete": "A9", "role": "Timekeeper"}]
     body = json.dumps({"event": "bushy", "date": DATE, "finishers": lines, "volunteers": helpers}).encode()
-    sent = intake.from_json(body, MAX_ROWS, intake.Calendar(NOW.date()))
+    sent = intake.from_json(body, MAX_ROWS, Calendar(NOW.date()))
     held = AppContext(Settings(data_dir=tmp_path), here.database, ManualClock(NOW), Bell(""))
     made = intake.submit(held, sent, event_id=here.events["bushy"], submitted_by="team").id
     assert take_in(there, export(here, locks), locks) == (1, 0)

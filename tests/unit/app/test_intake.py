@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 
 from resultsq.app import intake
+from resultsq.app.event_day import Calendar
 from resultsq.domain.errors import NotJson, SheetRefused
 from resultsq.readers import MAX_ROWS
 from resultsq.readers.marks import write_time
 from resultsq.web.errors import places
 
 TODAY = date(2013, 12, 7)
-CALENDAR = intake.Calendar(TODAY)
+CALENDAR = Calendar(TODAY)
 SHEET: dict[str, Any] = {
     "event": "bushy",
     "date": "2013-12-07",
