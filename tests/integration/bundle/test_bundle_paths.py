@@ -194,12 +194,12 @@ def test_nothing_is_taken_when_one_is_of_an_unknown_kind(here: StoreNode, there:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"event": "bushy"}, "another event than"),
-        ({"date": "2013-11-30"}, "another date than"),
-        ({"rows_digest": "sha-256=:x:"}, "another digest of rows than"),
-        ({"finishers": 4}, "another number of finishers than"),
-        ({"submitted_by": "somebody else"}, "another sender than"),
-        ({"event": "bushy", "finishers": 0}, "another event and another number of finishers than"),
+        ({"event": "bushy"}, "beside it: event\\."),
+        ({"date": "2013-11-30"}, "beside it: date\\."),
+        ({"rows_digest": "sha-256=:x:"}, "beside it: digest of rows\\."),
+        ({"finishers": 4}, "beside it: number of finishers\\."),
+        ({"submitted_by": "somebody else"}, "beside it: sender\\."),
+        ({"event": "bushy", "finishers": 0}, "beside it: event and number of finishers\\."),
         ({"kind": "gossip"}, "a kind that this version of resultsq does not know"),
         ({"base": "x" * 37}, "corrects something that is no submission"),
         ({"base": ""}, "corrects something that is no submission"),
