@@ -79,6 +79,10 @@ class CommitQueue:
             batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), BATCH))]
         try:
             self._commit(batch)
+        except BaseException as error:  # a signal's, before or after the commit: nobody is told that it was written
+            for write in batch:
+                write.error, write.done = write.error or error, True
+            raise
         finally:
             for write in batch:
                 write.woken.release()

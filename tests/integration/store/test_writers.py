@@ -3,7 +3,7 @@
 import shutil
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -438,3 +438,26 @@ def test_the_link_row_is_made_once_when_workers_start_together(store: Database) 
     assert together(start) == [None] * THREADS
     with store.read() as conn:
         assert links.look(conn, NOW, "w").probe_due
+
+
+def test_nobody_is_told_of_a_success_when_a_signal_ends_the_shared_commit() -> None:
+    go = threading.Event()
+
+    def interrupted(batch: Sequence[object]) -> None:
+        go.wait(60)
+        if batch:
+            raise KeyboardInterrupt
+
+    queue = shared_commits.CommitQueue(interrupted)
+
+    def told(_number: int) -> object:
+        try:
+            return queue.write(lambda _: "written")
+        except KeyboardInterrupt as error:
+            return error
+
+    with ThreadPoolExecutor(3) as pool:
+        ends = [pool.submit(told, number) for number in range(3)]
+        wait_until(lambda: len(queue) == 2, 60, "two that wait")
+        go.set()
+        assert [type(end.result(60)) for end in ends] == [KeyboardInterrupt] * 3
