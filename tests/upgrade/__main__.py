@@ -86,8 +86,8 @@ def page(asked: str, seeds: int, failed: int, met: Counter[str], seconds: float)
             "",
             f"0.1.0, built as a wheel from its last commit, and this version acted on one store under {seeds:,} seeds, "
             f"in three phases: {', '.join(PHASES)}. The migration came while 0.1.0 had sheets in hand; either "
-            "ended between any two steps, one time in ten by kill -9. In the end each acknowledged sheet was to be published once, in order. "
-            f"{failed} seeds broke a promise.",
+            "ended between any two steps, one time in ten by kill -9. In the end each acknowledged sheet was to be "
+            f"published once, in order. {failed} seeds broke a promise.",
             "",
             "| phase, version and what it did | times |",
             "|---|---|",
