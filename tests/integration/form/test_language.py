@@ -18,7 +18,6 @@ from resultsq.domain.notices import OfficeNotice
 from resultsq.domain.outcome import Cause
 from resultsq.domain.role import Role
 from resultsq.domain.why import CAUSES
-from resultsq.kinds.registry import KINDS
 from resultsq.readers.marks import UnreadableField
 from resultsq.store.admin import accounts, addresses, notices, reminders
 from resultsq.store.admin.drafts import DraftMoved
@@ -35,8 +34,9 @@ DATA = re.compile(
     | \b[Bb]ushy(\ parkrun)?\b | \b[Rr]ichmond(\ parkrun)?\b | \b(viewer|operator|chief)\b | laptop\ two
     | version\ 1\ of | Marshal
     | \b("""
-    + "|".join((*CAUSES, *KINDS, "invalid-sheet"))
+    + "|".join((*CAUSES, "invalid-sheet"))
     + r""")\b  # as the API calls them
+    | ^\s*and\s*$  # between the kinds of a list: CLDR's
     | \bit\ rains\b | \b\d+(h|d)\b | \bv\d+\b | \b[0-9a-f]{8}-[0-9a-f-]+\b
     """,
     re.VERBOSE,
