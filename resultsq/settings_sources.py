@@ -110,7 +110,7 @@ class _Found:
 
 def _faults_together(settings: Settings) -> Iterator[tuple[str, str]]:
     """Contradictions, by the setting to change. Not checked when a secret is renewed."""
-    proxy = Proxy.parse(settings.master_proxy.get_secret_value(), "It")
+    proxy = Proxy.parse(settings.master_proxy.get_secret_value())
     allowed = settings.send_my_token_over_plain_http_where_anyone_can_read_it
     try:
         if settings.master_token.get_secret_value() and settings.master_url.get_secret_value() and not allowed:

@@ -18,10 +18,11 @@ class Proxy:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def parse(cls, url: str, setting: str) -> "Proxy | None":
+    def parse(cls, url: str) -> "Proxy | None":
         """The proxy of `http://user:password@host:port`; None where the URL is empty.
 
-        :raises SettingsError: it is no such URL; `setting` is named, and never the URL, which may hold a password"""
+        :raises SettingsError: it is no such URL; the sentence is for the end of one that names the setting. It never
+        holds the URL, which may have a password"""
         if not url:
             return None
         try:

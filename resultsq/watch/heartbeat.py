@@ -35,7 +35,7 @@ def send(settings: Settings, suffix: str) -> None:
     try:
         within(
             WITHIN_S,
-            lambda: webhook.ping(url, suffix, Proxy.parse(proxy, "RESULTSQ_WEBHOOK_PROXY"), TIMEOUT_S),
+            lambda: webhook.ping(url, suffix, Proxy.parse(proxy), TIMEOUT_S),
         )
     except (OSError, SettingsError) as error:
         said = str(error) if isinstance(error, Unsent | SettingsError) else type(error).__name__

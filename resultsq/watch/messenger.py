@@ -148,7 +148,7 @@ def _no_channel(_message: Message) -> None:
 
 
 def _post(url: str, proxy: str, message: Message) -> None:
-    webhook.post(url, Proxy.parse(proxy, "RESULTSQ_WEBHOOK_PROXY"), _value(message), TIMEOUT_S)
+    webhook.post(url, Proxy.parse(proxy), _value(message), TIMEOUT_S)
 
 
 def _value(message: Message) -> dict[str, str]:

@@ -35,7 +35,7 @@ def _http(url: str, options: Options) -> Master:
         clock=options.clock,
         ca_file=options.ca_file,
         allow_plain_http=options.allow_plain_http,
-        proxy=Proxy.parse(options.proxy, "RESULTSQ_MASTER_PROXY"),
+        proxy=Proxy.parse(options.proxy),
         reread_token=options.reread_token,
         by_mail=options.by_mail,
     )

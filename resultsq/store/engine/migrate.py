@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from sqlalchemy import inspect, text
+from sqlalchemy import Connection, inspect, text
 
 from resultsq.domain.errors import SettingsError
 from resultsq.domain.i18n import gettext
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _FOLDER = Path(__file__).parent / "migrations"
 _LOCK = 7_122_013
 """Key of the PostgreSQL advisory lock that lets one migration run at a time."""
+_LONG = "15min"
+"""How long a statement of a migration may take on PostgreSQL, and another migration before it."""
 
 
 class NoSuchRevision(SettingsError):
@@ -65,12 +67,22 @@ def _ready(database: Database) -> Iterator["Config"]:
     config.attributes["database"] = database
     with database.alone() as conn:
         if not database.is_sqlite:
-            conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+            _wait_for_turn(conn)
         config.attributes["connection"] = conn
         try:
             yield config
         except CommandError as error:
             raise NoSuchRevision(gettext("The schema was not changed ({reason}).", reason=error)) from None
+
+
+def _wait_for_turn(conn: Connection) -> None:
+    """An index over a million rows takes longer than any other statement, and so does the wait for another migration.
+    What locks the tables of a node at work gives up as soon as any writer."""
+    usual = conn.execute(text("SHOW lock_timeout")).scalar_one()
+    conn.execute(text(f"SET LOCAL statement_timeout = '{_LONG}'"))
+    conn.execute(text(f"SET LOCAL lock_timeout = '{_LONG}'"))
+    conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+    conn.execute(text("SELECT set_config('lock_timeout', :usual, true)"), {"usual": usual})
 
 
 def no_node_in(database: Database, data_dir: Path) -> str | None:

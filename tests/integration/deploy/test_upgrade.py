@@ -1,6 +1,7 @@
 """From one version's schema to the next and back, on both databases, with results in it and processes at work."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, event, text
 
-from resultsq.store.engine import migrate
+from resultsq.store.engine import migrate, postgres
 from resultsq.store.engine.session import Database
 from resultsq.store.engine.tables import Base
 from resultsq.store.views import queries, submission_detail
@@ -101,6 +102,24 @@ def test_an_old_worker_claims_by_its_index_at_each_moment_of_an_upgrade(sqlite_u
         conn.execute(claim).all()
     migrating.close()
     old.close()
+
+
+def test_an_upgrade_waits_for_another_one_longer_than_any_writer_waits(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "_LIMITS_MS", {"statement_timeout": 200, "lock_timeout": 100})
+    patient, other = Database(postgres_url), Database(postgres_url)
+    with ThreadPoolExecutor(1) as pool, other.alone() as conn:
+        conn.execute(text("SET LOCAL statement_timeout = 0"))
+        conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": migrate._LOCK})
+        upgraded = pool.submit(migrate.upgrade, patient)
+        with pytest.raises(TimeoutError):
+            upgraded.result(1)
+        conn.rollback()
+        upgraded.result(60)
+    assert migrate.current(patient) == migrate.newest()
+    patient.close()
+    other.close()
 
 
 def test_all_end_well_when_several_processes_upgrade_at_once(

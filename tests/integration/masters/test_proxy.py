@@ -26,7 +26,7 @@ USER = "node:p%3A%20ss"  # its password is "p: ss"
 
 
 def opened(url: str, proxy: str, **options: object) -> HttpMaster:
-    found = Proxy.parse(proxy, "RESULTSQ_MASTER_PROXY")
+    found = Proxy.parse(proxy)
     return HttpMaster(url, TOKEN, clock=SystemClock(), proxy=found, **options)  # type: ignore[arg-type]
 
 
@@ -125,8 +125,8 @@ def test_a_token_passes_a_proxy_in_clear_only_on_this_machine(url: str, proxy: s
     "url", ["proxy:3128", "https://proxy:3128", "http://", "http://p:x", "http://p/path", "http://p?q", "socks5://p:1"]
 )
 def test_a_proxy_is_refused_without_its_password_when_its_url_makes_no_sense(url: str) -> None:
-    with pytest.raises(SettingsError, match=r"RESULTSQ_MASTER_PROXY is http://host:port") as refused:
-        Proxy.parse(url.replace("://", "://node:secret-word@"), "RESULTSQ_MASTER_PROXY")
+    with pytest.raises(SettingsError, match=r"^It is http://host:port") as refused:
+        Proxy.parse(url.replace("://", "://node:secret-word@"))
     assert "secret-word" not in str(refused.value)
 
 

@@ -34,7 +34,7 @@ class Hook:
 
 
 def post(port: int, path: str = "/hook", *, proxy: str = "", scheme: str = "http", user: str = "") -> None:
-    found = Proxy.parse(proxy, "RESULTSQ_WEBHOOK_PROXY")
+    found = Proxy.parse(proxy)
     webhook.post(f"{scheme}://{user}{HOST}:{port}{path}", found, {"subject": "s"}, TIMEOUT_S)
 
 
