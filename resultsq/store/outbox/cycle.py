@@ -62,6 +62,8 @@ def run_cycle(
     judged = judge(before, now, [one.settlement for one in settled if one.state is not None], ceiling)
     health, facts = judged.health, link_health.write_events(conn, now, row, judged, ceiling)
     outbox.release_leases(conn, now, cancelled)
+    if destination != MASTER and links.results_go_first(conn, now):
+        free, prefetched = 0, None
     queue = outbox.look(conn, now, health.epoch, destination)
     outbox.reclaim(conn, now, queue.ended)
     plan = plan_claims(now, Senders(free, ceiling, prefetched), queue, health, settlements)

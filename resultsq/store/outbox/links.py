@@ -22,6 +22,9 @@ from resultsq.store.outbox import refusals
 PROBER_LEASE_S = 5.0
 """How long a prober may be silent before another worker takes over; it says so three times in that."""
 
+RESULTS_FIRST_S = 10.0
+"""How long after its return the way to the master is cleared of what waits before anything goes elsewhere."""
+
 
 @dataclass(frozen=True, slots=True)
 class LinkSnapshot:
@@ -126,6 +129,19 @@ def at_rest(conn: Connection, now: datetime) -> LinkAtRest | None:
         return None
     queue = outbox.look(conn, now, row.epoch)
     return LinkAtRest(row.returned_at, bool(queue.running or queue.old or queue.fresh or queue.again))
+
+
+def results_go_first(conn: Connection, now: datetime) -> bool:
+    """Whether the link to the master returned a moment ago and results are due: what goes elsewhere lets them go. No
+    longer than that, for a master that takes nothing must not keep mails."""
+    returned_at = conn.execute(_RETURNED).scalar()
+    if returned_at is None or not timedelta(0) <= now - returned_at < timedelta(seconds=RESULTS_FIRST_S):
+        return False
+    found = at_rest(conn, now)
+    return found is not None and found.results_are_due
+
+
+_RETURNED = select(Link.returned_at).where(Link.name == MASTER)
 
 
 def take_prober(conn: Connection, now: datetime, worker: str, name: str = MASTER) -> LinkSnapshot:

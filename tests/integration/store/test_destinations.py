@@ -46,10 +46,12 @@ class Post:
 
         return self.node.database.write(work)
 
-    def turn(self, *ends: Settlement, free: int = CEILING, worker: str = "w1") -> cycle.Cycle:
+    def turn(
+        self, *ends: Settlement, free: int = CEILING, worker: str = "w1", prefetched: int | None = None
+    ) -> cycle.Cycle:
         return self.node.database.write(
             lambda conn: cycle.run_cycle(
-                conn, self.node.now, worker, ends, free, CEILING, kinds=KINDS, destination=MAIL
+                conn, self.node.now, worker, ends, free, CEILING, prefetched, kinds=KINDS, destination=MAIL
             )
         )
 
@@ -103,6 +105,30 @@ def test_results_go_while_the_mail_server_is_away_and_mails_while_the_master_is(
     post.node.probe(Cause.REFUSED)
     post.node.accept("richmond")
     assert post.node.claim() == []
+    assert [one.submission for one in post.turn().leases] == mails
+
+
+def test_mails_let_results_go_first_for_a_moment_after_the_masters_return(post: Post) -> None:
+    mails = post.put(2)
+    post.node.probe(Cause.REFUSED)
+    post.node.accept()
+    assert [one.submission for one in post.turn(free=1).leases] == mails[:1], (
+        "the master is away, and no mail waits for it"
+    )
+    assert post.node.probe().returned
+    assert post.turn(prefetched=0).leases == []
+    post.node.publish_one()
+    assert [one.submission for one in post.turn().leases] == mails[1:]
+
+
+def test_mails_wait_for_no_master_that_takes_nothing(post: Post) -> None:
+    post.node.probe(Cause.REFUSED)
+    mails = post.put(1)
+    post.node.accept()
+    post.node.probe()
+    post.node.pass_time(links.RESULTS_FIRST_S - 1)
+    assert post.turn().leases == []
+    post.node.pass_time(1)
     assert [one.submission for one in post.turn().leases] == mails
 
 
