@@ -1,4 +1,4 @@
-"""What day it is, and what is said of the day that results are of: by a clock that may be wrong."""
+"""The day of an event, judged by a clock that may be wrong."""
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
