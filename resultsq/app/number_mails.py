@@ -28,7 +28,7 @@ _log = logs.get("numbers")
 def is_due(database: Database) -> bool:
     """Whether a number is to be mailed."""
     with database.read() as conn:
-        return bool(slips.owed_mails(conn, 1))
+        return slips.owes_any(conn)
 
 
 def tell(settings: Settings, database: Database, clock: Clock) -> None:

@@ -58,7 +58,7 @@ def ask(ctx: AppContext, address: str, mark: bytes, language: str) -> None:
 def is_due(database: Database, clock: Clock) -> bool:
     """Whether a request waits, or there is anything to forget."""
     with database.read() as conn:
-        return reminders.any_waits(conn) or reminders.any_to_forget(conn, clock.now())
+        return reminders.is_due(conn, clock.now())
 
 
 def answer(settings: Settings, database: Database, clock: Clock) -> None:

@@ -56,7 +56,9 @@ def worker(overrides: Overrides, name: str | None) -> None:
     periodic_tasks = [
         PeriodicTask("resultsq.advance_actions", ADVANCE_S, advance, due=lambda: action_runner.is_due(database, clock)),
         PeriodicTask("resultsq.evaluate_alerts", EVALUATE_ALERTS_S, evaluate_alerts),
-        PeriodicTask("resultsq.send_alerts", SEND_ALERTS_S, send_alerts),
+        PeriodicTask(
+            "resultsq.send_alerts", SEND_ALERTS_S, send_alerts, due=lambda: messenger.any_is_due(database, clock)
+        ),
         PeriodicTask(
             "resultsq.tell_teams", TELL_TEAMS_S, tell_teams, due=lambda: team_mails.is_due(settings, database)
         ),

@@ -30,6 +30,10 @@ from resultsq.threads import Empty, SystemThreads, Threads
 HOUSEKEEPING_S = 5.0
 """How often the worker says that it is alive and looks whether its clock was set back."""
 
+REST_S = 5.0
+"""While the link is not up nothing can be claimed. A cycle is run this often, for leases that run out, and between them
+a look whether the link is back."""
+
 MEND_S = 60.0
 """How often it looks, all the same, for waits that another machine's stepped clock made too long: it reads all
 that were put off."""
@@ -86,6 +90,7 @@ class Dispatcher:
         self._at_ease = True
         self._returned_at: datetime | None = None
         self._housekeeping_due = 0.0
+        self._cycle_due = 0.0
         self._mend_due = 0.0
         self._wall_lead_s = 0.0
         self._silent_calls = threads.queue()
@@ -121,9 +126,10 @@ class Dispatcher:
                     voided = True
                     if count:
                         _log.warning("leases.voided", count=count)
-                self._run_cycle(self._ceiling - self._senders.out)
-                self._try_housekeeping()  # after a cycle that was committed: only then is the worker of any use
-                self._notice_silences()
+                if not self._may_rest():
+                    self._run_cycle(self._ceiling - self._senders.out)
+                    self._try_housekeeping()  # after a cycle that was committed: only then is the worker of any use
+                    self._notice_silences()
             except StoreUnavailable:  # the store has logged why
                 self._stopping.wait(STORE_REST_S)
             except Exception as surprise:  # noqa: BLE001 - see the next line
@@ -133,6 +139,15 @@ class Dispatcher:
                 self._stopping.wait(STORE_REST_S)
             self._listen(SILENCE_LOOK_S if self._silences else self._sweep_s)
         self._say_goodbye()
+
+    def _may_rest(self) -> bool:
+        """Whether a cycle would find nothing to do: nothing is on its way from here, and the link is not up."""
+        if self._senders.out or self._unsettled or self._cancelled or self._unsure or self._silences:
+            return False
+        if self._clock.monotonic() >= self._cycle_due:
+            return False
+        with self._database.read() as conn:
+            return not links.is_up(conn, self._destination)
 
     def _void(self, conn: Connection) -> int:
         links.lock(conn, self._destination)  # as every cycle does: another worker may be taking the same leases back
@@ -189,6 +204,7 @@ class Dispatcher:
         unsure, self._unsure = self._unsure, True
         taken = self._database.write(take, "claim")
         self._unsure = False
+        self._cycle_due = self._clock.monotonic() + REST_S
         self._known -= {*cancelled, *(settlement.lease for settlement in settlements)}
         self._known |= {lease.lease for lease in taken.leases}
         self._unsettled, self._cancelled, self._at_ease = [], [], taken.at_ease

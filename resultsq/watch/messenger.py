@@ -106,6 +106,12 @@ def _tell_recovery(database: Database, now: datetime, drained: Drained, tell: Te
     database.write(lambda conn: alerts.tell_once(conn, now, AlertRule.RECOVERED, about, text, tell))
 
 
+def any_is_due(database: Database, clock: Clock) -> bool:
+    """Whether `send_waiting` has anything to do."""
+    with database.read() as conn:
+        return alerts.any_message_is_due(conn, clock.now())
+
+
 def send_waiting(settings: Settings, database: Database, clock: Clock) -> None:
     """Send the messages that are due; one that fails waits and the next is tried."""
     channels = alert_channels(settings)

@@ -136,6 +136,7 @@ class MasterConnection(HTTPAdapter):
         self._resolver = resolver
         self._call: Call | None = None
         self._wire: Wire | None = None
+        self._opened: socket.socket | None = None
         self._pool: HTTPConnectionPool
         if tls is None:
             self._pool = _PlainPool(address.host, address.port, maxsize=1, line=self)
@@ -150,6 +151,10 @@ class MasterConnection(HTTPAdapter):
 
     def open(self) -> socket.socket:
         """A new connection within the time of the call; urllib3 asks for it."""
+        sock, self._opened = self._opened, None
+        return sock or self._open()
+
+    def _open(self) -> socket.socket:
         call = self._running()
         self.reused = False
         sock = self._connected(call)
@@ -192,6 +197,9 @@ class MasterConnection(HTTPAdapter):
         try:
             if self._wire is not None:
                 call.attach(self._wire)
+            if self.connection is None:
+                # before requests is asked: its way to say that nothing listens costs four times as much
+                self._opened = self._open()
             response = self.send(request, stream=True, timeout=call.left())
             try:
                 body = hide.data(bytes(_body(response, call, limit)))
@@ -209,6 +217,7 @@ class MasterConnection(HTTPAdapter):
             raise meant from error
         finally:
             self._call = None
+            self._drop_opened()
         exchange = Exchange(
             status=response.status_code,
             request_head=shown,
@@ -229,6 +238,12 @@ class MasterConnection(HTTPAdapter):
             self.connection.close()
         self._pool.close()
         self._drop_wire()
+
+    def _drop_opened(self) -> None:
+        """Nobody took it."""
+        sock, self._opened = self._opened, None
+        if sock is not None:
+            sock.close()
 
     def _drop_wire(self) -> None:
         if self._wire is not None:

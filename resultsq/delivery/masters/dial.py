@@ -18,7 +18,7 @@ Lookup = Callable[[str, int], Sequence[Address]]
 """Resolves a name; may block for as long as it likes, raises OSError."""
 
 _LOOKUPS_AT_ONCE = 32  # a dead nameserver holds each for up to 20 s, and a probe begins one each second
-_SLICE_S = 0.2  # how soon a wait notices that its call was ended
+_SLICE_S = 0.2  # how soon a wait notices that its call was ended; one without patience ends at its deadline only
 _HEAD_START_S = 0.3  # what an address gets before the next one is tried beside it
 _NO_DELAY = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -58,7 +58,7 @@ class Resolver:
             return [(family, (self._host, self._port))]
         pending = self._newest()
         try:
-            while not pending.done.wait(min(_SLICE_S, call.left())):
+            while not pending.done.wait(_slice_s(call)):
                 pass
         except Failed as failed:
             if failed.cause in (Cause.TIMEOUT, Cause.NO_ANSWER):
@@ -108,7 +108,7 @@ def connect(addresses: Sequence[Address], call: Call) -> socket.socket:
                         first_error = first_error or error
                         continue
                     selector.register(begun, selectors.EVENT_WRITE, data=begun)
-                for key, _ in selector.select(min(_HEAD_START_S if waiting else _SLICE_S, call.left())):
+                for key, _ in selector.select(min(_HEAD_START_S, call.left()) if waiting else _slice_s(call)):
                     sock: socket.socket = key.data
                     selector.unregister(sock)
                     if not (code := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)):
@@ -119,6 +119,10 @@ def connect(addresses: Sequence[Address], call: Call) -> socket.socket:
             for key in list(selector.get_map().values()):
                 key.data.close()
     raise first_error or socket.gaierror(socket.EAI_NONAME, "The name has no address")
+
+
+def _slice_s(call: Call) -> float:
+    return call.left() if call.patience_s is None else min(_SLICE_S, call.left())
 
 
 def _begin(family: int, address: tuple[str, int] | tuple[str, int, int, int]) -> socket.socket:

@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, or_, select, update
+from sqlalchemy import Connection, bindparam, or_, select, update
 
 from resultsq import logs
 from resultsq.clock import Clock
@@ -43,9 +43,15 @@ def run(database: Database, clock: Clock, action: str, for_s: float = float("inf
 def is_due(database: Database, clock: Clock) -> bool:
     """Whether `go_on` has anything to do."""
     with database.read() as conn:
-        hold = select(Hold.id).where(*holding.due(clock.now())).exists()
-        action = select(Action.id).where(Action.ended_at.is_(None)).exists()
-        return bool(conn.execute(select(or_(hold, action))).scalar_one())
+        return bool(conn.execute(_IS_DUE, {"now": clock.now()}).scalar_one())
+
+
+_IS_DUE = select(  # built once: each worker asks every two seconds
+    or_(
+        select(Hold.id).where(*holding.due(bindparam("now"))).exists(),
+        select(Action.id).where(Action.ended_at.is_(None)).exists(),
+    )
+)
 
 
 def go_on(database: Database, clock: Clock) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, func, insert, select, update
 
 from resultsq.domain.backoff import wait_s
 from resultsq.domain.submission import WAITING, State
@@ -180,6 +180,18 @@ class Message:
     subject: str
     text: str
     created_at: datetime
+
+
+def any_message_is_due(conn: Connection, now: datetime) -> bool:
+    """Whether there is one for `take_message`."""
+    return conn.execute(_DUE, {"now": now}).first() is not None
+
+
+_DUE = (
+    select(AlertMessage.id)
+    .where(AlertMessage.sent_at.is_(None), AlertMessage.next_attempt_at <= bindparam("now"))
+    .limit(1)
+)
 
 
 def take_message(conn: Connection, now: datetime) -> Message | None:

@@ -6,7 +6,7 @@ an action."""
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select, text, update
+from sqlalchemy import BindParameter, ColumnElement, Connection, and_, insert, or_, select, text, update
 
 from resultsq.domain.errors import NotThere
 from resultsq.domain.i18n import gettext
@@ -91,7 +91,7 @@ def release_due(conn: Connection, now: datetime, *these: ColumnElement[bool]) ->
         release_hold(conn, now, BY_ITSELF, hold, "its time has come")
 
 
-def due(now: datetime) -> list[ColumnElement[bool]]:
+def due(now: datetime | BindParameter[datetime]) -> list[ColumnElement[bool]]:
     """Which holds are to end by now."""
     return [Hold.released_at.is_(None), Hold.release_at <= now]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Select, delete, func, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, func, insert, or_, select, update
 
 from resultsq.store.engine import personal
 from resultsq.store.engine.tables import ProfileLink, ReminderRequest
@@ -62,11 +62,6 @@ def waiting(conn: Connection, limit: int) -> list[Asked]:
     return [Asked(*row) for row in conn.execute(_waiting().limit(limit))]
 
 
-def any_waits(conn: Connection) -> bool:
-    """Whether any request waits for an answer."""
-    return conn.execute(_waiting().limit(1)).first() is not None
-
-
 def take(conn: Connection, request: str) -> str | None:
     """The address of a request, which this transaction answers: it is deleted here. None: another one did.
 
@@ -97,11 +92,18 @@ def forget_some(conn: Connection, now: datetime) -> int:
     return count
 
 
-def any_to_forget(conn: Connection, now: datetime) -> bool:
-    """Whether there is anything for `forget_some`."""
-    requests = select(ReminderRequest.id).where(ReminderRequest.asked_at < now - COUNTED).limit(1)
-    links = select(ProfileLink.hash).where(ProfileLink.expires_at < now).limit(1)
-    return conn.execute(requests).first() is not None or conn.execute(links).first() is not None
+def is_due(conn: Connection, now: datetime) -> bool:
+    """Whether a request waits for an answer, or there is anything for `forget_some`."""
+    return bool(conn.execute(_IS_DUE, {"now": now, "counted": now - COUNTED}).scalar_one())
+
+
+_IS_DUE = select(  # built once: each worker asks every two seconds
+    or_(
+        select(ReminderRequest.id).where(ReminderRequest.sealed.is_not(None)).exists(),
+        select(ReminderRequest.id).where(ReminderRequest.asked_at < bindparam("counted")).exists(),
+        select(ProfileLink.hash).where(ProfileLink.expires_at < bindparam("now")).exists(),
+    )
+)
 
 
 # links

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from resultsq.domain.clock_steps import passed
@@ -65,7 +65,7 @@ NOTHING = ListState(None, None, None, None, None, None, 0.0, None)
 
 def state(conn: Connection) -> ListState:
     """What there is."""
-    row = conn.execute(select(AthletesState)).first()
+    row = conn.execute(_STATE).first()
     if row is None:
         return NOTHING
     return ListState(
@@ -78,6 +78,9 @@ def state(conn: Connection) -> ListState:
         row.wait_s,
         row.error,
     )
+
+
+_STATE = select(AthletesState)
 
 
 def _copy(conn: Connection, generation: int | None) -> Copy | None:
@@ -174,8 +177,10 @@ def forget(conn: Connection, before: datetime) -> bool:
 def has_old(conn: Connection, found: ListState) -> bool:
     """Whether there are copies to delete."""
     kept = [copy.generation for copy in (found.current, found.loading) if copy is not None]
-    old = select(AthleteCopy.generation).where(AthleteCopy.generation.not_in(kept)).limit(1)
-    return conn.execute(old).first() is not None
+    return conn.execute(_OLD, {"kept": kept}).first() is not None
+
+
+_OLD = select(AthleteCopy.generation).where(AthleteCopy.generation.not_in(bindparam("kept", expanding=True))).limit(1)
 
 
 def _make(conn: Connection, table: Any) -> Any:

@@ -74,10 +74,19 @@ _LOCK = _LOOK.with_for_update()
 def look(conn: Connection, now: datetime, worker: str, name: str = MASTER) -> LinkSnapshot:
     """The link as it is; takes nothing."""
     row = conn.execute(_LOOK, {"name": name}).one()
-    return _seen(row, now, worker)
+    return snapshot(row, now, worker)
 
 
-def _seen(row: Row[Any], now: datetime, worker: str) -> LinkSnapshot:
+def is_up(conn: Connection, name: str = MASTER) -> bool:
+    """Whether anything can be sent; nothing else of the row is read."""
+    return bool(conn.execute(_STATE, {"name": name}).scalar_one() == LinkState.UP)
+
+
+_STATE = select(Link.state).where(Link.name == bindparam("name"))
+
+
+def snapshot(row: Row[Any], now: datetime, worker: str) -> LinkSnapshot:
+    """The link as its row says."""
     return LinkSnapshot(
         state=LinkState(row.state),
         suspect=row.suspect,
@@ -151,7 +160,7 @@ def take_prober(conn: Connection, now: datetime, worker: str, name: str = MASTER
     if free:
         until = now + timedelta(seconds=PROBER_LEASE_S)
         conn.execute(_TAKE_PROBER, {"_name": name, "_worker": worker, "_until": until})
-    return replace(_seen(row, now, worker), mine=free)
+    return replace(snapshot(row, now, worker), mine=free)
 
 
 _OF_THIS = update(Link).where(Link.name == bindparam("_name"))
@@ -170,9 +179,17 @@ def start_probe(conn: Connection, now: datetime, jitter: float, name: str = MAST
     wait_s = probe_wait_s(LinkState(row.state), row.suspect, jitter)
     next_at = now + timedelta(seconds=wait_s)
     conn.execute(_PROBE, {"_name": name, "_at": next_at, "_wait_s": wait_s})
-    if row.outage_id is not None:
-        conn.execute(update(Outage).where(Outage.id == row.outage_id).values(probes=Outage.probes + 1))
+    count_probe(conn, row.outage_id)
     return int(row.probes) + 1
+
+
+def count_probe(conn: Connection, outage_id: int | None) -> None:
+    """One more was started in this outage, where there is one."""
+    if outage_id is not None:
+        conn.execute(_COUNT_PROBE, {"_id": outage_id})
+
+
+_COUNT_PROBE = update(Outage).where(Outage.id == bindparam("_id")).values(probes=Outage.probes + 1)
 
 
 def ask_for_probe(conn: Connection, now: datetime) -> None:
@@ -206,7 +223,8 @@ class LinkChange:
     lost: bool = False
 
 
-def _clock(row: Row[Any], now: datetime, answer: ProbeAnswer) -> dict[str, Any]:
+def clock_facts(row: Row[Any], now: datetime, answer: ProbeAnswer) -> dict[str, Any]:
+    """What the answer says of the time."""
     heard = answer.cause is None and answer.master_time_offset_s is not None
     offset_s = answer.master_time_offset_s if heard else row.clock_offset_s
     return {"clock_offset_s": offset_s, "newest_at": newest(now, row.newest_at, offset_s, heard=heard)}
@@ -225,7 +243,7 @@ def probe_answered(
     row = lock(conn, name)
     before = LinkState(row.state)
     after = state_for(answer.cause)
-    facts: dict[str, Any] = {"probed_at": now, "probe_s": answer.duration_s, **_clock(row, now, answer)}
+    facts: dict[str, Any] = {"probed_at": now, "probe_s": answer.duration_s, **clock_facts(row, now, answer)}
     if answer.cause is None:
         facts |= {"ok_probe": max(number, row.ok_probe), "cause": None, "detail": None}
         if before is not LinkState.UP:

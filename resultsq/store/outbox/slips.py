@@ -66,6 +66,14 @@ def owed_mails(conn: Connection, most: int) -> list[str]:
     return list(conn.execute(owed.order_by(SlipRow.seq).limit(most)).scalars())
 
 
+def owes_any(conn: Connection) -> bool:
+    """Whether there is one of these."""
+    return conn.execute(_OWES).first() is not None
+
+
+_OWES = select(SlipRow.seq).where(SlipRow.mail_owed, SlipRow.number.is_not(None)).limit(1)
+
+
 def take_owed(conn: Connection, submission: str) -> bytes | None:
     """The body of one of these, opened, for the mail; it is deleted. None: another process took it, or there is none.
 

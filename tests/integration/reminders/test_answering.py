@@ -210,8 +210,7 @@ def test_each_statement_goes_by_an_index_however_many_were_asked_for(node: Remin
     analyse(node.database)
     later = NOW + timedelta(days=1)
     reads: list[Callable[[Connection], object]] = [
-        lambda conn: reminders.any_waits(conn),
-        lambda conn: reminders.any_to_forget(conn, later),
+        lambda conn: reminders.is_due(conn, later),
         lambda conn: reminders.waiting(conn, 50),
     ]
     with heard(node.database, "reminder_requests|profile_links") as statements:

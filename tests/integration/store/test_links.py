@@ -8,9 +8,11 @@ from resultsq.delivery.masters import answers
 from resultsq.delivery.masters.answers import Answer
 from resultsq.domain.link import LinkState
 from resultsq.domain.outcome import Cause, Deferred
-from resultsq.store.outbox import links
+from resultsq.domain.ports import ProbeAnswer
+from resultsq.store.outbox import links, prober_turns
 from resultsq.store.outbox.links import PROBER_LEASE_S
-from tests.support.nodes import StoreNode, accepted, lost
+from resultsq.store.outbox.prober_turns import HeardAgain, ProberTurn
+from tests.support.nodes import CEILING, StoreNode, accepted, lost
 
 
 def look(node: StoreNode, worker: str = "w1") -> links.LinkSnapshot:
@@ -57,6 +59,43 @@ def test_an_outage_that_only_a_probe_noticed_begins_with_it(up: StoreNode) -> No
     up.probe(Cause.DNS)
     (outage,) = up.outages()
     assert (outage.began_at, outage.ended_at, outage.cause, outage.probes) == (up.now, None, Cause.DNS, 1)
+
+
+def turn(node: StoreNode, heard: HeardAgain | None = None, worker: str = "w1") -> ProberTurn:
+    return node.database.write(lambda conn: prober_turns.take_turn(conn, node.now, worker, heard, True, CEILING, 0.5))
+
+
+def heard(number: int, cause: Cause | None, detail: str = "refused") -> HeardAgain:
+    return HeardAgain(number, ProbeAnswer(cause, detail, 0.01))
+
+
+def test_a_probers_turn_keeps_its_lease_counts_its_probe_and_notes_when_the_link_was_heard(up: StoreNode) -> None:
+    take_prober(up, "w1")
+    up.probe(Cause.REFUSED)
+    detail, probes = up.link().detail, up.link().probes
+    up.pass_time(PROBER_LEASE_S - 1)
+    first = turn(up, heard(probes, Cause.REFUSED, detail))
+    assert (first.number, first.change) == (probes + 1, None)
+    assert (up.link().probed_at, up.link().probes, up.outages()[0].probes) == (up.now, probes + 1, 2)
+    assert turn(up).number is None, "the next one is due in a second"
+    up.pass_time(PROBER_LEASE_S - 1)
+    assert not take_prober(up, "w2"), "the turn has kept the lease"
+    assert turn(up, worker="w2").number is None
+    assert turn(up).number == probes + 2
+
+
+def test_an_answer_that_says_something_else_after_all_is_written_down_with_the_next_turn(up: StoreNode) -> None:
+    take_prober(up, "w1")
+    up.probe(Cause.REFUSED)
+    turn(up, heard(up.start_probe(), Cause.DNS, "no name"))
+    assert (up.link().cause, up.link().detail) == (Cause.DNS, "no name")
+    number = up.start_probe()
+    up.probe()
+    assert turn(up, heard(number, Cause.DNS, "no name")).change == links.LinkChange(LinkState.UP), "it is old news"
+    newer = turn(up, heard(up.start_probe(), Cause.DNS, "no name"))
+    assert newer.change is not None
+    assert newer.change.lost
+    assert up.link().state == LinkState.DOWN
 
 
 def test_a_second_outage_is_a_second_row(up: StoreNode) -> None:

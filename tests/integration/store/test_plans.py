@@ -15,6 +15,7 @@ from resultsq.delivery import sender
 from resultsq.domain.destinations import MAIL
 from resultsq.domain.dispatch_plan import Queue
 from resultsq.domain.filter import Filter
+from resultsq.domain.outcome import Cause
 from resultsq.domain.role import Role
 from resultsq.domain.sheet import digest
 from resultsq.domain.submission import State
@@ -22,7 +23,7 @@ from resultsq.store import outbox
 from resultsq.store.admin import accounts, action_runner, actions, alerts, drafts, holding, quotas
 from resultsq.store.engine.session import Database
 from resultsq.store.engine.tables import DraftRow, Link
-from resultsq.store.outbox import cycle, digests, handovers, links, repairs, slips
+from resultsq.store.outbox import cycle, digests, handovers, links, prober_turns, repairs, slips
 from resultsq.store.views import (
     chart_points,
     error_groups,
@@ -311,6 +312,14 @@ def by_webhook(conn: Connection, now: datetime, subject: str, text: str) -> None
     alerts.add_message(conn, now, "webhook", subject, text)
 
 
+def a_probers_turn(node: StoreNode) -> None:
+    node.probe(Cause.REFUSED)
+    node.pass_time(2)
+    node.database.write(lambda conn: links.take_prober(conn, node.now, "w1"))
+    turn = node.database.write(lambda conn: prober_turns.take_turn(conn, node.now, "w1", None, True, CEILING, 0.5))
+    assert turn.number is not None
+
+
 ON_A_TIMER: dict[str, tuple[str, Callable[[StoreNode], object]]] = {
     # the tables whose past grows, and what is done every few seconds or each hour
     "bring the alerts up to date": (
@@ -323,6 +332,11 @@ ON_A_TIMER: dict[str, tuple[str, Callable[[StoreNode], object]]] = {
         "alerts|alert_messages",
         lambda node: node.database.write(lambda conn: alerts.take_message(conn, node.now)),
     ),
+    "look whether a message is due": (
+        "alerts|alert_messages",
+        lambda node: node.database.write(lambda conn: alerts.any_message_is_due(conn, node.now)),
+    ),
+    "a prober's turn in an outage": ("outages", lambda node: a_probers_turn(node)),
     "go on with actions and holds": (
         "actions|holds",
         lambda node: action_runner.go_on(node.database, ManualClock(node.now)),
