@@ -25,13 +25,13 @@ class Senders:
 @dataclass(frozen=True, slots=True)
 class Queue:
     """A destination's queue at the start of a cycle: how many leases run (`running`), the seqs of those that ran out
-    (`ended`), whether the destination is held, and whether there may be any to claim from before the link's return
-    (`old`), from after it (`fresh`), or put off and due again (`again`)."""
+    (`ended`), whether the destination is held, of which epochs from before the link's return there may be any to
+    claim (`old`), and whether from after it (`fresh`), or put off and due again (`again`)."""
 
     running: int
     ended: Sequence[int] = ()
     held: bool = False
-    old: bool = True
+    old: Sequence[int] = ()
     fresh: bool = True
     again: bool = True
 

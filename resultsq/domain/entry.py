@@ -38,7 +38,8 @@ class Entry:
     corrects (`if_match`), the client's Idempotency-Key (`client_key`), `files` and `request_id`.
 
     `subject`: of which its chain has the versions; None: its date, and its own id where there are none. `weight`: how
-    many of its event and kind share a round of claims. `destination`: where its kind goes.
+    many of its event and kind share a round of claims. `patience`: how many rounds later than others they begin.
+    `destination`: where its kind goes.
     `problems` are warnings; none of them blocks. `slip`: its body is personal, so it is sealed here, and deleted when
     the master has it; None: it is not."""
 
@@ -56,6 +57,7 @@ class Entry:
     request_id: str = ""
     finishers_digest: str | None = None
     weight: int = 1
+    patience: int = 0
     destination: str = MASTER
     subject: str | None = None
     event: str = ""

@@ -189,6 +189,10 @@ class Kind(Protocol):
         """How many of one event share a round of claims: 1 takes turns one by one."""
 
     @property
+    def patience(self) -> int:
+        """How many rounds of claims later it begins: 0 goes before all kinds that have patience."""
+
+    @property
     def template(self) -> str | None:
         """The Jinja template of what it says, in the folder `templates` of its package; None: what it says has pages
         of its own."""

@@ -17,7 +17,8 @@ _FEW = 3
 @dataclass(frozen=True, slots=True)
 class Footprint:
     """The memory of the processes of one name, in MB: when the outage began, at the end, and the most that was seen,
-    its descendants included; `growth_mb` is the one's of its processes that grew most."""
+    its descendants included; `growth_mb` is the one's of its processes that grew most, beyond all that a process of
+    the same program held when the outage began: a worker that had sent no mail by then loads what others had."""
 
     name: str
     processes: int
@@ -54,7 +55,12 @@ class Sampler:
     def footprints(self) -> list[Footprint]:
         """The figures so far; `begin` was called."""
         self._look()
-        return [_footprint(name, looks) for name, looks in self._looks.items()]
+        usual: dict[str, float] = {}
+        for name, looks in self._looks.items():
+            if len(looks[-1]) == 1:
+                program = _program(name)
+                usual[program] = max(usual.get(program, 0.0), median(sum(look.values()) for look in looks[:_FEW]))
+        return [_footprint(name, looks, usual.get(_program(name), 0.0)) for name, looks in self._looks.items()]
 
     def _run(self) -> None:
         while not self._leaving.wait(self._every_s):
@@ -66,9 +72,15 @@ class Sampler:
             self._looks[name].append({one: memory_mb([one], OWN) for one in _tree(pid, children)})
 
 
-def _footprint(name: str, looks: Sequence[Mapping[int, float]]) -> Footprint:
+def _program(name: str) -> str:
+    """Of the process `worker-2` it is `worker`."""
+    return name.rstrip("0123456789").rstrip("-")
+
+
+def _footprint(name: str, looks: Sequence[Mapping[int, float]], usual_mb: float) -> Footprint:
     """Medians of the first and of the last few looks, since one may fall into a request."""
     sums = [sum(look.values()) for look in looks]
+    alone_mb = usual_mb if len(looks[-1]) == 1 else 0.0
     there_still = [[look[pid] for look in looks if pid in look] for pid in looks[-1]]
     return Footprint(
         name=name,
@@ -76,7 +88,7 @@ def _footprint(name: str, looks: Sequence[Mapping[int, float]]) -> Footprint:
         first_mb=median(sums[:_FEW]),
         last_mb=median(sums[-_FEW:]),
         most_mb=max(sums),
-        growth_mb=max((median(seen[-_FEW:]) - median(seen[:_FEW]) for seen in there_still), default=0.0),
+        growth_mb=max((median(seen[-_FEW:]) - max(median(seen[:_FEW]), alone_mb) for seen in there_still), default=0.0),
     )
 
 

@@ -43,6 +43,7 @@ class AloneKind:
     schema: str
     destination: str
     weight = 1
+    patience = 3  # results go first, with two corrections of each event
     payload: ClassVar[type[BaseModel]]
     queued: ClassVar[type[Queued]]
     words: ClassVar[Mapping[str, str]]
@@ -68,6 +69,7 @@ class AloneKind:
             self.count(given),
             submitted_by,
             weight=self.weight,
+            patience=self.patience,
             destination=self.destination,
             subject=submission,
             event=self.event(given),

@@ -30,6 +30,7 @@ from tests.bench import (
     saturday,
     slow_disk,
     startup,
+    strangers,
     turns,
     waiting,
 )
@@ -52,6 +53,7 @@ SCENARIOS: dict[str, Scenario] = {
     "readers": pages.read,
     "athletes": athletes.run,
     "start-up": startup.run,
+    "strangers": strangers.run,
     "turns": turns.run,
     "mails": mails.run,
     "waiting": waiting.run,

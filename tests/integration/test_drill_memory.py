@@ -42,3 +42,16 @@ def test_growth_is_seen_when_it_is_a_descendant_that_keeps_more(start_process: C
 
     assert footprint.processes == 2
     assert 25 < footprint.growth_mb < 35
+
+
+def test_it_is_no_growth_when_one_loads_what_its_siblings_had_loaded(start_process: Callable[..., Process]) -> None:
+    full = start_process("-c", _GROWS, program=[sys.executable])
+    full.wait_for("grown")
+    late, other = (start_process("-c", _GROWS, program=[sys.executable]) for _ in range(2))
+    for one in (late, other):
+        one.wait_for("ready")
+    with Sampler({"worker-1": full.pid, "worker-2": late.pid, "master": other.pid}, 0.05) as sampler:
+        sampler.begin()
+        wait_until(lambda: sampler.footprints()[2].growth_mb > 20, 30, "the growth")
+        wait_until(lambda: sampler.footprints()[1].last_mb > sampler.footprints()[0].first_mb - 5, 30, "the late one")
+        assert all(one.growth_mb < 5 for one in sampler.footprints()[:2])

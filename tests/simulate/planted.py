@@ -27,6 +27,7 @@ from resultsq.store.engine.session import Database
 from resultsq.store.engine.tables import Submission
 from resultsq.store.outbox import (
     acceptance,
+    candidates,
     chains,
     comparison,
     decisions,
@@ -173,13 +174,14 @@ def the_clock_is_trusted() -> Patch:
 
     return _all(
         patch.object(leases, "passed", passed),
+        patch.object(candidates, "passed", passed),
         patch.object(links, "passed", passed),
         patch.object(outbox, "mend_stepped_clock", lambda *_: 0),
     )
 
 
 def a_claim_does_not_ask_for_holds() -> Patch:
-    with patch.object(leases, "_IN_FORCE", false()):
+    with patch.object(candidates, "_IN_FORCE", false()):
         return _claiming()
 
 
@@ -266,16 +268,15 @@ def an_unsure_commit_is_called_a_failure() -> Patch:
 
 
 def a_claim_takes_what_waits_behind_another() -> Patch:
-    with patch.object(leases, "_WAITS", and_(Submission.state == State.QUEUED, Submission.hold_id.is_(None))):
+    with patch.object(candidates, "_WAITS", and_(Submission.state == State.QUEUED, Submission.hold_id.is_(None))):
         return _claiming()
 
 
 def _claiming() -> Patch:
     """The queries of a claim, made of the conditions as they are just now."""
-    wheres = (leases._FROM_BEFORE, leases._FROM_AFTER, leases._DUE_AGAIN)
-    names = ("_OLD", "_FRESH", "_AGAIN")
-    queries = [leases._candidates(where) for where in wheres]
-    return _all(*(patch.object(leases, name, query) for name, query in zip(names, queries, strict=True)))
+    names = {"_OLD": "_FROM_THEN", "_BEFORE": "_FROM_BEFORE", "_FRESH": "_FROM_AFTER", "_AGAIN": "_DUE_AGAIN"}
+    queries = [candidates._candidates(getattr(candidates, where)) for where in names.values()]
+    return _all(*(patch.object(candidates, name, query) for name, query in zip(names, queries, strict=True)))
 
 
 def the_head_stays_where_it_was() -> Patch:

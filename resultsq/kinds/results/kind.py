@@ -74,6 +74,7 @@ class ResultsKind:
     schema = SCHEMA
     destination = MASTER
     weight = 1
+    patience = 0
     template = None
     form = None
 
@@ -153,6 +154,7 @@ class ResultsKind:
             submitted_by=submitted_by,
             finishers_digest=rows.digest_of_finishers,
             weight=self.weight,
+            patience=self.patience,
             destination=self.destination,
             event=event,
             problems=tuple(problems),

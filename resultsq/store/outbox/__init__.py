@@ -11,6 +11,7 @@ when the one on its way is settled, withdrawn or stepped over (upload contract, 
     acceptance.py   a team's submission: accept
     decisions.py    a person's decisions: withdraw and its undo, publish over
     cycle.py        a worker's dispatch cycle: settle, then claim
+    candidates.py   the submissions that may be claimed next
     leases.py       claim, release, reclaim, void
     waits.py        ends the waits of submissions that were put off
     settlement.py   settle
@@ -102,6 +103,7 @@ prune              its sheet goes            chain, row    only published or gon
 from resultsq.store.outbox.acceptance import Acknowledgement, Entry, File, accept, forget_client_keys
 from resultsq.store.outbox.aside import count_aside, put_aside
 from resultsq.store.outbox.bundles import BundledVersion, adopt, bundled_size, export, waits_behind
+from resultsq.store.outbox.candidates import claimable, look
 from resultsq.store.outbox.chains import follow_on, in_force, place_on, set_head
 from resultsq.store.outbox.comparison import Open, Question, Reconciled, bring_in_line, open_questions, send_lost_again
 from resultsq.store.outbox.decisions import publish_over, undo_withdrawal, withdraw
@@ -109,10 +111,8 @@ from resultsq.store.outbox.leases import (
     Lease,
     claim,
     claim_these,
-    claimable,
     lease_s,
     leased,
-    look,
     note_departure,
     reclaim,
     release_leases,

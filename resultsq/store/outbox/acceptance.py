@@ -100,7 +100,7 @@ def _demand_that_it_corrects(head: Row[Any] | None, entry: Entry) -> None:
 def _store(conn: Connection, now: datetime, entry: Entry, chain_id: int, version: int, place: ChainPlace) -> None:
     """Insert the submission, its bytes and its files."""
     lane = lane_of(entry.event_id, entry.kind)
-    row = _new(entry.weight - 1).one(
+    row = _new(entry.weight - 1, entry.patience).one(
         conn,
         {
             "id": entry.id,
@@ -158,11 +158,12 @@ _NEW_HEAD = (
 
 
 @cache
-def _new(more: int) -> PreparedStatement:
-    """The INSERT of a submission of which `more` others share a round. There are as many as there are weights of kinds;
-    as a parameter SQLite would plan it anew each time, which takes twice as long as the rest of an acceptance."""
+def _new(more: int, patience: int) -> PreparedStatement:
+    """The INSERT of a submission of which `more` others share a round, and whose kind begins `patience` rounds later.
+    There are as many as kinds differ in these; with the first as a parameter SQLite would plan it anew each time, which
+    takes twice as long as the rest of an acceptance."""
     return PreparedStatement(
-        insert(Submission).values(place_in_order(_LANE, more, _DESTINATION)).returning(Submission.seq)
+        insert(Submission).values(place_in_order(_LANE, more, _DESTINATION, patience)).returning(Submission.seq)
     )
 
 

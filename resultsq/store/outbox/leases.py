@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Row, and_, bindparam, delete, insert, literal, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, delete, insert, select, update
 
-from resultsq.domain.clock_steps import LEASE_SLACK_S, latest, passed
+from resultsq.domain.clock_steps import LEASE_SLACK_S, passed
 from resultsq.domain.dispatch_plan import Queue
-from resultsq.domain.link import REFUSED_WAIT_S
 from resultsq.domain.outcome import Cause
 from resultsq.domain.submission import State
 from resultsq.store.engine.personal import opened
-from resultsq.store.engine.tables import MASTER, Attempt, Event, Hold, Link, Payload, Refusal, Submission, UtcDateTime
+from resultsq.store.engine.tables import MASTER, Attempt, Payload, Submission
 from resultsq.store.engine.whole import is_whole
+from resultsq.store.outbox import candidates
 from resultsq.store.outbox.aside import DAMAGED, NO_KIND, NO_SHEET, cannot_go, put_aside
 from resultsq.store.outbox.chains import ACCOMPANIED, follow_on, step_over
 from resultsq.store.outbox.refusals import tried
@@ -49,19 +49,6 @@ def lease_s(size: int) -> float:
     return 25.0 + size / 4_000
 
 
-def look(conn: Connection, now: datetime, epoch: int, destination: str = MASTER) -> Queue:
-    """One statement, because a cycle runs for every few sheets. A lease that ends further ahead than it is long
-    was written before the clock was set back: it counts as run out."""
-    rows = conn.execute(_LOOK, {"now": now, "epoch": epoch, "destination": destination}).all()
-    out = [row for row in rows if row.seq is not None]
-    ended = [row.seq for row in out if passed(row.lease_until, row.lease_s, now, LEASE_SLACK_S)]
-    first = rows[0]
-    # one that is taken back now may be among the old or the fresh by the time of the claim
-    back = bool(ended)
-    held = first.held and destination == MASTER  # what an operator holds are results; mails tell of it
-    return Queue(len(out) - len(ended), ended, held, first.old or back, first.fresh or back, first.again)
-
-
 def claim(
     conn: Connection,
     now: datetime,
@@ -75,29 +62,19 @@ def claim(
     destination: str = MASTER,
 ) -> tuple[list[Lease], int]:
     """Lease up to `free_slots` submissions: one that was accepted after the link's last return (in this `epoch`) for
-    one from before, so that neither waits for the other; within each, round by round. The last round of the epoch that
-    was claimed from, too, or 0. `kinds` are those that can be sent, and one of another is put aside; None: whatever
-    comes. `trial`: where none may go, the first of those that wait for the link or by themselves."""
+    one from before, so that neither waits for the other, and of those one of each earlier epoch in turn; within each,
+    round by round. The last round of the epoch that was claimed from, too, or 0. `kinds` are those that can be sent,
+    and one of another is put aside; None: whatever comes. `trial`: where none may go, the first of those that wait for
+    the link or by themselves."""
     if free_slots <= 0:
         return [], 0
-    asked = {
-        "now": now,
-        "refused_until": latest(now, REFUSED_WAIT_S),
-        "epoch": epoch,
-        "room": free_slots,
-        "destination": destination,
-    }
-    old = conn.execute(_OLD, asked).all() if queue.old else []
-    fresh = conn.execute(_FRESH, asked).all() if queue.fresh else []
-    again = conn.execute(_AGAIN, asked).all() if queue.again else []
-    if trial and not (old or fresh or again):
-        again = conn.execute(_PUT_OFF, {**asked, "room": 1}).all()
-    backlog = list(_in_turn(again, old))
+    found = candidates.of(conn, now, free_slots, epoch, turns, queue, trial, destination)
+    backlog = list(_in_turn(found.again, found.old))
     chosen: list[Row[Any]] = []
     refused: set[tuple[str, int]] = set()
     for why in (NO_SHEET, NO_KIND):
-        put_aside(conn, now, [row.seq for row in (*backlog, *fresh) if cannot_go(row, kinds) == why], why)
-    for row in _in_turn(fresh, backlog) if turns % 2 else _in_turn(backlog, fresh):
+        put_aside(conn, now, [row.seq for row in (*backlog, *found.fresh) if cannot_go(row, kinds) == why], why)
+    for row in _in_turn(found.fresh, backlog) if turns % 2 else _in_turn(backlog, found.fresh):
         if len(chosen) == free_slots:
             break
         if (row.kind, row.event_id) in refused or cannot_go(row, kinds):
@@ -110,123 +87,11 @@ def claim(
     return (_lease(conn, now, worker, chosen) if chosen else []), last
 
 
-_NOW = bindparam("now", type_=UtcDateTime())
-_OF_DESTINATION = Submission.destination == bindparam("destination")
-_WAITS = and_(
-    Submission.state == State.QUEUED, Submission.blocked.is_(False), Submission.hold_id.is_(None), _OF_DESTINATION
-)
-_NEVER_PUT_OFF = Submission.next_attempt_at.is_(None)
-_FROM_BEFORE = and_(_NEVER_PUT_OFF, Submission.epoch < bindparam("epoch"))
-_FROM_AFTER = and_(_NEVER_PUT_OFF, Submission.epoch >= bindparam("epoch"))
-_DUE_AGAIN = Submission.next_attempt_at <= _NOW
-_OF_SUBMISSION = and_(Refusal.kind == Submission.kind, Refusal.event_id == Submission.event_id)
-_IN_FORCE = and_(Hold.released_at.is_(None), or_(Hold.release_at.is_(None), Hold.release_at > _NOW))
-
-
-# by all of ix_submissions_due: PostgreSQL does not see that a column of NULLs needs no order, and for a
-# bare EXISTS it would read the table from its start
-_IN_ORDER = (
-    Submission.hold_id,
-    Submission.destination,
-    Submission.next_attempt_at,
-    Submission.epoch,
-    Submission.round,
-    Submission.seq,
-)
-
-
-def _any(*where: Any) -> Any:
-    one = select(Submission.seq).where(_WAITS, *where).correlate(None).order_by(*_IN_ORDER).limit(1)
-    return one.scalar_subquery().is_not(None)
-
-
-_HERE = select(literal(1).label("one")).subquery()
-_LOOK = select(
-    Submission.seq,
-    Submission.lease_until,
-    Submission.lease_s,
-    select(Hold.id).where(Hold.scope == "destination", _IN_FORCE).exists().label("held"),
-    _any(_FROM_BEFORE).label("old"),
-    _any(_FROM_AFTER).label("fresh"),
-    _any(_DUE_AGAIN).label("again"),
-).select_from(_HERE.outerjoin(Submission, and_(Submission.state == State.SENDING, _OF_DESTINATION)))
-
-
-def _candidates(*where: Any) -> Any:
-    """Claimable rows by one range of ix_submissions_due. Built once: a claim is made for every few sheets."""
-    refused_until = bindparam("refused_until", type_=UtcDateTime())
-    held = select(Hold.id).where(_IN_FORCE, Hold.scope == "event", Hold.event_id == Submission.event_id)
-    return (
-        select(
-            Submission.seq,
-            Submission.id,
-            Submission.kind,
-            Submission.event_id,
-            Submission.date,
-            Submission.digest,
-            Submission.size,
-            Submission.base,
-            Submission.in_doubt,
-            Submission.attempts,
-            Submission.failures,
-            Submission.silences,
-            Submission.request_id,
-            Submission.epoch,
-            Submission.round,
-            Event.slug,
-            Refusal.refused_at,
-            Payload.seq.label("sheet"),
-        )
-        .join(Event, Event.id == Submission.event_id)
-        .join(Refusal, _OF_SUBMISSION, isouter=True)
-        .join(Payload, Payload.seq == Submission.seq, isouter=True)
-        # after ANALYZE, SQLite would go by seq instead, and read all published rows
-        .with_hint(Submission, "INDEXED BY ix_submissions_due", "sqlite")
-        .where(
-            _WAITS,
-            *where,
-            # one a minute; a time further ahead than that was written before the clock was set back
-            or_(Refusal.next_at.is_(None), Refusal.next_at <= _NOW, Refusal.next_at > refused_until),
-            ~held.exists(),
-        )
-        .order_by(*_IN_ORDER)
-        .limit(bindparam("room", type_=Integer))
-        .with_for_update(skip_locked=True, of=Submission)
-    )
-
-
-_OLD, _FRESH, _AGAIN = _candidates(_FROM_BEFORE), _candidates(_FROM_AFTER), _candidates(_DUE_AGAIN)
-_PUT_OFF = _candidates(Submission.next_attempt_at > _NOW, Submission.wait_for != "master")
-_THESE = _candidates(Submission.seq.in_(bindparam("seqs", expanding=True)))
-
-
-def claimable(conn: Connection, now: datetime, free_slots: int, destination: str = MASTER) -> Sequence[int]:
-    """The seqs that the next claims will look at; nothing else of their rows is read."""
-    epoch = conn.execute(select(Link.epoch).where(Link.name == destination)).scalar_one()
-    asked = {
-        "now": now,
-        "refused_until": latest(now, REFUSED_WAIT_S),
-        "epoch": epoch,
-        "room": free_slots,
-        "destination": destination,
-    }
-    several = (_OLD, _FRESH, _AGAIN, _PUT_OFF)
-    found = (conn.execute(one.with_only_columns(Submission.seq), asked).scalars() for one in several)
-    return [seq for seqs in found for seq in seqs]
-
-
 def claim_these(
     conn: Connection, now: datetime, worker: str, seqs: Sequence[int], destination: str = MASTER
 ) -> list[Lease]:
     """Lease these, those of them that may go."""
-    asked = {
-        "now": now,
-        "refused_until": latest(now, REFUSED_WAIT_S),
-        "seqs": list(seqs),
-        "room": len(seqs),
-        "destination": destination,
-    }
-    rows = [row for row in conn.execute(_THESE, asked) if row.sheet is not None]
+    rows = [row for row in candidates.these(conn, now, seqs, destination) if row.sheet is not None]
     _last_round(rows, 0)  # as a claim does
     return _lease(conn, now, worker, rows) if rows else []
 

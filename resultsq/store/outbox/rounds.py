@@ -3,16 +3,17 @@ kind's weight says.
 
 A submission is given its round when it comes: the one after that of its event's last of this kind, if that one still
 waits, and else the round from which claims are taken now. So one event's thousands lie in thousands of rounds, and
-another's single one in the next. What belongs to no event takes turns as one: 50,000 mails cost results one turn. The
-order is in the rows and in their index: to find the next costs the same however many wait.
+another's single one in the next. What belongs to no event takes turns as one: 50,000 mails cost results one turn. A
+kind that has patience begins some rounds later, so results go before all else that waits for the link. The order is in
+the rows and in their index: to find the next costs the same however many wait.
 
-Rounds count within an epoch, which the link's return ends: submissions from before it and from after it are claimed one
-for one (leases.py). Others may change these rows meanwhile; then two may have one round, or one comes a
-round late, and no more."""
+Rounds count within an epoch, which the link's return ends. Epochs take turns as well (candidates.py): what came after
+the return waits for nothing from before it, and what came between two outages for no flood of the first. Others may
+change these rows meanwhile; then two may have one round, or one comes a round late, and no more."""
 
 from typing import Any
 
-from sqlalchemy import func, or_, select, union_all
+from sqlalchemy import func, literal_column, or_, select, union_all
 from sqlalchemy.orm import aliased
 
 from resultsq.domain.submission import WAITING
@@ -24,9 +25,10 @@ def lane_of(event_id: int, kind: str) -> str:
     return f"{event_id} {kind}"
 
 
-def place_in_order(lane: Any, before_it: Any, destination: Any) -> dict[str, Any]:
+def place_in_order(lane: Any, before_it: int, destination: Any, patience: int = 0) -> dict[str, Any]:
     """The values of `epoch` and `round` for a new submission of this lane, for its INSERT. `before_it`: how many more
-    of it share a round: the kind's weight, less one. `destination`: whose rounds they are."""
+    of it share a round: the kind's weight, less one. `patience`: how many rounds later its kind begins. `destination`:
+    whose rounds they are."""
     before = aliased(Submission)
     last = (
         select(before.state, before.epoch, before.round)
@@ -38,7 +40,7 @@ def place_in_order(lane: Any, before_it: Any, destination: Any) -> dict[str, Any
         .subquery()
     )
     epoch = select(Link.epoch).where(Link.name == destination).scalar_subquery()
-    now = select(Link.round.label("round")).where(Link.name == destination)
+    now = select((Link.round + literal_column(str(patience))).label("round")).where(Link.name == destination)
     behind = select(last.c.round + 1).where(
         or_(*(last.c.state == state for state in sorted(WAITING))), last.c.epoch == epoch
     )

@@ -67,7 +67,7 @@ class HeldBy:
 @dataclass(frozen=True, slots=True)
 class SubmissionDetail:
     """`standing` is what `domain.why` decides by; `body` None: the sheet is kept no more, or is
-    personal; then there is a `slip`; or damaged, and then it is held."""
+    personal, and then there is a `slip`; or the disk has `damaged` it."""
 
     view: SubmissionView
     in_doubt: bool
@@ -78,6 +78,7 @@ class SubmissionDetail:
     versions: Sequence[Version]
     files: Sequence[FileName]
     body: bytes | None
+    damaged: bool
     slip: Slip | None
     clash: ConflictView | None
     audit: Sequence[AuditView]
@@ -100,6 +101,7 @@ def load_detail(conn: Connection, now: datetime, submission: str) -> SubmissionD
     ).one()
     held = _holds(conn, now, view)
     clash = versions.conflict(conn, view.seq) if view.state is State.CONFLICT else None
+    body, damaged = _body(conn, view.seq)
     return SubmissionDetail(
         view=view,
         in_doubt=more.in_doubt,
@@ -109,20 +111,22 @@ def load_detail(conn: Connection, now: datetime, submission: str) -> SubmissionD
         attempts=_attempts(conn, view.seq),
         versions=versions.of_chain(conn, more.chain_id),
         files=versions.file_names(conn, [view.seq]).get(view.seq, []),
-        body=_body(conn, view.seq),
+        body=body,
+        damaged=damaged,
         slip=slips.of(conn, view.id),
         clash=clash,
         audit=audit_of(conn, view),
     )
 
 
-def _body(conn: Connection, seq: int) -> bytes | None:
+def _body(conn: Connection, seq: int) -> tuple[bytes | None, bool]:
+    """The bytes, and whether the disk has damaged them. The page has to be there all the same: here one can act."""
     try:
-        return queries.body(conn, seq)
+        return queries.body(conn, seq), False
     except StoreUnavailable as error:
         if error.cause != CAUSE:
             raise
-        return None  # its hold says why: the page has to be there, for it is here that one can act
+        return None, True
 
 
 def audit(

@@ -15,6 +15,7 @@ from resultsq.domain.filter import Filter
 from resultsq.domain.role import Role
 from resultsq.domain.why import why
 from resultsq.kinds.registry import KINDS
+from resultsq.store.engine.whole import spoiled
 from resultsq.store.views import listing, queries, submission_detail
 from resultsq.store.views.listing import ListedSubmission, Order, Sort
 from resultsq.web.auth import me, rule
@@ -124,6 +125,8 @@ def sheet_bytes(submission: str) -> Response:
     """The very bytes that travel."""
     with node().database.read() as conn:
         found = submission_detail.load_detail(conn, now(), submission)
+    if found is not None and found.damaged:
+        raise spoiled()
     if found is None or found.body is None or not is_shown_whole(found.view.kind):
         raise NotThere(_("This sheet is not kept here."))
     headers = {

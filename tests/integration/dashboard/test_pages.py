@@ -20,6 +20,7 @@ from resultsq.store.engine.session import Database
 from resultsq.store.views import overview_data
 from tests.integration.dashboard.conftest import LogIn, Person
 from tests.integration.form.test_access import routes
+from tests.integration.store.test_spoiled import spoil
 from tests.support.nodes import DATE, NOW, StoreNode, lost, moved, rejected
 
 PAGES = ("", "?span=24h", "?span=30d", "/live", "/submissions", "/errors", "/holds", "/audit", "/submissions.csv")
@@ -396,3 +397,13 @@ def test_an_outage_says_how_long_the_rest_takes_once_the_link_is_back(sqlite_nod
     page = re.sub(r"<[^>]*>|\s+", " ", viewer.page("/admin"))
     assert re.search(r"in about \d+ s +once the link is back", page), page[:1500]
     assert "soon after the link is back" not in page
+
+
+def test_a_damaged_sheet_is_named_on_its_page_and_not_shown(viewer: Person, sqlite_node: StoreNode) -> None:
+    submission = sqlite_node.accept().id
+    spoil(sqlite_node, submission)
+    shown = viewer.page(f"/admin/submissions/{submission}")
+    assert "damaged on this node's disk" in shown
+    assert "take it from a backup" in shown
+    assert "not kept here any more" not in shown
+    assert viewer.get(f"/admin/submissions/{submission}/sheet.json").status_code == 503

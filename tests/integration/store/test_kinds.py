@@ -153,6 +153,14 @@ def test_as_many_share_a_round_as_the_kinds_weight_says(wide: StoreNode) -> None
     assert rounds == [0, 0, 0, 1, 1, 1, 2]
 
 
+def test_results_go_before_a_kind_with_patience(wide: StoreNode) -> None:
+    for _ in range(20):
+        send(wide, "bushy", patience=3)
+    results = [wide.accept(event).id for event in EVENTS]
+    assert [lease.submission for lease in claim(wide, room=len(results))] == results
+    assert {lease.kind for lease in claim(wide)} == {"notes"}, "the others go when none of them waits"
+
+
 def test_a_flood_of_one_kind_keeps_no_other_kind_of_its_event_waiting(wide: StoreNode) -> None:
     for _ in range(30):
         send(wide, "bushy")

@@ -149,7 +149,7 @@ def a_turn(node: StoreNode) -> Callable[[Connection], object]:
 
 
 def a_trial(node: StoreNode) -> Callable[[Connection], object]:
-    nothing = Queue(0, (), held=False, old=False, fresh=False, again=False)
+    nothing = Queue(0, (), held=False, old=(), fresh=False, again=False)
     return lambda conn: outbox.claim(conn, node.now, "w1", 1, 1, 0, nothing, trial=True)
 
 

@@ -1,13 +1,15 @@
 """Events take turns: thousands of one event cost another's submission one cycle at most."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import insert, update
 
 from resultsq.domain.outcome import Cause
-from resultsq.store.engine.tables import Link, Submission
+from resultsq.store.engine.tables import Link, Refusal, Submission
 from resultsq.store.outbox import Lease
+from resultsq.store.outbox.candidates import EPOCHS_AT_ONCE
 from tests.support.nodes import CEILING, StoreNode, accepted
 
 
@@ -59,6 +61,43 @@ def test_each_event_goes_once_in_a_round_after_an_outage(wide: StoreNode) -> Non
     first = published(wide, 1)
     assert set(first) == {"bushy", "richmond", "wimbledon"}, "three of before the return, and both that came after it"
     assert published(wide, 2).count("bushy") == 2 * CEILING - 2, "the others' second ones"
+
+
+def return_of_the_link(node: StoreNode) -> None:
+    node.probe(Cause.REFUSED)
+    node.probe()
+    node.database.write(lambda conn: conn.execute(update(Link).values(window=CEILING, opened_at=node.now)))
+
+
+def test_what_came_between_two_outages_waits_for_no_flood_of_the_first(wide: StoreNode) -> None:
+    wide.probe(Cause.REFUSED)
+    wide.accept_many(200)
+    for event in ("richmond", "wimbledon"):
+        return_of_the_link(wide)
+        wide.accept(event)
+    return_of_the_link(wide)
+    assert {"richmond", "wimbledon"} < set(published(wide, 1)), "and one of the flood as well"
+
+
+def test_each_epoch_has_its_turn_when_one_slot_is_free(wide: StoreNode) -> None:
+    wide.probe(Cause.REFUSED)
+    for event in ("bushy", "richmond", "wimbledon"):
+        wide.accept_many(20, event)
+        return_of_the_link(wide)
+    assert set(published(wide, 6, room=1)) == {"bushy", "richmond", "wimbledon"}
+
+
+def test_no_epoch_is_passed_over_when_the_earliest_cannot_go(wide: StoreNode) -> None:
+    """The master refuses the credentials for an event, of which some wait since each of many outages."""
+    for number in range(EPOCHS_AT_ONCE + 2):
+        wide.accept("bushy", date=f"2013-11-{number + 1:02}")
+        return_of_the_link(wide)
+    wide.accept("richmond")
+    return_of_the_link(wide)
+    later = wide.now + timedelta(seconds=30)
+    refused = {"kind": "results", "event_id": wide.events["bushy"], "refused_at": wide.now, "next_at": later}
+    wide.database.write(lambda conn: conn.execute(insert(Refusal).values(**refused)))
+    assert published(wide, 1) == ["richmond"]
 
 
 def test_in_one_event_the_order_is_that_of_acceptance(wide: StoreNode) -> None:

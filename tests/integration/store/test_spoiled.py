@@ -64,7 +64,7 @@ def test_a_spoiled_sheet_is_not_shown_and_its_page_is(up: StoreNode) -> None:
         assert versions.last_sheets(conn, up.events["bushy"], 5) == []
         detail = submission_detail.load_detail(conn, up.now, bad)
     assert detail is not None
-    assert detail.body is None
+    assert (detail.body, detail.damaged) == (None, True)
 
 
 def test_a_spoiled_file_is_not_shown(up: StoreNode) -> None:

@@ -21,6 +21,7 @@ class KitesKind:
     schema = "toy.kite/1"
     destination = "master"
     weight = 2
+    patience = 1
     template = "kites.html"
     form = None
 
@@ -48,6 +49,7 @@ class KitesKind:
             len(colours),
             submitted_by,
             weight=self.weight,
+            patience=self.patience,
             subject=submission,
             id=submission,
         )
