@@ -64,7 +64,7 @@ def submit() -> Response:
     sent = _sent(event)
     event_id = event(sent.event).id
     held = node()
-    with held.database.read() as conn:  # once for all that is asked: each opening takes as long as two questions
+    with held.database.glance() as conn:  # once for all that is asked: each opening takes as long as two questions
         sent = intake.with_others(conn, sent, event_id, lambda other: who.event_id is None)
         sent = intake.as_given(sent, _values(request.headers.get("As-Given", "")), if_match)
         listed = known_athletes.of_rows(conn, sent.event, sent.rows, held.clock.now())

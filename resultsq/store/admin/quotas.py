@@ -2,30 +2,22 @@
 
 One row an event, brought up to date by one statement: the cost grows with nothing that is stored."""
 
-from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
-from sqlalchemy import Connection, case, or_, select, update
+from sqlalchemy import Connection, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from resultsq.store.engine.prepared import PreparedStatement
 from resultsq.store.engine.tables import Event, EventDay
+from resultsq.store.outbox.day_counts import Used, counting, day_of
 
 _NOTED_FOR = timedelta(minutes=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Used:
-    """What an event has handed in on a day."""
-
-    submissions: int
-    bytes: int
 
 
 def use(conn: Connection, now: datetime, event_id: int, size: int) -> Used:
     """Count one more submission of so many bytes; what the event has used today with it. Its row stays locked until
     the transaction ends, so do this last."""
-    values = {"event_id": event_id, "day": _day(now), "submissions": 1, "bytes": size}
+    values = {"event_id": event_id, "day": day_of(now), "submissions": 1, "bytes": size}
     row = _USE[conn.dialect.name].one(conn, values)
     return Used(row.submissions, row.bytes)
 
@@ -47,27 +39,11 @@ def left_s(now: datetime) -> int:
     return int((_midnight(now) + timedelta(days=1) - now).total_seconds()) + 1
 
 
-def _day(now: datetime) -> str:
-    return now.date().isoformat()
-
-
 def _midnight(now: datetime) -> datetime:
     return datetime.combine(now.date(), time(), now.tzinfo)
 
 
-def _counted(insert: type[postgresql.Insert] | type[sqlite.Insert]) -> PreparedStatement:
-    new = insert(EventDay)
-    same = EventDay.day == new.excluded.day
-    counted = {
-        "day": new.excluded.day,
-        "submissions": case((same, EventDay.submissions), else_=0) + new.excluded.submissions,
-        "bytes": case((same, EventDay.bytes), else_=0) + new.excluded.bytes,
-    }
-    return PreparedStatement(
-        new.on_conflict_do_update(index_elements=["event_id"], set_=counted).returning(
-            EventDay.submissions, EventDay.bytes
-        )
-    )
-
-
-_USE = {"postgresql": _counted(postgresql.Insert), "sqlite": _counted(sqlite.Insert)}
+_USE = {
+    "postgresql": PreparedStatement(counting(postgresql.insert(EventDay))),
+    "sqlite": PreparedStatement(counting(sqlite.insert(EventDay))),
+}

@@ -23,7 +23,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
-from resultsq import sqlite
+from resultsq import pooler, sqlite
 from resultsq.sealed import PersonalKeys
 from resultsq.store.engine import personal, postgres
 from resultsq.store.engine.db_errors import (
@@ -70,6 +70,17 @@ class Database:
             raise self.translate(error) from error
 
     @contextmanager
+    def glance(self) -> Generator[Connection]:
+        """As `read`, for a few questions that need not see one state: on PostgreSQL it opens and ends no transaction,
+        where no pooler stands between."""
+        with self.read() as conn:
+            if self.is_sqlite or pooler.is_pooled(conn.connection):
+                yield conn
+                return
+            with postgres.each_alone(conn):
+                yield conn
+
+    @contextmanager
     def snapshot(self) -> Generator[Connection]:
         """As `read`, with one state of the database throughout on PostgreSQL too."""
         with self.read() as conn:
@@ -92,6 +103,22 @@ class Database:
         Whatever `work` raises undoes what `work` wrote and is raised here."""
         with WRITE_S[what].time():
             return self._write_sqlite(work) if self.is_sqlite else self._write_postgres(work)
+
+    def write_at_once(self, work: Callable[[Connection], T | None], what: Work = "other") -> T | None:
+        """Run `work` on PostgreSQL: one statement that commits itself. None: it found nothing to do or was undone, or a
+        pooler stands between, which keeps the limits of a statement within a transaction only.
+
+        :raises StoreUnavailable, StoreUnsure: as `write`"""
+        try:
+            with WRITE_S[what].time(), self.engine.connect() as conn:
+                if pooler.is_pooled(conn.connection):
+                    return None
+                with postgres.each_alone(conn):
+                    return work(conn)
+        except UNAVAILABLE as error:
+            if _undone(error) or sqlstate(error) in _UNDONE_ALONE:
+                return None
+            raise translate_lost_commit(error) from error
 
     def _write_sqlite(self, work: Callable[[Connection], T]) -> T:
         return self._queue.write(work)
@@ -174,18 +201,24 @@ class Database:
 
     def _write_postgres(self, work: Callable[[Connection], T]) -> T:
         for tried in (1, 2, 3):
-            committing = False
+            committing = trusted = False
             try:
                 with self.engine.begin() as conn:
+                    trusted = postgres.is_trusted(conn)
                     value = work(conn)
                     committing = True
                 return value
             except UNAVAILABLE as error:
                 if committing and not _undone(error):
                     raise translate_lost_commit(error) from error
-                if not _may_pass(error, tried):
+                was_cut = trusted and tried == 1 and isinstance(error, DBAPIError) and error.connection_invalidated
+                if not (was_cut or _may_pass(error, tried)):
                     raise self.translate(error) from error
         raise AssertionError("unreachable")
+
+
+_UNDONE_ALONE = {"22012", "55P03"}
+"""A statement alone was undone for certain: it divided by zero, as it was told to, or waited too long for a lock."""
 
 
 def _let_go(_connection: object, record: Any) -> None:

@@ -68,14 +68,14 @@ def _by_client_key(conn: Connection, entry: Entry) -> Acknowledgement | None:
     known = conn.execute(_KNOWN_KEY, {"event_id": entry.event_id, "key": entry.client_key}).first()
     if known is None:
         return None
-    if known.content != _content(entry):
+    if known.content != content_of(entry):
         raise KeyReused(
             gettext("This Idempotency-Key was used for other results. Nothing was stored; send them with a new key.")
         )
     return _present(conn, known.submission)
 
 
-def _content(entry: Entry) -> str:
+def content_of(entry: Entry) -> str:
     """What a client's key stands for."""
     return f"{entry.date} {entry.rows_digest}"
 
@@ -97,40 +97,40 @@ def _demand_that_it_corrects(head: Row[Any] | None, entry: Entry) -> None:
     )
 
 
+def new_row(now: datetime, entry: Entry, version: int, place: ChainPlace) -> dict[str, Any]:
+    """The submission's row as its INSERT is given it, all but its chain."""
+    return {
+        "id": entry.id,
+        "kind": entry.kind,
+        "destination": entry.destination,
+        "event_id": entry.event_id,
+        "lane": lane_of(entry.event_id, entry.kind),
+        "date": entry.date,
+        "version": version,
+        "state": State.QUEUED,
+        "state_at": now,
+        "digest": entry.digest,
+        "rows_digest": entry.rows_digest,
+        "finishers_digest": entry.finishers_digest,
+        "size": len(entry.body),
+        "finishers": entry.finishers,
+        "submitted_by": entry.submitted_by,
+        "personal": entry.slip is not None,
+        "accepted_at": now,
+        "request_id": entry.request_id,
+        "base": place.base,
+        "blocked": place.blocked,
+        "hold_id": place.hold,
+        "corrects": entry.if_match,
+        **_UNTRIED,
+    }
+
+
 def _store(conn: Connection, now: datetime, entry: Entry, chain_id: int, version: int, place: ChainPlace) -> None:
     """Insert the submission, its bytes and its files."""
-    lane = lane_of(entry.event_id, entry.kind)
-    row = _new(entry.weight - 1, entry.patience).one(
-        conn,
-        {
-            "id": entry.id,
-            "kind": entry.kind,
-            "destination": entry.destination,
-            "_destination": entry.destination,
-            "chain_id": chain_id,
-            "event_id": entry.event_id,
-            "lane": lane,
-            "_lane": lane,
-            "date": entry.date,
-            "version": version,
-            "state": State.QUEUED,
-            "state_at": now,
-            "digest": entry.digest,
-            "rows_digest": entry.rows_digest,
-            "finishers_digest": entry.finishers_digest,
-            "size": len(entry.body),
-            "finishers": entry.finishers,
-            "submitted_by": entry.submitted_by,
-            "personal": entry.slip is not None,
-            "accepted_at": now,
-            "request_id": entry.request_id,
-            "base": place.base,
-            "blocked": place.blocked,
-            "hold_id": place.hold,
-            "corrects": entry.if_match,
-            **_UNTRIED,
-        },
-    )
+    given = new_row(now, entry, version, place)
+    given |= {"chain_id": chain_id, "_lane": given["lane"], "_destination": entry.destination}
+    row = _new(entry.weight - 1, entry.patience).one(conn, given)
     seq = row.seq
     keep_body(conn, seq, entry.id, entry.body, entry.slip)
     if entry.files:
@@ -193,7 +193,7 @@ def _keep_client_key(conn: Connection, now: datetime, entry: Entry, submission: 
             {
                 "event_id": entry.event_id,
                 "key": entry.client_key,
-                "content": _content(entry),
+                "content": content_of(entry),
                 "submission": submission,
                 "created_at": now,
             },

@@ -23,7 +23,8 @@ from resultsq.store import outbox
 from resultsq.store.admin import accounts, action_runner, actions, alerts, drafts, holding, quotas
 from resultsq.store.engine.session import Database
 from resultsq.store.engine.tables import DraftRow, Link
-from resultsq.store.outbox import cycle, digests, handovers, links, prober_turns, repairs, slips
+from resultsq.store.outbox import at_once, cycle, digests, handovers, links, prober_turns, repairs, slips
+from resultsq.store.outbox.day_counts import Used
 from resultsq.store.views import (
     chart_points,
     error_groups,
@@ -206,6 +207,17 @@ def test_every_statement_of_a_worker_and_of_accept_goes_by_an_index_when_50_000_
                 assert "ix_submissions_due" in plan, plan
                 assert not re.search(r"TEMP B-TREE|Sort", plan), f"it is sorted a second time\n{plan}"
     assert len(questions) == 4, "old ones, new ones, those put off and due; on trial the first that is put off"
+    if not sqlite:
+        first_versions_go_by_an_index(up)
+
+
+def first_versions_go_by_an_index(up: StoreNode) -> None:
+    with heard(up.database) as statements:
+        assert at_once.accept_first(up.database, up.now, up.entry("wimbledon", client_key="k"), Used(9, 9_000))
+    (statement,) = statements
+    plan = "\n".join(explain(up.database, (statement[0], {**statement[1], "_subject": "another"}), "EXPLAIN"))
+    assert "ix_submissions_lane" in plan, plan
+    assert not WHOLE.search(plan), plan
 
 
 QUOTAS: dict[str, tuple[Callable[[StoreNode, Connection], object], str]] = {
