@@ -230,7 +230,7 @@ def main() -> None:
         teams = [Team(address, f"event-{number}", random.Random(number)) for number in range(TEAMS)]
         print(f"{TEAMS} teams, {FINISHERS} finishers each; load of the machine {os.getloadavg()[0]:.1f}")
         show(teams, 1, chosen.spread_s, saturday, process.pid)
-        show(teams, chosen.rounds, 0.0, saturday - timedelta(days=700), process.pid)
+        show(teams, chosen.rounds, 0.0, saturday - timedelta(days=140), process.pid)
         first, later = weights(address, teams[0])
         print(f"page weight                  first visit {first / 1000:.1f} kB, later {later / 1000:.1f} kB")
 
