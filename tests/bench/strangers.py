@@ -49,7 +49,7 @@ _FORM = {
     "emergency_phone": "+44 20 7946 0000",
     "consent": ["results-1", "risk-1"],
 }
-_GARBAGE = (
+_GARBAGE: tuple[dict[str, str], ...] = (
     {},
     {"given_name": "x" * 5000},
     {"id": "no uuid", "born": "\0"},
