@@ -44,12 +44,14 @@ class RehearsalFailed(ResultsqError):
 
 
 class ProcessGroup:
-    """Starts processes and ends them; a context manager. `folder` is removed unless `keep` was called."""
+    """Starts processes and ends them; a context manager. `folder` is removed unless `keep` was called, and what
+    `remove_at_end` was told of in any case."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._keep = False
+        self._removed: list[Path] = []
 
     def __enter__(self) -> Self:
         self._handlers = {number: signal.getsignal(number) for number in _ENDINGS} if _in_main_thread() else {}
@@ -66,12 +68,27 @@ class ProcessGroup:
         finally:
             os.close(self._held)
             os.close(self._parent_pipe)
+            for folder in self._removed:
+                self._remove(folder)
             if not self._keep:
                 shutil.rmtree(self.folder, ignore_errors=True)
             if self._handlers:
                 signal.signal(signal.SIGINT, hasty)
             for number, handler in self._handlers.items():
                 signal.signal(number, handler)
+
+    def remove_at_end(self, folder: Path) -> None:
+        """Remove this folder when all processes have ended."""
+        self._removed.append(folder)
+
+    def _remove(self, folder: Path) -> None:
+        """A database's processes are in groups of their own: they end a moment after the one that was killed, and a
+        file that one of them makes meanwhile keeps its folder."""
+        deadline = self.clock.monotonic() + END_S
+        shutil.rmtree(folder, ignore_errors=True)
+        while folder.exists() and self.clock.monotonic() < deadline:
+            time.sleep(LOOK_EVERY_S)
+            shutil.rmtree(folder, ignore_errors=True)
 
     def keep(self) -> None:
         """Leave the folder, with the processes' logs, for a closer look."""

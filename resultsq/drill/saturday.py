@@ -5,8 +5,8 @@ import random
 import secrets
 import sys
 import tempfile
-from collections.abc import Generator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -101,7 +101,8 @@ def _rehearse(plan: SaturdayPlan, processes: ProcessGroup, screen: Screen) -> Sc
     rng = random.Random(plan.seed)
     slugs = [f"event-{number:05}" for number in range(1, plan.early + plan.events + 1)]
     screen.step(plan.begins)
-    with _database(processes) as url, ExitStack() as running:
+    url = _database(processes)
+    with ExitStack() as running:
         sink = running.enter_context(_mail_sink()) if plan.mails else None
         mail_port = None if sink is None else sink.port
         numbers = len(slugs) + plan.registrations
@@ -205,25 +206,24 @@ def needed(found: Path | None) -> Path:
     return found
 
 
-@contextmanager
-def _database(processes: ProcessGroup) -> Generator[str]:
+def _database(processes: ProcessGroup) -> str:
     """An empty PostgreSQL database whose commits reach the disk; its URL. The server ends with the stage.
 
     :raises RehearsalFailed: there is no PostgreSQL on this machine, or it does not start"""
     found = needed(postgres.binaries())
     # not in the stage's folder, which the server's own user cannot enter
-    with tempfile.TemporaryDirectory(prefix="resultsq-drill-postgresql-") as folder:
-        port = free_port()
-        try:
-            cluster = postgres.Cluster(found, Path(folder), port)
-        except RuntimeError as error:
-            raise RehearsalFailed(
-                gettext("The PostgreSQL of this machine cannot be used. {reason}", reason=error)
-            ) from None
-        processes.start_foreign("postgresql", cluster.command(), **postgres.identity())
-        url = cluster.url("postgres")
-        processes.wait_for(gettext("An answer of PostgreSQL"), lambda: _answers(port))
-        yield url
+    folder = Path(tempfile.mkdtemp(prefix="resultsq-drill-postgresql-"))
+    processes.remove_at_end(folder)  # the server ends with the stage, and it writes until then
+    port = free_port()
+    try:
+        cluster = postgres.Cluster(found, folder, port)
+    except RuntimeError as error:
+        raise RehearsalFailed(
+            gettext("The PostgreSQL of this machine cannot be used. {reason}", reason=error)
+        ) from None
+    processes.start_foreign("postgresql", cluster.command(), **postgres.identity())
+    processes.wait_for(gettext("An answer of PostgreSQL"), lambda: _answers(port))
+    return cluster.url("postgres")
 
 
 def _answers(port: int) -> bool:
