@@ -21,10 +21,9 @@ from resultsq.domain.submission import State
 from resultsq.store.engine.session import Database
 from resultsq.store.engine.tables import Submission
 from resultsq.store.outbox import links
-from tests.support.far_side import far_side, reset
 from tests.support.nodes import CEILING
 from tests.support.relays import Relay
-from tests.support.services import HOST
+from tests.support.services import HOST, free_port
 from tests.support.waiting import wait_until
 
 
@@ -46,19 +45,19 @@ def asked(database: Database) -> Iterator[list[str]]:
 def test_the_prober_looks_and_writes_once_for_each_probe_while_the_link_is_down(sqlite_relay: Relay) -> None:
     relay, database = sqlite_relay, Database(sqlite_relay.url)
     relay.node.probe()
-    with far_side(reset) as port:
-        master = HttpMaster(f"http://127.0.0.1:{port}", "secret", clock=SystemClock())
-        prober = Prober(database, master, SystemClock(), "w1", CEILING, lambda _: None)
-        relay.database.write(lambda conn: links.suspect(conn, SystemClock().now()))
-        prober.start()
-        relay.wait_for_link("down")
-        wait_until(lambda: relay.node.link().probes >= 3, what="the first probes of the outage")
-        with asked(database) as statements:
-            began, probes = time.monotonic(), relay.node.link().probes
-            wait_until(lambda: relay.node.link().probes >= probes + 4, what="four probes")
-            took_s, seen = time.monotonic() - began, relay.node.link().probes - probes
-        prober.stop()
-        master.close()
+    # nothing listens there, and each answer is the same
+    master = HttpMaster(f"http://{HOST}:{free_port()}", "secret", clock=SystemClock())
+    prober = Prober(database, master, SystemClock(), "w1", CEILING, lambda _: None)
+    relay.database.write(lambda conn: links.suspect(conn, SystemClock().now()))
+    prober.start()
+    relay.wait_for_link("down")
+    wait_until(lambda: relay.node.link().probes >= 3, what="the first probes of the outage")
+    with asked(database) as statements:
+        began, probes = time.monotonic(), relay.node.link().probes
+        wait_until(lambda: relay.node.link().probes >= probes + 4, what="four probes")
+        took_s, seen = time.monotonic() - began, relay.node.link().probes - probes
+    prober.stop()
+    master.close()
     database.close()
     looks = [one for one in statements if one.startswith("SELECT") and "FROM links" in one]
     assert took_s >= 2.5, "one a second"
