@@ -17,7 +17,7 @@ from resultsq import logs
 from tests.support import netns, services, speech
 from tests.support.failover import Failover
 from tests.support.matrix import FaultMatrix
-from tests.support.processes import OtherMaster, Process
+from tests.support.processes import OtherMaster, Process, forking
 from tests.support.relays import Relay
 from tests.support.schedule import Schedule
 
@@ -100,6 +100,13 @@ def _log_is_not_set_up() -> Iterator[None]:
     yield
     if logs.is_set_up():
         logs.begin()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nursery() -> Iterator[None]:
+    """The product's processes and other masters are forked: it begins with the first of them."""
+    with forking():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -10,17 +10,16 @@ from resultsq.store.engine.session import Database
 from resultsq.wakeup import QUEUE, Bell
 from tests.support.nodes import empty, migrated
 from tests.support.services import PostgreSQL, Valkey
+from tests.support.stores import template_file
 from tests.support.waiting import wait_until
 
 Rings = Callable[[Callable[[], object]], None]
 
 
 @pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def sqlite_template() -> Path:
     """A migrated file, to be copied."""
-    path = tmp_path_factory.mktemp("template") / "store.db"
-    migrated(f"sqlite:///{path}").close()
-    return path
+    return template_file()
 
 
 @pytest.fixture(scope="session")
@@ -32,9 +31,9 @@ def _postgres_store(postgresql: PostgreSQL) -> Iterator[Database]:
 
 
 @pytest.fixture
-def sqlite_store(sqlite_template: Path, tmp_path: Path) -> Iterator[Database]:
+def sqlite_store(tmp_path: Path) -> Iterator[Database]:
     """An empty store on SQLite."""
-    database = Database(f"sqlite:///{shutil.copy(sqlite_template, tmp_path / 'store.db')}")
+    database = Database(f"sqlite:///{shutil.copy(template_file(), tmp_path / 'store.db')}")
     yield database
     database.close()
 

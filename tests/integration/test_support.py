@@ -22,7 +22,10 @@ import requests
 import sqlalchemy
 
 from tests.support import schedule, services, teams
+from tests.support.nodes import StoreNode, migrated
+from tests.support.nursery import MASTER, Nursery
 from tests.support.processes import ROOT, OtherMaster, Process, environment
+from tests.support.relays import Relay
 from tests.support.waiting import wait_until
 
 
@@ -343,6 +346,66 @@ def test_other_master_answers_in_one_packet_when_connections_are_kept(other_mast
         durations = [seconds(session) for _ in range(41)]
     # a delayed acknowledgement alone is 0.04 s, and comes with each answer but the first few
     assert sorted(durations[20:])[5] < 0.03
+
+
+def test_a_store_that_is_a_copy_is_as_one_that_was_migrated_and_is_apart(store_url: str) -> None:
+    stores = [migrated(store_url)]  # the first of a server is migrated itself
+    place = sqlalchemy.make_url(store_url)
+    server = services.SERVERS.get(place.port or 0)
+    others = [f"{store_url}.{n}" if server is None else server.create_database() for n in range(2)]
+    stores += [migrated(url) for url in others]
+    tables = [sorted(sqlalchemy.inspect(store.engine).get_table_names()) for store in stores]
+    assert tables[0] == tables[1] == tables[2]
+    assert "submissions" in tables[0]
+    StoreNode(stores[2]).accept()
+    again = [migrated(url) for url in (store_url, *others)]
+    counts = []
+    for store in again:
+        with store.read() as conn:
+            counts.append(conn.execute(sqlalchemy.text("SELECT count(*) FROM submissions")).scalar_one())
+    assert counts == [0, 0, 1], "what is in a store stays there"
+    for store in (*stores, *again):
+        store.close()
+    for url in others:
+        if server is not None:
+            server.drop_database(url)
+
+
+def test_a_forked_process_has_nothing_of_the_one_that_it_came_from(
+    start_process: Callable[..., Process], tmp_path: Path
+) -> None:
+    one, other = (
+        start_process("status", env={"RESULTSQ_DATA_DIR": str(tmp_path / name)}, cwd=tmp_path, **more)
+        for name, more in (("one", {}), ("other", {"afresh": True}))
+    )
+    for process in (one, other):
+        assert process.wait(60) == 1, "no node is there"
+        assert process.stdout == ""
+    assert str(tmp_path / "one") in one.stderr
+    assert one.stderr == other.stderr.replace("/other", "/one")
+    assert one.pid != other.pid
+
+
+def test_a_forked_process_is_the_leader_of_its_session_and_can_be_killed(
+    sqlite_relay: Relay, start_process: Callable[..., Process], tmp_path: Path
+) -> None:
+    process = start_process("worker", env=sqlite_relay.environment(DATA_DIR=tmp_path), cwd=tmp_path)
+    process.wait_for("worker.starting")
+    assert os.getsid(process.pid) == os.getpgid(process.pid) == process.pid
+    assert os.readlink(f"/proc/{process.pid}/cwd") == str(tmp_path)
+    process.kill()
+    assert (process.popen.returncode, process.running) == (-signal.SIGKILL, False)
+
+
+def test_what_was_forked_ends_with_the_one_that_it_came_from(tmp_path: Path) -> None:
+    nursery = Nursery(environment())
+    journal, port = tmp_path / "journal", services.free_port()
+    with (tmp_path / "log").open("wb") as log:
+        child = nursery.start(MASTER, ["--port", str(port), "--state", str(journal)], environment(), None,
+                              out=log.fileno(), err=log.fileno())  # fmt: skip
+    assert child.poll() is None
+    nursery.close()
+    assert child.wait(10) == -signal.SIGKILL
 
 
 PARENT = """

