@@ -10,6 +10,7 @@ changes nothing is written down with the start of the next probe.
 import random
 import threading
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 
 from sqlalchemy import Connection
@@ -135,6 +136,10 @@ class Prober:
             heard, self._heard = self._heard, None
             self._write_down(heard.number, heard.answer)
         if self._clock.monotonic() >= self._renew_due:
+            if not self._may_take(now):
+                self._renew_due = self._clock.monotonic() + RENEW_S
+                self._mine = False
+                return None
             seen = self._database.write(lambda conn: links.take_prober(conn, now, self._worker, self._destination))
             self._renew_due = self._clock.monotonic() + RENEW_S
             self._mine = seen.mine
@@ -145,6 +150,11 @@ class Prober:
                 seen = links.look(conn, now, self._worker, self._destination)
             self._mine = seen.mine
         return seen if seen.mine else None
+
+    def _may_take(self, now: datetime) -> bool:
+        """Asked before it is written: else each worker would write every second or two to learn that another probes."""
+        with self._database.read() as conn:
+            return links.prober_is_free(conn, now, self._worker, self._destination)
 
     def _start_probe(self) -> None:
         if not self._running.acquire(blocking=False):

@@ -1,7 +1,7 @@
 """Run mornings under seeds: `python -m tests.simulate --seeds 1000`. The exit status is 1 if a promise was broken.
 
 A long run is split among processes, each with its own range, which keeps what it has every minute and when it is told
-to end (SIGTERM, SIGINT); `--join` makes one page of them:
+to end (SIGTERM, SIGINT). The same command goes on from there. `--join` makes one page of them:
 
     python -m tests.simulate --first 0 --seeds 10000 --part a.json
     python -m tests.simulate --first 10000 --seeds 10000 --part b.json
@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from resultsq import logs
@@ -26,9 +27,6 @@ from tests.simulate.workshop import workshop
 SO_MANY_REACH_ALL = 1000
 """A run of as many seeds reaches every interesting state."""
 
-
-HASTY_EVERY = 4
-"""On as many seeds teams are hasty: some states are reached by them alone."""
 
 KEPT_EVERY_S = 60.0
 
@@ -49,18 +47,20 @@ def main() -> int:
 
 def _run(asked: argparse.Namespace) -> Tally:
     """Until there is no more to do, or until this process is told to end."""
-    first, tally, told = asked.first if asked.seed is None else asked.seed, Tally(commits=[commit()]), Told()
-    gc.collect()
-    gc.freeze()  # what is there now stays; the collector need not look at it again and again
-    gc.set_threshold(20_000, 20, 100)
+    first, tally, told = asked.first if asked.seed is None else asked.seed, begun(asked), Told()
+    if tally.seeds:
+        print(f"{asked.part} has {tally.seeds} seeds; the next is {first + tally.seeds}", flush=True)
+    settle_collector()
     with workshop() as shop:
-        began = kept = time.monotonic()
+        began, began_well = time.monotonic(), False
+        kept = began
         while not told.to_end and _more(asked, tally.seeds, time.monotonic() - began):
             done = run(_plan(asked, first + tally.seeds), shop)
             tally.add(done)
             tally.commands = [_words(asked, first, tally.seeds)]
-            if asked.part and tally.seeds == 1:
+            if asked.part and not began_well:
                 print("the first morning has ended; SIGTERM ends this run in good order", flush=True)
+                began_well = True
             if done.findings or asked.seed is not None:
                 print(_line(done), flush=True)
             if done.findings and not asked.whole:
@@ -72,6 +72,24 @@ def _run(asked: argparse.Namespace) -> Tally:
     if asked.part:
         tally.keep(asked.part)
     return tally
+
+
+def settle_collector() -> None:
+    """What is there now stays; the collector need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 100)
+
+
+def begun(asked: argparse.Namespace) -> Tally:
+    """What an earlier process has counted, where it ran the same code and began at the same seed; else nothing."""
+    new = Tally(commits=[commit()])
+    if not asked.part or not asked.part.exists():
+        return new
+    kept = Tally.kept(asked.part)
+    if kept.commits == new.commits and kept.commands == [_words(asked, asked.first, kept.seeds)]:
+        return kept
+    sys.exit(f"{asked.part} is of {kept.commits[0]}, {kept.commands[0]}: remove it, or name another file.")
 
 
 class Told:
@@ -87,8 +105,8 @@ class Told:
 
 
 def _words(asked: argparse.Namespace, first: int, seeds: int) -> str:
-    hasty = f" --hasty-every {asked.hasty_every}" if asked.hasty_every else ""
-    return f"--first {first} --seeds {seeds}{hasty}"
+    alone = f' --without "{asked.without}"' if asked.without else ""
+    return f"--first {first} --seeds {seeds}{alone}"
 
 
 def _line(done: Result) -> str:
@@ -107,10 +125,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seeds", type=int, default=100, help="how many seeds")
     parser.add_argument("--seed", type=int, help="this seed alone")
     parser.add_argument("--hours", type=float, help="for so long, instead of a number of seeds")
-    parser.add_argument("--teams", type=int, default=TEAMS, help="no more teams than these")
-    parser.add_argument("--until", type=float, default=FAULTS_S, help="when (virtual seconds) the last fault is")
-    parser.add_argument("--hasty", action="store_true", help="teams withdraw most of what they have just sent")
-    parser.add_argument("--hasty-every", type=int, default=HASTY_EVERY, metavar="N", help="such teams on each Nth seed")
+    alone = parser.add_argument_group("with --seed; in a run of many each seed has its kind of morning")
+    alone.add_argument("--teams", type=int, default=TEAMS, help="no more teams than these")
+    alone.add_argument("--until", type=float, default=FAULTS_S, help="when (virtual seconds) the last fault is")
+    alone.add_argument("--hasty", action="store_true", help="teams withdraw most of what they have just sent")
+    alone.add_argument("--restores", action="store_true", help="the master comes back from a backup for certain")
+    alone.add_argument("--rush", action="store_true", help="every team is there, and corrects again and again")
     parser.add_argument("--whole", action="store_true", help="do not look for a smaller morning that fails, too")
     parser.add_argument("--write", action="store_true", help="write tests/simulate/RESULTS.md")
     parser.add_argument("--part", type=Path, metavar="FILE", help="keep what this run counts, for --join")
@@ -121,9 +141,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _plan(asked: argparse.Namespace, seed: int) -> Plan:
     without = frozenset(name for part in asked.without.split(",") if (name := part.strip()))
-    every = asked.hasty_every if asked.seed is None else 0
-    hasty = asked.hasty or (every > 0 and seed % every == every - 1)
-    return Plan(seed, asked.teams, without, asked.until, hasty)
+    if asked.seed is None:
+        return replace(Plan.of(seed), without=without)
+    return Plan(seed, asked.teams, without, asked.until, asked.hasty, asked.restores, asked.rush)
 
 
 def _more(asked: argparse.Namespace, done: int, seconds: float) -> bool:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TypeVar
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from resultsq.domain.errors import StoreFull, StoreUnavailable, StoreUnsure
 from resultsq.store.engine.session import Database
@@ -66,10 +66,14 @@ class SteppedDatabase(Database):
     disk: Disk
     audit: Callable[[str, object], None]
 
-    def __init__(self, url: str, process: str, engine: Engine) -> None:
-        super().__init__(url)
-        self.engine = engine  # one for all: their connections and compiled statements are made once
+    def __init__(self, plain: Database, process: str) -> None:
+        super().__init__(plain.url.render_as_string())
+        self.engine = plain.engine  # one for all: their connections and compiled statements are made once
+        self._plain = plain
         self._process = process
+
+    def _write_sqlite(self, work: Callable[[Connection], T]) -> T:
+        return self._plain._write_sqlite(work)  # nobody waits within a transaction, so one connection writes for all
 
     def write(self, work: Callable[[Connection], T], what: Work = "other") -> T:
         fault = self.disk.before()

@@ -6,25 +6,26 @@ import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 from random import Random
 from typing import Any
 from unittest.mock import patch
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from structlog.testing import capture_logs
 
-from resultsq.delivery import prober
-from resultsq.domain.submission import WAITING
-from resultsq.store.admin import action_runner
+from resultsq.delivery import dispatch, prober
+from resultsq.store.admin import action_runner, comparisons
 from resultsq.store.engine.tables import Attempt, Payload, Submission
+from resultsq.store.outbox import comparison, links
 from tests.history.check import Event, Finding, judge
 from tests.simulate.network import Network
 from tests.simulate.node import VirtualNode
-from tests.simulate.plan import Plan, rows_of
-from tests.simulate.saboteur import Saboteur
+from tests.simulate.plan import TEAMS, Plan, rows_of
+from tests.simulate.saboteur import LISTED_AFTER_S, Saboteur
 from tests.simulate.scheduler import Machine, Scheduler
-from tests.simulate.sometimes import Observer, seen_at_the_end
+from tests.simulate.sometimes import IT_WAITS, Observer, seen_at_the_end
 from tests.simulate.stranger import Stranger
 from tests.simulate.teams import Teams, WebProcess
 from tests.simulate.workshop import Workshop
@@ -34,8 +35,11 @@ QUIET_S = 120.0
 """Within so many virtual seconds after the last fault everything is settled."""
 LOOK_S = 1.0
 PROBER_LOOKS_S = 2.0
-"""An eighth of the looks that find nothing."""
-_THERE = ("published", "corrected")
+PROBER_LEASE_S = 12.0
+HOUSEKEEPING_S = 10.0
+"""Longer than in the product: looks that find nothing would be most of what a morning does."""
+_ANY_WAITS = f"SELECT 1 FROM submissions WHERE {IT_WAITS} LIMIT 1"
+_NAMES = "SELECT published_as FROM submissions WHERE state IN ('published', 'corrected')"
 
 
 @dataclass(frozen=True)
@@ -68,10 +72,11 @@ class Morning:
         self.history: list[Event] = []
         self.network = Network(plan, self.scheduler, workshop, self.history)
         self.node = VirtualNode(plan, self.scheduler, workshop, self.network)
-        self.slugs = list(workshop.events)[: min(plan.teams, self.scheduler.random.randrange(2, 9))]
+        there = TEAMS if plan.rush else self.scheduler.random.randrange(2, TEAMS + 1)
+        self.slugs = list(workshop.events)[: min(plan.teams, there)]
         web = WebProcess(self.scheduler)
         self.teams = Teams(plan, workshop, self.scheduler, self.network, web, self.history)
-        self.saboteur = Saboteur(plan, workshop, self.node, self.teams, self.history)
+        self.saboteur = Saboteur(plan, workshop, self.node, self.teams, self.history, self.slugs)
         self.stranger = Stranger(plan, workshop, self.network, self.slugs)
         self.observer = Observer(workshop, self.node, web)
         self._over = False
@@ -99,13 +104,10 @@ class Morning:
         self._over = True
 
     def _unsettled(self) -> bool:
-        with self.workshop.plain.read() as conn:
-            query = select(func.count()).select_from(Submission).where(Submission.state.in_(WAITING))
-            if conn.execute(query).scalar_one():
-                return True
-            there = select(Submission.published_as).where(Submission.state.in_(_THERE))
-            names = set(conn.execute(there).scalars()) if self.network.restored else set()
-        return not names <= self._committed()
+        look = self.workshop.look
+        if look(_ANY_WAITS):
+            return True
+        return self.network.restored and not {name for (name,) in look(_NAMES)} <= self._committed()
 
     def _committed(self) -> set[str]:
         """What the master has."""
@@ -149,12 +151,17 @@ class Morning:
 
 def run(plan: Plan | int, workshop: Workshop) -> Result:
     """One morning, from its first step to the judge's word."""
-    plan = Plan(plan) if isinstance(plan, int) else plan
+    plan = Plan.of(plan) if isinstance(plan, int) else plan
     morning = Morning(plan, workshop)
     ids = Random(plan.seed)
     with (
         patch.object(uuid, "uuid4", lambda: uuid.UUID(int=ids.getrandbits(128), version=4)),
         patch.object(prober, "LOOK_S", PROBER_LOOKS_S),
+        patch.object(prober, "RENEW_S", PROBER_LEASE_S / 3),
+        patch.object(links, "PROBER_LEASE_S", PROBER_LEASE_S),
+        patch.object(comparison, "LISTED_AFTER", timedelta(seconds=LISTED_AFTER_S)),
+        patch.object(comparisons, "LISTED_AFTER", timedelta(seconds=LISTED_AFTER_S)),
+        patch.object(dispatch, "HOUSEKEEPING_S", HOUSEKEEPING_S),
         patch.object(action_runner, "PAUSE_S", 0.0),  # it would be a pause of this thread
         capture_logs() as lines,
     ):

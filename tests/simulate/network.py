@@ -6,10 +6,11 @@ the two are no sockets.
 
 import gzip
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import format_datetime
+from functools import partial
 from random import Random
 
 import requests
@@ -84,6 +85,7 @@ class Network:
         self.refused: set[str] = set()  # what the master itself has refused
         self.restored = False
         self.under_way: Counter[str] = Counter()
+        self._late: defaultdict[str, list[requests.PreparedRequest]] = defaultdict(list)
         self.clock = workshop.clock
         self._master = workshop.master
         self._far_side = Machine("network")
@@ -138,7 +140,7 @@ class Network:
     def _note(self, request: requests.PreparedRequest, status: int, late: bool) -> None:
         if request.method == "PUT":
             if 400 <= status < 500 and status != 412:
-                self.refused.add(str(request.headers["Idempotency-Key"]).strip('"'))
+                self.refused.add(_name_of(request))
             self.sometimes("a late request is committed", late and status == 201)
             self.sometimes("a late request finds its sheet committed", late and status == 200)
             self.sometimes("a late request finds another version", late and status == 412)
@@ -147,6 +149,8 @@ class Network:
         elif "/submissions/" in str(request.url):
             self.sometimes("a question about a doubt finds a receipt", status == 200)
             self.sometimes("a question about a doubt finds none", status == 404)
+            if status == 404:
+                self._arrive_after_question(str(request.url).rpartition("/")[2])
 
     def _note_commit(self, request: requests.PreparedRequest, receipt: dict[str, str], other: bool) -> None:
         base = request.headers.get("If-Match")
@@ -166,13 +170,29 @@ class Network:
         )
 
     def deliver_later(self, request: requests.PreparedRequest) -> None:
-        late_s = self.scheduler.random.random() * LATEST_S
+        """At some time; often just after the master was asked whether it has that one, and had it not."""
+        late_s, name = self.scheduler.random.random() * LATEST_S, _name_of(request)
+        self._late[name].append(request)
 
         def arrive() -> None:
             self.scheduler.sleep(late_s)
-            self.deliver(request, late=True)
+            if request in self._late[name]:
+                self._late[name].remove(request)
+                self._arrive(request)
 
         self.scheduler.spawn(self._far_side, arrive)
+
+    def _arrive(self, request: requests.PreparedRequest) -> None:
+        self.deliver(request, late=True)
+
+    def _arrive_after_question(self, name: str) -> None:
+        if self._late[name] and self._goes.random() < 0.5:
+            request = self._late[name].pop()
+            self.scheduler.spawn(self._far_side, partial(self._arrive, request))
+
+
+def _name_of(request: requests.PreparedRequest) -> str:
+    return str(request.headers.get("Idempotency-Key", "")).strip('"')
 
 
 class VirtualWire(Wire):
@@ -204,7 +224,7 @@ class Trip:
         """:raises Failed: there is no answer"""
         self._connect()
         state, fate = self.network.state, self.network.fate()
-        name = str(self.request.headers.get("Idempotency-Key", "")).strip('"')
+        name = _name_of(self.request)
         self.network.under_way[name] += 1
         try:
             return self._fetch(state, fate)

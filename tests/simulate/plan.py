@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 TEAMS = 8
@@ -15,13 +15,23 @@ FAULTS_S = 90.0
 @dataclass(frozen=True)
 class Plan:
     """`without`: kinds of fault that do not happen; `teams`: no more than these; `until_s`: when the last fault is.
-    `hasty`: teams withdraw most of what they have just sent."""
+    `hasty`: teams withdraw most of what they have just sent. `restores`: the master comes back from a backup for
+    certain, more than once. `rush`: every team is there, and corrects again and again."""
 
     seed: int
     teams: int = TEAMS
     without: frozenset[str] = frozenset()
     until_s: float = FAULTS_S
     hasty: bool = False
+    restores: bool = False
+    rush: bool = False
+
+    @classmethod
+    def of(cls, seed: int) -> "Plan":
+        """The morning of a seed in a run of many: of each eight seeds one is a whole one, two are hasty, one has a
+        master that is restored, and one a rush. These are about half as long as a whole one, for most faults are found
+        in those, too."""
+        return replace(_KINDS[seed % len(_KINDS)], seed=seed)
 
     def has(self, fault: str) -> bool:
         return fault not in self.without
@@ -36,9 +46,20 @@ class Plan:
             words.append(f"--until {self.until_s:g}")
         if self.hasty:
             words.append("--hasty")
+        if self.restores:
+            words.append("--restores")
+        if self.rush:
+            words.append("--rush")
         if self.without:
             words.append(f'--without "{", ".join(sorted(self.without))}"')
         return " ".join(words)
+
+
+_SMALL = Plan(0, teams=4, until_s=45.0)
+_HASTY = replace(_SMALL, hasty=True)
+_RESTORED = Plan(0, teams=3, until_s=60.0, hasty=True, restores=True)
+_RUSH = Plan(0, teams=7, until_s=40.0, rush=True)
+_KINDS = (Plan(0), _SMALL, _SMALL, _HASTY, _RESTORED, _RUSH, _SMALL, _HASTY)
 
 
 def rows_of(sheet: dict[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """What fails on a morning, and when; and the office, which holds, releases and retries meanwhile."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 from random import Random
@@ -21,15 +22,29 @@ RESTORE_SHARE = 0.2
 """On how many mornings the master is restored from yesterday's backup."""
 
 
-COMPARED_AFTER_S = 121.0
-"""Those who restore a master ask the nodes for a comparison. It leaves out what was published within a minute of now,
-and where the clock was set back by some seconds that takes up to two minutes."""
+LISTED_AFTER_S = 15.0
+"""A quarter of what it is in the product: a morning would be waiting for most of its time."""
+
+LEFT_SHARE = 0.2
+"""Of how many actions nothing is done at once."""
+
+COMPARED_AFTER_S = 2 * LISTED_AFTER_S + 1
+"""Those who restore a master ask the nodes for a comparison. It leaves out what was published within so many seconds of
+now, and where the clock was set back by some seconds that takes up to twice as long."""
 
 
 class Saboteur:
     """`work` until the plan says that it is enough; `end` mends everything."""
 
-    def __init__(self, plan: Plan, workshop: Workshop, node: VirtualNode, teams: Teams, history: list[Event]) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        workshop: Workshop,
+        node: VirtualNode,
+        teams: Teams,
+        history: list[Event],
+        slugs: Sequence[str],
+    ) -> None:
         self.plan = plan
         self.workshop = workshop
         self.node = node
@@ -38,9 +53,11 @@ class Saboteur:
         self.history = history
         self._database = workshop.databases["office"]
         self._random = node.scheduler.random
+        self._events = [workshop.events[slug] for slug in slugs]
         self._backed_up: int | None = None
         self._restores = Random(f"{plan.seed} restores")  # beside everything else, so that older seeds stay as they are
-        self._most_restores = self._restores.choice([1, 1, 2, 3]) if plan.has("more restores") else 1
+        most = self._restores.choice([2, 3] if plan.restores else [1, 1, 2, 3])
+        self._most_restores = most if plan.has("more restores") else 1
 
     def work(self) -> None:
         node, random = self.node, self._random
@@ -62,8 +79,8 @@ class Saboteur:
             (self._act, "the office acts"),
         ]
         chosen = random.sample(faults, random.randrange(1, len(faults) + 1))
-        if random.random() < RESTORE_SHARE:
-            chosen += [(self._restore, "the master is restored")] * 2
+        if random.random() < RESTORE_SHARE or self.plan.restores:
+            chosen += [(self._restore, "the master is restored")] * (len(chosen) if self.plan.restores else 2)
         while node.scheduler.now_s < self.plan.until_s:
             node.scheduler.sleep(random.expovariate(1 / 6.0))
             fault, name = random.choice(chosen)
@@ -127,7 +144,8 @@ class Saboteur:
         self.node.disk.away = ""
 
     def _hold(self) -> None:
-        event = self._random.choice([*self.workshop.events.values(), None])
+        sent = [event for (event,) in self.workshop.look("SELECT event_id FROM submissions WHERE state = 'sending'")]
+        event = self._random.choice([*self._events, *sent, *sent, None])
         now = self.workshop.clock.now()
         try:
             self._database.write(lambda conn: holding.place_hold(conn, now, "the office", event, "a fault"))
@@ -170,6 +188,9 @@ class Saboteur:
             return
 
     def _carry_out(self, action: str | None) -> None:
+        if self._random.random() < LEFT_SHARE:  # what began it is gone; a worker goes on
+            return
+
         def piece(conn: Connection) -> bool:
             return action is not None and actions.advance(conn, self.workshop.clock.now(), action)
 

@@ -4,7 +4,7 @@ proves nothing about it, so it fails and says which."""
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from resultsq.domain.submission import WAITING
 from tests.history.check import Finding
@@ -18,13 +18,39 @@ WHOLE_LOOK = 3
 """Each so manieth look asks what is true of a store after each transaction."""
 
 
+class Waits(NamedTuple):
+    """A submission that waits."""
+
+    id: str
+    state: str
+    blocked: bool
+    in_doubt: bool
+    hold_id: int | None
+    lease_owner: str | None
+    lease_until: str | None
+    chain_id: int
+    event_id: int
+    failures: int
+    silences: int
+    wait_for: str | None
+
+
+class LinkNow(NamedTuple):
+    """The link as the store has it."""
+
+    state: str
+    suspect: bool
+    prober: str | None
+    window: int
+
+
 @dataclass(frozen=True)
 class Moment:
     """The store and the processes as they are now. `now`: as SQLite keeps it. `alive` and `awake`: of the workers."""
 
     now: str
-    waiting: Sequence[Any]
-    link: Any
+    waiting: Sequence["Waits"]
+    link: "LinkNow"
     held: frozenset[int | None]
     alive: frozenset[str]
     awake: frozenset[str]
@@ -32,18 +58,18 @@ class Moment:
     under_way: frozenset[str]
 
     @property
-    def sending(self) -> list[Any]:
+    def sending(self) -> list["Waits"]:
         return [one for one in self.waiting if one.state == "sending"]
 
     @property
-    def queued(self) -> list[Any]:
+    def queued(self) -> list["Waits"]:
         return [one for one in self.waiting if one.state == "queued"]
 
-    def behind(self, one: Any) -> int:
+    def behind(self, one: "Waits") -> int:
         """How many wait behind it."""
         return sum(other.chain_id == one.chain_id and other.blocked for other in self.waiting)
 
-    def run_out(self, one: Any) -> bool:
+    def run_out(self, one: "Waits") -> bool:
         return bool(one.lease_until is not None and one.lease_until < self.now)
 
 
@@ -106,17 +132,16 @@ class Observer:
                     self._node.network.sometimes(what, so(moment))
 
     def _look(self) -> Moment | None:
-        with self._workshop.plain.read() as conn:
-            link = conn.exec_driver_sql(_LINK).first()
-            if link is None:
-                return None
-            waiting = conn.exec_driver_sql(_WAITING).all()
-            held = frozenset(conn.exec_driver_sql(_HOLDS).scalars())
-            ended = conn.exec_driver_sql(_ENDED_IN_HAND).scalars().all() if waiting else []
-            self._looks += 1
-            wrong = broken(conn, at_rest=False) if self._looks % WHOLE_LOOK == 0 else []
-        self._node.found += [Finding("store", "", one) for one in wrong]
-        for id_ in ended:
+        look = self._workshop.look  # nothing else runs meanwhile, so all is of one moment
+        if not (links := look(_LINK)):
+            return None
+        waiting = [Waits(*row) for row in look(_WAITING)]
+        held = frozenset(event for (event,) in look(_HOLDS)) if waiting else frozenset()
+        self._looks += 1
+        if self._looks % WHOLE_LOOK == 0:
+            with self._workshop.plain.read() as conn:
+                self._node.found += [Finding("store", "", one) for one in broken(conn, at_rest=False)]
+        for (id_,) in look(_ENDED_IN_HAND) if waiting else []:
             self._node.found.append(Finding("store", id_, "it is being sent, and its attempt has ended"))
         now_s, workers = self._node.scheduler.now_s, self._node.workers
         alive = {one.name for one in workers if one.machine.alive}
@@ -125,7 +150,7 @@ class Observer:
         return Moment(
             str(self._workshop.clock.now().replace(tzinfo=None)),
             waiting,
-            link,
+            LinkNow(*links[0]),
             held,
             frozenset(alive),
             frozenset(alive - asleep),
@@ -138,11 +163,10 @@ class Observer:
 _ENDED_IN_HAND = """
     SELECT s.id FROM submissions s JOIN attempts a ON a.lease = s.lease
     WHERE s.state = 'sending' AND a.ended_at IS NOT NULL"""
-_LINK = "SELECT state, suspect, prober, window FROM links"
+_LINK = f"SELECT {', '.join(LinkNow._fields)} FROM links"
 _HOLDS = "SELECT event_id FROM holds WHERE released_at IS NULL AND scope <> 'submission'"
-_WAITING = f"""
-    SELECT id, state, blocked, in_doubt, hold_id, lease_owner, lease_until, chain_id, event_id, failures, silences,
-    wait_for FROM submissions WHERE state IN ({", ".join(f"'{state}'" for state in sorted(WAITING))})"""
+IT_WAITS = f"state IN ({', '.join(repr(str(state)) for state in sorted(WAITING))})"
+_WAITING = f"SELECT {', '.join(Waits._fields)} FROM submissions WHERE {IT_WAITS}"
 
 _ENDS: dict[str, Callable[[Any], bool]] = {
     "it is superseded before it was ever sent": lambda row: row.state == "superseded" and row.attempts == 0,

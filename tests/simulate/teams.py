@@ -9,12 +9,9 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
-
 from resultsq.app import submissions
 from resultsq.app.context import AppContext
 from resultsq.domain.errors import Conflicting, NotThere, StoreUnavailable, StoreUnsure
-from resultsq.store.engine.tables import Chain
 from resultsq.store.outbox import Acknowledgement
 from tests.history.check import Event
 from tests.simulate.network import Network
@@ -79,8 +76,8 @@ class Teams:
         """First results, corrections of them, and now and then a withdrawal that is undone or not."""
         self._rest(self.plan.until_s / 2)
         head = self._submitted(slug, None)
-        for _ in range(self.random.randrange(5)):
-            self._rest(self.plan.until_s / 6)
+        for _ in range(self.random.randrange(3, 7) if self.plan.rush else self.random.randrange(5)):
+            self._rest(self.plan.until_s / (12 if self.plan.rush else 6))
             if head is not None and self.random.random() < 0.3:
                 self._withdraw(slug, head)
             if self.random.random() < 0.3:
@@ -112,9 +109,8 @@ class Teams:
         self.scheduler.sleep(self.random.random() * most_s)
 
     def _head(self, slug: str) -> str | None:
-        with self.workshop.plain.read() as conn:
-            query = select(Chain.head).where(Chain.event_id == self.workshop.events[slug])
-            return conn.execute(query).scalars().first()
+        found = self.workshop.look("SELECT head FROM chains WHERE event_id = ?", self.workshop.events[slug])
+        return found[0][0] if found else None
 
     def _submit(self, slug: str, head: str | None) -> str | None:
         lines = [

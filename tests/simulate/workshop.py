@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from flask import Flask
 from sqlalchemy import Connection, insert
 
+from resultsq import sqlite
 from resultsq.domain.role import Role
 from resultsq.master.app import TokenRule
 from resultsq.master.app import create_app as create_master
@@ -61,9 +63,9 @@ class Workshop:
         self._make_templates()
         store = folder / "resultsq.db"
         shutil.copy(folder / "empty.db", store)
-        url = f"sqlite:///{store}"
-        self.plain = Database(url)
-        self.databases = {name: SteppedDatabase(url, name, self.plain.engine) for name in _OPENED}
+        self.plain = Database(f"sqlite:///{store}")
+        self.databases = {name: SteppedDatabase(self.plain, name) for name in _OPENED}
+        self._looker: Any = None
         self.engine = open_engine(f"sqlite:///{folder / 'master.db'}")
         self._counted = Counted()
         self.ledger = Ledger(self.engine, self._counted)
@@ -99,6 +101,13 @@ class Workshop:
         self.web.extensions = dict(self._extensions)  # without what it remembers
         self._counted.__init__()  # type: ignore[misc]  # the master is another process
 
+    def look(self, query: str, *values: object) -> list[Any]:
+        """What a query of ours finds in the store, without all that SQLAlchemy does for one: there are many."""
+        if self._looker is None:
+            self._looker = sqlite.driver.connect(self._folder / "resultsq.db", isolation_level=None)
+        found: list[Any] = self._looker.execute(query, values).fetchall()
+        return found
+
     def back_up_master(self) -> None:
         """Copy the master's database."""
         self.engine.dispose()
@@ -118,6 +127,9 @@ class Workshop:
             one._leave_writer()  # `close` is for good
             one.engine.dispose()
         self.engine.dispose()
+        if self._looker is not None:
+            self._looker.close()
+            self._looker = None
         self.bell.hear = _nothing
         for stepped in self.databases.values():
             vars(stepped).pop("disk", None)

@@ -16,7 +16,7 @@ TOGETHER = {
     "tests/faults/test_matrix.py::test_nothing_is_lost_or_doubled_when_a_node_on_sqlite_fails_like_this": "a node",
     "tests/faults/test_mornings.py::test_every_promise_is_kept": "twenty mornings",
     "tests/faults/test_mornings.py::test_parts_of": "twenty mornings",
-    "tests/faults/test_mornings.py::test_the_first_seeds": "twenty mornings",
+    "tests/faults/test_mornings.py::test_the_seeds_of_ci": "twenty mornings",
     "tests/faults/test_mornings.py::test_the_page_tells": "twenty mornings",
     "tests/integration/deploy/test_compose": "all that compose starts",
     "tests/integration/deploy/test_wheel": "a wheel",

@@ -19,7 +19,7 @@ from resultsq.store.outbox import no_event
 from resultsq.store.outbox.chains import ChainPlace, place_after
 from resultsq.store.outbox.rounds import lane_of, place_in_order
 from resultsq.store.outbox.slips import keep_body
-from resultsq.store.outbox.states import find, lock_chain
+from resultsq.store.outbox.states import by_id, lock_chain
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +45,10 @@ def accept(conn: Connection, now: datetime, entry: Entry) -> Acknowledgement:
     if (known := _by_client_key(conn, entry)) is not None:
         return known
     chain = lock_chain(conn, entry.kind, entry.event_id, entry.subject or entry.date, first=entry.id)
-    if entry.subject == entry.id and (same := find(conn, Submission.id == entry.id)) is not None:
+    if entry.subject == entry.id and (same := by_id(conn, entry.id)) is not None:
         return _again(same, entry)
     is_first = chain.head == entry.id  # just now: nearly every entry is the first of its event and date
-    head = find(conn, Submission.id == chain.head, lock=True) if chain.head is not None and not is_first else None
+    head = by_id(conn, chain.head, lock=True) if chain.head is not None and not is_first else None
     if head is not None and head.rows_digest == entry.rows_digest:
         _keep_client_key(conn, now, entry, head.id)
         return Acknowledgement(head.id, State(head.state), head.digest, created=False)
@@ -180,7 +180,7 @@ def _again(known: Row[Any], entry: Entry) -> Acknowledgement:
 
 
 def _present(conn: Connection, submission: str) -> Acknowledgement:
-    row = find(conn, Submission.id == submission)
+    row = by_id(conn, submission)
     if row is None:
         raise NotThere(gettext("There is no such submission here."))
     return Acknowledgement(row.id, State(row.state), row.digest, created=False)

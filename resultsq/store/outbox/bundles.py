@@ -24,7 +24,7 @@ from resultsq.store.outbox.aside import DAMAGED, put_aside
 from resultsq.store.outbox.chains import give_up_place, place_on, waits
 from resultsq.store.outbox.rounds import lane_of, place_in_order
 from resultsq.store.outbox.slips import keep_body
-from resultsq.store.outbox.states import find, lock_chain
+from resultsq.store.outbox.states import by_id, find, lock_chain
 
 EXPORTED = "exported"
 _BESIDE = 2048
@@ -154,7 +154,7 @@ def adopt(conn: Connection, now: datetime, parted: BundledVersion, event_id: int
 
     It goes on top of what its own base names, and of nothing else that is here: a version that is being sent goes
     first, and where the master then has another version than the base, a person decides."""
-    if (known := find(conn, Submission.id == parted.id)) is not None:
+    if (known := by_id(conn, parted.id)) is not None:
         if known.digest != parted.digest:
             raise KnownOtherwise(
                 gettext(

@@ -12,6 +12,7 @@ from resultsq.domain.clock_steps import LEASE_SLACK_S, latest, passed
 from resultsq.domain.dispatch_plan import Queue
 from resultsq.domain.link import REFUSED_WAIT_S
 from resultsq.domain.submission import State
+from resultsq.store.engine.prepared import PreparedStatement
 from resultsq.store.engine.tables import MASTER, Event, Hold, Link, Payload, Refusal, Submission, UtcDateTime
 
 EPOCHS_AT_ONCE = 8
@@ -33,7 +34,7 @@ def look(conn: Connection, now: datetime, epoch: int, destination: str = MASTER)
     """One statement, because a cycle runs for every few sheets, and a second while some wait from before the return. A
     lease that ends further ahead than it is long was written before the clock was set back: it counts as run out."""
     asked = {"now": now, "epoch": epoch, "destination": destination}
-    rows = conn.execute(_LOOK, asked).all()
+    rows = _LOOK.all(conn, asked)
     out = [row for row in rows if row.seq is not None]
     ended = [row for row in out if passed(row.lease_until, row.lease_s, now, LEASE_SLACK_S)]
     first = rows[0]
@@ -148,17 +149,19 @@ def _old_epochs() -> Any:
 
 _OLD_EPOCHS = _old_epochs()
 _HERE = select(literal(1).label("one")).subquery()
-_LOOK = select(
-    Submission.seq,
-    Submission.epoch,
-    (Submission.epoch < bindparam("epoch")).label("before"),
-    Submission.lease_until,
-    Submission.lease_s,
-    select(Hold.id).where(Hold.scope == "destination", _IN_FORCE).exists().label("held"),
-    _any(_FROM_BEFORE).label("old"),
-    _any(_FROM_AFTER).label("fresh"),
-    _any(_DUE_AGAIN).label("again"),
-).select_from(_HERE.outerjoin(Submission, and_(Submission.state == State.SENDING, _OF_DESTINATION)))
+_LOOK = PreparedStatement(
+    select(
+        Submission.seq,
+        Submission.epoch,
+        (Submission.epoch < bindparam("epoch")).label("before"),
+        Submission.lease_until,
+        Submission.lease_s,
+        select(Hold.id).where(Hold.scope == "destination", _IN_FORCE).exists().label("held"),
+        _any(_FROM_BEFORE).label("old"),
+        _any(_FROM_AFTER).label("fresh"),
+        _any(_DUE_AGAIN).label("again"),
+    ).select_from(_HERE.outerjoin(Submission, and_(Submission.state == State.SENDING, _OF_DESTINATION)))
+)
 
 
 def _candidates(*where: Any) -> Any:

@@ -19,7 +19,7 @@ from resultsq.store.outbox.acceptance import Acknowledgement
 from resultsq.store.outbox.bundles import EXPORTED
 from resultsq.store.outbox.chains import follow_on, in_their_order
 from resultsq.store.outbox.publication import publish_by_receipt
-from resultsq.store.outbox.states import find, lock_all, lock_chain_of, move
+from resultsq.store.outbox.states import by_id, lock_all, lock_chain_of, move
 
 LISTED_AFTER = timedelta(minutes=1)
 """A version published since the list was asked for is not in it, and not lost."""
@@ -159,7 +159,7 @@ def send_lost_again(conn: Connection, now: datetime, submission: str) -> Acknowl
     :raises NotThere: no such submission.
     :raises HeadMoved: it is in no such conflict, or the version that it corrects has no sheet here; nothing changed."""
     chain = lock_chain_of(conn, submission)
-    row = find(conn, Submission.id == submission)
+    row = by_id(conn, submission)
     if row is None or chain is None:
         raise NotThere(gettext("There is no such submission here."))
     if row.state != State.CONFLICT or row.conflict_head is not None:

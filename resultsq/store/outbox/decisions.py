@@ -24,7 +24,7 @@ from resultsq.store.outbox.chains import (
     set_head,
     waits,
 )
-from resultsq.store.outbox.states import find, lock_chain_of, move
+from resultsq.store.outbox.states import by_id, find, lock_chain_of, move
 
 
 def withdraw(conn: Connection, now: datetime, submission: str, action: str | None = None) -> Acknowledgement:
@@ -103,7 +103,7 @@ def publish_over(conn: Connection, now: datetime, submission: str) -> Acknowledg
 def _locked(conn: Connection, submission: str) -> tuple[Any, Row[Any]]:
     """The submission's chain and its row, both locked."""
     chain = lock_chain_of(conn, submission)
-    row = find(conn, Submission.id == submission, lock=True)
+    row = by_id(conn, submission, lock=True)
     if row is None or chain is None:
         raise NotThere(gettext("There is no such submission here."))
     return chain, row

@@ -16,7 +16,8 @@ from resultsq.domain.link import HEARD_S, LinkState, Window, opening, probe_wait
 from resultsq.domain.ports import ProbeAnswer
 from resultsq.domain.submission import WAITING
 from resultsq.store import outbox
-from resultsq.store.engine.tables import MASTER, Event, Link, Outage, Submission
+from resultsq.store.engine.prepared import PreparedStatement
+from resultsq.store.engine.tables import MASTER, Event, Link, Outage, Submission, UtcDateTime
 from resultsq.store.outbox import refusals
 
 PROBER_LEASE_S = 5.0
@@ -64,17 +65,17 @@ def ensure(conn: Connection, now: datetime, ceiling: int, name: str = MASTER) ->
 
 def lock(conn: Connection, name: str = MASTER) -> Row[Any]:
     """The link's row, ours until the transaction ends."""
-    return conn.execute(_LOCK, {"name": name}).one()
+    row: Row[Any] = _LOCK.one(conn, {"name": name})
+    return row
 
 
 _LOOK = select(Link).where(Link.name == bindparam("name"))
-_LOCK = _LOOK.with_for_update()
+_LOCK, _SEEN = PreparedStatement(_LOOK.with_for_update()), PreparedStatement(_LOOK)
 
 
 def look(conn: Connection, now: datetime, worker: str, name: str = MASTER) -> LinkSnapshot:
     """The link as it is; takes nothing."""
-    row = conn.execute(_LOOK, {"name": name}).one()
-    return snapshot(row, now, worker)
+    return snapshot(_SEEN.one(conn, {"name": name}), now, worker)
 
 
 def is_up(conn: Connection, name: str = MASTER) -> bool:
@@ -153,18 +154,29 @@ def results_go_first(conn: Connection, now: datetime) -> bool:
 _RETURNED = select(Link.returned_at).where(Link.name == MASTER)
 
 
+def prober_is_free(conn: Connection, now: datetime, worker: str, name: str = MASTER) -> bool:
+    """Whether this worker may become the prober, or stay it; takes nothing."""
+    return _may_take(_SEEN.one(conn, {"name": name}), now, worker)
+
+
+def _may_take(row: Row[Any], now: datetime, worker: str) -> bool:
+    return row.prober is None or row.prober == worker or passed(row.prober_until, PROBER_LEASE_S, now)
+
+
 def take_prober(conn: Connection, now: datetime, worker: str, name: str = MASTER) -> LinkSnapshot:
     """Become the prober, or stay it; someone else stays it while they keep saying so."""
     row = lock(conn, name)
-    free = row.prober is None or row.prober == worker or passed(row.prober_until, PROBER_LEASE_S, now)
+    free = _may_take(row, now, worker)
     if free:
         until = now + timedelta(seconds=PROBER_LEASE_S)
-        conn.execute(_TAKE_PROBER, {"_name": name, "_worker": worker, "_until": until})
+        _TAKE_PROBER.run(conn, {"_name": name, "_worker": worker, "_until": until})
     return replace(snapshot(row, now, worker), mine=free)
 
 
 _OF_THIS = update(Link).where(Link.name == bindparam("_name"))
-_TAKE_PROBER = _OF_THIS.values(prober=bindparam("_worker"), prober_until=bindparam("_until"))
+_TAKE_PROBER = PreparedStatement(
+    _OF_THIS.values(prober=bindparam("_worker"), prober_until=bindparam("_until", type_=UtcDateTime()))
+)
 _PROBE = _OF_THIS.values(probes=Link.probes + 1, next_probe_at=bindparam("_at"), probe_wait_s=bindparam("_wait_s"))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from resultsq.domain.submission import State, may_move
@@ -35,6 +35,16 @@ def find(conn: Connection, where: Any, lock: bool = False) -> Row[Any] | None:
     """The submission's whole row; with `lock`, as it is when no worker is claiming or settling it any more."""
     query = select(Submission).where(where)
     return conn.execute(query.with_for_update() if lock else query).first()
+
+
+def by_id(conn: Connection, submission: str, lock: bool = False) -> Row[Any] | None:
+    """As `find`, by its id."""
+    row: Row[Any] | None = (_BY_ID_LOCKED if lock else _BY_ID).first(conn, {"submission": submission})
+    return row
+
+
+_OF_ID = select(Submission).where(Submission.id == bindparam("submission"))
+_BY_ID, _BY_ID_LOCKED = PreparedStatement(_OF_ID), PreparedStatement(_OF_ID.with_for_update())
 
 
 def lock_chain(conn: Connection, kind: str, event_id: int, subject: str, first: str | None = None) -> Any:
@@ -72,7 +82,11 @@ def chains_of(*where: ColumnElement[bool]) -> Any:
 
 def lock_chain_of(conn: Connection, submission: str) -> Any:
     """The same row of the chain that the submission belongs to; None where there is no such submission."""
-    chain_id = select(Submission.chain_id).where(Submission.id == submission).scalar_subquery()
-    return conn.execute(
-        select(Chain.id, Chain.head, Chain.versions).where(Chain.id == chain_id).with_for_update()
-    ).first()
+    return _CHAIN_OF.first(conn, {"submission": submission})
+
+
+_CHAIN_OF = PreparedStatement(
+    select(Chain.id, Chain.head, Chain.versions)
+    .where(Chain.id == select(Submission.chain_id).where(Submission.id == bindparam("submission")).scalar_subquery())
+    .with_for_update()
+)

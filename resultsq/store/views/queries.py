@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, or_, select
 
 from resultsq.domain import clock_trust
 from resultsq.domain.link import HEARD_S, LinkState
 from resultsq.domain.outcome import Cause
 from resultsq.domain.submission import WAITING, State
+from resultsq.store.engine.prepared import PreparedStatement
 from resultsq.store.engine.tables import MASTER, Event, Hold, Link, Original, Outage, Payload, Submission
 from resultsq.store.engine.whole import demand_whole, demand_whole_file
 
@@ -143,42 +144,45 @@ class NodeStatus:
 
 def submission(conn: Connection, submission_id: str) -> SubmissionView | None:
     """The submission of that id."""
-    row = conn.execute(
-        select(
-            Submission.seq,
-            Submission.id,
-            Submission.kind,
-            Submission.event_id,
-            Event.slug,
-            Submission.date,
-            Submission.version,
-            Submission.state,
-            Submission.state_at,
-            Submission.digest,
-            Submission.finishers,
-            Submission.submitted_by,
-            Submission.accepted_at,
-            Submission.attempts,
-            Submission.next_attempt_at,
-            Submission.cause,
-            Submission.status,
-            Submission.detail,
-            Submission.reasons,
-            Submission.published_as,
-            Submission.revision,
-            Submission.received_at,
-            Submission.published_at,
-            Submission.in_doubt,
-            Submission.destination,
-        )
-        .join(Event, Event.id == Submission.event_id)
-        .where(Submission.id == submission_id)
-    ).first()
+    row = _ONE.first(conn, {"submission": submission_id})
     if row is None:
         return None
     values = row._asdict()
     event, state, reasons = values.pop("slug"), State(values.pop("state")), values.pop("reasons")
     return SubmissionView(event=event, state=state, reasons=tuple(reasons or ()), **values)
+
+
+_ONE = PreparedStatement(
+    select(
+        Submission.seq,
+        Submission.id,
+        Submission.kind,
+        Submission.event_id,
+        Event.slug,
+        Submission.date,
+        Submission.version,
+        Submission.state,
+        Submission.state_at,
+        Submission.digest,
+        Submission.finishers,
+        Submission.submitted_by,
+        Submission.accepted_at,
+        Submission.attempts,
+        Submission.next_attempt_at,
+        Submission.cause,
+        Submission.status,
+        Submission.detail,
+        Submission.reasons,
+        Submission.published_as,
+        Submission.revision,
+        Submission.received_at,
+        Submission.published_at,
+        Submission.in_doubt,
+        Submission.destination,
+    )
+    .join(Event, Event.id == Submission.event_id)
+    .where(Submission.id == bindparam("submission"))
+)
 
 
 def body(conn: Connection, seq: int) -> bytes | None:

@@ -131,6 +131,13 @@ def test_a_worker_that_is_not_the_prober_starts_no_probe(node: StoreNode, tmp_pa
     assert node.link().prober == "another"
 
 
+def test_a_worker_that_is_not_the_prober_writes_nothing_to_learn_it(node: StoreNode, tmp_path: Path) -> None:
+    now = SystemClock().now()
+    assert node.database.write(lambda conn: links.take_prober(conn, now, "another")).mine
+    with closing(Hanging(f"sqlite:///{tmp_path / 'master.db'}")) as master, node.database.alone():
+        assert Prober(node.database, master, SystemClock(), "w1", 8, lambda _: None)._look() is None
+
+
 def test_a_probe_writes_down_what_the_master_says_that_it_has(node: StoreNode, tmp_path: Path) -> None:
     call_for_one(node)
     with closing(open_master(f"sqlite:///{tmp_path / 'master.db'}", "a token", clock=SystemClock())) as master:

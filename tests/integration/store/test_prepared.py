@@ -5,11 +5,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event, insert, select
+from sqlalchemy import Connection, bindparam, event, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from resultsq.store.engine.prepared import PreparedStatement
-from resultsq.store.engine.tables import ClientKey, Submission
+from resultsq.store.engine.tables import MASTER, ClientKey, Link, Submission
+from resultsq.store.outbox import links
 from tests.support.nodes import StoreNode
 
 NEW_KEY = insert(ClientKey).returning(ClientKey.key)
@@ -34,6 +35,18 @@ def test_a_row_is_the_same_by_either_way(node: StoreNode) -> None:
     with node.database.read() as conn:
         rows = {row.key: row[2:] for row in conn.execute(select(ClientKey.__table__))}
     assert rows["usual"] == rows["first"] == rows["second"]
+
+
+def test_times_and_flags_are_read_as_by_the_usual_way(node: StoreNode) -> None:
+    every, looked = select(Link).where(Link.name == bindparam("name")), {"name": MASTER}
+    node.database.write(lambda conn: links.suspect(conn, node.now))
+    with node.database.read() as conn:
+        usual = conn.execute(every, looked).one()
+        prepared = PreparedStatement(every).one(conn, looked)
+    assert prepared._asdict() == usual._asdict()
+    assert [type(value) for value in prepared] == [type(value) for value in usual]
+    assert prepared.suspect is True
+    assert prepared.suspect_at == node.now
 
 
 def test_a_default_is_not_forgotten_when_a_value_is_missing(node: StoreNode) -> None:
