@@ -43,8 +43,6 @@ def test_a_status_is_in_the_language_of_the_environment_and_json_is_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     node = StoreNode(migrated(f"sqlite:///{tmp_path / 'resultsq.db'}"))
-    node.now = datetime.now(UTC)
-    node.probe()
 
     def status(language: str, *more: str) -> str:
         monkeypatch.setenv("LC_ALL", language)
@@ -54,6 +52,9 @@ def test_a_status_is_in_the_language_of_the_environment_and_json_is_not(
         os.umask(mask)
         return capsys.readouterr().out
 
+    status("C.UTF-8")  # all that it needs is loaded, and the probe is a moment ago when it is asked for
+    node.now = datetime.now(UTC)
+    node.probe()
     german = status("de_DE.UTF-8")
     assert "Die Verbindung steht seit" in german
     assert "Nichts wartet." in german
