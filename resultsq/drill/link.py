@@ -58,7 +58,6 @@ class LinkRelay:
         self._server: asyncio.Server | None = None
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="link", daemon=True)
-        self._connections: set[asyncio.Task[None]] = set()
         self._relays: set[asyncio.Task[None]] = set()
 
     def __enter__(self) -> Self:
@@ -105,16 +104,14 @@ class LinkRelay:
 
     async def _forget(self) -> None:
         """End what an outage left silent, too."""
-        left = list(self._connections)
-        for task in left:
-            task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
+        await asyncio.sleep(0)  # one that was just accepted begins, or nothing would close it
+        while left := asyncio.all_tasks() - {asyncio.current_task()}:
+            for task in left:
+                task.cancel()
+            await asyncio.wait(left)
         await asyncio.sleep(0)  # the transports close their sockets in the loop's next round
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - the loop runs this as a task
-        self._connections.add(task)
         ends = [writer]
         try:
             if self._mode is LinkMode.PASS:
@@ -133,7 +130,6 @@ class LinkRelay:
         finally:
             for end in ends:
                 _reset(end)
-            self._connections.discard(task)
 
     async def _relay(self, *ways: Coroutine[Any, Any, None]) -> None:
         """Carry both ways until both ends are done or the link is cut."""

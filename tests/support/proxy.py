@@ -204,11 +204,13 @@ class Proxy:
 
     async def _shut(self) -> None:
         self._stop_listening()
-        tasks = list(self._open)
-        for task, connection in self._open.items():
+        for connection in self._open.values():
             connection.reset()
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.sleep(0)  # one that was just accepted begins, or nothing would close it
+        while tasks := asyncio.all_tasks() - {asyncio.current_task()}:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
         await asyncio.sleep(0.01)  # lets the transports close their sockets
 
     # one connection
