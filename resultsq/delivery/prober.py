@@ -136,7 +136,7 @@ class Prober:
             heard, self._heard = self._heard, None
             self._write_down(heard.number, heard.answer)
         if self._clock.monotonic() >= self._renew_due:
-            if not self._may_take(now):
+            if not self._mine and not self._may_take(now):
                 self._renew_due = self._clock.monotonic() + RENEW_S
                 self._mine = False
                 return None

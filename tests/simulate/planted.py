@@ -320,7 +320,7 @@ SEEDS: dict[Callable[[], Patch], int] = {
     a_lost_answer_leaves_no_doubt: 44,
     a_repeat_has_an_id_of_its_own: 3,
     a_commit_that_failed_is_not_noticed: 0,
-    an_acceptance_is_acknowledged_before_its_commit: 0,
+    an_acceptance_is_acknowledged_before_its_commit: 5,
     the_clock_is_trusted: 27,
     an_unsure_commit_is_called_a_failure: 29,
     a_clients_key_is_forgotten: 2,
