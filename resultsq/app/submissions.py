@@ -21,7 +21,6 @@ from resultsq.store import outbox
 from resultsq.store.admin import quotas
 from resultsq.store.engine import audit
 from resultsq.store.outbox import Acknowledgement, Entry, at_once
-from resultsq.store.outbox.day_counts import Used
 from resultsq.store.views import queries
 
 Decision = Callable[[Connection, datetime, str, str, str], Acknowledgement]
@@ -44,7 +43,7 @@ def keep(ctx: AppContext, now: datetime, entry: Entry) -> Acknowledgement:
     :raises StoreUnavailable: nothing was stored."""
     quota = Quota(ctx.settings.event_submissions_per_day, ctx.settings.event_bytes_per_day)
     try:
-        first = at_once.accept_first(ctx.database, now, entry, Used(quota.submissions, quota.bytes))
+        first = at_once.accept_first(ctx.database, now, entry, quota.submissions, quota.bytes)
         accepted = first or ctx.database.write(lambda conn: accept(conn, now, entry, quota), "accept")
     except QuotaReached:
         ctx.database.write(lambda conn: quotas.note_refusal(conn, now, entry.event_id))  # for an alert

@@ -20,14 +20,16 @@ from resultsq.store.engine.session import Database
 from resultsq.store.engine.tables import Chain, ClientKey, EventDay, Payload, Submission
 from resultsq.store.outbox.acceptance import Acknowledgement, content_of, new_row
 from resultsq.store.outbox.chains import ChainPlace
-from resultsq.store.outbox.day_counts import Used, counting, day_of
+from resultsq.store.outbox.day_counts import counting, day_of
 from resultsq.store.outbox.rounds import place_in_order
 
 _FIRST = ChainPlace(None, blocked=False)
 
 
-def accept_first(database: Database, now: datetime, entry: Entry, most: Used) -> Acknowledgement | None:
-    """Store and commit a first version of an event, with which it hands in no more than `most` today (0: no limit).
+def accept_first(
+    database: Database, now: datetime, entry: Entry, most_submissions: int, most_bytes: int
+) -> Acknowledgement | None:
+    """Store and commit a first version of an event, with which it hands in no more than so much today (0: no limit).
     None: nothing was stored, and the usual path tells what becomes of it.
 
     :raises StoreUnavailable, StoreUnsure: as `Database.write`"""
@@ -41,8 +43,8 @@ def accept_first(database: Database, now: datetime, entry: Entry, most: Used) ->
         "_destination": entry.destination,
         "_subject": entry.subject or entry.date,
         "_body": entry.body,
-        "_most_submissions": most.submissions,
-        "_most_bytes": most.bytes,
+        "_most_submissions": most_submissions,
+        "_most_bytes": most_bytes,
         "_day": day_of(now),
     }
     if entry.client_key is not None:

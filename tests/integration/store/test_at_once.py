@@ -46,7 +46,7 @@ def node(postgres_store: Database) -> StoreNode:
 
 
 def first(node: StoreNode, entry: Entry, most: Used = NO_LIMIT) -> Acknowledgement | None:
-    return at_once.accept_first(node.database, node.now, entry, most)
+    return at_once.accept_first(node.database, node.now, entry, most.submissions, most.bytes)
 
 
 def keep(node: StoreNode, entry: Entry, **settings: Any) -> Acknowledgement:

@@ -24,7 +24,7 @@ from resultsq.store.admin import accounts, action_runner, actions, alerts, draft
 from resultsq.store.engine.session import Database
 from resultsq.store.engine.tables import DraftRow, Link
 from resultsq.store.outbox import at_once, cycle, digests, handovers, links, prober_turns, repairs, slips
-from resultsq.store.outbox.day_counts import Used
+from resultsq.store.outbox.candidates import EPOCHS_AT_ONCE
 from resultsq.store.views import (
     chart_points,
     error_groups,
@@ -149,6 +149,21 @@ def a_turn(node: StoreNode) -> Callable[[Connection], object]:
     return work
 
 
+def test_the_epochs_of_which_some_wait_are_found_by_the_index(up: StoreNode) -> None:
+    fill(up, 5_000)
+    up.database.write(lambda conn: conn.execute(text("UPDATE submissions SET epoch = seq / 500")))
+    analyse(up.database)
+    with heard(up.database) as statements, up.database.read() as conn:
+        assert list(outbox.look(conn, up.now, 20).old) == list(range(EPOCHS_AT_ONCE))
+    (statement,) = (one for one in statements if "RECURSIVE" in one[0])
+    # plain EXPLAIN leaves a column's own query out
+    how = "EXPLAIN QUERY PLAN" if up.database.is_sqlite else "EXPLAIN (ANALYZE)"
+    plan = "\n".join(explain(up.database, statement, how))
+    assert plan.count("ix_submissions_due") == 2, plan
+    assert not re.search(r"TEMP B-TREE|Sort|SCAN submissions|Seq Scan", plan), plan
+    assert re.search(r"epoch>\?|epoch > found", plan), plan
+
+
 def a_trial(node: StoreNode) -> Callable[[Connection], object]:
     nothing = Queue(0, (), held=False, old=(), fresh=False, again=False)
     return lambda conn: outbox.claim(conn, node.now, "w1", 1, 1, 0, nothing, trial=True)
@@ -213,7 +228,7 @@ def test_every_statement_of_a_worker_and_of_accept_goes_by_an_index_when_50_000_
 
 def first_versions_go_by_an_index(up: StoreNode) -> None:
     with heard(up.database) as statements:
-        assert at_once.accept_first(up.database, up.now, up.entry("wimbledon", client_key="k"), Used(9, 9_000))
+        assert at_once.accept_first(up.database, up.now, up.entry("wimbledon", client_key="k"), 9, 9_000)
     (statement,) = statements
     plan = "\n".join(explain(up.database, (statement[0], {**statement[1], "_subject": "another"}), "EXPLAIN"))
     assert "ix_submissions_lane" in plan, plan
