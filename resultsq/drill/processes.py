@@ -44,8 +44,8 @@ class RehearsalFailed(ResultsqError):
 
 
 class ProcessGroup:
-    """Starts processes and ends them; a context manager. `folder` is removed unless `keep` was called, and what
-    `remove_at_end` was told of in any case."""
+    """Starts processes and ends them; a context manager. Then `folder` is removed, unless `keep` was called, and each
+    folder that was given to `remove_at_end`."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock

@@ -34,21 +34,12 @@ from resultsq.web.register import MOST_OF_A_CALLER
 from tests.bench.accept import served
 from tests.bench.machine import cpu_s
 from tests.bench.report import OURS, Result
+from tests.support.runners import FIELDS
 
 STRANGER, RUNNER = "127.0.0.1", "127.0.0.2"
 CONNECTIONS, EVERY_S = 4, 0.25
 MOST_GROWN_KB = 8192.0
 
-_FORM = {
-    "given_name": "Zoë",
-    "family_name": "O'Brien",
-    "born": "1990-01-31",
-    "email": "zoe@example.org",
-    "home_event": "bushy",
-    "emergency_name": "Max",
-    "emergency_phone": "+44 20 7946 0000",
-    "consent": ["results-1", "risk-1"],
-}
 _GARBAGE: tuple[dict[str, str], ...] = (
     {},
     {"given_name": "x" * 5000},
@@ -158,7 +149,7 @@ class _Caller:
     def register(self) -> None:
         """One runner, with an id of their own."""
         began = time.perf_counter()
-        status, _heads, _page = self._call("POST", {**_FORM, "id": str(uuid.uuid4())})
+        status, _heads, _page = self._call("POST", {**FIELDS, "id": str(uuid.uuid4())})
         self.took.append(time.perf_counter() - began)
         self.answers.append(status)
 

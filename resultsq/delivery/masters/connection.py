@@ -240,7 +240,7 @@ class MasterConnection(HTTPAdapter):
         self._drop_wire()
 
     def _drop_opened(self) -> None:
-        """Nobody took it."""
+        """Close the connection that was opened for this call, if the call did not use it."""
         sock, self._opened = self._opened, None
         if sock is not None:
             sock.close()

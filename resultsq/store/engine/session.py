@@ -218,7 +218,8 @@ class Database:
 
 
 _UNDONE_ALONE = {"22012", "55P03"}
-"""A statement alone was undone for certain: it divided by zero, as it was told to, or waited too long for a lock."""
+"""SQLSTATEs that say that a single statement stored nothing: a division by zero, by which it undoes itself, and a lock
+that it did not get in time."""
 
 
 def _let_go(_connection: object, record: Any) -> None:

@@ -29,18 +29,8 @@ from tests.support import speech
 from tests.support.athletes import load
 from tests.support.manual_clock import ManualClock
 from tests.support.nodes import NOW
+from tests.support.runners import FIELDS
 from tests.support.templates import compiled_once
-
-FIELDS = {
-    "given_name": "Zoë",
-    "family_name": "O'Brien",
-    "born": "1990-01-31",
-    "email": "zoe@example.org",
-    "home_event": "bushy",
-    "emergency_name": "Max",
-    "emergency_phone": "+44 20 7946 0000",
-    "consent": ["results-1", "risk-1"],
-}
 
 
 class OpenSite:
