@@ -46,12 +46,13 @@ def tell(settings: Settings, database: Database, clock: Clock) -> None:
 
 def _tell(conn: Connection, settings: Settings, clock: Clock, submission: str) -> None:
     slip = slips.of(conn, submission)
-    body = slips.take_owed(conn, submission)
-    if slip is None or slip.number is None or body is None or not settings.smtp_url.get_secret_value():
+    owed = slips.take_owed(conn, submission)
+    if slip is None or slip.number is None or owed is None or not settings.smtp_url.get_secret_value():
         return
+    body, asked = owed
     now, registered = clock.now(), json.loads(body)
     links.ensure(conn, now, settings.mail_ceiling, MAIL)
-    with in_language(languages.language(_language(conn, registered["home_event"]))):
+    with in_language(languages.language(_language(conn, asked, registered["home_event"]))):
         lines = [
             gettext("{name}, your athlete number is {number}.", name=slip.name, number=slip.number),
             gettext("It is yours for ever. Show the barcode at the finish, printed or on your phone."),
@@ -63,7 +64,7 @@ def _tell(conn: Connection, settings: Settings, clock: Clock, submission: str) -
         mails.queue(conn, now, **said, barcodes=[slip.number])
 
 
-def _language(conn: Connection, home_event: str | None) -> str:
-    """That of the home event's mails."""
-    event = events.find(conn, home_event) if home_event else None
-    return (languages.known(event.language or "") if event else None) or languages.ENGLISH
+def _language(conn: Connection, asked: str | None, home_event: str | None) -> str:
+    """The reader's own, or that of the home event's mails."""
+    event = events.find(conn, home_event) if home_event and asked is None else None
+    return languages.known(asked or (event and event.language) or "") or languages.ENGLISH

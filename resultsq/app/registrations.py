@@ -75,9 +75,11 @@ def register(
     submission: str,
     form: RegistrationForm | None = None,
     event_id: int = NO_EVENT,
+    language: str | None = None,
 ) -> Registered:
     """Store a registration under the id that its maker made, and commit. The same id again: the same slip. `form` None:
     its rules were checked. `event_id`: the event whose program sends it; its quota bounds it.
+    `language`: the code of that in which the runner reads; None: it is not known.
 
     :raises SheetRefused: with a JSON pointer for each value that cannot be taken; nothing was stored
     :raises KeyReused: the id stands for another registration, or for something else
@@ -93,7 +95,7 @@ def register(
         raise _refused(wrong)
     quota = Quota(ctx.settings.event_submissions_per_day, ctx.settings.event_bytes_per_day)
     try:
-        done = ctx.database.write(lambda conn: _store(conn, asked, plain, quota, event_id), "accept")
+        done = ctx.database.write(lambda conn: _store(conn, asked, plain, quota, event_id, language), "accept")
     except QuotaReached:
         ctx.database.write(lambda conn: quotas.note_refusal(conn, now, event_id))  # for an alert
         raise
@@ -128,7 +130,9 @@ def page(ctx: AppContext, size: int, after: int | None = None, state: State | No
         return slip_lines.page(conn, KIND, size, after, state)
 
 
-def _store(conn: Connection, asked: _Given, plain: Entry, quota: Quota, event_id: int) -> Registered:
+def _store(
+    conn: Connection, asked: _Given, plain: Entry, quota: Quota, event_id: int, language: str | None
+) -> Registered:
     if (known := _known(conn, plain)) is not None:
         return known
     entry = asked.entry(number_blocks.take(conn, asked.now))
@@ -136,7 +140,7 @@ def _store(conn: Connection, asked: _Given, plain: Entry, quota: Quota, event_id
     if event_id != NO_EVENT:
         keep_to(quota, conn, asked.now, event_id, len(entry.body))
     if _slip(entry).number is None:
-        slips.owe_mail(conn, accepted.id)
+        slips.owe_mail(conn, accepted.id, language)
     return Registered(accepted.id, _slip(entry), created=True, state=accepted.state, digest=accepted.digest)
 
 

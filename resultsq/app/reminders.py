@@ -130,12 +130,12 @@ def _mail(
             )
         lines.append(gettext("You did not ask for this mail? Then you can ignore it. Nobody else gets it."))
         subject = ngettext("Your barcode", "Your barcodes", len(found))
-    mails.queue(
-        conn,
-        now,
-        address=address,
-        subject=subject,
-        text="\n\n".join(lines),
-        barcodes=[one.number for one in found],
-        expires_at=(asked.asked_at + OF_USE).replace(microsecond=0),
-    )
+        mails.queue(
+            conn,
+            now,
+            address=address,
+            subject=subject,
+            text="\n\n".join(lines),
+            barcodes=[one.number for one in found],
+            expires_at=(asked.asked_at + OF_USE).replace(microsecond=0),
+        )

@@ -103,12 +103,12 @@ def tell_of_entry(
 
 
 def _queue(conn: Connection, now: datetime, one: Untold, node: str | None) -> None:
+    expires_at = (now + OF_USE).replace(microsecond=0)
     for account, language in one.accounts.items():
         spoken = languages.known(language or "") or languages.ENGLISH
         with in_language(languages.language(spoken)):
             subject, text = _words(one, node)
-        expires_at = (now + OF_USE).replace(microsecond=0)
-        mails.queue(conn, now, account=account, subject=subject, text=text, notice=True, expires_at=expires_at)
+            mails.queue(conn, now, account=account, subject=subject, text=text, notice=True, expires_at=expires_at)
 
 
 def _words(one: Untold, node: str | None) -> tuple[str, str]:

@@ -4,7 +4,7 @@ The choice of a person who is logged in holds on all devices; others have it in 
 knows neither: its address says the language, or the browser does.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask import Blueprint, Flask, Response, g, has_request_context, redirect, request
@@ -12,12 +12,15 @@ from flask_babel import get_locale, get_translations
 from flask_babel import gettext as _
 from jinja2 import pass_context
 from jinja2.runtime import Context
+from werkzeug.datastructures import LanguageAccept
 from werkzeug.exceptions import BadRequest
+from werkzeug.http import parse_accept_header, parse_cookie
 from werkzeug.wrappers import Response as Answer
 
 from resultsq import languages
 from resultsq.app import people
 from resultsq.domain import cldr
+from resultsq.domain.collation import ordered
 from resultsq.domain.current_language import ENGLISH_LANGUAGE, Language
 from resultsq.web.auth import account, account_if_known, rule
 from resultsq.web.node import node
@@ -56,7 +59,12 @@ def _counting(shown: Callable[..., str]) -> Callable[..., str]:
 
 def select() -> str:
     """The language of the request that is being served."""
-    return languages.best(_wishes()) or g.get("event_language") or languages.ENGLISH
+    return asked() or g.get("event_language") or languages.ENGLISH
+
+
+def asked() -> str | None:
+    """The language that the reader chose, or that the browser asks for; None: none that is there."""
+    return languages.best(_wishes())
 
 
 def _wishes() -> list[str]:
@@ -87,6 +95,13 @@ def of_request() -> Language:
     return found
 
 
+def of_head(headers: Mapping[str, str]) -> Language:
+    """The language of a request that the application does not see. `headers` are named as in WSGI, without `HTTP_`."""
+    chosen = parse_cookie(headers.get("COOKIE", "")).get(COOKIE, "")
+    asked = parse_accept_header(headers.get("ACCEPT_LANGUAGE", ""), LanguageAccept)
+    return languages.language(languages.best(one for one in (chosen, *asked.values()) if one) or languages.ENGLISH)
+
+
 def spoken() -> str:
     """The language, as HTML names it."""
     return languages.tag(_code())
@@ -99,7 +114,8 @@ def direction() -> str:
 
 def every() -> list[tuple[str, str, str]]:
     """Code, tag and own name of each language."""
-    return [(code, languages.tag(code), languages.own_name(code)) for code in languages.available()]
+    codes = ordered(languages.available(), languages.own_name)
+    return [(code, languages.tag(code), languages.own_name(code)) for code in codes]
 
 
 def choices() -> list[tuple[str, str, str]]:

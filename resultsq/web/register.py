@@ -6,6 +6,7 @@ The page never says whether a person or an address is known: the master decides 
 import uuid
 from collections.abc import Mapping
 from datetime import date
+from operator import attrgetter
 from typing import Any, cast
 
 import segno
@@ -18,9 +19,11 @@ from werkzeug.wrappers import Response as Answer
 
 from resultsq.app import registration_form, registrations
 from resultsq.app.registration_form import RegistrationForm
+from resultsq.domain.collation import ordered
 from resultsq.domain.errors import Conflicting, NotThere, SheetRefused
 from resultsq.store.admin import events
 from resultsq.store.admin.events import EventRow
+from resultsq.web import language
 from resultsq.web.auth import rule
 from resultsq.web.form import picture
 from resultsq.web.limits import RateLimiter, network
@@ -75,7 +78,7 @@ def register() -> Answer | tuple[str, int]:
     try:
         if registrations.look(node(), id_) is None:
             _count(_STORED, "all")
-        done = registrations.register(node(), given, id_)
+        done = registrations.register(node(), given, id_, language=language.asked())
     except SheetRefused as refused:
         return _page(asked, id_, _refused(asked, given, refused)), 422
     except Conflicting as conflict:
@@ -141,7 +144,7 @@ def _page(asked: RegistrationForm, id_: str, wrong: Mapping[str, str]) -> str:
 def _events() -> list[EventRow]:
     with node().database.read() as conn:
         found = events.search(conn, "", EVENTS_LISTED + 1)
-    return [one for one in found if one.slug] if len(found) <= EVENTS_LISTED else []
+    return ordered(found, attrgetter("name")) if len(found) <= EVENTS_LISTED else []
 
 
 # what was typed

@@ -12,7 +12,7 @@ from resultsq.domain.errors import InputRefused, NotThere
 from resultsq.domain.i18n import gettext
 from resultsq.domain.role import Role
 from resultsq.domain.submission import State
-from resultsq.web import schemas
+from resultsq.web import language, schemas
 from resultsq.web.api import one_value
 from resultsq.web.auth import bearer, rule
 from resultsq.web.bounds import JSON
@@ -37,9 +37,8 @@ def register() -> Response:
         detail = "A registration is a JSON object. Nothing was stored."
         raise ApiProblem(422, detail, [{"detail": detail, "pointer": ""}])
     event_id = bearer().event_id
-    done = registrations.register(
-        node(), cast(dict[str, Any], value), _id(), form, NO_EVENT if event_id is None else event_id
-    )
+    of_event = NO_EVENT if event_id is None else event_id
+    done = registrations.register(node(), cast(dict[str, Any], value), _id(), form, of_event, language.asked())
     answer = schemas.RegisteredResponse(
         id=done.submission, name=done.slip.name, number=done.slip.number, state=done.state, digest=done.digest
     )

@@ -21,6 +21,7 @@ class SlipRow(Base):
     name: Mapped[str] = mapped_column(String(255))
     number: Mapped[str | None] = mapped_column(String(16), index=True)  # None: the master gives it
     mail_owed: Mapped[bool] = mapped_column(default=False, server_default=false())  # with the number, once it is here
+    language: Mapped[str | None] = mapped_column(String(20))  # that of the mail; None: the home event's
 
 
 class NumberBlock(Base):

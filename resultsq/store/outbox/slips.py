@@ -19,7 +19,7 @@ _OF_ID = (
     .where(Submission.id == bindparam("id"))
 )
 _OWED = (
-    select(SlipRow.seq, Payload.body)
+    select(SlipRow.seq, SlipRow.language, Payload.body)
     .join(Submission, Submission.seq == SlipRow.seq)
     .join(Payload, Payload.seq == SlipRow.seq)
     .where(Submission.id == bindparam("id"), SlipRow.mail_owed, SlipRow.number.is_not(None))
@@ -53,10 +53,11 @@ def delivered(conn: Connection, numbers: Iterable[tuple[int, str]]) -> None:
         conn.execute(_NUMBER, given)
 
 
-def owe_mail(conn: Connection, submission: str) -> None:
-    """The number that the receipt brings is to be mailed from here."""
+def owe_mail(conn: Connection, submission: str, language: str | None) -> None:
+    """The number that the receipt brings is to be mailed from here. `language`: the code of its reader's; None: it is
+    not known."""
     seq = select(Submission.seq).where(Submission.id == submission).scalar_subquery()
-    conn.execute(update(SlipRow).where(SlipRow.seq == seq).values(mail_owed=True))
+    conn.execute(update(SlipRow).where(SlipRow.seq == seq).values(mail_owed=True, language=language))
 
 
 def owed_mails(conn: Connection, most: int) -> list[str]:
@@ -74,14 +75,15 @@ def owes_any(conn: Connection) -> bool:
 _OWES = select(SlipRow.seq).where(SlipRow.mail_owed, SlipRow.number.is_not(None)).limit(1)
 
 
-def take_owed(conn: Connection, submission: str) -> bytes | None:
-    """The body of one of these, opened, for the mail; it is deleted. None: another process took it, or there is none.
+def take_owed(conn: Connection, submission: str) -> tuple[bytes, str | None] | None:
+    """The body of one of these, opened, for the mail, and its reader's language; it is deleted. None: another process
+    took it, or there is none.
 
     :raises KeyMissing, SealBroken: it cannot be opened"""
     row: Any = conn.execute(_OWED, {"id": submission}).first()
     if row is None or not _settle_mail(conn, row.seq):
         return None
-    return personal.opened(conn, row.body, submission)
+    return personal.opened(conn, row.body, submission), row.language
 
 
 def drop_owed(conn: Connection, submission: str) -> None:

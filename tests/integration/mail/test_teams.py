@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Connection, select, update
 
 from resultsq.app import team_mails
+from resultsq.delivery.mail.letter import Sender, write
 from resultsq.domain.role import Role
+from resultsq.kinds.mails.kind import Mail
 from resultsq.settings import Settings
 from resultsq.store.admin import accounts, addresses
 from resultsq.store.engine.session import Database
-from resultsq.store.engine.tables import MAIL, Payload, Submission
+from resultsq.store.engine.tables import MAIL, Event, Payload, Submission
 from tests.integration.store.test_plans import WHOLE, explain, fill, heard
 from tests.support.manual_clock import ManualClock
 from tests.support.nodes import StoreNode, moved, rejected
@@ -107,6 +109,23 @@ def test_every_account_of_the_event_with_an_address_is_mailed_and_no_other(told:
     told.node.accept("wimbledon")
     told.node.publish_one()
     assert told.look() == []
+
+
+def test_a_mail_is_in_its_readers_language_or_the_events_all_of_it(told: Told) -> None:
+    told.address("both", "both@parks.example")
+    told.node.accept()
+    told.node.publish_one()
+
+    def choose(conn: Connection) -> None:
+        accounts.set_language(conn, "both", "ar")
+        conn.execute(update(Event).values(language="fr"))
+
+    told.node.database.write(choose)
+    mails = {mail["account"]: mail for mail in told.look()}
+    assert {account: mail["language"] for account, mail in mails.items()} == {"both": "ar", "bushy": "fr"}
+    assert mails["bushy"]["subject"] == "bushy, 7 décembre 2013\xa0: publié"
+    letter = write(Mail.model_validate(mails["both"]), "1", "both@parks.example", Sender("node@parks.example"))
+    assert b'<html lang=3D"ar" dir=3D"rtl">' in letter
 
 
 def test_what_happened_long_ago_is_not_mailed_when_an_address_is_set(told: Told) -> None:

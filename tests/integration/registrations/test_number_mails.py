@@ -1,6 +1,7 @@
 """A number that the master gave is mailed once, by the node where its runner registered, and the address goes then."""
 
 import json
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from pydantic import SecretStr
 from sqlalchemy import func, select, update
 
 from resultsq.app import number_mails
+from resultsq.app.registrations import register
 from resultsq.delivery import bundle
 from resultsq.domain.submission import State
 from resultsq.sealed import PersonalKeys
@@ -15,7 +17,7 @@ from resultsq.store import outbox
 from resultsq.store.engine.session import Database
 from resultsq.store.engine.tables import Event, Payload, Submission
 from resultsq.store.outbox import no_event, slips
-from tests.integration.registrations.conftest import RegisteringNode
+from tests.integration.registrations.conftest import RegisteringNode, runner
 from tests.integration.registrations.test_registering import Make, everything
 
 PUBLIC = "https://results.example.org"
@@ -59,6 +61,17 @@ def test_the_number_that_the_receipt_brings_is_mailed_once_and_the_address_is_de
     assert f"{PUBLIC}/register/{given.submission}" in mail["text"]
     assert (registrations_kept(node), number_mails.is_due(node.database)) == (0, False)
     assert b"zoe1@example.org" not in everything(node.database)
+
+
+def test_the_mail_is_in_the_language_that_the_runner_asked_for(sqlite_node: RegisteringNode) -> None:
+    node = sqlite_node
+    node.database.write(lambda conn: conn.execute(update(Event).where(Event.slug == "bushy").values(language="fr")))
+    register(node.context, runner(1), str(uuid.uuid4()), language="ar")
+    node.send()
+    tell(node)
+    (mail,) = mails(node)
+    assert mail["language"] == "ar"
+    assert "رقم" in mail["subject"]
 
 
 def test_who_got_a_number_at_once_gets_no_mail(sqlite_node: RegisteringNode) -> None:

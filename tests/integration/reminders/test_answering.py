@@ -160,11 +160,18 @@ def test_a_request_that_no_key_opens_holds_no_other_up(sealing: Database, node: 
     assert not node.work()
 
 
-def test_the_mail_is_in_the_language_of_the_page(node: Reminding) -> None:
-    node.ask(JANE, "xx")  # one that this version does not speak
+@pytest.mark.parametrize(
+    ("page", "written_in", "subject"),
+    [
+        ("de", "de", "Dein Barcode"),
+        ("xx", "en", "Your barcode"),  # one that this version does not speak
+    ],
+)
+def test_the_mail_is_in_the_language_of_the_page(node: Reminding, page: str, written_in: str, subject: str) -> None:
+    node.ask(JANE, page)
     node.work()
     ((_, mail),) = node.queued()
-    assert mail["subject"] == "Your barcode"
+    assert (mail["language"], mail["subject"]) == (written_in, subject)
 
 
 # links
