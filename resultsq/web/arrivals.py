@@ -21,6 +21,10 @@ from waitress.receiver import ChunkedReceiver, FixedStreamReceiver
 from waitress.server import TcpWSGIServer
 from waitress.task import ErrorTask
 
+from resultsq import languages
+from resultsq.domain.current_language import current, in_language
+from resultsq.domain.i18n import gettext, gettext_noop
+from resultsq.web.language import of_head
 from resultsq.web.limits import network
 
 CONNECTIONS: Final = 900
@@ -101,39 +105,42 @@ class _Error:
         self.reason = status.phrase
 
 
-_TITLES = {413: "Too large", 503: "Not available just now"}
+_TITLES = {413: gettext_noop("Too large"), 503: gettext_noop("Not available just now")}
 _DETAILS = {
-    413: "This is larger than this node takes at once, so nothing was stored. Leave a file out and send the rest.",
-    503: "Too much is being sent to this node at this moment, so nothing was stored. Try again in a minute.",
+    413: gettext_noop(
+        "This is larger than this node takes at once, so nothing was stored. Leave a file out and send the rest."
+    ),
+    503: gettext_noop(
+        "Too much is being sent to this node at this moment, so nothing was stored. Try again in a minute."
+    ),
 }
+_OTHER_TITLE = gettext_noop("This did not work")
+_OTHER_DETAIL = gettext_noop("The server cannot take this request, so nothing was stored.")
 _STYLE = (
     "body{margin:0;border-top:.5rem solid #4b45c6;font:1rem/1.5 system-ui,sans-serif}"
     "main{max-width:26rem;margin:auto;padding:2rem 1rem}h1{font-size:1.75rem}small{font-weight:normal;opacity:.75}"
 )
 _POLICY = f"default-src 'none'; style-src 'sha256-{b64encode(sha256(_STYLE.encode()).digest()).decode()}'"
 _PAGE = """<!doctype html>
-<html lang="en">
+<html lang="{lang}" dir="{dir}">
 <meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark"><title>{title} – resultsq</title>
 <style>{style}</style>
 <body><main><h1>{title} <small>{status}</small></h1><p>{detail}</p>
-<p><strong>Use your browser's Back button.</strong> What you sent before is kept.</p></main></body>
+<p><strong>{back}</strong> {kept}</p></main></body>
 </html>
 """
 """For a browser without scripts. It stands alone: nothing of the application has been reached."""
 
 
 class RefusalTask(ErrorTask):  # type: ignore[misc]
-    """What the server refuses before the application sees it, in the application's manner."""
+    """What the server refuses before the application sees it, in the application's manner and the reader's language."""
 
     def execute(self) -> None:
-        error = self.request.error
-        detail = _DETAILS.get(error.code, "The server cannot take this request, so nothing was stored.")
-        content = {"title": error.reason, "status": error.code, "detail": detail}
-        for_people = "text/html" in getattr(self.request, "headers", {}).get("ACCEPT", "")
-        title = _TITLES.get(error.code, "This did not work")
-        text = _PAGE.format(**content | {"title": title}, style=_STYLE) if for_people else json.dumps(content)
-        body = text.encode()
+        error, headers = self.request.error, getattr(self.request, "headers", {})
+        for_people = "text/html" in headers.get("ACCEPT", "")
+        with in_language(of_head(headers)):
+            body = (_page(error.code) if for_people else _problem(error)).encode()
         self.status = f"{error.code} {error.reason}"
         kind = "text/html; charset=utf-8" if for_people else "application/problem+json"
         self.response_headers += [("Content-Type", kind), ("Content-Security-Policy", _POLICY)]
@@ -142,6 +149,28 @@ class RefusalTask(ErrorTask):  # type: ignore[misc]
         self.set_close_on_finish()
         self.content_length = len(body)
         self.write(body)
+
+
+def _detail(status: int) -> str:
+    return gettext(_DETAILS.get(status, _OTHER_DETAIL))
+
+
+def _problem(error: Any) -> str:
+    return json.dumps({"title": error.reason, "status": error.code, "detail": _detail(error.code)})
+
+
+def _page(status: int) -> str:
+    code = current().code
+    return _PAGE.format(
+        lang=languages.tag(code),
+        dir=languages.direction(code),
+        title=gettext(_TITLES.get(status, _OTHER_TITLE)),
+        style=_STYLE,
+        status=status,
+        detail=_detail(status),
+        back=gettext("Use your browser's Back button."),
+        kept=gettext("What you sent before is kept."),
+    )
 
 
 class _Parser(HTTPRequestParser):  # type: ignore[misc]

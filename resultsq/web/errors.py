@@ -85,7 +85,9 @@ _TITLES = {
     503: gettext_noop("Not available just now"),
     507: gettext_noop("No room left"),
 }
-"""What a page of an error is called; one that is not here did not work."""
+"""What a page of an error is called."""
+
+_OTHER_TITLE = gettext_noop("This did not work")
 
 _NOT_FROM_OUR_PAGE = gettext_noop(
     "The page that this came from is too old: it was open before you logged in or out, or the browser keeps no "
@@ -153,7 +155,7 @@ def _phrase(status: int) -> str:
 def _answer(status: int, detail: str, headers: Mapping[str, str] | None = None, **more: object) -> Response:
     if request.path.startswith(PROGRAMS) or not request.accept_mimetypes.accept_html:
         return problem(status, detail, headers, **more)
-    title = gettext(_TITLES.get(status, gettext_noop("This did not work")))
+    title = gettext(_TITLES.get(status, _OTHER_TITLE))
     page = render_template("error.html", status=status, title=title, detail=detail, back=_page_before())
     return Response(page, status, headers, mimetype="text/html")
 

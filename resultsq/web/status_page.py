@@ -50,7 +50,7 @@ def _equip(state: BlueprintSetupState) -> None:
 def page() -> Answer:
     """Whether results are delayed, in words."""
     links = {"css": asset(STYLE), "data": url_for("status.data"), "feed": url_for("status.feed")}
-    return _answer("page", "text/html; charset=utf-8", lambda found: render(found, links))
+    return _answer("page", "text/html; charset=utf-8", lambda found: render(found, links, others=True))
 
 
 @blueprint.get("/status.json")
@@ -83,8 +83,9 @@ def _answer(name: str, content_type: str, make: Callable[[PublicStatus], bytes])
 # the three forms
 
 
-def render(found: PublicStatus, links: dict[str, str]) -> bytes:
-    """The page. `links` has the addresses of its stylesheet (`css`), of the JSON (`data`) and of the feed (`feed`)."""
+def render(found: PublicStatus, links: dict[str, str], *, others: bool = False) -> bytes:
+    """The page. `links` has the addresses of its stylesheet (`css`), of the JSON (`data`) and of the feed (`feed`).
+    `others`: the page is there in other languages."""
     return render_template(
         "status.html",
         it=found,
@@ -96,6 +97,7 @@ def render(found: PublicStatus, links: dict[str, str]) -> bytes:
         wait=spell(found.longest_wait_s),
         zone=node().settings.time_zone,
         links=links,
+        others=others,
     ).encode()
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
-from babel.messages.mofile import write_mo
+from babel.messages.mofile import read_mo, write_mo
 from babel.messages.pofile import read_po
 from flask import Flask
 from flask_babel import get_babel
@@ -69,6 +69,13 @@ def mark_everything(app: Flask, folder: Path, marked: Callable[[str], str] = "âŸ
     spoken.translation_directories = [str(folder)]
     spoken.default_locale = LOCALE
     spoken.locale_selector = None
+
+
+def translated(code: str) -> frozenset[str]:
+    """The English of what a language has words for, each form of a plural by itself."""
+    with (FOLDER / code / "LC_MESSAGES" / "messages.mo").open("rb") as file:
+        found = [one.id for one in read_mo(file) if one.id]
+    return frozenset(str(text) for said in found for text in ([said] if isinstance(said, str) else said))
 
 
 class _Page(HTMLParser):

@@ -7,16 +7,17 @@ from pathlib import Path
 import pytest
 from babel import Locale
 from babel.messages.catalog import Catalog
+from babel.messages.pofile import read_po
 
 from resultsq import languages
 from resultsq.readers.headings import ATHLETE, POSITION, TIME, uses
-from tests.support import translate
+from tests.support import speech, translate
 
 CODES = sorted(path.parents[1].name for path in languages.FOLDER.glob("*/LC_MESSAGES/*.po"))
 WHOLE = frozenset({"de", "fr", "pt_BR"})
 """In these operators, too, read everything."""
 
-NAMES = frozenset({"_", "_l", "gettext", "ngettext", "gettext_noop"})
+NAMES = frozenset({"_", "_l", "gettext", "ngettext", "gettext_noop", "ngettext_noop", "kept_sentence"})
 """What a sentence is marked by."""
 
 MOST_BYTES = 1_500_000
@@ -38,7 +39,11 @@ def test_a_language_says_all_that_its_readers_see(code: str, places: dict[str, l
     catalogue = translate.read(code)
     known = {translate.source(one) for one in catalogue if one.id}
     lacks = {translate.source(one) for one in translate.missing(catalogue)} | (places.keys() - known)
-    assert [one for one in sorted(lacks) if code in WHOLE or not translate.is_for_operators(places[one])] == []
+    assert [one for one in sorted(lacks) if code in WHOLE or not translate.is_for_operators(places[one], one)] == []
+
+
+def test_a_sentence_for_all_is_one_that_there_is(places: dict[str, list[str]]) -> None:
+    assert [one for one in translate.FOR_ALL if not any(said.startswith(one) for said in places)] == []
 
 
 @pytest.mark.parametrize("code", CODES)
@@ -64,19 +69,29 @@ def test_a_language_has_a_glossary_with_its_sources(code: str) -> None:
     assert (Locale.parse(code).english_name or code).partition(" ")[0] in text
 
 
-def test_no_sentence_is_hidden_in_a_formatted_string() -> None:
-    """What stands in braces is found by newer interpreters alone, and so by some translators' machines only."""
-    found = []
+def test_no_sentence_is_hidden_in_a_formatted_string_or_in_another_ones_mark() -> None:
+    """What stands in braces is found by newer interpreters alone, and so by some translators' machines only; what
+    stands within another mark may be found by none."""
+    with speech.CATALOGUE.open("rb") as file:
+        collected = {translate.source(one) for one in read_po(file)}
+    in_braces, left_out = [], []
     for path in languages.FOLDER.parent.rglob("*.py"):
-        for formatted in ast.walk(ast.parse(path.read_text())):
-            if isinstance(formatted, ast.JoinedStr):
-                calls = [one.func for one in ast.walk(formatted) if isinstance(one, ast.Call)]
-                found += [f"{path.name}:{call.lineno}" for call in calls if _name(call) in NAMES]
-    assert found == []
+        for one in ast.walk(ast.parse(path.read_text())):
+            if isinstance(one, ast.JoinedStr):
+                in_braces += [f"{path.name}: {text}" for text in map(_marked, ast.walk(one)) if text]
+            elif (text := _marked(one)) and text not in collected:
+                left_out.append(f"{path.name}: {text}")
+    assert in_braces == []
+    assert left_out == []
 
 
-def _name(call: ast.expr) -> str:
-    return call.id if isinstance(call, ast.Name) else call.attr if isinstance(call, ast.Attribute) else ""
+def _marked(node: ast.AST) -> str:
+    """The sentence that a call marks; empty: it is none."""
+    match node:
+        case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name), args=[ast.Constant(value=str(text)), *_]):
+            return text if name in NAMES else ""
+        case _:
+            return ""
 
 
 def test_all_catalogues_together_are_small() -> None:

@@ -4,6 +4,7 @@ import re
 from typing import Any
 from xml.etree.ElementTree import fromstring
 
+from resultsq import languages
 from resultsq.domain.outcome import Cause
 from resultsq.domain.role import Role
 from resultsq.store.admin import posts
@@ -53,6 +54,14 @@ def test_page_json_and_feed_change_within_seconds_when_an_outage_begins_and_ends
     ended = fromstring(person.page("/status.atom")).findall(f"{ATOM}entry")
     assert ended[0].findtext(f"{ATOM}id") == entries[0].findtext(f"{ATOM}id")
     assert ended[0].findtext(f"{ATOM}updated") != entries[0].findtext(f"{ATOM}updated")
+
+
+def test_the_page_is_there_in_each_language(log_in: LogIn) -> None:
+    person = log_in(Role.VIEWER, public_status=True)
+    others = re.findall(r'<a href="(\?language=[\w-]+)" hreflang="([\w-]+)"', person.page("/status"))
+    assert len(others) == len(languages.available()) - 1
+    for query, tag in others:
+        assert f'<html lang="{tag}"' in person.page(f"/status{query}")
 
 
 def test_nobody_and_no_event_is_named_when_anybody_reads_it(sqlite_node: StoreNode, log_in: LogIn) -> None:

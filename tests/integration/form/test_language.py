@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from flask import Response, request
 
+from resultsq import languages
 from resultsq.delivery import office_notices
 from resultsq.domain import errors
 from resultsq.domain.athletes import Athlete
@@ -42,6 +43,9 @@ DATA = re.compile(
     re.VERBOSE,
 )
 """What is data here, or a name: nobody translates it."""
+
+LACKED = "†"
+"""Marks a sentence that not every language has."""
 
 OTHER_THAN_PAGES = (
     *("csv", "original", "sheet_bytes", "markdown", "table_of", "static", "favicon", "robots", "manifest"),
@@ -106,13 +110,31 @@ class Walk:
             self.pages.append((str(request.endpoint), f"{request.method} {request.path}", kept.decode()))
         return response
 
+    def for_operators(self) -> set[str]:
+        """Where a page of teams, runners or the public shows a sentence that some language lacks."""
+        return {
+            f"{where}: {said[:200]}"
+            for endpoint, where, text in self.pages
+            if not endpoint.startswith("dashboard.")
+            for said in re.findall(f"⟦{LACKED}[^⟧]*", text)
+        }
+
+    def without_a_switch(self) -> set[str]:
+        """The whole pages on which no other language can be chosen."""
+        switch = re.compile(r'action="/language"|<a [^>]*href="\?language=')
+        return {where for _, where, text in self.pages if "</html>" in text and not switch.search(text)}
+
     def bypassing(self) -> set[str]:
         return {f"{where}: {piece}" for _, where, text in self.pages for piece in speech.unmarked(text, DATA)}
 
 
 @pytest.fixture
 def walk(site: Site, tmp_path: Path) -> Walk:
-    speech.mark_everything(site.app, tmp_path / "translations")
+    there = [speech.translated(code) for code in languages.available() if code != languages.ENGLISH]
+    everywhere = frozenset.intersection(*there)
+    speech.mark_everything(
+        site.app, tmp_path / "translations", lambda said: f"⟦{'' if said in everywhere else LACKED}{said}⟧"
+    )
     walk = Walk(site)
     site.database.write(lambda conn: accounts.add(conn, NOW, "chief", HASHED, Role.ADMIN))
     return walk
@@ -376,6 +398,8 @@ def test_no_sentence_bypasses_gettext_when_every_page_is_walked_with_real_data(s
     the_operators_look(site, walk, ids)
     runners_ask(site)
     assert not walk.bypassing(), "\n".join(sorted(walk.bypassing()))
+    assert not walk.for_operators(), "\n".join(sorted(walk.for_operators()))
+    assert walk.without_a_switch() == set()
     seen = {endpoint for endpoint, _, _ in walk.pages}
     there = {
         rule.endpoint

@@ -153,6 +153,12 @@ def test_a_browser_gets_a_page_where_the_server_refuses_a_large_body(start: Star
     assert (status, headers["Content-Type"]) == (413, "text/html; charset=utf-8")
     assert b"<h1>Too large" in body
     assert b"Leave a file out and send the rest." in body
+    asks = {"Accept": accepts, "Accept-Language": "de", "Cookie": "language=ar"}
+    for lacks, tag in (("", '<html lang="ar" dir="rtl">'), ("Cookie", '<html lang="de" dir="ltr">')):
+        sent = {name: value for name, value in asks.items() if name != lacks}
+        body = web.call("POST", "/submit/bushy/files", b"x" * 100_001, **sent)[1]
+        assert tag in body.decode()
+        assert b"Leave a file out" not in body
 
 
 REFUSED_BY_THE_SERVER = [
