@@ -25,7 +25,7 @@ _ALIASES = {"no": "nb", "iw": "he", "pt": "pt_BR"}
 def available() -> tuple[str, ...]:
     """The codes of the languages that there are, by their own names."""
     found = [path.parents[1].name for path in FOLDER.glob(f"*/LC_MESSAGES/{CATALOGUE}.mo")]
-    return tuple(sorted({ENGLISH, *found}, key=lambda code: own_name(code).casefold()))
+    return tuple(sorted({ENGLISH, *found}, key=own_name))
 
 
 @cache

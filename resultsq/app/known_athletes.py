@@ -45,8 +45,9 @@ def of_sheet(
     on_sheet = {row.athlete for row in finishers if row.athlete is not None}
     helpers = {one.athlete for one in volunteers}
     people = lookup.by_number(conn, on_sheet | helpers)
-    shown = as_of_text(listed.as_of, event.time_zone, now)
-    known = KnownAthletes(listed.as_of, shown, not listed.events, people)
+    begins = as_of_beginning(listed.as_of, event.time_zone, now)
+    said = as_of_sentence(listed.as_of, event.time_zone, now)
+    known = KnownAthletes(listed.as_of, begins, said, not listed.events, people)
     lacking = [number for number in (*sorted(on_sheet), *sorted(helpers - on_sheet)) if known.lacks(number)]
     if not lacking:
         return known
@@ -60,11 +61,11 @@ def of_sheet(
 
 @dataclass(frozen=True, slots=True)
 class ListFindings:
-    """What the list says of results: its problems; as of when it is, also in words; whether the master is away."""
+    """What the list says of results: its problems; as of when it is, also as a sentence; whether the master is away."""
 
     problems: tuple[Problem, ...]
     at: datetime
-    as_of: str
+    said: str
     is_away: bool
 
 
@@ -77,7 +78,7 @@ def findings(
     if known is None:
         return None
     problems = tuple(athletes.findings(finishers, known, volunteers))
-    return ListFindings(problems, known.at, known.as_of, master_is_away(conn))
+    return ListFindings(problems, known.at, known.said, master_is_away(conn))
 
 
 def of_rows(conn: Connection, slug: str, rows: Rows, now: datetime) -> ListFindings | None:
@@ -94,11 +95,26 @@ def master_is_away(conn: Connection) -> bool:
     return link is not None and link.state is not LinkState.UP
 
 
-def as_of_text(as_of: datetime, zone: str, now: datetime) -> str:
-    """The time of the list as people of the event read it; with the day where it was another."""
-    local, today = as_of.astimezone(ZoneInfo(zone)), now.astimezone(ZoneInfo(zone))
-    time = f"{local:%H:%M}"
-    return time if local.date() == today.date() else gettext("{day}, {time}", day=cldr.long_day(local), time=time)
+def as_of_beginning(as_of: datetime, zone: str, now: datetime) -> str:
+    """The time of the list as people of the event read it, as a sentence begins. A language has other words before a
+    time than before a day."""
+    time, day = _time_and_day(as_of, zone, now)
+    return gettext("As of {time} on {day}", time=time, day=day) if day else gettext("As of {time}", time=time)
+
+
+def as_of_sentence(as_of: datetime, zone: str, now: datetime) -> str:
+    """The same as a sentence of its own."""
+    time, day = _time_and_day(as_of, zone, now)
+    if day:
+        return gettext("Names are as of {time} on {day}.", time=time, day=day)
+    return gettext("Names are as of {time}.", time=time)
+
+
+def _time_and_day(as_of: datetime, zone: str, now: datetime) -> tuple[str, str]:
+    """The day only where it was another."""
+    local = as_of.astimezone(ZoneInfo(zone))
+    day = "" if local.date() == now.astimezone(ZoneInfo(zone)).date() else cldr.long_day(local)
+    return f"{local:%H:%M}", day
 
 
 def named(conn: Connection, event: EventRow, typed: str) -> list[Athlete]:

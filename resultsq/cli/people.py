@@ -3,6 +3,7 @@
 import secrets
 import sys
 from collections.abc import Callable
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +15,7 @@ from resultsq.app.context import Transaction
 from resultsq.app.people import EventDetails, NewPerson
 from resultsq.cli.node import CliContext, Overrides, PathParam, as_json_option, show, who
 from resultsq.domain import cldr
+from resultsq.domain.collation import ordered
 from resultsq.domain.errors import NotThere
 from resultsq.domain.i18n import gettext, gettext_noop, ngettext
 from resultsq.domain.plausible import PRESETS
@@ -265,7 +267,7 @@ def account_list(overrides: Overrides, as_json: bool) -> None:
                 "events": sorted(slugs[event] for event in one.events),
                 "disabled_at": one.disabled_at,
             }
-            for one in accounts.every(conn)
+            for one in ordered(accounts.every(conn), attrgetter("name"))
         ]
     show(rows, _ACCOUNTS, as_json)
 

@@ -192,7 +192,7 @@ def _too_large(most: int) -> str:
 
 
 def _as_of(listed: ListFindings) -> str:
-    said = gettext("Numbers of athletes were looked up in a list as of {time}.", time=listed.as_of)
+    said = gettext("Numbers of athletes were looked up in a list.") + " " + listed.said
     if not listed.is_away:
         return said
     return said + " " + gettext("The master cannot be reached now, so what changed since then is not here.")

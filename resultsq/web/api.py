@@ -172,7 +172,7 @@ def _told(found: ListFindings | None) -> tuple[tuple[Problem, ...], str]:
     """Numbers that the list of athletes lacks, and as of when it is in words; the answer's headers say it, too."""
     if found is None:
         return (), ""
-    return found.problems, as_of.sentence(found.at, found.as_of, is_away=found.is_away)
+    return found.problems, as_of.sentence(found.at, found.said, is_away=found.is_away)
 
 
 def _day_to_check() -> tuple[str, tuple[Problem, ...]]:

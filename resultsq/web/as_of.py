@@ -11,16 +11,15 @@ from resultsq.app.known_athletes import master_is_away
 from resultsq.web.node import node
 
 
-def used(conn: Connection, at: datetime, shown: str) -> str:
+def used(conn: Connection, at: datetime, said: str) -> str:
     """The sentence that says as of when the list is, and whether the master is away; the answer gets headers that say
-    it, too. `shown` is the time as people read it."""
-    return sentence(at, shown, is_away=master_is_away(conn))
+    it, too. `said` is its first part."""
+    return sentence(at, said, is_away=master_is_away(conn))
 
 
-def sentence(at: datetime, shown: str, *, is_away: bool) -> str:
+def sentence(at: datetime, said: str, *, is_away: bool) -> str:
     """As `used`, where it is known whether the master is away."""
     g.list_as_of = at
-    said = str(_("Names are as of %(time)s.", time=shown))
     if not is_away:
         return said
     return " ".join((said, _("The master cannot be reached now, so what changed since then is not here.")))

@@ -8,16 +8,19 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from email import policy
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
+from resultsq import languages
 from resultsq.sealed import PersonalKeys
 from resultsq.store.admin import accounts
 from resultsq.store.athletes import lookup
 from resultsq.store.engine import migrate
 from resultsq.store.engine.session import Database
 from tests.browser.conftest import DESK, PASSWORD, PHONE, NewPage, RunningNode
+from tests.browser.test_languages import BEYOND, NARROW, WIDEST
 from tests.browser.test_saturday import LogIn, Shoot, add_files, set_day
 from tests.support.athletes import FIRST
 from tests.support.days import IN_FILES
@@ -215,8 +218,23 @@ def _open(page: Page, link: str, look: Look) -> None:
     look(page, "own-profile", phone_alone=True)
 
 
+def _in_other_languages(runner: Page, shoot: Shoot) -> None:
+    """The runner's pages on the narrowest screen, in those languages that break pages."""
+    wide = {}
+    runner.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
+    profile = urlsplit(runner.url).path
+    for code in WIDEST:
+        for name, path in (("reminder", "/reminder"), ("reminder-asked", "/reminder/asked"), ("athlete", profile)):
+            runner.goto(f"{path}?language={languages.tag(code)}")
+            assert runner.locator("html").get_attribute("dir") == languages.direction(code)
+            shoot(runner, f"narrow-{code}-{name}")
+            wide[f"{code} {name}"] = runner.evaluate(BEYOND)
+        expect(runner.locator("svg.barcode")).to_have_css("direction", "ltr")
+    assert {name: text for name, text in wide.items() if text} == {}
+
+
 def test_misread_barcodes_are_named_and_the_runners_reminder_arrives_while_the_master_is_away(
-    there: tuple[RunningNode, Office], new_page: NewPage, log_in: LogIn, look: Look
+    there: tuple[RunningNode, Office], new_page: NewPage, log_in: LogIn, look: Look, shoot: Shoot
 ) -> None:
     team = log_in(new_page(size=PHONE), "bushy")
     _hand_in(team, look)
@@ -229,6 +247,7 @@ def test_misread_barcodes_are_named_and_the_runners_reminder_arrives_while_the_m
     other.get_by_role("button", name="Open my profile").click()
     expect(other.get_by_role("heading", name="already used")).to_be_visible()
     look(other, "card-used", phone_alone=True)
+    _in_other_languages(runner, shoot)
 
 
 def test_a_runner_asks_without_scripts(new_page: NewPage) -> None:

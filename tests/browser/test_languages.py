@@ -2,19 +2,23 @@
 
 What is on a page is found by its role, its place and its state, never by a text."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
+from sqlalchemy import func, select
 
 from resultsq import languages
 from resultsq.domain.role import Role
+from resultsq.store.engine.tables import Outage
 from tests.browser.conftest import PASSWORD, NewPage, RunningNode
 from tests.browser.test_saturday import FILES, LogIn, Shoot, submission_of
 from tests.support.days import DAY
 from tests.support.foreign import left_in_english
 from tests.support.translate import path_of
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.long
 
@@ -44,6 +48,7 @@ LENGTHEN = """() => {
 OPEN = "document.querySelectorAll('details').forEach((one) => (one.open = true))"
 
 PICTURES = frozenset({"submit", "receipt", "admin-overview", "offline", "status"})
+"""Of these each run keeps a picture; with RESULTSQ_ALL_PICTURES in the environment, of all."""
 
 Look = Callable[[Page, str], None]
 OPERATOR = "reads all languages"
@@ -146,7 +151,22 @@ def event(running_node: RunningNode) -> str:
     return running_node.team("all-pages")
 
 
-def walk(page: Page, slug: str, operator: Any, look: Look) -> None:
+@pytest.fixture(scope="module")
+def outage(running_node: RunningNode) -> int:
+    """One that there was, by its number."""
+
+    def latest() -> int | None:
+        with running_node.database.read() as conn:
+            return conn.execute(select(func.max(Outage.id))).scalar_one()
+
+    if latest() is None:
+        running_node.link.refuse()
+        wait_until(lambda: latest() is not None, what="an outage")
+        running_node.link.restore()
+    return latest() or 0
+
+
+def walk(page: Page, slug: str, operator: Any, outage: int, look: Look) -> None:
     """Every page there is, in its fullest state."""
     for path in ("login", "status", "unsubscribe/a-secret", "password/used-up", "nowhere"):
         page.goto(f"/{path}")
@@ -167,7 +187,8 @@ def walk(page: Page, slug: str, operator: Any, look: Look) -> None:
     expect(page.locator("#live[data-state=published]")).to_be_visible()
     for name, path in {
         "receipt": f"submissions/{submission}", "history": f"events/{slug}", "public": f"results/{slug}/{DAY}",
-        "events": "events", "account": "account", "offline": "offline", "write": f"write/{slug}/messages",
+        "docs": "api/docs", "outage": f"admin/outages/{outage}", "events": "events", "account": "account",
+        "offline": "offline", "write": f"write/{slug}/messages",
         **{f"admin-{one}": f"admin/{one}" for one in ("submissions", "errors", "holds", "audit", "events", "people",
                                                       "tokens", "notices", "welcome")},
         "admin-overview": "admin?span=30d", "admin-submission": f"admin/submissions/{submission}",
@@ -180,27 +201,38 @@ def walk(page: Page, slug: str, operator: Any, look: Look) -> None:
             expect(page.locator("#link")).not_to_be_empty()
         page.evaluate(OPEN)
         look(page, name)
+    page.goto(f"/write/{slug}/messages")
+    for field in ("subject", "text"):
+        page.locator(f"#{field}").fill("Bushy")
+    page.locator("main form .btn-primary").click()
+    page.wait_for_url("**/submissions/*")
+    look(page, "message")
+    page.goto("/admin/submissions")
+    page.locator("[name=ids]").first.check()
+    page.locator("[name=verb][value=hold]").first.click()
+    expect(page.locator("#dialog form")).to_be_visible()
+    look(page, "admin-ask")
 
 
 @pytest.mark.parametrize("code", WIDEST)
 def test_no_page_is_wider_than_a_narrow_phone(
-    running_node: RunningNode, operator: Any, new_page: NewPage, shoot: Shoot, code: str
+    running_node: RunningNode, operator: Any, outage: int, new_page: NewPage, shoot: Shoot, code: str
 ) -> None:
     slug = running_node.team(f"narrow-{code}")
     page = new_page(size=NARROW, locale=languages.tag(code))
     wide: dict[str, str] = {}
 
     def look(page: Page, name: str) -> None:
-        if name in PICTURES:
+        if name in PICTURES or "RESULTSQ_ALL_PICTURES" in os.environ:
             shoot(page, f"narrow-{code}-{name}")
         wide[name] = page.evaluate(BEYOND)
 
-    walk(page, slug, operator, look)
+    walk(page, slug, operator, outage, look)
     assert _said(wide) == ""
 
 
 def test_no_page_breaks_where_each_word_is_longer_by_more_than_half(
-    running_node: RunningNode, operator: Any, new_page: NewPage, shoot: Shoot
+    running_node: RunningNode, operator: Any, outage: int, new_page: NewPage, shoot: Shoot
 ) -> None:
     slug = running_node.team("narrow-long")
     page = new_page(size=NARROW)
@@ -212,7 +244,7 @@ def test_no_page_breaks_where_each_word_is_longer_by_more_than_half(
             shoot(page, f"narrow-long-{name}")
         wide[name] = page.evaluate(BEYOND)
 
-    walk(page, slug, operator, look)
+    walk(page, slug, operator, outage, look)
     assert _said(wide) == ""
 
 

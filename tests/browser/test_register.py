@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from resultsq import languages
 from resultsq.clock import SystemClock
 from resultsq.domain.athlete_blocks import LeasedBlock
 from resultsq.store.admin import events, number_blocks
 from resultsq.store.engine import migrate
 from resultsq.store.engine.session import Database
 from tests.browser.conftest import DESK, PHONE, NewPage
+from tests.browser.test_languages import BEYOND, NARROW, WIDEST
 from tests.conftest import give_up
 from tests.support.processes import Process
 from tests.support.services import Missing
@@ -23,6 +25,10 @@ from tests.support.services import Missing
 pytestmark = pytest.mark.long
 
 FIRST = 90_000_000
+FIELDS = {
+    "given_name": "Zoë", "family_name": "O'Brien", "born": "1990-01-31", "email": "zoe@example.org",
+    "emergency_name": "Max", "emergency_phone": "+44 20 7946 0000",
+}  # fmt: skip
 
 
 def make_numbers(database: Database) -> None:
@@ -72,11 +78,11 @@ def read_back(picture: Path) -> set[str]:
 
 def fill_in(page: Page, given: str) -> None:
     page.get_by_label("First name").fill(given)
-    page.get_by_label("Family name").fill("O'Brien")
-    page.get_by_label("Date of birth").fill("1990-01-31")
-    page.get_by_label("E-mail", exact=True).fill("zoe@example.org")
-    page.get_by_label("Name", exact=True).fill("Max")
-    page.get_by_label("Telephone").fill("+44 20 7946 0000")
+    page.get_by_label("Family name").fill(FIELDS["family_name"])
+    page.get_by_label("Date of birth").fill(FIELDS["born"])
+    page.get_by_label("E-mail", exact=True).fill(FIELDS["email"])
+    page.get_by_label("Name", exact=True).fill(FIELDS["emergency_name"])
+    page.get_by_label("Telephone").fill(FIELDS["emergency_phone"])
     for box in page.get_by_role("checkbox").all():
         box.check()
 
@@ -111,6 +117,33 @@ def test_a_scanner_reads_the_slip_from_the_screen(
     if scripts:
         find_nothing(page)
     assert read_back(picture) == {f"CODE-128:{number}", f"QR-Code:{number}"}
+
+
+@pytest.mark.parametrize("code", WIDEST)
+def test_the_registration_fits_a_narrow_phone_and_its_barcode_is_read_in_each_direction(
+    address: str, new_page: NewPage, shoot: Callable[[Page, str], Path], code: str
+) -> None:
+    page = new_page(size=NARROW, locale=languages.tag(code))
+    wide = {}
+
+    def look(name: str) -> Path:
+        wide[name] = page.evaluate(BEYOND)
+        assert page.locator("html").get_attribute("dir") == languages.direction(code)
+        return shoot(page, f"narrow-{code}-{name}")
+
+    page.goto(f"{address}/register")
+    look("register")
+    page.locator("main form .btn-primary").click()
+    expect(page.locator("#wrong-born")).to_be_visible()
+    look("register-wrong")
+    for name, value in FIELDS.items():
+        page.locator(f"#{name}").fill(value)
+    for box in page.locator("[name=consent]").all():
+        box.check()
+    page.locator("main form .btn-primary").click()
+    number = page.locator("#number").inner_text()
+    assert read_back(look("slip")) == {f"CODE-128:{number}", f"QR-Code:{number}"}
+    assert {name: text for name, text in wide.items() if text} == {}
 
 
 def test_a_printed_card_has_the_barcode(address: str, new_page: NewPage, tmp_path: Path) -> None:

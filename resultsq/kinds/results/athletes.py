@@ -25,12 +25,13 @@ MOST_MEANT = 3
 
 @dataclass(frozen=True, slots=True)
 class KnownAthletes:
-    """What the list says of the athletes of a sheet. `at` is its time, `as_of` the same in words; `whole`: it has all
-    athletes, and not only those of some events. `meant`: for a number that it lacks, who may have been meant, the
-    likeliest first."""
+    """What the list says of the athletes of a sheet. `at` is its time, `as_of` the same as the problems' sentences
+    begin, `said` as a sentence of its own; `whole`: it has all athletes, and not only those of some events. `meant`:
+    for a number that it lacks, who may have been meant, the likeliest first."""
 
     at: datetime
     as_of: str
+    said: str
     whole: bool
     people: Mapping[str, Athlete]
     meant: Mapping[str, Sequence[Athlete]] = field(default_factory=dict)

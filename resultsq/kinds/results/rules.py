@@ -61,36 +61,36 @@ OVERLONG_ATHLETE = ProblemRule(
 ATHLETE_UNKNOWN = ProblemRule(
     "athlete-unknown",
     _WARNS,
-    "As of {as_of}, no athlete has the number {athlete} (position {position}). It may be misread. If it is a new "
+    "{as_of}, no athlete has the number {athlete} (position {position}). It may be misread. If it is a new "
     "athlete's, leave it as it is.",
 )
 ATHLETE_NOT_LOCAL = ProblemRule(
     "athlete-unknown",
     _WARNS,
-    "As of {as_of}, {athlete} (position {position}) is not known here, but a number close to it is. It may be "
+    "{as_of}, {athlete} (position {position}) is not known here, but a number close to it is. It may be "
     "misread. If it is a visitor's, leave it as it is.",
 )
 ATHLETE_RETIRED = ProblemRule(
     "athlete-retired",
     _WARNS,
-    "As of {as_of}, {athlete} (position {position}) is a number that is no longer used: ask for the new one.",
+    "{as_of}, {athlete} (position {position}) is a number that is no longer used: ask for the new one.",
 )
 VOLUNTEER_UNKNOWN = ProblemRule(
     "athlete-unknown",
     _WARNS,
-    "As of {as_of}, no athlete has the number {athlete} of a volunteer ({role}). It may be misread. If it is a new "
+    "{as_of}, no athlete has the number {athlete} of a volunteer ({role}). It may be misread. If it is a new "
     "athlete's, leave it as it is.",
 )
 VOLUNTEER_NOT_LOCAL = ProblemRule(
     "athlete-unknown",
     _WARNS,
-    "As of {as_of}, {athlete} of a volunteer ({role}) is not known here, but a number close to it is. It may be "
+    "{as_of}, {athlete} of a volunteer ({role}) is not known here, but a number close to it is. It may be "
     "misread. If it is a visitor's, leave it as it is.",
 )
 VOLUNTEER_RETIRED = ProblemRule(
     "athlete-retired",
     _WARNS,
-    "As of {as_of}, {athlete} of a volunteer ({role}) is a number that is no longer used: ask for the new one.",
+    "{as_of}, {athlete} of a volunteer ({role}) is a number that is no longer used: ask for the new one.",
 )
 BAD_VALUE = ProblemRule("bad-value", _BLOCKS, "{place}: {reason}.")
 

@@ -18,6 +18,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, ins
 from resultsq.domain.errors import InputRefused, NotThere
 from resultsq.domain.i18n import gettext, gettext_noop
 from resultsq.domain.role import PEOPLE, Role
+from resultsq.store.engine.columns import by_code_point
 from resultsq.store.engine.tables import Account as Stored
 from resultsq.store.engine.tables import AccountEvent, EndedSession, Event, PasswordLink
 
@@ -169,12 +170,15 @@ def every(conn: Connection) -> list[AccountView]:
     events: dict[int, set[int]] = {}
     for row in conn.execute(select(AccountEvent.account_id, AccountEvent.event_id)):
         events.setdefault(row.account_id, set()).add(row.event_id)
-    return [_account(row, events.get(row.id, ())) for row in conn.execute(select(Stored).order_by(Stored.name))]
+    return [
+        _account(row, events.get(row.id, ()))
+        for row in conn.execute(select(Stored).order_by(by_code_point(Stored.name)))
+    ]
 
 
 def search(conn: Connection, text: str, most: int) -> list[AccountView]:
     """The first accounts by name whose name, or an event's slug, has `text` in it."""
-    query = select(Stored).order_by(Stored.name).limit(most)
+    query = select(Stored).order_by(by_code_point(Stored.name)).limit(most)
     if text:
         mine = select(AccountEvent.account_id).join(Event, Event.id == AccountEvent.event_id)
         belongs = Stored.id.in_(mine.where(Event.slug.contains(text.lower(), autoescape=True)))

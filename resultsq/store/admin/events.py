@@ -12,10 +12,11 @@ from sqlalchemy import Connection, func, insert, or_, select, update
 from resultsq import languages
 from resultsq.domain import cldr
 from resultsq.domain.errors import InputRefused, NotThere
-from resultsq.domain.i18n import gettext
+from resultsq.domain.i18n import gettext, ngettext
 from resultsq.domain.plausible import FIVE_K, Plausible
 from resultsq.domain.sheet import SLUG
 from resultsq.readers.ranges import RUN, TIMES, read_plausible
+from resultsq.store.engine.columns import by_code_point
 from resultsq.store.engine.tables import NO_EVENT, Event
 
 _NAME_MAX = 200
@@ -97,12 +98,21 @@ def check_rows(rows: Iterable[Mapping[str, str]], default_zone: str) -> list[New
     :raises InputRefused: as `import_rows`."""
     found = []
     for line, row in enumerate(rows, start=2):
-        strange = {str(key) for key in row} - _COLUMNS
-        if strange or not {"slug", "name"} <= row.keys():
+        others = cldr.listed(f"`{name}`" for name in ("timezone", "country", "language", RUN, *TIMES))
+        if not {"slug", "name"} <= row.keys():
             raise InputRefused(
-                gettext(
-                    "The list's first line must be `slug,name`, with {others} if you like.",
-                    others=cldr.listed(f"`{name}`" for name in ("timezone", "country", "language", RUN, *TIMES)),
+                gettext("The list's first line must be `slug,name`, with {others} if you like.", others=others)
+            )
+        if strange := [f"`{str(key)[:80]}`" for key in row if key not in _COLUMNS]:
+            raise InputRefused(
+                ngettext(
+                    "The list's first line has a column that is not known here: {strange}. It may have `slug`, `name`, "
+                    "{others}. No event was added.",
+                    "The list's first line has columns that are not known here: {strange}. It may have `slug`, `name`, "
+                    "{others}. No event was added.",
+                    len(strange),
+                    strange=cldr.listed(strange),
+                    others=others,
                 )
             )
         try:
@@ -160,12 +170,12 @@ def find(conn: Connection, slug: str) -> EventRow | None:
 
 def every(conn: Connection) -> list[EventRow]:
     """All events, by slug."""
-    return [_event(row) for row in conn.execute(_SELECT.order_by(Event.slug))]
+    return [_event(row) for row in conn.execute(_SELECT.order_by(by_code_point(Event.slug)))]
 
 
 def search(conn: Connection, text: str, most: int) -> list[EventRow]:
     """The first events by slug whose slug or name has `text` in it."""
-    query = _SELECT.order_by(Event.slug).limit(most)
+    query = _SELECT.order_by(by_code_point(Event.slug)).limit(most)
     if text:
         part = text.lower()
         named = func.lower(Event.name).contains(part, autoescape=True)

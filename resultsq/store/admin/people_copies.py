@@ -15,6 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from resultsq.domain.people_copy import SCHEMA, CopiedAccount, CopiedEvent, CopiedToken, PeopleList
 from resultsq.domain.role import Role
+from resultsq.store.engine.columns import by_code_point
 from resultsq.store.engine.tables import NO_EVENT, Account, AccountEvent, ApiToken, Event, PeopleCopy
 
 AT_ONCE = 500
@@ -111,14 +112,17 @@ def own_people(conn: Connection, now: datetime, source: str) -> PeopleList:
     belongs: dict[int, list[str]] = {}
     for row in conn.execute(select(AccountEvent.account_id, AccountEvent.event_id)):
         belongs.setdefault(row.account_id, []).append(slugs[row.event_id])
-    accounts = select(Account).where(~Account.is_copy, Account.disabled_at.is_(None)).order_by(Account.name)
+    accounts = (
+        select(Account).where(~Account.is_copy, Account.disabled_at.is_(None)).order_by(by_code_point(Account.name))
+    )
     tokens = select(ApiToken).where(~ApiToken.is_copy, ApiToken.revoked_at.is_(None), ApiToken.role != Role.COPY)
     return PeopleList(
         format=SCHEMA,
         source=source,
         made_at=now,
         events=tuple(
-            _copied_event(row) for row in conn.execute(select(Event).where(Event.id != NO_EVENT).order_by(Event.slug))
+            _copied_event(row)
+            for row in conn.execute(select(Event).where(Event.id != NO_EVENT).order_by(by_code_point(Event.slug)))
         ),
         accounts=tuple(
             CopiedAccount(

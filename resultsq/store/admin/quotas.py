@@ -7,6 +7,7 @@ from datetime import datetime, time, timedelta
 from sqlalchemy import Connection, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from resultsq.store.engine.columns import by_code_point
 from resultsq.store.engine.prepared import PreparedStatement
 from resultsq.store.engine.tables import Event, EventDay
 from resultsq.store.outbox.day_counts import Used, counting, day_of
@@ -31,7 +32,9 @@ def note_refusal(conn: Connection, now: datetime, event_id: int) -> None:
 def refused(conn: Connection, now: datetime) -> list[str]:
     """The events that reached their quota today, by slug."""
     query = select(Event.slug).join(EventDay, EventDay.event_id == Event.id)
-    return list(conn.execute(query.where(EventDay.refused_at >= _midnight(now)).order_by(Event.slug)).scalars())
+    return list(
+        conn.execute(query.where(EventDay.refused_at >= _midnight(now)).order_by(by_code_point(Event.slug))).scalars()
+    )
 
 
 def left_s(now: datetime) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, delete, insert, literal, select
 
 from resultsq.domain.submission import NEEDS_A_PERSON, WAITING
+from resultsq.store.engine.columns import by_code_point
 from resultsq.store.engine.tables import MAIL, MASTER, Account, AccountEvent, Event, Submission, TeamMail
 from resultsq.store.outbox import links
 
@@ -76,7 +77,7 @@ def _team(event_id: Any) -> Any:
 
 
 def _untold(conn: Connection, row: Any) -> Untold:
-    accounts = conn.execute(_team(row.event_id).order_by(Account.name))
+    accounts = conn.execute(_team(row.event_id).order_by(by_code_point(Account.name)))
     return Untold(
         seq=row.seq,
         about=row.about,

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, bindparam, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from resultsq.domain.link import REFUSED_WAIT_S
+from resultsq.store.engine.columns import by_code_point
 from resultsq.store.engine.tables import Event, Refusal
 
 KindAndEvent = tuple[str, int]
@@ -47,7 +48,7 @@ def forget_all(conn: Connection) -> None:
 
 def refused_events(conn: Connection) -> list[str]:
     """The events that the master refuses something of, by slug."""
-    query = select(Event.slug).where(Event.id.in_(select(Refusal.event_id))).order_by(Event.slug)
+    query = select(Event.slug).where(Event.id.in_(select(Refusal.event_id))).order_by(by_code_point(Event.slug))
     return list(conn.execute(query).scalars())
 
 

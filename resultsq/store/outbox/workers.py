@@ -5,6 +5,7 @@ from importlib.metadata import version
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
+from resultsq.store.engine.columns import by_code_point
 from resultsq.store.engine.tables import Worker
 
 ALIVE_S = 30.0
@@ -32,4 +33,6 @@ def last_seen_at(conn: Connection) -> datetime | None:
 
 def every(conn: Connection) -> list[tuple[str, datetime, datetime]]:
     """Name, start and last sign of life of each worker that did not say goodbye."""
-    return [(w.name, w.started_at, w.seen_at) for w in conn.execute(select(Worker).order_by(Worker.name))]
+    return [
+        (w.name, w.started_at, w.seen_at) for w in conn.execute(select(Worker).order_by(by_code_point(Worker.name)))
+    ]

@@ -10,11 +10,12 @@ from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
 from resultsq.app.comparison import difference, parsed
+from resultsq.domain.collation import ordered
 from resultsq.domain.errors import NotThere
 from resultsq.domain.filter import Filter
 from resultsq.domain.role import Role
 from resultsq.domain.why import why
-from resultsq.kinds.registry import KINDS
+from resultsq.kinds.registry import KINDS, title
 from resultsq.store.engine.whole import spoiled
 from resultsq.store.views import listing, queries, submission_detail
 from resultsq.store.views.listing import ListedSubmission, Order, Sort
@@ -60,7 +61,7 @@ def submissions() -> str:
         size=size,
         SIZES=SIZES,
         SORTS=Sort,
-        KINDS=sorted(KINDS),
+        KINDS=ordered(KINDS, title),
         NAMED={name for name, kind in KINDS.items() if kind.template is not None},
         found=found,
         total=total,

@@ -2,15 +2,29 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypedDict, TypeVar
 
 import segno
 from flask import request
 from flask_babel import gettext as _
 from markupsafe import Markup
 from sqlalchemy import Connection
+from werkzeug.datastructures import MultiDict
 
+from resultsq.domain.collation import ordered
 from resultsq.domain.errors import FileRefused
 from resultsq.web.node import node
+
+_Found = TypeVar("_Found")
+
+
+class Searched(TypedDict, Generic[_Found]):
+    """What a page with a search shows of it."""
+
+    found: Sequence[_Found]
+    more: bool
+    q: str
+    given: MultiDict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +36,16 @@ class ImportPreview:
     new: int
 
 
-def searched(search: Callable[[Connection, str, int], Sequence[object]], most: int) -> dict[str, object]:
-    """What fits the text that is searched for, at most `most`, for a page that also has a form."""
+def searched(
+    search: Callable[[Connection, str, int], Sequence[_Found]], most: int, name: Callable[[_Found], str] | None = None
+) -> Searched[_Found]:
+    """What fits the text that is searched for, at most `most`, for a page that also has a form; in the order of its
+    names where there is `name`."""
     text = request.args.get("q", "").strip()
     with node().database.read() as conn:
         found = search(conn, text, most + 1)
-    return {"found": found[:most], "more": len(found) > most, "q": text, "given": request.form}
+    shown = found[:most] if name is None else ordered(found[:most], name)
+    return {"found": shown, "more": len(found) > most, "q": text, "given": request.form}
 
 
 def asked_list() -> str:

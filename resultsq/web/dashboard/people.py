@@ -1,5 +1,7 @@
 """Accounts: find, add, import and end them, and hand out links with which their owners choose a password."""
 
+from operator import attrgetter
+
 from flask import flash, redirect, request, url_for
 from flask_babel import gettext as _
 from flask_babel import ngettext
@@ -128,6 +130,7 @@ def restore() -> Answer:
 
 
 def _people(links: list[tuple[str, str]] | None = None, **values: object) -> str:
+    listed = searched(accounts.search, SHOWN, attrgetter("name"))
     with node().database.read() as conn:
         slugs = {event.id: event.slug for event in events.every(conn)}
         copies = people_copies.state(conn)
@@ -136,12 +139,12 @@ def _people(links: list[tuple[str, str]] | None = None, **values: object) -> str
         flash(ngettext("%(num)s link was made.", "%(num)s links were made.", len(links)), "success")
     return page(
         "people.html",
-        slugs=slugs,
+        belongs={one.name: sorted(slugs[event] for event in one.events) for one in listed["found"]},
         copies=copies,
         roles=PEOPLE,
         myself=me().name,
         links=shown,
-        **searched(accounts.search, SHOWN),
+        **listed,
         **values,
     )
 

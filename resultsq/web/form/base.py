@@ -1,6 +1,7 @@
 """What the team's pages share: their blueprint, whose event it is, and times as people read them."""
 
 from datetime import date, datetime
+from operator import attrgetter
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, request
@@ -10,6 +11,7 @@ from sqlalchemy import Connection
 
 from resultsq.app.intake import KIND
 from resultsq.domain import cldr
+from resultsq.domain.collation import ordered
 from resultsq.domain.errors import NotThere
 from resultsq.store.admin import accounts, events
 from resultsq.store.admin.accounts import AccountView
@@ -63,6 +65,11 @@ def _vary(response: Response) -> Response:
 def of_htmx() -> bool:
     """Whether a part of a page is asked for, and not a whole one."""
     return "HX-Request" in request.headers
+
+
+def by_name(mine: list[EventRow]) -> list[EventRow]:
+    """These events as a list for people."""
+    return ordered(mine, attrgetter("name"))
 
 
 def events_of(conn: Connection, who: AccountView) -> list[EventRow]:

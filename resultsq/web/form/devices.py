@@ -24,7 +24,7 @@ from resultsq.store.views import queries
 from resultsq.web import auth
 from resultsq.web.auth import me, rule
 from resultsq.web.bounds import bound
-from resultsq.web.form.base import blueprint, events_of, my_event
+from resultsq.web.form.base import blueprint, by_name, events_of, my_event
 from resultsq.web.node import node
 
 MOST_EVENTS = 200
@@ -49,7 +49,7 @@ def contact() -> Response:
     mine = []
     if who is not None and who.role.at_least(Role.TEAM):
         with ctx.database.read() as conn:
-            mine = events_of(conn, who)[:MOST_EVENTS]
+            mine = by_name(events_of(conn, who)[:MOST_EVENTS])
     g.personal = True
     return jsonify(
         resultsq=True,

@@ -17,7 +17,7 @@ from resultsq.domain.sheet import parse
 from resultsq.store.views import queries, versions
 from resultsq.web.auth import me, rule
 from resultsq.web.csv_cells import safe_cell
-from resultsq.web.form.base import blueprint, events_of, my_event, my_submission
+from resultsq.web.form.base import blueprint, by_name, events_of, my_event, my_submission
 from resultsq.web.kinds import forms
 from resultsq.web.node import node
 
@@ -36,7 +36,7 @@ LARGEST = 2**63 - 1
 def events() -> Answer | str:
     """Straight to the event's history, or a choice where there are several."""
     with node().database.read() as conn:
-        mine = events_of(conn, me())
+        mine = by_name(events_of(conn, me()))
     if len(mine) == 1:
         return redirect(url_for("form.history", slug=mine[0].slug), 303)
     return render_template("events.html", events=mine, onward="form.history")

@@ -11,7 +11,7 @@ from resultsq.domain.role import Role
 from resultsq.store.admin import accounts, people_copies
 from resultsq.web import auth
 from resultsq.web.auth import rule
-from resultsq.web.form.base import blueprint, events_of
+from resultsq.web.form.base import blueprint, by_name, events_of
 from resultsq.web.node import node
 
 
@@ -66,7 +66,7 @@ def account() -> str:
 
 def _account_page(refusal: str = "") -> str:
     with node().database.read() as conn:
-        mine, source = events_of(conn, auth.me()), people_copies.state(conn).address
+        mine, source = by_name(events_of(conn, auth.me())), people_copies.state(conn).address
     return render_template("account.html", mine=mine, source=source, refusal=refusal, least=accounts.PASSWORD_MIN)
 
 

@@ -6,7 +6,7 @@ from flask_babel import gettext as _
 from werkzeug.exceptions import TooManyRequests
 
 from resultsq.app import profiles
-from resultsq.app.known_athletes import as_of_text
+from resultsq.app.known_athletes import as_of_sentence
 from resultsq.domain.errors import NotThere
 from resultsq.domain.role import Role
 from resultsq.web import as_of
@@ -46,7 +46,8 @@ def profile(number: str) -> str:
                 else _("There is no such athlete on your event's last sheets.")
             )
         zone = ctx.settings.time_zone if found.event is None else found.event.time_zone
-        names_as_of = as_of.used(conn, found.listed.as_of, as_of_text(found.listed.as_of, zone, ctx.clock.now()))
+        said = as_of_sentence(found.listed.as_of, zone, ctx.clock.now())
+        names_as_of = as_of.used(conn, found.listed.as_of, said)
     barcode = picture.picture(found.athlete.number)
     return render_template(
         "athlete.html", found=found, own=own, public=public, names_as_of=names_as_of, barcode=barcode

@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response as Answer
 from resultsq.app import drafts, submissions
 from resultsq.app.comparison import Difference, difference, parsed
 from resultsq.app.intake import KIND
-from resultsq.app.known_athletes import as_of_text
+from resultsq.app.known_athletes import as_of_sentence
 from resultsq.app.submissions import Decision
 from resultsq.domain.destinations import MAIL
 from resultsq.domain.errors import Conflicting
@@ -102,7 +102,8 @@ def _profiles(conn: Connection, sheet: Sheet | None, event: EventRow) -> tuple[C
     people = lookup.by_number(conn, {row.athlete for row in sheet.finishers if row.athlete is not None})
     if not (named := {one.number for one in people.values() if one.name is not None}):
         return (), ""
-    return named, as_of.used(conn, listed.as_of, as_of_text(listed.as_of, event.time_zone, node().clock.now()))
+    said = as_of_sentence(listed.as_of, event.time_zone, node().clock.now())
+    return named, as_of.used(conn, listed.as_of, said)
 
 
 def _of_other_kind(conn: Connection, found: SubmissionView, event: EventRow) -> str:

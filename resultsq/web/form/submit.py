@@ -33,7 +33,7 @@ from resultsq.web import as_of
 from resultsq.web.auth import me, rule
 from resultsq.web.bounds import bound
 from resultsq.web.form.barcode import scanned_or_typed
-from resultsq.web.form.base import blueprint, events_of, my_event, of_htmx
+from resultsq.web.form.base import blueprint, by_name, events_of, my_event, of_htmx
 from resultsq.web.form.needs import needs
 from resultsq.web.node import node
 
@@ -50,7 +50,7 @@ _OUR_FIELDS = frozenset({"csrf_token", "revision", "action"})
 def choose() -> Answer | str:
     """Straight to the team's event, or a choice where it has several."""
     with node().database.read() as conn:
-        mine = events_of(conn, me())
+        mine = by_name(events_of(conn, me()))
         waiting = needs(conn, mine)
         told = notices.in_force(conn, node().clock.now(), [event.id for event in mine])
     if len(mine) == 1:
@@ -81,7 +81,7 @@ def _page(draft: Draft, told: str = "", refused: Mapping[str, str] | None = None
         latest = versions.of_event(conn, draft.event.id, limit=3)
         base = next((one for one in latest if one.id == draft.base), None)
         known = view.known if view.rows or draft.workspace.volunteers else None  # else no name is on the page
-        names_as_of = "" if known is None else as_of.used(conn, known.at, known.as_of)
+        names_as_of = "" if known is None else as_of.used(conn, known.at, known.said)
         carried = device_entries.waiting(conn, draft.event.id, me().id, ENTRIES_SHOWN)
         of_office = notices.in_force(conn, now, [draft.event.id])
     return render_template(

@@ -129,7 +129,7 @@ def test_another_day_is_named_with_its_date(listed: Site) -> None:
     listed.clock.advance(86_400)
     team = listed.browser("bushy")
     team.drop(scanned("A99"))
-    assert "As of 7 December 2013, 06:58, no athlete has the number A99" in team.get("/submit/bushy").text
+    assert "As of 06:58 on 7 December 2013, no athlete has the number A99" in team.get("/submit/bushy").text
 
 
 def test_no_name_is_in_a_public_page(listed: Site) -> None:

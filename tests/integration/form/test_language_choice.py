@@ -11,10 +11,11 @@ from flask import render_template_string
 
 from resultsq import languages
 from resultsq.domain.errors import InputRefused
+from resultsq.domain.role import Role
 from resultsq.store.admin import accounts, events
 from resultsq.wakeup import Bell
 from resultsq.web.language import for_everybody, select
-from tests.integration.form.conftest import DAY, Browser, Site
+from tests.integration.form.conftest import DAY, HASHED, NOW, Browser, Site
 from tests.support import tongues
 
 
@@ -81,6 +82,16 @@ def test_an_events_language_is_for_readers_whose_own_is_not_there(site: Site) ->
     assert '<html lang="de"' in page(team, "/submit/bushy", asks="ja")
     assert '<html lang="en"' in page(team, "/submit/bushy", asks="en")
     assert '<html lang="en"' in page(site.browser("richmond"), "/submit/richmond", asks="ja")
+
+
+def test_a_reader_finds_the_events_in_the_order_of_the_readers_language(site: Site) -> None:
+    rows = [{"slug": slug, "name": name} for slug, name in (("a", "Åby"), ("b", "Ærø"), ("c", "Zoo"))]
+    site.database.write(lambda conn: events.import_rows(conn, NOW, rows))
+    site.database.write(lambda conn: accounts.add(conn, NOW, "chief", HASHED, Role.ADMIN))
+    chief = site.browser("chief")
+    for asks, names in (("de", ["Åby", "Ærø", "Zoo"]), ("nb", ["Zoo", "Ærø", "Åby"])):
+        for path in ("/submit", "/events"):
+            assert re.findall("Åby|Ærø|Zoo", page(chief, path, asks)) == names, (asks, path)
 
 
 def test_a_public_page_is_the_same_for_all_who_ask_alike(site: Site, team: Browser) -> None:

@@ -80,6 +80,8 @@ def test_a_file_of_events_adds_the_new_ones_when_some_are_known(database: Databa
         ({"slug": "x", "name": "x", "timezone": "Mars"}, "Line 3: .*time zone"),
         ({"slug": "x", "title": "x"}, "first line"),
         ({"slug": "x"}, "first line"),
+        ({"slug": "x", "name": "x", "langauge": "de"}, "not known here: `langauge`.*`language`"),
+        ({"slug": "x", "name": "x", "language": "tlh"}, "Line 3: “tlh” is not a language of these pages: .*de, en"),
         ({"slug": "x", "name": None}, "Line 3: .*a name"),
         ({"slug": "x", "name": "x", "run": "marathon"}, "Line 3: .*5k and junior"),
         ({"slug": "x", "name": "x", "fastest": "ten minutes"}, "Line 3: .*is not a time"),
@@ -107,6 +109,15 @@ def test_what_a_run_takes_is_kept_when_it_stands_in_the_list(database: Database)
         "middle": Plausible(6 * 60, 35 * 60, 6 * 60, 90 * 60),
         "usual": FIVE_K,
     }
+
+
+def test_an_event_speaks_the_language_that_stands_in_the_list(database: Database) -> None:
+    languages = {"bremen": "de", "belem": "pt-BR", "oslo": "NO", "bushy": ""}
+    rows = [{"slug": slug, "name": slug, "language": language} for slug, language in languages.items()]
+    database.write(lambda conn: events.import_rows(conn, NOW, rows))
+    with database.read() as conn:
+        found = {event.slug: event.language for event in events.every(conn)}
+    assert found == {"bremen": "de", "belem": "pt_BR", "oslo": "nb", "bushy": None}
 
 
 def test_what_a_run_takes_stays_when_something_else_is_changed(database: Database) -> None:

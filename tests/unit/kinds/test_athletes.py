@@ -17,7 +17,7 @@ def row(position: int, athlete: str | None) -> Finisher:
 
 
 def known(*people: Athlete, whole: bool = True, **meant: list[Athlete]) -> KnownAthletes:
-    return KnownAthletes(AT, "06:58", whole, {one.number: one for one in people}, meant)
+    return KnownAthletes(AT, "As of 06:58", "Names are as of 06:58.", whole, {one.number: one for one in people}, meant)
 
 
 def test_an_unknown_number_is_told_with_who_was_meant_one_tap_away() -> None:
