@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from resultsq.domain.link import LinkState
 from resultsq.domain.why import spell
+from resultsq.store.admin.alerts import COUNTED
 
 
 class AlertRule(StrEnum):
@@ -98,7 +99,7 @@ _TABLE = (
         AlertRule.LINK_DOWN,
         lambda facts, limits, now: facts.link is not LinkState.UP and now - facts.link_since >= limits.link_down,
         lambda facts: (
-            f"{_LINK[facts.link]}, since {_clock(facts.link_since)}. {_many(facts.waiting)} waiting; they publish by "
+            f"{_LINK[facts.link]}, since {_clock(facts.link_since)}. {_waiting(facts).capitalize()}; they publish by "
             "themselves when it is back, and teams can go on submitting."
         ),
     ),
@@ -107,7 +108,7 @@ _TABLE = (
         lambda facts, limits, now: _is_past(facts.takes_nothing_since, limits.link_down, now),
         lambda facts: (
             f"The master answers, but takes no results, since {_clock(facts.takes_nothing_since)}. "
-            f"{_many(facts.waiting)} waiting; they publish by themselves when it takes one, and teams can go on "
+            f"{_waiting(facts).capitalize()}; they publish by themselves when it takes one, and teams can go on "
             "submitting."
         ),
     ),
@@ -115,7 +116,7 @@ _TABLE = (
         AlertRule.OLDEST_WAITING,
         lambda facts, limits, now: _is_past(facts.oldest_waiting_at, limits.oldest_waiting, now),
         lambda facts: (
-            f"The oldest of {_many(facts.waiting)} waiting was accepted at {_clock(facts.oldest_waiting_at)}. "
+            f"The oldest of {_waiting(facts)} was accepted at {_clock(facts.oldest_waiting_at)}. "
             "The dashboard says what it waits for."
         ),
     ),
@@ -276,6 +277,11 @@ def _some(slugs: Sequence[str]) -> str:
 
 def _many(count: int) -> str:
     return "1 submission" if count == 1 else f"{count} submissions"
+
+
+def _waiting(facts: AlertFacts) -> str:
+    """No more are counted than COUNTED."""
+    return f"{_many(facts.waiting) if facts.waiting <= COUNTED else f'more than {COUNTED:,} submissions'} waiting"
 
 
 def _of_kinds(counts: Mapping[str, int]) -> str:

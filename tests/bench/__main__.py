@@ -1,16 +1,19 @@
 """resultsq and what people would use instead, side by side: `python -m tests.bench [--short] [--write] [SCENARIO…]`.
 
 Same sheets, same master, same link, same machine, one run. Prints one Markdown table; `--json` writes one JSON file
-and, beside it, charts as SVG; `--write` puts the figures into MEASURED.md. The exit status is 1 only where something
-of resultsq's was lost, doubled or out of order.
+and, beside it, charts as SVG; `--write` puts the figures of each scenario into MEASURED.md as soon as it has ended, and
+draws the charts there. The exit status is 1 where something of resultsq's was lost, doubled or out of order, and where
+a scenario came to no end.
 """
 
 import argparse
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from resultsq.clock import SystemClock
@@ -18,8 +21,11 @@ from tests.bench import (
     accept,
     accept_postgres,
     athletes,
+    backlog,
     drain,
     form,
+    growth,
+    install,
     machine,
     mails,
     measured,
@@ -27,6 +33,7 @@ from tests.bench import (
     pages,
     public,
     rest,
+    returns,
     saturday,
     slow_disk,
     startup,
@@ -40,19 +47,24 @@ Scenario = Callable[[bool], Iterator[Result]]
 
 SCENARIOS: dict[str, Scenario] = {
     "after-outage": outage.after_outage,
+    "returns": returns.run,
     "lost-answers": outage.lost_answers,
     "crash": outage.crash,
     "accept": accept.run,
     "accept-postgres": accept_postgres.run,
     "slow-disk": slow_disk.run,
     "drain": drain.run,
+    "backlog": backlog.run,
     "cost-at-rest": rest.run,
     "pages": pages.run,
+    "million": pages.million,
+    "growth": growth.run,
     "public": public.run,
     "form": form.run,
     "readers": pages.read,
     "athletes": athletes.run,
     "start-up": startup.run,
+    "install": install.run,
     "strangers": strangers.run,
     "turns": turns.run,
     "mails": mails.run,
@@ -64,21 +76,36 @@ AT_ONCE = 4
 """How many scenarios go on beside each other in short: each has services of its own and waits most of the time."""
 
 
-def run_all(names: Sequence[str], short: bool) -> Iterator[Result]:
-    """The results of the scenarios, in their order."""
+@dataclass
+class Part:
+    """What one scenario measured. `fault`: why it came to no end."""
+
+    name: str
+    results: list[Result] = field(default_factory=list)
+    fault: BaseException | None = None
+
+
+def run_all(names: Sequence[str], short: bool) -> Iterator[Part]:
+    """The scenarios in their order. One that fails keeps none of the others from being measured."""
     if not short:
         for name in names:
-            yield from _told(name, short)
+            yield _part(name, short)
         return
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        for results in pool.map(lambda name: list(_told(name, short)), names):
-            yield from results
+        yield from pool.map(lambda name: _part(name, short), names)
 
 
-def _told(name: str, short: bool) -> Iterator[Result]:
-    began = time.monotonic()
-    yield from SCENARIOS[name](short)
+def _part(name: str, short: bool) -> Part:
+    part, began = Part(name), time.monotonic()
+    try:
+        for result in SCENARIOS[name](short):
+            part.results.append(result)
+            print(f"{result.scenario}: {result.case}: {result.who}: {said(result)}", file=sys.stderr, flush=True)
+    except (Exception, KeyboardInterrupt, SystemExit) as fault:
+        part.fault = fault
+        traceback.print_exception(fault)
     print(f"{name} took {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+    return part
 
 
 def main() -> int:
@@ -94,18 +121,24 @@ def main() -> int:
         if name not in SCENARIOS:
             parser.error(f"there is no scenario {name}: choose from {', '.join(SCENARIOS)}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that every process that was started ends with this one
-    report = Report(machine.described(), chosen.short)
-    for result in run_all(chosen.scenario or list(SCENARIOS), chosen.short):
-        report.results.append(result)
-        print(f"{result.scenario}: {result.case}: {result.who}: {said(result)}", file=sys.stderr, flush=True)
+    report, faults = Report(machine.described(), chosen.short), []
+    of = measured.stamp(SystemClock().now().date())  # of what is measured, whatever is committed meanwhile
+    for part in run_all(chosen.scenario or list(SCENARIOS), chosen.short):
+        report.results += part.results
+        if chosen.write:  # at once, so that a run that is stopped keeps what it has
+            measured.write(part.name, part.results, report.machine, of, whole=part.fault is None)
+        if part.fault is not None:
+            faults.append(part.name)
+        if isinstance(part.fault, KeyboardInterrupt | SystemExit):
+            break
     print(report.markdown())
     if chosen.json:
         report.write(chosen.json)
-    if chosen.write:
-        measured.write(report, SystemClock().now().date())
+    for name in faults:
+        print(f"Came to no end: {name}.", file=sys.stderr)
     for result in report.harmed:
         print(f"Lost, doubled or out of order: {result.scenario}, {result.case}.", file=sys.stderr)
-    return 1 if report.harmed else 0
+    return 1 if report.harmed or faults else 0
 
 
 if __name__ == "__main__":

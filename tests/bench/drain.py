@@ -18,6 +18,8 @@ from tests.support.processes import OtherMaster, Process
 from tests.support.services import Missing, PostgreSQL
 
 SLOW_START_S = 2.0
+MOST = {(1_000, False): 1.35, (1_000, True): 1.6, (10_000, False): 1.15, (10_000, True): 1.3}
+"""Times a bare loop at a master of 5 ms, slow start included: by how many wait, and whether they are in PostgreSQL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +99,13 @@ def _told(
 ) -> Iterator[Result]:
     store = "PostgreSQL" if on_postgres else "SQLite"
     case = f"{count:,}, master {delay_s * 1000:.0f} ms"
-    times = 1.25 if delay_s > 0.02 else 2.0
     ratios = [ours.took_s / bare.took_s for bare, ours in pairs]
-    over = [(ours.took_s - SLOW_START_S) / bare.took_s for bare, ours in pairs]
+    if delay_s > 0.02:
+        target = "≤ 1.25 × + 2 s"
+        met = median((ours.took_s - SLOW_START_S) / bare.took_s for bare, ours in pairs) <= 1.25
+    else:
+        most = MOST.get((count, on_postgres), MOST[1_000, on_postgres])
+        target, met = f"≤ {most:g} ×", median(ratios) <= most
     yield Result(
         "drain",
         case,
@@ -122,6 +128,6 @@ def _told(
             "lost": sum(len(ours.tally.missing) for _, ours in pairs),
             "doubled": sum(ours.tally.doubled for _, ours in pairs),
         },
-        target=f"≤ {times:g} × + 2 s",
-        met=median(over) <= times,
+        target=target,
+        met=met,
     )

@@ -13,7 +13,10 @@ from resultsq.drill.memory import tree as tree
 from resultsq.store.engine.session import Database
 
 _TICKS = os.sysconf("SC_CLK_TCK")
-_NAMED = ("resultsq", "flask", "sqlalchemy", "celery", "requests", "dramatiq", "huey", "rq", "procrastinate", "redis")
+_NAMED = (
+    *("resultsq", "flask", "sqlalchemy", "celery", "requests", "redis"),
+    *("dramatiq", "huey", "rq", "procrastinate", "pgqueuer"),
+)
 
 
 def trees(pids: Iterable[int]) -> set[int]:

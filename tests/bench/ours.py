@@ -1,8 +1,10 @@
 """A resultsq node under measurement: its database, and worker processes that are started, watched and killed."""
 
 import threading
+import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -14,6 +16,7 @@ from resultsq.clock import SystemClock
 from resultsq.domain import sheet
 from resultsq.domain.sheet import rows_digest
 from resultsq.domain.submission import State
+from resultsq.kinds.registry import KINDS
 from resultsq.store import outbox
 from resultsq.store.admin import holding
 from resultsq.store.engine.tables import Link, Submission
@@ -34,21 +37,25 @@ def _accept(conn: Connection, now: datetime, entries: Sequence[Entry]) -> None:
 
 
 class Ours:
-    """`url`: of the node's database; `master_url`: what its workers publish to. `broker_url` empty: they sweep."""
+    """`url`: of the node's database; `master_url`: what its workers publish to; `events`: the slugs of its events.
+    `broker_url` empty: they sweep."""
 
-    def __init__(self, folder: Path, master_url: str, url: str = "", broker_url: str = "") -> None:
+    def __init__(
+        self, folder: Path, master_url: str, url: str = "", broker_url: str = "", *, events: Sequence[str] = EVENTS
+    ) -> None:
         self.url = url or f"sqlite:///{folder / 'resultsq.db'}"
         self.workers: list[Process] = []
         self._folder = folder
         self._master_url = master_url
         self._broker_url = broker_url
+        self._events = events
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
         with _MIGRATING:
             self.database = migrated(self.url)
         self._stack.callback(self.database.close)
-        self.node = StoreNode(self.database, EVENTS)
+        self.node = StoreNode(self.database, self._events)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -88,6 +95,20 @@ class Ours:
         for start in range(0, len(made), _CHUNK):
             entries = [self.entry(job) for job in made[start : start + _CHUNK]]
             self.database.write(partial(_accept, now=SystemClock().now(), entries=entries))
+
+    def submit_messages(self, count: int, event: str) -> None:
+        """The same with messages of an event."""
+        now, messages = SystemClock().now().replace(microsecond=0), KINDS["messages"]
+        said = {"event": event, "subject": "A flood", "text": "Nobody is to do anything."}
+        for start in range(0, count, _CHUNK):
+            entries = [
+                replace(
+                    messages.prepare(said, submission=str(uuid.uuid4()), submitted_by=event, submitted_at=now),
+                    event_id=self.node.events[event],
+                )
+                for _ in range(min(_CHUNK, count - start))
+            ]
+            self.database.write(partial(_accept, now=now, entries=entries))
 
     def hold(self) -> int:
         """Hold the destination."""

@@ -4,6 +4,7 @@ readers with small and with large events."""
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -14,7 +15,10 @@ from tests.bench import dashboard, readers, undisturbed
 from tests.bench.report import OURS, Result
 from tests.support.services import Missing, PostgreSQL
 
-MOST_P95_MS = 150.0
+MOST_P95_MS, LARGE_P95_MS = 60.0, 150.0
+LARGE = 1_000_000
+"""Submissions, with four times as many attempts; then a page may take the longer time."""
+
 LARGEST_EVENT, LARGEST_MS = 6_204, 150.0
 USUAL_EVENT, USUAL_MS = 140, 5.0
 
@@ -24,14 +28,26 @@ def run(short: bool) -> Iterator[Result]:
     logs.configure("json", "error")
     for submissions in (1_000,) if short else (1_000, 100_000):
         for make in ("SQLite",) if short else ("SQLite", "PostgreSQL"):
-            case = f"{submissions:,} submissions, {make}"
-            try:
-                yield from _with(make, submissions, case, short)
-            except Missing as missing:
-                yield Result("pages", case, OURS, {}, note=str(missing))
+            yield from _with(make, submissions, short)
 
 
-def _with(make: str, submissions: int, case: str, short: bool) -> Iterator[Result]:
+def million(short: bool) -> Iterator[Result]:
+    """The same pages with a million on PostgreSQL; nothing in short, for to fill it takes minutes."""
+    logs.configure("json", "error")
+    if not short:
+        for result in _with("PostgreSQL", LARGE, short, beside=False):
+            yield replace(result, scenario="million")
+
+
+def _with(make: str, submissions: int, short: bool, beside: bool = True) -> Iterator[Result]:
+    case = f"{submissions:,} submissions, {make}"
+    try:
+        yield from _filled(make, submissions, case, short, beside)
+    except Missing as missing:
+        yield Result("pages", case, OURS, {}, note=str(missing))
+
+
+def _filled(make: str, submissions: int, case: str, short: bool, beside: bool) -> Iterator[Result]:
     with ExitStack() as stack:
         folder, url = Path(stack.enter_context(tempfile.TemporaryDirectory())), ""
         if make == "PostgreSQL":
@@ -40,19 +56,21 @@ def _with(make: str, submissions: int, case: str, short: bool) -> Iterator[Resul
         stack.callback(database.close)
         with database.read() as conn:
             asked = dashboard.addresses(conn)
-        yield from _each(folder, url, asked, case, short)
-        yield from undisturbed.run(folder, url, asked, case, short)
+        most_ms = LARGE_P95_MS if submissions >= LARGE else MOST_P95_MS
+        yield from _each(folder, url, asked, case, most_ms, short)
+        if beside:
+            yield from undisturbed.run(folder, url, asked, case, short)
 
 
-def _each(folder: Path, url: str, asked: list[str], case: str, short: bool) -> Iterator[Result]:
+def _each(folder: Path, url: str, asked: list[str], case: str, most_ms: float, short: bool) -> Iterator[Result]:
     clock = dashboard.Leaping()
     client = dashboard.person(dashboard.application(folder, url, clock))
     took = {address: dashboard.measure(client, clock, address, 3 if short else 40) for address in asked}
     if not short:
         for address, one in took.items():
-            met = one.p95_ms <= MOST_P95_MS
+            met = one.p95_ms <= most_ms
             figures = {"p50_ms": one.p50_ms, "p95_ms": one.p95_ms, "processor_ms": one.cpu_ms}
-            yield Result("pages", f"{case}: {_short(address)}", OURS, figures, "p95 ≤ 150 ms", met)
+            yield Result("pages", f"{case}: {_short(address)}", OURS, figures, f"p95 ≤ {most_ms:.0f} ms", met)
     slowest = max(took, key=lambda address: took[address].p95_ms)
     yield Result(
         "pages",
@@ -63,10 +81,10 @@ def _each(folder: Path, url: str, asked: list[str], case: str, short: bool) -> I
             "p50_of_the_slowest_ms": took[slowest].p50_ms,
             "p95_of_the_slowest_ms": took[slowest].p95_ms,
             "slowest_first_of_a_process_ms": max(one.first_ms for one in took.values()),
-            "pages_over_it": sum(one.p95_ms > MOST_P95_MS for one in took.values()),
+            "pages_over_it": sum(one.p95_ms > most_ms for one in took.values()),
         },
-        "p95 ≤ 150 ms",
-        took[slowest].p95_ms <= MOST_P95_MS,
+        f"p95 ≤ {most_ms:.0f} ms",
+        took[slowest].p95_ms <= most_ms,
         note=f"slowest: {_short(slowest)}",
     )
 

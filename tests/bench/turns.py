@@ -1,4 +1,5 @@
-"""Taking turns: how long one event's result is on its way to the master while very many of another event wait."""
+"""Taking turns: how long one event's result is on its way to the master while very many of another event wait, or very
+many of another kind."""
 
 import tempfile
 import time
@@ -26,11 +27,14 @@ _EVERY_S = 0.1
 
 
 def run(short: bool) -> Iterator[Result]:
-    for waiting, postgres in ((1_000, False),) if short else ((5_000, False), (5_000, True), (50_000, False)):
-        yield beside(waiting, 10 if short else 60, postgres)
+    if short:
+        yield beside(1_000, 10, postgres=False)
+        return
+    for kind, postgres in (("results", False), ("messages", False), ("results", True), ("messages", True)):
+        yield beside(50_000, 60, postgres, kind)
 
 
-def beside(waiting: int, others: int, postgres: bool) -> Result:
+def beside(waiting: int, others: int, postgres: bool, kind: str = "results") -> Result:
     """Results of other events are accepted one after the other: first alone, then while the flood is sent."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -45,8 +49,11 @@ def beside(waiting: int, others: int, postgres: bool) -> Result:
         alone = _posted(ours, master, bell, made[:others])
         hold = ours.hold()
         for start in range(0, waiting, 10_000):
-            flood = work.jobs(min(10_000, waiting - start), start, 4, start, events=(FLOODED,), first_day=_LONG_AGO)
-            ours.submit(flood)
+            count = min(10_000, waiting - start)
+            if kind == "results":
+                ours.submit(work.jobs(count, start, 4, start, events=(FLOODED,), first_day=_LONG_AGO))
+            else:
+                ours.submit_messages(count, FLOODED)
         ours.release(hold)
         bell.ring()
         wait_until(lambda: ours.published() > others + waiting // 50, 60, "a drain at full speed")
@@ -55,7 +62,7 @@ def beside(waiting: int, others: int, postgres: bool) -> Result:
     p95_s = quantiles(beside, n=20, method="inclusive")[-1]
     return Result(
         "turns",
-        f"{waiting:,} of one event wait, {'PostgreSQL' if postgres else 'SQLite'}: another's results",
+        f"{waiting:,} {kind} of one event wait, {'PostgreSQL' if postgres else 'SQLite'}: another's results",
         OURS,
         {
             "alone_p95_ms": 1000 * quantiles(alone, n=20, method="inclusive")[-1],

@@ -80,7 +80,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Commit:
-    """A sheet that was taken, for ever."""
+    """A sheet that was taken, for ever; a message has no event, date and revision."""
 
     submission: str
     event: str
@@ -93,7 +93,7 @@ class Commit:
     base: str | None = None  # what it went on top of
 
     def receipt(self) -> dict[str, Json]:
-        return {key: value for key, value in asdict(self).items() if key not in {"node", "sheet", "base"}}
+        return {key: value for key, value in asdict(self).items() if value and key not in {"node", "sheet", "base"}}
 
 
 @dataclass
@@ -132,7 +132,8 @@ class Ledger:
 
     def _remember(self, commit: Commit) -> None:
         self.commits[commit.submission] = commit
-        self.heads[commit.event, commit.date] = commit
+        if commit.revision:
+            self.heads[commit.event, commit.date] = commit
 
     def publish(self, submission: str, event: str, day: str, body: bytes, on_top_of: str | None, node: str) -> Answer:
         """`on_top_of`: the submission that has to be published there now; None where nothing may be."""
@@ -148,15 +149,31 @@ class Ledger:
             if (head.submission if head else None) != on_top_of:
                 told = {"submission": head.submission, "revision": head.revision} if head else None
                 return problem(412, "Another sheet is published there.", head=told)
-            commit = Commit(
-                submission, event, day, head.revision + 1 if head else 1, fingerprint,
-                datetime.now(UTC).isoformat().replace("+00:00", "Z"), node, base64.b64encode(body).decode(), on_top_of,
-            )  # fmt: skip
-            self._journal.write(json.dumps(asdict(commit)) + "\n")
-            self._journal.flush()
-            os.fsync(self._journal.fileno())
-            self._remember(commit)
-            return as_json(201, commit.receipt())
+            revision = head.revision + 1 if head else 1
+            return self._commit(submission, event, day, revision, fingerprint, node, body, on_top_of)
+
+    def take_message(self, submission: str, body: bytes, node: str) -> Answer:
+        """A message stands alone, under its own id."""
+        fingerprint = digest(body)
+        with self.lock:
+            if known := self.commits.get(submission):
+                if known.digest == fingerprint:
+                    return as_json(200, known.receipt())
+                return problem(409, "This id was committed with something else.")
+            return self._commit(submission, "", "", 0, fingerprint, node, body, None)
+
+    def _commit(
+        self, submission: str, event: str, day: str, revision: int, fingerprint: str, node: str, body: bytes,
+        on_top_of: str | None,
+    ) -> Answer:  # fmt: skip
+        received_at = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        kept = base64.b64encode(body).decode()
+        commit = Commit(submission, event, day, revision, fingerprint, received_at, node, kept, on_top_of)
+        self._journal.write(json.dumps(asdict(commit)) + "\n")
+        self._journal.flush()
+        os.fsync(self._journal.fileno())
+        self._remember(commit)
+        return as_json(201, commit.receipt())
 
     def lease(self, node: str, key: str, size: int) -> dict[str, Json]:
         with self.lock:
@@ -376,18 +393,22 @@ class Conversation(BaseHTTPRequestHandler):
         match [unquote(part) for part in urlsplit(self.path).path.split("/")[1:]]:
             case ["v1", "events", event, "results", day]:
                 submission = unquoted(self.headers.get("Idempotency-Key"))
-                seen = self._put_seen(raw, submission, event, day)
-                asked = partial(self._put, raw, submission, event, day)
-                with self._counted(seen):
-                    try:
-                        with self.server.slots.one():  # for the work alone: who has the answer may ask again
-                            self.server.work()
-                    except Refused as refused:
-                        seen.status = self._send(refused.answer)
-                    else:
-                        seen.status = self._act("put", asked, submission, event)
+                self._take(raw, submission, event, day, partial(self._put, raw, submission, event, day))
+            case ["v1", "messages", submission]:
+                self._take(raw, submission, "", "", partial(self._message, raw, submission))
             case _:
                 self._send(problem(404, "There is nothing here."))
+
+    def _take(self, raw: bytes, submission: str | None, event: str, day: str, asked: Callable[[], Answer]) -> None:
+        seen = self._put_seen(raw, submission, event, day)
+        with self._counted(seen):
+            try:
+                with self.server.slots.one():  # for the work alone: who has the answer may ask again
+                    self.server.work()
+            except Refused as refused:
+                seen.status = self._send(refused.answer)
+            else:
+                seen.status = self._act("put", asked, submission, event)
 
     def _put_seen(self, raw: bytes, submission: str | None, event: str, day: str) -> Put:
         try:
@@ -436,6 +457,12 @@ class Conversation(BaseHTTPRequestHandler):
         if (first == "*") == (after is not None):
             return problem(400, "One of If-None-Match: * and If-Match has to be there.")
         return self.server.ledger.publish(submission, event, day, body, after, node)
+
+    def _message(self, raw: bytes, submission: str) -> Answer:
+        node = self._node()
+        if unquoted(self.headers.get("Idempotency-Key")) != submission or not is_uuid(submission):
+            return problem(400, "Idempotency-Key is not the id of the address.")
+        return self.server.ledger.take_message(submission, self._plain(raw), node)
 
     def _sheet(self, event: str, day: str) -> Answer:
         self._node()

@@ -24,6 +24,9 @@ MESSAGE_LEASE_S = 60.0
 """How long a message belongs to one worker before another may take it."""
 
 MESSAGE_CAP_S = 300.0
+COUNTED = 10_000
+"""Those that wait are counted up to one more, for a sentence: it would cost the more the longer an outage lasts."""
+
 _LONG_AGO = timedelta(days=1)
 
 
@@ -40,7 +43,7 @@ class AlertView:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What the rules ask of the store."""
+    """What the rules ask of the store. `waiting` is counted up to one more than COUNTED."""
 
     oldest_waiting_at: datetime | None
     waiting: int
@@ -55,14 +58,13 @@ class Counts:
 
 def counts(conn: Connection, now: datetime) -> Counts:
     """The figures that rules are asked with; each from an index."""
-    rows = conn.execute(_for_the_master(WAITING, Submission.state))
     # their kind is in no index, and those that wait for a person are few
     stuck: dict[str, dict[str, int]] = {State.REJECTED: {}, State.CONFLICT: {}}
     for state, kind, count in conn.execute(_for_the_master(stuck, Submission.state, Submission.kind)):
         stuck[state][kind] = count
     return Counts(
         queries.oldest_waiting_at(conn),
-        sum(count for _, count in rows),
+        min(COUNTED + 1, sum(_some_waiting(conn, state) for state in sorted(WAITING))),
         stuck[State.REJECTED],
         stuck[State.CONFLICT],
         refusals.count(conn),
@@ -71,6 +73,19 @@ def counts(conn: Connection, now: datetime) -> Counts:
         actions.failing(conn),
         comparisons.lost_lately(conn, now),
     )
+
+
+def _some_waiting(conn: Connection, state: str) -> int:
+    """How many in this state the master is to have, of which no more than needed are read."""
+    # between, not equal, as in queries.py: else PostgreSQL looks for them from the first submission ever on
+    waits = (
+        Submission.published_at.is_(None),
+        Submission.destination == MASTER,
+        Submission.state.between(state, state),
+    )
+    some = select(Submission.seq).where(*waits).with_hint(Submission, "INDEXED BY ix_submissions_destination", "sqlite")
+    some = some.order_by(Submission.state, Submission.seq).limit(COUNTED + 1)
+    return conn.execute(select(func.count()).select_from(some.subquery())).scalar_one()
 
 
 def _for_the_master(states: Collection[str], *groups: Any) -> Select[Any]:

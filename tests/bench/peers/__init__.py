@@ -5,4 +5,4 @@ Each module has NAME, NEEDS ("redis" or "postgresql"), WORKER (the command of a 
 next attempt, by the library's own code). `python -m tests.bench.peers MODULE` prepares, with a FILE of jobs it sends.
 """
 
-NAMES = ("celery", "dramatiq", "huey", "rq", "procrastinate", "outbox")
+NAMES = ("celery", "dramatiq", "huey", "rq", "procrastinate", "pgqueuer", "outbox")

@@ -113,6 +113,18 @@ def test_the_second_of_two_workers_waits_and_then_raises_nothing(watched: Make) 
         assert len(alerts.standing(conn)) == 1
 
 
+def test_those_that_wait_are_counted_no_further_than_a_sentence_needs(
+    watched: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = watched()
+    one.node.accept_many(3)
+    one.node.claim(free=1)  # one of them is on its way
+    with one.node.database.read() as conn:
+        assert alerts.counts(conn, one.node.now).waiting == 3
+        monkeypatch.setattr(alerts, "COUNTED", 1)
+        assert alerts.counts(conn, one.node.now).waiting == 2
+
+
 def test_a_clock_that_is_wrong_is_told_of_until_it_is_right(watched: Make) -> None:
     one = watched()
     one.node.probe(master_time_offset_s=365 * 86_400.0)

@@ -91,6 +91,14 @@ def test_it_says_whether_it_is_the_link_or_the_master_and_that_nothing_need_be_d
     assert "312 submissions waiting; they publish by themselves" in text
 
 
+def test_of_very_many_that_wait_no_more_are_counted_than_a_sentence_needs() -> None:
+    down = replace(QUIET, link=LinkState.DOWN, link_since=NOW - 10 * MINUTE, waiting=10_001)
+    assert "More than 10,000 submissions waiting; they publish" in rules.raised(down, LIMITS, NOW)[AlertRule.LINK_DOWN]
+    late = replace(QUIET, oldest_waiting_at=NOW - 60 * MINUTE, waiting=10_001)
+    told = rules.raised(late, LIMITS, NOW)[AlertRule.OLDEST_WAITING]
+    assert "The oldest of more than 10,000 submissions waiting was accepted" in told
+
+
 def test_all_of_them_are_told_when_everything_is_wrong() -> None:
     facts = AlertFacts(
         link=LinkState.DOWN,
