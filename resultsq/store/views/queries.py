@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, func, or_, select
 
 from resultsq.domain import clock_trust
 from resultsq.domain.link import HEARD_S, LinkState
 from resultsq.domain.outcome import Cause
 from resultsq.domain.submission import WAITING, State
 from resultsq.store.engine.prepared import PreparedStatement
-from resultsq.store.engine.tables import MASTER, Event, Hold, Link, Original, Outage, Payload, Submission
+from resultsq.store.engine.tables import MASTER, Chain, Event, Hold, Link, Original, Outage, Payload, Submission
 from resultsq.store.engine.whole import demand_whole, demand_whole_file
+from resultsq.store.views import state_counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,21 +221,23 @@ def status(conn: Connection, now: datetime, event_id: int | None = None) -> Node
 
 def counts(conn: Connection, event_id: int | None = None) -> dict[State, int]:
     """How many submissions there are in each state; an unpublished one counts only if the master is to have it."""
-    query = select(Submission.state, func.count()).group_by(Submission.state)
-    if event_id is not None:
-        query = query.where(Submission.event_id == event_id)
-    found = Counter({State(state): number for state, number in conn.execute(query)})
     if event_id is None:
+        found = state_counts.in_each_state(conn)
         found.subtract(_not_for_master(conn))
+    else:
+        query = select(Submission.state, func.count()).where(Submission.event_id == event_id)
+        found = Counter({State(state): number for state, number in conn.execute(query.group_by(Submission.state))})
     return {state: found[state] for state in State}
 
 
 def _not_for_master(conn: Connection) -> dict[State, int]:
     """How many are open whose destination is another, in each state: from an index that has no published ones."""
-    elsewhere = or_(Submission.destination < MASTER, Submission.destination > MASTER)
-    query = select(Submission.state, func.count()).where(Submission.published_at.is_(None), elsewhere)
-    query = query.with_hint(Submission, "INDEXED BY ix_submissions_destination", "sqlite")
-    return {State(state): number for state, number in conn.execute(query.group_by(Submission.state))}
+    found: Counter[State] = Counter()
+    for elsewhere in (Submission.destination < MASTER, Submission.destination > MASTER):  # "or" would read them all
+        query = select(Submission.state, func.count()).where(Submission.published_at.is_(None), elsewhere)
+        query = query.with_hint(Submission, "INDEXED BY ix_submissions_destination", "sqlite")
+        found += Counter({State(state): number for state, number in conn.execute(query.group_by(Submission.state))})
+    return found
 
 
 def waiting_by_kind(conn: Connection, event_id: int | None = None) -> dict[str, int]:
@@ -242,9 +245,24 @@ def waiting_by_kind(conn: Connection, event_id: int | None = None) -> dict[str, 
     waits = and_(Submission.published_at.is_(None), Submission.state.in_(sorted(WAITING)))
     if event_id is not None:
         waits = and_(waits, Submission.event_id == event_id)
-    query = select(Submission.kind, func.count()).where(waits).group_by(Submission.kind)
-    query = query.with_hint(Submission, "INDEXED BY ix_submissions_open", "sqlite")
-    return {row[0]: row[1] for row in conn.execute(query)}
+    kinds = _kinds(conn)
+    if not kinds:
+        return {}
+    # a sum for each: groups would be sorted, for the kind is the last column of the index
+    each = [func.sum(case((Submission.kind == kind, 1), else_=0)) for kind in kinds]
+    query = select(*each).where(waits).with_hint(Submission, "INDEXED BY ix_submissions_open", "sqlite")
+    return {kind: int(number) for kind, number in zip(kinds, conn.execute(query).one(), strict=True) if number}
+
+
+def _kinds(conn: Connection) -> list[str]:
+    """What has ever been queued here: a step in the index of chains for each."""
+    found: list[str] = []
+    while (kind := conn.execute(_NEXT_KIND, {"after": found[-1] if found else ""}).scalar_one()) is not None:
+        found.append(kind)
+    return found
+
+
+_NEXT_KIND = select(func.min(Chain.kind)).where(Chain.kind > bindparam("after"))
 
 
 def oldest_waiting_at(conn: Connection, event_id: int | None = None) -> datetime | None:
@@ -301,15 +319,21 @@ def held_scopes(conn: Connection, now: datetime) -> tuple[bool, frozenset[int]]:
     return any(scope == "destination" for scope, _ in rows), frozenset(e for _, e in rows if e is not None)
 
 
-def held(conn: Connection, now: datetime, event_id: int | None = None, before: int | None = None) -> int:
-    """How many queued submissions a hold in force keeps, each counted once: of one event, or with a seq below
-    `before`. Its cost grows with the held ones alone."""
+def any_is_held_alone(conn: Connection) -> bool:
+    """Whether a hold in force keeps a single submission."""
+    held = and_(Submission.hold_id.is_not(None), Submission.state == State.QUEUED)
+    query = select(Submission.seq).where(held).limit(1)
+    query = query.with_hint(Submission, "INDEXED BY ix_submissions_held", "sqlite")
+    return conn.execute(query).first() is not None
+
+
+def held(conn: Connection, now: datetime, event_id: int | None = None) -> int:
+    """How many queued submissions a hold in force keeps, each counted once: of one event, or of all. Its cost grows
+    with the held ones alone."""
     everything, events = held_scopes(conn, now)
     queued = [Submission.state == State.QUEUED]
     if event_id is not None:
         queued.append(Submission.event_id == event_id)
-    if before is not None:
-        queued.append(Submission.seq < before)
     if everything:
         return conn.execute(select(func.count()).where(*queued)).scalar_one()
     alone = and_(Submission.hold_id.is_not(None), Submission.event_id.not_in(events))

@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import aliased
 
-from resultsq.domain.submission import GONE, WAITING, State
+from resultsq.domain.submission import GONE, State
 from resultsq.store import outbox
 from resultsq.store.engine.prepared import PreparedStatement
 from resultsq.store.engine.tables import Chain, Event, Original, Payload, Submission
@@ -243,10 +243,14 @@ def file(conn: Connection, seq: int, file_id: int) -> tuple[str, bytes] | None:
     return None if row is None else (row.name, demand_whole_file(row.content, row.digest))
 
 
+COUNTED = 10_000
+"""Of those ahead no more are counted: the page of each team that waits asks for them every few seconds."""
+
+
 @dataclass(frozen=True, slots=True)
 class QueuePlace:
-    """`ahead` were accepted before and are not held; `blocked`: an earlier version of the same results has to be
-    settled first."""
+    """`ahead` were accepted before and are not held, counted up to COUNTED; `blocked`: an earlier version of the same
+    results has to be settled first."""
 
     ahead: int
     blocked: bool
@@ -254,14 +258,20 @@ class QueuePlace:
 
 def place(conn: Connection, now: datetime, seq: int) -> QueuePlace:
     """Where a waiting submission stands."""
-    before = sum(
-        conn.execute(
-            select(func.count()).select_from(Submission).where(Submission.state == state, Submission.seq < seq)
-        ).scalar_one()
-        for state in sorted(WAITING)
-    )
+    everything, events = queries.held_scopes(conn, now)
+    going = [Submission.event_id.not_in(events)] if events else []
+    going += [Submission.hold_id.is_(None)] if queries.any_is_held_alone(conn) else []  # else the index has it all
+    ahead = _some_before(conn, State.SENDING, seq)
+    ahead += 0 if everything else _some_before(conn, State.QUEUED, seq, *going)
     blocked = conn.execute(select(Submission.blocked).where(Submission.seq == seq)).scalar_one()
-    return QueuePlace(max(0, before - queries.held(conn, now, before=seq)), blocked)
+    return QueuePlace(min(COUNTED, ahead), blocked)
+
+
+def _some_before(conn: Connection, state: State, seq: int, *where: ColumnElement[bool]) -> int:
+    # between and in order, as in queries.py: else PostgreSQL may read the table, and not the index of the state
+    some = select(Submission.seq).where(Submission.state.between(state, state), Submission.seq < seq, *where)
+    some = some.order_by(Submission.state, Submission.seq).limit(COUNTED)
+    return conn.execute(select(func.count()).select_from(some.subquery())).scalar_one()
 
 
 def _version(row: Any) -> Version:

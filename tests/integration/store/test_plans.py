@@ -580,6 +580,18 @@ LOOKS: dict[str, tuple[Callable[[Connection], object], set[str]]] = {
     "a page of one state": (a_page(states=(State.CONFLICT,)), {"ix_submissions_state_seq"}),
     "a page by attempts": (a_page("-attempts"), {"ix_submissions_attempts_seq"}),
     "a page by publication": (a_page("-published"), {"ix_submissions_published_at"}),
+    "a page of the published by publication": (
+        a_page("-published", states=(State.PUBLISHED,)),
+        {"ix_submissions_published_at"},
+    ),
+    "where the last one stands": (
+        lambda conn: versions.place(conn, NOW, 20_000),
+        {"ix_submissions_state_seq", "ix_submissions_held", "pk", "PRIMARY KEY"},
+    ),
+    "who waits how long": (
+        lambda conn: overview_data.waiting_by_age(conn, NOW).total.total or True,
+        {"ix_submissions_open"},
+    ),
     "what a team has to decide": (
         lambda conn: versions.undecided(conn, [7, 8, 9], 20),
         {"ix_submissions_open", "ix_submissions_state_seq"},
@@ -622,9 +634,11 @@ def values_of(statement: tuple[str, Any]) -> list[Any]:
 
 
 WALKS = re.compile(
-    r"^SELECT submissions.state, count\(\*\) AS count_1\s+FROM submissions GROUP BY"
+    r"^SELECT submissions.state, count\(\*\) AS count_1\s+FROM submissions\s+WHERE submissions.state IN .* UNION ALL"
+    r"|^SELECT count\(\*\) AS count_1\s+FROM submissions$"
     r"|FROM submissions\s.*ORDER BY submissions.seq DESC\s+LIMIT",
     re.DOTALL,
 )
-"""How many there are in each state: from one index in SQLite; PostgreSQL may like the table better. And a page by
-acceptance, which goes through the table from its end until it is full."""
+"""How many there are in each state, where all of them are the newest yet: from one index in SQLite; PostgreSQL may like
+the table better. How many there are at all, once in a process. And a page by acceptance, which goes through the table
+from its end until it is full."""
