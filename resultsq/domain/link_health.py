@@ -152,9 +152,7 @@ def _answered(found: Judgement, now: datetime, ceiling: int) -> Judgement:
     health = replace(found.health, refused_at=None, refused_next_at=None)
     returned = health.takes_nothing
     if returned:
-        health = replace(
-            health, in_outage=False, returned_at=now, epoch=health.epoch + 1, round=0, window=opening(ceiling)
-        )
+        health = replace(health, in_outage=False, returned_at=now, epoch=health.epoch + 1, window=opening(ceiling))
     if returned or health.failures:
         health = replace(health, failures=0, failed_seq=0, failing_since=None, trial_at=None)
     health = replace(health, window=health.window.answered_well(now, ceiling))

@@ -1,6 +1,7 @@
 """The submissions that may be claimed next, in their order, found by one index however many wait."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import zip_longest
@@ -89,20 +90,31 @@ def _asked(now: datetime, room: int, epoch: int, destination: str) -> dict[str, 
 
 
 def _of_epochs(conn: Connection, asked: dict[str, Any], epochs: Sequence[int], turns: int) -> Sequence[Row[Any]]:
-    """Candidates of these epochs, one of each in turn. `turns` says which begins, so that none is always the last."""
+    """Candidates of these epochs, by their rounds: what has waited for the most turns, and results before a kind with
+    patience. Of one round the epochs take turns: `turns` says which begins, so that none is always the last."""
     if not epochs:
         return []
     first = turns % len(epochs)
-    room = -(-asked["room"] // len(epochs))
+    in_turn = (*epochs[first:], *epochs[:first])
     each = [
         conn.execute(_OLD, {**asked, "old_epoch": one, "room": room}).all()
-        for one in (*epochs[first:], *epochs[:first])
+        for one, room in _rooms(conn, asked, in_turn)
     ]
-    found = [row for some in zip_longest(*each) for row in some if row is not None]
+    found = sorted((row for some in zip_longest(*each) for row in some if row is not None), key=lambda row: row.round)
     if len(epochs) >= EPOCHS_AT_ONCE and len(found) < asked["room"]:  # none of these may go, perhaps for weeks
         known = {row.seq for row in found}
         found += [row for row in conn.execute(_BEFORE, asked) if row.seq not in known]
     return found
+
+
+def _rooms(conn: Connection, asked: dict[str, Any], epochs: Sequence[int]) -> Iterable[tuple[int, int]]:
+    """How many of each epoch are among the first by their rounds. Only those are locked, for a lock is a write."""
+    if len(epochs) == 1:
+        return [(epochs[0], asked["room"])]
+    ahead = [conn.execute(_ROUNDS, {**asked, "old_epoch": one}).scalars().all() for one in epochs]
+    places = sorted((number, turn, place) for place, rounds in enumerate(ahead) for turn, number in enumerate(rounds))
+    counts = Counter(epochs[place] for _number, _turn, place in places[: asked["room"]])
+    return ((one, counts[one]) for one in epochs if counts[one])
 
 
 _NOW = bindparam("now", type_=UtcDateTime())
@@ -164,11 +176,11 @@ _LOOK = PreparedStatement(
 )
 
 
-def _candidates(*where: Any) -> Any:
+def _candidates(*where: Any, locked: bool = True) -> Any:
     """Claimable rows by one range of ix_submissions_due. Built once: a claim is made for every few sheets."""
     refused_until = bindparam("refused_until", type_=UtcDateTime())
     held = select(Hold.id).where(_IN_FORCE, Hold.scope == "event", Hold.event_id == Submission.event_id)
-    return (
+    found = (
         select(
             Submission.seq,
             Submission.id,
@@ -203,11 +215,12 @@ def _candidates(*where: Any) -> Any:
         )
         .order_by(*_IN_ORDER)
         .limit(bindparam("room", type_=Integer))
-        .with_for_update(skip_locked=True, of=Submission)
     )
+    return found.with_for_update(skip_locked=True, of=Submission) if locked else found
 
 
 _OLD, _BEFORE = _candidates(_FROM_THEN), _candidates(_FROM_BEFORE)
+_ROUNDS = _candidates(_FROM_THEN, locked=False).with_only_columns(Submission.round)
 _FRESH, _AGAIN = _candidates(_FROM_AFTER), _candidates(_DUE_AGAIN)
 _PUT_OFF = _candidates(Submission.next_attempt_at > _NOW, Submission.wait_for != "master")
 _THESE = _candidates(Submission.seq.in_(bindparam("seqs", expanding=True)))

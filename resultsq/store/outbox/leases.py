@@ -62,10 +62,9 @@ def claim(
     destination: str = MASTER,
 ) -> tuple[list[Lease], int]:
     """Lease up to `free_slots` submissions: one that was accepted after the link's last return (in this `epoch`) for
-    one from before, so that neither waits for the other, and of those one of each earlier epoch in turn; within each,
-    round by round. The last round of the epoch that was claimed from, too, or 0. `kinds` are those that can be sent,
-    and one of another is put aside; None: whatever comes. `trial`: where none may go, the first of those that wait for
-    the link or by themselves."""
+    one from before, so that neither waits for the other; within each, round by round. The last round of the epoch that
+    was claimed from, too, or 0. `kinds` are those that can be sent, and one of another is put aside; None: whatever
+    comes. `trial`: where none may go, the first of those that wait for the link or by themselves."""
     if free_slots <= 0:
         return [], 0
     found = candidates.of(conn, now, free_slots, epoch, turns, queue, trial, destination)

@@ -327,7 +327,6 @@ def come_back(
         "returned_at": now,
         "return_seq": last_seq,
         "epoch": epoch + 1,
-        "round": 0,
         "outage_id": None,
         **NOTHING_FAILS,
         "window": opening(ceiling).size,

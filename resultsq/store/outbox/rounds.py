@@ -7,9 +7,10 @@ another's single one in the next. What belongs to no event takes turns as one: 5
 kind that has patience begins some rounds later, so results go before all else that waits for the link. The order is in
 the rows and in their index: to find the next costs the same however many wait.
 
-Rounds count within an epoch. Each return of the link begins a new one. Epochs take turns as well (candidates.py), so
-a flood in one does not delay the others. Other transactions may change these rows meanwhile; then two may have one
-round, or one comes a round late, and no more."""
+Each return of the link begins an epoch, and rounds go on counting. Claims choose among the earlier epochs by rounds
+(candidates.py), so a flood in one does not delay the others, and results of all of them go before what has patience.
+Other transactions may change these rows meanwhile; then two may have one round, or one comes a round late, and no
+more."""
 
 from typing import Any
 

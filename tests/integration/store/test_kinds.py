@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select, text, update
 
 from resultsq.domain.errors import KeyReused
 from resultsq.domain.link import REFUSED_WAIT_S
-from resultsq.domain.outcome import Scope, Unauthorised
+from resultsq.domain.outcome import Cause, Scope, Unauthorised
 from resultsq.domain.sheet import digest
 from resultsq.domain.submission import State
 from resultsq.store import outbox
@@ -159,6 +159,45 @@ def test_results_go_before_a_kind_with_patience(wide: StoreNode) -> None:
     results = [wide.accept(event).id for event in EVENTS]
     assert [lease.submission for lease in claim(wide, room=len(results))] == results
     assert {lease.kind for lease in claim(wide)} == {"notes"}, "the others go when none of them waits"
+
+
+def outages(node: StoreNode, number: int) -> Iterator[int]:
+    """The link is lost and returns so many times, and stays in the end. What is done in between is done without it."""
+    node.probe(Cause.REFUSED)
+    for one in range(number):
+        yield one
+        node.probe()
+        node.probe(Cause.REFUSED)
+    node.probe()
+    node.database.write(lambda conn: conn.execute(update(Link).values(window=CEILING, opened_at=node.now)))
+
+
+def test_results_of_each_outage_go_before_the_patient_of_the_first(wide: StoreNode) -> None:
+    results = set()
+    for number in outages(wide, 3):
+        if number == 0:
+            for _ in range(20):
+                send(wide, "bushy", patience=3)
+        else:
+            results |= {wide.accept(date=f"2013-12-{day + number:02}").id for day in (1, 10, 20)}
+    assert {lease.submission for lease in claim(wide, room=len(results))} == results
+    assert {lease.kind for lease in claim(wide)} == {"notes"}, "the others go when none of them waits"
+
+
+def test_the_patient_of_a_later_outage_wait_for_the_results_of_the_first(wide: StoreNode) -> None:
+    """Which had many rounds before it."""
+    wide.accept_many(30, "richmond")
+    while leases := claim(wide):
+        for lease in leases:
+            wide.settle(lease, accepted(lease))
+    results = set()
+    for number in outages(wide, 3):
+        if number == 0:
+            results = {wide.accept(event).id for event in EVENTS}
+        else:
+            for _ in range(5):
+                send(wide, "bushy", patience=3)
+    assert {lease.submission for lease in claim(wide, room=len(results))} == results
 
 
 def test_a_flood_of_one_kind_keeps_no_other_kind_of_its_event_waiting(wide: StoreNode) -> None:

@@ -149,9 +149,10 @@ def a_turn(node: StoreNode) -> Callable[[Connection], object]:
     return work
 
 
-def test_the_epochs_of_which_some_wait_are_found_by_the_index(up: StoreNode) -> None:
+def test_the_first_of_several_epochs_are_found_by_the_index(up: StoreNode) -> None:
     fill(up, 5_000)
     up.database.write(lambda conn: conn.execute(text("UPDATE submissions SET epoch = seq / 500")))
+    up.database.write(lambda conn: conn.execute(update(Link).values(epoch=20)))
     analyse(up.database)
     with heard(up.database) as statements, up.database.read() as conn:
         assert list(outbox.look(conn, up.now, 20).old) == list(range(EPOCHS_AT_ONCE))
@@ -162,6 +163,14 @@ def test_the_epochs_of_which_some_wait_are_found_by_the_index(up: StoreNode) -> 
     assert plan.count("ix_submissions_due") == 2, plan
     assert not re.search(r"TEMP B-TREE|Sort|SCAN submissions|Seq Scan", plan), plan
     assert re.search(r"epoch>\?|epoch > found", plan), plan
+    with heard(up.database) as statements:
+        up.database.write(a_turn(up))
+    of_epochs = [one for one in statements if re.match(r"SELECT submissions.*LIMIT", one[0], re.DOTALL)]
+    assert len(of_epochs) > EPOCHS_AT_ONCE
+    for one in of_epochs:
+        plan = "\n".join(explain(up.database, one, how))
+        assert "ix_submissions_due" in plan, plan
+        assert not re.search(r"TEMP B-TREE|Sort|SCAN submissions|Seq Scan on submissions", plan), plan
 
 
 def a_trial(node: StoreNode) -> Callable[[Connection], object]:

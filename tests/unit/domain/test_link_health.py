@@ -118,7 +118,7 @@ def test_the_first_good_answer_of_a_master_that_took_nothing_is_a_return() -> No
     stalled = replace(WELL, **IN_TROUBLE, in_outage=True, trial_at=ago(1), epoch=4, round=17)
     found = judged(stalled, REJECTED)
     window = Window(2, opened_at=NOW)
-    back = replace(stalled, **CALM, in_outage=False, returned_at=NOW, epoch=5, round=0, window=window)
+    back = replace(stalled, **CALM, in_outage=False, returned_at=NOW, epoch=5, window=window)
     assert found == Judgement(back, returned=True)
 
 
