@@ -7,6 +7,7 @@ a scenario came to no end.
 """
 
 import argparse
+import os
 import signal
 import sys
 import time
@@ -78,10 +79,11 @@ AT_ONCE = 4
 
 @dataclass
 class Part:
-    """What one scenario measured. `fault`: why it came to no end."""
+    """What one scenario measured. `load`: of the machine before it; `fault`: why it came to no end."""
 
     name: str
     results: list[Result] = field(default_factory=list)
+    load: float = field(default_factory=lambda: os.getloadavg()[0])
     fault: BaseException | None = None
 
 
@@ -126,7 +128,8 @@ def main() -> int:
     for part in run_all(chosen.scenario or list(SCENARIOS), chosen.short):
         report.results += part.results
         if chosen.write:  # at once, so that a run that is stopped keeps what it has
-            measured.write(part.name, part.results, report.machine, of, whole=part.fault is None)
+            facts = {**report.machine, "load before": f"{part.load:.1f}"}
+            measured.write(part.name, part.results, facts, of, whole=part.fault is None)
         if part.fault is not None:
             faults.append(part.name)
         if isinstance(part.fault, KeyboardInterrupt | SystemExit):
