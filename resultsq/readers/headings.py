@@ -65,6 +65,10 @@ _SPELT: Final[Mapping[str, str]] = {
         المشارك مشارك العداء الباركود
     """,
 }
+_ROLES: Final = """
+    role roles task rolle aufgabe funktion poste tache rola funkcja zadanie ruolo compito rol tarea función taak opgave
+    roll uppgift rooli tehtava oppgave funcao papel 役割 担当 الدور دور المهمة
+"""
 _EITHER: Final = """no nr num nummer numer numero número numéro nro nº n° number startnumber"""
 """A position in one table, a barcode in the next."""
 
@@ -77,6 +81,9 @@ def plain(cell: str) -> str:
     letters = "".join(filter(str.isalnum, text))
     return letters or ("#" if "#" in text else "")
 
+
+ROLES: Final = tuple(map(plain, _ROLES.split()))
+"""What the column of a volunteer's role is called."""
 
 NAMES: Final[Mapping[str, frozenset[str]]] = {
     use: frozenset(map(plain, spelt.split())) | (frozenset(map(plain, _EITHER.split())) if use != TIME else frozenset())

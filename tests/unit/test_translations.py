@@ -10,6 +10,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 
 from resultsq import languages
+from resultsq.kinds.results.volunteers import read_volunteers
 from resultsq.readers.headings import ATHLETE, POSITION, TIME, uses
 from tests.support import speech, translate
 
@@ -60,6 +61,14 @@ def test_a_tables_headings_are_understood_as_the_pages_write_them(code: str, eng
     found = translate.read(code).get(english)
     assert found is not None
     assert use in uses(str(found.string))
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_a_list_of_volunteers_is_understood_as_the_pages_write_its_headings(code: str) -> None:
+    said = [translate.read(code).get(english) for english in ("Athlete", "Role")]
+    header = ",".join(str(one.string) for one in said if one is not None)
+    [volunteer] = read_volunteers("v.csv", f"{header}\nA12,Marshal\n".encode()).volunteers
+    assert (volunteer.athlete, volunteer.role) == ("A12", "Marshal")
 
 
 @pytest.mark.parametrize("code", CODES)

@@ -20,16 +20,12 @@ from resultsq.readers.records import Record, holds_anything, records, separator
 from resultsq.readers.rules import SHEETS_NOT_USED, above_header
 from resultsq.readers.text import check_rows, text_of
 
-_ROLES = """
-    role roles task rolle aufgabe funktion poste tache rola funkcja zadanie ruolo compito rol tarea taak opgave roll
-    uppgift rooli tehtava oppgave funcao papel
-"""
 WANTED: Final = {
     "athlete": (
         *("athleteid", "barcode", "athlete", "id", "bib", "number"),
         *sorted(headings.NAMES[headings.ATHLETE] - {"athleteid", "barcode", "athlete", "id", "bib", "number"}),
     ),
-    "role": tuple(_ROLES.split()),
+    "role": headings.ROLES,
 }
 
 _LONGEST_ROLE = 100
