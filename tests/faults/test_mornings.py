@@ -6,6 +6,7 @@ import argparse
 import gc
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections import Counter
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulate.__main__ import begun, settle_collector
+from tests.simulate.__main__ import begun, command_line, plan_of, settle_collector
 from tests.simulate.morning import Result, run
 from tests.simulate.plan import Plan
 from tests.simulate.planted import SEEDS, SOUGHT, Patch, a_receipt_shows_another_revision
@@ -31,7 +32,7 @@ REACHED = 72
 """So many of the interesting states are reached by these; 1,000 seeds reach all."""
 
 
-FAILED_ONCE = (Plan(11), Plan(45, teams=4, until_s=60.0, hasty=True), Plan.of(20))
+FAILED_ONCE = (Plan(11), Plan(45, teams=4, until_s=60.0, hasty=True), *map(Plan.of, (20, 164, 180)))
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +92,12 @@ def test_the_line_of_a_seed_runs_the_same_morning_again(shop: Workshop) -> None:
     line = subprocess.run(words, env=hashes, capture_output=True, text=True, check=True).stdout.splitlines()[0]
     assert line.startswith(done.line)
     assert re.search(rf" at (commit \w+\+?|an unknown commit): {re.escape(command)}$", line)
+
+
+def test_every_fault_is_left_out_by_its_name(ended: list[Result]) -> None:
+    plan = Plan(4, without=frozenset[str]().union(*(one.met for one in ended)))
+    asked = command_line().parse_args(shlex.split(plan.command)[3:])
+    assert plan_of(asked, 4) == plan
 
 
 def test_what_a_seed_is_made_of_is_on_its_line() -> None:

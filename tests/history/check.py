@@ -241,10 +241,19 @@ class Judge:
     def _end(self, event: Event) -> None:
         self._ended = True
         unsure = {asked["chain"] for asked in self._open.values() if asked["what"] == "submit"}
+        self._show_what_others_stand_for()
         for id_, promised in self._promised.items():
             self._end_of(id_, promised, event["settled"], promised.chain in unsure)
         if event["settled"]:
             self._look_at_tops()
+
+    def _show_what_others_stand_for(self) -> None:
+        """Equal results of another node have the place of the version that they stand for."""
+        for id_, promised in self._promised.items():
+            there = self._live.get(self._names.get(id_, ""))
+            published = self._states.get(id_) in PUBLISHED
+            if published and there is not None and there.digest == promised.digest:
+                self._chain(promised.chain).show(there.id, promised.place)
 
     def _look_at_tops(self) -> None:
         """Of its versions that the master shows, the node shows those below another one as corrected, and the one on

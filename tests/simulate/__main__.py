@@ -32,7 +32,7 @@ KEPT_EVERY_S = 60.0
 
 
 def main() -> int:
-    asked = _parser().parse_args()
+    asked = command_line().parse_args()
     logs.configure("console", "INFO")
     tally = Tally.joined(asked.join) if asked.join else _run(asked)
     if asked.seed is None:
@@ -55,7 +55,7 @@ def _run(asked: argparse.Namespace) -> Tally:
         began, began_well = time.monotonic(), False
         kept = began
         while not told.to_end and _more(asked, tally.seeds, time.monotonic() - began):
-            done = run(_plan(asked, first + tally.seeds), shop)
+            done = run(plan_of(asked, first + tally.seeds), shop)
             tally.add(done)
             tally.commands = [_words(asked, first, tally.seeds)]
             if asked.part and not began_well:
@@ -119,7 +119,7 @@ def _print_counts(tally: Tally) -> None:
         print(title, *(f"{count:>9} {what}" for what, count in sorted(counts.items())), sep="\n")
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.simulate", description=__doc__)
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--seeds", type=int, default=100, help="how many seeds")
@@ -139,7 +139,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _plan(asked: argparse.Namespace, seed: int) -> Plan:
+def plan_of(asked: argparse.Namespace, seed: int) -> Plan:
+    """The morning of that seed, as the command line has it."""
     without = frozenset(name for part in asked.without.split(",") if (name := part.strip()))
     if asked.seed is None:
         return replace(Plan.of(seed), without=without)

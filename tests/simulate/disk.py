@@ -35,7 +35,7 @@ class Disk:
             self._fail(self.away)
         if random.random() >= self.fail_share:
             return "well"
-        fault = random.choice(["locked", "full disk", "unsure", "unsure, and not written"])
+        fault = random.choice(["locked", "full disk", "unsure", "unsure and not written"])
         if not self.plan.has(fault):
             return "well"
         self.met[fault] += 1
@@ -46,7 +46,7 @@ class Disk:
     def _fail(self, fault: str) -> None:
         if fault == "full disk":
             raise StoreFull("There is no room on the disk.")
-        if fault == "unsure, and not written":
+        if fault == "unsure and not written":
             raise StoreUnsure("The answer to a COMMIT was lost.")
         raise StoreUnavailable(f"The database is {fault}.")
 

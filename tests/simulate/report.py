@@ -59,6 +59,16 @@ LEARNED = (
         "A version in doubt is claimed again before an older one that a restored master lost. That is as it should be: "
         "it is asked about first; the simulation took it for a wrong order.",
     ),
+    (
+        "164 --teams 3 --until 60 --hasty --restores",
+        "Equal results of another node stood for the version on top of one that a restored master lost. The judge knew "
+        "only of newer versions under their own ids.",
+    ),
+    (
+        "180 --teams 3 --until 60 --hasty --restores",
+        "A correction was being sent when a comparison queued the lost version below it again. It came back with a "
+        "412, and was sent on top of the version below both, before the lost one.",
+    ),
 )
 """What failing seeds taught, the last one at the end."""
 

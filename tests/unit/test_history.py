@@ -148,6 +148,22 @@ def test_equal_results_of_another_node_stand_for_ours(morning: Morning) -> None:
     assert judge(morning.events) == []
 
 
+@pytest.mark.parametrize(("newer", "found"), [(True, set()), (False, {"lost"})])
+def test_a_restore_may_take_what_equal_results_of_another_node_replace(
+    morning: Morning, newer: bool, found: set[str]
+) -> None:
+    for id_, digest in (("a", "d1"), ("b", "d2")):
+        morning.submit(id_, digest)
+    morning.commit("a" if newer else "b", digest="d1" if newer else "d2")
+    morning.say("restore", commits=0)
+    morning.say("commit", id="x", chain=DAY, base=None, revision=1, digest="d2" if newer else "d1", other=True)
+    states = {"a": "corrected", "b": "published"} if newer else {"a": "published", "b": "corrected"}
+    for id_, state in states.items():
+        morning.say("state", id=id_, state=state, **({"as": "x"} if state == "published" else {}))
+    morning.end()
+    assert morning.found() == found
+
+
 def other_results_stand_for_ours(morning: Morning) -> None:
     morning.submit("a")
     morning.say("commit", id="x", chain=DAY, base=None, revision=1, digest="d2", other=True)

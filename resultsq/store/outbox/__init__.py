@@ -80,8 +80,9 @@ take_back)         it was
 settle_as          queued → as settle        chain, row    as settle                        as settle      attempts + 1
 bring_in_line      as publish_by_receipt;    chain, all    what was lost goes in its old    none is held   failures = 0
                    published, corrected →    its rows      order, and then what waits;                     of a conflict
-                   queued, in doubt;                       next goes
-                   conflict → queued
+                   queued, in doubt;                       next goes; what is being sent
+                   conflict → queued                       waits behind it, if it comes
+                                                           back and is not in doubt
 put_aside          queued, sending →         row                                            one of its     failures,
                    queued                                                                   own            silences = 0
 restore            queued: in doubt, due     none: alone                                    stays

@@ -39,7 +39,7 @@ _NAMED = (
     .limit(1)
 )
 _WAITING = (
-    select(Submission.seq, Submission.id, Submission.base, Submission.blocked)
+    select(Submission.seq, Submission.id, Submission.base, Submission.blocked, Submission.state, Submission.in_doubt)
     .where(_OF_CHAIN, Submission.state.in_(WAITING))
     .order_by(Submission.version)
 )
@@ -113,12 +113,19 @@ def _inherited(conn: Connection, hold: int | None) -> int | None:
 
 
 def follow_on(conn: Connection, chain_id: int) -> None:
-    """If no version of the chain is on its way, the first of those that wait is."""
+    """If no version of the chain is on its way, the first of those that wait is. One that came back from its sender
+    goes behind those that a comparison has put before it meanwhile; in doubt it is asked about first."""
     waiting: Sequence[Any] = conn.execute(_WAITING, {"chain": chain_id}).all()
-    if not waiting or not all(row.blocked for row in waiting):
+    if not waiting:
         return
     behind = {row.id for row in waiting}
     first = next((row for row in waiting if row.base not in behind), waiting[0])
+    back = next((row for row in waiting if not row.blocked), None)
+    if back is not None:
+        if back.seq == first.seq or back.state != State.QUEUED or back.in_doubt:
+            return
+        below = back.base if back.base in behind else waiting[waiting.index(back) - 1].id
+        conn.execute(update(Submission).where(Submission.seq == back.seq).values(base=below, blocked=True))
     base = place_on(conn, chain_id, first.base).base
     conn.execute(update(Submission).where(Submission.seq == first.seq).values(base=base, blocked=False))
 
