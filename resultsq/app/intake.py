@@ -267,7 +267,7 @@ def masters_reasons(found: SubmissionView) -> tuple[Problem, ...]:
         Problem(
             code="rejected-by-master",
             severity=Severity.BLOCKS,
-            message=f"The master will not publish this: {said}",
+            message=gettext("The master will not publish this: {reason}", reason=said),
             where=tuple(where),
         ),
     )

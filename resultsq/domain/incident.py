@@ -1,10 +1,12 @@
 """The report of an outage: what a club posts on Monday. Pure; resultsq/store/views/outages.py reads its figures."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 
+from resultsq.domain import cldr
 from resultsq.domain.delays import Delays
+from resultsq.domain.i18n import gettext, gettext_noop
 from resultsq.domain.outcome import Cause
 from resultsq.domain.why import spell
 
@@ -33,61 +35,74 @@ class Incident:
         return self.delays.count + self.still_waiting + self.not_published
 
 
-_PUBLIC_REASONS = {
-    Cause.MASTER_DOWN: "the central results system could not take results",
-    Cause.BUSY: "the central results system could not take results",
-    Cause.DATABASE: "the central results system could not take results",
-    Cause.TLS: "the central results system could not be reached safely",
-    Cause.NOT_OUR_MASTER: "the central results system could not be reached safely",
-}
-_UNREACHABLE = "the central results system could not be reached"
+_NO_RESULTS = gettext_noop("The central results system could not take results.")
+_NOT_SAFELY = gettext_noop("The central results system could not be reached safely.")
+_UNREACHABLE = gettext_noop("The central results system could not be reached.")
 """The public reads what it meant for results. Addresses and errors are for the operator's own pages."""
 
+_PUBLIC_REASONS = {
+    Cause.MASTER_DOWN: _NO_RESULTS,
+    Cause.BUSY: _NO_RESULTS,
+    Cause.DATABASE: _NO_RESULTS,
+    Cause.TLS: _NOT_SAFELY,
+    Cause.NOT_OUR_MASTER: _NOT_SAFELY,
+}
 
-def markdown(incident: Incident, zone: tzinfo) -> str:
-    """The report as a post for the public, with its figures; times are those of `zone`, which is named."""
+
+def markdown(incident: Incident, zone: tzinfo, kind: Callable[[str], str] = str) -> str:
+    """The report as a post for the public, with its figures, in the language of the moment; times are those of `zone`,
+    which is named. `kind` gives what people call a kind."""
     lines = [f"# {title(incident, zone)}", ""]
     for paragraph in paragraphs(incident, zone):
         lines += [paragraph, ""]
-    lines += ["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in _figures(incident, zone))]
+    lines += ["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in _figures(incident, zone, kind))]
     return "\n".join(lines) + "\n"
 
 
 def title(incident: Incident, zone: tzinfo) -> str:
     """Its heading."""
-    return f"Results were delayed on {_day(incident.began_at, zone)}"
+    return gettext("Results were delayed on {day}", day=_day(incident.began_at, zone))
 
 
 def paragraphs(incident: Incident, zone: tzinfo) -> list[str]:
     """The report in sentences, without its heading and its figures."""
+    causes = {str(cause): reason for cause, reason in _PUBLIC_REASONS.items()}
+    first = [_when(incident, zone), gettext(causes.get(incident.cause, _UNREACHABLE))]
+    if incident.ended_at is None:
+        first.append(gettext("This is still going on."))
+    return [" ".join(first), gettext("Event teams could hand in their results all the same. No results were lost.")]
+
+
+def _when(incident: Incident, zone: tzinfo) -> str:
     began_at, ended_at = incident.began_at, incident.ended_at
     began = _clock(began_at, zone)
-    reason = _PUBLIC_REASONS.get(Cause(incident.cause), _UNREACHABLE) if incident.cause in set(Cause) else _UNREACHABLE
     if ended_at is None:
-        first = f"Since {began} results cannot be published, because {reason}. This is still going on."
-    else:
-        same_day = _day(began_at, zone) == _day(ended_at, zone)
-        until = _clock(ended_at, zone) if same_day else f"{_clock(ended_at, zone)} on {_day(ended_at, zone)}"
-        lasted = spell((ended_at - began_at).total_seconds())
-        first = f"From {began} to {until} ({lasted}) results could not be published, because {reason}."
-    return [first, "Event teams could hand in their results all the same. No results were lost."]
+        return gettext("Since {time} results cannot be published.", time=began)
+    said = {"began": began, "ended": _clock(ended_at, zone), "lasted": spell((ended_at - began_at).total_seconds())}
+    day = _day(ended_at, zone)
+    if day == _day(began_at, zone):
+        return gettext("From {began} to {ended} ({lasted}) results could not be published.", **said)
+    return gettext("From {began} to {ended} on {day} ({lasted}) results could not be published.", day=day, **said)
 
 
-def _figures(incident: Incident, zone: tzinfo) -> Iterator[tuple[str, str]]:
-    several = len(incident.by_kind) > 1
-    yield "submissions delayed" if several else "results delayed", f"{incident.affected}, of {_events(incident.events)}"
+def _figures(incident: Incident, zone: tzinfo, kind: Callable[[str], str]) -> Iterator[tuple[str, str]]:
+    several, number = len(incident.by_kind) > 1, cldr.number
+    yield gettext("submissions delayed") if several else gettext("results delayed"), number(incident.affected)
     if several:
-        yield from ((f"of these, {kind}", str(count)) for kind, count in sorted(incident.by_kind.items()))
-    yield "of these, published by now", str(incident.delays.count)
-    yield "still waiting", str(incident.still_waiting)
-    yield "replaced, withdrawn or being checked by people", str(incident.not_published)
+        counts = sorted(incident.by_kind.items())
+        yield from ((gettext("of these, {kind}", kind=kind(name)), number(count)) for name, count in counts)
+    yield gettext("of these, published by now"), number(incident.delays.count)
+    yield gettext("still waiting"), number(incident.still_waiting)
+    yield gettext("replaced, withdrawn or being checked by people"), number(incident.not_published)
+    yield gettext("events with delays"), number(incident.events)
     if incident.delays.count:
-        yield "half of them waited no longer than", spell(incident.delays.p50)
-        yield "95 % of them waited no longer than", spell(incident.delays.p95)
-        yield "longest wait", spell(incident.delays.most)
+        yield gettext("half of them waited no longer than"), spell(incident.delays.p50)
+        yield gettext("95 of 100 waited no longer than"), spell(incident.delays.p95)
+        yield gettext("longest wait"), spell(incident.delays.most)
     if incident.last_published_at is not None and incident.ended_at is not None:
         after = spell((incident.last_published_at - incident.ended_at).total_seconds())
-        yield "last of them published", f"{_clock(incident.last_published_at, zone)}, {after} after the end"
+        said = gettext("{time}, {wait} after the end", time=_clock(incident.last_published_at, zone), wait=after)
+        yield gettext("last of them published"), said
 
 
 def _clock(moment: datetime, zone: tzinfo) -> str:
@@ -95,9 +110,4 @@ def _clock(moment: datetime, zone: tzinfo) -> str:
 
 
 def _day(moment: datetime, zone: tzinfo) -> str:
-    local = moment.astimezone(zone)
-    return f"{local:%A} {local.day} {local:%B %Y}"
-
-
-def _events(count: int) -> str:
-    return "1 event" if count == 1 else f"{count} events"
+    return cldr.full_day(moment.astimezone(zone))

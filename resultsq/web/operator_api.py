@@ -13,9 +13,10 @@ from resultsq.app import notices, operations
 from resultsq.domain import incident
 from resultsq.domain.errors import InputRefused
 from resultsq.domain.filter import Filter
-from resultsq.domain.i18n import gettext
+from resultsq.domain.i18n import gettext, ngettext
 from resultsq.domain.invalid import is_no_json, listed
 from resultsq.domain.role import Role
+from resultsq.kinds import registry
 from resultsq.store.admin import notices as stored_notices
 from resultsq.store.admin.actions import Target
 from resultsq.store.admin.tokens import Bearer
@@ -174,7 +175,7 @@ def outage(outage: int) -> Response:
             "most_of_them_s": found.delays.p95,
             "longest_s": found.delays.most,
         },
-        "markdown": incident.markdown(found, _zone()),
+        "markdown": incident.markdown(found, _zone(), registry.title),
     }
     return _json(schemas.IncidentResponse.model_validate(values))
 
@@ -225,8 +226,10 @@ def _body(shape: type[M]) -> M:
         faults = listed(error)
         places = [{"detail": one.message, "pointer": one.pointer} for one in faults[:_NAMED]]
         if others := error.error_count() - len(places):
-            places.append({"detail": f"{others} more values are wrong.", "pointer": ""})
-        raise ApiProblem(422, f"This cannot be taken: {faults[0].message}. Nothing was changed.", places) from None
+            said = ngettext("{number} more value is wrong.", "{number} more values are wrong.", others)
+            places.append({"detail": said, "pointer": ""})
+        detail = gettext("This cannot be taken: {reason}. Nothing was changed.", reason=faults[0].message)
+        raise ApiProblem(422, detail, places) from None
 
 
 def _action(action: str) -> Response:

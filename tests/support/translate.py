@@ -20,7 +20,7 @@ from resultsq.languages import CATALOGUE, FOLDER
 from tests.support import speech
 
 OPERATORS = re.compile(
-    r"resultsq/(cli|web/dashboard|web/templates/admin|doctor|drill|supervisor|watch|delivery|backup|settings|sealed"
+    r"resultsq/(cli|web/dashboard|web/templates/admin|web/operator_api|doctor|drill|supervisor|watch|delivery|backup|settings|sealed"
     r"|dkim_key|disk|pooler|secret_files|master/serve|store/engine|store/admin/mending|store/outbox/repairs"
     r"|domain/(destinations|invalid|proxy|relay)\.|app/(people_copies|registration_form)\.)"
 )

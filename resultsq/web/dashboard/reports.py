@@ -11,6 +11,7 @@ from resultsq.domain import incident
 from resultsq.domain.errors import InputRefused
 from resultsq.domain.incident import Incident
 from resultsq.domain.role import Role
+from resultsq.kinds import registry
 from resultsq.store.views import chart_points, outages, overview_data
 from resultsq.store.views.chart_points import Span
 from resultsq.web.auth import me, rule
@@ -58,7 +59,9 @@ def outage_markdown(outage: int) -> Response:
     """The post alone."""
     found, _drawn, _span = shared().get(("outage", outage), REPORT_S, lambda: _look(outage))[0]
     headers = {"Content-Disposition": f'attachment; filename="outage-{outage}.md"'}
-    return Response(incident.markdown(found, zone()), content_type="text/markdown; charset=utf-8", headers=headers)
+    return Response(
+        incident.markdown(found, zone(), registry.title), content_type="text/markdown; charset=utf-8", headers=headers
+    )
 
 
 def _report(outage: int, text: str | None = None, refused: str | None = None) -> str:
@@ -70,7 +73,7 @@ def _report(outage: int, text: str | None = None, refused: str | None = None) ->
         it=found,
         chart=drawn,
         span=span,
-        post=incident.markdown(found, zone()),
+        post=incident.markdown(found, zone(), registry.title),
         posted=posted,
         draft=draft,
         text=text if text is not None else posted.text if posted else draft,

@@ -169,7 +169,7 @@ def test_an_outage_has_its_figures_and_its_post(site: Site) -> None:
     (one,) = site.call("GET", "/outages", "viewer").json["outages"]
     told = site.call("GET", f"/outages/{one['id']}", "viewer").json
     assert (told["affected"], told["published"], told["delays"]["longest_s"]) == (1, 1, pytest.approx(600, abs=1))
-    assert told["markdown"].startswith("# Results were delayed on Saturday 7 December 2013")
+    assert told["markdown"].startswith("# Results were delayed on Saturday, 7 December 2013")
     assert site.call("GET", "/outages/999", "viewer").status == 404
     assert site.call("GET", f"/outages/{2**70}", "viewer").status == 404
 
