@@ -87,6 +87,8 @@ def test_it_goes_on_when_it_has_not_ended() -> None:
 
 def test_the_post_is_in_one_language_to_the_last_word() -> None:
     with in_language(languages.language("ar")):
-        post = markdown(replace(SATURDAY, by_kind={"results": 1, "messages": 1}), LONDON, lambda kind: "فئة")
-    assert re.findall("[a-z]+", post) == []
-    assert "2013" in post
+        several = replace(SATURDAY, by_kind={"results": 1, "messages": 1})
+        for one in (several, replace(several, ended_at=ENDED + timedelta(days=1)), replace(several, ended_at=None)):
+            post = markdown(one, LONDON, lambda kind: "فئة")
+            assert re.findall("[a-z]+", post) == []
+            assert "2013" in post
