@@ -9,6 +9,7 @@ from resultsq.clock import Clock
 from resultsq.delivery.masters import open_configured
 from resultsq.delivery.periodic import PeriodicTask
 from resultsq.domain.athlete_blocks import LeasedBlock, NoBlocks
+from resultsq.domain.i18n import gettext_noop
 from resultsq.domain.outcome import Deferred, Outcome, summary
 from resultsq.settings import Settings
 from resultsq.store.admin import number_blocks
@@ -21,7 +22,7 @@ AGAIN_S = 30.0
 NONE_S = 3600.0
 """A master that leases no numbers is asked again after this: it may have been renewed."""
 
-NO_CALL = "The master leases no athlete numbers: it speaks version 1 of the contract."
+NO_CALL = gettext_noop("The master leases no athlete numbers: it speaks version 1 of the contract.")
 _log = logs.get("numbers")
 
 

@@ -9,6 +9,7 @@ from resultsq import logs
 from resultsq.clock import Clock
 from resultsq.delivery.masters import open_configured
 from resultsq.delivery.periodic import PeriodicTask
+from resultsq.domain.i18n import gettext_noop
 from resultsq.domain.notices import NoNotices, NoticeList
 from resultsq.domain.outcome import Deferred, Outcome, summary
 from resultsq.settings import Settings
@@ -21,7 +22,7 @@ EVERY_S = 60.0
 NONE_S = 3600.0
 """A master that has no notices is asked again after this: it may have been renewed."""
 
-NO_CALL = "The master has no notices: it speaks version 1 of the contract."
+NO_CALL = gettext_noop("The master has no notices: it speaks version 1 of the contract.")
 _log = logs.get("notices")
 
 

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from resultsq.app import heard, operations
 from resultsq.app.headline import Headline
 from resultsq.domain import cldr
-from resultsq.domain.i18n import gettext
+from resultsq.domain.i18n import gettext, retold
 from resultsq.domain.role import Role
 from resultsq.domain.submission import State
 from resultsq.domain.why import CAUSES, Why, cause_text, spell
@@ -57,6 +57,7 @@ def _equip(state: BlueprintSetupState) -> None:
         took=took,
         gap=gettext,
         cause=_cause,
+        retold=retold,
         said=said,
         spell=spell,
         word=state_label,

@@ -12,10 +12,11 @@ import pytest
 from sqlalchemy import Connection
 
 from resultsq.app import mails
+from resultsq.delivery import office_notices
 from resultsq.domain.outcome import Cause
 from resultsq.domain.role import Role
 from resultsq.sealed import PersonalKeys
-from resultsq.store.admin import devices, holding, tokens
+from resultsq.store.admin import devices, holding, notices, tokens
 from resultsq.store.engine.session import Database
 from resultsq.store.views import overview_data
 from tests.integration.dashboard.conftest import LogIn, Person
@@ -269,6 +270,17 @@ def test_an_account_is_managed_when_an_admin_does_it(sqlite_node: StoreNode, log
     assert viewer.get("/admin").location.startswith("/login")
     own = f"admin {sqlite_node.now:%H%M%S} False"
     assert admin.post("/admin/people/disable", name=own).status_code == 409
+
+
+def test_a_reason_that_was_kept_in_english_is_said_in_the_readers_language(
+    sqlite_node: StoreNode, log_in: LogIn
+) -> None:
+    operator = log_in(Role.OPERATOR)
+    asked = partial(notices.asked, now=sqlite_node.now, wait_s=60.0, error=office_notices.NO_CALL)
+    sqlite_node.database.write(asked)
+    said = operator.get("/admin/notices", **{"Accept-Language": "de"}).text
+    assert "Das zentrale System hat keine Mitteilungen" in said
+    assert "The master has no notices" not in said
 
 
 def test_the_report_writes_itself_when_an_outage_is_over(sqlite_node: StoreNode, viewer: Person) -> None:
