@@ -32,7 +32,7 @@ REACHED = 72
 """So many of the interesting states are reached by these; 1,000 seeds reach all."""
 
 
-FAILED_ONCE = (Plan(11), Plan(45, teams=4, until_s=60.0, hasty=True), *map(Plan.of, (20, 164, 180)))
+FAILED_ONCE = (Plan(11), Plan(45, teams=4, until_s=60.0, hasty=True), *map(Plan.of, (20, 164, 180, 10716)))
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,8 @@ be made the same way on both sides. It looks at each event once. The events:
     {"kind": "fail", "op": 7}                  it was refused: nothing may come of it
     {"kind": "info", "op": 7}                  its end is not known: it may have happened, or may yet
     {"kind": "commit", "id": "…", "chain": "…", "base": null, "revision": 1, "digest": "…"}     at the master;
-                                               "other": true: another node's, which promised nothing here
+                                               "other": true: another node's, which promised nothing here;
+                                               "copy": true: a request that the network kept, and delivered before
     {"kind": "restore", "commits": 12}         the master came back from a backup: it knows its first twelve commits
     {"kind": "receipt", "id": "…", "revision": 1, "digest": "…"}                                the node shows it
     {"kind": "state", "id": "…", "state": "published"}      how the node has it at the end, for each that it knows;
@@ -65,12 +66,13 @@ class Commit:
 @dataclass(slots=True)
 class Chain:
     """What the master shows of an event and date: its head, and the `highest` place that it has. `newest`: the place of
-    the newest version that was promised."""
+    the newest version that was promised. `set_back`: a restore took some of it."""
 
     head: Commit | None = None
     newest: int = -1
     highest: int = -1
     highest_id: str = ""
+    set_back: bool = False
 
     def show(self, id_: str, place: int) -> None:
         """The master shows a version of that place, on top or below."""
@@ -181,18 +183,19 @@ class Judge:
         if made.id in self._live:
             self._find("doubled", made.id, f"committed as revision {self._live[made.id].revision} and {made.revision}")
         if not event.get("other"):
-            self._is_somebodys(made)
+            # the master refused it when it came first; a restore, and what was sent again, let it in
+            self._is_somebodys(made, event.get("copy", False) and self._chain(made.chain).set_back)
         self._is_in_order(made, event["base"])
         self._commits.append(made)
         self._live[made.id] = self._ever[made.id] = made
         self._chain(made.chain).head = made
 
-    def _is_somebodys(self, made: Commit) -> None:
+    def _is_somebodys(self, made: Commit, let_in: bool) -> None:
         promised = self._promised.get(made.id)
         if promised is not None:
             if (promised.chain, promised.digest) != (made.chain, made.digest):
                 self._find("altered", made.id, "the master has other bytes, or another day, than were acknowledged")
-            if promised.withdrawn:
+            if promised.withdrawn and not let_in:
                 self._find("withdrawn", made.id, "it was published after its withdrawal was acknowledged")
         elif made.id not in self._adopted:
             if self._unknown[made.chain, made.digest] <= 0:
@@ -214,6 +217,8 @@ class Judge:
         chain.show(made.id, mine.place)
 
     def _restore(self, event: Event) -> None:
+        for taken in self._commits[event["commits"] :]:
+            self._chain(taken.chain).set_back = True
         self._commits = self._commits[: event["commits"]]
         self._live = {one.id: one for one in self._commits}
         for chain in self._chains.values():

@@ -40,6 +40,7 @@ HOUSEKEEPING_S = 10.0
 """Longer than in the product: looks that find nothing would be most of what a morning does."""
 _ANY_WAITS = f"SELECT 1 FROM submissions WHERE {IT_WAITS} LIMIT 1"
 _NAMES = "SELECT published_as FROM submissions WHERE state IN ('published', 'corrected')"
+_GONE = "SELECT id FROM submissions WHERE state IN ('superseded', 'withdrawn')"
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,10 @@ class Morning:
         look = self.workshop.look
         if look(_ANY_WAITS):
             return True
-        return self.network.restored and not {name for (name,) in look(_NAMES)} <= self._committed()
+        if not self.network.restored:
+            return False
+        there = self._committed()  # the comparison that was asked for brings both in line
+        return not {name for (name,) in look(_NAMES)} <= there or not there.isdisjoint(id_ for (id_,) in look(_GONE))
 
     def _committed(self) -> set[str]:
         """What the master has."""

@@ -69,6 +69,14 @@ _PORTALS = (
 )
 
 
+@dataclass(frozen=True)
+class Kept:
+    """A request that the network keeps for a while. `copy`: it was delivered before."""
+
+    request: requests.PreparedRequest
+    copy: bool
+
+
 class Network:
     """`fail_share`: of how many requests something becomes while the link is up. `history`: what the master did."""
 
@@ -85,7 +93,7 @@ class Network:
         self.refused: set[str] = set()  # what the master itself has refused
         self.restored = False
         self.under_way: Counter[str] = Counter()
-        self._late: defaultdict[str, list[requests.PreparedRequest]] = defaultdict(list)
+        self._late: defaultdict[str, list[Kept]] = defaultdict(list)
         self.clock = workshop.clock
         self._master = workshop.master
         self._far_side = Machine("network")
@@ -125,7 +133,13 @@ class Network:
     def delay_s(self) -> float:
         return min(self.scheduler.random.expovariate(10.0), 1.5)
 
-    def deliver(self, request: requests.PreparedRequest, late: bool = False, other: bool = False) -> Answer:
+    @property
+    def keeps_any(self) -> bool:
+        return any(self._late.values())
+
+    def deliver(
+        self, request: requests.PreparedRequest, late: bool = False, other: bool = False, copy: bool = False
+    ) -> Answer:
         """The master works on it, at once and whole. `other`: it comes from another node."""
         url = str(request.url).removeprefix(URL)
         body = request.body if isinstance(request.body, bytes) else b""
@@ -133,7 +147,7 @@ class Network:
         if not other:
             self._note(request, said.status, late)
         if said.status == 201 and request.method == "PUT":
-            self._note_commit(request, said.json(), other)
+            self._note_commit(request, said.json(), {"other": other, "copy": copy})
         date = format_datetime(self.clock.now(), usegmt=True)
         return Answer(said.status, {**said.headers, "date": date}, said.body)
 
@@ -152,7 +166,7 @@ class Network:
             if status == 404:
                 self._arrive_after_question(str(request.url).rpartition("/")[2])
 
-    def _note_commit(self, request: requests.PreparedRequest, receipt: dict[str, str], other: bool) -> None:
+    def _note_commit(self, request: requests.PreparedRequest, receipt: dict[str, str], marks: dict[str, bool]) -> None:
         base = request.headers.get("If-Match")
         sheet = json.loads(gzip.decompress(request.body)) if isinstance(request.body, bytes) else {}
         self.commits += 1
@@ -165,30 +179,29 @@ class Network:
                 "base": base.strip('"') if base else None,
                 "revision": receipt["revision"],
                 "digest": rows_of(sheet),
-                **({"other": True} if other else {}),
+                **{mark: True for mark, so in marks.items() if so},
             }
         )
 
-    def deliver_later(self, request: requests.PreparedRequest) -> None:
+    def deliver_later(self, request: requests.PreparedRequest, copy: bool = False) -> None:
         """At some time; often just after the master was asked whether it has that one, and had it not."""
-        late_s, name = self.scheduler.random.random() * LATEST_S, _name_of(request)
-        self._late[name].append(request)
+        late_s, name, kept = self.scheduler.random.random() * LATEST_S, _name_of(request), Kept(request, copy)
+        self._late[name].append(kept)
 
         def arrive() -> None:
             self.scheduler.sleep(late_s)
-            if request in self._late[name]:
-                self._late[name].remove(request)
-                self._arrive(request)
+            if kept in self._late[name]:
+                self._late[name].remove(kept)
+                self._arrive(kept)
 
         self.scheduler.spawn(self._far_side, arrive)
 
-    def _arrive(self, request: requests.PreparedRequest) -> None:
-        self.deliver(request, late=True)
+    def _arrive(self, kept: Kept) -> None:
+        self.deliver(kept.request, late=True, copy=kept.copy)
 
     def _arrive_after_question(self, name: str) -> None:
         if self._late[name] and self._goes.random() < 0.5:
-            request = self._late[name].pop()
-            self.scheduler.spawn(self._far_side, partial(self._arrive, request))
+            self.scheduler.spawn(self._far_side, partial(self._arrive, self._late[name].pop()))
 
 
 def _name_of(request: requests.PreparedRequest) -> str:
@@ -266,7 +279,7 @@ class Trip:
         if fate in _ANSWER_LOST:
             self.network.go_with_the_answer()
         if fate == "doubled":
-            self.network.deliver_later(self.request)
+            self.network.deliver_later(self.request, copy=True)
         if fate == "silent":
             self._wait_for_nothing()
         self._wait(self.network.delay_s())

@@ -69,6 +69,12 @@ LEARNED = (
         "A correction was being sent when a comparison queued the lost version below it again. It came back with a "
         "412, and was sent on top of the version below both, before the lost one.",
     ),
+    (
+        "10716 --teams 3 --until 60 --hasty --restores",
+        "A correction was refused because a restored master lacked the version below it, and was withdrawn. That one "
+        "was sent again, and then a copy of the refused request arrived and was taken. No node can prevent it; a whole "
+        "comparison publishes such a version, and the morning ended before that.",
+    ),
 )
 """What failing seeds taught, the last one at the end."""
 

@@ -230,5 +230,7 @@ class Saboteur:
             self._end_hold(hold)
         if self.network.restored:
             self.node.scheduler.sleep(COMPARED_AFTER_S)
+            while self.network.keeps_any:  # a copy may let in what was refused, once what it names is there again
+                self.node.scheduler.sleep(1.0)
             now = self.workshop.clock.now()
             self._database.write(lambda conn: comparisons.ask(conn, now - timedelta(hours=6)))

@@ -148,6 +148,24 @@ def test_equal_results_of_another_node_stand_for_ours(morning: Morning) -> None:
     assert judge(morning.events) == []
 
 
+@pytest.mark.parametrize("restored", [True, False])
+@pytest.mark.parametrize("copy", [True, False])
+def test_a_restore_may_let_in_a_copy_of_what_was_withdrawn_meanwhile(
+    morning: Morning, restored: bool, copy: bool
+) -> None:
+    morning.submit("a")
+    morning.commit("a")
+    if restored:
+        morning.say("restore", commits=0)
+    morning.submit("b", "d2")
+    morning.decide("withdraw", "b")
+    if restored:
+        morning.commit("a")
+    morning.say("commit", id="b", chain=DAY, base="a", revision=2, digest="d2", copy=copy)
+    morning.end(a="corrected", b="published")
+    assert morning.found() == (set() if restored and copy else {"withdrawn"})
+
+
 @pytest.mark.parametrize(("newer", "found"), [(True, set()), (False, {"lost"})])
 def test_a_restore_may_take_what_equal_results_of_another_node_replace(
     morning: Morning, newer: bool, found: set[str]
