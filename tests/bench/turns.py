@@ -39,7 +39,7 @@ def beside(waiting: int, others: int, postgres: bool, kind: str = "results") -> 
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         url = stack.enter_context(stack.enter_context(PostgreSQL(durable=True)).database()) if postgres else ""
-        master = stack.enter_context(OtherMaster("--delay", str(MASTER_S)))
+        master = stack.enter_context(OtherMaster("--delay", str(MASTER_S), "--messages"))
         broker = stack.enter_context(Valkey())
         ours = stack.enter_context(Ours(folder, master.url, url, broker.url))
         bell = Bell(broker.url)

@@ -128,7 +128,7 @@ def test_check_and_submit_tell_numbers_that_nobody_has_and_who_was_meant(run: Ru
         assert "no athlete has the number A1010 (position 1)" in said
         assert "It was Jane SMITH, A1001" in said
         assert "A1002" not in said
-        assert "a list as of 26 November 2025, 06:53." in said
+        assert "Names are as of 06:53 on 26 November 2025." in said
         assert "cannot be reached" not in said
     assert submitted.exit_code == 0
     told = json.loads(run("submit", str(table), *named, "--json").stdout)

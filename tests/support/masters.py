@@ -118,6 +118,7 @@ class Ledger:
     athletes: tuple[dict[str, Json], ...] = ()
     notices: tuple[dict[str, Json], ...] = ()
     leases_numbers = False
+    takes_messages = False
 
     def __init__(self, journal: Path) -> None:
         self.lock = threading.Lock()
@@ -394,7 +395,7 @@ class Conversation(BaseHTTPRequestHandler):
             case ["v1", "events", event, "results", day]:
                 submission = unquoted(self.headers.get("Idempotency-Key"))
                 self._take(raw, submission, event, day, partial(self._put, raw, submission, event, day))
-            case ["v1", "messages", submission]:
+            case ["v1", "messages", submission] if self.server.ledger.takes_messages:
                 self._take(raw, submission, "", "", partial(self._message, raw, submission))
             case _:
                 self._send(problem(404, "There is nothing here."))
@@ -634,6 +635,7 @@ def main() -> None:
     parser.add_argument("--event", action="append", default=[], help="an event that is taken; none: any is")
     parser.add_argument("--delay", type=float, default=0.0, help="seconds of work on each PUT")
     parser.add_argument("--slots", type=int, default=1000, help="how many PUTs it works on at once")
+    parser.add_argument("--messages", action="store_true", help="it has the call for messages")
     parser.add_argument("--certificate", type=Path, help="speak TLS, with this chain and its key in one file")
     chosen = parser.parse_args()
     master = Master(
@@ -644,6 +646,7 @@ def main() -> None:
         chosen.delay,
         chosen.slots,
     )
+    master.ledger.takes_messages = chosen.messages
     if chosen.certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(chosen.certificate)
