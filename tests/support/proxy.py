@@ -206,8 +206,8 @@ class Proxy:
         self._stop_listening()
         for connection in self._open.values():
             connection.reset()
-        await asyncio.sleep(0)  # one that was just accepted begins, or nothing would close it
         while tasks := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.sleep(0)  # one that was just accepted begins, or nothing would close it
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
