@@ -65,7 +65,7 @@ def _load(ctx: AppContext, who: str, holder: str, athletes: Iterator[Athlete], a
     count = 0
     try:
         while some := list(islice(athletes, rows.AT_MOST)):
-            rows.write_all(partial(_write, ctx, holder), copy.generation, some)
+            rows.write_all(partial(_write, ctx, holder), copy.generation, some, alone=ctx.database.is_sqlite)
             count += len(some)
     except BaseException:
         ctx.database.write(lambda conn: copies.abandon(conn, copy))

@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from resultsq.domain import cldr
-from resultsq.domain.athletes import Athlete, can_hold, likely_misread
+from resultsq.domain.athletes import Athlete, can_hold, digits_of, likely_misread
 from resultsq.domain.i18n import gettext
 from resultsq.domain.link import LinkState
 from resultsq.domain.problem import Problem
@@ -55,7 +55,8 @@ def of_sheet(
     known = replace(known, people={**people, **{one: Athlete(one, name) for one, name in registered.items()}})
     unknown = [number for number in lacking if known.lacks(number)]
     # an athlete finishes once, and helps once; many do both
-    meant = _meant(conn, event, {one: on_sheet if one in on_sheet else helpers for one in unknown[:MOST_UNKNOWN]})
+    ran, helped = digits_of(on_sheet), digits_of(helpers)
+    meant = _meant(conn, event, {one: ran if one in on_sheet else helped for one in unknown[:MOST_UNKNOWN]})
     return replace(known, meant=meant)
 
 
@@ -125,24 +126,21 @@ def named(conn: Connection, event: EventRow, typed: str) -> list[Athlete]:
     return lookup.by_name(conn, typed, [event.slug])
 
 
-def _meant(conn: Connection, event: EventRow, unknown: Mapping[str, set[str]]) -> dict[str, Sequence[Athlete]]:
+def _meant(conn: Connection, event: EventRow, unknown: Mapping[str, set[int]]) -> dict[str, Sequence[Athlete]]:
     """Who may have been meant by each of these numbers: athletes at home here, or who ran here before, but for those
-    beside it, who are there already."""
-    near = {
-        number: [one for one in likely_misread(number) if can_hold(one) and one not in there]
-        for number, there in unknown.items()
-    }
-    candidates = {one for some in near.values() for one in some}
-    here = {one.number: one for one in lookup.at_home(conn, candidates, [event.slug])}
-    ran = candidates & _ran_before(conn, event)
-    before = {number: one for number, one in lookup.by_number(conn, ran).items() if one.name is not None}
-    found = {**before, **here}
+    beside it, who are there already. Near numbers go without their letter: there are many."""
+    near = {number: likely_misread(int(number[1:])) - there for number, there in unknown.items() if can_hold(number)}
+    candidates = set[int]().union(*near.values())
+    here = {int(one.number[1:]): one for one in lookup.at_home(conn, candidates, event.slug)}
+    ran = candidates & digits_of(_ran_before(conn, event))
+    before = lookup.by_number(conn, [f"A{digits}" for digits in ran]).values()
+    found = {**{int(one.number[1:]): one for one in before if one.name is not None}, **here}
 
-    def rank(number: str) -> tuple[bool, bool, int]:
-        return number not in ran, number not in here, -found[number].runs
+    def rank(digits: int) -> tuple[bool, bool, int, int]:
+        return digits not in ran, digits not in here, -found[digits].runs, digits
 
     return {
-        number: [found[one] for one in sorted(filter(found.__contains__, some), key=rank)][:MOST_MEANT]
+        number: [found[one] for one in sorted(some & found.keys(), key=rank)[:MOST_MEANT]]
         for number, some in near.items()
     }
 

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from resultsq import disk, logs
 from resultsq.clock import Clock
 from resultsq.delivery.masters import open_configured
+from resultsq.delivery.pages_ahead import AskedPage, PagesAhead
 from resultsq.delivery.periodic import PeriodicTask
 from resultsq.domain.athletes import Athlete, ListPage, ListQuestion, MustRefetch, NoList
 from resultsq.domain.clock_steps import passed
@@ -121,28 +122,36 @@ class ListKeeper:
         if len(wanted) > MOST_EVENTS:
             return _End(NO_LIST_S, f"More than {MOST_EVENTS} events are here: set RESULTSQ_ATHLETES to all.")
         copy, began = self._to_go_on_with(found, wanted), 0
-        gathered = None if copy is None else GatheredPages(copy, self._clock.monotonic())
-        end: _End | None = None
-        while end is None and self._clock.monotonic() < ends:
-            if gathered is None:
-                gathered, began = GatheredPages(self._begin(wanted), self._clock.monotonic()), began + 1
-            match self._read(master, gathered, wanted):
-                case MustRefetch():
-                    if began > 1:
-                        return _End(EVERY_S, "The master voids its list of athletes again and again.")
-                    gathered = None
-                case found_end:
-                    end = found_end
-        if gathered is not None and not gathered.is_stored:
-            self._store(gathered)
-        return end or _End(None)
+        while self._clock.monotonic() < ends:
+            if copy is None:
+                copy, began = self._begin(wanted), began + 1
+            gathered = GatheredPages(copy, self._clock.monotonic())
+            with closing(PagesAhead(master.athletes, self._clock, gathered.question(wanted))) as pages:
+                end = self._gather(pages, gathered, ends)
+            if isinstance(end, _End):
+                if not gathered.is_stored:
+                    self._store(gathered)
+                return end
+            if began > 1:
+                return _End(EVERY_S, "The master voids its list of athletes again and again.")
+            copy = None
+        return _End(None)
 
-    def _read(self, master: Master, gathered: "GatheredPages", wanted: tuple[str, ...]) -> _End | MustRefetch | None:
-        """Gather the next page, and write what was gathered where it is enough; None: go on."""
-        if (full := self._disk_is_full()) is not None:
-            return full
-        asked_at = self._clock.now()
-        match master.athletes(gathered.question(wanted)):
+    def _gather(self, pages: PagesAhead, gathered: "GatheredPages", ends: float) -> _End | MustRefetch:
+        """Gather page after page, and write what was gathered where it is enough, until the list or the time ends."""
+        while True:
+            if (full := self._disk_is_full()) is not None:
+                return full
+            if (read := pages.take()) is None:
+                return _End(None)
+            if (end := self._add(gathered, read)) is not None:
+                return end
+            if self._clock.monotonic() >= ends:
+                pages.stop()  # what was read ahead is still used
+
+    def _add(self, gathered: "GatheredPages", read: AskedPage) -> _End | MustRefetch | None:
+        """Add a page; None: go on."""
+        match read.answer:
             case ListPage() as page if gathered.is_of_another(page):
                 return MustRefetch()
             case ListPage() as page if gathered.stands_still(page):
@@ -150,7 +159,7 @@ class ListKeeper:
             case ListPage() as page:
                 gathered.add(page)
                 if page.up_to_date:
-                    self._store(gathered, asked_at)
+                    self._store(gathered, read.asked_at)
                     return _End(EVERY_S)
                 if gathered.is_enough(self._clock.monotonic()):
                     self._store(gathered)
@@ -188,7 +197,7 @@ class ListKeeper:
         def write(piece: Piece) -> None:
             self._database.write(partial(put, piece=piece))
 
-        rows.write_all(write, gathered.copy.generation, gathered.lines)
+        rows.write_all(write, gathered.copy.generation, gathered.lines, alone=self._database.is_sqlite)
         gathered.begin_anew(self._database.write(advance), self._clock.monotonic())
 
     def _disk_is_full(self) -> _End | None:

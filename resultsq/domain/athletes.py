@@ -4,7 +4,7 @@ import base64
 import hashlib
 import hmac
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 LONGEST_NUMBER = 18
@@ -101,14 +101,21 @@ def initials(name: str) -> str:
     return " ".join(f"{word[0].upper()}." for word in name.split())
 
 
-def likely_misread(number: str) -> Iterator[str]:
-    """The barcodes that one misread digit, or two digits in each other's place, make into this one."""
-    digits = number[1:]
-    for at, digit in enumerate(digits):
-        for other in "0123456789":
-            if other != digit and not (at == 0 and other == "0"):
-                yield f"A{digits[:at]}{other}{digits[at + 1 :]}"
-    for at in range(len(digits) - 1):
-        first, second = digits[at], digits[at + 1]
-        if first != second and not (at == 0 and second == "0"):
-            yield f"A{digits[:at]}{second}{first}{digits[at + 2 :]}"
+def digits_of(numbers: Iterable[str]) -> set[int]:
+    """Barcodes without their letter, but for those that no copy can hold."""
+    return {int(number[1:]) for number in numbers if can_hold(number)}
+
+
+def likely_misread(digits: int) -> set[int]:
+    """The numbers that one misread digit, or two digits in each other's place, make into this one. Barcodes without
+    their letter: a whole sheet has tens of thousands, and sums are made in a fraction of the time of texts."""
+    found: list[int] = []
+    place, left, right = 1, digits, None
+    while left:
+        left, digit = divmod(left, 10)
+        with_0 = digits - digit * place
+        found += range(with_0 if left else with_0 + place, with_0 + 10 * place, place)  # the first digit is never 0
+        if right is not None and (left or right):
+            found.append(digits + (right - digit) * (place - place // 10))
+        right, place = digit, 10 * place
+    return set(found) - {digits}

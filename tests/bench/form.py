@@ -11,6 +11,7 @@ import argparse
 import os
 import random
 import re
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -109,20 +110,26 @@ def _hidden(page: str) -> dict[str, str]:
 
 
 @contextmanager
-def web(folder: Path) -> Iterator[tuple[str, Process]]:
-    """A web process with its teams."""
-    database = Database(f"sqlite:///{folder / 'resultsq.db'}")
+def web(
+    folder: Path, url: str | None = None, program: Sequence[str] = (sys.executable, "-m", "resultsq")
+) -> Iterator[tuple[str, Process]]:
+    """A web process with its teams. `url`: its database, which may have the events already; None: a file of the
+    folder."""
+    url = url or f"sqlite:///{folder / 'resultsq.db'}"
+    database = Database(url)
     migrate.upgrade(database)
     now, hashed = SystemClock().now(), accounts.hash_password(PASSWORD)
 
     def people(conn: Any) -> None:
         for number in range(TEAMS):
-            events.add(conn, now, f"event-{number}", f"Event {number}", "Europe/London")
+            if events.find(conn, f"event-{number}") is None:
+                events.add(conn, now, f"event-{number}", f"Event {number}", "Europe/London")
             accounts.add(conn, now, f"event-{number}", hashed, Role.TEAM, [f"event-{number}"])
 
     database.write(people)
     database.close()
-    with Process("web", "--port", "0", env={"RESULTSQ_DATA_DIR": str(folder), "RESULTSQ_LOG_LEVEL": "info"}) as process:
+    env = {"RESULTSQ_DATA_DIR": str(folder), "RESULTSQ_DATABASE_URL": url, "RESULTSQ_LOG_LEVEL": "info"}
+    with Process("web", "--port", "0", env=env, program=program) as process:
         process.wait_for("web.ready", 60)
         found = re.search(r"http://127\.0\.0\.1:\d+", process.stdout + process.stderr)
         assert found is not None

@@ -22,9 +22,9 @@ def numbers(count: int) -> list[int]:
 
 
 @contextmanager
-def serve(count: int) -> Iterator[str]:
-    """The address of a master with a list of so many athletes."""
-    command = [sys.executable, "-m", "tests.support.feed_of_athletes", str(count)]
+def serve(count: int, handle: str = "h1") -> Iterator[str]:
+    """The address of a master with a list of so many athletes, whose clubs begin with its handle; it voids others."""
+    command = [sys.executable, "-m", "tests.support.feed_of_athletes", str(count), handle]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
@@ -33,19 +33,19 @@ def serve(count: int) -> Iterator[str]:
             process.kill()
 
 
-def _line(number: int) -> dict[str, object]:
+def _line(number: int, handle: str) -> dict[str, object]:
     family = f"{_FAMILY[number // 8 % 8]}{number % 977}"
     return {
         "athlete": f"A{number}",
         "name": f"{_GIVEN[number % 8]} {family}",
-        "club": None if number % 3 else "Harriers AC",
+        "club": None if number % 3 else f"{handle} Harriers",
         "home_event": f"event-{number % 800}",
         "runs": number % 300,
         "mail": base64.b64encode(hashlib.blake2b(number.to_bytes(8, "big"), digest_size=16).digest()).decode(),
     }
 
 
-def main(count: int) -> None:
+def main(count: int, handle: str) -> None:
     listed = numbers(count)
 
     class Feed(BaseHTTPRequestHandler):
@@ -53,17 +53,23 @@ def main(count: int) -> None:
 
         def do_GET(self) -> None:
             asked = parse_qs(urlsplit(self.path).query)
+            if asked.get("handle", [handle]) not in ([handle], [""]):
+                void = {"type": "about:blank", "status": 409, "code": "must-refetch"}
+                return self._answer(409, void, "application/problem+json")
             first, limit = int(asked.get("after", ["0"])[0]), int(asked["limit"][0])
             until = min(first + limit, count)
             page = {
-                "handle": "h1",
-                "athletes": [_line(number) for number in listed[first:until]],
+                "handle": handle,
+                "athletes": [_line(number, handle) for number in listed[first:until]],
                 "next": str(until),
                 "up_to_date": until == count,
             }
-            body = msgspec.json.encode(page)
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
+            return self._answer(200, page, "application/json")
+
+        def _answer(self, status: int, content: dict[str, object], type_: str) -> None:
+            body = msgspec.json.encode(content)
+            self.send_response(status)
+            self.send_header("Content-Type", type_)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -77,4 +83,4 @@ def main(count: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), sys.argv[2])

@@ -1,12 +1,15 @@
 """Loads the list of athletes in processes that are killed (SIGKILL), each at another statement or commit, and looks
-after each death: `python -m tests.support.killed_loads DATABASE-URL FOLDER KILLS`. Prints how many died, how many lists
-were finished, and what was ever seen in the list in use."""
+after each death: `python -m tests.support.killed_loads DATABASE-URL FOLDER KILLS [FIRST]`. FIRST: how many points were
+played elsewhere. Prints how many died and at which points, how many lists were finished, and what was ever seen in the
+list in use."""
 
 import json
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -23,21 +26,22 @@ from tests.support.nodes import NOW, StoreNode
 COUNT = 1300
 """Two pages of the list, each written apart in several transactions."""
 NAMES = ("First", "Second")
+MOST = 89
+"""Points: fewer than a load has, and a prime."""
 
-
-rows.AT_ONCE, rows.AT_MOST = 300, 2500
+rows.AT_ONCE, rows.AT_MOST, rows.WIDER = 300, 2500, 1
 
 
 def _die_at(database: Database, point: int) -> None:
     left = [point]
 
-    def count(*_: object) -> None:
+    def pass_by(*_: object) -> None:
         left[0] -= 1
         if left[0] == 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    event.listen(database.engine, "before_cursor_execute", count)
-    event.listen(database.engine, "commit", count)
+    event.listen(database.engine, "before_cursor_execute", pass_by)
+    event.listen(database.engine, "commit", pass_by)
 
 
 def _load(url: str, settings: Settings, at: int, point: int) -> bool:
@@ -69,19 +73,26 @@ def _prepare(url: str) -> None:
     database.close()
 
 
-def main(url: str, folder: Path, kills: int) -> None:
+def _points(first: int) -> Iterator[int]:
+    """Statements and commits of a load, each once, early and late ones in turn."""
+    return (1 + at * 7 % MOST for at in count(first))
+
+
+def main(url: str, folder: Path, kills: int, first: int = 0) -> None:
     _prepare(url)
     master = SecretStr(f"sqlite:///{folder / 'ledger.db'}")
     settings = Settings(data_dir=folder, master_url=master, athletes="all")
-    died = finished = runs = 0
-    seen = []
-    while died < kills:
+    finished = runs = at = 0
+    died, seen, points = list[int](), [], _points(first)
+    while len(died) < kills:
         wanted = NAMES[finished % 2]
         if _seen(url) in ([], [NAMES[(finished + 1) % 2]]) and runs == 0:
             with master_list(folder) as ledger:
                 put(ledger, athletes(COUNT, wanted))
                 ledger.athletes.renew()
-        died += _load(url, settings, died + finished * 100, 1 + (died * 7) % 89)
+        point, at = next(points), at + 1
+        if _load(url, settings, at, point):
+            died.append(point)
         runs += 1
         seen.append(_seen(url))
         if seen[-1] == [wanted]:
@@ -90,4 +101,4 @@ def main(url: str, folder: Path, kills: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]))
+    main(sys.argv[1], Path(sys.argv[2]), *map(int, sys.argv[3:]))

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, func, literal_column, select
+from sqlalchemy import Connection, Select, bindparam, func, literal_column, select
 
-from resultsq.domain.athletes import Athlete, can_hold, folded
-from resultsq.store.athletes.rows import is_one_of
+from resultsq.domain.athletes import Athlete, digits_of, folded
+from resultsq.store.athletes.asked import MAKES, is_one_given, written
 from resultsq.store.engine.prepared import PreparedStatement
 from resultsq.store.engine.tables import AthleteCopy, AthleteHome, AthleteMail, AthleteName, AthleteRow, AthletesState
 
@@ -66,11 +66,16 @@ def in_use(conn: Connection) -> ListInUse | None:
     return ListInUse(row.as_of, tuple(row.events.split(",")) if row.events else ())
 
 
+_BY_NUMBER = {make: PreparedStatement(_SHOWN.where(_IN_USE, is_one_given(make, AthleteRow.number))) for make in MAKES}
+"""Made ready: every look at a draft asks, for all its numbers."""
+
+
 def by_number(conn: Connection, numbers: Collection[str]) -> dict[str, Athlete]:
     """Those of these athletes that the list has, retired ones too; one statement, however many are asked for."""
     if not numbers:
         return {}
-    rows = conn.execute(_SHOWN.where(_IN_USE, _is_one_of(conn, numbers)))
+    make = conn.dialect.name
+    rows = _BY_NUMBER[make].all(conn, {"numbers": written(make, digits_of(numbers))})
     return {athlete.number: athlete for athlete in map(_athlete, rows)}
 
 
@@ -81,34 +86,43 @@ def by_mail(conn: Connection, mail: bytes) -> list[Athlete]:
     return [_athlete(row) for row in conn.execute(query.order_by(AthleteRow.number))]
 
 
-def at_home(conn: Connection, numbers: Collection[str], home_events: Collection[str]) -> list[Athlete]:
-    """Those of these athletes that are not retired and whose home event is one of these."""
-    wanted = {int(number[1:]) for number in numbers if can_hold(number)}
-    homes = select(AthleteHome.id).where(AthleteHome.slug.in_(sorted(home_events)))
-    if (there := _numbers_at(conn, homes, FASTER * len(wanted))) is not None:
-        wanted &= there
-        if not wanted:
-            return []
-    # the sum keeps SQLite from going through all athletes of the home event
-    is_there = (AthleteRow.home + 0).in_(homes)
-    asked = is_one_of(conn, AthleteRow.number, wanted)
-    query = _SHOWN.where(_IN_USE, asked, is_there, AthleteRow.name.is_not(None))
-    return [_athlete(row) for row in conn.execute(query)]
+_HOME = select(AthleteHome.id).where(AthleteHome.slug == bindparam("home")).scalar_subquery()
+_AT_HOME = {
+    make: PreparedStatement(
+        _SHOWN.where(
+            _IN_USE,
+            is_one_given(make, AthleteRow.number),
+            (AthleteRow.home + 0) == _HOME,  # the sum keeps SQLite from going through all athletes of the home event
+            AthleteRow.name.is_not(None),
+        )
+    )
+    for make in MAKES
+}
 
 
-def _numbers_at(conn: Connection, homes: Select[int], most: int) -> set[int] | None:
-    """The numbers of all athletes of these home events, which lie together; None: there are more than so many."""
-    there = select(AthleteName.number).where(AthleteName.generation == _CURRENT, AthleteName.home.in_(homes))
+def at_home(conn: Connection, wanted: set[int], home_event: str) -> list[Athlete]:
+    """Those of these numbers, barcodes without their letter, that are not retired and whose home event is this one."""
+    if (there := _numbers_at(conn, home_event, FASTER * len(wanted))) is not None:
+        wanted = wanted & there
+    if not wanted:
+        return []
+    make = conn.dialect.name
+    rows = _AT_HOME[make].all(conn, {"numbers": written(make, wanted), "home": home_event})
+    return [_athlete(row) for row in rows]
+
+
+def _numbers_at(conn: Connection, home_event: str, most: int) -> set[int] | None:
+    """The numbers of all athletes of this home event, which lie together; None: there are more than so many."""
+    home = select(AthleteHome.id).where(AthleteHome.slug == home_event).scalar_subquery()
+    there = select(AthleteName.number).where(AthleteName.generation == _CURRENT, AthleteName.home == home)
     found = conn.execute(there.limit(most + 1)).scalars().all()
     return None if len(found) > most else set(found)
 
 
-def _is_one_of(conn: Connection, numbers: Collection[str]) -> ColumnElement[bool]:
-    return is_one_of(conn, AthleteRow.number, {int(number[1:]) for number in numbers if can_hold(number)})
-
-
-def _athlete(row: Row[*tuple[Any, ...]]) -> Athlete:
-    return Athlete(f"A{row.number}", row.name, row.club, row.slug or None, row.runs)
+def _athlete(row: Sequence[Any]) -> Athlete:
+    """Of the columns that are shown."""
+    number, name, club, home, runs = row
+    return Athlete(f"A{number}", name, club, home or None, runs)
 
 
 def by_name(conn: Connection, typed: str, home_events: Sequence[str]) -> list[Athlete]:

@@ -5,37 +5,24 @@ names and of the hashes. A database writes whole pages: lines are sorted first, 
 each transaction fills a few.
 """
 
-import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
-import msgspec
-from sqlalchemy import (
-    JSON,
-    BigInteger,
-    ColumnElement,
-    Connection,
-    LargeBinary,
-    Text,
-    cast,
-    column,
-    delete,
-    func,
-    literal,
-    select,
-    tuple_,
-)
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import Connection, bindparam, delete, literal, select, tuple_
 
 from resultsq.domain.athletes import Athlete, search_key
+from resultsq.store.athletes import bulk
+from resultsq.store.athletes.asked import is_one_given, is_one_of, written
 from resultsq.store.engine.tables import AthleteCopy, AthleteHome, AthleteMail, AthleteName, AthleteRow, AthletesState
 
 AT_ONCE = 4000
 """Rows written or deleted in one transaction: some ten milliseconds, for which other writers wait."""
+
+WIDER = 6
+"""How much more is written in one transaction where others may write meanwhile: each COMMIT waits for the disk."""
 
 AT_MOST = 150_000
 """Lines that are sorted at once: some sixty megabytes."""
@@ -47,27 +34,28 @@ T = TypeVar("T")
 Piece = Callable[[Connection], None]
 
 
-def pieces(generation: int, athletes: Iterable[Athlete]) -> Iterator[Piece]:
+def pieces(generation: int, athletes: Iterable[Athlete], wider: int = 1) -> Iterator[Piece]:
     """The transactions that write these lines, at most `AT_MOST`; a later line of a number replaces the earlier. The
-    lines are whole when the last of them is committed; all of them may be run again."""
+    lines are whole when the last of them is committed; all of them may be run again. `wider`: so many times as much in
+    each."""
     lines = {int(one.number[1:]): one for one in athletes}
     numbers = sorted(lines)
-    into = _Into(generation)
+    into, size = _Into(generation), AT_ONCE * wider
     if len(numbers) <= AT_ONCE:
         if numbers:
             yield partial(_put, into, [lines[number] for number in numbers])
         return
-    for some in _parts(numbers):
+    for some in _parts(numbers, size):
         yield partial(_put_rows, into, [lines[number] for number in some])
-    yield from (partial(_put_names, into, some) for some in _parts(sorted(_names(lines.values()))))
-    yield from (partial(_put_mails, into, some) for some in _parts(sorted(_mails(lines.values()))))
+    yield from (partial(_put_names, into, some) for some in _parts(sorted(_names(lines.values())), size))
+    yield from (partial(_put_mails, into, some) for some in _parts(sorted(_mails(lines.values())), size))
 
 
-def write_all(write: Callable[[Piece], None], generation: int, athletes: Iterable[Athlete]) -> None:
-    """Write these lines by `write`, a transaction for each piece. It pauses between two: on SQLite one process writes
-    at a time, and those that wait look every other millisecond whether they may."""
-    for at, piece in enumerate(pieces(generation, athletes)):
-        if at:
+def write_all(write: Callable[[Piece], None], generation: int, athletes: Iterable[Athlete], *, alone: bool) -> None:
+    """Write these lines by `write`, a transaction for each piece. `alone`: one process writes at a time, as on SQLite.
+    Then it pauses between two: those that wait look every other millisecond whether they may."""
+    for at, piece in enumerate(pieces(generation, athletes, 1 if alone else WIDER)):
+        if at and alone:
             time.sleep(PAUSE_S)
         write(piece)
 
@@ -125,6 +113,8 @@ class _Into:
 
     generation: int
     homes: dict[str, int] = field(default_factory=dict)
+    known: set[int] = field(default_factory=set)
+    """Athletes who were there already, where `bulk.can_copy`. Of others there is no name and no hash."""
 
     def find(self, conn: Connection, slugs: set[str]) -> Mapping[str, int]:
         """The numbers of these home events; new ones are written."""
@@ -132,7 +122,7 @@ class _Into:
         missing = sorted(slugs - self.homes.keys())
         if not missing:
             return self.homes
-        conn.execute(_make(conn, AthleteHome).on_conflict_do_nothing(), [{"slug": slug} for slug in missing])
+        conn.execute(bulk.make(conn, AthleteHome).on_conflict_do_nothing(), [{"slug": slug} for slug in missing])
         return self.homes | _numbers_of(conn, set(missing))  # not kept: they go if this transaction does not end well
 
 
@@ -143,8 +133,8 @@ def _numbers_of(conn: Connection, slugs: set[str]) -> dict[str, int]:
     return {row.slug: row.id for row in conn.execute(found)}
 
 
-def _parts(lines: Sequence[T]) -> Iterator[Sequence[T]]:
-    return (lines[first : first + AT_ONCE] for first in range(0, len(lines), AT_ONCE))
+def _parts(lines: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    return (lines[first : first + size] for first in range(0, len(lines), size))
 
 
 def _put(into: _Into, lines: Sequence[Athlete], conn: Connection) -> None:
@@ -167,24 +157,51 @@ def _mails(lines: Iterable[Athlete]) -> Iterator[tuple[bytes, int]]:
 
 def _put_rows(into: _Into, lines: Sequence[Athlete], conn: Connection) -> None:
     homes = into.find(conn, {one.home_event or "" for one in lines})
-    rows, make = [_row(into.generation, one, homes) for one in lines], _make(conn, AthleteRow)
-    if _insert(conn, AthleteRow, make.on_conflict_do_nothing(), rows) == len(rows):
-        return  # as in a list that comes whole: to look first for what is there costs as much again
+    rows, make = [_row(into.generation, one, homes) for one in lines], bulk.make(conn, AthleteRow)
+    if bulk.can_copy(conn):
+        known = _known(conn, into.generation, lines)
+        into.known.update(known)
+        bulk.copy(conn, AthleteRow, [row for row in rows if row[1] not in known])
+        rows, lines = [row for row in rows if row[1] in known], [one for one in lines if int(one.number[1:]) in known]
+        if not rows:
+            return
+    elif bulk.insert(conn, AthleteRow, make.on_conflict_do_nothing(), rows) == len(rows):
+        return  # as in a list that comes whole: to look first for what is there costs SQLite as much again
     _drop_other_keys(conn, into.generation, lines, homes)
     replaced = {name: make.excluded[name] for name in ("name", "club", "home", "runs", "mail")}
     make = make.on_conflict_do_update(index_elements=["generation", "number"], set_=replaced)
-    _insert(conn, AthleteRow, make, rows)
+    bulk.insert(conn, AthleteRow, make, rows)
 
 
 def _put_names(into: _Into, names: Sequence[tuple[str, str, int]], conn: Connection) -> None:
     homes = into.find(conn, {slug for slug, _, _ in names})
     rows = [(into.generation, homes[slug], sought, number) for slug, sought, number in names]
-    _insert(conn, AthleteName, _make(conn, AthleteName).on_conflict_do_nothing(), rows)
+    _put_keys(into, AthleteName, rows, conn)
 
 
 def _put_mails(into: _Into, mails: Sequence[tuple[bytes, int]], conn: Connection) -> None:
     rows = [(into.generation, mail, number) for mail, number in mails]
-    _insert(conn, AthleteMail, _make(conn, AthleteMail).on_conflict_do_nothing(), rows)
+    _put_keys(into, AthleteMail, rows, conn)
+
+
+def _put_keys(into: _Into, table: Any, rows: Sequence[tuple[Any, ...]], conn: Connection) -> None:
+    """Of a table that is its key, which ends with the athlete's number, and nothing else."""
+    if bulk.can_copy(conn):
+        bulk.copy(conn, table, [row for row in rows if row[-1] not in into.known])
+        rows = [row for row in rows if row[-1] in into.known]
+    if rows:
+        bulk.insert(conn, table, bulk.make(conn, table).on_conflict_do_nothing(), rows)
+
+
+def _known(conn: Connection, generation: int, lines: Sequence[Athlete]) -> set[int]:
+    """The numbers of these athletes that are there."""
+    numbers = written("postgresql", [int(one.number[1:]) for one in lines])
+    return set(conn.execute(_KNOWN, {"generation_": generation, "numbers": numbers}).scalars())
+
+
+_KNOWN = select(AthleteRow.number).where(
+    AthleteRow.generation == bindparam("generation_"), is_one_given("postgresql", AthleteRow.number)
+)
 
 
 def _row(generation: int, one: Athlete, homes: Mapping[str, int]) -> tuple[Any, ...]:
@@ -210,46 +227,3 @@ def _drop_other_keys(conn: Connection, generation: int, lines: Sequence[Athlete]
     for mail, number in sorted(mails - set(_mails(lines))):
         hashed = (AthleteMail.mail == mail, AthleteMail.number == number)
         conn.execute(delete(AthleteMail).where(AthleteMail.generation == generation, *hashed))
-
-
-# statements
-
-
-def _insert(conn: Connection, table: Any, make: Any, rows: Sequence[tuple[Any, ...]]) -> int:
-    """Insert these rows, each a value for each column of the table; how many were written. SQLAlchemy would look at
-    each value on its way, and the driver of PostgreSQL at each of a list: so they go as they are to SQLite, and as one
-    text to PostgreSQL, which takes it apart."""
-    if not _is_postgres(conn):
-        return int(conn.exec_driver_sql(str(make.compile(dialect=conn.dialect)), rows).rowcount)
-    columns = list(table.__table__.columns)
-    names = [one.name for one in columns]
-    text = msgspec.json.encode([dict(zip(names, row, strict=True)) for row in rows]).decode()  # bytes in base 64
-    types = [column(one.name, Text() if isinstance(one.type, LargeBinary) else one.type) for one in columns]
-    given = func.json_to_recordset(cast(literal(text, Text()), JSON)).table_valued(*types, name="given")
-    values = [
-        func.decode(value, "base64") if isinstance(one.type, LargeBinary) else value
-        for one, value in zip(columns, given.render_derived(with_types=True).c, strict=True)
-    ]
-    whole = make.from_select(columns, select(*values)).execution_options(preserve_rowcount=True)
-    return int(conn.execute(whole).rowcount)
-
-
-def _make(conn: Connection, table: Any) -> Any:
-    """An INSERT that may say what to do where the row is there."""
-    return (postgresql.insert if _is_postgres(conn) else sqlite.insert)(table)
-
-
-def is_one_of(
-    conn: Connection, column: Any, numbers: Iterable[int] | Iterable[str], of: Any = BigInteger
-) -> ColumnElement[bool]:
-    """The numbers go as one value: the statement is the same, however many there are. `of`: their type."""
-    asked: list[Any] = sorted(numbers)  # in the order of the table
-    if _is_postgres(conn):
-        found: ColumnElement[bool] = column == func.any(literal(asked, ARRAY(of)))
-    else:
-        found = column.in_(select(func.json_each(json.dumps(asked)).table_valued("value").c.value))
-    return found
-
-
-def _is_postgres(conn: Connection) -> bool:
-    return conn.dialect.name == "postgresql"

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection, String, select
 
 from resultsq.domain.submission import State
-from resultsq.store.athletes.rows import is_one_of
+from resultsq.store.athletes.asked import is_one_of
 from resultsq.store.engine.tables import SlipRow, Submission
 
 

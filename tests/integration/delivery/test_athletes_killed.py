@@ -8,12 +8,13 @@ from pathlib import Path
 from resultsq.store.engine.session import Database
 
 KILLS = 25
+"""On each database, at other points than on the other: fifty."""
 
 
 def test_there_is_never_half_a_list_when_what_loads_it_is_killed(store: Database, tmp_path: Path) -> None:
-    url = store.url.render_as_string(hide_password=False)
+    url, first = store.url.render_as_string(hide_password=False), str(0 if store.is_sqlite else 2 * KILLS)
     ran = subprocess.run(
-        [sys.executable, "-m", "tests.support.killed_loads", url, str(tmp_path), str(KILLS)],
+        [sys.executable, "-m", "tests.support.killed_loads", url, str(tmp_path), str(KILLS), first],
         capture_output=True,
         text=True,
         timeout=110,
@@ -21,6 +22,6 @@ def test_there_is_never_half_a_list_when_what_loads_it_is_killed(store: Database
     )
     assert ran.returncode == 0, ran.stderr[-2000:]
     came = json.loads(ran.stdout)
-    assert came["died"] == KILLS
+    assert len(set(came["died"])) == KILLS
     assert came["finished"] >= 2
     assert [one for one in came["seen"] if one] == [["First"], ["Second"]]

@@ -1,19 +1,26 @@
 """Each answer that used the list of athletes says as of when it is, in words and in headers: all routes are walked."""
 
+import shutil
 from collections.abc import Callable
 from functools import partial
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 from werkzeug.routing import Rule as Route
 from werkzeug.test import TestResponse
 
 from resultsq.domain.role import Role
+from resultsq.domain.submission import State
 from resultsq.store.admin import events, reminders, tokens
-from tests.integration.form.conftest import FILES, NOW, Browser, Site
+from resultsq.store.engine.tables import Submission
+from resultsq.wakeup import Bell
+from tests.integration.form.conftest import AS_OF, FILES, NOW, PEOPLE, Browser, Site
 from tests.integration.form.test_access import address, routes
 from tests.integration.store.test_plans import heard
+from tests.support.athletes import load
 
 LIST = "athletes|athlete_names|athlete_mails"
 JANE = "A1234567"
@@ -68,6 +75,25 @@ def test_every_page_that_used_the_list_says_as_of_when(
     remind: Site, submission: str, who: str | None, using: set[str]
 ) -> None:
     assert walk(remind, looking(remind.browser(who), submission)) == using
+
+
+def test_whatever_is_public_names_nobody(tmp_path: Path, populated: Path, bell: Bell) -> None:
+    shutil.copy(populated, tmp_path / "resultsq.db")
+    site = Site(tmp_path, bell, public_profiles=True, reminder=True).with_key()
+    load(site.database, PEOPLE, AS_OF)
+    submission, stranger = site.browser("bushy").submit(), site.browser()
+    published = update(Submission).where(Submission.id == submission).values(state=State.PUBLISHED)
+    site.database.write(lambda conn: conn.execute(published))
+    prepare, used = looking(stranger, submission), set()
+    for route, method in routes(site.app):
+        if (call := prepare(route, method)) is not None:
+            answer = call()
+            text = answer.get_data().decode(errors="replace")
+            answer.close()
+            assert not any(name in text for name in ("SMITH", "Smith", "BROWN", "Harriers")), route.rule
+            used |= {route.rule} if "J. S." in text else set()
+    assert used == {"/athletes/<number>"}
+    site.database.close()
 
 
 def test_the_page_that_a_mailed_link_opened_says_as_of_when(remind: Site, submission: str) -> None:
