@@ -34,12 +34,13 @@ class Run:
 @dataclass(frozen=True, slots=True)
 class Profile:
     """What a team sees of an athlete, or the athlete. `event` is the one of the newest run, else the home event; None:
-    that is not here."""
+    that is not here. `has_more_events`: there are events that were not looked through."""
 
     athlete: Athlete
     event: EventRow | None
     runs: tuple[Run, ...]
     listed: ListInUse
+    has_more_events: bool
 
 
 def load(conn: Connection, mine: Sequence[EventRow], number: str) -> Profile | None:
@@ -47,11 +48,11 @@ def load(conn: Connection, mine: Sequence[EventRow], number: str) -> Profile | N
     the answer is the same."""
     listed = lookup.in_use(conn)
     athlete = lookup.by_number(conn, [number]).get(number)
-    found = [run for event in mine[:MOST_EVENTS] for run in _runs(conn, event, number)]
+    home = None if athlete is None else athlete.home_event
+    found = _runs(conn, sorted(mine, key=lambda event: event.slug != home), number)
     if listed is None or athlete is None or athlete.name is None or not found:
         return None
-    found.sort(key=lambda run: run.date, reverse=True)
-    return Profile(athlete, found[0].event, tuple(found), listed)
+    return Profile(athlete, found[0].event, found, listed, len(mine) > MOST_EVENTS)
 
 
 def of_runner(conn: Connection, number: str) -> Profile | None:
@@ -61,11 +62,11 @@ def of_runner(conn: Connection, number: str) -> Profile | None:
     athlete = lookup.by_number(conn, [number]).get(number)
     if listed is None or athlete is None or athlete.name is None:
         return None
-    here = sorted(events.every(conn), key=lambda event: event.slug != athlete.home_event)[:MOST_EVENTS]
-    found = [run for event in here for run in _runs(conn, event, number)]
-    found.sort(key=lambda run: run.date, reverse=True)
-    home = next((event for event in here if event.slug == athlete.home_event), None)
-    return Profile(athlete, found[0].event if found else home, tuple(found), listed)
+    home = None if athlete.home_event is None else events.find(conn, athlete.home_event)
+    here = {event.id: event for event in ([] if home is None else [home])}
+    here |= {event.id: event for event in events.search(conn, "", MOST_EVENTS + 1)}
+    found = _runs(conn, list(here.values()), number)
+    return Profile(athlete, found[0].event if found else home, found, listed, len(here) > MOST_EVENTS)
 
 
 def of_anybody(conn: Connection, number: str) -> Profile | None:
@@ -75,17 +76,20 @@ def of_anybody(conn: Connection, number: str) -> Profile | None:
         return None
     runs = tuple(run for run in found.runs if run.final)
     athlete = Athlete(number, initials(found.athlete.name or ""))
-    return Profile(athlete, runs[0].event if runs else None, runs, found.listed)
+    return Profile(athlete, runs[0].event if runs else None, runs, found.listed, found.has_more_events)
 
 
-def _runs(conn: Connection, event: EventRow, number: str) -> list[Run]:
-    """On the newest sheet of each of the event's last days."""
-    days, found = set[str](), []
-    for one in versions.last_sheets(conn, event.id, SHEETS):
-        if one.date in days:
+def _runs(conn: Connection, here: Sequence[EventRow], number: str) -> tuple[Run, ...]:
+    """The athlete's runs at the first of these events, newest first: on the newest sheet of each of the last days."""
+    of_id, days, found = {event.id: event for event in here[:MOST_EVENTS]}, set[tuple[int, str]](), list[Run]()
+    for one in versions.sheets_with(conn, list(of_id), SHEETS, f'"{number}"'.encode()):
+        day = (one.event_id, one.date)
+        if day in days:
             continue
-        days.add(one.date)
+        days.add(day)
+        if one.body is None:
+            continue
         final = one.state in (State.PUBLISHED, State.CORRECTED)
         rows = (row for row in parse(one.body).finishers if row.athlete == number)
-        found += [Run(event, one.date, row.position, row.time, final) for row in rows]
-    return found
+        found += [Run(of_id[one.event_id], one.date, row.position, row.time, final) for row in rows]
+    return tuple(sorted(found, key=lambda run: run.date, reverse=True))

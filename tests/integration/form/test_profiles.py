@@ -7,13 +7,16 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
+from resultsq.app import profiles
 from resultsq.domain import code128
 from resultsq.domain.athletes import Athlete
 from resultsq.domain.submission import State
+from resultsq.store.admin import events
 from resultsq.store.engine.tables import Submission
 from resultsq.wakeup import Bell
 from resultsq.web.form import profile
-from tests.integration.form.conftest import AS_OF, FILES, PEOPLE, Browser, Site
+from tests.integration.form.conftest import AS_OF, FILES, NOW, PEOPLE, Browser, Site
+from tests.integration.store.test_plans import heard
 from tests.support.athletes import load
 
 JANE = "/athletes/A1234567"
@@ -115,6 +118,25 @@ def test_a_public_profile_has_initials_and_what_is_published_alone(shown: Site) 
     published = update(Submission).where(Submission.id == submission).values(state=State.PUBLISHED)
     shown.database.write(lambda conn: conn.execute(published))
     assert "00:17:31" in shown.browser().get(JANE).text
+
+
+def test_a_public_profile_costs_the_same_however_many_events_are_here(shown: Site) -> None:
+    submission = shown.browser("bushy").submit()
+    published = update(Submission).where(Submission.id == submission).values(state=State.PUBLISHED)
+    shown.database.write(lambda conn: conn.execute(published))
+    others = [f"a-{n}" for n in range(profiles.MOST_EVENTS + 10)]
+    said = "Only the home event and some others were looked through"
+    assert said not in shown.browser().get(JANE).text
+    shown.database.write(lambda conn: [events.add(conn, NOW, slug, slug, "Europe/London") for slug in others])
+    with heard(shown.database, "events") as statements:
+        text = shown.browser().get(JANE).text
+    assert "00:17:31" in text  # at home, though so many come before it
+    assert said in text
+    assert len(statements) < 5
+    assert all("LIMIT" in text or "slug = " in text for text, _ in statements)
+    with heard(shown.database) as of_sheets:
+        shown.browser().get(JANE)
+    assert len(of_sheets) == 1  # of all events that are looked through
 
 
 def test_nobody_goes_through_the_numbers_of_public_profiles(shown: Site, monkeypatch: pytest.MonkeyPatch) -> None:

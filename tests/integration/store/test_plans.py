@@ -553,6 +553,10 @@ LOOKS: dict[str, tuple[Callable[[Connection], object], set[str]]] = {
     "how many are at a relay, too": (relays.count_safe, {"ix_handovers_due"}),
     "what was written": (lambda conn: versions.written(conn, 1, "results", 9) or True, {"ix_submissions_lane"}),
     "who ran at an event": (lambda conn: versions.last_sheets(conn, 7, 12), {"ix_submissions_event_seq"}),
+    "where an athlete ran": (
+        lambda conn: versions.sheets_with(conn, range(1, 21), 12, b'"A1"'),
+        {"ix_submissions_event_seq"},
+    ),
     "whom to call": (overview_data.needs_person, set()),
     "a day to come": (lambda conn: queries.clock_off_s(conn, NOW), set()),
     "the pulse": (lambda conn: overview_data.live_status(conn, NOW), set()),
