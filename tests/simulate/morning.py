@@ -110,8 +110,14 @@ class Morning:
             return True
         if not self.network.restored:
             return False
-        there = self._committed()  # the comparison that was asked for brings both in line
-        return not {name for (name,) in look(_NAMES)} <= there or not there.isdisjoint(id_ for (id_,) in look(_GONE))
+        there = self._committed()
+        # what a copy let in, no node can have prevented; anything else that the master shows is the judge's business
+        healing = self._let_in() & there & {id_ for (id_,) in look(_GONE)}
+        return bool(healing) or not {name for (name,) in look(_NAMES)} <= there
+
+    def _let_in(self) -> set[str]:
+        """What a copy of a request brought that the network kept: the master had refused it, or a restore took it."""
+        return {event["id"] for event in self.history if event["kind"] == "commit" and event.get("copy")}
 
     def _committed(self) -> set[str]:
         """What the master has."""

@@ -317,7 +317,7 @@ def a_clients_key_is_forgotten() -> Patch:
 SEEDS: dict[Callable[[], Patch], int] = {
     any_200_is_a_receipt: 26,
     any_412_is_a_success: 9,
-    a_lost_answer_leaves_no_doubt: 234,
+    a_lost_answer_leaves_no_doubt: 44,
     a_repeat_has_an_id_of_its_own: 3,
     a_commit_that_failed_is_not_noticed: 0,
     an_acceptance_is_acknowledged_before_its_commit: 5,
