@@ -11,7 +11,7 @@ from resultsq.readers.rules import TOO_MUCH_TOGETHER, refused
 MOST_CELLS: Final = 330_000
 """Of lines and their cells. Eighty thousand lines of a scanner, with three cells each, have 320,000."""
 
-MOST_ELEMENTS: Final = 400_000
+MOST_ELEMENTS: Final = 300_000
 """Of XML. A spreadsheet of twenty thousand rows with three columns has about 200,000."""
 
 MOST_UNPACKED: Final = 24 * 1024 * 1024

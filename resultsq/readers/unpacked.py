@@ -2,7 +2,6 @@
 
 import zipfile
 from collections.abc import Mapping
-from functools import partial
 from typing import Protocol
 from xml.parsers import expat
 
@@ -43,27 +42,35 @@ class Archive:
         :raises TooLarge, Broken, zipfile.BadZipFile, zlib.error, expat.ExpatError, RuntimeError: it cannot be."""
         parser = expat.ParserCreate()
         parser.buffer_text = True
+        bare, end, begin = _BareNames(), handler.end, handler.start
+        budget = self._budget
+
+        def start(name: str, attributes: dict[str, str]) -> None:
+            budget.elements -= 1
+            if budget.elements < 0:
+                raise UnpacksTooLarge
+            begin(bare[name], {bare[key]: value for key, value in attributes.items()} if attributes else attributes)
+
         parser.StartDoctypeDeclHandler = _no_doctype
-        parser.StartElementHandler = partial(self._start, handler)
-        parser.EndElementHandler = lambda name: handler.end(_bare(name))
+        parser.StartElementHandler = start
+        parser.EndElementHandler = lambda name: end(bare[name])
         parser.CharacterDataHandler = handler.text
         with self._archive.open(member) as stream:
             while chunk := stream.read(_CHUNK):
-                self._budget.unpacked -= len(chunk)
-                if self._budget.unpacked < 0:
+                budget.unpacked -= len(chunk)
+                if budget.unpacked < 0:
                     raise UnpacksTooLarge
                 parser.Parse(chunk)
         parser.Parse(b"", True)
 
-    def _start(self, handler: Handler, name: str, attributes: Mapping[str, str]) -> None:
-        self._budget.elements -= 1
-        if self._budget.elements < 0:
-            raise UnpacksTooLarge
-        handler.start(_bare(name), {_bare(key): value for key, value in attributes.items()})
 
+class _BareNames(dict[str, str]):
+    """Each name without its prefix. A document repeats a few names as often as it has cells; one whose names all differ
+    is bounded as its elements are."""
 
-def _bare(name: str) -> str:
-    return name.rpartition(":")[2]
+    def __missing__(self, name: str) -> str:
+        self[name] = bare = name.rpartition(":")[2]
+        return bare
 
 
 def _no_doctype(*_: object) -> None:
@@ -107,7 +114,7 @@ class Grid:
 
 
 def _quoted(cell: str) -> str:
-    return '"' + cell.replace('"', '""') + '"' if any(mark in cell for mark in ',"') else cell
+    return '"' + cell.replace('"', '""') + '"' if "," in cell or '"' in cell else cell
 
 
 def clock(seconds: float) -> str:
