@@ -3,10 +3,11 @@
 A missing service skips its tests on a developer's machine and fails them where the environment says CI=true.
 """
 
+import gc
 import os
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -14,7 +15,7 @@ from typing import Any, NoReturn, TypeVar
 import pytest
 
 from resultsq import logs
-from tests.support import netns, services, speech
+from tests.support import compiling, netns, routes, services, speech, statements
 from tests.support.failover import Failover
 from tests.support.matrix import FaultMatrix
 from tests.support.processes import OtherMaster, Process, forking
@@ -39,9 +40,24 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    routes.compile_once()
+    statements.compile_once()
     if not _is_one_of_several(config):  # reports come together where the run was started
         speech.compile_catalogues()
+        if config.getvalue("dist") != "no":
+            compiling.compile_first()
         config.pluginmanager.register(FaultMatrix())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is loaded and collected stays to the end: the collector of garbage need not look at it again and again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _is_one_of_several(config: pytest.Config) -> bool:

@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -31,7 +31,6 @@ from resultsq.clock import SystemClock
 from resultsq.domain.role import Role
 from resultsq.settings import Settings
 from resultsq.store.admin import events, tokens
-from resultsq.store.engine import migrate
 from resultsq.store.engine.session import Database
 from resultsq.wakeup import Bell
 from resultsq.web.factory import create_app
@@ -40,8 +39,9 @@ from tests.bench.machine import cpu_s
 from tests.bench.ours import Ours
 from tests.bench.report import OURS, Result
 from tests.support.days import SATURDAY
-from tests.support.processes import OtherMaster, Process
+from tests.support.processes import OtherMaster, Process, are_forked
 from tests.support.services import Valkey, free_port
+from tests.support.stores import migrated
 
 THREADS = 8
 FINISHERS = 250
@@ -87,15 +87,21 @@ def bare(folder: Path) -> Any:
 
 
 def product(folder: Path, broker_url: str = "", database_url: str = "") -> Any:
-    """The node's own application, with `EVENTS` events and their tokens in `folder`: made by the first process."""
-    settings = Settings(data_dir=folder, database_url=database_url, event_submissions_per_day=0, event_bytes_per_day=0)
-    database = Database(settings.store_url)
-    if not (folder / "tokens").exists():
-        migrate.upgrade(database)
+    """The node's own application on the store of `equip`."""
+    settings = _settings(folder, database_url)
+    return create_app(settings, Database(settings.store_url), clock=SystemClock(), bell=Bell(broker_url))
+
+
+def equip(folder: Path, database_url: str = "") -> None:
+    """Make the store, with `EVENTS` events and their tokens in `folder`."""
+    with closing(migrated(_settings(folder, database_url).store_url)) as database:
         now = datetime.now(UTC)
         add = [partial(_event_with_token, now=now, slug=f"event-{number}") for number in range(EVENTS)]
         (folder / "tokens").write_text(" ".join(map(database.write, add)))
-    return create_app(settings, database, clock=SystemClock(), bell=Bell(broker_url))
+
+
+def _settings(folder: Path, database_url: str) -> Settings:
+    return Settings(data_dir=folder, database_url=database_url, event_submissions_per_day=0, event_bytes_per_day=0)
 
 
 def _event_with_token(conn: Connection, now: datetime, slug: str) -> str:
@@ -143,10 +149,19 @@ class Rate:
     cpu_ms: float  # of the server, for one post
 
 
+def _beginning() -> Any:
+    """How processes begin. In a short run all of them are forked from one that has loaded what they serve."""
+    if not are_forked():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([f"tests.bench.{name}" for name in ("accept", "dashboard", "public", "strangers")])
+    return context
+
+
 @contextmanager
 def served(make: Callable[..., Any], arguments: tuple[Any, ...], threads: int = THREADS) -> Iterator[tuple[int, int]]:
     """The application that `make` makes, in a process of its own: its port and its pid."""
-    context = multiprocessing.get_context("spawn")
+    context = _beginning()
     ports: multiprocessing.Queue[int] = context.Queue()
     process = context.Process(target=serve, args=(make, arguments, ports, threads), daemon=True)
     process.start()
@@ -203,6 +218,7 @@ def bare_rate(posts: int, clients: int) -> Rate:
 
 def our_rate(posts: int, clients: int, broker_url: str = "") -> Rate:
     with tempfile.TemporaryDirectory() as folder:
+        equip(Path(folder))
         return measure(Path(folder), product, (Path(folder), broker_url), posts, clients)
 
 
@@ -212,13 +228,14 @@ def during_a_drain(posts: int, clients: int) -> Rate:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         master = stack.enter_context(OtherMaster("--delay", "0.05"))
         ours = stack.enter_context(Ours(folder, master.url))
-        ours.submit(work.jobs(500 if posts < 1_000 else 3_000))
+        ours.submit(work.jobs(200 if posts < 1_000 else 3_000))
         ours.start_workers()
+        equip(folder)
         return measure(folder, product, (folder,), posts, clients)
 
 
 def run(short: bool) -> Iterator[Result]:
-    rounds, posts = (1, 200) if short else (3, 1_000)
+    rounds, posts = (1, 100) if short else (3, 1_000)
     yield from _floors(posts)
     for clients in (8,) if short else (1, 8, 32):
         pairs = [(bare_rate(posts, clients), our_rate(posts, clients)) for _ in range(rounds)]

@@ -56,13 +56,15 @@ def rate(server: PostgreSQL, make: Callable[..., Any], posts: int, processes: in
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         url = stack.enter_context(server.database())
+        if make is not bare:
+            accept.equip(folder, url)
         arguments = (url,) if make is bare else (folder, "", url)
         served = [stack.enter_context(accept.served(make, arguments)) for _ in range(processes)]
         return accept.load(folder, served, posts, CLIENTS)
 
 
 def run(short: bool) -> Iterator[Result]:
-    rounds, posts = (1, 100) if short else (3, 1_000)
+    rounds, posts = (1, 60) if short else (3, 1_000)
     with PostgreSQL(durable=True) as server:
         turns = [
             {many: (rate(server, bare, posts, many), rate(server, accept.product, posts, many)) for many in PROCESSES}

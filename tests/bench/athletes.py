@@ -1,6 +1,6 @@
 """The list of athletes at its full size: `athletes` in `tests.bench`.
 
-A million athletes (fifty thousand in short, on SQLite alone) come from a master's feed, a process of its own, into each
+A million athletes (twenty thousand in short, on SQLite alone) come from a master's feed, a process of its own, into each
 database, as a worker loads them, in an order that is the worst for an index. Beside the load another process writes, as
 accepting does, and its waits are measured. Then, at a node of 2,500 events with twelve sheets each of the first twenty
 and the master away:
@@ -38,7 +38,6 @@ from resultsq.domain.sheet import Finisher, Sheet
 from resultsq.store import outbox
 from resultsq.store.admin import events
 from resultsq.store.athletes import copies, lookup
-from resultsq.store.engine import migrate
 from resultsq.store.engine.session import Database
 from tests.bench import form
 from tests.bench.report import OURS, Result
@@ -46,8 +45,9 @@ from tests.support import feed_of_athletes, list_loader, looks_beside, writes_be
 from tests.support.days import BEFORE
 from tests.support.nodes import StoreNode
 from tests.support.services import Missing, PostgreSQL
+from tests.support.stores import migrated
 
-MANY, FEW = 1_000_000, 50_000
+MANY, FEW = 1_000_000, 20_000
 ASKED, ROUNDS, EVENTS = 250, 2, 2_500
 LOAD_S, LOAD_MB, ALONE_MS, LOOK_MS, MEANT_MS, ROW_BYTES, WAIT_MS = 60.0, 150.0, 5.0, 10.0, 50.0, 200.0, 100.0
 PROFILE_MS = 50.0
@@ -71,8 +71,7 @@ def _with(make: str, short: bool) -> Iterator[Result]:
         if make == "PostgreSQL":
             server = stack.enter_context(PostgreSQL(durable=True))
             url, other = (stack.enter_context(server.database()) for _ in range(2))
-        database = Database(url)
-        migrate.upgrade(database)
+        database = migrated(url)
         node = StoreNode(database, [f"event-{number}" for number in range(EVENTS)])
         node.probe()
         yield _load(make, url, folder, count)
@@ -214,8 +213,7 @@ def _profile(make: str, database: Database, numbers: list[int]) -> Result:
 
 
 def _swap(make: str, url: str, folder: Path, first: int, second: int) -> Result:
-    database = Database(url)
-    migrate.upgrade(database)
+    database = migrated(url)
     StoreNode(database).probe()
     with feed_of_athletes.serve(first) as feed:
         list_loader.pull(list_loader.keeper_of(database, feed, folder), database)

@@ -31,11 +31,12 @@ from resultsq.domain.sheet import digest
 from resultsq.domain.submission import State
 from resultsq.settings import Settings
 from resultsq.store.admin import accounts, tokens
-from resultsq.store.engine import migrate
 from resultsq.store.engine.session import Database
 from resultsq.store.engine.tables import Attempt, Audit, Chain, Event, Link, Outage, Payload, Submission, Worker
 from resultsq.wakeup import Bell
 from resultsq.web.factory import create_app
+from tests.support.passwords import hashed
+from tests.support.stores import migrated
 
 EVENTS = 500
 WAITING = 0.12
@@ -292,15 +293,13 @@ def application(folder: Path, url: str, clock: Clock | None = None) -> Flask:
 
 def prepare(folder: Path, url: str, submissions: int) -> Database:
     """The seeded database, with a viewer's account and, in the file `token`, an event's token."""
-    database = Database(Settings(data_dir=folder, database_url=url).store_url)
-    migrate.upgrade(database)
+    database = migrated(Settings(data_dir=folder, database_url=url).store_url)
     now = datetime.now(UTC)
     with database.read() as conn:
         seeded = conn.execute(select(Submission.seq).limit(1)).first() is not None
     if not seeded:
         seed(database, now, submissions)
-        hashed = accounts.hash_password(PASSWORD)
-        database.write(lambda conn: accounts.add(conn, now, NAME, hashed, Role.VIEWER))
+        database.write(lambda conn: accounts.add(conn, now, NAME, hashed(PASSWORD), Role.VIEWER))
     with database.read() as conn:
         first = conn.execute(select(Event.id).order_by(Event.id).limit(1)).scalar_one()
     (folder / "token").write_text(database.write(lambda conn: tokens.issue(conn, now, NAME, Role.TEAM, first)))

@@ -68,7 +68,7 @@ def drained(made: Sequence[Job], delay_s: float, workers: int, postgres: Postgre
 def run(short: bool) -> Iterator[Result]:
     """Floor and ours in turn, as often as there are rounds; the ratio is taken within each round."""
     rounds = 1 if short else 3
-    cases = [(1000 if not short else 200, delay, 1, False) for delay in (0.005, 0.05)]
+    cases = [(1000 if not short else 100, delay, 1, False) for delay in (0.005, 0.05)]
     if not short:
         cases += [(1000, delay, workers, False) for delay in (0.005, 0.05) for workers in (2, 4)]
         cases += [(1000, delay, workers, True) for delay in (0.005, 0.05) for workers in (1, 2, 4)]

@@ -30,12 +30,13 @@ from resultsq.clock import SystemClock
 from resultsq.domain.role import Role
 from resultsq.drill.files import upload
 from resultsq.store.admin import accounts, events
-from resultsq.store.engine import migrate
 from resultsq.store.engine.session import Database
 from tests.bench.machine import cpu_s
 from tests.bench.report import OURS, Result
 from tests.support.days import BEFORE, SATURDAY
+from tests.support.passwords import hashed
 from tests.support.processes import Process
+from tests.support.stores import migrated
 
 TEAMS, FINISHERS, MINUTE_S = 20, 250, 60.0
 SHORT_SPREAD_S = MINUTE_S / 10
@@ -115,20 +116,22 @@ def web(
 ) -> Iterator[tuple[str, Process]]:
     """A web process with its teams. `url`: its database, which may have the events already; None: a file of the
     folder."""
-    url = url or f"sqlite:///{folder / 'resultsq.db'}"
-    database = Database(url)
-    migrate.upgrade(database)
-    now, hashed = SystemClock().now(), accounts.hash_password(PASSWORD)
+    database = migrated(f"sqlite:///{folder / 'resultsq.db'}") if url is None else Database(url)
+    now, stored = SystemClock().now(), hashed(PASSWORD)  # twenty log in before anything is measured
 
     def people(conn: Any) -> None:
         for number in range(TEAMS):
             if events.find(conn, f"event-{number}") is None:
                 events.add(conn, now, f"event-{number}", f"Event {number}", "Europe/London")
-            accounts.add(conn, now, f"event-{number}", hashed, Role.TEAM, [f"event-{number}"])
+            accounts.add(conn, now, f"event-{number}", stored, Role.TEAM, [f"event-{number}"])
 
     database.write(people)
     database.close()
-    env = {"RESULTSQ_DATA_DIR": str(folder), "RESULTSQ_DATABASE_URL": url, "RESULTSQ_LOG_LEVEL": "info"}
+    env = {
+        "RESULTSQ_DATA_DIR": str(folder),
+        "RESULTSQ_DATABASE_URL": url or f"sqlite:///{folder / 'resultsq.db'}",
+        "RESULTSQ_LOG_LEVEL": "info",
+    }
     with Process("web", "--port", "0", env=env, program=program) as process:
         process.wait_for("web.ready", 60)
         found = re.search(r"http://127\.0\.0\.1:\d+", process.stdout + process.stderr)

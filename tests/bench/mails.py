@@ -1,6 +1,6 @@
 """Results beside mails that wait: `mails` in `tests.bench`.
 
-The master and the mail server are away; 50,000 mails (2,000 in short) and 200 results wait. Both come back at the same
+The master and the mail server are away; 50,000 mails (500 in short) and 200 results wait. Both come back at the same
 moment, and one worker of a node on SQLite sends to both. What counts is how long a result is still on its way."""
 
 import tempfile
@@ -24,7 +24,7 @@ from tests.support.processes import OtherMaster, Process
 from tests.support.relays import Relay
 from tests.support.services import HOST, free_port
 
-MANY, FEW = 50_000, 2_000
+MANY, FEW = 50_000, 500
 RESULTS = 200
 P95_S = 3.0
 _CHUNK = 500

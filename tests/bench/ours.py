@@ -1,6 +1,5 @@
 """A resultsq node under measurement: its database, and worker processes that are started, watched and killed."""
 
-import threading
 import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -27,8 +26,6 @@ from tests.support.processes import Process
 from tests.support.waiting import wait_until
 
 _CHUNK = 250
-_MIGRATING = threading.Lock()
-"""Contests may go on beside each other, but Alembic knows one migration in a process."""
 
 
 def _accept(conn: Connection, now: datetime, entries: Sequence[Entry]) -> None:
@@ -38,10 +35,18 @@ def _accept(conn: Connection, now: datetime, entries: Sequence[Entry]) -> None:
 
 class Ours:
     """`url`: of the node's database; `master_url`: what its workers publish to; `events`: the slugs of its events.
-    `broker_url` empty: they sweep."""
+    `broker_url` empty: they sweep. `afresh`: each worker loads what it runs itself, as where it has a container of its
+    own."""
 
     def __init__(
-        self, folder: Path, master_url: str, url: str = "", broker_url: str = "", *, events: Sequence[str] = EVENTS
+        self,
+        folder: Path,
+        master_url: str,
+        url: str = "",
+        broker_url: str = "",
+        *,
+        events: Sequence[str] = EVENTS,
+        afresh: bool = False,
     ) -> None:
         self.url = url or f"sqlite:///{folder / 'resultsq.db'}"
         self.workers: list[Process] = []
@@ -49,11 +54,11 @@ class Ours:
         self._master_url = master_url
         self._broker_url = broker_url
         self._events = events
+        self._afresh = afresh
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        with _MIGRATING:
-            self.database = migrated(self.url)
+        self.database = migrated(self.url)
         self._stack.callback(self.database.close)
         self.node = StoreNode(self.database, self._events)
         return self
@@ -81,7 +86,7 @@ class Ours:
         began = SystemClock().now()
         for name in names:
             env = {**self.environment, "RESULTSQ_WORKER_NAME": name}
-            self.workers.append(self._stack.enter_context(Process("worker", env=env)))
+            self.workers.append(self._stack.enter_context(Process("worker", env=env, afresh=self._afresh)))
         wait_until(lambda: set(names) <= self._alive(began), 30, "the workers' first sign of life")
         wait_until(lambda: not self.link().suspect, 30, "the first probe's answer")
 

@@ -32,7 +32,7 @@ def node(folder: Path) -> Any:
 
 def run(short: bool) -> Iterator[Result]:
     """The page and the JSON, read again and again."""
-    reads = 800 if short else 8_000
+    reads = 200 if short else 8_000
     with tempfile.TemporaryDirectory() as folder, served(node, (Path(folder),)) as (port, pid):
         for path in ("/status", "/status.json"):
             _read(port, path, reads // 10)

@@ -32,7 +32,7 @@ def at_rest(waiting: int, look_s: float) -> Result:
         master = stack.enter_context(OtherMaster())
         link = stack.enter_context(faulty_link(master))
         broker = stack.enter_context(Valkey())
-        ours = stack.enter_context(Ours(folder, f"http://127.0.0.1:{link.port}", broker_url=broker.url))
+        ours = stack.enter_context(Ours(folder, f"http://127.0.0.1:{link.port}", broker_url=broker.url, afresh=True))
         hold = ours.hold()
         for start in range(0, waiting, 10_000):  # small sheets: it is their number that could cost
             ours.submit(work.jobs(min(10_000, waiting - start), seed=start, finishers=4, first=start))

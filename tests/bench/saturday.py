@@ -1,7 +1,8 @@
 """A whole Saturday: `resultsq drill --saturday` itself, of twice as many events as it has by itself."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from tests.bench.report import OURS, Result
 from tests.support.processes import Process
@@ -14,15 +15,18 @@ _WAIT_S = 900.0
 def run(short: bool) -> Iterator[Result]:
     with Process("drill", "--saturday", "--json", *(_SMALL if short else _WHOLE)) as drill:
         drill.wait(_WAIT_S)
-        told = json.loads(drill.stdout)
+        yield read(json.loads(drill.stdout))
+
+
+def read(told: Mapping[str, Any]) -> Result:
+    """What a rehearsal told."""
     case = f"{told['events']:,} events in {290 * 60 / told['compressed']:.0f} s, {told['workers']} workers, PostgreSQL"
     if "error" in told:
-        yield Result("saturday", case, OURS, {}, note=told["error"])
-        return
+        return Result("saturday", case, OURS, {}, note=told["error"])
     growth = max(grown for *_, grown in told["memory_mb"].values())
     slowest = max(told.get(f"accept_{phase}_p99_s", 0.0) for phase in ("during", "after"))
     figures = {name: told[name] for name in ("accepted", "waiting_at_return", "lost", "doubled", "disordered")}
-    yield Result(
+    return Result(
         "saturday",
         case,
         OURS,

@@ -94,6 +94,8 @@ def rate(make: Any, library: Path, posts: int, clients: int) -> accept.Rate:
     """Accepts a second, with a thread for each client."""
     with tempfile.TemporaryDirectory() as name, loaded_first(library):
         folder = Path(name)
+        if make is not accept.bare:
+            accept.equip(folder)
         with accept.served(make, (folder,), threads=clients) as one:
             return accept.load(folder, [one], posts, clients)
 

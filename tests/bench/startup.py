@@ -39,7 +39,7 @@ def _once(rest_s: float) -> dict[str, float]:
         port, env = free_port(), {"RESULTSQ_DATA_DIR": str(Path(folder) / "node")}
         address = f"http://127.0.0.1:{port}"
         began = time.monotonic()
-        with Process("up", "--port", str(port), env=env, cwd=Path(folder)) as node:
+        with Process("up", "--port", str(port), env=env, cwd=Path(folder), afresh=True) as node:
             wait_until(lambda: requests.get(f"{address}/healthz", timeout=2).ok, 30, "an answer of /healthz")
             healthy_s = time.monotonic() - began
             _said("event", "add", "bushy", "Bushy", env=env)

@@ -20,6 +20,7 @@ from resultsq.store.engine import migrate
 from resultsq.store.engine.session import Database
 from resultsq.store.engine.tables import Submission
 from tests.conftest import give_up
+from tests.support.passwords import hashed
 from tests.support.processes import ROOT, OtherMaster, Process
 from tests.support.proxy import Proxy
 from tests.support.services import Missing
@@ -133,7 +134,7 @@ def running_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningNo
         stack.enter_context(Process("worker", env=env))
         web.wait_for("web.ready", 30)
         address = "http://127.0.0.1:" + (web.stdout + web.stderr).partition("http://127.0.0.1:")[2].split()[0]
-        yield RunningNode(address.strip("\"',"), link, master, database, accounts.hash_password(PASSWORD))
+        yield RunningNode(address.strip("\"',"), link, master, database, hashed(PASSWORD))
 
 
 @pytest.fixture
@@ -207,12 +208,15 @@ def log_in() -> Callable[[Page, str], Page]:
 
 
 @pytest.fixture
-def shoot() -> Callable[[Page, str], Path]:
-    """Keeps a picture of the whole page among the run's artefacts."""
+def shoot() -> Callable[..., Path]:
+    """Keeps a picture of the whole page among the run's artefacts, where WRITE_PICTURES says that somebody looks at
+    them, or where the test itself reads it: `needed`."""
 
-    def shoot(page: Page, name: str) -> Path:
-        ARTEFACTS.mkdir(exist_ok=True)
+    def shoot(page: Page, name: str, needed: bool = False) -> Path:
         path = ARTEFACTS / f"{name}.png"
+        if not needed and "WRITE_PICTURES" not in os.environ:
+            return path
+        ARTEFACTS.mkdir(exist_ok=True)
         page.screenshot(path=path, full_page=True, caret="initial")  # hiding it takes a style that the policy refuses
         return path
 

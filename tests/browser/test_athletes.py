@@ -15,7 +15,6 @@ from playwright.sync_api import FilePayload, Page, expect
 
 from resultsq import languages
 from resultsq.sealed import PersonalKeys
-from resultsq.store.admin import accounts
 from resultsq.store.athletes import lookup
 from resultsq.store.engine import migrate
 from resultsq.store.engine.session import Database
@@ -25,6 +24,7 @@ from tests.browser.test_saturday import LogIn, Shoot, add_files, set_day
 from tests.support.athletes import FIRST
 from tests.support.days import IN_FILES
 from tests.support.office import Office, office
+from tests.support.passwords import hashed
 from tests.support.processes import Process
 from tests.support.proxy import Proxy
 from tests.support.services import HOST, free_port
@@ -94,7 +94,7 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningNod
 
         wait_until(has_list, 60, "the list of athletes")
         link.refuse()
-        node = RunningNode(address, link, master, database, accounts.hash_password(PASSWORD))  # type: ignore[arg-type]
+        node = RunningNode(address, link, master, database, hashed(PASSWORD))  # type: ignore[arg-type]
         node.team("bushy")
         yield node, mails
         for process in (web, worker):

@@ -91,7 +91,7 @@ def fill_in(page: Page, given: str) -> None:
 def test_a_scanner_reads_the_slip_from_the_screen(
     address: str,
     new_page: NewPage,
-    shoot: Callable[[Page, str], Path],
+    shoot: Callable[..., Path],
     find_nothing: Callable[[Page], None],
     size: tuple[int, int],
     dark: bool,
@@ -113,7 +113,7 @@ def test_a_scanner_reads_the_slip_from_the_screen(
     expect(page.get_by_text("this number is yours for ever")).to_be_visible()
     number = page.locator("#number").inner_text()
     assert number.startswith("A900000")
-    picture = shoot(page, f"slip-{look}")
+    picture = shoot(page, f"slip-{look}", needed=True)
     if scripts:
         find_nothing(page)
     assert read_back(picture) == {f"CODE-128:{number}", f"QR-Code:{number}"}

@@ -41,7 +41,7 @@ from tests.support.promises import broken
 
 EVENTS = ("bushy", "richmond")
 MEMORY = Path("/dev/shm")  # where there is one: nobody cuts the power in this test
-EXAMPLES = int(os.environ.get("RESULTSQ_MACHINE_EXAMPLES", "50"))
+EXAMPLES = int(os.environ.get("RESULTSQ_MACHINE_EXAMPLES", "20"))
 
 PHASES = (Phase.generate, Phase.shrink)  # to explain a failure would trace every line
 

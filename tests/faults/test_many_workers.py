@@ -15,8 +15,8 @@ Start = Callable[..., Process]
 
 WORKERS = 4
 SLOTS, WORK_S = 5, 0.05
-BACKLOG = 1_200
-"""Twelve seconds' work for the master, so that one behind it all waits as long."""
+BACKLOG = 600
+"""Six seconds' work for the master, so that one behind it all waits as long."""
 
 
 def test_four_workers_keep_to_one_window_and_new_work_goes_beside_the_backlog(

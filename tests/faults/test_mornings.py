@@ -42,7 +42,6 @@ def shop() -> Iterator[Workshop]:
     with workshop() as made:
         yield made
     gc.set_threshold(*before)
-    gc.unfreeze()
 
 
 @pytest.fixture(scope="module")

@@ -33,7 +33,7 @@ from tests.support.accounts import ELSEWHERE, AccountableMaster
 from tests.support.nodes import CEILING, StoreNode, entry, migrated
 from tests.support.promises import broken
 
-SECONDS = float(os.environ.get("RESULTSQ_RANDOM_S", "10"))
+SECONDS = float(os.environ.get("RESULTSQ_RANDOM_S", "5"))
 SEED = int(os.environ.get("RESULTSQ_RANDOM_SEED", str(random.randrange(1 << 32))))
 EVENTS = ("bushy", "richmond")
 DATES = ("2013-11-30", "2013-12-07")

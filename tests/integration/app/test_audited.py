@@ -14,14 +14,15 @@ from resultsq.app.people import EventDetails, NewPerson
 from resultsq.app.started import note_settings
 from resultsq.domain.errors import Conflicting, InputRefused, NotThere
 from resultsq.domain.role import Role
-from resultsq.store.admin import accounts, tokens
+from resultsq.store.admin import tokens
 from resultsq.store.engine.session import Database
 from resultsq.store.engine.tables import Audit, AuditSubmission
 from tests.support.nodes import NOW, StoreNode, accepted, rejected
+from tests.support.passwords import hashed
 from tests.support.processes import ROOT
 
 NO_LIMIT = submissions.Quota(0, 0)
-HASHED = accounts.hash_password("wet hands")
+HASHED = hashed("wet hands")
 ONLY_BY_USE_CASES = {
     "accounts": {"add", "disable", "enable", "set_password", "make_password_link", "use_password_link", "end_sessions"},
     "events": {"add", "change", "import_rows", "show_results"},

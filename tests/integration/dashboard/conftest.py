@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from argon2 import PasswordHasher
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
@@ -20,10 +19,11 @@ from resultsq.store.outbox import workers
 from resultsq.wakeup import Bell
 from resultsq.web.factory import create_app
 from tests.support.nodes import NOW, StoreNode
+from tests.support.passwords import hashed
 from tests.support.templates import compiled_once
 
 PASSWORD = "wet hands"
-HASHED = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+HASHED = hashed(PASSWORD)
 _FIELD = re.compile(r'name="(\w+)" value="([^"]*)"')
 
 

@@ -32,6 +32,7 @@ from resultsq.wakeup import Bell
 from resultsq.web.factory import create_app
 from tests.support.manual_clock import ManualClock
 from tests.support.nodes import NOW, StoreNode, migrated
+from tests.support.passwords import hashed
 
 PASSWORD, OTHER = "correct horse", "battery staple"
 
@@ -56,8 +57,7 @@ class TwoNodes:
         return self.copy.write(lambda conn: do(Transaction(conn, self.clock.now(), "a test")))
 
     def add(self, name: str, password: str, role: Role, *slugs: str) -> None:
-        hashed = accounts.hash_password(password)
-        self.at_source(lambda tx: people.add_account(tx, NewPerson(name, role, slugs), hashed))
+        self.at_source(lambda tx: people.add_account(tx, NewPerson(name, role, slugs), hashed(password)))
 
     @contextmanager
     def serving(self) -> Iterator[None]:
@@ -137,10 +137,10 @@ def test_the_end_of_an_account_or_token_at_the_source_ends_the_copy(two: TwoNode
 def test_a_new_password_and_other_events_arrive_and_end_the_sessions(two: TwoNodes) -> None:
     two.sync()
     before = two.salt("joe")
-    hashed = accounts.hash_password(OTHER)
-    two.at_source(lambda tx: people.set_password(tx, "joe", hashed))
+    other = hashed(OTHER)
+    two.at_source(lambda tx: people.set_password(tx, "joe", other))
     two.at_source(lambda tx: people.add_event(tx, EventDetails("leafy", "Leafy", "Europe/Paris", language="fr")))
-    two.at_source(lambda tx: people.add_account(tx, NewPerson("leo", Role.TEAM, ("leafy",)), hashed))
+    two.at_source(lambda tx: people.add_account(tx, NewPerson("leo", Role.TEAM, ("leafy",)), other))
     two.sync()
     assert not two.logs_in("joe", PASSWORD)
     assert two.logs_in("joe", OTHER)
@@ -166,14 +166,14 @@ def test_a_copy_is_not_changed_here(two: TwoNodes) -> None:
     two.sync()
     bearer = two.knows(token)
     assert bearer is not None
-    hashed = accounts.hash_password(OTHER)
+    other = hashed(OTHER)
     details = EventDetails("bushy", "Mine", "Europe/London")
     with two.copy.read() as conn:
         bushy = events.find(conn, "bushy")
     assert bushy is not None
     changes: list[Callable[[Transaction], object]] = [
         lambda tx: people.end_account(tx, "joe"),
-        lambda tx: people.set_password(tx, "joe", hashed),
+        lambda tx: people.set_password(tx, "joe", other),
         lambda tx: people.make_password_link(tx, "joe"),
         lambda tx: people.set_mail(tx, "joe", "joe@example.org"),
         lambda tx: people.change_event(tx, details),
@@ -191,7 +191,7 @@ def test_a_copy_is_not_changed_here(two: TwoNodes) -> None:
 
 
 def test_an_account_of_this_node_is_never_taken_over(two: TwoNodes) -> None:
-    mine = accounts.hash_password("mine and mine alone")
+    mine = hashed("mine and mine alone")
     two.here(lambda tx: people.add_account(tx, NewPerson("ann", Role.VIEWER), mine))
     taken = two.sync()
     assert list(taken.left) == ["ann"]

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import requests
-from argon2 import PasswordHasher
 from sqlalchemy import Connection
 
 from resultsq.domain.role import Role
@@ -18,6 +17,7 @@ from resultsq.store.admin import accounts, events, tokens
 from resultsq.store.engine.session import Database
 from tests.support.days import DAY, IN_FILES
 from tests.support.nodes import migrated
+from tests.support.passwords import hashed
 from tests.support.processes import Process
 from tests.support.services import HOST
 
@@ -95,13 +95,13 @@ class Browser:
 @contextmanager
 def raised(folder: Path, program: Sequence[str] = RESULTSQ, **settings: str) -> Iterator[Site]:
     """A node's web process on a fresh database in `folder`; `program` is the command line before its arguments."""
-    hashed = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+    stored = hashed(PASSWORD)
 
     def prepare(conn: Connection) -> dict[str, str]:
         issued = {}
         for team in TEAMS:
             event = events.add(conn, NOW, team, f"{team.title()} Park", "Europe/London")
-            accounts.add(conn, NOW, team, hashed, Role.TEAM, [team])
+            accounts.add(conn, NOW, team, stored, Role.TEAM, [team])
             issued[team] = tokens.issue(conn, NOW, "laptop", Role.TEAM, event)
         return issued
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import requests
-from argon2 import PasswordHasher
 from sqlalchemy import select
 
 from resultsq.delivery.bundle import new_key
@@ -22,6 +21,7 @@ from tests.integration.deploy import site as sites
 from tests.integration.deploy.site import NOW, PASSWORD, Browser, Site
 from tests.integration.deploy.test_logs import FILES
 from tests.support.nodes import migrated
+from tests.support.passwords import hashed
 from tests.support.processes import Process
 from tests.support.services import HOST
 from tests.support.toy.plug import ENVIRONMENT, RESULTSQ
@@ -74,8 +74,8 @@ def walk(tmp_path: Path, start_process: Callable[..., Process]) -> Iterator[Walk
     master = f"http://{HOST}:{port[1] or port[2]}"
     here = {"master_url": master, "master_token": TOKEN, "bundle_keys": new_key()}
     with sites.raised(tmp_path, RESULTSQ, **here) as site:
-        hashed = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
-        site.database.write(lambda conn: accounts.add(conn, NOW, "op", hashed, Role.OPERATOR, []))
+        stored = hashed(PASSWORD)
+        site.database.write(lambda conn: accounts.add(conn, NOW, "op", stored, Role.OPERATOR, []))
         operator = site.database.write(lambda conn: tokens.issue(conn, NOW, "desk", Role.OPERATOR, None))
         env = {f"RESULTSQ_{name.upper()}": value for name, value in here.items()} | _at(tmp_path)
         yield Walk(site, master, operator, env)

@@ -175,7 +175,7 @@ def test_what_a_team_was_told_is_forgotten_after_some_days(told: Told) -> None:
 
 
 def test_what_is_told_is_found_by_an_index_however_many_wait(told: Told) -> None:
-    fill(told.node, 20_000)
+    fill(told.node, 10_000)
     told.node.pass_time(86_400)
     with heard(told.node.database) as statements:
         assert told.look() == []

@@ -211,7 +211,7 @@ def test_what_is_over_is_forgotten(node: Reminding) -> None:
 def test_each_statement_goes_by_an_index_however_many_were_asked_for(node: Reminding) -> None:
     made = [
         {"id": f"{n}", "mark": n.to_bytes(32), "asked_at": NOW + timedelta(seconds=n), "language": "en", "sealed": None}
-        for n in range(20_000)
+        for n in range(10_000)
     ]
     node.database.write(lambda conn: conn.execute(insert(ReminderRequest), made))
     analyse(node.database)

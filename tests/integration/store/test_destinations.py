@@ -236,7 +236,7 @@ def many(node: StoreNode, count: int) -> None:
 
 
 def test_a_turn_of_results_reads_no_mail_however_many_wait(post: Post) -> None:
-    many(post.node, 20_000)
+    many(post.node, 5_000)
     for number in range(3):
         post.node.accept(rows=number + 1, date=f"2013-11-0{number + 1}")
     open_wide(post.node)

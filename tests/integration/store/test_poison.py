@@ -48,24 +48,24 @@ from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.long
 
-ENDS: dict[str, Callable[[outbox.Lease], Outcome]] = {
-    "accepted": accepted,
-    "lost": lambda _: lost(),
-    "moved": lambda _: moved("elsewhere", 3),
+ENDS: dict[str, tuple[Callable[[outbox.Lease], Outcome], int]] = {
+    # an end, and how many values of each column it meets: what reads the row is the same for all of them
+    "accepted": (accepted, 9),
+    "lost": (lambda _: lost(), 1),
+    "moved": (lambda _: moved("elsewhere", 3), 1),
 }
 KEYS = {"seq", "id", "lease"}
 """By these others find the row: another value is another row."""
 
 
-def poisons(database: Database) -> Iterator[tuple[Any, str]]:
-    """Each column of a submission, and values (in SQL) that it can hold there and that none of ours ever has."""
+def poisons(database: Database, most: int = 9) -> Iterator[tuple[Any, str]]:
+    """Each column of a submission, and values (in SQL) that it can hold there and that none of ours ever has: of each
+    column so many at most, and NULL."""
     for column in Submission.__table__.columns:
         if column.name in KEYS or (column.foreign_keys and not database.is_sqlite):
             continue
-        if database.is_sqlite:
-            yield from ((column, value) for value in ("'garbage'", "CAST(X'ff00fe' AS TEXT)", "1e999"))
-        else:
-            yield from ((column, value) for value in _extremes(column))
+        values = ("'garbage'", "CAST(X'ff00fe' AS TEXT)", "1e999") if database.is_sqlite else _extremes(column)
+        yield from ((column, value) for value in values[:most])
         if column.nullable:
             yield column, "NULL"
 
@@ -158,11 +158,12 @@ def test_the_others_are_taken_back_whatever_a_dead_workers_row_holds(node: Store
 
 @pytest.mark.parametrize("end", ENDS)
 def test_the_others_are_settled_whatever_a_row_that_was_sent_holds(node: StoreNode, end: str) -> None:
-    for column, value in poisons(node.database):
+    outcome_of, most = ENDS[end]
+    for column, value in poisons(node.database, most):
         bad, good = node.accept("bushy").id, node.accept("richmond").id
         leases = {lease.submission: lease for lease in node.claim()}
         poison(node, bad, column.name, value)
-        ends = [(leases[bad], ENDS[end](leases[bad])), (leases[good], accepted(leases[good]))]
+        ends = [(leases[bad], outcome_of(leases[bad])), (leases[good], accepted(leases[good]))]
         cycle(node, *(sender.settlement(lease, outcome, 0.1, 0.5) for lease, outcome in ends), free=0)
         assert node.state(good) is State.PUBLISHED, f"{column.name} = {value}"
         clean(node)

@@ -25,12 +25,13 @@ from resultsq.web.auth import TOKEN_CACHE_S, AccessRule, Audience, rule
 from tests.integration.web.site import Sheet, Site
 from tests.support.manual_clock import ManualClock
 from tests.support.nodes import NOW
+from tests.support.passwords import hashed
 
 Make = Callable[..., Sheet]
 MUTATORS = {"POST", "PUT", "PATCH", "DELETE"}
 
 PASSWORD = "wet hands, no patience"
-HASHED = accounts.hash_password(PASSWORD)
+HASHED = hashed(PASSWORD)
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from argon2 import PasswordHasher
 from flask.testing import FlaskClient
 
 from resultsq.domain.role import Role
@@ -18,10 +17,11 @@ from resultsq.web.factory import create_app
 from tests.integration.web.site import Answer, Site
 from tests.support.manual_clock import ManualClock
 from tests.support.nodes import NOW, StoreNode
+from tests.support.passwords import hashed
 from tests.support.templates import compiled_once
 
 PASSWORD = "wet hands"
-HASHED = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+HASHED = hashed(PASSWORD)
 WATCH = b"position,time,athlete\n1,18:00,A1\n2,18:10,A2\n"
 WRONG = ["\0", "a\0b", "\x07", "a\x1bb", "\x7f"]
 
