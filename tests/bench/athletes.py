@@ -1,7 +1,7 @@
 """The list of athletes at its full size: `athletes` in `tests.bench`.
 
-A million athletes (twenty thousand in short, on SQLite alone) come from a master's feed, a process of its own, into each
-database, as a worker loads them, in an order that is the worst for an index. Beside the load another process writes, as
+A million athletes (twenty thousand in short, on SQLite alone) come from a master's feed, a process of its own, into
+each database, as a worker loads them, in an order that is the worst for an index. Beside it another process writes, as
 accepting does, and its waits are measured. Then, at a node of 2,500 events with twelve sheets each of the first twenty
 and the master away:
 

@@ -116,7 +116,10 @@ def web(
 ) -> Iterator[tuple[str, Process]]:
     """A web process with its teams. `url`: its database, which may have the events already; None: a file of the
     folder."""
-    database = migrated(f"sqlite:///{folder / 'resultsq.db'}") if url is None else Database(url)
+    if url is None:
+        url = f"sqlite:///{folder / 'resultsq.db'}"
+        migrated(url).close()
+    database = Database(url)
     now, stored = SystemClock().now(), hashed(PASSWORD)  # twenty log in before anything is measured
 
     def people(conn: Any) -> None:
@@ -127,11 +130,7 @@ def web(
 
     database.write(people)
     database.close()
-    env = {
-        "RESULTSQ_DATA_DIR": str(folder),
-        "RESULTSQ_DATABASE_URL": url or f"sqlite:///{folder / 'resultsq.db'}",
-        "RESULTSQ_LOG_LEVEL": "info",
-    }
+    env = {"RESULTSQ_DATA_DIR": str(folder), "RESULTSQ_DATABASE_URL": url, "RESULTSQ_LOG_LEVEL": "info"}
     with Process("web", "--port", "0", env=env, program=program) as process:
         process.wait_for("web.ready", 60)
         found = re.search(r"http://127\.0\.0\.1:\d+", process.stdout + process.stderr)

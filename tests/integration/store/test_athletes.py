@@ -317,7 +317,7 @@ def test_what_no_list_can_hold_is_not_found(store: Database, number: str) -> Non
 
 def _filled(store: Database) -> None:
     homes = ["richmond", "bushy", *(f"home-{n}" for n in range(38))]
-    people = range(10_000, 15_000)
+    people = range(10_000, 30_000)
     load(store, [Athlete(f"A{n}", f"Jane SMITH{n}", None, homes[n % 40], 1, n.to_bytes(16)) for n in people], NOW)
     analyse(store)
 

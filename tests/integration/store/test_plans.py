@@ -212,8 +212,8 @@ WORK: dict[str, Callable[[StoreNode], Callable[[Connection], object]]] = {
 }
 
 
-def test_every_statement_of_a_worker_and_of_accept_goes_by_an_index_when_10_000_wait(up: StoreNode) -> None:
-    fill(up, 10_000)
+def test_every_statement_of_a_worker_and_of_accept_goes_by_an_index_when_50_000_wait(up: StoreNode) -> None:
+    fill(up, 50_000)
     sqlite = up.database.is_sqlite
     questions: list[Statement] = []
     for name, work in WORK.items():
@@ -468,14 +468,14 @@ def cost(node: StoreNode) -> int:
     return steps
 
 
-def test_a_turn_costs_the_same_when_100_or_10_000_wait(up: StoreNode) -> None:
+def test_a_turn_costs_the_same_when_100_or_100_000_wait(up: StoreNode) -> None:
     fill(up, 100)
     few = cost(up)
-    fill(up, 10_000, first=101)
+    fill(up, 100_000, first=101)
     many = cost(up)
     assert few > 0
-    assert many <= 1.5 * few, f"{few} for 100, {many} for 10,000"
-    assert up.count(state=State.QUEUED) == 10_000
+    assert many <= 1.5 * few, f"{few} for 100, {many} for 100,000"
+    assert up.count(state=State.QUEUED) == 100_000
 
 
 def test_the_others_go_on_when_ten_thousand_of_one_event_are_held_before_them(up: StoreNode) -> None:
@@ -494,7 +494,7 @@ def month(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
             url = stack.enter_context(request.getfixturevalue("postgresql").database())
         database = migrated(url)
         stack.callback(database.close)
-        dashboard.seed(database, NOW, 8_000)
+        dashboard.seed(database, NOW, 20_000)
         database.write(add_drafts)
         database.write(lambda conn: links.ensure(conn, NOW, CEILING, MAIL))
         database.write(add_handovers)
