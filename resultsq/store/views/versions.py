@@ -3,18 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
     Integer,
+    LargeBinary,
     Select,
     and_,
     bindparam,
     case,
     func,
-    literal,
     literal_column,
     or_,
     select,
@@ -165,18 +166,28 @@ def sheets_with(conn: Connection, event_ids: Sequence[int], each: int, sought: b
     the database looks what is sought up in them: the sheets of twenty events are megabytes."""
     if not event_ids:
         return []
-    last = union_all(*(select(_last(one, each).subquery()) for one in event_ids)).subquery()
-    place = func.instr if conn.dialect.name == "sqlite" else func.pg_catalog.position
-    body = case((place(Payload.body, literal(sought)) > 0, Payload.body))
-    query = select(last, body.label("body")).join(Payload, Payload.seq == last.c.seq).order_by(last.c.seq.desc())
+    of_these = {f"event_{place}": one for place, one in enumerate(event_ids)}
+    query = _with_text(conn.dialect.name, len(event_ids))
     return [
         EventSheet(row.event_id, row.date, State(row.state), row.body)
-        for row in conn.execute(query)
+        for row in conn.execute(query, {**of_these, "each": each, "sought": sought})
         if row.body is None or is_whole(row.body, row.digest)
     ]
 
 
-def _last(event_id: int, limit: int, *more: Any) -> Select[*tuple[Any, ...]]:
+@cache
+def _with_text(make: str, events: int) -> Select[*tuple[Any, ...]]:
+    """Made once for each number of events: to put it together takes as long as to execute it."""
+    parts = [
+        _last(bindparam(f"event_{place}", type_=Integer), bindparam("each", type_=Integer)) for place in range(events)
+    ]
+    last = union_all(*(select(one.subquery()) for one in parts)).subquery()
+    place_of = func.instr if make == "sqlite" else func.pg_catalog.position
+    body = case((place_of(Payload.body, bindparam("sought", type_=LargeBinary())) > 0, Payload.body))
+    return select(last, body.label("body")).join(Payload, Payload.seq == last.c.seq).order_by(last.c.seq.desc())
+
+
+def _last(event_id: Any, limit: Any, *more: Any) -> Select[*tuple[Any, ...]]:
     """The event's last submissions that may be published."""
     query = select(
         Submission.seq, Submission.event_id, Submission.date, Submission.state, Submission.digest, *more
