@@ -42,7 +42,19 @@ def reconcile(
     one that waits here or was given up and is there is published.
 
     :raises ResultsqError: the master's list could not be had whole; nothing was changed"""
-    has = {one.submission: one for one in _listed(master, since)}
+    return _brought_in_line(database, master, now, since, _listed(master, since), most, kinds)
+
+
+def _brought_in_line(
+    database: Database,
+    master: Master,
+    now: datetime,
+    since: datetime,
+    has: dict[str, Receipt],
+    most: int = MOST_QUESTIONS,
+    kinds: Collection[str] = (),
+) -> Reconciled:
+    """`has`: what the master listed since then."""
     with database.read() as conn:
         left = outbox.open_questions(conn, now, has, since + EDGE, kinds)
     gone, unanswered = _ask(master, left.questions[:most], has)
@@ -61,39 +73,49 @@ def reconcile(
 
 
 def by_itself(database: Database, master: Master, clock: Clock) -> Reconciled | None:
-    """Compare if it is due. First the newest receipts. Then a whole month, if one of those is gone, if the master has
-    less than it had, if something waits for a comparison, or if a person asked for one (then back to the time that
-    the person named). None: it was not due, or could not be made."""
+    """Compare if it is due. First what is new at the master and here since the last comparison. Then a whole month, if
+    something of that is gone, if the master has less than it had, if something waits for a comparison, or if a person
+    asked for one (then back to the time that the person named). None: it was not due, or could not be made."""
     now = clock.now()
     less = database.write(lambda conn: comparisons.take(conn, now))
     if less is None:
         return None
     with database.read() as conn:
-        names, asked = comparisons.newest_names(conn, now), comparisons.asked_since(conn)
+        heard, asked = comparisons.heard_until(conn), comparisons.asked_since(conn)
         whole = less or asked is not None or comparisons.anything_open(conn)
-    since = now - comparisons.REACH if asked is None else min(asked, now - comparisons.REACH)
+    month = (now - comparisons.REACH if asked is None else min(asked, now - comparisons.REACH)) - EDGE
+    since = month if whole or heard is None else min(heard, now) - EDGE
     try:
-        whole = whole or not _all_there(master, names)
-        found = reconcile(database, master, now, since - EDGE) if whole else Reconciled(0, 0, 0)
+        has = _listed(master, since)
+        if not whole and not _all_there(database, master, now, since, has):
+            whole, since, has = True, month, _listed(master, month)
+        found = _brought_in_line(database, master, now, since, has)
     except ResultsqError as error:
         said = str(error)
         database.write(lambda conn: comparisons.record_failure(conn, now, said))
         return None
-    reached = since if whole and not {_NO_ANSWER, _LEFT} & found.skipped.keys() else None
-    database.write(lambda conn: comparisons.record(conn, now, found, whole, reached))
+    reached = since + EDGE if whole and not {_NO_ANSWER, _LEFT} & found.skipped.keys() else None
+    until = min(now, max((one.received_at for one in has.values()), default=now))
+    database.write(lambda conn: comparisons.record(conn, now, found, whole, reached, until))
     if found.lost:
         _log.warning("master.lost", lost=found.lost, settled=found.settled, resumed=found.resumed)
     return found
 
 
-def _all_there(master: Master, names: Sequence[str]) -> bool:
-    """:raises ResultsqError: the master gave no answer"""
+def _all_there(database: Database, master: Master, now: datetime, since: datetime, has: dict[str, Receipt]) -> bool:
+    """Whether the master has what was published here since then. What it has and did not list is added to `has`.
+
+    :raises ResultsqError: the master gave no answer"""
+    with database.read() as conn:
+        names = comparisons.newest_names(conn, now, since + EDGE)
     for name in names:
+        if name in has:
+            continue
         match master.receipt(name):
             case None:
                 return False
-            case Receipt():
-                continue
+            case Receipt() as receipt:
+                has[name] = receipt
             case outcome:
                 raise ResultsqError(
                     gettext("The master gave no answer about the newest results: {reason}", reason=_said(outcome))
@@ -101,8 +123,9 @@ def _all_there(master: Master, names: Sequence[str]) -> bool:
     return True
 
 
-def _listed(master: Master, since: datetime) -> list[Receipt]:
-    receipts: list[Receipt] = []
+def _listed(master: Master, since: datetime) -> dict[str, Receipt]:
+    """:raises ResultsqError: it could not be had whole"""
+    receipts: dict[str, Receipt] = {}
     cursors: set[str | None] = {None}
     cursor: str | None = None
     while True:
@@ -113,7 +136,7 @@ def _listed(master: Master, since: datetime) -> list[Receipt]:
                     "The master's list of receipts could not be had: {reason} Nothing was changed.", reason=_said(page)
                 )
             )
-        receipts += page.receipts
+        receipts |= {one.submission: one for one in page.receipts}
         cursor = page.next_cursor
         if cursor is None:
             return receipts

@@ -27,7 +27,10 @@ REACH = timedelta(days=30)
 """How far back a comparison that comes by itself looks."""
 
 NAMED = 3
-"""So many of the newest receipts are asked for in a cheap comparison."""
+"""So many of the newest receipts are looked for in a cheap comparison, at least."""
+
+MOST = 2_000
+"""No more than these are."""
 
 _OURS = Submission.destination == MASTER
 _ROW = select(Comparison).where(Comparison.link == MASTER)
@@ -141,15 +144,20 @@ _UNDERCUT = and_(
 )
 
 
-def newest_names(conn: Connection, now: datetime) -> Sequence[str]:
-    """The names under which the newest were published."""
-    query = (
-        select(Submission.published_as)
-        .where(~just_now(now), Submission.published_as.is_not(None), _OURS)
-        .order_by(Submission.published_at.desc())
-        .limit(NAMED)
-    )
-    return [name for name in conn.execute(query).scalars() if name is not None]
+def newest_names(conn: Connection, now: datetime, since: datetime) -> Sequence[str]:
+    """The names under which the newest were published, and all those with a receipt of since then."""
+    published = and_(~just_now(now), Submission.published_as.is_not(None), _OURS)
+    query = select(Submission.published_as).where(published).order_by(Submission.published_at.desc())
+    # by an index: a receipt from since then was written here at most a day before
+    lately = and_(Submission.received_at >= since, Submission.published_at >= since - timedelta(days=1))
+    found = (*conn.execute(query.limit(NAMED)).scalars(), *conn.execute(query.where(lately).limit(MOST)).scalars())
+    return list(dict.fromkeys(name for name in found if name is not None))
+
+
+def heard_until(conn: Connection) -> datetime | None:
+    """Until when the last comparison knows what the master had committed; None: none did."""
+    until = (conn.execute(_ROW.with_only_columns(Comparison.found)).scalar() or {}).get("until")
+    return None if until is None else datetime.fromisoformat(until)
 
 
 def anything_open(conn: Connection) -> bool:
@@ -159,12 +167,21 @@ def anything_open(conn: Connection) -> bool:
     return conn.execute(select(Submission.seq).where(or_(headless, given_up)).limit(1)).first() is not None
 
 
-def record(conn: Connection, now: datetime, found: Reconciled, whole: bool, reached: datetime | None = None) -> None:
-    """Keep the result. `reached`: it went back to then, and left nothing open. Where something was too new to be looked
-    at, one more follows soon: one, or a node at which something is always new would ask each minute."""
+def record(
+    conn: Connection,
+    now: datetime,
+    found: Reconciled,
+    whole: bool,
+    reached: datetime | None = None,
+    until: datetime | None = None,
+) -> None:
+    """Keep the result. `reached`: it went back to then, and left nothing open; `until`: it knows what the master had
+    committed by then. Where something was too new to be looked at, one more follows soon: one, or a node at which
+    something is always new would ask each minute."""
     before = conn.execute(_ROW).first()
     is_second = before is not None and (before.found or {}).get("again", False)
-    result = {"whole": whole, "lost": found.lost, "settled": found.settled, "skipped": dict(found.skipped)}
+    result: dict[str, Any] = {"whole": whole, "lost": found.lost, "settled": found.settled}
+    result |= {"skipped": dict(found.skipped) if whole else {}, "until": until and until.isoformat()}
     values: dict[str, Any] = {"found": result | {"again": not is_second and _anything_new(conn, now)}}
     if whole:
         values["rewound_at"] = None
@@ -183,7 +200,8 @@ def _anything_new(conn: Connection, now: datetime) -> bool:
 
 def record_failure(conn: Connection, now: datetime, error: str) -> None:
     """It could not be made; it is tried again in a minute."""
-    later = {"found": {"error": error}, "compared_at": now - EVERY + AGAIN}
+    before = conn.execute(_ROW.with_only_columns(Comparison.found)).scalar() or {}
+    later = {"found": {"error": error, "until": before.get("until")}, "compared_at": now - EVERY + AGAIN}
     conn.execute(update(Comparison).where(Comparison.link == MASTER).values(**later))
 
 

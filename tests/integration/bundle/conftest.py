@@ -13,6 +13,8 @@ from resultsq.domain.ports import Master, ReceiptPage
 from resultsq.domain.submission import State
 from resultsq.master.database import open_engine
 from resultsq.store.engine.session import Database
+from resultsq.store.outbox import BundledVersion
+from resultsq.store.views import queries
 from tests.support.manual_clock import ManualClock
 from tests.support.nodes import NOW, StoreNode, migrated
 
@@ -50,6 +52,19 @@ def deliver_all(node: StoreNode, far: Far) -> None:
     while leases := node.claim():
         ends = [sender.deliver(far.master, lease, far.clock, 0.5) for lease in leases]
         node.turn(*ends, free=0)
+
+
+def parted(submission: str, node: StoreNode) -> BundledVersion:
+    """The submission as it would travel."""
+    row = node.row(submission)
+    with node.database.read() as conn:
+        body = queries.body(conn, row.seq)
+    assert body is not None
+    return BundledVersion(
+        id=row.id, kind=row.kind, event="bushy", date=row.date, base=row.base, digest=row.digest,
+        rows_digest=row.rows_digest, finishers=row.finishers, submitted_by=row.submitted_by,
+        accepted_at=row.accepted_at, body=body,
+    )  # fmt: skip
 
 
 def export(node: StoreNode, locks: MultiFernet) -> bytes:

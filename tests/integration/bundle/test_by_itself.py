@@ -5,16 +5,16 @@ from datetime import timedelta
 import pytest
 
 from resultsq.clock import SystemClock
-from resultsq.delivery import reconcile
+from resultsq.delivery import bundle, reconcile
 from resultsq.delivery.masters import open_master
 from resultsq.domain.outcome import Cause
 from resultsq.domain.ports import Latest
 from resultsq.domain.submission import State
 from resultsq.store.admin import comparisons
 from resultsq.store.outbox import Reconciled
-from tests.integration.bundle.conftest import Far, deliver_all
+from tests.integration.bundle.conftest import Far, deliver_all, parted
 from tests.support.manual_clock import ManualClock
-from tests.support.nodes import NOW, StoreNode
+from tests.support.nodes import NOW, StoreNode, rejected
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +68,7 @@ def test_it_is_compared_each_hour_and_after_each_outage_and_cheaply_first(here: 
     assert by_itself(here, far) is None
     found = last(here)
     assert found is not None
-    assert not found.whole, "the newest receipts are there: the list is not asked for"
+    assert not found.whole, "what is new is there: nothing older is asked for"
     here.pass_time(3601)
     far.loses(made)  # by a master that says nothing of its newest receipt
     assert by_itself(here, far) == Reconciled(0, 1, 0)
@@ -80,6 +80,60 @@ def test_it_is_compared_each_hour_and_after_each_outage_and_cheaply_first(here: 
     here.pass_time(60)
     here.probe()
     assert by_itself(here, far) == Reconciled(0, 0, 0)
+
+
+def test_what_the_network_brought_late_is_published_here_though_it_was_withdrawn(here: StoreNode, far: Far) -> None:
+    """The master refused it, a person withdrew it, and then a copy came that the network had kept: the master took
+    that one. Nothing else would tell the node for as long as the team sends nothing more."""
+    made = here.accept().id
+    here.settle(here.claim_one(), rejected())
+    here.withdraw(made)
+    here.pass_time(120)
+    assert by_itself(here, far) == Reconciled(0, 0, 0)
+    far.clock.step(2 * 3600)
+    bundle.give_to_master(far.master, [parted(made, here)])
+    here.pass_time(3601)
+    assert by_itself(here, far) == Reconciled(settled=1, lost=0, different=0)
+    found = last(here)
+    assert found is not None
+    assert not found.whole, "a look at what is newest is enough"
+    assert here.state(made) is State.PUBLISHED
+
+
+def test_a_loss_beneath_newer_receipts_is_found(here: StoreNode, far: Far) -> None:
+    """A master that says nothing of its newest receipt came back from a backup, and much was published before the
+    next comparison."""
+    here.pass_time(120)
+    assert by_itself(here, far) == Reconciled(0, 0, 0)
+    far.clock.step(2 * 3600)
+    gone = here.accept("richmond").id
+    deliver_all(here, far)
+    far.loses(gone)
+    for date in range(1, 2 * comparisons.NAMED):
+        here.accept(date=f"2013-01-{date:02}")
+        here.pass_time(1)
+        deliver_all(here, far)
+    here.pass_time(3601)
+    assert by_itself(here, far) == Reconciled(0, 1, 0)
+    assert here.state(gone) is State.QUEUED
+
+
+def test_a_comparison_that_failed_leaves_no_gap(here: StoreNode, far: Far) -> None:
+    """The next one begins where the last one that was made has ended."""
+    made = here.accept().id
+    here.settle(here.claim_one(), rejected())
+    here.withdraw(made)
+    here.pass_time(120)
+    assert by_itself(here, far) == Reconciled(0, 0, 0)
+    far.clock.step(3600 + 120)
+    bundle.give_to_master(far.master, [parted(made, here)])
+    here.pass_time(3601)
+    away = open_master("http://127.0.0.1:9", "a token", clock=SystemClock())
+    assert reconcile.by_itself(here.database, away, ManualClock(here.now)) is None
+    away.close()
+    here.pass_time(61)
+    far.clock.step(3600)
+    assert by_itself(here, far) == Reconciled(settled=1, lost=0, different=0)
 
 
 def test_what_was_too_new_after_an_outage_is_looked_at_once_its_minute_is_over(here: StoreNode, far: Far) -> None:

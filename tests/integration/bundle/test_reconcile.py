@@ -23,9 +23,8 @@ from resultsq.store import outbox
 from resultsq.store.admin import retention
 from resultsq.store.engine.session import Database
 from resultsq.store.engine.tables import Submission
-from resultsq.store.outbox import BundledVersion, Lease, Reconciled
-from resultsq.store.views import queries
-from tests.integration.bundle.conftest import Far, deliver_all
+from resultsq.store.outbox import Lease, Reconciled
+from tests.integration.bundle.conftest import Far, deliver_all, parted
 from tests.support.nodes import NOW, StoreNode, accepted, lost, moved, rejected
 
 SINCE = NOW - timedelta(days=1)
@@ -141,19 +140,6 @@ def test_nothing_is_changed_when_the_list_cannot_be_had(
         reconcile.reconcile(here.database, nobody, here.now, SINCE)
     nobody.close()
     assert here.state(gone) is State.PUBLISHED
-
-
-def parted(submission: str, node: StoreNode) -> BundledVersion:
-    """The submission as it would travel."""
-    row = node.row(submission)
-    with node.database.read() as conn:
-        body = queries.body(conn, row.seq)
-    assert body is not None
-    return BundledVersion(
-        id=row.id, kind=row.kind, event="bushy", date=row.date, base=row.base, digest=row.digest,
-        rows_digest=row.rows_digest, finishers=row.finishers, submitted_by=row.submitted_by,
-        accepted_at=row.accepted_at, body=body,
-    )  # fmt: skip
 
 
 # chains

@@ -178,7 +178,7 @@ def test_the_master_is_asked_about_no_mail_and_a_bundle_has_none(post: Post) -> 
     post.node.pass_time(3600)
     with post.node.database.read() as conn:
         asked = outbox.open_questions(conn, post.node.now, {}, NOW - timedelta(days=1))
-        assert comparisons.newest_names(conn, post.node.now) == []
+        assert comparisons.newest_names(conn, post.node.now, NOW - timedelta(days=1)) == []
     assert (asked.questions, asked.older) == ([], 0)
     post.node.database.write(lambda conn: conn.execute(update(Submission).values(in_doubt=True)))
     with post.node.database.read() as conn:
