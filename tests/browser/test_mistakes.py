@@ -98,8 +98,11 @@ class Thumb:
         self.taps = 0
 
     def press(self, name: str) -> None:
+        """And looks at the answer: what is tapped before it is there, about a row that it changes, is left out and told."""
         self.taps += 1
-        self.page.get_by_role("button", name=name).first.click()
+        button = self.page.get_by_role("button", name=name)
+        button.first.click()
+        expect(button).to_have_count(0)
 
     def type(self, label: str, text: str) -> None:
         self.taps += 1
