@@ -98,7 +98,7 @@ class Thumb:
         self.taps = 0
 
     def press(self, name: str) -> None:
-        """And looks at the answer: what is tapped before it is there, about a row that it changes, is left out and told."""
+        """And looks at the answer: of two quick taps, one about a row that the other changes is left out and told."""
         self.taps += 1
         button = self.page.get_by_role("button", name=name)
         button.first.click()
