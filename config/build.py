@@ -3,10 +3,13 @@ CycloneDX JSON in `*.dist-info/sboms/` (PEP 770)."""
 
 import json
 import os
+import re
 import tempfile
 from pathlib import Path
 from typing import Any
 
+from babel import Locale
+from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
@@ -15,6 +18,9 @@ from packaging.utils import canonicalize_name
 
 NOT_BROUGHT_ALONG = "# for tests, benchmarks and the build alone"
 """The line of constraints.txt below which nothing is part of an installation."""
+
+_GAP = re.compile(r"(?<!\u2068)(%\(\w+\)[sd]|\{\w+([!:][^{}]*)?\})( ?(%%|°|[A-Za-z]+(/[A-Za-z]+)?)(?![\w({]))?")
+"""A gap of a sentence, with `UTC`, `MB` or `/s` behind it."""
 
 
 def bill(name: str, version: str, requirements: list[str], pins: str) -> dict[str, object]:
@@ -46,17 +52,35 @@ def _purl(name: str, version: str) -> str:
 
 
 def compile_catalogues(folder: Path) -> None:
-    """Compile each catalogue below a folder, where it has changed since."""
+    """Compile each catalogue below a folder, where it or this file has changed since."""
+    changed = Path(__file__).stat().st_mtime_ns
     for source in sorted(folder.glob("*/LC_MESSAGES/*.po")):
         compiled = source.with_suffix(".mo")
-        if compiled.exists() and compiled.stat().st_mtime_ns >= source.stat().st_mtime_ns:
+        if compiled.exists() and compiled.stat().st_mtime_ns >= max(changed, source.stat().st_mtime_ns):
             continue
         with source.open("rb") as file:
             catalogue = read_po(file, locale=source.parents[1].name)
+        if Locale.parse(source.parents[1].name).character_order == "right-to-left":
+            isolate_gaps(catalogue)
         with tempfile.NamedTemporaryFile(dir=source.parent, suffix=".draft", delete=False) as draft:
             write_mo(draft, catalogue)
         os.chmod(draft.name, 0o644)
         os.replace(draft.name, compiled)  # whole: another process may be reading it
+
+
+def isolate_gaps(catalogue: Catalog) -> None:
+    """Set apart what will fill the sentences of a language that runs from right to left (resultsq/domain/isolates.py),
+    each gap with the unit behind it."""
+    for one in catalogue:
+        if one.id and isinstance(one.string, str):
+            one.string = _isolated(one.string)
+        elif one.id:
+            one.string = tuple(_isolated(form) for form in one.string)
+
+
+def _isolated(sentence: str) -> str:
+    # nothing stands beside a gap that is all; the sentence that it fills may set it apart
+    return sentence if _GAP.fullmatch(sentence) else _GAP.sub("\u2068\\g<0>\u2069", sentence)
 
 
 class BuildHook(BuildHookInterface[Any]):

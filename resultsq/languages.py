@@ -77,4 +77,4 @@ def language(code: str) -> Language:
     if code == ENGLISH:
         return ENGLISH_LANGUAGE
     with (FOLDER / code / "LC_MESSAGES" / f"{CATALOGUE}.mo").open("rb") as file:
-        return Language(code, GNUTranslations(file))
+        return Language(code, GNUTranslations(file), isolates=direction(code) == "rtl")

@@ -8,6 +8,7 @@ from resultsq.app import heard
 from resultsq.app.context import AppContext, Transaction
 from resultsq.domain.errors import InputRefused, NotThere
 from resultsq.domain.i18n import gettext
+from resultsq.domain.isolates import without_isolates
 from resultsq.domain.link import LinkState
 from resultsq.domain.public_status import PublicFacts, PublicIncident, PublicStatus, judge
 from resultsq.store.admin import posts
@@ -49,7 +50,7 @@ def put_post(tx: Transaction, outage: int, text: str) -> None:
         raise InputRefused(gettext("A post has some text. Nothing was changed."))
     if len(text) > POST_MAX:
         raise InputRefused(gettext("A post has at most {most} characters. Nothing was changed.", most=POST_MAX))
-    if not text.replace("\n", " ").isprintable():
+    if not without_isolates(text).replace("\n", " ").isprintable():  # a draft in Arabic has isolates
         raise InputRefused(gettext("A post is plain text. Nothing was changed."))
     outages.report(tx.conn, outage)
     posts.put(tx.conn, tx.now, tx.who, outage, text)

@@ -23,6 +23,7 @@ from resultsq.domain.current_language import in_language
 from resultsq.domain.destinations import MAIL
 from resultsq.domain.errors import NotAllowed
 from resultsq.domain.i18n import gettext, ngettext
+from resultsq.domain.isolates import isolated
 from resultsq.kinds.registry import KINDS
 from resultsq.sealed import KeyMissing, SealBroken
 from resultsq.settings import Settings
@@ -114,7 +115,7 @@ def _mail(
         ]
         for one, secret in zip(found, links_to, strict=True):
             link = [] if secret is None else [f"{node}/card/{secret}"]
-            lines.append("\n".join([f"{one.name}: {one.number}", *link]))
+            lines.append("\n".join([f"{isolated(one.name or '')}: {isolated(one.number)}", *link]))
         if (as_of := lookup.as_of(conn)) is not None:
             lines.append(
                 gettext("Names are as of {time} UTC on {day}.", time=f"{as_of:%H:%M}", day=cldr.long_day(as_of))

@@ -1,17 +1,19 @@
 """The language of the command line is that of its environment, for all that people read.
 
 Programs read JSON and logs, which stay English: so do a command with `--json`, and a process that stays and writes a
-log. Nothing is loaded before the first sentence is made, and for English nothing at all.
+log. Terminals order text as they can, and show the signs of isolates as boxes: a command leaves them out. Nothing is loaded before the first sentence is made, and for English nothing at all.
 """
 
 import os
 import sys
 from collections.abc import Mapping
+from gettext import NullTranslations
 
 import click
 
 from resultsq.domain.current_language import ENGLISH_LANGUAGE, Language, current, in_language
 from resultsq.domain.i18n import gettext
+from resultsq.domain.isolates import without_isolates
 
 _VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")
 """In the order in which POSIX asks them: the first that is set is the one that counts."""
@@ -37,7 +39,22 @@ def of_this_process() -> Language:
         return ENGLISH_LANGUAGE
     from resultsq import languages
 
-    return languages.language(code)
+    spoken = languages.language(code)
+    return Language(code, _ForATerminal(spoken.says)) if spoken.isolates else spoken
+
+
+class _ForATerminal(NullTranslations):
+    """What a language says, without isolates."""
+
+    def __init__(self, says: NullTranslations) -> None:
+        super().__init__()
+        self._says = says
+
+    def gettext(self, message: str) -> str:
+        return without_isolates(self._says.gettext(message))
+
+    def ngettext(self, one: str, many: str, number: int) -> str:
+        return without_isolates(self._says.ngettext(one, many, number))
 
 
 def speak_english() -> None:

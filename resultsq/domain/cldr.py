@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from datetime import date, datetime
 
 from resultsq.domain.current_language import ENGLISH, current
+from resultsq.domain.isolates import isolated
 
 _ENGLISH = "en_001"
 
@@ -32,7 +33,8 @@ def listed(items: Iterable[object]) -> str:
     """`1, 2 and 3`."""
     from babel.lists import format_list
 
-    return format_list([str(one) for one in items], locale=_locale())
+    texts = [str(one) for one in items]
+    return format_list([isolated(one) for one in texts] if len(texts) > 1 else texts, locale=_locale())
 
 
 def long_day(day: date) -> str:

@@ -17,10 +17,12 @@ ENGLISH = "en"
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """A language's code, as CLDR names its locale (`pt_BR`), and what the product says in it."""
+    """A language's code, as CLDR names its locale (`pt_BR`), and what the product says in it. `isolates`: what fills its
+    sentences is set apart, for it runs from right to left."""
 
     code: str
     says: NullTranslations
+    isolates: bool = False
 
 
 ENGLISH_LANGUAGE = Language(ENGLISH, NullTranslations())

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from resultsq.domain.destinations import MAIL, MASTER
-from resultsq.domain.i18n import gettext, gettext_noop
+from resultsq.domain.i18n import gettext, gettext_noop, retold
 from resultsq.domain.link import LinkState
 from resultsq.domain.outcome import Cause
 from resultsq.domain.submission import State
@@ -185,7 +185,7 @@ def _queued(now: datetime, it: SubmissionFacts) -> Why:
 
 def _held(hold: HoldFact) -> Why:
     text = _HELD[hold.scope, hold.release_at is None]
-    values: dict[str, object] = {"who": hold.placed_by, "reason": hold.reason}
+    values: dict[str, object] = {"who": hold.placed_by, "reason": retold(hold.reason)}
     return Why(text, values, until=hold.release_at, person=hold.release_at is None)
 
 

@@ -22,6 +22,7 @@ from resultsq.app import people
 from resultsq.domain import cldr
 from resultsq.domain.collation import ordered
 from resultsq.domain.current_language import ENGLISH_LANGUAGE, Language
+from resultsq.domain.isolates import isolated
 from resultsq.web.auth import account, account_if_known, rule
 from resultsq.web.node import node
 
@@ -44,7 +45,7 @@ def install(app: Flask) -> None:
         here=_here,
         ngettext=_counting(counted),
     )
-    app.jinja_env.filters.update(number=cldr.number, listed=cldr.listed)
+    app.jinja_env.filters.update(number=cldr.number, listed=cldr.listed, isolated=isolated)
 
 
 def _counting(shown: Callable[..., str]) -> Callable[..., str]:
@@ -90,7 +91,7 @@ def of_request() -> Language:
     if not has_request_context():
         return ENGLISH_LANGUAGE
     if "language" not in g:
-        g.language = Language(_code(), get_translations())
+        g.language = Language(_code(), get_translations(), isolates=direction() == "rtl")
     found: Language = g.language
     return found
 

@@ -9,12 +9,14 @@ from typing import Any
 from sqlalchemy import BindParameter, ColumnElement, Connection, and_, insert, or_, select, text, update
 
 from resultsq.domain.errors import NotThere
-from resultsq.domain.i18n import gettext
+from resultsq.domain.i18n import gettext, gettext_noop
 from resultsq.store.admin import actions
 from resultsq.store.admin.actions import Verb
 from resultsq.store.engine import audit
 from resultsq.store.engine.tables import Event, Hold, Submission
 from resultsq.store.outbox.aside import BY_ITSELF
+
+_TIME_HAS_COME = gettext_noop("its time has come")
 
 
 def place_hold(
@@ -88,7 +90,7 @@ def release_due(conn: Connection, now: datetime, *these: ColumnElement[bool]) ->
     ended by then: each claim reads their time."""
     ended = select(Hold.id).where(*due(now), *these).with_for_update(skip_locked=True)
     for hold in conn.execute(ended).scalars().all():
-        release_hold(conn, now, BY_ITSELF, hold, "its time has come")
+        release_hold(conn, now, BY_ITSELF, hold, _TIME_HAS_COME)
 
 
 def due(now: datetime | BindParameter[datetime]) -> list[ColumnElement[bool]]:

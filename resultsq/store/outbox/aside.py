@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, bindparam, case, func, insert, select, update
 
+from resultsq.domain.i18n import gettext_noop
 from resultsq.domain.outcome import Cause
 from resultsq.domain.submission import WAITING, State
 from resultsq.store.engine.tables import Attempt, Hold, Submission
@@ -16,14 +17,20 @@ from resultsq.store.outbox.states import MAY_HAVE_LEFT
 BY_ITSELF = "resultsq"
 """The name in the audit where resultsq itself holds and releases."""
 
-NO_SHEET = "Its sheet is no longer on this node, so it cannot be sent. Withdraw it, and send the results again."
-DAMAGED = (
+NO_SHEET = gettext_noop(
+    "Its sheet is no longer on this node, so it cannot be sent. Withdraw it, and send the results again."
+)
+DAMAGED = gettext_noop(
     "Its sheet was damaged on this node's disk, so it was not sent. Restore a backup, or withdraw it and send the "
     "results again; and have the disk looked at."
 )
-NO_KIND = "It is of a kind that this version of resultsq does not know, so it was not sent. Update, then release it."
+NO_KIND = gettext_noop(
+    "It is of a kind that this version of resultsq does not know, so it was not sent. Update, then release it."
+)
 
-NO_KEY = "It is sealed with a key that is not on this node, so it was not sent. Put the key back, then release it."
+NO_KEY = gettext_noop(
+    "It is sealed with a key that is not on this node, so it was not sent. Put the key back, then release it."
+)
 
 
 def cannot_go(row: Row[Any], kinds: Collection[str] | None) -> str | None:

@@ -21,6 +21,7 @@ from resultsq.domain.why import CAUSES, Why, cause_text, spell
 from resultsq.store.views import overview_data
 from resultsq.store.views.overview_data import LiveStatus
 from resultsq.web.auth import me
+from resultsq.web.dashboard.audit_words import action_label
 from resultsq.web.dashboard.labels import state_label
 from resultsq.web.node import node
 from resultsq.web.single_flight import SingleFlightCache
@@ -50,6 +51,7 @@ def _equip(state: BlueprintSetupState) -> None:
     app = state.app
     app.extensions["resultsq.shared"] = SingleFlightCache(app.extensions["resultsq"].clock)
     app.jinja_env.filters.update(
+        action=action_label,
         moment=moment,
         ago=ago,
         until=until,

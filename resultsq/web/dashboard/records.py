@@ -4,14 +4,13 @@ import json
 from collections.abc import Iterator, Sequence
 
 from flask import Response, request, url_for
-from flask_babel import gettext as _
 
 from resultsq.domain.role import Role
 from resultsq.store.views import error_groups, submission_detail
 from resultsq.store.views.error_groups import ErrorGroup
-from resultsq.store.views.submission_detail import AuditView
 from resultsq.web.auth import rule
 from resultsq.web.bounds import row_number
+from resultsq.web.dashboard.audit_words import action_label, actions, target
 from resultsq.web.dashboard.base import blueprint, page, shared
 from resultsq.web.dashboard.browse import as_csv
 from resultsq.web.node import node
@@ -43,7 +42,11 @@ def audit() -> str:
     more = None
     if len(found) > AT_ONCE:
         more = url_for("dashboard.audit", who=who or None, action=action or None, before=found[AT_ONCE - 1].id)
-    return page("audit.html", found=found[:AT_ONCE], who=who, action=action, more=more, target=target)
+    known = actions()
+    if action and action not in dict(known):
+        known.append((action, action_label(action)))
+    values = {"who": who, "action": action, "actions": known, "more": more, "target": target}
+    return page("audit.html", found=found[:AT_ONCE], **values)
 
 
 @blueprint.get("/audit.csv")
@@ -66,17 +69,3 @@ def audit_csv() -> Response:
             before = found[-1].id
 
     return as_csv(lines(), "audit.csv")
-
-
-def target(entry: AuditView) -> str:
-    """The target of an audit's line, in a few words."""
-    named = {**entry.target.get("filter", {}), **entry.target}
-    parts = [
-        f"{name.replace('_', ' ')}: {', '.join(map(str, value)) if isinstance(value, list) else value}"
-        for name, value in named.items()
-        if name not in ("filter", "of", "settings") and value not in (None, [], "")
-    ]
-    if entry.target.get("filter") == {}:
-        parts.insert(0, _("everything"))
-    text = "; ".join(parts)
-    return text if len(text) <= 200 else f"{text[:199]}…"

@@ -5,6 +5,7 @@ from typing import Any
 from xml.etree.ElementTree import fromstring
 
 from resultsq import languages
+from resultsq.domain.isolates import START
 from resultsq.domain.outcome import Cause
 from resultsq.domain.role import Role
 from resultsq.store.admin import posts
@@ -98,7 +99,21 @@ def test_a_post_is_public_when_an_operator_says_so_and_no_sooner(sqlite_node: St
     node.pass_time(5)
     assert "All is well" not in operator.page("/status")
     assert operator.post(f"{address}/post/remove").status_code == 404
-    assert re.findall(r">(post|remove post)<", operator.page("/admin/audit")) == ["remove post", "post"]
+    assert re.findall(r"<td[^>]*>(Post [^<]+)<", operator.page("/admin/audit")) == [
+        "Post taken off the public page",
+        "Post put on the public page",
+    ]
+
+
+def test_a_draft_with_isolates_can_be_posted(sqlite_node: StoreNode, log_in: LogIn) -> None:
+    operator = log_in(Role.OPERATOR, public_status=True)
+    _outage(sqlite_node)
+    (number,) = re.findall(r"/admin/outages/(\d+)", operator.page("/admin"))
+    arabic = operator.client.get(f"/admin/outages/{number}?language=ar").text
+    draft = re.search(r"<textarea[^>]*>([^<]+)</textarea>", arabic)
+    assert draft is not None
+    assert START in draft[1]
+    assert operator.post(f"/admin/outages/{number}/post", text=draft[1]).status_code == 303
 
 
 def test_what_is_no_post_is_refused_in_words_and_kept_in_its_field(sqlite_node: StoreNode, log_in: LogIn) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, select, update
 
 from resultsq.app import team_mails
 from resultsq.delivery.mail.letter import Sender, write
+from resultsq.domain.isolates import END, START
 from resultsq.domain.role import Role
 from resultsq.kinds.mails.kind import Mail
 from resultsq.settings import Settings
@@ -126,6 +127,9 @@ def test_a_mail_is_in_its_readers_language_or_the_events_all_of_it(told: Told) -
     assert mails["bushy"]["subject"] == "bushy, 7 décembre 2013\xa0: publié"
     letter = write(Mail.model_validate(mails["both"]), "1", "both@parks.example", Sender("node@parks.example"))
     assert b'<html lang=3D"ar" dir=3D"rtl">' in letter
+    assert f"{START}bushy{END}" in mails["both"]["subject"], "a name among Arabic words is set apart"
+    assert "\nhttps://node.example/submissions/" in mails["both"]["text"], "and an address stands alone"
+    assert not set(START + END) & set(mails["bushy"]["subject"] + mails["bushy"]["text"])
 
 
 def test_what_happened_long_ago_is_not_mailed_when_an_address_is_set(told: Told) -> None:

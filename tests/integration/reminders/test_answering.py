@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, insert
 
+from resultsq.domain.isolates import END, START
 from resultsq.app import reminders as app
 from resultsq.domain.errors import NotAllowed
 from resultsq.sealed import PersonalKeys
@@ -172,6 +173,14 @@ def test_the_mail_is_in_the_language_of_the_page(node: Reminding, page: str, wri
     node.work()
     ((_, mail),) = node.queued()
     assert (mail["language"], mail["subject"]) == (written_in, subject)
+    assert "Jane SMITH: A1234567\n" in mail["text"]
+
+
+def test_a_name_and_its_number_are_set_apart_in_a_mail_from_right_to_left(node: Reminding) -> None:
+    node.ask(JANE, "ar")
+    node.work()
+    ((_, mail),) = node.queued()
+    assert f"{START}Jane SMITH{END}: {START}A1234567{END}\nhttp" in mail["text"], "an address stands alone"
 
 
 # links

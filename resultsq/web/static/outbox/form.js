@@ -1,7 +1,7 @@
 // The form for a new entry: which event, which day, which files, and what can be said of them here.
 import { makeEntry } from "./entry.js";
 import { recognise } from "./recognise.js";
-import { megabytes, say, sayDay, todayHere } from "./words.js";
+import { isolated, megabytes, say, sayDay, todayHere } from "./words.js";
 
 const by = (id) => document.getElementById(id);
 const form = by("new");
@@ -24,7 +24,7 @@ const describe = (found) => {
 const listed = async (file) => {
   const line = document.createElement("li");
   line.className = "text-break";
-  line.textContent = `${file.name}: ${describe(recognise(new Uint8Array(await file.arrayBuffer())))}`;
+  line.textContent = `${isolated(file.name)}: ${describe(recognise(new Uint8Array(await file.arrayBuffer())))}`;
   return line;
 };
 

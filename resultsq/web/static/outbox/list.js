@@ -1,6 +1,6 @@
 // The entries on the page: where each one is, in a word and a look of its own, and what to do.
 import { DEVICE, PUBLISHED, SAVED, asDocument, fileName, isDone } from "./entry.js";
-import { icons, say, sayDay } from "./words.js";
+import { icons, isolated, say, sayDay } from "./words.js";
 
 const LOOKS = {
   [DEVICE]: ["place-device", "text-bg-warning", "phone"],
@@ -44,7 +44,7 @@ const draw = (item, entry, state, acts) => {
   part("badge").querySelector("use").setAttribute("href", `${icons}#${icon}`);
   part("place").textContent = say(word);
   part("title").textContent = foreign ? say("other-account") : say("title", { event: entry.eventName, day: sayDay(entry.date) });
-  part("files").textContent = foreign ? "" : entry.files.map((file) => file.name).join(", ");
+  part("files").textContent = foreign ? "" : entry.files.map((file) => isolated(file.name)).join(", ");
   part("status").textContent = status(entry, state);
   const open = part("open");
   open.hidden = !entry.url || foreign;

@@ -10,6 +10,9 @@ const region = locale === "en" ? "en-001" : `${locale}-u-nu-latn`;
 export const say = (name, values = {}) =>
   sentences.get(name).replace(/\{(\w+)\}/g, (_whole, key) => values[key]);
 
+// between two signs without a width, a name turns no words beside it where a page runs from right to left
+export const isolated = (text) => (document.documentElement.dir === "rtl" ? `\u2068${text}\u2069` : text);
+
 export const sayCount = (name, count, values = {}) => say(count === 1 ? `${name}-1` : name, { count, ...values });
 
 export const sayDay = (iso) => {
