@@ -18,6 +18,9 @@ CODES = sorted(path.parents[1].name for path in languages.FOLDER.glob("*/LC_MESS
 WHOLE = frozenset({"de", "fr", "pt_BR"})
 """In these operators, too, read everything."""
 
+TERMS = ("barcode", "finish token", "timekeeper", "Unknown", "run director", "volunteer", "event", "marshal", "results")
+"""Each glossary has these."""
+
 NAMES = frozenset({"_", "_l", "gettext", "ngettext", "gettext_noop", "ngettext_noop", "kept_sentence"})
 """What a sentence is marked by."""
 
@@ -74,6 +77,12 @@ def test_a_list_of_volunteers_is_understood_as_the_pages_write_its_headings(code
 @pytest.mark.parametrize("code", CODES)
 def test_a_language_has_a_glossary_with_its_sources(code: str) -> None:
     text = (languages.FOLDER / code / "GLOSSARY.md").read_text()
+    before, _, table = text.partition("| English |")
+    address = [one for one in before.splitlines() if one and not one.startswith("#")]
+    assert address, "how readers are addressed"
+    rows = [line.strip("| ").split(" | ") for line in table.partition("\n## ")[0].splitlines()[2:] if line.startswith("|")]
+    assert [row for row in rows if len(row) != 3 or not row[2].strip()] == [], "a term has a word and a source"
+    assert [one for one in TERMS if not any(one in row[0] for row in rows)] == []
     assert "https://" in text
     assert (Locale.parse(code).english_name or code).partition(" ")[0] in text
 
