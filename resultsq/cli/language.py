@@ -1,7 +1,8 @@
 """The language of the command line is that of its environment, for all that people read.
 
 Programs read JSON and logs, which stay English: so do a command with `--json`, and a process that stays and writes a
-log. Terminals order text as they can, and show the signs of isolates as boxes: a command leaves them out. Nothing is loaded before the first sentence is made, and for English nothing at all.
+log. Terminals order text as they can, and show the signs of isolates as boxes: a command leaves them out. Nothing is
+loaded before the first sentence is made, and for English nothing at all.
 """
 
 import os

@@ -17,8 +17,8 @@ ENGLISH = "en"
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """A language's code, as CLDR names its locale (`pt_BR`), and what the product says in it. `isolates`: what fills its
-    sentences is set apart, for it runs from right to left."""
+    """A language's code, as CLDR names its locale (`pt_BR`), and what the product says in it. `isolates`: it runs from
+    right to left, and what fills its sentences is set apart."""
 
     code: str
     says: NullTranslations

@@ -80,7 +80,9 @@ def test_a_language_has_a_glossary_with_its_sources(code: str) -> None:
     before, _, table = text.partition("| English |")
     address = [one for one in before.splitlines() if one and not one.startswith("#")]
     assert address, "how readers are addressed"
-    rows = [line.strip("| ").split(" | ") for line in table.partition("\n## ")[0].splitlines()[2:] if line.startswith("|")]
+    rows = [
+        line.strip("| ").split(" | ") for line in table.partition("\n## ")[0].splitlines()[2:] if line.startswith("|")
+    ]
     assert [row for row in rows if len(row) != 3 or not row[2].strip()] == [], "a term has a word and a source"
     assert [one for one in TERMS if not any(one in row[0] for row in rows)] == []
     assert "https://" in text

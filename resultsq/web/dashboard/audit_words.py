@@ -121,10 +121,10 @@ def _value(name: str, value: object) -> str:
     if name in ("role", "states"):
         return state_label(text)
     more = _MORE.fullmatch(text) if name in ("events", "accounts") else None
-    return _("and %(n)s more", n=more[1]) if more else isolated(text)
+    return str(_("and %(n)s more", n=more[1])) if more is not None else isolated(text)
 
 
 def _damage(name: str) -> str:
     if name == "hidden hold":
-        return _("a hold behind another one")
+        return str(_("a hold behind another one"))
     return next((one.sentence(1) for one in REPAIRS if one.name == name), isolated(name))

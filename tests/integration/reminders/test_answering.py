@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, insert
 
-from resultsq.domain.isolates import END, START
 from resultsq.app import reminders as app
 from resultsq.domain.errors import NotAllowed
+from resultsq.domain.isolates import END, START
 from resultsq.sealed import PersonalKeys
 from resultsq.store.admin import reminders
 from resultsq.store.engine.session import Database

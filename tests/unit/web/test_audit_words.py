@@ -21,14 +21,17 @@ from tests.support import speech, translate
 from tests.support.nodes import NOW
 
 WRITERS = {"note": 3, "note_submission": 3, "_noted": 3}
-"""What writes a line, and the place of the action among its arguments; of a transaction's own `note` it is the first."""
+"""What writes a line, and the place of the action in it; a transaction's own `note` has it first."""
 
 
 def written() -> Iterator[str]:
     """Each action that the code writes down."""
     for path in Path(resultsq.__file__).parent.rglob("*.py"):
         for call in ast.walk(ast.parse(path.read_text())):
-            if isinstance(call, ast.Call) and (name := getattr(call.func, "attr", getattr(call.func, "id", ""))) in WRITERS:
+            if (
+                isinstance(call, ast.Call)
+                and (name := getattr(call.func, "attr", getattr(call.func, "id", ""))) in WRITERS
+            ):
                 first = bool(call.args) and isinstance(call.args[0], ast.Constant | ast.IfExp)
                 for part in call.args[0 if first else WRITERS[name] :][:1]:
                     yield from _texts(part)
@@ -60,7 +63,7 @@ def test_where_the_dashboard_is_translated_no_action_is_left_in_english(code: st
     sentences = [one._args[0] for one in (*audit_words.ACTIONS.values(), *audit_words._NAMES.values())]
     assert set(sentences) <= known
     says = languages.language(code).says
-    alike = {"account", "name", "token"}  # in Italian, German, Portuguese
+    alike = {"account", "name", "action"}  # in Italian, German and French
     assert [one for one in sentences if says.gettext(one) == one and one not in alike] == []
 
 
@@ -75,7 +78,10 @@ def test_why_a_node_holds_something_by_itself_is_said_in_each_language(code: str
     ("target", "said"),
     [
         ({"event": "bushy", "name": "Old → New", "of": "x"}, "event: bushy; name: Old → New"),
-        ({"account": "jo", "role": "team", "events": ["bushy", "mill"]}, "account: jo; role: team; events: bushy, mill"),
+        (
+            {"account": "jo", "role": "team", "events": ["bushy", "mill"]},
+            "account: jo; role: team; events: bushy, mill",
+        ),
         ({"filter": {"states": ["queued"]}, "count": 3}, "states: queued; count: 3"),
         ({"filter": {}}, "everything"),
         ({"events": names(map(str, range(52)), most=2)}, "events: 0, 1, and 50 more"),
