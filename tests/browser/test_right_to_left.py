@@ -38,6 +38,7 @@ def test_foreign_words_leave_arabic_sentences_in_order(
     expect(page.locator(f"#date[value='{DAY}']")).to_be_visible()
     page.locator("#files").set_input_files(list(FILES))
     expect(page.locator("#send")).to_be_disabled()
+    page.evaluate(OPEN)
     page.locator("#edit-5").click()
     expect(page.locator("[data-editing]")).to_be_visible()
     see(page, "form")

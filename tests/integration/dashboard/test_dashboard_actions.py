@@ -36,7 +36,9 @@ def test_nothing_else_is_touched_when_an_action_has_a_filter(sqlite_node: StoreN
     assert audit(node) == [("withdraw", 3, "sent twice")]
     assert "sent twice" in operator.page("/admin/audit")
     told = operator.page(f"/admin/submissions/{mine[0]}")
-    assert re.search(rf'</strong>: Withdrawn; sent twice <a href="{re.escape(done.location)}">\(3 submissions\)</a>', told)
+    assert re.search(
+        rf'</strong>: Withdrawn; sent twice <a href="{re.escape(done.location)}">\(3 submissions\)</a>', told
+    )
     assert "No operator has changed it." in operator.page(f"/admin/submissions/{others[0]}")
 
 
