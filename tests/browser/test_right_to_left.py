@@ -61,5 +61,5 @@ def test_foreign_words_leave_arabic_sentences_in_order(
         see(chief, f"admin/{path}")
         shoot(chief, f"isolated-admin-{path.partition('/')[0]}")
     assert {name: lines for name, lines in found.items() if lines} == {}
-    assert apart["form"] >= 5
+    assert apart["form"] >= 3
     assert apart["receipt"] >= 2
