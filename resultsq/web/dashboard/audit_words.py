@@ -98,18 +98,18 @@ def actions() -> list[tuple[str, str]]:
     return ordered([(code, str(said)) for code, said in ACTIONS.items()], lambda one: one[1])
 
 
-def target(entry: AuditView) -> str:
-    """The target of an audit's line, in a few words."""
+def target(entry: AuditView) -> list[tuple[str, str]]:
+    """The target of an audit's line: its parts by name, cut where together they are long."""
+    parts = [("", str(_("everything")))] if entry.target.get("filter") == {} else []
     named = {**entry.target.get("filter", {}), **entry.target}
-    parts = [
-        f"{_NAMES.get(name) or state_label(name)}: {_value(name, value)}"
-        for name, value in named.items()
-        if name not in _UNSHOWN and value not in (None, [], "")
-    ]
-    if entry.target.get("filter") == {}:
-        parts.insert(0, _("everything"))
-    text = "; ".join(parts)
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+    left = _LONGEST
+    for name, value in named.items():
+        if name in _UNSHOWN or value in (None, [], "") or left <= 0:
+            continue
+        text = _value(name, value)
+        parts.append((str(_NAMES.get(name) or state_label(name)), text if len(text) <= left else f"{text[:left]}…"))
+        left -= len(text)
+    return parts
 
 
 def _value(name: str, value: object) -> str:
@@ -121,10 +121,10 @@ def _value(name: str, value: object) -> str:
     if name in ("role", "states"):
         return state_label(text)
     more = _MORE.fullmatch(text) if name in ("events", "accounts") else None
-    return str(_("and %(n)s more", n=more[1])) if more is not None else isolated(text)
+    return str(_("and %(n)s more", n=more[1])) if more is not None else text
 
 
 def _damage(name: str) -> str:
     if name == "hidden hold":
         return str(_("a hold behind another one"))
-    return next((one.sentence(1) for one in REPAIRS if one.name == name), isolated(name))
+    return next((one.sentence(1) for one in REPAIRS if one.name == name), name)
