@@ -9,7 +9,7 @@ _LOOK = r"""() => {
     const apart = new Set(["isolate", "isolate-override", "plaintext"]);
     const silent = "script, style, template, noscript, option, textarea, svg, .visually-hidden";
     // written in the sentences themselves, by their translators
-    const ours = /position, ?time, ?athlete|CSV|JSON|JavaScript|https?|resultsq|UTC|UTF-8|\.(xlsx|ods)|A1234567|A12|“[^”]*”/g;
+    const ours = /position, ?time, ?athlete|CSV|JSON|JavaScript|https?|resultsq|UTC|UTF-8|\.(xlsx|ods)|A12\d*|“[^”]*”/g;
     const text = (node) => {
         if (node.nodeType === Node.TEXT_NODE) return node.data;
         if (node.nodeType !== Node.ELEMENT_NODE || node.matches(silent)) return " ";

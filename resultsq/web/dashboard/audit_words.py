@@ -75,6 +75,7 @@ _NAMES = {
     "outage": _l("outage"),
     "repair": _l("damage"),
     "role": _l("role"),
+    "scope": _l("scope"),
     "source": _l("source"),
     "time zone": _l("time zone"),
     "title": _l("title"),
@@ -118,7 +119,7 @@ def _value(name: str, value: object) -> str:
     text = str(value)
     if name == "repair":
         return _damage(text)
-    if name in ("role", "states"):
+    if name in ("role", "scope", "states"):
         return state_label(text)
     more = _MORE.fullmatch(text) if name in ("events", "accounts") else None
     return str(_("and %(n)s more", n=more[1])) if more is not None else text

@@ -16,7 +16,7 @@ from resultsq.store.admin.actions import Verb
 from resultsq.store.engine.audit import names
 from resultsq.store.outbox import aside
 from resultsq.store.views.submission_detail import AuditView
-from resultsq.web.dashboard import audit_words
+from resultsq.web.dashboard import audit_words, labels
 from tests.support import speech, translate
 from tests.support.nodes import NOW
 
@@ -38,6 +38,18 @@ def written() -> Iterator[str]:
     yield started.ACTION
     for verb in Verb:
         yield from (verb, f"{verb} skipped")
+
+
+def test_each_part_of_what_an_action_was_done_to_has_a_name() -> None:
+    """As far as the calls write the parts down themselves."""
+    found = set()
+    for path in Path(resultsq.__file__).parent.rglob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text())):
+            if isinstance(call, ast.Call) and getattr(call.func, "attr", "") == "note":
+                for part in (one for one in call.args if isinstance(one, ast.Dict)):
+                    found |= {key.value for key in part.keys if isinstance(key, ast.Constant)}
+    assert len(found) > 10
+    assert found - {"of"} <= audit_words._NAMES.keys() | labels.CODES.keys()
 
 
 def _texts(node: ast.expr) -> list[str]:
@@ -84,6 +96,7 @@ def test_why_a_node_holds_something_by_itself_is_said_in_each_language(code: str
         ),
         ({"filter": {"states": ["queued"]}, "count": 3}, "states: queued; count: 3"),
         ({"filter": {}}, "everything"),
+        ({"scope": "destination"}, "scope: destination"),
         ({"events": names(map(str, range(52)), most=2)}, "events: 0, 1, and 50 more"),
         ({"token": 3, "event": None}, "access token: 3"),
         ({"repair": "hidden hold", "hold": 1, "kept": 2}, "damage: a hold behind another one; hold: 1; kept: 2"),
