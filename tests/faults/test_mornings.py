@@ -7,6 +7,7 @@ import gc
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -26,10 +27,10 @@ from tests.simulate.sometimes import STATES, missing
 from tests.simulate.workshop import Workshop, workshop
 
 FIRST = 24
-MOST = 64
-"""Seeds in CI. 1,000 would be a third of what all of CI has; they are a command."""
-REACHED = 72
-"""So many of the interesting states are reached by these; 1,000 seeds reach all."""
+"""Whole mornings in CI, and others as a run of many has them."""
+
+BRIEF, PARTS = 1000, 8
+"""Short mornings in CI, and in how many tests of equal cost."""
 
 
 FAILED_ONCE = (Plan(11), Plan(45, teams=4, until_s=60.0, hasty=True), *map(Plan.of, (20, 164, 180, 10716)))
@@ -44,6 +45,16 @@ def shop() -> Iterator[Workshop]:
     gc.set_threshold(*before)
 
 
+@pytest.fixture(scope="session")
+def of_this_run(tmp_path_factory: pytest.TempPathFactory, testrun_uid: str) -> Iterator[Path]:
+    """A folder that all processes of one run of tests share."""
+    folder = tmp_path_factory.getbasetemp().parent / f"mornings-{testrun_uid}"
+    folder.mkdir(exist_ok=True)
+    yield folder
+    if len(list(folder.glob("*.json"))) == PARTS:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 @pytest.fixture(scope="module")
 def ended(shop: Workshop) -> list[Result]:
     return [run(seed, shop) for seed in range(FIRST)]
@@ -53,17 +64,24 @@ def test_every_promise_is_kept_whatever_the_seed_does(ended: list[Result]) -> No
     assert [one.line for one in ended if one.findings] == []
 
 
-def test_the_seeds_of_ci_keep_every_promise_meet_faults_and_reach_interesting_states(
-    ended: list[Result], shop: Workshop
+@pytest.mark.long
+@pytest.mark.parametrize("part", range(PARTS))
+def test_a_thousand_short_mornings_keep_every_promise_meet_faults_and_reach_every_state(
+    part: int, shop: Workshop, of_this_run: Path
 ) -> None:
-    more = [run(seed, shop) for seed in range(FIRST, MOST)]
-    assert [one.line for one in more if one.findings] == []
-    met, seen = Counter[str](), Counter[str]()
-    for one in (*ended, *more):
-        met, seen = met + one.met, seen + one.seen
-    assert set(seen) <= set(STATES), "each has its place in the list"
-    assert len(STATES) - len(list(missing(seen))) >= REACHED
-    assert {"a worker is killed", "the clock is set", "full disk", "unsure", "the master is restored"} <= met.keys()
+    """Several processes may have a part each. The one that ends last looks at what all of them have reached."""
+    tally, share = Tally(), BRIEF // PARTS
+    for seed in range(part * share, (part + 1) * share):
+        tally.add(run(Plan.brief(seed), shop))
+    assert tally.failed == []
+    tally.keep(of_this_run / f"{part}.json")
+    if len(parts := list(of_this_run.glob("*.json"))) == PARTS:
+        whole = Tally.joined(parts)
+        assert set(whole.seen) <= set(STATES), "each has its place in the list"
+        assert list(missing(whole.seen)) == []
+        assert {"a worker is killed", "the clock is set", "full disk", "unsure", "the master is restored"} <= {
+            fault for fault, count in whole.met.items() if count
+        }
 
 
 def test_a_state_that_is_not_reached_is_named() -> None:
@@ -171,7 +189,7 @@ def test_a_part_of_other_seeds_is_not_gone_on_with(tmp_path: Path) -> None:
     part = tmp_path / "part.json"
     Tally(seeds=3, commits=["commit abc"], commands=["--first 0 --seeds 3"]).keep(part)
     with pytest.raises(SystemExit, match="is of commit abc, --first 0 --seeds 3: remove it"):
-        begun(argparse.Namespace(first=0, part=part, without=""))
+        begun(argparse.Namespace(first=0, part=part, without="", brief=False))
 
 
 @pytest.mark.parametrize("plan", FAILED_ONCE, ids=lambda plan: plan.command)
@@ -186,10 +204,11 @@ def test_there_are_twenty_planted_faults_at_least() -> None:
 
 @pytest.mark.parametrize("fault", SEEDS, ids=words)
 def test_a_planted_fault_is_found(fault: Callable[[], Patch], shop: Workshop) -> None:
-    """By its seed; where a change of the product made that one another morning, by one of those that CI runs."""
+    """By its seed; where a change of the product made that one another morning, by one of the short ones."""
+    own = Plan.of(SEEDS[fault])
     with fault():
-        tried = (run(seed, shop) for seed in (SEEDS[fault], *range(MOST)))
+        tried = (run(plan, shop) for plan in (own, *map(Plan.brief, range(BRIEF // PARTS))))
         found = next((one for one in tried if one.findings), None)
-    assert found, f"not by {SEEDS[fault]}, nor by one of the first {MOST}"
-    if found.plan.seed not in range(MOST):  # those keep every promise: see above
-        assert run(found.plan.seed, shop).findings == (), "it is the fault that was found"
+    assert found, f"not by {own.command}, nor by one of the first {BRIEF // PARTS} short ones"
+    if found.plan == own:  # the short ones keep every promise: see above
+        assert run(own, shop).findings == (), "it is the fault that was found"

@@ -106,7 +106,7 @@ class Told:
 
 def _words(asked: argparse.Namespace, first: int, seeds: int) -> str:
     alone = f' --without "{asked.without}"' if asked.without else ""
-    return f"--first {first} --seeds {seeds}{alone}"
+    return f"--first {first} --seeds {seeds}{' --brief' * asked.brief}{alone}"
 
 
 def _line(done: Result) -> str:
@@ -124,6 +124,7 @@ def command_line() -> argparse.ArgumentParser:
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--seeds", type=int, default=100, help="how many seeds")
     parser.add_argument("--seed", type=int, help="this seed alone")
+    parser.add_argument("--brief", action="store_true", help="short mornings, as CI runs them")
     parser.add_argument("--hours", type=float, help="for so long, instead of a number of seeds")
     alone = parser.add_argument_group("with --seed; in a run of many each seed has its kind of morning")
     alone.add_argument("--teams", type=int, default=TEAMS, help="no more teams than these")
@@ -143,7 +144,7 @@ def plan_of(asked: argparse.Namespace, seed: int) -> Plan:
     """The morning of that seed, as the command line has it."""
     without = frozenset(name for part in asked.without.split(",") if (name := part.strip()))
     if asked.seed is None:
-        return replace(Plan.of(seed), without=without)
+        return replace(Plan.brief(seed) if asked.brief else Plan.of(seed), without=without)
     return Plan(seed, asked.teams, without, asked.until, asked.hasty, asked.restores, asked.rush)
 
 

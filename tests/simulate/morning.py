@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+import logging
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -12,6 +14,7 @@ from random import Random
 from typing import Any
 from unittest.mock import patch
 
+import structlog
 from sqlalchemy import select
 from structlog.testing import capture_logs
 
@@ -173,6 +176,7 @@ def run(plan: Plan | int, workshop: Workshop) -> Result:
         patch.object(comparisons, "LISTED_AFTER", timedelta(seconds=LISTED_AFTER_S)),
         patch.object(dispatch, "HOUSEKEEPING_S", HOUSEKEEPING_S),
         patch.object(action_runner, "PAUSE_S", 0.0),  # it would be a pause of this thread
+        _whole_log(),
         capture_logs() as lines,
     ):
         try:
@@ -184,6 +188,17 @@ def run(plan: Plan | int, workshop: Workshop) -> Result:
             workshop.close()
     seen = done.seen + Counter(_LOGGED[name] for line in lines if (name := _name(line)) in _LOGGED)
     return replace(done, findings=(*done.findings, *_surprises(lines)), seen=seen)
+
+
+@contextmanager
+def _whole_log() -> Iterator[None]:
+    """What the product notes at its level INFO is a state, too, wherever the log is not set up."""
+    before = structlog.get_config()["wrapper_class"]
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
+    try:
+        yield
+    finally:
+        structlog.configure(wrapper_class=before)
 
 
 _LOGGED = {

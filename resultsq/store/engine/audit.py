@@ -17,7 +17,10 @@ def note(
     :param action: a verb of at most 32 characters
     :param target: the object of the change, as JSON: names and ids, no secret and nothing of athletes"""
     values = {"at": now, "who": who[:100], "action": action, "target": dict(target), "count": count, "reason": reason}
-    return conn.execute(insert(Audit).values(**values).returning(Audit.id)).scalar_one()
+    return conn.execute(_NOTE, values).scalar_one()
+
+
+_NOTE = insert(Audit).returning(Audit.id)
 
 
 def note_submission(conn: Connection, now: datetime, who: str, action: str, submission: str, reason: str = "") -> None:

@@ -185,14 +185,18 @@ _BODIES = select(Payload.seq, Payload.body).where(Payload.seq.in_(bindparam("seq
 
 def void_leases(conn: Connection, now: datetime, worker: str, destination: str = MASTER) -> int:
     """A worker has just started under this name: whatever the name still holds died with the one before."""
-    seqs = list(conn.execute(select(Submission.seq).where(_held_by(worker, destination))).scalars())
+    seqs = list(conn.execute(_SEQS_HELD_BY, {"owner": worker, "destination": destination}).scalars())
     reclaim(conn, now, seqs)
     return len(seqs)
 
 
-def _held_by(worker: str, destination: str) -> Any:
-    sending = and_(Submission.state == State.SENDING, Submission.destination == destination)
-    return and_(sending, Submission.lease_owner == worker)
+_HELD_BY = and_(
+    Submission.state == State.SENDING,
+    Submission.destination == bindparam("destination"),
+    Submission.lease_owner == bindparam("owner"),
+)
+_SEQS_HELD_BY = select(Submission.seq).where(_HELD_BY)
+_LEASES_HELD_BY = select(Submission.lease).where(_HELD_BY)
 
 
 def leased(conn: Connection, destination: str = MASTER) -> Sequence[int]:
@@ -204,8 +208,8 @@ def leased(conn: Connection, destination: str = MASTER) -> Sequence[int]:
 
 def unknown_leases(conn: Connection, worker: str, known: Collection[str], destination: str = MASTER) -> list[str]:
     """Leases that this worker does not know of: the answer to the COMMIT that made them was lost."""
-    held = select(Submission.lease).where(_held_by(worker, destination))
-    return [lease for lease in conn.execute(held).scalars() if lease and lease not in known]
+    held = conn.execute(_LEASES_HELD_BY, {"owner": worker, "destination": destination}).scalars()
+    return [lease for lease in held if lease and lease not in known]
 
 
 def take_back(conn: Connection, now: datetime, seqs: Sequence[int]) -> None:

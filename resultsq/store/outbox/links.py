@@ -288,7 +288,7 @@ def probe_answered(
                 facts["outage_id"] = open_outage(conn, name, began, answer.cause, answer.detail, probes=1)
         elif after is not before:
             facts["since"] = now
-    conn.execute(update(Link).where(Link.name == name).values(**facts))
+    conn.execute(_OF_THIS, {"_name": name, **facts})
     up = answer.cause is None
     return LinkChange(after, returned=up and before is not LinkState.UP, lost=not up and before is LinkState.UP)
 
@@ -340,7 +340,8 @@ def suspect(conn: Connection, now: datetime, name: str = MASTER) -> int:
     so that the caller can recognise a later one."""
     row = lock(conn, name)
     if LinkState(row.state) is LinkState.UP and not row.suspect:
-        conn.execute(update(Link).where(Link.name == name).values(suspect=True, suspect_at=now, **next_probe(now, 0.0)))
+        facts = {"suspect": True, "suspect_at": now, **next_probe(now, 0.0)}
+        conn.execute(_OF_THIS, {"_name": name, **facts})
     return int(row.probes)
 
 
@@ -356,7 +357,7 @@ def keep(conn: Connection, name: str, value: Window, claimed: int, last_round: i
     later = {"round", "window", "answered", "opened_at"}  # written above, with what this cycle made of them
     facts = {name: found for name, found in facts.items() if name not in later}
     if facts:
-        conn.execute(update(Link).where(Link.name == name).values(**facts))
+        conn.execute(_OF_THIS, {"_name": name, **facts})
 
 
 _KEEP = (
