@@ -17,7 +17,12 @@ from tests.simulate.sometimes import STATES, missing
 PAGE = Path(__file__).parent / "RESULTS.md"
 PARTS = Path(__file__).parent / "parts"
 """What other runs say of their own, each a file that the page has whole."""
-PARTS_IN_ORDER = ("races", "power", "upgrade", "mutation")
+PARTS_IN_ORDER = (
+    "races",
+    "power",
+    "upgrade",
+    *(f"mutation-{one}" for one in ("domain", "kinds", "store-outbox", "delivery")),
+)
 
 LEARNED = (
     (

@@ -1,7 +1,13 @@
 """Small changes to the code, of which `python -m tests.mutation` asks whether the tests notice."""
 
 import ast
+import importlib.util
+from pathlib import Path
+from types import ModuleType
 
+import pytest
+
+from tests.mutation.live import Swap, functions
 from tests.mutation.mutants import changed, mutants
 
 SOURCE = '''
@@ -26,3 +32,51 @@ def test_each_change_is_one_and_annotations_stay() -> None:
 def test_a_change_alone_is_made() -> None:
     bound = next(one for one in mutants("toy", SOURCE) if one.now == "waits >= 0")
     assert "return waits >= 0 and (not held)" in ast.unparse(changed(SOURCE, bound))
+
+
+LOADED = """
+from functools import cache
+
+MOST = 3
+
+def may_go(waits: int) -> bool:
+    return any(n > MOST for n in range(waits))
+
+@cache
+def doubled(n: int) -> int:
+    return n + n
+"""
+
+
+@pytest.fixture
+def toy(tmp_path: Path) -> ModuleType:
+    (tmp_path / "toy.py").write_text(LOADED)
+    spec = importlib.util.spec_from_file_location("toy", tmp_path / "toy.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def swap(toy: ModuleType, was: str) -> Swap:
+    return Swap(Path(str(toy.__file__)), next(one for one in mutants("toy", LOADED) if one.was == was))
+
+
+def test_a_function_that_is_loaded_is_changed_in_place(toy: ModuleType) -> None:
+    assert not toy.may_go(4)
+    inner = swap(toy, "n > MOST")
+    assert inner.place is not None
+    assert inner.place[1] == "may_go.<locals>.<genexpr>", "the tests that enter it judge the mutant"
+    inner.make(functions())
+    assert toy.may_go(4)
+
+
+def test_no_answer_of_the_code_as_it_was_is_remembered(toy: ModuleType) -> None:
+    assert toy.doubled(2) == 4
+    swap(toy, "n + n").make(functions())
+    assert toy.doubled(2) == 0
+
+
+def test_what_is_done_once_as_a_module_is_loaded_needs_a_process_of_its_own(toy: ModuleType) -> None:
+    assert swap(toy, "3").place is None

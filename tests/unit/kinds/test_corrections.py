@@ -1,5 +1,6 @@
 """Hand corrections: what each does, and the words in which it is refused."""
 
+import re
 from typing import Any
 
 import pytest
@@ -30,7 +31,9 @@ def file(of: Work, number: int) -> str:
 
 
 def corrected(of: Work, action: str, **arguments: Any) -> Joined:
-    return evaluate(apply(of, correction_of(action, arguments), by="bushy"))
+    done = apply(of, correction_of(action, arguments), by="bushy")
+    assert re.fullmatch(r".+\.", done.changes[-1].said), "each is recorded in a sentence"
+    return evaluate(done)
 
 
 def refusal(of: Work, action: str, **arguments: Any) -> str:
