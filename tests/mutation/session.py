@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -35,7 +36,8 @@ Told = tuple[str, Any, Any]
 
 @dataclass
 class Baseline:
-    """The tests on the code as it is. `entered`: by how many seconds which test enters a function."""
+    """The tests on the code as it is. `failed`: which, or why they came to no end; `entered`: of each function the
+    tests that enter it, and how many seconds each takes."""
 
     failed: list[str] = field(default_factory=list)
     entered: dict[Place, dict[int, float]] = field(default_factory=dict)
@@ -73,13 +75,18 @@ class Session:
         with tempfile.NamedTemporaryFile() as kept:
 
             def work() -> int:
-                Path(kept.name).write_bytes(pickle.dumps(self._run_noting(items)))
+                try:
+                    found = self._run_noting(items)
+                except BaseException:  # it has to be told, and this process has no output
+                    found = Baseline([traceback.format_exc()])
+                Path(kept.name).write_bytes(pickle.dumps(found))
                 return 0
 
             child, folder = _forked(work)
             os.waitpid(child, 0)
             shutil.rmtree(folder, ignore_errors=True)
-            found: Baseline = pickle.loads(Path(kept.name).read_bytes())
+            content = Path(kept.name).read_bytes()
+        found: Baseline = pickle.loads(content) if content else Baseline(["their process was killed"])
         return found
 
     def _run_noting(self, items: Sequence[pytest.Item]) -> Baseline:
@@ -98,7 +105,7 @@ class Session:
             threading.settrace(note)
             _run_one(item, following)
             sys.settrace(None)
-            for place in now_there:
+            for place in tuple(now_there):  # threads of the test may go on for a moment
                 entered[place][number] = time.monotonic() - began
         return Baseline(self._noted, dict(entered))
 

@@ -7,10 +7,10 @@ import pytest
 
 from resultsq.domain.errors import InputRefused
 from resultsq.domain.problem import Fix
-from resultsq.kinds.results import corrections_files
+from resultsq.kinds.results import corrections_files, join
 from resultsq.kinds.results.corrections import asked, correction_of
 from resultsq.kinds.results.join import Joined, Work, apply, evaluate
-from resultsq.readers import read
+from resultsq.readers import MAX_ROWS, read
 from tests.unit.kinds.builders import clocks, pairs, scans, watch
 
 TIMES = [1000, 1010, 1020, 1030, 1040]
@@ -514,3 +514,48 @@ def test_the_person_is_asked_what_a_fix_leaves_open() -> None:
 
 def test_each_problem_that_a_person_confirms_has_its_own_words_in_the_list_of_corrections() -> None:
     assert set(corrections_files._CONFIRMED) == corrections_files.AS_GIVEN
+
+
+@pytest.mark.parametrize(
+    ("action", "arguments"),
+    [
+        ("edit-time", {"position": 2, "time": "16:55"}),
+        ("insert-time", {"position": 2, "time": "16:45"}),
+        ("remove-time", {"position": 2}),
+        ("insert-finisher", {"position": 2, "time": "16:45"}),
+        ("remove-finisher", {"position": 2}),
+    ],
+)
+def test_what_was_edited_by_hand_is_not_joined_anew(action: str, arguments: dict[str, Any]) -> None:
+    of = good()
+    edited = apply(of, correction_of(action, arguments), by="bushy")
+    assert "undo those edits first" in refusal(edited, "shift-stopwatch", file=file(of, 1), seconds=5)
+
+
+def test_tokens_go_up_to_the_highest_and_no_further() -> None:
+    assert "up to 99999" in refusal(work(scans("A1,P99999")), "swap-tokens", first=1, last=2, other=99_999)
+    assert athletes(corrected(good(), "insert-tokens", first=5)) == ["A1001", "A1002", "A1003", "A1004", None]
+
+
+def test_lines_that_are_read_as_they_were_meant_stand_where_they_stood() -> None:
+    """Runs of scans are found by their order."""
+    of = work(watch(TIMES[:4]), scans("A1001,P0001", "a1002,p0002", "A1003,P0003", "1004,P0004"))
+    joined = corrected(of, "read-lines-as-meant", file=file(of, 2))
+    assert athletes(joined) == ["A1001", "A1002", "A1003", "A1004"]
+    assert [one.line for one in joined.scans] == [1, 2, 3, 4]
+
+
+def test_what_no_field_can_be_is_refused_in_words() -> None:
+    assert "is not valid" in refusal(good(), "as-given", code="no such problem")
+
+
+def test_as_many_rows_as_there_may_be_are_no_problem() -> None:
+    assert "too-many-rows" not in codes(evaluate(work(watch([1000] * MAX_ROWS))))
+
+
+def test_lines_that_were_set_aside_count_among_those_of_all_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    files = work(scans("A1001,P0001", "nonsense", "A1003,P0003")).files
+    monkeypatch.setattr(join, "MOST_ROWS_TOGETHER", 3)
+    assert join.too_many_together(files) is None
+    monkeypatch.setattr(join, "MOST_ROWS_TOGETHER", 2)
+    assert join.too_many_together(files) is not None
