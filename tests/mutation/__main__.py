@@ -5,7 +5,6 @@ The tests of a package run once on the code as it is. A mutant of a function is 
 function; one of what a module does as it is loaded, by those that enter any function of the module."""
 
 import argparse
-import importlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
@@ -154,9 +153,7 @@ def _judge(package: str, chosen: Sequence[Mutant], tally: Tally, until: float | 
         if what == "failed":
             print(f"The tests of {package} fail on the code as it is, so they tell nothing of its mutants:", *about)
             return False
-        if what == "loaded":
-            _load(about)
-        elif what == "elsewhere":
+        if what == "elsewhere":
             elsewhere.append((by_id[about], more))
         else:
             tally.add(by_id[about], more)
@@ -187,15 +184,6 @@ def _run_session(package: str, chosen: Sequence[Mutant], pipe: Connection, at_on
     paths = {one.module: _path_of(one.module) for one in chosen}
     session = Session(ROOT / "resultsq" / package, [(paths[one.module], one) for one in chosen], pipe.send, at_once)
     return int(pytest.main(words, plugins=[session]))
-
-
-def _load(names: Sequence[str]) -> None:
-    """What is not ours: a process that is forked has it already."""
-    for name in names:
-        try:
-            importlib.import_module(name)
-        except Exception:
-            continue
 
 
 def _path_of(module: str) -> Path:

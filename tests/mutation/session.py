@@ -45,8 +45,7 @@ class Baseline:
 
 @dataclass
 class Session:
-    """A plugin of pytest's, whose loop of tests this is. `tell` is told which tests failed, which modules that are not
-    ours are loaded, and the end of each mutant, or by which tests it is to be judged elsewhere."""
+    """A plugin of pytest's, whose loop of tests this is. `tell` is told which tests failed, and the end of each mutant, or by which tests it is to be judged elsewhere."""
 
     package: Path
     chosen: Sequence[tuple[Path, Mutant]]
@@ -61,8 +60,6 @@ class Session:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         gc.unfreeze()
-        ours = ("resultsq", "tests", "__main__", "__mp_main__")
-        self.tell(("loaded", [name for name in sys.modules if name.partition(".")[0] not in ours], None))
         base = self._baseline(session.items)
         if base.failed:
             self.tell(("failed", base.failed, None))
