@@ -43,9 +43,10 @@ class Baseline:
     entered: dict[Place, dict[int, float]] = field(default_factory=dict)
 
 
-@dataclass
+@dataclass(eq=False)  # pytest asks for the hash of a plugin
 class Session:
-    """A plugin of pytest's, whose loop of tests this is. `tell` is told which tests failed, and the end of each mutant, or by which tests it is to be judged elsewhere."""
+    """A plugin of pytest's, whose loop of tests this is. `tell` is told which tests failed, and the end of each mutant,
+    or by which tests it is to be judged elsewhere."""
 
     package: Path
     chosen: Sequence[tuple[Path, Mutant]]
