@@ -73,9 +73,11 @@ def _brought_in_line(
 
 
 def by_itself(database: Database, master: Master, clock: Clock) -> Reconciled | None:
-    """Compare if it is due. First what is new at the master and here since the last comparison. Then a whole month, if
-    something of that is gone, if the master has less than it had, if something waits for a comparison, or if a person
-    asked for one (then back to the time that the person named). None: it was not due, or could not be made."""
+    """Compare if it is due: as a rule only what is new, here and at the master, since the last comparison.
+
+    It goes back a whole month if something new is gone or there is too much of it, if the master has less than it had,
+    or if something waits for a comparison. It goes back to the time that a person named who asked for one.
+    None: it was not due, or could not be made."""
     now = clock.now()
     less = database.write(lambda conn: comparisons.take(conn, now))
     if less is None:
@@ -95,7 +97,8 @@ def by_itself(database: Database, master: Master, clock: Clock) -> Reconciled | 
         database.write(lambda conn: comparisons.record_failure(conn, now, said))
         return None
     reached = since + EDGE if whole and not {_NO_ANSWER, _LEFT} & found.skipped.keys() else None
-    until = min(now, max((one.received_at for one in has.values()), default=now))
+    # where it has nothing yet, nobody knows how far its clock is behind: the next look begins where this one did
+    until = min(now, max((one.received_at for one in has.values()), default=since + EDGE))
     database.write(lambda conn: comparisons.record(conn, now, found, whole, reached, until))
     if found.lost:
         _log.warning("master.lost", lost=found.lost, settled=found.settled, resumed=found.resumed)
@@ -103,11 +106,14 @@ def by_itself(database: Database, master: Master, clock: Clock) -> Reconciled | 
 
 
 def _all_there(database: Database, master: Master, now: datetime, since: datetime, has: dict[str, Receipt]) -> bool:
-    """Whether the master has what was published here since then. What it has and did not list is added to `has`.
+    """Whether the master surely has all that was published here since then. `has`: what it listed; its other receipts
+    are added. Too much to look for counts as no.
 
     :raises ResultsqError: the master gave no answer"""
     with database.read() as conn:
         names = comparisons.newest_names(conn, now, since + EDGE)
+    if len(names) > comparisons.MOST:
+        return False
     for name in names:
         if name in has:
             continue

@@ -30,7 +30,7 @@ NAMED = 3
 """So many of the newest receipts are looked for in a cheap comparison, at least."""
 
 MOST = 2_000
-"""No more than these are."""
+"""Where more than these are new, a whole month is compared."""
 
 _OURS = Submission.destination == MASTER
 _ROW = select(Comparison).where(Comparison.link == MASTER)
@@ -145,12 +145,13 @@ _UNDERCUT = and_(
 
 
 def newest_names(conn: Connection, now: datetime, since: datetime) -> Sequence[str]:
-    """The names under which the newest were published, and all those with a receipt of since then."""
+    """The names under which the newest were published, and all those with a receipt of since then. Of these, one more
+    than `MOST` at most."""
     published = and_(~just_now(now), Submission.published_as.is_not(None), _OURS)
     query = select(Submission.published_as).where(published).order_by(Submission.published_at.desc())
     # by an index: a receipt from since then was written here at most a day before
     lately = and_(Submission.received_at >= since, Submission.published_at >= since - timedelta(days=1))
-    found = (*conn.execute(query.limit(NAMED)).scalars(), *conn.execute(query.where(lately).limit(MOST)).scalars())
+    found = (*conn.execute(query.limit(NAMED)).scalars(), *conn.execute(query.where(lately).limit(MOST + 1)).scalars())
     return list(dict.fromkeys(name for name in found if name is not None))
 
 

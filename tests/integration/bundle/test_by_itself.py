@@ -68,7 +68,7 @@ def test_it_is_compared_each_hour_and_after_each_outage_and_cheaply_first(here: 
     assert by_itself(here, far) is None
     found = last(here)
     assert found is not None
-    assert not found.whole, "what is new is there: nothing older is asked for"
+    assert not found.whole, "a look at what is new is enough"
     here.pass_time(3601)
     far.loses(made)  # by a master that says nothing of its newest receipt
     assert by_itself(here, far) == Reconciled(0, 1, 0)
@@ -96,7 +96,7 @@ def test_what_the_network_brought_late_is_published_here_though_it_was_withdrawn
     assert by_itself(here, far) == Reconciled(settled=1, lost=0, different=0)
     found = last(here)
     assert found is not None
-    assert not found.whole, "a look at what is newest is enough"
+    assert not found.whole, "a look at what is new is enough"
     assert here.state(made) is State.PUBLISHED
 
 
@@ -116,6 +116,39 @@ def test_a_loss_beneath_newer_receipts_is_found(here: StoreNode, far: Far) -> No
     here.pass_time(3601)
     assert by_itself(here, far) == Reconciled(0, 1, 0)
     assert here.state(gone) is State.QUEUED
+
+
+def test_a_loss_is_found_though_more_was_published_since_than_is_looked_for(
+    here: StoreNode, far: Far, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparisons, "MOST", 4)
+    here.pass_time(120)
+    assert by_itself(here, far) == Reconciled(0, 0, 0)
+    far.clock.step(2 * 3600)
+    gone = here.accept("richmond").id
+    deliver_all(here, far)
+    far.loses(gone)
+    for date in range(1, 7):
+        here.accept(date=f"2013-01-{date:02}")
+        here.pass_time(1)
+        deliver_all(here, far)
+    here.pass_time(3601)
+    assert by_itself(here, far) == Reconciled(0, 1, 0)
+    found = last(here)
+    assert found is not None
+    assert found.whole
+
+
+def test_what_the_network_brought_late_is_found_though_the_masters_clock_is_behind(here: StoreNode, far: Far) -> None:
+    """While the master had nothing, no comparison could learn how far behind its clock is."""
+    made = here.accept().id
+    here.settle(here.claim_one(), rejected())
+    here.withdraw(made)
+    here.pass_time(120)
+    assert by_itself(here, far) == Reconciled(0, 0, 0)
+    bundle.give_to_master(far.master, [parted(made, here)])
+    here.pass_time(3601)
+    assert by_itself(here, far) == Reconciled(settled=1, lost=0, different=0)
 
 
 def test_a_comparison_that_failed_leaves_no_gap(here: StoreNode, far: Far) -> None:
