@@ -98,7 +98,7 @@ class Thumb:
         self.taps = 0
 
     def press(self, name: str) -> None:
-        """And looks at the answer: of two quick taps, one about a row that the other changes is left out and told."""
+        """And wait for the answer. The page leaves out a tap on a row that the tap before it changes, and says so."""
         self.taps += 1
         button = self.page.get_by_role("button", name=name)
         button.first.click()

@@ -31,7 +31,7 @@ LONGEST = 10.0
 MEMORY = "/dev/shm"
 
 Told = tuple[str, Any, Any]
-"""What the main process is told: what it is, what it is about, and more."""
+"""A message to the main process: its kind, the mutant or tests that it is about, and the details."""
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """A master behind a proxy: asked to connect, with credentials, within the time of the call, and told apart."""
 
+import re
 import socket
 import time
 from collections.abc import Callable, Sequence
@@ -67,8 +68,8 @@ def test_the_masters_name_is_the_proxys_to_resolve() -> None:
 
 
 REFUSALS = {
-    "its credentials are refused": ({"user": "node:other"}, Cause.UNREACHABLE, "refuses this node's credentials (407)"),
-    "it finds no way": ({"names": {HOST: 1}}, Cause.UNREACHABLE, "opens no way to the master (502 Bad Gateway)"),
+    "its credentials are refused": ({"user": "node:other"}, Cause.UNREACHABLE, "refuses this node's credentials .407."),
+    "it finds no way": ({"names": {HOST: 1}}, Cause.UNREACHABLE, "opens no way to the master .502 Bad Gateway."),
     "it is no proxy": ({"answer": b"SSH-2.0-OpenSSH\r\n\r\n\r\n"}, Cause.UNREACHABLE, "not speak like a proxy"),
     "it says too much": (
         {"answer": b"HTTP/1.1 200 " + b"x" * 20_000},
@@ -76,7 +77,8 @@ REFUSALS = {
         "does not speak like a proxy",
     ),
     "it cuts the connection": ({"answer": b"HTTP/1.1 2"}, Cause.RESET, "The proxy cut the connection"),
-    "it is silent": ({"answer": b""}, Cause.NO_ANSWER, " answer "),  # the call's end and the socket's come together
+    # two limits end together: of the call, and of the socket
+    "it is silent": ({"answer": b""}, Cause.NO_ANSWER, "no (whole answer within|answer came in time)"),
 }
 
 
@@ -91,7 +93,7 @@ def test_nothing_was_sent_and_the_proxy_is_named_when(case: str) -> None:
         master.close()
         assert isinstance(outcome, Deferred)
         assert (outcome.cause, outcome.in_doubt, probe.cause) == (cause, False, cause)
-        assert words in outcome.detail
+        assert re.search(words, outcome.detail)
         assert "secret-word" not in repr(outcome)
         assert not server.report()["puts"]
 
