@@ -45,6 +45,8 @@ from tests.support.stores import migrated
 
 THREADS = 8
 FINISHERS = 250
+_LAST = 8_000
+"""Characters of a server's log that are shown."""
 EVENTS = 4
 """One event has no more days that are not asked about than a year has."""
 
@@ -110,10 +112,10 @@ def _event_with_token(conn: Connection, now: datetime, slug: str) -> str:
 
 
 def serve(
-    make: Callable[..., Any], arguments: tuple[Any, ...], port: "multiprocessing.Queue[int]", threads: int = THREADS
+    make: Callable[..., Any], arguments: tuple[Any, ...], port: "multiprocessing.Queue[int]", threads: int, log: Path
 ) -> None:
-    with open(os.devnull, "w") as nowhere:
-        os.dup2(nowhere.fileno(), 2)  # log lines are made and written, and not looked at
+    with log.open("w") as lines:
+        os.dup2(lines.fileno(), 2)
     logs.configure("json", "info")
     server = create_server(make(*arguments), host="127.0.0.1", port=0, threads=threads)
     interpreter.ready()
@@ -136,9 +138,9 @@ def post(
         began = time.perf_counter()
         connection.request("POST", "/api/v1/submissions", body, headers)
         answer = connection.getresponse()
-        answer.read()
+        said = answer.read()
         took.append(time.perf_counter() - began)
-        assert answer.status == 201, answer.status
+        assert answer.status == 201, f"{answer.status} {said!r}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,17 +162,23 @@ def _beginning() -> Any:
 
 @contextmanager
 def served(make: Callable[..., Any], arguments: tuple[Any, ...], threads: int = THREADS) -> Iterator[tuple[int, int]]:
-    """The application that `make` makes, in a process of its own: its port and its pid."""
+    """The application that `make` makes, in a process of its own: its port and its pid. What it logged is shown when
+    the block around it fails."""
     context = _beginning()
     ports: multiprocessing.Queue[int] = context.Queue()
-    process = context.Process(target=serve, args=(make, arguments, ports, threads), daemon=True)
-    process.start()
-    try:
-        assert process.pid is not None
-        yield ports.get(timeout=30), process.pid
-    finally:
-        process.terminate()
-        process.join()
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "log"
+        process = context.Process(target=serve, args=(make, arguments, ports, threads, log), daemon=True)
+        process.start()
+        try:
+            assert process.pid is not None
+            yield ports.get(timeout=30), process.pid
+        except BaseException:
+            print(make.__name__, "logged last:", log.read_text()[-_LAST:] if log.exists() else "", file=sys.stderr)
+            raise
+        finally:
+            process.terminate()
+            process.join()
 
 
 def measure(folder: Path, make: Callable[..., Any], arguments: tuple[Any, ...], posts: int, clients: int) -> Rate:
