@@ -36,6 +36,15 @@ BEYOND = """() => {
 }"""
 """By how much the page is wider than its window, and what sticks out; nothing where nothing does."""
 
+TORN = """() => [...document.querySelectorAll("button, .btn, .badge")].filter((one) => {
+    if ([...one.textContent.trim()].length > 6 || /\\s/.test(one.textContent.trim())) return false;
+    const text = document.createRange();
+    text.selectNodeContents(one);
+    const lines = [...text.getClientRects()].filter((box) => box.width).map((box) => Math.round(box.top / 4));
+    return new Set(lines).size > 1;
+}).map((one) => `${one.textContent.trim()} takes two lines`).join(", ")"""
+"""Short words on buttons that are torn apart: where words have no spaces, a line may end between any two letters."""
+
 LENGTHEN = """() => {
     const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
     const skipped = "script, style, template, noscript, code, .digest, svg, [translate=no]";
@@ -226,7 +235,7 @@ def test_no_page_is_wider_than_a_narrow_phone(
     def look(page: Page, name: str) -> None:
         if name in PICTURES or "RESULTSQ_ALL_PICTURES" in os.environ:
             shoot(page, f"narrow-{code}-{name}")
-        wide[name] = page.evaluate(BEYOND)
+        wide[name] = page.evaluate(BEYOND) or page.evaluate(TORN)
 
     walk(page, slug, operator, outage, look)
     assert _said(wide) == ""

@@ -19,21 +19,10 @@ from babel.messages.pofile import read_po, write_po
 from resultsq.languages import CATALOGUE, FOLDER
 from tests.support import speech
 
-OPERATORS = re.compile(
-    r"resultsq/(cli|web/dashboard|web/templates/admin|web/operator_api|doctor|drill|supervisor|watch|delivery|backup|settings|sealed"
-    r"|dkim_key|disk|pooler|secret_files|master/serve|store/engine|store/admin/mending|store/outbox/repairs"
-    r"|domain/(destinations|invalid|proxy|relay)\.|app/(people_copies|registration_form)\.)"
+CONSOLE = re.compile(
+    r"resultsq/(cli|doctor|drill|supervisor|settings|settings_sources|dkim_key|sealed|secret_files|master/serve|backup|watch)[/.]"
 )
-"""Where sentences stand that operators alone read. All others are for teams, runners and the public."""
-
-FOR_ALL = (
-    "This node's database does not answer", "This node's disk is full", "The connection to this node's database",
-    "What was kept of this is damaged on this node's disk, so", "This is a copy from", "No more of these mails",
-    "I take part", "My name,", "This is needed.", "This node does not ask", "Runners are at least", "Under {age}",
-    "The runner has to agree",
-)  # fmt: skip
-"""How sentences begin that stand among those and are read by all. A page of a team or of the public that shows another
-one is found by tests/integration/form/test_language.py."""
+"""Where sentences stand that are read in a terminal alone. All others are on pages and in mails."""
 
 _GAP = re.compile(r"%\(\w+\)[sd]|\{\w+\}")
 _TAG = re.compile(r"</?[a-z]+[^>]*>")
@@ -85,9 +74,9 @@ def source(message: Message) -> str:
     return message.id[0] if isinstance(message.id, tuple) else str(message.id)
 
 
-def is_for_operators(where: list[str], sentence: str) -> bool:
-    """Whether a sentence that stands in these places is read by operators alone."""
-    return all(OPERATORS.match(place) for place in where) and not sentence.startswith(FOR_ALL)
+def is_of_the_console(where: list[str]) -> bool:
+    """Whether a sentence that stands in these places is read in a terminal alone."""
+    return all(CONSOLE.match(place) for place in where)
 
 
 def missing(catalogue: Catalog) -> list[Message]:
@@ -153,10 +142,8 @@ def main() -> int:
     wrong = list(faults(catalogue))
     print(*wrong, sep="\n")
     lacks = missing(catalogue)
-    of_teams = sum(not is_for_operators(where[source(one)], source(one)) for one in lacks)
-    print(
-        f"{len(catalogue)} sentences; {len(lacks)} without a translation ({of_teams} of them for teams and the public)"
-    )
+    needed = sum(not is_of_the_console(where[source(one)]) for one in lacks)
+    print(f"{len(catalogue)} sentences; {len(lacks)} without a translation ({needed} of them on pages and in mails)")
     print(f"{len(wrong)} faults")
     return 1 if wrong else 0
 

@@ -16,7 +16,7 @@ from tests.support import speech, translate
 
 CODES = sorted(path.parents[1].name for path in languages.FOLDER.glob("*/LC_MESSAGES/*.po"))
 WHOLE = frozenset({"de", "fr", "pt_BR"})
-"""In these operators, too, read everything."""
+"""In these the command line speaks, too."""
 
 TERMS = ("barcode", "finish token", "timekeeper", "Unknown", "run director", "volunteer", "event", "marshal", "results")
 """Each glossary has these."""
@@ -39,15 +39,11 @@ def test_nothing_is_wrong_with_a_translation(code: str) -> None:
 
 
 @pytest.mark.parametrize("code", CODES)
-def test_a_language_says_all_that_its_readers_see(code: str, places: dict[str, list[str]]) -> None:
+def test_a_language_is_whole_on_pages_and_in_mails(code: str, places: dict[str, list[str]]) -> None:
     catalogue = translate.read(code)
     known = {translate.source(one) for one in catalogue if one.id}
     lacks = {translate.source(one) for one in translate.missing(catalogue)} | (places.keys() - known)
-    assert [one for one in sorted(lacks) if code in WHOLE or not translate.is_for_operators(places[one], one)] == []
-
-
-def test_a_sentence_for_all_is_one_that_there_is(places: dict[str, list[str]]) -> None:
-    assert [one for one in translate.FOR_ALL if not any(said.startswith(one) for said in places)] == []
+    assert [one for one in sorted(lacks) if code in WHOLE or not translate.is_of_the_console(places[one])] == []
 
 
 @pytest.mark.parametrize("code", CODES)
