@@ -45,6 +45,7 @@ from tests.support.stores import migrated
 
 THREADS = 8
 FINISHERS = 250
+_PATIENCE_MS = 60_000
 _LAST = 8_000
 """Characters of a server's log that are shown."""
 EVENTS = 4
@@ -72,6 +73,8 @@ def bare(folder: Path) -> Any:
     def connection() -> Any:
         if not hasattr(local, "connection"):
             local.connection = engine.raw_connection()
+            # SQLite lets writers wait in no order: on a slow disk one of them is passed by the others for seconds
+            local.connection.execute(f"PRAGMA busy_timeout={_PATIENCE_MS}")
         return local.connection
 
     connection().execute("CREATE TABLE bodies (id INTEGER PRIMARY KEY, body BLOB)")
