@@ -299,6 +299,6 @@ def _floors(posts: int) -> Iterator[Result]:
         wheres = {"inserts": f"sqlite:///{folder}/floor.db", "fdatasync": folder}
         for name, words in (("inserts", "bare SQLAlchemy insert and commit"), ("fdatasync", "write and fdatasync")):
             with Process(name, wheres[name], str(file), program=(sys.executable, "-m", "tests.bench.floors")) as floor:
-                assert floor.wait(120) == 0, floor
+                assert floor.wait(120) == 0, str(floor)
                 per_second = posts / float(floor.stdout.split()[0])
             yield Result("accept", f"{FINISHERS} finishers, one after the other", words, {"per_second": per_second})

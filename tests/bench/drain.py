@@ -41,7 +41,7 @@ def floor(made: Sequence[Job], file: Path, delay_s: float) -> Run:
     with master(delay_s) as one:
         command = (sys.executable, "-m", "tests.bench.floors", "requests", one.url, str(file))
         with Process(program=command) as loop:
-            assert loop.wait(600) == 0, loop
+            assert loop.wait(600) == 0, str(loop)
             burnt = float(loop.stdout.split()[1])
         seen = tally(one, made)
         return Run(seen.last_s - seen.first_s, burnt, seen)

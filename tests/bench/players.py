@@ -106,7 +106,7 @@ class Peer:
     def _run(self, *file: str) -> None:
         """Prepare, or send the jobs of a file."""
         with Process(self._name, *file, program=(sys.executable, "-m", "tests.bench.peers"), env=self._env) as run:
-            assert run.wait(300) == 0, run
+            assert run.wait(300) == 0, str(run)
 
     def start(self) -> None:
         program = (sys.executable, "-m", *self._module.WORKER)

@@ -120,7 +120,7 @@ def store_rate(library: Path, batch: int, count: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
         program, env = (sys.executable, "-m", "tests.bench.slow_disk"), {"LD_PRELOAD": str(library)}
         with Process(folder, str(batch), str(count), program=program, env=env) as process:
-            assert process.wait(240) == 0, process
+            assert process.wait(240) == 0, str(process)
             return count / float(process.stdout)
 
 

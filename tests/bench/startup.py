@@ -70,7 +70,7 @@ def _once(rest_s: float) -> dict[str, float]:
 
 def _said(*arguments: str, env: dict[str, str]) -> str:
     with Process(*arguments, env=env) as command:
-        assert command.wait(30) == 0, command
+        assert command.wait(30) == 0, str(command)
         return command.stdout.strip()
 
 

@@ -136,7 +136,7 @@ def test_a_worker_that_nobody_stopped_ends_with_status_1(
 ) -> None:
     environment = sqlite_relay.environment(DATA_DIR=tmp_path, BROKER_URL=valkey.url)
     worker = start_process("worker", env=environment, program=(sys.executable, "-c", ENDS))
-    assert worker.wait(60) == 1, worker
+    assert worker.wait(60) == 1, str(worker)
 
 
 def test_a_worker_goes_on_when_the_queues_key_is_something_else(

@@ -82,7 +82,7 @@ def test_a_sheet_is_at_the_master_once_when_five_workers_died_on_it_each_at_anot
     seen = []
     for step in STEPS:
         dead = start_bomb(start_process, step, relay.environment(DATA_DIR=tmp_path))
-        assert dead.wait(30) == -signal.SIGKILL, dead
+        assert dead.wait(30) == -signal.SIGKILL, str(dead)
         tries = [one.outcome for one in relay.node.attempts(first)]
         seen.append((tries, relay.node.state(first), first in relay.master.receipts()))
     assert seen == [
@@ -120,7 +120,7 @@ def test_another_worker_takes_over_when_one_is_gone_for_good_and_its_leases_run_
     environment = relay.environment(DATA_DIR=tmp_path)
     ids = relay.accept(2)
     dead = start_bomb(start_process, "after the lease", environment)
-    assert dead.wait(30) == -signal.SIGKILL, dead
+    assert dead.wait(30) == -signal.SIGKILL, str(dead)
     start_process("worker", "--name", "w2", env=environment)
     folder = (tmp_path / "worker-folder").read_text()
     wait_until(lambda: relay.node.link().prober == f"w2-{folder}", 30)

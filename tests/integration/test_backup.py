@@ -203,7 +203,7 @@ def test_nothing_is_lost_or_twice_at_the_master_when_a_node_comes_back_from_a_ba
         worker.kill()
     assert set(other_master.receipts()) == {*ids, later}
     restoring = start_process("restore", tmp_path / "copy.db", env=node_at("second"))
-    assert restoring.wait(30) == 0, restoring
+    assert restoring.wait(30) == 0, str(restoring)
     start_process("worker", env=node_at("second"))
     with closing(Database(f"sqlite:///{tmp_path / 'second' / 'resultsq.db'}")) as database:
         wait_until(lambda: drained(database), 30, "the second node's publications")

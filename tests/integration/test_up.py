@@ -95,7 +95,7 @@ def _whole(process: Process) -> dict[str, int]:
 def _say(data_dir: Path, *words: str) -> str:
     """What a command answers."""
     with Process("--data-dir", data_dir, *words) as command:
-        assert command.wait(30) == 0, command
+        assert command.wait(30) == 0, str(command)
         return command.stdout
 
 
@@ -196,7 +196,7 @@ def test_a_child_has_nothing_of_the_supervisor_but_what_it_loaded(running: Node)
 def test_the_doctor_finds_nothing_when_all_is_well(running: Node) -> None:
     def findings() -> list[dict[str, str]]:
         with Process("--data-dir", running.data_dir, "doctor", "--json") as doctor:
-            assert doctor.wait(30) == 0, doctor
+            assert doctor.wait(30) == 0, str(doctor)
             found: list[dict[str, str]] = json.loads(doctor.stdout)
             return found
 

@@ -75,7 +75,7 @@ class Stack:
     def run(self, *words: str) -> str:
         """`docker compose run web …`: what the command answers."""
         with Process(*words, env=self.one("web").environ) as command:
-            assert command.wait(60) == 0, command
+            assert command.wait(60) == 0, str(command)
             return command.stdout
 
     def call(self, container: Container, path: str, token: str, body: object = None) -> tuple[int, Any]:
@@ -177,7 +177,7 @@ def stack(postgresql: PostgreSQL, broker: Broker, tmp_path_factory: pytest.TempP
                 started = Process(*container.command, env=container.environ, cwd=folder / "root")
                 container.process = running.enter_context(started)
                 if name == "migrate":  # service_completed_successfully
-                    assert started.wait(60) == 0, started
+                    assert started.wait(60) == 0, str(started)
         for name, text in (("web", "web.ready"), ("worker", "worker.starting"), ("master", "master.ready")):
             for container in raised.containers[name]:
                 assert container.process is not None

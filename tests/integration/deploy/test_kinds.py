@@ -133,7 +133,7 @@ def test_a_new_kind_travels_in_a_bundle_to_another_node_and_to_the_master(
 
     def run(*arguments: str | Path, env: dict[str, str]) -> Any:
         ran = start_process(*arguments, program=RESULTSQ, env=env)
-        assert ran.wait(60) == 0, ran
+        assert ran.wait(60) == 0, str(ran)
         return json.loads(ran.stdout) if "--json" in arguments else ran.stdout
 
     run("export", bundle, env=walk.env)

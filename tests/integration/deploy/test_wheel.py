@@ -81,7 +81,7 @@ def test_a_rehearsal_is_good_when_nothing_but_the_wheel_is_installed(wheel: Path
     env = {"PYTHONPATH": "", "HOME": str(nowhere)}
     words = ["drill", "--backlog", "10", "--outage", "3", "--json"]
     with Process(*words, program=[str(programs / "resultsq")], env=env, cwd=nowhere) as drill:
-        assert drill.wait(180) == 0, drill
+        assert drill.wait(180) == 0, str(drill)
         assert json.loads(drill.stdout)["ok"] is True
     with Process("-c", "import resultsq; print(resultsq.__file__)", program=[str(programs / "python")], env=env,
                  cwd=nowhere) as where:  # fmt: skip
