@@ -185,7 +185,7 @@ def run(plan: Plan | int, workshop: Workshop) -> Result:
             done = morning.result([Finding("surprise", type(error).__name__, str(error))], Counter())
         finally:
             morning.scheduler.end()
-            workshop.close()
+            workshop.end()
     seen = done.seen + Counter(_LOGGED[name] for line in lines if (name := _name(line)) in _LOGGED)
     return replace(done, findings=(*done.findings, *_surprises(lines)), seen=seen)
 
