@@ -13,7 +13,7 @@ from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.long
 
-LogIn = Callable[[Page, str], Page]
+LogIn = Callable[..., Page]
 Shoot = Callable[[Page, str], Path]
 
 TIMES = [f"00:{18 + n // 4:02}:{n % 4 * 13:02}" for n in range(12)]
@@ -59,12 +59,12 @@ def submission_of(page: Page) -> str:
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no-scripts"])
 def test_three_mistakes_are_mended_and_published_by_themselves_when_the_link_returns(
-    running_node: RunningNode, new_page: NewPage, log_in: LogIn, shoot: Shoot, scripts: bool
+    running_node: RunningNode, new_page: NewPage, log_in_by_page: LogIn, shoot: Shoot, scripts: bool
 ) -> None:
     running_node.link.refuse()
     try:
         team = running_node.team("bushy" if scripts else "plain")
-        page = log_in(new_page(size=PHONE, scripts=scripts), team)
+        page = log_in_by_page(new_page(size=PHONE, scripts=scripts), team)
         expect(page).to_have_url(re.compile(rf"/submit/{team}$"))
         set_day(page)
         add_files(page)

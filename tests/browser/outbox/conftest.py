@@ -18,7 +18,7 @@ from resultsq.store.admin import accounts, events
 from resultsq.store.engine import migrate
 from resultsq.store.engine.session import Database
 from resultsq.store.engine.tables import DeviceEntryRow, Submission
-from tests.browser.conftest import LONG_MS, PASSWORD, PHONE, QUIET
+from tests.browser.conftest import LONG_MS, PASSWORD, PHONE, QUIET, begin_session
 from tests.support.days import DAY, IN_FILES
 from tests.support.passwords import hashed
 from tests.support.processes import OtherMaster, Process
@@ -209,9 +209,8 @@ def device(chromium: Browser, stoppable: StoppableNode) -> Iterator[OpenDevice]:
 
 
 def log_in(page: Page, name: str) -> None:
-    """Log in by the login page."""
-    page.goto("/login")
-    fill_in_login(page, name)
+    """Log in for all pages of this browser, whatever this one shows."""
+    begin_session(page.context, name)
 
 
 def fill_in_login(page: Page, name: str) -> None:

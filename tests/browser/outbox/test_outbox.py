@@ -128,7 +128,7 @@ def test_the_login_ends_meanwhile_and_nothing_is_sent_without_a_word(
     expect(tab.get_by_role("heading", name="Log in")).to_be_visible()
     page.reload()
     page.get_by_role("link", name="Log in").click()
-    log_in(page, team)
+    fill_in_login(page, team)
     page.goto("/offline")
     page.get_by_role("button", name="Send 2 saved results now").click()
     until(lambda: stoppable.entries(team) == 2)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.outbox.conftest import (
@@ -20,6 +19,7 @@ from tests.browser.outbox.conftest import (
     stopwatch,
     until,
 )
+from tests.support import axe
 from tests.support.days import DAY
 from tests.support.processes import ROOT
 
@@ -157,7 +157,7 @@ def found(page: Page) -> list[str]:
     faults = []
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
-        faults += [one["id"] for one in Axe().run(page).response["violations"]]
+        faults += [one["id"] for one in axe.violations(page).response["violations"]]
     return faults
 
 
@@ -171,7 +171,8 @@ def test_the_first_visit_weighs_little_and_later_ones_nearly_nothing(
     received = [0.0]
     weighed.send("Network.enable")
     weighed.on("Network.loadingFinished", lambda event: received.append(event["encodedDataLength"]))
-    log_in(page, team)
+    page.goto("/login")
+    fill_in_login(page, team)
     page.goto("/offline")
     expect(page.get_by_text("This device is ready")).to_be_visible()
     first = sum(received)
