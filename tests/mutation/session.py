@@ -168,6 +168,7 @@ def _run_one(item: pytest.Item, following: pytest.Item | None) -> None:
 def _forked(work: Callable[[], int]) -> tuple[int, str]:
     """A child that does this, silently, and a folder for what its tests write."""
     folder = tempfile.mkdtemp(dir=MEMORY if Path(MEMORY).is_dir() else None)
+    Path(folder).chmod(0o755)  # root's PostgreSQL runs as another user, who has to come to its own folder in it
     child = os.fork()
     if child == 0:
         os.environ["PYTEST_DEBUG_TEMPROOT"] = tempfile.tempdir = folder
