@@ -3,7 +3,7 @@
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,6 +150,29 @@ def complaints() -> list[str]:
     return []
 
 
+def watched_page(context: BrowserContext, address: str, complaints: list[str], expected: Sequence[str]) -> Page:
+    """A page that adds to the complaints what the policy and the console complain of, and each request to elsewhere.
+
+    `expected`: beginnings of lines of the console that are none."""
+
+    def heard(message: ConsoleMessage) -> None:
+        if message.type == "error" and not message.text.startswith(tuple(expected)):
+            complaints.append(message.text)
+
+    def asked(request: Request) -> None:
+        if not request.url.startswith((address, "data:")):
+            complaints.append(f"A request left the host: {request.url}")
+
+    context.set_default_timeout(LONG_MS)
+    context.expose_binding("breach", lambda _source, text: complaints.append(text))
+    context.add_init_script(BREACHES)
+    page = context.new_page()
+    page.on("console", heard)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", asked)
+    return page
+
+
 @pytest.fixture
 def new_page(
     chromium: Browser, running_node: RunningNode, complaints: list[str], expected_complaints: list[str]
@@ -157,14 +180,6 @@ def new_page(
     """Opens pages, each with its own cookies. A request to elsewhere, or anything that the policy or the console
     complains of, fails the test."""
     contexts = []
-
-    def heard(message: ConsoleMessage) -> None:
-        if message.type == "error" and not message.text.startswith(tuple(expected_complaints)):
-            complaints.append(message.text)
-
-    def asked(request: Request) -> None:
-        if not request.url.startswith((running_node.address, "data:")):
-            complaints.append(f"A request left the host: {request.url}")
 
     def open_page(
         *, size: tuple[int, int] = DESK, dark: bool = False, scripts: bool = True, locale: str | None = "en-GB"
@@ -177,15 +192,8 @@ def new_page(
             java_script_enabled=scripts,
             locale=locale,
         )
-        context.set_default_timeout(LONG_MS)
-        context.expose_binding("breach", lambda _source, text: complaints.append(text))
-        context.add_init_script(BREACHES)
         contexts.append(context)
-        page = context.new_page()
-        page.on("console", heard)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", asked)
-        return page
+        return watched_page(context, running_node.address, complaints, expected_complaints)
 
     yield open_page
     for context in contexts:
@@ -214,16 +222,21 @@ def log_in() -> Callable[..., Page]:
     return log_in
 
 
+def fill_in_login(page: Page, name: str) -> None:
+    """Log in on the login page that is shown."""
+    page.locator("#name").fill(name)
+    page.locator("#password").fill(PASSWORD)
+    page.locator("form:has(#password) button:not([type])").click()
+    page.wait_for_url(lambda url: "/login" not in url)
+
+
 @pytest.fixture
 def log_in_by_page() -> Callable[..., Page]:
     """Logs a person in by the login page."""
 
-    def log_in(page: Page, name: str, address: str = "/login") -> Page:
-        page.goto(address)
-        page.locator("#name").fill(name)
-        page.locator("#password").fill(PASSWORD)
-        page.locator("form:has(#password) button:not([type])").click()
-        page.wait_for_url(lambda url: "/login" not in url)
+    def log_in(page: Page, name: str) -> Page:
+        page.goto("/login")
+        fill_in_login(page, name)
         return page
 
     return log_in

@@ -4,6 +4,8 @@ What is on a page is found by its role, its place and its state, never by a text
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -14,8 +16,8 @@ from resultsq import languages
 from resultsq.domain.isolates import without_isolates
 from resultsq.domain.role import Role
 from resultsq.store.engine.tables import Outage
-from tests.browser.conftest import LONG_MS, NewPage, RunningNode, begin_session
-from tests.browser.test_saturday import FILES, LogIn, Shoot, submission_of
+from tests.browser.conftest import FAILED_CALLS, NewPage, RunningNode, begin_session, fill_in_login, watched_page
+from tests.browser.test_saturday import FILES, Shoot, submission_of
 from tests.support.days import DAY
 from tests.support.foreign import left_in_english
 from tests.support.translate import path_of
@@ -82,15 +84,34 @@ def operator(running_node: RunningNode, chromium: Browser) -> Any:
     return cookies
 
 
+@dataclass(frozen=True)
+class Browsers:
+    """A team's phone and an operator's narrow window, and what their pages complained of. They are the same ones for
+    all languages: to begin one costs as much as three pages."""
+
+    phone: Page
+    desk: Page
+    complaints: list[str]
+
+
 @pytest.fixture(scope="module")
-def desk(running_node: RunningNode, chromium: Browser, operator: Any) -> Iterator[Page]:
-    """The operator's page. One for all languages: to begin a browser costs as much as three pages."""
-    size = {"width": NARROW[0], "height": NARROW[1]}
-    context = chromium.new_context(base_url=running_node.address, viewport=size, reduced_motion="reduce")  # type: ignore[arg-type]
-    context.set_default_timeout(LONG_MS)
-    context.add_cookies(operator)
-    yield context.new_page()
-    context.close()
+def browsers(running_node: RunningNode, chromium: Browser, operator: Any) -> Iterator[Browsers]:
+    complaints: list[str] = []
+    with ExitStack() as stack:
+
+        def opened() -> Page:
+            context = stack.enter_context(
+                chromium.new_context(
+                    base_url=running_node.address,
+                    viewport={"width": NARROW[0], "height": NARROW[1]},
+                    reduced_motion="reduce",
+                )
+            )
+            return watched_page(context, running_node.address, complaints, FAILED_CALLS)
+
+        phone, desk = opened(), opened()
+        desk.context.add_cookies(operator)
+        yield Browsers(phone, desk, complaints)
 
 
 def speak(page: Page, code: str) -> None:
@@ -135,14 +156,18 @@ def submitted(page: Page) -> str:
 
 @pytest.mark.parametrize("code", CODES)
 def test_a_saturday_is_the_readers_own_from_the_login_to_the_receipt(
-    running_node: RunningNode, link: Any, desk: Page, new_page: NewPage, log_in_by_page: LogIn, code: str
+    running_node: RunningNode, link: Any, browsers: Browsers, code: str
 ) -> None:
+    page, desk = browsers.phone, browsers.desk
+    page.context.clear_cookies()
+    browsers.complaints.clear()
+    speak(page, code)
+    speak(desk, code)
     link.refuse()
     slug = running_node.team(f"park-{code.lower().replace('_', '-')}")
-    page = new_page(size=NARROW, locale=languages.tag(code))
     page.goto("/login")
     demand(page, code)
-    log_in_by_page(page, slug)
+    fill_in_login(page, slug)
     add_files_with_mistakes(page)
     demand(page, code)
     fix(page, "choose-token")
@@ -152,7 +177,6 @@ def test_a_saturday_is_the_readers_own_from_the_login_to_the_receipt(
     submission = submitted(page)
     expect(page.locator("#live[data-state=queued]")).to_be_visible()
     demand(page, code)
-    speak(desk, code)
     desk.goto("/admin")
     expect(desk.locator(".banner.border-warning, .banner.border-danger")).to_be_visible()
     demand(desk, code)
@@ -164,11 +188,7 @@ def test_a_saturday_is_the_readers_own_from_the_login_to_the_receipt(
     expect(page.locator("#live[data-state=published]")).to_be_visible()
     demand(page, code)
     assert submission in running_node.master.receipts()
-
-
-@pytest.fixture(scope="module")
-def event(running_node: RunningNode) -> str:
-    return running_node.team("all-pages")
+    assert browsers.complaints == []
 
 
 @pytest.fixture(scope="module")
