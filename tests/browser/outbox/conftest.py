@@ -184,23 +184,27 @@ OpenDevice = Callable[..., Page]
 
 @pytest.fixture
 def device(chromium: Browser, stoppable: StoppableNode) -> Iterator[OpenDevice]:
-    """A team's phone that is ready: it was logged in once, and keeps the page."""
+    """A team's phone that is ready: it was logged in once, and keeps the page. Without a `worker` it does not keep it:
+    for a test that opens none while the node is away, at half the work."""
     contexts: list[BrowserContext] = []
 
-    def open_device(team: str, base: str | None = None) -> Page:
+    def open_device(team: str, base: str | None = None, *, worker: bool = True) -> Page:
         context = chromium.new_context(
             base_url=base or stoppable.address,
             viewport={"width": PHONE[0], "height": PHONE[1]},
             locale="en-GB",
             reduced_motion="reduce",
+            service_workers="allow" if worker else "block",
         )
         context.set_default_timeout(LONG_MS)
         contexts.append(context)
         page = context.new_page()
         log_in(page, team)
         page.goto("/offline")
-        if base is None:
+        if base is None and worker:
             expect(page.get_by_text("This device is ready")).to_be_visible()
+        elif not worker:
+            expect(page.locator("#new")).to_be_visible()
         return page
 
     yield open_device

@@ -76,11 +76,11 @@ def test_the_page_and_the_entry_are_there_when_the_browser_was_killed_while_the_
         browser.kill()
 
 
-def test_a_hundred_entries_are_sent_once_each_by_two_pages(stoppable: StoppableNode, device: OpenDevice) -> None:
+def test_forty_entries_are_sent_once_each_by_two_pages(stoppable: StoppableNode, device: OpenDevice) -> None:
     team = stoppable.team("many")
     page = device(team)
     stoppable.stop()
-    days = [(date.fromisoformat(DAY) - timedelta(days=at)).isoformat() for at in range(100)]
+    days = [(date.fromisoformat(DAY) - timedelta(days=at)).isoformat() for at in range(40)]
     save(page, stopwatch())
     page.evaluate(
         """async ([days, module]) => {
@@ -95,22 +95,22 @@ def test_a_hundred_entries_are_sent_once_each_by_two_pages(stoppable: StoppableN
         [days, page.evaluate("document.querySelector('script[type=module]').src.replace('page.js', 'store.js')")],
     )
     page.reload()
-    expect(page.locator("#list > li")).to_have_count(100)
+    expect(page.locator("#list > li")).to_have_count(40)
     other = page.context.new_page()
     other.goto("/offline")
     posts: list[str] = []
     page.context.on("request", lambda sent: posts.append(sent.url) if sent.method == "POST" else None)
     stoppable.start()
-    until(lambda: stoppable.entries(team) == 100, 180)
+    until(lambda: stoppable.entries(team) == 40, 180)
     expect(page.get_by_text("on this device only")).to_have_count(0)
-    assert len([url for url in posts if url.endswith("/device/entries")]) == 100
+    assert len([url for url in posts if url.endswith("/device/entries")]) == 40
 
 
 def test_the_login_ends_meanwhile_and_nothing_is_sent_without_a_word(
     stoppable: StoppableNode, device: OpenDevice
 ) -> None:
     team, other = stoppable.team("tired"), stoppable.team("others")
-    page = device(team)
+    page = device(team, worker=False)
     stoppable.stop()
     save(page, stopwatch(2))
     save(page, stopwatch(3), day=(date.fromisoformat(DAY) - timedelta(days=7)).isoformat())
@@ -163,7 +163,7 @@ def test_a_logout_sends_first_and_says_so(stoppable: StoppableNode, device: Open
 
 def test_one_refused_entry_stays_and_does_not_stop_the_others(stoppable: StoppableNode, device: OpenDevice) -> None:
     team = stoppable.team("mixed")
-    page = device(team)
+    page = device(team, worker=False)
     stoppable.link.refuse()
     save(page, stopwatch(4))
     page.evaluate(
@@ -189,7 +189,7 @@ def test_an_entry_with_problems_is_safe_on_the_node_and_asks_for_its_team(
     stoppable: StoppableNode, device: OpenDevice
 ) -> None:
     team = stoppable.team("faulty")
-    page = device(team)
+    page = device(team, worker=False)
     save(page, BAD)
     expect(page.locator("#list [data-place]")).to_have_text("saved on the node")
     expect(page.get_by_text("problem blocks publication")).to_be_visible()
@@ -204,7 +204,7 @@ def test_the_page_names_the_other_node_while_this_one_is_away(stoppable: Stoppab
     team = stoppable.team("two")
     stoppable.start(RESULTSQ_OTHER_NODES="https://second.example.org, https://third.example.org/")
     try:
-        page = device(team)
+        page = device(team, worker=False)
         other = page.get_by_role("link", name="https://second.example.org")
         expect(other).to_be_hidden()
         stoppable.stop()
