@@ -272,8 +272,12 @@ def page(chromium: Browser, stoppable: StoppableNode) -> Iterator[Page]:
 @contextmanager
 def opened(chromium: Browser, address: str) -> Iterator[Page]:
     """The page of a team that has logged in there."""
-    size = {"width": PHONE[0], "height": PHONE[1]}
-    context = chromium.new_context(base_url=address, viewport=size, service_workers="block")  # type: ignore[arg-type]
+    context = chromium.new_context(
+        base_url=address,
+        viewport={"width": PHONE[0], "height": PHONE[1]},
+        service_workers="block",
+        reduced_motion="reduce",
+    )
     context.set_default_timeout(LONG_MS)
     page = context.new_page()
     log_in(page, TEAM)
