@@ -6,12 +6,13 @@ import platform
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 BROKER_SOCKET = "valkey.sock"
 SOCKET_PATH_MAX = 107
 """Bytes that the path of a unix socket may have on Linux."""
+_SHORT = ("/tmp",)  # noqa: S108 - the folder in it is made anew, for us alone
 
 
 def broker_binary() -> Path | None:
@@ -45,8 +46,16 @@ def broker_command(binary: Path, folder: Path, unix_socket: Path) -> list[str]:
 def socket_folder(folder: Path) -> Iterator[Path]:
     """`folder`, made for us alone; or a temporary one where a unix socket's path in it would be too long."""
     folder.mkdir(mode=0o700, exist_ok=True)
-    if len(os.fsencode(folder / BROKER_SOCKET)) <= SOCKET_PATH_MAX:
+    if _fits(folder):
         yield folder
         return
-    with tempfile.TemporaryDirectory(prefix="resultsq-") as short:
-        yield Path(short)
+    with ExitStack() as stack:
+        for parent in (None, *_SHORT):  # None: TMPDIR, whose path may be as long
+            short = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="resultsq-", dir=parent)))
+            if _fits(short):
+                break
+        yield short
+
+
+def _fits(folder: Path) -> bool:
+    return len(os.fsencode(folder / BROKER_SOCKET)) <= SOCKET_PATH_MAX
