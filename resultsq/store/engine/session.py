@@ -24,6 +24,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
 from resultsq import pooler, sqlite
+from resultsq.domain.errors import Conflicting
 from resultsq.sealed import PersonalKeys
 from resultsq.store.engine import personal, postgres
 from resultsq.store.engine.db_errors import (
@@ -141,15 +142,17 @@ class Database:
     @contextmanager
     def _writing(self) -> Generator[Connection]:
         """A transaction on the connection that writes. It is kept, since to fetch and give back one costs as much as a
-        statement; after any failure, whatever state it is in, the next one begins with another."""
+        statement; after any failure, whatever state it is in, the next one begins with another. A refusal is none: it
+        was rolled back, and to open another connection would take longer than most writes."""
         if self._writer is None:
             self._writer = self.engine.connect()
         try:
             with self._writer.begin():
                 _begin_immediate(self._writer)
                 yield self._writer
-        except BaseException:
-            self._leave_writer()
+        except BaseException as error:
+            if not isinstance(error, Conflicting):
+                self._leave_writer()
             raise
 
     def _leave_writer(self) -> None:

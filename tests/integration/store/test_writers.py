@@ -288,6 +288,22 @@ def _nothing(conn: Connection) -> None:
     conn.execute(text("SELECT 1"))
 
 
+def test_the_writers_connection_is_kept_and_nothing_is_written_when_work_is_refused(sqlite_store: Database) -> None:
+    node, opened = StoreNode(sqlite_store), list[object]()
+    event.listen(sqlite_store.engine, "connect", lambda connection, _record: opened.append(connection))
+
+    def refused(conn: Connection) -> None:
+        outbox.accept(conn, node.now, node.entry())
+        raise HeadMoved("Another was first.", None)
+
+    for _ in range(3):
+        with pytest.raises(HeadMoved):
+            sqlite_store.write(refused)
+    sqlite_store.write(lambda conn: outbox.accept(conn, node.now, node.entry("richmond")))
+    assert opened == []
+    assert node.count(state=State.QUEUED) == 1
+
+
 def test_what_was_written_is_seen_by_another_process_when_write_returns(store: Database) -> None:
     other = Database(store.url.render_as_string(hide_password=False))
     for number in range(5):
