@@ -6,6 +6,10 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+SHARE, RARELY_S = 0.05, 0.1
+"""The longer it takes, the more rarely it is looked for: to look costs processor time, for most ask a database. What a
+test measures with it is off by so small a share."""
+
 
 def wait_until(
     predicate: Callable[[], T],
@@ -16,9 +20,11 @@ def wait_until(
     """The first true value of `predicate`. A limit is for what never comes: a busy machine takes its time, and a wide
     one costs nothing.
 
-    An exception of it means "not yet"; the last one is told when the time is up.
+    `every_s`: how often it is asked at first. An exception of it means "not yet"; the last one is told when the time is
+    up.
     :raises AssertionError: after `timeout_s` seconds."""
-    deadline = time.monotonic() + timeout_s
+    began = time.monotonic()
+    deadline = began + timeout_s
     while True:
         trouble: Exception | None = None
         try:
@@ -28,4 +34,4 @@ def wait_until(
             trouble = exception
         if time.monotonic() > deadline:
             raise AssertionError(f"{what} did not come within {timeout_s:g} s") from trouble
-        time.sleep(every_s)
+        time.sleep(max(every_s, min(SHARE * (time.monotonic() - began), RARELY_S)))
