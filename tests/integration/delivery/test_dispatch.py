@@ -176,7 +176,7 @@ def test_a_return_begins_gently_across_all_workers(postgres_relay: Relay, worker
         while relay.published() < 120:
             for worker in running:  # rung by somebody all the time, each takes what room there is
                 worker.dispatcher.wake()
-            time.sleep(0.005)
+            time.sleep(0.02)
             most = max(most, relay.node.count(state=State.SENDING))
     relay.assert_all_there_once(ids)
     puts = relay.puts()
@@ -466,7 +466,7 @@ def drained_to(relay: Relay, count: int) -> None:
 
 
 def test_what_lies_ahead_goes_back_untouched_when_a_worker_stops(relay: Relay) -> None:
-    ids = relay.accept(400)
+    ids = relay.accept(300)
     relay.master.settings(delay=WORK_S)
     with relay.worker():
         drained_to(relay, 80)
@@ -478,13 +478,13 @@ def test_what_lies_ahead_goes_back_untouched_when_a_worker_stops(relay: Relay) -
         assert len(list(conn.execute(select(Attempt.id)))) == len(tried)
     assert tried == sent
     with relay.worker():
-        relay.wait_until_published(400, 40)
+        relay.wait_until_published(300, 40)
     relay.assert_all_there_once(ids)
-    assert len(relay.puts()) == 400
+    assert len(relay.puts()) == 300
 
 
 def test_a_hold_stops_a_drain_at_full_speed_within_a_turn(relay: Relay) -> None:
-    ids = relay.accept(400)
+    ids = relay.accept(300)
     relay.master.settings(delay=WORK_S)
     with relay.worker():
         drained_to(relay, 80)
@@ -494,10 +494,10 @@ def test_a_hold_stops_a_drain_at_full_speed_within_a_turn(relay: Relay) -> None:
         assert len(relay.puts()) - began <= 16 + 8, "what was on its way, what lay ahead, and what a last turn took"
         assert relay.node.count(in_doubt=True) == 0
         relay.node.release(hold)
-        relay.wait_until_published(400, 40)
+        relay.wait_until_published(300, 40)
     relay.assert_all_there_once(ids)
     assert at_once(relay.puts(), WORK_S) <= 8
-    assert len(relay.puts()) == 400
+    assert len(relay.puts()) == 300
 
 
 class OwnClock(SystemClock):
