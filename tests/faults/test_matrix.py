@@ -44,7 +44,7 @@ from tests.support.netns import Cable
 from tests.support.nodes import StoreNode, migrated
 from tests.support.office import office
 from tests.support.poolers import PgBouncer
-from tests.support.processes import OtherMaster, Process
+from tests.support.processes import OtherMaster, Process, forking
 from tests.support.proxy import Proxy
 from tests.support.relays import DAYS, Relay
 from tests.support.services import HOST, Missing, PostgreSQL, Valkey, free_port
@@ -655,6 +655,7 @@ def test_results_of_these_days_are_taken_and_published_with_the_clock_a_year_beh
     today = SystemClock().now().date()
     days = [(today - timedelta(days=ago)).isoformat() for ago in range(1, 60)]
     with (
+        forking(clock.environment),
         OtherMaster() as master,
         Relay(f"sqlite:///{tmp_path / 'store.db'}", master) as relay,
         Machine(relay, tmp_path, free_port(), valkey.url, days=days, environment=clock.environment) as machine,

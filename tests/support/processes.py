@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any, Self
 
 from tests.support.nursery import MASTER, PRODUCT, Nursery
@@ -27,20 +28,22 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return {**inherited, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **(extra or {})}
 
 
-_nurseries: list[Nursery] = []
-"""Of a run of tests one, and of a short run of benchmarks; of a whole one none, since it measures starts too."""
+_nurseries: list[tuple[Mapping[str, str], Nursery]] = []
+"""Each with what its processes see before their first line. Of a run of tests there is one, and of a short run of
+benchmarks; of a whole one none, since it measures starts too."""
 
 
 @contextmanager
-def forking() -> Iterator[None]:
-    """For the length of a block our own processes are forked from one that has loaded what they run."""
-    nursery = Nursery(environment())
+def forking(before: Mapping[str, str] = MappingProxyType({})) -> Iterator[None]:
+    """For the length of a block our own processes are forked from one that has loaded what they run. `before`: what a
+    program asks for before its first line; those that see just this, too, are forked."""
+    nursery = Nursery(environment(before))
     if sys.platform == "linux":
-        _nurseries.append(nursery)
+        _nurseries.append((before, nursery))
     try:
         yield
     finally:
-        _nurseries.clear()
+        _nurseries[:] = [one for one in _nurseries if one[1] is not nursery]
         nursery.close()
 
 
@@ -49,9 +52,10 @@ def are_forked() -> bool:
     return bool(_nurseries)
 
 
-def _forks(env: Mapping[str, str] | None) -> bool:
-    """Whether a process that sees this, too, can be forked: what a program asks for before its first line cannot."""
-    return are_forked() and all(name.startswith("RESULTSQ_") or name == "TMPDIR" for name in env or ())
+def _nursery(env: Mapping[str, str] | None) -> Nursery | None:
+    """Whence a process that sees this, too, can be forked."""
+    before = {name: value for name, value in (env or {}).items() if name[:9] != "RESULTSQ_" and name != "TMPDIR"}
+    return next((nursery for seen, nursery in _nurseries if seen == before), None)
 
 
 class Process:
@@ -73,9 +77,9 @@ class Process:
         with tempfile.TemporaryFile("w+b") as out, tempfile.TemporaryFile("w+b") as err:
             self._out, self._err = os.dup(out.fileno()), os.dup(err.fileno())
             self.popen: Running
-            if tuple(program) == RESULTSQ and not afresh and _forks(env):
+            if tuple(program) == RESULTSQ and not afresh and (nursery := _nursery(env)):
                 words = self.command[len(program) :]
-                self.popen = _nurseries[0].start(PRODUCT, words, environment(env), cwd, out=self._out, err=self._err)
+                self.popen = nursery.start(PRODUCT, words, environment(env), cwd, out=self._out, err=self._err)
                 return
             self.popen = subprocess.Popen(
                 self.command,
@@ -227,11 +231,9 @@ class OtherMaster(Server):
         return ["--port", str(self.port), "--state", str(self._journal), *self._arguments]
 
     def _begun(self, log: IO[bytes]) -> Running:
-        if not _forks(None):
+        if (nursery := _nursery(None)) is None:
             return super()._begun(log)
-        return _nurseries[0].start(
-            MASTER, self._words(), environment(), self.folder, out=log.fileno(), err=log.fileno()
-        )
+        return nursery.start(MASTER, self._words(), environment(), self.folder, out=log.fileno(), err=log.fileno())
 
     def _options(self) -> dict[str, Any]:
         return {"env": environment()}
