@@ -12,7 +12,7 @@ from pathlib import Path
 BROKER_SOCKET = "valkey.sock"
 SOCKET_PATH_MAX = 107
 """Bytes that the path of a unix socket may have on Linux."""
-_SHORT = ("/tmp",)  # noqa: S108 - the folder in it is made anew, for us alone
+_SHORT = "/tmp"  # noqa: S108 - the folder in it is made anew, for us alone
 
 
 def broker_binary() -> Path | None:
@@ -50,10 +50,9 @@ def socket_folder(folder: Path) -> Iterator[Path]:
         yield folder
         return
     with ExitStack() as stack:
-        for parent in (None, *_SHORT):  # None: TMPDIR, whose path may be as long
-            short = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="resultsq-", dir=parent)))
-            if _fits(short):
-                break
+        short = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="resultsq-")))
+        if not _fits(short):  # TMPDIR's path may be as long
+            short = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="resultsq-", dir=_SHORT)))
         yield short
 
 
