@@ -19,6 +19,7 @@ from sqlalchemy import (
     delete,
     event,
     func,
+    insert,
     select,
     text,
     update,
@@ -36,7 +37,7 @@ from resultsq.settings import Settings
 from resultsq.store import outbox
 from resultsq.store.admin import alerts, retention
 from resultsq.store.engine.session import Database
-from resultsq.store.engine.tables import MASTER, Hold, Payload, Submission, UtcDateTime
+from resultsq.store.engine.tables import MASTER, Attempt, Hold, Payload, Submission, UtcDateTime
 from resultsq.store.outbox import faulty_rows, links
 from resultsq.store.outbox.aside import BY_ITSELF, NO_KIND, NO_SHEET
 from resultsq.store.views import submission_detail
@@ -54,6 +55,8 @@ ENDS: dict[str, tuple[Callable[[outbox.Lease], Outcome], int]] = {
     "lost": (lambda _: lost(), 1),
     "moved": (lambda _: moved("elsewhere", 3), 1),
 }
+SUBMISSIONS: Any = Submission.__table__
+ATTEMPTS: Any = Attempt.__table__
 KEYS = {"seq", "id", "lease"}
 """By these others find the row: another value is another row."""
 
@@ -120,11 +123,33 @@ def clean(node: StoreNode) -> None:
     def work(conn: Any) -> None:
         for table in ("attempts", "payloads", "submissions", "chains", "holds"):
             conn.execute(text(f"DELETE FROM {table}"))
-        # many failures of many queues are no stalled link
-        whole = {"suspect": False, "suspect_at": None, "window": CEILING, **links.NOTHING_FAILS}
-        links.keep(conn, MASTER, links.window(links.lock(conn)), 0, 0, whole)
+        heal_link(conn)
 
     node.database.write(work)
+
+
+def heal_link(conn: Any) -> None:
+    """Many failures of many queues are no stalled link."""
+    whole = {"suspect": False, "suspect_at": None, "window": CEILING, **links.NOTHING_FAILS}
+    links.keep(conn, MASTER, links.window(links.lock(conn)), 0, 0, whole)
+
+
+def kept_queue(node: StoreNode) -> Callable[[], None]:
+    """What puts the queue back as it is now, whatever was poisoned meanwhile and whatever became of it: to make it
+    anew for each value would take longer than what is looked at."""
+    with node.database.read() as conn:
+        rows, tries = (conn.execute(select(table)).mappings().all() for table in (SUBMISSIONS, ATTEMPTS))
+
+    def work(conn: Any) -> None:
+        conn.execute(delete(ATTEMPTS))
+        for row in rows:
+            conn.execute(update(SUBMISSIONS).where(SUBMISSIONS.c.seq == row["seq"]).values(**row))
+        conn.execute(delete(Hold))
+        if tries:
+            conn.execute(insert(ATTEMPTS), [dict(one) for one in tries])
+        heal_link(conn)
+
+    return lambda: node.database.write(work)
 
 
 @pytest.fixture
@@ -136,24 +161,26 @@ def node(store: Database) -> StoreNode:
 
 
 def test_the_others_are_claimed_whatever_a_waiting_row_holds(node: StoreNode) -> None:
+    bad, good = node.accept("bushy").id, node.accept("richmond").id
+    put_back = kept_queue(node)
     for column, value in poisons(node.database):
-        bad, good = node.accept("bushy").id, node.accept("richmond").id
         poison(node, bad, column.name, value)
         leases = cycle(node)
         assert good in {lease.submission for lease in leases}, f"{column.name} = {value}"
-        clean(node)
+        put_back()
 
 
 def test_the_others_are_taken_back_whatever_a_dead_workers_row_holds(node: StoreNode) -> None:
+    bad, good = node.accept("bushy").id, node.accept("richmond").id
+    assert len(node.claim("dead")) == 2
+    node.pass_time(3600)
+    node.probe()
+    put_back = kept_queue(node)
     for column, value in poisons(node.database):
-        bad, good = node.accept("bushy").id, node.accept("richmond").id
-        assert len(node.claim("dead")) == 2
-        node.pass_time(3600)
-        node.probe()
         poison(node, bad, column.name, value)
         leases = cycle(node)
         assert good in {lease.submission for lease in leases}, f"{column.name} = {value}"
-        clean(node)
+        put_back()
 
 
 @pytest.mark.parametrize("end", ENDS)
@@ -170,14 +197,15 @@ def test_the_others_are_settled_whatever_a_row_that_was_sent_holds(node: StoreNo
 
 
 def test_a_clock_that_stepped_is_mended_whatever_a_row_that_was_put_off_holds(node: StoreNode) -> None:
+    bad, good = node.accept("bushy").id, node.accept("richmond").id
+    for _ in range(2):
+        node.try_one(lost())
+        node.probe()
+    node.database.write(
+        lambda conn: conn.execute(update(Submission).values(next_attempt_at=node.now + timedelta(days=1)))
+    )
+    put_back = kept_queue(node)
     for column, value in poisons(node.database):
-        bad, good = node.accept("bushy").id, node.accept("richmond").id
-        for _ in range(2):
-            node.try_one(lost())
-            node.probe()
-        node.database.write(
-            lambda conn: conn.execute(update(Submission).values(next_attempt_at=node.now + timedelta(days=1)))
-        )
         poison(node, bad, column.name, value)
         try:
             node.database.write(lambda conn: outbox.mend_stepped_clock(conn, node.now))
@@ -185,7 +213,7 @@ def test_a_clock_that_stepped_is_mended_whatever_a_row_that_was_put_off_holds(no
             assert faulty_rows.put_aside_faulty(node.database, node.now, "w1", 2 * CEILING)
             node.database.write(lambda conn: outbox.mend_stepped_clock(conn, node.now))
         assert node.row(good).next_attempt_at is None, f"{column.name} = {value}"
-        clean(node)
+        put_back()
 
 
 def held_aside(node: StoreNode, submission: str) -> str | None:
