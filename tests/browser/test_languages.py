@@ -292,7 +292,7 @@ def test_no_page_is_wider_than_a_narrow_phone(
                 page.evaluate(OPEN)
             if code == LONG:
                 page.evaluate(LENGTHEN)
-            elif name != "docs":
+            else:
                 assert page.evaluate("document.documentElement.lang") == languages.tag(code), page.url
             if name in PICTURES or "RESULTSQ_ALL_PICTURES" in os.environ:
                 shoot(page, f"narrow-{code}-{name}")
