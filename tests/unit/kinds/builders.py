@@ -1,8 +1,17 @@
 """Short hands for event files in tests."""
 
+import re
 from collections.abc import Iterable, Sequence
+from typing import Any
 
+import pytest
+
+from resultsq.domain.errors import InputRefused
 from resultsq.kinds.results.check import Report, report
+from resultsq.kinds.results.corrections import correction_of
+from resultsq.kinds.results.join import Joined, Work, apply, evaluate
+from resultsq.kinds.results.plausible import Occasion
+from resultsq.readers import read
 from resultsq.readers.marks import write_time
 
 
@@ -42,3 +51,28 @@ def times(found: Report) -> list[str | None]:
 
 def clocks(seconds: Sequence[int]) -> list[str]:
     return [write_time(each) for each in seconds]
+
+
+def work(*contents: bytes, day: str = "") -> Work:
+    """The files file1, file2, … as a team's work."""
+    files = [read(f"file{number}", content) for number, content in enumerate(contents, start=1)]
+    return Work.from_files(files, Occasion(day=day))
+
+
+def file(of: Work, number: int) -> str:
+    """The digest of the file that came as that number."""
+    return of.files[number - 1].digest
+
+
+def corrected(of: Work, action: str, **arguments: Any) -> Joined:
+    """What comes of the work with this correction."""
+    done = apply(of, correction_of(action, arguments), by="bushy")
+    assert re.fullmatch(r".+\.", done.changes[-1].said), "each is recorded in a sentence"
+    return evaluate(done)
+
+
+def refusal(of: Work, action: str, **arguments: Any) -> str:
+    """The words in which the correction is refused."""
+    with pytest.raises(InputRefused) as refused:
+        apply(of, correction_of(action, arguments), by="bushy")
+    return str(refused.value)

@@ -1,6 +1,5 @@
 """Hand corrections: what each does, and the words in which it is refused."""
 
-import re
 from typing import Any
 
 import pytest
@@ -10,36 +9,15 @@ from resultsq.domain.problem import Fix
 from resultsq.kinds.results import corrections_files, join
 from resultsq.kinds.results.corrections import asked, correction_of
 from resultsq.kinds.results.join import Joined, Work, apply, evaluate
-from resultsq.readers import MAX_ROWS, read
-from tests.unit.kinds.builders import clocks, pairs, scans, watch
+from resultsq.readers import MAX_ROWS
+from tests.unit.kinds.builders import clocks, corrected, file, pairs, refusal, scans, watch, work
 
 TIMES = [1000, 1010, 1020, 1030, 1040]
 TABLE = b"position,time,athlete\n1,18:11,A1\n2,19:08,\n3,20:00,A3\n"
 
 
-def work(*contents: bytes) -> Work:
-    """The files file1, file2, … as a team's work."""
-    return Work.from_files([read(f"file{number}", content) for number, content in enumerate(contents, start=1)])
-
-
 def good() -> Work:
     return work(watch(TIMES), pairs(range(1, 6)))
-
-
-def file(of: Work, number: int) -> str:
-    return of.files[number - 1].digest
-
-
-def corrected(of: Work, action: str, **arguments: Any) -> Joined:
-    done = apply(of, correction_of(action, arguments), by="bushy")
-    assert re.fullmatch(r".+\.", done.changes[-1].said), "each is recorded in a sentence"
-    return evaluate(done)
-
-
-def refusal(of: Work, action: str, **arguments: Any) -> str:
-    with pytest.raises(InputRefused) as refused:
-        apply(of, correction_of(action, arguments), by="bushy")
-    return str(refused.value)
 
 
 def times(joined: Joined) -> list[str | None]:

@@ -67,6 +67,51 @@ def test_what_is_wrong_is_told_beside_its_field(changes: dict[str, Any], pointer
     assert all("x" * 50 not in str(problem) for problem in refused.value.problems)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"subject": "x" * 200},
+        {"subject": "x"},
+        {"text": "x" * 10_000},
+        {"text": "x"},
+        {"text": "a\n\tb"},
+        {"about": None},
+    ],
+)
+def test_what_the_sentences_allow_is_taken_to_its_limit(changes: dict[str, Any]) -> None:
+    entry = MESSAGES.prepare(payload(**changes), submission=ID, submitted_by="x" * 100, submitted_at=NOW)
+    assert json.loads(entry.body).items() >= changes.items()
+    assert MESSAGES.envelope(entry.body).submitted_by == "x" * 100
+
+
+def test_a_body_is_none_of_this_kind_when_its_authors_name_is_longer_than_any() -> None:
+    entry = MESSAGES.prepare(payload(), submission=ID, submitted_by="x" * 100, submitted_at=NOW)
+    with pytest.raises(ValueError, match="submitted_by"):
+        MESSAGES.envelope(entry.body.replace(b"x" * 100, b"x" * 101))
+    with pytest.raises(ValueError, match="submitted_by"):
+        MESSAGES.envelope(entry.body.replace(b"x" * 100, b""))
+
+
+def test_a_list_says_how_long_it_is_and_not_what_is_in_it() -> None:
+    entry = MESSAGES.prepare(payload(text="x" * 17), submission=ID, submitted_by="team", submitted_at=NOW)
+    assert MESSAGES.summary(entry.finishers) == "Message of 17 characters"
+
+
+def test_the_office_reads_what_it_is_about_and_who_wrote_it() -> None:
+    letters = []
+    for about in (ABOUT, None):
+        entry = MESSAGES.prepare(payload(about=about), submission=ID, submitted_by="team", submitted_at=NOW)
+        letters.append(MESSAGES.office_letter(entry.body))
+    one, other = letters
+    assert one is not None
+    assert other is not None
+    assert (one.subject, one.text) == (
+        "bushy: A late barcode",
+        f"Position 7\nis A123.\n\nWritten by team.\n\nIt is about the submission {ABOUT}.",
+    )
+    assert other.text == "Position 7\nis A123.\n\nWritten by team."
+
+
 @pytest.mark.parametrize("value", [None, [], "text", 7, [{}] * 5_000])
 def test_what_is_no_object_is_told_in_one_sentence(value: object) -> None:
     with pytest.raises(SheetRefused) as refused:

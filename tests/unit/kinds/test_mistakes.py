@@ -13,7 +13,7 @@ from resultsq.kinds.results.corrections import correction_of
 from resultsq.kinds.results.join import Joined, Work, apply, evaluate
 from resultsq.kinds.results.plausible import Occasion
 from resultsq.readers import read
-from tests.unit.kinds.builders import checked, codes, pairs, scans, watch
+from tests.unit.kinds.builders import checked, codes, pairs, scans, watch, work
 
 MISTAKES = Path(__file__).parent.parent.parent / "samples" / "mistakes"
 TWELVE = "stopwatch-twelve-times.txt"
@@ -25,11 +25,6 @@ def content(name: str) -> bytes:
 
 def sample(*names: str) -> Report:
     return report([(name, content(name)) for name in names])
-
-
-def work(*contents: bytes, day: str = "") -> Work:
-    files = [read(f"file{number}", one) for number, one in enumerate(contents, 1)]
-    return Work.from_files(files, Occasion(day=day))
 
 
 def blocking(found: Report | Joined) -> list[Problem]:

@@ -139,3 +139,27 @@ def test_a_usual_body_goes_the_quick_way() -> None:
     sent = json.dumps({"event": "bushy", "date": "2013-12-07", "finishers": rows, "volunteers": helpers}).encode()
     assert quick(sent) is not None
     assert quick(sent) == ordinary(sent)
+
+
+def test_times_at_the_limits_of_a_run_go_the_quick_way_and_those_beyond_do_not() -> None:
+    for first, last, goes in (
+        ("00:10:00", "04:00:00", True),
+        ("00:09:59", "04:00:00", False),
+        ("00:10:00", "04:00:01", False),
+    ):
+        rows = [{"position": at, "time": time} for at, time in ((1, first), (2, last))]
+        sent = json.dumps({"event": "bushy", "date": "2013-12-07", "finishers": rows}).encode()
+        assert (quick(sent) is not None) == goes
+
+
+def test_the_longest_barcodes_and_roles_go_the_quick_way_and_longer_ones_do_not() -> None:
+    for athlete, helper, role, goes in (
+        ("A" + "1" * 8, "A" + "1" * 31, "x" * 100, True),
+        ("A" + "1" * 9, "A" + "1" * 31, "x" * 100, False),
+        ("A" + "1" * 8, "A" + "1" * 32, "x" * 100, False),
+        ("A" + "1" * 8, "A" + "1" * 31, "x" * 101, False),
+    ):
+        rows = [{"position": 1, "athlete": athlete}]
+        helpers = [{"athlete": helper, "role": role}]
+        sent = json.dumps({"event": "bushy", "date": "2013-12-07", "finishers": rows, "volunteers": helpers}).encode()
+        assert (quick(sent) is not None) == goes

@@ -69,6 +69,43 @@ def test_no_digest_can_be_guessed_from_what_is_known_of_a_person() -> None:
 
 
 @pytest.mark.parametrize(
+    ("longest", "one_more"),
+    [
+        ({"given_name": "x" * 100}, {"given_name": "x" * 101}),
+        ({"given_name": "x"}, {"given_name": ""}),
+        ({"family_name": "x" * 100}, {"family_name": "x" * 101}),
+        ({"email": f"{'j' * 64}@{'a' * 189}"}, {"email": f"{'j' * 65}@{'a' * 189}"}),
+        ({"emergency": {"name": "x" * 100, "phone": "12345"}}, {"emergency": {"name": "x" * 101, "phone": "12345"}}),
+        ({"emergency": {"name": "x", "phone": "1" * 40}}, {"emergency": {"name": "x", "phone": "1" * 41}}),
+        ({"consents": ["terms"] * 20}, {"consents": ["terms"] * 21}),
+        ({"consents": ["x" * 60]}, {"consents": ["x" * 61]}),
+        ({"consents": []}, {"consents": [""]}),
+    ],
+    ids=lambda changes: "/".join(changes),
+)
+def test_a_field_holds_so_much_and_no_more(longest: dict[str, Any], one_more: dict[str, Any]) -> None:
+    assert prepared(**longest).id == ID
+    [field] = one_more
+    with pytest.raises(SheetRefused) as refused:
+        prepared(**one_more)
+    assert [where.pointer for problem in refused.value.problems for where in problem.where] == [f"/{field}"]
+
+
+def test_the_name_of_a_block_and_a_salt_hold_so_much_and_no_more() -> None:
+    for good in ({"block": "x" * 100}, {"block": "x"}, {"salt": "x" * 16}, {"salt": "x" * 64}):
+        assert prepared(**good).id == ID
+    for bad in ({"block": "x" * 101}, {"block": ""}, {"salt": "x" * 15}, {"salt": "x" * 65}):
+        with pytest.raises(SheetRefused):
+            prepared(**bad)
+
+
+def test_a_day_of_birth_is_a_day_and_no_number() -> None:
+    for born in (0, 19_900_131, "19900131", "1990-01-31T00:00:00", "1990-02-30"):
+        with pytest.raises(SheetRefused):
+            prepared(born=born)
+
+
+@pytest.mark.parametrize(
     ("changes", "pointer"),
     [
         ({"given_name": " "}, "/given_name"),

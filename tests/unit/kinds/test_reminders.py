@@ -66,6 +66,15 @@ def test_what_cannot_be_taken_is_named_and_not_repeated(changes: dict[str, Any],
     assert "jane" not in problem.message
 
 
+def test_an_address_and_a_salt_hold_so_much_and_no_more() -> None:
+    longest = f"{'j' * 64}@{'a' * 189}"
+    for good in ({"email": longest}, {"salt": "x" * 16}, {"salt": "x" * 64}):
+        assert prepared(**good).id == ID
+    for bad in ({"email": f"j{longest}"}, {"salt": "x" * 15}, {"salt": "x" * 65}):
+        with pytest.raises(SheetRefused):
+            prepared(**bad)
+
+
 def test_a_master_names_what_is_wrong_and_quotes_no_address() -> None:
     assert isinstance(TAKEN["reminders"](b"no JSON"), UnreadableSheet)
     read = TAKEN["reminders"](json.dumps({"schema": "resultsq.reminder/1", "email": "jane"}).encode())

@@ -51,6 +51,30 @@ def test_the_line_is_named_when_it_is_bad(text: str, line: int, words: str) -> N
     assert words in str(refused)
 
 
+def test_a_role_of_a_hundred_characters_is_taken() -> None:
+    [only] = read_volunteers("roster.csv", f"athlete,role\nA1,{'x' * 100}\n".encode()).volunteers
+    assert only.role == "x" * 100
+
+
+def test_the_header_is_among_the_first_ten_lines_that_say_something() -> None:
+    def under(lines: int) -> str:
+        return "\n" + "Saturday\n" * lines + "athlete,role\nA1,Marshal\n"
+
+    assert lists_roles("roster.csv", under(9).encode())
+    assert not lists_roles("roster.csv", under(10).encode())
+    assert "begins with a line" in str(refusal(under(10)))
+
+
+def test_fifty_bad_lines_are_named_one_by_one() -> None:
+    problems = refusal("athlete,role\n" + "Ann,Marshal\n" * 60).problems
+    assert [problem.where[0].line for problem in problems] == list(range(2, 52))
+
+
+def test_a_line_without_a_number_or_with_a_control_character_is_named() -> None:
+    assert "number is missing" in str(refusal("athlete,role\n,Marshal\n"))
+    assert "control character" in str(refusal("athlete,role\nA1,Mar\u2028shal\n"))
+
+
 def test_the_file_is_refused_when_nobody_is_in_it() -> None:
     assert refusal("athlete,role\n").problems[0].code == "file-no-rows"
     assert refusal("").problems[0].code == "file-empty"

@@ -1,0 +1,119 @@
+"""What is asked about a table's columns and times, about days, and about finishers that are here already."""
+
+import pytest
+
+from resultsq.domain.problem import Problem
+from resultsq.kinds.results.findings_files import already_here
+from resultsq.kinds.results.join import Work, evaluate
+from tests.unit.kinds.builders import athletes, checked, codes, corrected, file, pairs, scans, watch, work
+
+
+def only(*contents: bytes) -> Problem:
+    [problem] = checked(*contents).problems
+    return problem
+
+
+# times that a spreadsheet has changed
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"),
+    [
+        (2, "00:17:00 and 00:18:00"),
+        (3, "00:17:00, 00:18:00 and 00:19:00"),
+        (4, "00:17:00, 00:18:00, 00:19:00 and 1 more"),
+        (6, "00:17:00, 00:18:00, 00:19:00 and 3 more"),
+    ],
+)
+def test_the_first_three_times_that_were_read_back_are_shown(count: int, shown: str) -> None:
+    rows = "".join(f"{at},12:{16 + at}:00 AM,A{at}\n" for at in range(1, count + 1))
+    problem = only(f"Position,Time,Athlete\n{rows}".encode())
+
+    assert f"Read back, they are {shown}." in problem.message
+    assert [fix.label for fix in problem.fixes] == [f"Yes, they are {shown}"]
+
+
+# positions of a table that are there twice, or not in order
+
+
+def test_athletes_of_a_scanner_are_shown_beside_a_table_with_a_hole() -> None:
+    found = checked(b"position,time\n1,18:11\n3,20:00\n", pairs([1, 3]))
+
+    assert (athletes(found), codes(found)) == (["A1001", "A1003"], ["position-missing"])
+
+
+def test_two_athletes_of_one_position_are_told_beside_a_table_with_a_hole() -> None:
+    found = checked(b"position,time\n1,18:11\n3,20:00\n", scans("A7,P1", "A8,P1", "A9,P3"))
+
+    assert codes(found) == ["position-with-two-athletes", "position-missing"]
+
+
+# scans of several days
+
+
+def two_days() -> list[bytes]:
+    return [
+        watch([1051, 1082]),
+        scans("A8,P1", "A9,P2", clock="07/03/2026 09:20:00") + scans("A1,P2", clock="14/03/2026 09:20:00"),
+    ]
+
+
+def test_the_days_of_a_scanner_are_named_with_their_scans_and_the_last_one_counts() -> None:
+    problem = only(*two_days())
+
+    assert problem.code == "scans-of-two-days"
+    assert [fix.label for fix in problem.fixes] == [
+        "Leave out the 2 scans of 7 March 2026",
+        "Leave out the 1 scans of 14 March 2026",
+        "All are of this event",
+    ]
+    assert athletes(checked(*two_days())) == [None, "A1"]
+
+
+def test_the_chosen_day_counts_and_the_others_are_offered_first() -> None:
+    of = work(*two_days(), day="2026-03-07")
+    [problem] = evaluate(of).problems
+
+    assert [row.athlete for row in evaluate(of).finishers] == ["A8", "A9"]
+    assert [fix.arguments.get("day") for fix in problem.fixes] == ["2026-03-14", "2026-03-07", None]
+
+
+def test_all_scans_count_when_a_person_says_that_they_are_of_this_event() -> None:
+    joined = corrected(work(*two_days()), "as-given", code="scans-of-two-days")
+
+    assert [scan.line for scan in joined.scans] == [1, 2, 3], "in the order of the file"
+    assert {scan.athlete for scan in joined.scans} == {"A1", "A8", "A9"}
+
+
+def test_a_day_that_was_left_out_comes_no_more_and_the_last_one_stays() -> None:
+    of = work(*two_days())
+    [day] = {scan.athlete for scan in corrected(of, "leave-out-day", file=file(of, 2), day="2026-03-07").scans}
+
+    assert day == "A1"
+    assert codes_of(of, "2026-03-07") == codes_of(of, "2026-03-14") == []
+
+
+def codes_of(of: Work, left: str) -> list[str]:
+    joined = corrected(of, "leave-out-day", file=file(of, 2), day=left)
+    return [problem.code for problem in joined.problems if problem.code == "scans-of-two-days"]
+
+
+# finishers that are here already
+
+
+@pytest.mark.parametrize(
+    ("day", "event", "place"),
+    [
+        (None, None, "another event of this node"),
+        ("2026-03-07", None, "7 March 2026"),
+        ("2026-03-07", "bushy", "bushy on 7 March 2026"),
+    ],
+)
+def test_finishers_that_are_here_already_are_told_with_the_place_that_may_be_named(
+    day: str | None, event: str | None, place: str
+) -> None:
+    problem = already_here(day, event)
+
+    assert (problem.code, problem.blocks) == ("already-here", True)
+    assert f"are here already, for {place}. " in problem.message
+    assert [(fix.label, fix.arguments) for fix in problem.fixes] == [("They are right", {"code": "already-here"})]
