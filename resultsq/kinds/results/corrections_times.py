@@ -205,7 +205,7 @@ class _Tick(CorrectionBase):
     file: str
     line: int
 
-    def tick(self, board: JoinState, counts: bool) -> int:
+    def tick(self, board: JoinState, counts: bool) -> int | None:
         watch = board.file(self.file)
         if len(board.sources) == 2 and self.file in board.sources:
             mine = (self.line, None) if self.file == board.sources[0] else (None, self.line)
@@ -216,7 +216,7 @@ class _Tick(CorrectionBase):
                             gettext("Line {line} of {name} is that way already.", line=self.line, name=watch.name)
                         )
                     board.times[index] = time._replace(counts=counts)
-                    return time.seconds or 0
+                    return time.seconds
         raise InputRefused(gettext("Only a time that is on just one of the two stopwatches can be ticked or unticked."))
 
 

@@ -48,11 +48,10 @@ _AGREE = 0.8
 
 
 class StopwatchPair(NamedTuple):
-    """How two stopwatches compare. `alone`: only this one counts until a person has decided, and `beside` is shown
-    with it; `ahead` is the constant by which the first is ahead; `apart`: they hardly agree, in `both` times only."""
+    """How two stopwatches compare. `alone`: only this one counts until a person has decided; `ahead` is the constant by
+    which the first is ahead; `apart`: they hardly agree, in `both` times only."""
 
     alone: StopwatchFile | None = None
-    beside: StopwatchFile | None = None
     ahead: int = 0
     apart: bool = False
     both: int = 0
@@ -149,7 +148,7 @@ class JoinState:
         apart = not ahead and fewer >= ENOUGH_TIMES and (found != 0 or both < _AGREE * fewer)
         fuller = one if len(mine) >= len(theirs) else other
         alone = fuller if ahead or (apart and "watches-disagree" not in self.as_given) else None
-        return StopwatchPair(alone, other if alone is one else one, ahead, apart, both, len(presses))
+        return StopwatchPair(alone, ahead, apart, both, len(presses))
 
     def seconds_of(self, watch: StopwatchFile) -> list[int]:
         """A stopwatch's times, read and shifted as decided."""

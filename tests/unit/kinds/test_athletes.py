@@ -47,6 +47,11 @@ def test_a_number_that_is_too_long_is_told_by_its_own_rule_alone() -> None:
     assert list(findings([row(1, "A1234567890")], known(JANE))) == []
 
 
+def test_a_number_as_long_as_any_is_told_when_the_list_lacks_it() -> None:
+    (problem,) = findings([row(1, "A12345678")], known(JANE))
+    assert problem.code == "athlete-unknown"
+
+
 def test_a_list_of_some_events_lacks_visitors_and_tells_only_near_misses() -> None:
     rows = [row(1, "A5"), row(2, "A1234586")]
     (problem,) = findings(rows, known(JANE, whole=False, A1234586=[TOM]))

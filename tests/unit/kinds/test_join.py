@@ -477,6 +477,15 @@ def test_times_from_two_places_block() -> None:
         assert fixes(problem) == ["drop-file", "drop-file"]
 
 
+def test_times_that_are_missing_in_a_row_are_one_problem_and_others_another() -> None:
+    found = checked(b"position,time\n1,\n2,19:08\n3,\n4,\n5,20:00\n")
+
+    assert codes(found) == ["time-missing", "time-missing"]
+    assert [[where.row for where in problem.where] for problem in found.problems] == [[1], [3, 4]]
+    assert "position 1" in found.problems[0].message
+    assert "positions 3 to 4" in found.problems[1].message
+
+
 # the whole
 
 

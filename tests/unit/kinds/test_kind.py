@@ -89,7 +89,7 @@ def test_warnings_come_along_and_blocking_problems_refuse() -> None:
         (payload(finishers=[{"position": 1, "athlete": "1234"}]), "/finishers/0/athlete", "A and digits"),
         (payload(finishers=[{"position": 1, "time": "62:10"}]), "/finishers/0/time", "HH:MM:SS"),
         (payload(volunteers=[{"athlete": "A1", "role": ""}]), "/volunteers/0/role", "1 to 100"),
-        (payload(finishers=1), "/finishers", "/finishers: "),
+        (payload(finishers=1), "/finishers", "/finishers: input should be a valid "),
     ],
 )
 def test_the_value_is_pointed_to_when_it_cannot_be_taken(value: object, pointer: str, words: str) -> None:

@@ -133,6 +133,13 @@ def athletes_of(of: Work, action: str, **arguments: object) -> list[str | None]:
     return [row.athlete for row in corrected(of, action, **arguments).finishers]
 
 
+def test_the_record_says_how_many_scans_were_dropped() -> None:
+    of = work(watch(TIMES), pairs(range(1, 6)))
+    dropped = apply(of, correction_of("drop-tokens-beyond", {"last": 3}), by="bushy")
+
+    assert dropped.changes[-1].said == "Dropped 2 scans with tokens above 3."
+
+
 # the fields of corrections
 
 
@@ -170,6 +177,11 @@ def test_a_field_is_taken_to_its_limit(
         correction_of(action, bad)
 
 
+def test_a_number_is_no_barcode() -> None:
+    with pytest.raises(InputRefused, match="athlete"):
+        correction_of("edit-athlete", {"position": 1, "athlete": 7})
+
+
 def test_a_watch_is_shifted_down_to_nought_and_up_to_the_longest_time() -> None:
     of = work(watch(TIMES))
     down = corrected(of, "shift-stopwatch", file=file(of, 1), seconds=-1000)
@@ -193,7 +205,8 @@ def test_a_table_has_no_column_beyond_its_last() -> None:
 
     assert athletes_of(of, "use-column", file=file(of, 1), column=3, use="athlete") == ["A1", "A2"]
     assert "no such column" in refusal(of, "use-column", file=file(of, 1), column=4, use="athlete")
-    assert "cannot be that" in refusal(of, "use-column", file=file(of, 1), column=3, use="time")
+    assert "Blink cannot be that." in refusal(of, "use-column", file=file(of, 1), column=3, use="time")
+    assert "Time cannot be that." in refusal(of, "use-column", file=file(of, 1), column=2, use="")
 
 
 # what is listed

@@ -141,6 +141,16 @@ def test_a_difference_is_no_offset_when_it_occurs_too_seldom() -> None:
     assert offset(mostly_apart, times) == 0
 
 
+def test_a_difference_is_an_offset_when_half_of_the_times_have_it() -> None:
+    times = [1000 + 100 * index for index in range(20)]
+
+    def shifted(count: int) -> list[int]:
+        return [time + 13 if index < count else time + 100 * index * index for index, time in enumerate(times)]
+
+    assert offset(shifted(10), times) == 13
+    assert offset(shifted(9), times) == 0
+
+
 def test_no_offset_wins_when_it_makes_as_many_equal() -> None:
     assert offset([100, 200], [100, 205]) == 0
 

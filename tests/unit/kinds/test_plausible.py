@@ -62,8 +62,9 @@ def test_a_start_is_none_when_the_last_would_have_run_too_long_or_past_midnight(
 
 
 def test_the_way_that_gives_the_likeliest_first_finisher_comes_first() -> None:
-    assert ways(9 * 3600 + 720, 9 * 3600 + 3000) == ["since", "since"]
-    assert ways(5 * 3600 + 1200, 5 * 3600 + 1500)[0] == "since", "as minutes the first took five"
+    ten = 10 * 3600
+    assert ways(ten + 1200, ten + 2000) == ["since", "hundredths"], "as hundredths the first took 10:20"
+    assert ways(17 * 3600 + 1860, 17 * 3600 + 3600)[0] == "minutes", "both would do"
 
 
 @pytest.mark.parametrize(
@@ -76,6 +77,7 @@ def test_the_way_that_gives_the_likeliest_first_finisher_comes_first() -> None:
         ((10_800, 14_401), [1]),
         ((1200, 20_000, 20_100), []),
         ((1200, 20_000, 30_000), [1, 2]),
+        ((1200, 20_000, 30_000, 20_100), [1, 2]),
         ((1200, 500, 1300), []),
         ((500,), []),
     ],

@@ -4,7 +4,7 @@ import pytest
 
 from resultsq.kinds.results.corrections import correction_of
 from resultsq.kinds.results.join import Work, apply, evaluate
-from tests.unit.kinds.builders import checked, clocks, codes, file, times, watch, work
+from tests.unit.kinds.builders import checked, clocks, codes, corrected, file, refusal, times, watch, work
 
 
 def done(of: Work, action: str, **arguments: object) -> Work:
@@ -48,6 +48,14 @@ def test_the_watch_with_more_times_counts_alone_and_the_first_of_two_with_as_man
     assert alone(watch(few), watch(many)) == alone(watch(many), watch(few)) == clocks(many)
     assert alone(watch(few), watch(many[:10])) == clocks(few)
     assert alone(watch(many[:10]), watch(few)) == clocks(many[:10])
+
+
+def test_both_watches_are_not_joined_below_edits_by_hand() -> None:
+    of = done(work(*agreeing(7, 10)), "edit-time", position=1, time="16:41")
+
+    assert "undo those edits first" in refusal(of, "as-given", code="watches-disagree")
+    assert corrected(of, "as-given", code="other-day").finishers[0].time == "00:16:41"
+    assert "said already" in refusal(done(of, "as-given", code="other-day"), "as-given", code="other-day")
 
 
 def test_the_record_says_which_time_was_unticked_and_ticked_again() -> None:
