@@ -31,6 +31,11 @@ def test_an_unknown_number_is_told_with_who_was_meant_one_tap_away() -> None:
     assert (fix.action, fix.arguments) == ("edit-athlete", {"position": 2, "athlete": "A1234568"})
 
 
+def test_a_number_has_the_name_that_the_list_says() -> None:
+    names = known(JANE, GONE)
+    assert [names.name(one) for one in (JANE.number, "A777", "A5", None)] == ["Jane SMITH", None, None, None]
+
+
 def test_at_most_three_are_offered() -> None:
     near = [Athlete(f"A10{n}", f"Name {n}") for n in range(9)]
     (problem,) = findings([row(1, "A109")], known(A109=near))

@@ -29,9 +29,16 @@ def only(*contents: bytes) -> Problem:
             "column-not-understood",
             ["Gun Time is the time", "Chip Time is the time"],
         ),
+        (
+            b"Position,Time,Blink,Lap\n1,17:31,0:18:01,0:20:01\n2,18:02,0:19:00,0:21:00\n",
+            "column-not-understood",
+            ["Blink is the time", "Lap is the time", "Do not use Blink", "Do not use Lap"],
+        ),
     ],
 )
-def test_a_column_may_be_left_when_it_is_the_only_one_in_doubt(table: bytes, code: str, labels: list[str]) -> None:
+def test_a_column_may_be_left_when_it_alone_is_in_doubt_or_another_is_used(
+    table: bytes, code: str, labels: list[str]
+) -> None:
     problem = next(one for one in checked(table).problems if one.code == code)
 
     assert [fix.label for fix in problem.fixes] == labels
@@ -89,6 +96,9 @@ def test_lines_with_one_habit_are_mended_together_and_a_line_alone_is_edited() -
     none = only(b"a12,p2,x\n&d084,x\n")
     assert [fix.action for fix in none.fixes] == ["read-lines-as-meant", "drop-file"]
     assert [fix.action for fix in only(watch([1051, 1082]), b"A12;x\nA13;y\n").fixes] == ["drop-file"]
+
+    for problem in (none, only(watch([1051, 1082, 1100]), b"A11,P1,x\na12,p2,x\n13,p3,x\n")):
+        assert "“a12” is not an athlete's barcode" in problem.message, "the reason of the first"
 
     one = only(watch([1051, 1082, 1100]), b"A11,P1,x\na12,p2,x\nA13,P3,x\n")
     assert [fix.label for fix in one.fixes] == ["Read it as A12,P2,x", "Edit the line", "Drop the line"]

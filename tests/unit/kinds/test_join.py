@@ -152,6 +152,10 @@ def test_a_misread_has_more_than_eight_digits(lone: str) -> None:
     assert codes(checked(FIVE, scans("A1234567,P5", f"{lone},"))) == [expected]
 
 
+def test_a_long_lone_scan_is_a_misread_when_six_characters_agree() -> None:
+    assert codes(checked(FIVE, scans("A1234567,P5", "A123459999,"))) == ["misread-athlete"]
+
+
 def test_a_long_lone_scan_is_no_misread_when_only_five_characters_agree() -> None:
     assert codes(checked(FIVE, scans("A1234999,P5", "A123456789,"))) == ["athlete-without-token"]
 

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from resultsq.domain.errors import SheetRefused
+from resultsq.domain.outcome import Receipt
+from resultsq.domain.ports import Parcel
 from resultsq.domain.sheet import digest, parse
-from resultsq.kinds.registry import KINDS
+from resultsq.kinds.registry import KINDS, counted, title
 
 NOW = datetime(2013, 12, 7, 10, 42, 11, tzinfo=UTC)
 RESULTS = KINDS["results"]
@@ -55,6 +57,41 @@ def test_the_bytes_are_the_sheet_in_the_order_of_positions() -> None:
     assert prepared.digest == digest(prepared.body)
     assert (prepared.event, prepared.date, prepared.problems) == ("bushy", "2013-12-07", ())
     assert parse(prepared.body).event == "bushy"
+
+
+def test_results_are_put_on_top_of_the_version_that_they_correct() -> None:
+    entry = RESULTS.prepare(payload(), submission=ID, submitted_by="bushy", submitted_at=NOW)
+    first = RESULTS.request(Parcel("results", ID, "bushy", entry.date, entry.body, entry.digest, None))
+    again = RESULTS.request(Parcel("results", ID, "bushy", entry.date, entry.body, entry.digest, "abc"))
+
+    assert (first.method, first.path) == ("PUT", "/v1/events/bushy/results/2013-12-07")
+    assert (first.conditions, again.conditions) == ({"If-None-Match": "*"}, {"If-Match": '"abc"'})
+    assert RESULTS.subject(ID, entry.date) == "2013-12-07"
+
+
+def test_a_receipt_is_good_when_it_names_the_sheet_and_its_first_or_a_later_revision() -> None:
+    entry = RESULTS.prepare(payload(), submission=ID, submitted_by="bushy", submitted_at=NOW)
+    parcel = Parcel("results", ID, "bushy", entry.date, entry.body, entry.digest, None)
+    good = Receipt(submission=ID, event="bushy", date=entry.date, digest=entry.digest, received_at=NOW, revision=1)
+
+    assert RESULTS.accepts(parcel, good)
+    assert RESULTS.accepts(parcel, good.model_copy(update={"revision": 2}))
+    for wrong in ({"revision": 0}, {"event": "other"}, {"date": "2013-12-14"}, {"digest": digest(b"other")}):
+        assert not RESULTS.accepts(parcel, good.model_copy(update=wrong))
+
+
+def test_a_list_says_how_many_finishers_there_are_and_what_people_call_a_kind() -> None:
+    assert [RESULTS.summary(count) for count in (1, 2)] == ["1 finisher", "2 finishers"]
+    assert [title("results"), title("messages"), title("later")] == ["results", "messages", "later"]
+    assert counted({"results": 1, "messages": 2, "later": 3}) == "3 later, 2 messages and 1 sheet of results"
+
+
+def test_a_rehearsal_has_an_example_of_what_it_posts() -> None:
+    example = KINDS["messages"].example("bushy", 1)
+    entry = KINDS["messages"].prepare(example, submission=ID, submitted_by="bushy", submitted_at=NOW)
+
+    assert entry.event == "bushy"
+    assert "Grüße" in json.loads(entry.body)["text"]
 
 
 def test_rows_have_one_digest_whoever_sends_them_and_whenever() -> None:

@@ -233,6 +233,15 @@ def test_fifty_problems_of_one_kind_are_told_one_by_one_and_the_others_as_one() 
 
 
 def test_a_kind_has_one_submission_a_round_and_results_begin_before_the_others() -> None:
-    assert {kind.weight for kind in KINDS.values()} == {1}
-    assert KINDS["results"].patience == 0
-    assert {kind.patience for name, kind in KINDS.items() if name != "results"} == {3}
+    text = {"subject": "A late barcode", "text": "It is A123."}
+    given: dict[str, dict[str, object]] = {
+        "results": {"event": "bushy", "date": "2013-12-07", "finishers": [{"position": 1}]},
+        "messages": {"event": "bushy", **text},
+        "mails": {"account": "team", **text},
+    }
+    turns = {}
+    for kind, payload in given.items():
+        entry = KINDS[kind].prepare(payload, submission="1", submitted_by="bushy", submitted_at=NOW)
+        turns[kind] = (entry.weight, entry.patience)
+
+    assert turns == {"results": (1, 0), "messages": (1, 3), "mails": (1, 3)}

@@ -5,7 +5,7 @@ import pytest
 from resultsq.domain.errors import InputRefused
 from resultsq.domain.sheet import Finisher
 from resultsq.kinds.results.corrections import correction_of
-from resultsq.kinds.results.join import Work, add, apply, evaluate, join, undo
+from resultsq.kinds.results.join import Work, add, apply, evaluate, join, undo, without_words
 from resultsq.readers import read
 from tests.unit.kinds.builders import clocks, pairs, scans, watch
 
@@ -48,6 +48,18 @@ def test_the_last_change_is_undone_and_then_the_one_before() -> None:
         undo(undo(undo(work)))
 
 
+def test_a_persons_word_can_be_taken_back_and_other_changes_stay() -> None:
+    work = busy()
+    for code in ("other-day", "times-changed"):
+        work = apply(work, correction_of("as-given", {"code": code}), by="bushy")
+    assert work.confirmed == {"other-day", "times-changed"}
+
+    less = without_words(work, ["other-day"])
+
+    assert less.confirmed == {"times-changed"}
+    assert [one.correction.action for one in less.changes] == ["edit-time", "drop-line", "as-given"]
+
+
 def test_the_work_is_as_before_when_a_correction_is_refused() -> None:
     work = busy()
     before = work.model_dump_json()
@@ -75,6 +87,8 @@ def test_the_rows_of_a_sheet_become_work_that_can_be_corrected() -> None:
     )
     work = Work.from_rows("published", rows)
 
+    [table] = work.files
+    assert (table.lines, table.used, table.set_aside, table.idle) == (3, 2, 0, 1)
     assert evaluate(work).finishers == rows
     assert [problem.code for problem in evaluate(work).problems] == ["time-missing"]
     work = apply(work, correction_of("edit-athlete", {"position": 2, "athlete": "A2"}), by="bushy")
