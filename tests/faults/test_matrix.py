@@ -569,18 +569,24 @@ def test_nothing_is_lost_or_doubled_when_a_node_on_sqlite_fails_like_this(
     scene_of(machine.relay, machine.accept).meet(name, partial(ON_SQLITE[name], lasting_place), row)
 
 
+@pytest.fixture(scope="module")
+def lasting_postgresql() -> Iterator[PostgreSQL]:
+    """A server that may be stopped, as the run's own may not: one for all such faults."""
+    with started(PostgreSQL) as server:
+        yield server
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("name", ON_POSTGRESQL)
 def test_nothing_is_lost_or_doubled_when_a_node_on_postgresql_fails_like_this(
-    name: str, postgresql: PostgreSQL, valkey: Valkey, row: Row, tmp_path: Path
+    name: str, lasting_postgresql: PostgreSQL, valkey: Valkey, row: Row, tmp_path: Path
 ) -> None:
     with (
-        PostgreSQL() as own,  # the run's own server, which `postgresql` has found to be possible, is for all
         OtherMaster() as master,
-        Relay(own.create_database(), master) as relay,
+        Relay(lasting_postgresql.create_database(), master) as relay,
         Machine(relay, tmp_path, free_port(), valkey.url, workers=4) as machine,
     ):
-        strike = partial(ON_POSTGRESQL[name], Place(machine, valkey, tmp_path, own))
+        strike = partial(ON_POSTGRESQL[name], Place(machine, valkey, tmp_path, lasting_postgresql))
         scene_of(relay, machine.accept).meet(name, strike, row)
 
 
@@ -603,16 +609,15 @@ def test_nothing_is_lost_or_doubled_when_postgresql_fails_over(
 
 @pytest.mark.long
 def test_nothing_is_lost_or_doubled_when_postgresql_restarts_behind_a_pooler(
-    postgresql: PostgreSQL, valkey: Valkey, row: Row, tmp_path: Path
+    lasting_postgresql: PostgreSQL, valkey: Valkey, row: Row, tmp_path: Path
 ) -> None:
     with (
-        PostgreSQL() as own,  # as above
-        started(lambda: PgBouncer(own.port, "transaction")) as pooler,
+        started(lambda: PgBouncer(lasting_postgresql.port, "transaction")) as pooler,
         OtherMaster() as master,
-        Relay(pooler.through(own.create_database()), master) as relay,
+        Relay(pooler.through(lasting_postgresql.create_database()), master) as relay,
         Machine(relay, tmp_path, free_port(), valkey.url, workers=4) as machine,
     ):
-        strike = partial(stop_postgresql, Place(machine, valkey, tmp_path, own))
+        strike = partial(stop_postgresql, Place(machine, valkey, tmp_path, lasting_postgresql))
         scene_of(relay, machine.accept).meet(POOLED, strike, row)
 
 
