@@ -26,8 +26,8 @@ from tests.simulate.shrink import shrink
 from tests.simulate.sometimes import STATES, missing
 from tests.simulate.workshop import Workshop, workshop
 
-FIRST = 24
-"""Whole mornings in CI, and others as a run of many has them."""
+FIRST = 16
+"""Whole mornings in CI, and others as a run of many has them: each kind twice."""
 
 BRIEF, PARTS = 1000, 8
 """Short mornings in CI, and in how many tests of equal cost."""
