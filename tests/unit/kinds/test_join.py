@@ -135,7 +135,10 @@ def test_an_athlete_with_and_without_a_token_is_told() -> None:
 
 
 def test_two_positions_stand_alone_when_the_athlete_was_also_scanned_alone() -> None:
-    assert codes(checked(FIVE, scans("A7,P1", "A7,P5", "A7,"))) == ["athlete-in-two-positions"]
+    problem = only(checked(FIVE, scans("A7,P1", "A7,P5", "A7,")))
+
+    assert problem.code == "athlete-in-two-positions"
+    assert [where.line for where in problem.where] == [1, 2]
 
 
 def test_a_misread_is_told_when_it_begins_like_a_normal_barcode() -> None:
@@ -153,7 +156,8 @@ def test_a_misread_has_more_than_eight_digits(lone: str) -> None:
 
 
 def test_a_long_lone_scan_is_a_misread_when_six_characters_agree() -> None:
-    assert codes(checked(FIVE, scans("A1234567,P5", "A123459999,"))) == ["misread-athlete"]
+    for good in ("A1234567", "A12345678"):
+        assert codes(checked(FIVE, scans(f"{good},P5", "A123459999,"))) == ["misread-athlete"]
 
 
 def test_a_long_lone_scan_is_no_misread_when_only_five_characters_agree() -> None:
@@ -283,9 +287,10 @@ def test_a_run_begins_anew_when_another_token_stands_alone() -> None:
 
 def test_a_run_ends_when_a_bad_line_or_the_file_does() -> None:
     broken = checked(FIVE, scans(",P2", "A2,P3", "&d084", "A4,", "A5,P5"))
+    twice = checked(FIVE, scans(",P2", "A2,P3", "&d084", "A4,", "A5,P5", "&d085"))
     over_files = checked(FIVE, scans(",P2", "A2,P3"), scans("A4,", "A5,P5"))
 
-    assert "token-before-athlete" not in codes(broken) + codes(over_files)
+    assert "token-before-athlete" not in codes(broken) + codes(twice) + codes(over_files)
 
 
 def test_a_run_is_none_when_the_token_was_only_scanned_once_more() -> None:

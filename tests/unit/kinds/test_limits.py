@@ -133,6 +133,13 @@ def athletes_of(of: Work, action: str, **arguments: object) -> list[str | None]:
     return [row.athlete for row in corrected(of, action, **arguments).finishers]
 
 
+def test_the_record_says_that_the_first_time_was_put_back() -> None:
+    of = work(watch([0, *TIMES]))
+    back = apply(of, correction_of("keep-double-tap", {"file": file(of, 1)}), by="bushy")
+
+    assert back.changes[-1].said == "Put back the time at the beginning of file1."
+
+
 def test_the_record_says_how_many_scans_were_dropped() -> None:
     of = work(watch(TIMES), pairs(range(1, 6)))
     dropped = apply(of, correction_of("drop-tokens-beyond", {"last": 3}), by="bushy")

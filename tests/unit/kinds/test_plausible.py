@@ -3,7 +3,7 @@
 import pytest
 
 from resultsq.domain.plausible import FIVE_K
-from resultsq.kinds.results.plausible import outliers, readings, stuck
+from resultsq.kinds.results.plausible import TimeReading, outliers, readings, stuck
 
 
 def ways(*times: int) -> list[str]:
@@ -29,6 +29,14 @@ def test_times_as_they_should_be_need_no_other_way() -> None:
 def test_times_are_read_anew_when_half_of_them_are_impossible_and_not_when_fewer_are() -> None:
     assert ways(1200, 1200, 72_000, 72_000) == ["minutes"]
     assert ways(1200, 1200, 1200, 72_000, 72_000) == []
+
+
+def test_only_times_that_are_too_long_are_read_as_shorter_ones() -> None:
+    [way] = readings([FIVE_K.longest, 72_000], FIVE_K)
+
+    assert way.words() == "minutes and seconds"
+    assert way.of([FIVE_K.longest, FIVE_K.longest + 60], FIVE_K) == [FIVE_K.longest, FIVE_K.longest // 60 + 1]
+    assert TimeReading("since", 32_400).words() == "times of day, with the start at 09:00"
 
 
 def test_one_time_of_a_day_or_more_is_a_reason_to_read_all_of_them_anew() -> None:

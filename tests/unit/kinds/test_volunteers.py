@@ -108,6 +108,7 @@ def test_a_bad_line_has_a_sentence_fit_for_a_list() -> None:
 def test_a_table_of_results_is_no_list_of_volunteers() -> None:
     assert not lists_roles("t", b"position,time,athlete\n1,18:11,A1\n")
     assert not lists_roles("t", b"A1234567,P0001,x\n")
+    assert not lists_roles("photo.jpg", b"\xff\xd8\xff\xe0\0")
 
 
 @pytest.mark.parametrize(
