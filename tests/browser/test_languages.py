@@ -86,10 +86,10 @@ def operator(running_node: RunningNode, chromium: Browser) -> Any:
 
 @dataclass(frozen=True)
 class Browsers:
-    """A team's phone and an operator's narrow window, and what their pages complained of. They are the same ones for
-    all languages: to begin one costs as much as three pages."""
+    """Narrow browsers, and what their pages complained of. The operator's is the same one for all languages: to begin
+    one costs as much as three pages."""
 
-    phone: Page
+    open: Callable[..., Page]
     desk: Page
     complaints: list[str]
 
@@ -99,19 +99,25 @@ def browsers(running_node: RunningNode, chromium: Browser, operator: Any) -> Ite
     complaints: list[str] = []
     with ExitStack() as stack:
 
-        def opened() -> Page:
-            context = stack.enter_context(
-                chromium.new_context(
-                    base_url=running_node.address,
-                    viewport={"width": NARROW[0], "height": NARROW[1]},
-                    reduced_motion="reduce",
-                )
+        def opened(**options: Any) -> Page:
+            size: Any = {"width": NARROW[0], "height": NARROW[1]}
+            context = chromium.new_context(
+                base_url=running_node.address, viewport=size, reduced_motion="reduce", **options
             )
+            stack.callback(context.close)
             return watched_page(context, running_node.address, complaints, FAILED_CALLS)
 
-        phone, desk = opened(), opened()
+        desk = opened()
         desk.context.add_cookies(operator)
-        yield Browsers(phone, desk, complaints)
+        yield Browsers(opened, desk, complaints)
+
+
+@pytest.fixture
+def phone(browsers: Browsers, code: str) -> Iterator[Page]:
+    """A team's, in the locale of the language."""
+    page = browsers.open(locale=languages.tag(code))
+    yield page
+    page.context.close()
 
 
 def speak(page: Page, code: str) -> None:
@@ -156,12 +162,10 @@ def submitted(page: Page) -> str:
 
 @pytest.mark.parametrize("code", CODES)
 def test_a_saturday_is_the_readers_own_from_the_login_to_the_receipt(
-    running_node: RunningNode, link: Any, browsers: Browsers, code: str
+    running_node: RunningNode, link: Any, browsers: Browsers, phone: Page, code: str
 ) -> None:
-    page, desk = browsers.phone, browsers.desk
-    page.context.clear_cookies()
+    page, desk = phone, browsers.desk
     browsers.complaints.clear()
-    speak(page, code)
     speak(desk, code)
     link.refuse()
     slug = running_node.team(f"park-{code.lower().replace('_', '-')}")
