@@ -38,13 +38,13 @@ def leave_out(file: ReadFile) -> Fix:
 
 def columns(board: JoinState) -> Iterator[Problem]:
     """Every column of a table is used, asked about, or named as not used."""
-    timed = bool(board.stopwatches()) or len(board.timing_tables()) > 1
     for file in board.in_use():
         if not isinstance(file, TableFile) or not file.columns:
             continue
         for use in (TIME, POSITION, ATHLETE):
             yield from _undecided(file, use)
-        yield from _missing(file, timed)
+        timed_elsewhere = bool(board.stopwatches()) or any(table is not file for table in board.timing_tables())
+        yield from _missing(file, timed_elsewhere)
         if file.changed and "times-changed" not in board.as_given:
             yield _changed(file)
         unused = [column.name for column in file.columns if column.name and not (column.use or column.could_be)]
@@ -81,10 +81,10 @@ def _leave(file: TableFile, at: int, column: TableColumn) -> Fix:
     return Fix(action="use-column", label=label, arguments={"file": file.digest, "column": at, "use": ""})
 
 
-def _missing(file: TableFile, timed: bool) -> Iterator[Problem]:
+def _missing(file: TableFile, timed_elsewhere: bool) -> Iterator[Problem]:
     there = {column.use for column in file.columns} | {use for column in file.columns for use in column.could_be}
     where = [Where(file=file.name)]
-    if TIME not in there and not timed:
+    if TIME not in there and not timed_elsewhere:
         fix = as_given("no-time-column", gettext("There are no times"))
         yield NO_TIME_COLUMN.broken(where, [fix], file=file.name)
     if POSITION not in there:

@@ -5,7 +5,7 @@ import pytest
 from resultsq.domain.problem import Problem
 from resultsq.kinds.results.findings_files import already_here
 from resultsq.kinds.results.join import Work, evaluate
-from tests.unit.kinds.builders import athletes, checked, codes, corrected, file, pairs, scans, watch, work
+from tests.unit.kinds.builders import athletes, checked, codes, corrected, file, pairs, scans, times, watch, work
 
 
 def only(*contents: bytes) -> Problem:
@@ -14,6 +14,17 @@ def only(*contents: bytes) -> Problem:
 
 
 # columns
+
+
+def test_no_times_are_asked_of_a_table_of_athletes_where_another_table_has_them() -> None:
+    timed = b"Pos,Time\n1,17:00\n2,18:00\n"
+    people = b"Pos,Athlete\n1,A11\n2,A12\n"
+
+    found = checked(timed, people)
+    assert (codes(found), athletes(found)) == ([], ["A11", "A12"])
+    assert times(found) == ["00:17:00", "00:18:00"]
+    assert codes(checked(people)) == ["no-time-column"]
+    assert codes(checked(people, b"Pos,Athlete\n3,A13\n")) == ["no-time-column", "no-time-column"]
 
 
 @pytest.mark.parametrize(
