@@ -28,7 +28,7 @@ HERE = Path(__file__).parent
 MARKERS = ("unit", "integration", "faults", "browser")
 """The folders that hold tests, in the order of running: what is cheap tells first."""
 
-FEWEST, MOST, FOR_A_CORE = 4, 16, 2
+FEWEST, MOST, FOR_A_CORE = 4, 16, 3
 """Processes that run tests: more than cores, for most tests wait for something. Not more: what measures a time would
 measure the others."""
 
