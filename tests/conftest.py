@@ -29,8 +29,8 @@ MARKERS = ("unit", "integration", "faults", "browser")
 """The folders that hold tests, in the order of running: what is cheap tells first."""
 
 FEWEST, MOST, FOR_A_CORE = 4, 16, 3
-"""Processes that run tests: more than cores, for most tests wait for something. Not more: what measures a time would
-measure the others."""
+"""Processes that run tests: more than cores, for most tests wait for something; with two to a core both cores waited
+for a fifth of the time. Not more: what measures a time would measure the others."""
 
 collect_ignore = ["bench", "history", "mutation", "power", "races", "samples", "support", "upgrade"]
 

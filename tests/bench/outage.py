@@ -157,7 +157,7 @@ def lost_answers(short: bool) -> Iterator[Result]:
     """Each tenth answer is cut after the master's commit."""
     jobs = work.jobs(60 if short else 500)
     every_tenth = [{"submission": job.id, "commit": True, "cut": True} for job in jobs[::10]]
-    for names in [[OURS, *SHORT_PEERS]] if short else ([OURS], peers.NAMES):
+    for names in ([OURS],) if short else ([OURS], peers.NAMES):
         with _Table(names, jobs) as table:
             for seat in table.seats:
                 seat.master.script(*every_tenth)
@@ -175,7 +175,7 @@ def lost_answers(short: bool) -> Iterator[Result]:
 def crash(short: bool) -> Iterator[Result]:
     """kill -9 of the worker and all its processes in mid-drain; another is started at once."""
     jobs = work.jobs(100 if short else 1_000)
-    for names in [[OURS, *SHORT_PEERS]] if short else ([OURS], peers.NAMES):
+    for names in ([OURS],) if short else ([OURS], peers.NAMES):
         with _Table(names, jobs) as table:
             table.all(lambda seat: _half_done_then_killed(seat, jobs))
             restarted = time.monotonic()
