@@ -76,11 +76,11 @@ def test_the_page_and_the_entry_are_there_when_the_browser_was_killed_while_the_
         browser.kill()
 
 
-def test_forty_entries_are_sent_once_each_by_two_pages(stoppable: StoppableNode, device: OpenDevice) -> None:
+def test_a_hundred_entries_are_sent_once_each_by_two_pages(stoppable: StoppableNode, device: OpenDevice) -> None:
     team = stoppable.team("many")
     page = device(team)
     stoppable.stop()
-    days = [(date.fromisoformat(DAY) - timedelta(days=at)).isoformat() for at in range(40)]
+    days = [(date.fromisoformat(DAY) - timedelta(days=at)).isoformat() for at in range(100)]
     save(page, stopwatch())
     page.evaluate(
         """async ([days, module]) => {
@@ -95,15 +95,15 @@ def test_forty_entries_are_sent_once_each_by_two_pages(stoppable: StoppableNode,
         [days, page.evaluate("document.querySelector('script[type=module]').src.replace('page.js', 'store.js')")],
     )
     page.reload()
-    expect(page.locator("#list > li")).to_have_count(40)
+    expect(page.locator("#list > li")).to_have_count(100)
     other = page.context.new_page()
     other.goto("/offline")
     posts: list[str] = []
     page.context.on("request", lambda sent: posts.append(sent.url) if sent.method == "POST" else None)
     stoppable.start()
-    until(lambda: stoppable.entries(team) == 40, 180)
+    until(lambda: stoppable.entries(team) == 100, 180)
     expect(page.get_by_text("on this device only")).to_have_count(0)
-    assert len([url for url in posts if url.endswith("/device/entries")]) == 40
+    assert len([url for url in posts if url.endswith("/device/entries")]) == 100
 
 
 def test_the_login_ends_meanwhile_and_nothing_is_sent_without_a_word(
