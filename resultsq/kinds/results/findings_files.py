@@ -38,13 +38,13 @@ def leave_out(file: ReadFile) -> Fix:
 
 def columns(board: JoinState) -> Iterator[Problem]:
     """Every column of a table is used, asked about, or named as not used."""
+    watches, timed = board.stopwatches(), board.timing_tables()
     for file in board.in_use():
         if not isinstance(file, TableFile) or not file.columns:
             continue
         for use in (TIME, POSITION, ATHLETE):
             yield from _undecided(file, use)
-        timed_elsewhere = bool(board.stopwatches()) or any(table is not file for table in board.timing_tables())
-        yield from _missing(file, timed_elsewhere)
+        yield from _missing(file, bool(watches) or any(table is not file for table in timed))
         if file.changed and "times-changed" not in board.as_given:
             yield _changed(file)
         unused = [column.name for column in file.columns if column.name and not (column.use or column.could_be)]
