@@ -33,6 +33,16 @@ def by_itself(node: StoreNode, far: Far) -> Reconciled | None:
     return reconcile.by_itself(node.database, far.master, ManualClock(node.now))
 
 
+def withdrawn_before_a_comparison(node: StoreNode, far: Far) -> str:
+    """A submission that was refused and withdrawn, and then compared with a master that has nothing. Returns its id."""
+    made = node.accept().id
+    node.settle(node.claim_one(), rejected())
+    node.withdraw(made)
+    node.pass_time(120)
+    assert by_itself(node, far) == Reconciled(0, 0, 0)
+    return made
+
+
 def last(node: StoreNode) -> comparisons.ComparisonView | None:
     with node.database.read() as conn:
         return comparisons.last(conn)
@@ -68,7 +78,7 @@ def test_it_is_compared_each_hour_and_after_each_outage_and_cheaply_first(here: 
     assert by_itself(here, far) is None
     found = last(here)
     assert found is not None
-    assert not found.whole, "a look at what is new is enough"
+    assert not found.whole, "only what is new is compared"
     here.pass_time(3601)
     far.loses(made)  # by a master that says nothing of its newest receipt
     assert by_itself(here, far) == Reconciled(0, 1, 0)
@@ -85,18 +95,14 @@ def test_it_is_compared_each_hour_and_after_each_outage_and_cheaply_first(here: 
 def test_what_the_network_brought_late_is_published_here_though_it_was_withdrawn(here: StoreNode, far: Far) -> None:
     """The master refused it, a person withdrew it, and then a copy came that the network had kept: the master took
     that one. Nothing else would tell the node for as long as the team sends nothing more."""
-    made = here.accept().id
-    here.settle(here.claim_one(), rejected())
-    here.withdraw(made)
-    here.pass_time(120)
-    assert by_itself(here, far) == Reconciled(0, 0, 0)
+    made = withdrawn_before_a_comparison(here, far)
     far.clock.step(2 * 3600)
     bundle.give_to_master(far.master, [parted(made, here)])
     here.pass_time(3601)
     assert by_itself(here, far) == Reconciled(settled=1, lost=0, different=0)
     found = last(here)
     assert found is not None
-    assert not found.whole, "a look at what is new is enough"
+    assert not found.whole, "only what is new is compared"
     assert here.state(made) is State.PUBLISHED
 
 
@@ -141,11 +147,7 @@ def test_a_loss_is_found_though_more_was_published_since_than_is_looked_for(
 
 def test_what_the_network_brought_late_is_found_though_the_masters_clock_is_behind(here: StoreNode, far: Far) -> None:
     """While the master had nothing, no comparison could learn how far behind its clock is."""
-    made = here.accept().id
-    here.settle(here.claim_one(), rejected())
-    here.withdraw(made)
-    here.pass_time(120)
-    assert by_itself(here, far) == Reconciled(0, 0, 0)
+    made = withdrawn_before_a_comparison(here, far)
     bundle.give_to_master(far.master, [parted(made, here)])
     here.pass_time(3601)
     assert by_itself(here, far) == Reconciled(settled=1, lost=0, different=0)
@@ -153,11 +155,7 @@ def test_what_the_network_brought_late_is_found_though_the_masters_clock_is_behi
 
 def test_a_comparison_that_failed_leaves_no_gap(here: StoreNode, far: Far) -> None:
     """The next one begins where the last one that was made has ended."""
-    made = here.accept().id
-    here.settle(here.claim_one(), rejected())
-    here.withdraw(made)
-    here.pass_time(120)
-    assert by_itself(here, far) == Reconciled(0, 0, 0)
+    made = withdrawn_before_a_comparison(here, far)
     far.clock.step(3600 + 120)
     bundle.give_to_master(far.master, [parted(made, here)])
     here.pass_time(3601)
