@@ -73,7 +73,7 @@ def _brought_in_line(
 
 
 def by_itself(database: Database, master: Master, clock: Clock) -> Reconciled | None:
-    """Compare if it is due: as a rule only what is new, here and at the master, since the last comparison.
+    """Compare if it is due. As a rule it looks only at what is new since the last comparison, here and at the master.
 
     It goes back a whole month if something new is gone or there is too much of it, if the master has less than it had,
     or if something waits for a comparison. It goes back to the time that a person named who asked for one.
@@ -97,7 +97,7 @@ def by_itself(database: Database, master: Master, clock: Clock) -> Reconciled | 
         database.write(lambda conn: comparisons.record_failure(conn, now, said))
         return None
     reached = since + EDGE if whole and not {_NO_ANSWER, _LEFT} & found.skipped.keys() else None
-    # where it has nothing yet, nobody knows how far its clock is behind: the next look begins where this one did
+    # an empty list does not show how far the master's clock is behind, so the next comparison begins where this one did
     until = min(now, max((one.received_at for one in has.values()), default=since + EDGE))
     database.write(lambda conn: comparisons.record(conn, now, found, whole, reached, until))
     if found.lost:

@@ -226,7 +226,7 @@ def ask_to_hold(page: Page) -> None:
 
 
 def publish(page: Page, slug: str) -> str:
-    """Mend and submit what is on the form, and wait for the master; the submission's id."""
+    """Mend what is on the form, submit it, and wait until it is published. Returns the submission's id."""
     page.goto(f"/submit/{slug}")
     fix(page, "choose-token")
     fix(page, "drop-tokens-beyond")
@@ -246,7 +246,7 @@ def write(page: Page, slug: str) -> str:
 
 
 def walk(page: Page, slug: str, operator: Any, outage: int, look: Look) -> None:
-    """Every page there is, in its fullest state: `look` opens an address, does what is to be done there, and looks."""
+    """Call `look` for every page. It gets a name, an address, and what to do on the page before it is looked at."""
     for path in ("login", "status", "unsubscribe/a-secret", "password/used-up", "nowhere"):
         look(path.partition("/")[0], path)
     page.context.add_cookies(operator)

@@ -44,7 +44,7 @@ def see(shoot: Shoot, find_nothing: FindNothing) -> Callable[[Page, str], None]:
         for (width, height), scheme in product((DESK, PHONE), SCHEMES):
             is_for_axe = (width, scheme) in LOOKED_AT_BY_AXE
             if not is_for_axe and "WRITE_PICTURES" not in os.environ:
-                continue  # nobody would see it drawn
+                continue  # only a picture needs this look
             page.set_viewport_size({"width": width, "height": height})
             page.emulate_media(color_scheme=scheme)
             shoot(page, f"{name}-{width}-{scheme}")

@@ -22,7 +22,7 @@ from tests.support import speech
 CONSOLE = re.compile(
     r"resultsq/(cli|doctor|drill|supervisor|settings|settings_sources|dkim_key|sealed|secret_files|master/serve|backup|watch)[/.]"
 )
-"""Where sentences stand that are read in a terminal alone. All others are on pages and in mails."""
+"""Where sentences stand that are read in a terminal or a log alone. All others are on pages and in mails."""
 
 _GAP = re.compile(r"%\(\w+\)[sd]|\{\w+\}")
 _TAG = re.compile(r"</?[a-z]+[^>]*>")
