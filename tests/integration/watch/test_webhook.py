@@ -132,8 +132,20 @@ def drips(connection: socket.socket) -> None:
         time.sleep(0.03)
 
 
+def no_message_hangs() -> bool:
+    return "message" not in {thread.name for thread in threading.enumerate()}
+
+
+@pytest.fixture(autouse=True)
+def free_places() -> Iterator[None]:
+    """Messages of this process share four places: a test begins with all of them, and leaves none taken."""
+    wait_until(no_message_hangs, 60, "the end of the messages before")
+    yield
+    wait_until(no_message_hangs, 60, "the end of this test's messages")
+
+
 @pytest.fixture
-def dripping() -> Iterator[int]:
+def dripping(free_places: None) -> Iterator[int]:
     with far_side(drips) as port:
         yield port
 
@@ -151,7 +163,6 @@ def test_no_more_than_four_messages_hang_at_once(dripping: int) -> None:
             within(0.05, lambda: post(dripping))
         return str(refused.value)
 
-    wait_until(lambda: "message" not in {thread.name for thread in threading.enumerate()}, 60, "the others' end")
     assert [hang(n) for n in range(6)].count("Earlier messages still hang.") == 2
 
 
