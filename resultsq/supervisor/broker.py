@@ -6,13 +6,16 @@ import platform
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 BROKER_SOCKET = "valkey.sock"
 SOCKET_PATH_MAX = 107
 """Bytes that the path of a unix socket may have on Linux."""
 _SHORT = "/tmp"  # noqa: S108 - the folder in it is made anew, for us alone
+_PREFIX = "resultsq-"
+_RANDOM = 16
+"""As many letters as tempfile may add to a name, and more: it adds eight."""
 
 
 def broker_binary() -> Path | None:
@@ -49,11 +52,11 @@ def socket_folder(folder: Path) -> Iterator[Path]:
     if _fits(folder):
         yield folder
         return
-    with ExitStack() as stack:
-        short = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="resultsq-")))
-        if not _fits(short):  # TMPDIR's path may be as long
-            short = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="resultsq-", dir=_SHORT)))
-        yield short
+    parent = tempfile.gettempdir()
+    if not _fits(Path(parent, _PREFIX + "x" * _RANDOM)):  # TMPDIR's path may be as long
+        parent = _SHORT
+    with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=parent) as short:
+        yield Path(short)
 
 
 def _fits(folder: Path) -> bool:
