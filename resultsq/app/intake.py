@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from resultsq.app import submissions
 from resultsq.app.context import AppContext
 from resultsq.app.duplicates import find_elsewhere
-from resultsq.app.event_day import Calendar, to_come
+from resultsq.app.event_day import Calendar
 from resultsq.domain import cldr
 from resultsq.domain.errors import NotJson, SheetRefused
 from resultsq.domain.i18n import gettext
@@ -29,7 +29,7 @@ from resultsq.domain.submission import State
 from resultsq.kinds.results.check import Report, report
 from resultsq.kinds.results.checks import check_rows
 from resultsq.kinds.results.corrections_files import AS_GIVEN
-from resultsq.kinds.results.days import long_ago, with_days_of_files
+from resultsq.kinds.results.days import with_days_of_files
 from resultsq.kinds.results.kind import ResultsKind, ResultsPayload, payload_of
 from resultsq.kinds.results.plausible import Occasion
 from resultsq.kinds.results.quick import read_quickly
@@ -251,8 +251,7 @@ def problems_of(conn: Connection, found: SubmissionView) -> tuple[Problem, ...]:
         said = check_rows(
             sheet.finishers, sheet.volunteers, occasion.plausible
         )  # sent as rows, or mended by hand since
-    day, then = date.fromisoformat(found.date), found.accepted_at.date()
-    clock = (*to_come(day, then), *long_ago(day, then, [Where(pointer="/date")]))
+    clock = Calendar(found.accepted_at.date()).problems(date.fromisoformat(found.date))
     # what would block was accepted with a person's word
     return tuple(map(_warning, (*clock, *said)))
 
