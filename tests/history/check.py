@@ -66,13 +66,15 @@ class Commit:
 @dataclass(slots=True)
 class Chain:
     """What the master shows of an event and date: its head, and the `highest` place that it has. `newest`: the place of
-    the newest version that was promised. `set_back`: a restore took some of it."""
+    the newest version that was promised. `set_back`: a restore took some of it. `decided_after`: how many commits there
+    were, of all chains, when a person last decided about this one."""
 
     head: Commit | None = None
     newest: int = -1
     highest: int = -1
     highest_id: str = ""
     set_back: bool = False
+    decided_after: int = 0
 
     def show(self, id_: str, place: int) -> None:
         """The master shows a version of that place, on top or below."""
@@ -89,7 +91,7 @@ class Judge:
 
     def __post_init__(self) -> None:
         self._open: dict[int, Event] = {}
-        self._before: dict[int, tuple[bool, bool]] = {}  # what was so before a decision whose end is not known
+        self._before: dict[int, tuple[bool, bool, int]] = {}  # what was so before a decision whose end is not known
         self._unknown: Counter[tuple[str, str]] = Counter()
         self._promised: dict[str, Submission] = {}
         # committed, and of an operation whose end is not known: after how many acknowledgements that was
@@ -98,6 +100,8 @@ class Judge:
         self._live: dict[str, Commit] = {}
         self._ever: dict[str, Commit] = {}
         self._chains: dict[str, Chain] = {}
+        self._others: dict[str, int] = {}  # another node's, and the how-manieth commit it was
+        self._given: set[tuple[str, str]] = set()  # results that teams submitted here, acknowledged or not
         self._states: dict[str, str] = {}
         self._names: dict[str, str] = {}
         self._ended = False
@@ -118,10 +122,14 @@ class Judge:
         self._open[event["op"]] = event
         if event["what"] == "submit":  # until its end is known it may be committed
             self._unknown[event["chain"], event["digest"]] += 1
+            self._given.add((event["chain"], event["digest"]))
         elif (found := self._promised.get(event["id"])) is not None and event["what"] != "withdraw":
             # what is decided may be done before its answer comes
-            self._before[event["op"]] = (found.withdrawn, found.decided)
+            chain = self._chain(found.chain)
+            self._before[event["op"]] = (found.withdrawn, found.decided, chain.decided_after)
             found.withdrawn, found.decided = found.withdrawn and event["what"] != "undo", True
+            if event["what"] == "decide":
+                chain.decided_after = self.counts["committed"]
 
     def _ok(self, event: Event) -> None:
         asked = self._open.pop(event["op"])
@@ -160,7 +168,7 @@ class Judge:
         self.counts["refused"] += 1
         if (before := self._before.get(event["op"])) is not None:
             found = self._promised[asked["id"]]
-            found.withdrawn, found.decided = before
+            found.withdrawn, found.decided, self._chain(found.chain).decided_after = before
         if asked["what"] == "submit":
             self._unknown[asked["chain"], asked["digest"]] -= 1
             if self._unknown[asked["chain"], asked["digest"]] < 0:
@@ -185,10 +193,13 @@ class Judge:
         if not event.get("other"):
             # the master refused it when it came first; a restore, and what was sent again, let it in
             self._is_somebodys(made, event.get("copy", False) and self._chain(made.chain).set_back)
+            self._overwrites_nothing(made)
         self._is_in_order(made, event["base"])
         self._commits.append(made)
         self._live[made.id] = self._ever[made.id] = made
         self._chain(made.chain).head = made
+        if event.get("other"):
+            self._others[made.id] = self.counts["committed"]
 
     def _is_somebodys(self, made: Commit, let_in: bool) -> None:
         promised = self._promised.get(made.id)
@@ -202,6 +213,15 @@ class Judge:
                 self._find("phantom", made.id, "the master has what nobody submitted")
             self._unknown[made.chain, made.digest] -= 1
             self._adopted[made.id] = self.counts["acknowledged"]
+
+    def _overwrites_nothing(self, made: Commit) -> None:
+        """What another node published stays on top until a person decides, unless a team here submitted the same."""
+        chain = self._chain(made.chain)
+        head = chain.head
+        if head is None or head.id not in self._others or self._others[head.id] <= chain.decided_after:
+            return
+        if (head.chain, head.digest) not in self._given:
+            self._find("overwritten", made.id, f"it went on top of {head.id}, which another node published")
 
     def _is_in_order(self, made: Commit, base: str | None) -> None:
         head = self._chain(made.chain).head

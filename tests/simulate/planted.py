@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from unittest.mock import patch
 from uuid import NAMESPACE_URL, uuid5
 
-from sqlalchemy import Connection, and_, false, select
+from sqlalchemy import Connection, and_, false, update
 
 from resultsq.delivery import reconcile
 from resultsq.delivery.masters import answers, http
@@ -151,20 +151,31 @@ def an_acceptance_is_acknowledged_before_its_commit() -> Patch:
 
 
 def an_end_needs_no_lease() -> Patch:
-    """An attempt is settled by whatever lease its submission has now."""
+    """An attempt is settled whoever has its submission by now, and whether anybody has."""
     real = outbox.settle
 
     def settle(conn: Connection, now: datetime, ends: list[Settlement]) -> Any:
-        columns = select(Submission.seq, Submission.lease).where(Submission.lease.is_not(None))
-        now_there = {row.seq: row.lease for row in conn.execute(columns)}
-        return real(conn, now, [replace(one, lease=now_there.get(one.seq, one.lease)) for one in ends])
+        mine = [one.lease for one in ends]
+        for one in ends:
+            conn.execute(update(Submission).where(Submission.seq == one.seq).values(lease=one.lease))
+        done = real(conn, now, ends)
+        conn.execute(update(Submission).where(Submission.lease.in_(mine)).values(lease=None))
+        return done
 
     return patch.object(outbox, "settle", settle)
 
 
 def results_are_published_as_they_arrive() -> Patch:
-    """An older version goes on top of a newer one."""
-    return patch.object(settlement, "is_ancestor", lambda *_: True)
+    """Whatever the master shows, these results go on top of it."""
+    real = settlement._conflict
+
+    def conflict(conn: Connection, now: datetime, row: Any, said: Conflict, rows_digest: str | None) -> Any:
+        if said.head == row.base:
+            return real(conn, now, row, said, rows_digest)
+        states.move(conn, now, [row.seq], State.QUEUED, base=said.head, next_attempt_at=None, in_doubt=False)
+        return State.QUEUED, True
+
+    return patch.object(settlement, "_conflict", conflict)
 
 
 def the_clock_is_trusted() -> Patch:
@@ -335,6 +346,8 @@ SEEDS: dict[Callable[[], Patch], int] = {
     what_is_being_sent_can_be_withdrawn: 6,
     the_head_stays_where_it_was: 3,
     a_receipt_shows_another_revision: 1,
+    an_end_needs_no_lease: 2,
+    results_are_published_as_they_arrive: 4,
 }
 """A seed that finds each, as a run of many has it."""
 
@@ -344,8 +357,6 @@ SOUGHT: tuple[Callable[[], Patch], ...] = (
     a_503_means_that_nothing_happened,
     a_dead_worker_leaves_no_doubt,
     a_cut_call_leaves_no_doubt,
-    an_end_needs_no_lease,
-    results_are_published_as_they_arrive,
     the_release_of_a_hold_releases_nothing,
     revisions_tell_which_version_is_newer,
     what_is_later_than_now_is_new,

@@ -88,6 +88,20 @@ def test_an_older_version_may_go_over_a_newer_one_by_a_persons_word(morning: Mor
     assert judge(morning.events) == []
 
 
+@pytest.mark.parametrize("decided", [True, False])
+def test_another_nodes_results_are_replaced_by_a_persons_word_or_where_they_are_ours(
+    morning: Morning, decided: bool
+) -> None:
+    morning.submit("a")
+    morning.say("commit", id="x", chain=DAY, base=None, revision=1, digest="d2" if decided else "d1", other=True)
+    if decided:
+        morning.decide("decide", "a")
+    morning.submit("b", "d3")  # it takes the place of the first, and with it what was decided
+    morning.commit("b", 2, "x", "d3")
+    morning.end(a="superseded", b="published")
+    assert not morning.found()
+
+
 def test_what_a_restore_took_is_published_again(morning: Morning) -> None:
     morning.submit("a")
     morning.commit("a")
@@ -201,9 +215,26 @@ def out_of_order_with_another_nodes_in_between(morning: Morning) -> None:
     morning.submit("a")
     morning.submit("b", "d2")
     morning.commit("b", digest="d2")
-    morning.say("commit", id="x", chain=DAY, base="b", revision=2, digest="d3", other=True)
+    morning.say("commit", id="x", chain=DAY, base="b", revision=2, digest="d2", other=True)
     morning.commit("a", 3, "x")
     morning.end(a="published", b="corrected")
+
+
+def over_another_nodes(morning: Morning) -> None:
+    morning.submit("a")
+    morning.say("commit", id="x", chain=DAY, base=None, revision=1, digest="d2", other=True)
+    morning.decide("decide", "a", "fail")
+    morning.commit("a", 2, "x")
+    morning.end(a="published")
+
+
+def over_another_nodes_by_an_older_decision(morning: Morning) -> None:
+    morning.submit("a")
+    morning.say("commit", id="x", chain=DAY, base=None, revision=1, digest="d2", other=True)
+    morning.decide("decide", "a")
+    morning.say("commit", id="y", chain=DAY, base="x", revision=2, digest="d3", other=True)
+    morning.commit("a", 3, "y")
+    morning.end(a="published")
 
 
 def out_of_order_after_a_restore(morning: Morning) -> None:
@@ -372,6 +403,8 @@ def no_end(morning: Morning) -> None:
         (out_of_order, "disordered"),
         (out_of_order_with_another_nodes_in_between, "disordered"),
         (out_of_order_after_a_restore, "disordered"),
+        (over_another_nodes, "overwritten"),
+        (over_another_nodes_by_an_older_decision, "overwritten"),
         (on_the_wrong_base, "disordered"),
         (a_revision_skipped, "disordered"),
         (nobodys, "phantom"),
