@@ -4,7 +4,8 @@ A history is JSON, one event a line, in the order of time. It imports nothing of
 be made the same way on both sides. It looks at each event once. The events:
 
     {"kind": "invoke", "op": 7, "what": "submit", "chain": "bushy 2013-12-07", "digest": "…"}
-    {"kind": "invoke", "op": 8, "what": "withdraw" | "undo" | "decide", "id": "…"}
+    {"kind": "invoke", "op": 8, "what": "withdraw" | "undo", "id": "…"}
+    {"kind": "invoke", "op": 9, "what": "decide", "chain": "…", "id": "…"}
     {"kind": "ok",   "op": 7, "id": "…"}       it was acknowledged: a promise from here on. Only a submit has an id
     {"kind": "fail", "op": 7}                  it was refused: nothing may come of it
     {"kind": "info", "op": 7}                  its end is not known: it may have happened, or may yet
@@ -66,15 +67,15 @@ class Commit:
 @dataclass(slots=True)
 class Chain:
     """What the master shows of an event and date: its head, and the `highest` place that it has. `newest`: the place of
-    the newest version that was promised. `set_back`: a restore took some of it. `decided_after`: how many commits there
-    were, of all chains, when a person last decided about this one."""
+    the newest version that was promised. `set_back`: a restore took some of it. `overruled`: how many commits of
+    all chains there were when a person last decided about this one."""
 
     head: Commit | None = None
     newest: int = -1
     highest: int = -1
     highest_id: str = ""
     set_back: bool = False
-    decided_after: int = 0
+    overruled: int = 0
 
     def show(self, id_: str, place: int) -> None:
         """The master shows a version of that place, on top or below."""
@@ -91,7 +92,8 @@ class Judge:
 
     def __post_init__(self) -> None:
         self._open: dict[int, Event] = {}
-        self._before: dict[int, tuple[bool, bool, int]] = {}  # what was so before a decision whose end is not known
+        self._before: dict[int, tuple[bool, bool]] = {}  # what was so before a decision whose end is not known
+        self._overruled_before: dict[int, int] = {}
         self._unknown: Counter[tuple[str, str]] = Counter()
         self._promised: dict[str, Submission] = {}
         # committed, and of an operation whose end is not known: after how many acknowledgements that was
@@ -123,13 +125,15 @@ class Judge:
         if event["what"] == "submit":  # until its end is known it may be committed
             self._unknown[event["chain"], event["digest"]] += 1
             self._given.add((event["chain"], event["digest"]))
-        elif (found := self._promised.get(event["id"])) is not None and event["what"] != "withdraw":
+            return
+        if event["what"] == "decide":
+            chain = self._chain(event["chain"])
+            self._overruled_before[event["op"]] = chain.overruled
+            chain.overruled = self.counts["committed"]
+        if (found := self._promised.get(event["id"])) is not None and event["what"] != "withdraw":
             # what is decided may be done before its answer comes
-            chain = self._chain(found.chain)
-            self._before[event["op"]] = (found.withdrawn, found.decided, chain.decided_after)
+            self._before[event["op"]] = (found.withdrawn, found.decided)
             found.withdrawn, found.decided = found.withdrawn and event["what"] != "undo", True
-            if event["what"] == "decide":
-                chain.decided_after = self.counts["committed"]
 
     def _ok(self, event: Event) -> None:
         asked = self._open.pop(event["op"])
@@ -168,7 +172,9 @@ class Judge:
         self.counts["refused"] += 1
         if (before := self._before.get(event["op"])) is not None:
             found = self._promised[asked["id"]]
-            found.withdrawn, found.decided, self._chain(found.chain).decided_after = before
+            found.withdrawn, found.decided = before
+        if asked["what"] == "decide":
+            self._chain(asked["chain"]).overruled = self._overruled_before[event["op"]]
         if asked["what"] == "submit":
             self._unknown[asked["chain"], asked["digest"]] -= 1
             if self._unknown[asked["chain"], asked["digest"]] < 0:
@@ -218,7 +224,7 @@ class Judge:
         """What another node published stays on top until a person decides, unless a team here submitted the same."""
         chain = self._chain(made.chain)
         head = chain.head
-        if head is None or head.id not in self._others or self._others[head.id] <= chain.decided_after:
+        if head is None or head.id not in self._others or self._others[head.id] <= chain.overruled:
             return
         if (head.chain, head.digest) not in self._given:
             self._find("overwritten", made.id, f"it went on top of {head.id}, which another node published")

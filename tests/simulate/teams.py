@@ -97,12 +97,12 @@ class Teams:
         self.network.sometimes("a version is withdrawn" + (", the link down" * (self.network.state != "up")))
         if self.random.random() < 0.6:
             self._rest(5.0)
-            said = self._decide("undo", submissions.undo_withdrawal, id_)
+            said = self._decide(slug, "undo", submissions.undo_withdrawal, id_)
             self.network.sometimes(f"a withdrawal {'is' if said else 'cannot be'} undone")
 
     def _publish_over(self, slug: str) -> None:
         head = self._head(slug)
-        if head is not None and self._decide("decide", submissions.publish_over, head):
+        if head is not None and self._decide(slug, "decide", submissions.publish_over, head):
             self.network.sometimes("a person publishes over the master's version")
 
     def _rest(self, most_s: float) -> None:
@@ -187,9 +187,9 @@ class Teams:
         answers.append((said.status, said.json()))
         self.scheduler.unpark(team)
 
-    def _decide(self, what: str, decision: Callable[..., Acknowledgement], id_: str) -> bool:
+    def _decide(self, slug: str, what: str, decision: Callable[..., Acknowledgement], id_: str) -> bool:
         """The office decides, on this machine."""
-        op = self._begin({"what": what, "id": id_})
+        op = self._begin({"what": what, "id": id_, "chain": f"{slug} {DATE}"})
         try:
             submissions.decide(self._office, decision, "the office", id_)
         except StoreUnsure:

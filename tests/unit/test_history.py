@@ -34,7 +34,7 @@ class Morning:
 
     def decide(self, what: str, id_: str, end: str = "ok") -> None:
         op = next(self._ops)
-        self.say("invoke", op=op, what=what, id=id_)
+        self.say("invoke", op=op, what=what, id=id_, chain=DAY)
         self.say(end, op=op)
 
     def commit(
