@@ -2,7 +2,8 @@
 or `--changed main` for the lines that differ from a commit. The exit status is 1 where more survive than `--most`.
 
 The tests of a package run once on the code as it is. A mutant of a function is then judged by the tests that enter that
-function; one of what a module does as it is loaded, by those that enter any function of the module."""
+function; one of what a module does as it is loaded, by those that enter any function of the module, and by the unit
+tests of its package: a value's fields are read, and no function is entered."""
 
 import argparse
 import importlib.abc

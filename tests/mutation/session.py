@@ -68,6 +68,10 @@ class Session:
             self._judge_all(session.items, base)
         return True
 
+    @property
+    def _own_tests(self) -> str:
+        return f"tests/unit/{self.package.name}/"
+
     def _baseline(self, items: Sequence[pytest.Item]) -> Baseline:
         """In a child, so that whatever the tests leave in a process is not there for the mutants."""
         with tempfile.NamedTemporaryFile() as kept:
@@ -114,7 +118,10 @@ class Session:
             tests = base.entered.get(swap.place, {}) if swap.place else {}
             if not tests:
                 near = {number for place, those in base.entered.items() if place[0] == str(path) for number in those}
-                self.tell(("elsewhere", name_of(mutant), {items[number].nodeid for number in near}))
+                asked = {items[number].nodeid for number in near}
+                if asked:  # else all are
+                    asked |= {one.nodeid for one in items if one.nodeid.startswith(self._own_tests)}
+                self.tell(("elsewhere", name_of(mutant), asked))
                 continue
             child, folder = _forked(partial(self._run_changed, swap, live, items, tests))
             running[child] = (mutant, folder)

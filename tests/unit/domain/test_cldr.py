@@ -38,7 +38,9 @@ def test_a_language_writes_in_its_own_way(
     assert cldr.long_day(DAY) == "7 December 2013", "afterwards it is English again"
 
 
-@pytest.mark.parametrize(("value", "text"), [(0, "0"), (999, "999"), (-7, "-7"), (999.6, "1,000"), (1000, "1,000")])
+@pytest.mark.parametrize(
+    ("value", "text"), [(0, "0"), (999, "999"), (-999, "-999"), (999.6, "1,000"), (1000, "1,000"), (-1000, "-1,000")]
+)
 def test_a_small_number_is_written_as_it_is(value: float, text: str) -> None:
     assert cldr.number(value) == text
 

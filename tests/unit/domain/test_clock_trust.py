@@ -17,7 +17,10 @@ YEAR_S = YEAR.total_seconds()
         (None, None, 0.0),
         (NOW, 0.0, 0.0),
         (NOW + timedelta(seconds=59), 3599.0, 0.0),
+        (NOW + timedelta(seconds=60), 0.0, 0.0),
         (NOW + timedelta(seconds=61), 0.0, 61.0),
+        (None, 3600.0, 0.0),
+        (None, -3600.0, 0.0),
         (NOW + YEAR, None, YEAR_S),
         (NOW + YEAR, 0.0, YEAR_S),  # heard before the clock went back
         (None, 3601.0, 3601.0),
@@ -41,4 +44,10 @@ def test_a_time_that_never_was_is_forgotten_when_the_master_agrees_with_the_cloc
     assert newest(NOW + YEAR, NOW, -YEAR_S, heard=True) == NOW
     assert newest(NOW + YEAR, NOW, -YEAR_S, heard=False) == NOW
     assert newest(NOW, NOW + YEAR, 0.0, heard=True) == NOW
+    assert newest(NOW, NOW + YEAR, 3600.0, heard=True) == NOW
     assert newest(NOW, NOW + YEAR, None, heard=False) == NOW + YEAR
+
+
+def test_a_clock_that_agrees_with_the_masters_is_taken_at_its_word() -> None:
+    assert newest(NOW, None, 1800.0, heard=True) == NOW
+    assert newest(NOW, None, -1800.0, heard=False) == NOW

@@ -25,6 +25,7 @@ def end(outcome: Outcome = ACCEPTED, duration_s: float = 0.01) -> Settlement:
 
 
 SLOW = end(duration_s=QUICK_S)
+ALMOST_SLOW = end(duration_s=0.24)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +40,8 @@ SLOW = end(duration_s=QUICK_S)
         (Senders(0, 8, 0), Queue(8), {}, [], DispatchPlan(0, 0, True)),
         # one more for each busy sender, while the master accepts quickly
         (Senders(8, 8, 0), Queue(0), {}, [end()], DispatchPlan(16, 8, True)),
-        (Senders(8, 8, 0), Queue(0), TWO, [end()], DispatchPlan(4, 2, True)),
+        (Senders(8, 8, 0), Queue(0), TWO, [end(), ALMOST_SLOW], DispatchPlan(4, 2, True)),
+        (Senders(8, 8, 0), Queue(0), TWO, [end(duration_s=0.3)], DispatchPlan(2, 2, True)),
         (Senders(0, 8, 5), Queue(13), {}, [end()], DispatchPlan(3, 0, True)),
         (Senders(0, 8, 8), Queue(16), {}, [end()], DispatchPlan(0, 0, True)),
         (Senders(8, 8, 0), Queue(0), {}, [end(), SLOW], DispatchPlan(8, 8, True)),

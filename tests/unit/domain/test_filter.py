@@ -42,6 +42,7 @@ def test_a_filter_comes_back_when_it_was_kept_as_json(one: Filter) -> None:
 def test_everything_is_meant_when_nothing_is_asked() -> None:
     assert Filter.parse([("text", " "), ("sort", "-attempts"), ("after", "7")], LONDON).is_everything
     assert not Filter(attempts_min=0).is_everything
+    assert not Filter.parse([], LONDON).waiting_only
 
 
 def test_a_time_is_the_nodes_own_when_it_has_no_zone() -> None:
@@ -57,6 +58,24 @@ def test_a_time_is_the_nodes_own_when_it_has_no_zone() -> None:
 def test_a_filter_is_refused_by_name_when_it_makes_no_sense(name: str, value: str) -> None:
     with pytest.raises(InputRefused, match=name):
         Filter.parse([(name, value)], LONDON)
+
+
+@pytest.mark.parametrize(
+    ("name", "least", "most"), [("status", 100, 599), ("attempts_min", 0, 1_000_000), ("attempts_max", 0, 1_000_000)]
+)
+def test_a_number_counts_up_to_its_bounds(name: str, least: int, most: int) -> None:
+    for number in (least, most):
+        assert getattr(Filter.parse([(name, str(number))], LONDON), name) == number
+    for number in (least - 1, most + 1):
+        with pytest.raises(InputRefused, match=name):
+            Filter.parse([(name, str(number))], LONDON)
+
+
+@pytest.mark.parametrize(("name", "longest"), [("text", 100), ("cause", 32), ("fingerprint", 120)])
+def test_a_text_counts_up_to_its_length(name: str, longest: int) -> None:
+    assert getattr(Filter.parse([(name, "x" * longest)], LONDON), name) == "x" * longest
+    with pytest.raises(InputRefused, match=name):
+        Filter.parse([(name, "x" * (longest + 1))], LONDON)
 
 
 def test_a_filter_is_refused_in_words_when_very_many_of_its_values_make_no_sense() -> None:

@@ -1,7 +1,9 @@
 """What a model refused: few faults, each with its place, and never a list of all of them."""
 
+from typing import Literal
+
 import pytest
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from resultsq.domain import invalid
 
@@ -27,12 +29,58 @@ def refusal_of(value: object) -> ValidationError:
     return refused.value
 
 
+class Bounded(BaseModel):
+    """Values with bounds."""
+
+    at_least: int = Field(3, ge=3)
+    more: int = Field(4, gt=3)
+    at_most: int = Field(3, le=3)
+    word: Literal["a", "b", "c"] = "a"
+    short: str = Field("", max_length=2)
+    own: str = ""
+
+    @field_validator("own")
+    @classmethod
+    def _never(cls, _value: str) -> str:
+        raise ValueError("A check's own sentence.")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("at_least", 2, "It must be 3 or more."),
+        ("more", 3, "It must be more than 3."),
+        ("at_most", 4, "It must be 3 or less."),
+        ("at_most", "x", "It must be a whole number."),
+        ("word", "d", "It must be one of these: 'a', 'b', 'c'."),
+        ("short", "abc", "It is too long."),
+        ("short", 1, "It must be a text."),
+        ("own", "x", "A check's own sentence."),
+    ],
+)
+def test_a_fault_is_said_with_its_bounds(name: str, value: object, said: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        Bounded.model_validate({name: value})
+    assert invalid.in_words(invalid.first(refused.value)) == said
+
+
+def test_a_thousand_faults_are_listed_and_more_are_one() -> None:
+    whole = invalid.listed(refusal_of({"event": "bushy", "rows": [{}] * 1_000}))
+    assert len(whole) == 1_000
+    assert whole[-1].pointer == "/rows/999/position"
+    [fault] = invalid.listed(refusal_of({"event": "bushy", "rows": [{}] * 1_001}))
+    assert (fault.kind, fault.message) == ("too_many", "1001 values of it are wrong")
+
+
 @pytest.mark.parametrize("at", [0, 49, 50, 51, 149, 4_321])
 def test_a_fault_is_named_with_its_row_wherever_it_is(at: int) -> None:
     rows: list[object] = [{"position": 1}] * 5_000
     rows[at] = {"position": "x"}
     [fault] = invalid.faults_of(Body, {"event": "bushy", "rows": rows}, 50)
     assert (fault.kind, fault.pointer) == ("int_parsing", f"/rows/{at}/position")
+    rows[at] = "no row at all"
+    [fault] = invalid.faults_of(Body, {"event": "bushy", "rows": rows}, 50)
+    assert (fault.kind, fault.pointer) == ("model_type", f"/rows/{at}")
 
 
 def test_the_same_faults_are_found_piecewise_as_at_once() -> None:

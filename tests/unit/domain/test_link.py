@@ -78,6 +78,7 @@ def test_the_window_stays_at_two_until_a_second_after_the_first_answer_however_m
     window = answered(window, 100, 7 + OPENING_S - 0.01)
     assert (window.size, window.answered) == (2, 0)
     assert answered(window, 1, 7 + OPENING_S).answered == 1
+    assert answered(opening(CEILING), 2, 7).answered == 0, "nor by what is answered at the same moment"
 
 
 def test_the_window_grows_by_one_when_a_whole_window_was_answered_and_stops_at_the_ceiling() -> None:

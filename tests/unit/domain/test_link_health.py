@@ -138,6 +138,13 @@ def test_an_attempt_from_before_the_return_says_nothing_of_the_link_now() -> Non
     back = replace(WELL, returned_at=ago(5))
     assert judged(back, failed(Cause.RESET), NO_TOKEN, ACCEPTED, duration_s=6) == Judgement(back)
     assert judged(back, failed(Cause.RESET), duration_s=4) != Judgement(back)
+    assert judged(back, failed(Cause.RESET), duration_s=5) != Judgement(back), "it was sent as the link returned"
+
+
+def test_a_link_of_which_nothing_was_heard_counts_from_nothing_and_is_clear() -> None:
+    new = LinkHealth(LinkState.UP, Window(2))
+    assert new.is_clear
+    assert (new.failures, new.failed_seq, new.epoch, new.round) == (0, 0, 0, 0)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from resultsq.domain.sheet import (
     Volunteer,
     canonical_bytes,
     digest,
+    finishers_digest,
     parse,
     rows_digest,
     rows_of,
@@ -87,6 +88,33 @@ def test_a_sheet_has_the_same_bytes_when_its_rows_were_written_before_the_rest(
     empty = bushy(finishers=(), volunteers=(), submitted_by=by)
     whole = bushy(finishers=finishers, volunteers=volunteers, submitted_by=by)
     assert sheet_bytes(empty, rows_of(finishers[::-1], volunteers)) == canonical_bytes(whole)
+
+
+def test_the_finishers_alone_are_known_by_their_digest_when_they_are_ten_and_say_something() -> None:
+    ten = tuple(Finisher(position=n, athlete=f"A{n}") for n in range(1, 11))
+    timed = tuple(Finisher(position=n, time="00:20:00") for n in range(1, 11))
+    nobody = tuple(Finisher(position=n) for n in range(1, 11))
+    found = finishers_digest(canonical_bytes(bushy(finishers=ten)), 10)
+    assert found is not None
+    assert found == finishers_digest(canonical_bytes(bushy(finishers=ten, volunteers=(), submitted_by="x")), 10)
+    assert found == rows_of(ten, VOLUNTEERS).digest_of_finishers
+    assert found != rows_of(timed, VOLUNTEERS).digest_of_finishers is not None
+    assert rows_of(ten[:9], VOLUNTEERS).digest_of_finishers is None
+    assert rows_of(nobody, VOLUNTEERS).digest_of_finishers is None
+
+
+def test_texts_of_people_have_up_to_a_hundred_characters() -> None:
+    for text in ("x", "x" * 100):
+        assert Volunteer(athlete="A1", role=text).role == bushy(submitted_by=text).submitted_by == text
+    for text in ("", "x" * 101):
+        with pytest.raises(ValidationError):
+            Volunteer(athlete="A1", role=text)
+        with pytest.raises(ValidationError):
+            bushy(submitted_by=text)
+
+
+def test_a_schema_is_named_as_in_json_or_as_in_code() -> None:
+    assert bushy(schema="resultsq.results/1") == bushy(schema_="resultsq.results/1") == bushy()
 
 
 def test_the_digest_is_rfc_9530s_over_the_bytes() -> None:

@@ -27,6 +27,8 @@ FREE = SubmissionFacts(State.QUEUED, LinkState.UP)
         (replace(FREE, link=LinkState.MASTER_DOWN), "when the master is back", None, False),
         (replace(FREE, link=LinkState.NOT_OUR_MASTER), "Something else answers", None, True),
         (replace(FREE, credentials_refused=True), "refuses this node's credentials.", None, True),
+        (replace(FREE, destination=MAIL), "the next to be sent", None, False),
+        (replace(FREE, blocked=True), "Version ? is sent first", None, False),
         (replace(FREE, destination=MAIL, link=LinkState.DOWN, next_probe_at=SOON), "mail server cannot", SOON, False),
         (replace(FREE, destination=MAIL, credentials_refused=True), "The mail server refuses", None, True),
         (replace(FREE, event_refused=True), "credentials for this event", None, True),
@@ -71,6 +73,25 @@ def test_no_master_is_named_when_it_goes_by_mail(state: State) -> None:
     for link in LinkState:
         said = str(why(NOW, SubmissionFacts(state, link, cause="no-office", destination=MAIL)))
         assert "aster" not in said
+
+
+@pytest.mark.parametrize(
+    ("it", "sentence", "person"),
+    [
+        (SubmissionFacts(State.REJECTED, None, cause="bad"), "The master refused it (bad).", True),
+        (SubmissionFacts(State.REJECTED, None), "The master refused it (rejected).", True),
+        (SubmissionFacts(State.REJECTED, None, cause="bad", destination=MAIL), "It was not sent (bad).", True),
+        (SubmissionFacts(State.REJECTED, None, destination=MAIL), "It was not sent (rejected).", True),
+        (SubmissionFacts(State.PUBLISHED, None, destination=MAIL), "It is sent: the mail server took it.", False),
+        (SubmissionFacts(State.CONFLICT, None, lost=True, predecessor=2), "no longer has version 2, which", True),
+        (SubmissionFacts(State.CONFLICT, None, lost=True), "no longer has version ?, which", True),
+        (SubmissionFacts(State.CONFLICT, None), "Another sheet is published there.", True),
+    ],
+)
+def test_the_sentence_says_what_became_of_it(it: SubmissionFacts, sentence: str, person: bool) -> None:
+    said = why(NOW, it)
+    assert sentence in str(said)
+    assert said.person is person
 
 
 def test_only_a_decision_is_asked_for_when_waiting_does_not_help() -> None:
