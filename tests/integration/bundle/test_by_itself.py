@@ -1,20 +1,23 @@
 """A master that comes back from an older backup is noticed, and what it lost is sent again by itself."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import cast
 
 import pytest
+from sqlalchemy import select
 
 from resultsq.clock import SystemClock
 from resultsq.delivery import bundle, reconcile
 from resultsq.delivery.masters import open_master
-from resultsq.domain.outcome import Cause
-from resultsq.domain.ports import Latest
+from resultsq.domain.outcome import Cause, Outcome, Receipt
+from resultsq.domain.ports import Latest, Master, ReceiptPage
 from resultsq.domain.submission import State
 from resultsq.store.admin import comparisons
+from resultsq.store.engine.tables import Comparison
 from resultsq.store.outbox import Reconciled
 from tests.integration.bundle.conftest import Far, deliver_all, parted
 from tests.support.manual_clock import ManualClock
-from tests.support.nodes import NOW, StoreNode, rejected
+from tests.support.nodes import NOW, StoreNode, lost, rejected
 
 
 @pytest.fixture(autouse=True)
@@ -229,6 +232,82 @@ def test_less_than_before_is_what_a_restored_master_has(
 ) -> None:
     here.database.write(lambda conn: comparisons.note_latest(conn, here.now, before))
     assert here.database.write(lambda conn: comparisons.note_latest(conn, here.now, after)) is less
+
+
+class Asked:
+    """The far master, and since when its list was asked for."""
+
+    def __init__(self, far: Far) -> None:
+        self._far = far
+        self.since: list[datetime] = []
+
+    def receipts(self, since: str | None, until: str | None, cursor: str | None) -> ReceiptPage | Outcome:
+        assert since is not None
+        self.since.append(datetime.fromisoformat(since))
+        return self._far.master.receipts(since, until, cursor)
+
+    def receipt(self, submission: str) -> Receipt | Outcome | None:
+        return self._far.master.receipt(submission)
+
+
+EDGE = timedelta(minutes=10)
+
+
+def compared_since(node: StoreNode, far: Far) -> datetime:
+    master = Asked(far)
+    assert reconcile.by_itself(node.database, cast(Master, master), ManualClock(node.now)) is not None
+    return master.since[-1]
+
+
+def test_it_looks_back_a_month_at_first_and_then_to_the_newest_that_it_knows(here: StoreNode, far: Far) -> None:
+    here.accept()
+    deliver_all(here, far)
+    received_at = far.clock.now()
+    here.pass_time(120)
+    assert compared_since(here, far) == here.now - timedelta(days=30) - EDGE
+    here.pass_time(3601)
+    assert compared_since(here, far) == received_at - EDGE
+
+
+def test_the_next_one_begins_where_one_began_that_found_nothing(here: StoreNode, far: Far) -> None:
+    first = compared_since(here, far)
+    here.pass_time(3601)
+    assert compared_since(here, far) == first, "an empty list does not show how late the master's clock is"
+
+
+@pytest.mark.parametrize("days", [1, 60])
+def test_one_that_a_person_asked_for_goes_back_to_that_time_and_a_month_at_least(
+    here: StoreNode, far: Far, days: int
+) -> None:
+    here.accept()
+    deliver_all(here, far)
+    here.pass_time(120)
+    by_itself(here, far)
+    here.pass_time(61)
+    since = here.now - timedelta(days=days)
+    here.database.write(lambda conn: comparisons.ask(conn, since))
+    master, reaches = Asked(far), min(since, here.now - timedelta(days=30))
+    assert reconcile.by_itself(here.database, cast(Master, master), ManualClock(here.now)) == Reconciled(0, 0, 0)
+    assert master.since == [reaches - EDGE]
+    with here.database.read() as conn:
+        assert comparisons.asked_since(conn) is None, "it is done"
+        assert conn.execute(select(Comparison.reached_since)).scalar_one() == reaches
+
+
+def test_one_that_left_questions_open_reaches_nowhere(
+    here: StoreNode, far: Far, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = here.accept().id
+    deliver_all(here, far)
+    far.loses(made)
+    here.pass_time(120)
+    here.database.write(lambda conn: comparisons.ask(conn, here.now))
+    monkeypatch.setattr(Asked, "receipt", lambda *_: lost())
+    found = reconcile.by_itself(here.database, cast(Master, Asked(far)), ManualClock(here.now))
+    assert found == Reconciled(0, 0, 0, 0, {"the master gave no answer about it": 1})
+    with here.database.read() as conn:
+        assert comparisons.asked_since(conn) is not None
+        assert conn.execute(select(Comparison.reached_since)).scalar_one() is None
 
 
 def test_the_state_stays_as_it_is_when_nothing_is_lost(here: StoreNode, far: Far) -> None:

@@ -1,6 +1,5 @@
 """What the keeper of the list makes of each answer, and when it asks again."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -68,10 +67,10 @@ class Office:
 
 
 @pytest.fixture
-def office(sqlite_store: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
+def office(sqlite_store: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
     made = Office(sqlite_store, tmp_path)
     monkeypatch.setattr(athletes_list, "open_configured", lambda *_: made)
-    yield made
+    return made
 
 
 def test_the_next_question_comes_a_minute_after_the_last(office: Office) -> None:
@@ -146,6 +145,20 @@ def test_a_fault_of_ours_is_told_and_tried_again_in_a_minute(office: Office) -> 
     assert office.state.error == "A fault of resultsq itself: the log has it."
     assert not office.is_due(EVERY_S - 1.0)
     assert office.is_due(1.0)
+
+
+def test_a_run_that_has_no_time_left_for_a_question_goes_on_at_once(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def take_long(_conn: object) -> bool:
+        office.clock.advance(athletes_list.AT_ONCE_S)
+        return True
+
+    monkeypatch.setattr(rows, "delete_some", take_long)
+    assert office.pull(END) == 0
+    monkeypatch.undo()
+    assert office.state.error is None
+    assert office.is_due()
 
 
 def test_another_worker_that_loads_is_left_alone_until_its_lease_has_run_out(office: Office) -> None:
