@@ -3,6 +3,7 @@
 import json
 from datetime import date, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Route, expect
@@ -175,9 +176,13 @@ def test_one_refused_entry_stays_and_does_not_stop_the_others(stoppable: Stoppab
         page.evaluate("document.querySelector('script[type=module]').src.replace('page.js', 'store.js')"),
     )
     save(page, stopwatch(5), day=(date.fromisoformat(DAY) - timedelta(days=14)).isoformat())
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(f"{request.method} {urlsplit(request.url).path}"))
     stoppable.link.restore()
     until(lambda: stoppable.entries(team) == 1)
     expect(page.get_by_text("The node did not take it: There is no such event here.")).to_be_visible()
+    first = asked.index("POST /device/entries")
+    assert asked[first + 1] == "POST /device/entries", "the refused one did not end the round"
     assert place(page, 1) == "on this device only"
     page.get_by_role("button", name="Correct it").click()
     page.get_by_role("button", name="Save on this device").click()
