@@ -28,9 +28,9 @@ from types import ModuleType
 import pytest
 
 from tests.mutation.mutants import Mutant, changed, mutants
+from tests.mutation.reasons import ROOT, path_of, reason_of
 from tests.mutation.session import Session, Told, end_of, name_of, silently
 
-ROOT = Path(__file__).parents[2]
 PARTS = ROOT / "tests" / "simulate" / "parts"
 TESTS = {
     "domain": ("tests/unit", "tests/integration/store"),
@@ -182,14 +182,9 @@ def _messages(pipe: Connection) -> Iterator[Told]:
 
 
 def _run_session(package: str, chosen: Sequence[Mutant], pipe: Connection, at_once: int, words: list[str]) -> int:
-    paths = {one.module: _path_of(one.module) for one in chosen}
+    paths = {one.module: path_of(one.module) for one in chosen}
     session = Session(ROOT / "resultsq" / package, [(paths[one.module], one) for one in chosen], pipe.send, at_once)
     return int(pytest.main(words, plugins=[session]))
-
-
-def _path_of(module: str) -> Path:
-    path = ROOT / Path(*module.split("."))
-    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
 def _without_packages(words: Sequence[str]) -> list[str]:
@@ -225,7 +220,7 @@ def judge(mutant: Mutant, words: Sequence[str], tests: set[str]) -> str:
 
 def _run(mutant: Mutant, words: Sequence[str], tests: set[str]) -> int:
     signal.alarm(int(LONGEST_S))
-    sys.meta_path.insert(0, _Changed(mutant, _path_of(mutant.module)))
+    sys.meta_path.insert(0, _Changed(mutant, path_of(mutant.module)))
     return int(pytest.main(["-x", *words], plugins=[_Only(tests)] if tests else []))
 
 
@@ -242,7 +237,7 @@ def page(asked: str, package: str, tally: Tally) -> str:
             f"{tally.tried:,} of {tally.every:,} small changes to the code were tried: the tests found "
             f"{found:,}{score}. {len(tally.survived) or 'None'} survived.",
             "",
-            *(f"- `{one}`" for one in tally.survived),
+            *(f"- `{one}`: {reason_of(one) or 'a test is missing'}" for one in tally.survived),
             "",
         ]
     )
