@@ -6,7 +6,7 @@ from contextlib import closing
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import delete, event, select
 
 from resultsq.app import people
 from resultsq.app.context import Transaction
@@ -15,14 +15,14 @@ from resultsq.clock import SystemClock
 from resultsq.delivery import bundle, reconcile
 from resultsq.delivery.masters import open_master
 from resultsq.delivery.masters.database import DatabaseMaster
-from resultsq.domain.errors import HeadMoved, ResultsqError
+from resultsq.domain.errors import HeadMoved, NotThere, ResultsqError
 from resultsq.domain.outcome import Outcome
 from resultsq.domain.ports import Parcel, ReceiptPage
 from resultsq.domain.submission import State
 from resultsq.store import outbox
 from resultsq.store.admin import retention
 from resultsq.store.engine.session import Database
-from resultsq.store.engine.tables import Submission
+from resultsq.store.engine.tables import Payload, Submission
 from resultsq.store.outbox import Lease, Reconciled
 from tests.integration.bundle.conftest import Far, deliver_all, parted
 from tests.support.nodes import NOW, StoreNode, accepted, lost, moved, rejected
@@ -47,6 +47,7 @@ def test_only_what_the_master_lost_is_sent_again(here: StoreNode, far: Far) -> N
     far.loses(gone)
     assert compare(here, far) == Reconciled(settled=0, lost=1, different=0)
     assert (here.state(kept), here.state(gone)) == (State.PUBLISHED, State.QUEUED)
+    assert here.row(gone).in_doubt, "what was there once may be there again"
     deliver_all(here, far)
     assert far.has() == {kept: 1, gone: 1}
     assert compare(here, far) == Reconciled(0, 0, 0)
@@ -293,6 +294,58 @@ def test_what_has_no_sheet_any_more_is_told_and_not_queued(here: StoreNode, far:
     assert (found, found.skipped) == (Reconciled(0, 0, 0), {"its sheet was removed": 1})
     assert here.state(made) is State.PUBLISHED
     assert here.claim() == []
+
+
+def test_what_has_no_sheet_any_more_is_told_beside_what_is_sent_again(here: StoreNode, far: Far) -> None:
+    first, second = published_chain(here, far, 2)
+    here.database.write(lambda conn: conn.execute(delete(Payload).where(Payload.seq == here.row(first).seq)))
+    for one in (first, second):
+        far.loses(one)
+    found = compare(here, far)
+    assert (found, found.skipped) == (Reconciled(0, 1, 0), {"its sheet was removed": 1})
+    here.pass_time(120)
+    deliver_all(here, far)
+    assert far.has() == {second: 1}
+
+
+def conflict_with_nothing(here: StoreNode, far: Far) -> tuple[str, str, str]:
+    """Two published versions that the master lost, and their correction, which met nothing there."""
+    first, second = published_chain(here, far, 2)
+    for one in (second, first):
+        far.loses(one)
+    third = here.accept(rows=7, corrects=second).id
+    deliver_all(here, far)
+    assert (here.state(third), here.row(third).conflict_head) == (State.CONFLICT, None)
+    return first, second, third
+
+
+def send_lost_again(node: StoreNode, submission: str) -> outbox.Acknowledgement:
+    return node.database.write(lambda conn: outbox.send_lost_again(conn, node.now, submission))
+
+
+def test_a_person_has_sent_again_what_the_master_lost_and_then_what_corrects_it(here: StoreNode, far: Far) -> None:
+    first, second, third = conflict_with_nothing(here, far)
+    told = send_lost_again(here, third)
+    assert told == outbox.Acknowledgement(third, State.QUEUED, here.row(third).digest, created=False)
+    assert [here.state(one) for one in (first, second, third)] == [State.QUEUED] * 3
+    here.pass_time(120)
+    deliver_all(here, far)
+    assert far.has() == {first: 1, second: 2, third: 3}
+
+
+def test_nothing_is_sent_again_where_nothing_was_lost_or_its_sheet_is_gone(here: StoreNode, far: Far) -> None:
+    first, second, third = conflict_with_nothing(here, far)
+    other = here.accept("richmond").id
+    here.try_one(moved("another", 3))
+    here.database.write(lambda conn: conn.execute(delete(Payload).where(Payload.seq == here.row(second).seq)))
+    ids = (first, second, third, other)
+    before = [here.row(one) for one in ids]
+    for one in ids:
+        with pytest.raises(HeadMoved):
+            send_lost_again(here, one)
+    with pytest.raises(NotThere):
+        send_lost_again(here, "nobody's")
+    assert [here.row(one) for one in ids] == before
 
 
 def test_it_says_what_it_did_not_compare_and_why(here: StoreNode, far: Far) -> None:

@@ -422,14 +422,16 @@ def test_a_person_decides_when_a_412_names_the_very_version_that_we_named(up: St
     first = version(up, 1)
     up.publish_one()
     second = version(up, 2, first)
-    up.try_one(moved(first, 1))
+    done = up.settle(up.claim_one(), moved(first, 1))
     assert up.state(second) is CONFLICT
+    assert not done.settled[0].repeat
 
 
 def test_equal_rows_of_another_node_are_ours_under_its_id(up: StoreNode) -> None:
     entry = up.entry(rows=1, by="another node")
     first = version(up, 1)
-    up.try_one(moved(FOREIGN, 1, entry.body))
+    done = up.settle(up.claim_one(), moved(FOREIGN, 1, entry.body))
+    assert (done.settled[0].state, done.settled[0].repeat) == (PUBLISHED, False)
     row = up.row(first)
     assert (row.state, row.published_as, row.revision) == (PUBLISHED, FOREIGN, 1)
     second = version(up, 2, first)

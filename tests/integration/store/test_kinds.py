@@ -18,7 +18,7 @@ from resultsq.domain.submission import State
 from resultsq.store import outbox
 from resultsq.store.admin import events
 from resultsq.store.engine.tables import NO_EVENT, Chain, Link, Submission
-from resultsq.store.outbox import Entry, Lease, cycle, links, no_event
+from resultsq.store.outbox import Entry, Lease, cycle, links, no_event, refusals
 from tests.integration.store.test_plans import analyse, explain, heard
 from tests.support.nodes import CEILING, DATE, EVENTS, NOW, StoreNode, accepted, migrated
 
@@ -132,6 +132,26 @@ def test_a_kind_that_the_master_refuses_keeps_no_other_kind_of_the_event_from_go
     assert not claim(wide), "the event's notes are refused as before"
     wide.pass_time(REFUSED_WAIT_S + 1)
     assert len(claim(wide)) == 1, "one a minute is tried"
+
+
+def test_people_are_told_which_kinds_of_which_events_the_master_refuses(wide: StoreNode) -> None:
+    def refused() -> tuple[list[str], int]:
+        with wide.database.read() as conn:
+            return refusals.refused_events(conn), refusals.count(conn)
+
+    assert refused() == ([], 0)
+    for event in ("richmond", "bushy"):
+        send(wide, event)
+    for lease in claim(wide):
+        wide.settle(lease, FORBIDDEN)
+    wide.accept()
+    wide.settle(claim(wide)[0], FORBIDDEN)
+    assert refused() == (["bushy", "richmond"], 2), "two kinds of one event are one event"
+    with wide.database.read() as conn:
+        seen = {
+            (kind, event) for kind in KINDS for event in EVENTS if refusals.is_refused(conn, kind, wide.events[event])
+        }
+    assert seen == {("notes", "bushy"), ("notes", "richmond"), ("results", "bushy")}
 
 
 def test_all_that_is_refused_is_tried_when_the_credentials_changed(wide: StoreNode) -> None:

@@ -3,14 +3,16 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import delete
 
 from resultsq.delivery.masters import answers
 from resultsq.delivery.masters.answers import Answer
-from resultsq.domain.link import LinkState
-from resultsq.domain.outcome import Cause, Deferred
+from resultsq.domain.link import HEARD_S, LinkState, opening
+from resultsq.domain.outcome import Cause, Deferred, Scope, Unauthorised
 from resultsq.domain.ports import ProbeAnswer
+from resultsq.store.engine.tables import MAIL, MASTER, Link
 from resultsq.store.outbox import links, prober_turns
-from resultsq.store.outbox.links import PROBER_LEASE_S
+from resultsq.store.outbox.links import PROBER_LEASE_S, LinkAtRest
 from resultsq.store.outbox.prober_turns import HeardAgain, ProberTurn
 from tests.support.nodes import CEILING, StoreNode, accepted, lost
 
@@ -29,6 +31,7 @@ def test_a_probe_is_due_at_once_when_the_node_is_new(node: StoreNode) -> None:
     assert (seen.state, seen.suspect, seen.probe_due, seen.probes, seen.ok_probe) == (LinkState.UP, True, True, 0, 0)
     node.database.write(lambda conn: links.ensure(conn, node.now, 3))
     assert node.link().window == 2, "a worker that starts later changes nothing"
+    assert links.window(node.link()) == opening(CEILING), "a window at its opening, of which nothing was answered"
 
 
 def test_the_first_good_probe_clears_the_way_and_is_no_outage(node: StoreNode) -> None:
@@ -98,6 +101,33 @@ def test_an_answer_that_says_something_else_after_all_is_written_down_with_the_n
     assert up.link().state == LinkState.DOWN
 
 
+def test_a_time_to_wait_that_comes_with_the_same_words_is_kept(up: StoreNode) -> None:
+    take_prober(up, "w1")
+    up.probe(Cause.MASTER_DOWN)
+    answer = ProbeAnswer(Cause.MASTER_DOWN, up.link().detail, 0.01, retry_after_s=60.0)
+    turn(up, HeardAgain(up.start_probe(), answer))
+    up.pass_time(59)
+    assert turn(up).number is None
+    up.pass_time(1)
+    assert turn(up).number is not None
+
+
+def test_a_prober_that_may_start_no_more_keeps_its_lease_and_starts_none(up: StoreNode) -> None:
+    take_prober(up, "w1")
+    up.probe(Cause.REFUSED)
+    before = up.link()
+    up.pass_time(PROBER_LEASE_S - 1)
+    took = up.database.write(lambda conn: prober_turns.take_turn(conn, up.now, "w1", None, False, CEILING, 0.5))
+    assert (took.number, took.change) == (None, None)
+    after = up.link()
+    kept = ("probes", "next_probe_at", "probe_wait_s", "probed_at", "probe_s", "newest_at")
+    assert [getattr(after, name) for name in kept] == [getattr(before, name) for name in kept]
+    assert up.outages()[0].probes == 1
+    up.pass_time(PROBER_LEASE_S - 1)
+    assert not take_prober(up, "w2")
+    assert look(up).probe_due
+
+
 def test_a_second_outage_is_a_second_row(up: StoreNode) -> None:
     for cause in (Cause.REFUSED, Cause.MASTER_DOWN):
         up.probe(cause)
@@ -105,6 +135,7 @@ def test_a_second_outage_is_a_second_row(up: StoreNode) -> None:
         up.probe()
     assert [one.cause for one in up.outages()] == [Cause.REFUSED, Cause.MASTER_DOWN]
     assert all(one.ended_at is not None for one in up.outages())
+    assert [one.probes for one in up.outages()] == [2, 2], "each has its own"
 
 
 def test_one_outage_goes_on_when_its_cause_changes(up: StoreNode) -> None:
@@ -237,6 +268,164 @@ def test_the_masters_clock_is_noted_when_the_probe_tells_it(up: StoreNode) -> No
     assert up.link().clock_offset_s == -12.5
     up.probe()
     assert up.link().clock_offset_s == -12.5
+    up.probe(Cause.NOT_OUR_MASTER, master_time_offset_s=99.0)
+    assert up.link().clock_offset_s == -12.5, "another's word is not the master's"
+
+
+# what is asked about the link
+
+
+def is_up(node: StoreNode, name: str = MASTER) -> bool:
+    with node.database.read() as conn:
+        return links.is_up(conn, name)
+
+
+def test_each_link_is_up_or_not_for_itself(up: StoreNode) -> None:
+    up.database.write(lambda conn: links.ensure(conn, up.now, CEILING, MAIL))
+    assert (is_up(up), is_up(up, MAIL)) == (True, True)
+    up.probe(Cause.REFUSED)
+    assert (is_up(up), is_up(up, MAIL)) == (False, True)
+
+
+def test_people_are_told_since_when_the_link_is_as_it_is_and_why(up: StoreNode) -> None:
+    def told() -> links.LinkFacts | None:
+        with up.database.read() as conn:
+            return links.facts(conn)
+
+    up.pass_time(60)
+    up.probe(Cause.DNS)
+    found = told()
+    assert found is not None
+    assert (found.state, found.since, found.cause) == (LinkState.DOWN, up.now, Cause.DNS)
+    assert (found.refused_at, found.takes_nothing_since) == (None, None)
+    up.database.write(lambda conn: conn.execute(delete(Link)))
+    assert told() is None, "no worker has run"
+
+
+def test_people_are_told_since_when_the_master_takes_nothing(up: StoreNode) -> None:
+    up.accept_many(3)
+    began = up.stall()
+    with up.database.read() as conn:
+        found = links.facts(conn)
+    assert found is not None
+    assert found.state is LinkState.UP
+    assert found.takes_nothing_since is not None
+    assert began <= found.takes_nothing_since < up.now
+
+
+def askable(node: StoreNode) -> tuple[bool, bool]:
+    with node.database.read() as conn:
+        return links.askable(conn, node.now)
+
+
+def ask(node: StoreNode) -> bool:
+    """Ask for a probe; whether that changed when the next one is due."""
+    before = node.link().next_probe_at
+    node.database.write(lambda conn: links.ask_for_probe(conn, node.now))
+    return bool(node.link().next_probe_at != before)
+
+
+def test_a_page_may_ask_for_a_probe_where_a_worker_probes_and_none_was_started_just_now(up: StoreNode) -> None:
+    up.pass_time(HEARD_S)
+    assert askable(up) == (False, False), "nobody probes"
+    take_prober(up, "w1")
+    assert askable(up) == (True, True)
+    assert ask(up)
+    assert look(up).probe_due
+    assert askable(up) == (True, False), "it is due"
+    assert not ask(up)
+    up.probe()
+    assert askable(up) == (True, False), "it was just heard"
+    assert not ask(up)
+    up.pass_time(HEARD_S - 0.1)
+    take_prober(up, "w1")
+    assert askable(up) == (True, False)
+    up.pass_time(0.1)
+    assert askable(up) == (True, True)
+    up.pass_time(PROBER_LEASE_S)
+    assert askable(up) == (False, False), "the worker says nothing any more"
+
+
+def test_no_page_asks_for_a_probe_of_a_link_that_is_not_up(up: StoreNode) -> None:
+    up.database.write(lambda conn: links.ensure(conn, up.now, CEILING, MAIL))
+    up.probe(Cause.MASTER_DOWN)
+    take_prober(up, "w1")
+    up.pass_time(0.5)
+    assert askable(up) == (True, False)
+    assert not ask(up), "it is probed often enough, and as the master asked"
+
+
+def at_rest(node: StoreNode) -> LinkAtRest | None:
+    with node.database.read() as conn:
+        return links.at_rest(conn, node.now)
+
+
+def test_other_work_waits_while_results_wait_or_are_on_their_way(up: StoreNode) -> None:
+    assert at_rest(up) == LinkAtRest(None, False)
+    up.accept()
+    assert at_rest(up) == LinkAtRest(None, True)
+    lease = up.claim_one()
+    assert at_rest(up) == LinkAtRest(None, True), "it is being sent"
+    up.settle(lease, Deferred(Cause.BUSY, "429", False, retry_after_s=60))
+    assert at_rest(up) == LinkAtRest(None, False), "the master has asked for a pause"
+    up.pass_time(61)
+    assert at_rest(up) == LinkAtRest(None, True)
+    up.probe(Cause.REFUSED)
+    up.probe()
+    assert at_rest(up) == LinkAtRest(up.now, True), "from before the return"
+
+
+@pytest.mark.parametrize("why", ["new", "suspect", "down", "refused", "gone"])
+def test_no_other_work_uses_a_link_that_cannot_be_used(node: StoreNode, why: str) -> None:
+    if why != "new":
+        node.probe()
+        node.accept()
+        assert at_rest(node) is not None
+    if why == "suspect":
+        node.database.write(lambda conn: links.suspect(conn, node.now))
+    elif why == "down":
+        node.probe(Cause.REFUSED)
+    elif why == "refused":
+        node.try_one(Unauthorised(Scope.DESTINATION, "No."))
+    elif why == "gone":
+        node.database.write(lambda conn: conn.execute(delete(Link)))
+    assert at_rest(node) is None
+
+
+def test_what_is_in_force_is_told_apart_from_what_was_changed(up: StoreNode) -> None:
+    def noted(fingerprint: str, name: str = MASTER) -> bool:
+        return up.database.write(lambda conn: links.credentials_changed(conn, fingerprint, name))
+
+    up.database.write(lambda conn: links.ensure(conn, up.now, CEILING, MAIL))
+    assert [noted(one) for one in ("old", "old", "new", "new")] == [False, False, True, False]
+    up.accept()
+    up.try_one(Unauthorised(Scope.EVENT, "No."))
+    assert not noted("another", MAIL), "the first of the mail server's"
+    assert up.claim() == [], "the master's refusals are not the mail server's"
+
+
+def test_a_second_sign_of_trouble_changes_nothing(up: StoreNode) -> None:
+    def suspect() -> int:
+        return up.database.write(lambda conn: links.suspect(conn, up.now))
+
+    assert suspect() == up.link().probes
+    before = up.link()
+    assert (before.suspect, before.suspect_at) == (True, up.now)
+    up.pass_time(1)
+    suspect()
+    assert up.link() == before
+    up.probe(Cause.REFUSED)
+    before = up.link()
+    suspect()
+    assert up.link() == before, "a link that is down is no longer suspect"
+
+
+def test_each_probe_has_its_number_and_a_good_one_counts_even_if_a_newer_one_was_better(up: StoreNode) -> None:
+    older, newer = up.start_probe(), up.start_probe()
+    assert newer == older + 1
+    up.probe_answered(newer)
+    up.probe_answered(older)
+    assert (look(up).probes, look(up).ok_probe) == (newer, newer)
 
 
 # who probes
@@ -254,7 +443,14 @@ def test_one_worker_probes_and_stays_it_while_it_says_so(up: StoreNode) -> None:
 
 def test_another_worker_probes_when_the_prober_says_nothing_any_more(up: StoreNode) -> None:
     take_prober(up, "w1")
+
+    def is_free(worker: str) -> bool:
+        with up.database.read() as conn:
+            return links.prober_is_free(conn, up.now, worker)
+
+    assert (is_free("w1"), is_free("w2")) == (True, False)
     up.pass_time(PROBER_LEASE_S + 0.1)
+    assert is_free("w2")
     assert take_prober(up, "w2")
     assert not take_prober(up, "w1")
 

@@ -458,7 +458,8 @@ def test_nobody_decides_about_a_version_that_is_corrected_at_the_master(up: Stor
     second = version(up, 2, first)
     up.probe()
     up.pass_time(60)
-    up.try_one(moved(second, 2))
+    done = up.settle(up.claim_one(), moved(second, 2))
+    assert (done.settled[0].state, done.settled[0].repeat) == (SUPERSEDED, False)
     assert states(up, first, second) == (SUPERSEDED, PUBLISHED)
     assert (head(up), on_their_way(up)) == (second, [])
 

@@ -87,6 +87,32 @@ def test_each_epoch_has_its_turn_when_one_slot_is_free(wide: StoreNode) -> None:
     assert set(published(wide, 6, room=1)) == {"bushy", "richmond", "wimbledon"}
 
 
+def test_no_epoch_is_always_the_last_where_their_rounds_are_the_same(wide: StoreNode) -> None:
+    wide.probe(Cause.REFUSED)
+    of: dict[str, int] = {}
+    for epoch, day in enumerate(("2013-11-23", "2013-11-30")):
+        of |= {wide.accept(event, date=day).id: epoch for event in wide.events}
+        return_of_the_link(wide)
+    taken = []
+    for _ in range(4):
+        (lease,) = wide.claim(free=1)
+        taken.append(of[lease.submission])
+        wide.settle(lease, accepted(lease))
+    assert set(taken) == {0, 1}
+
+
+def test_rounds_of_before_the_return_are_not_those_of_after_it(wide: StoreNode) -> None:
+    wide.probe(Cause.REFUSED)
+    wide.accept_many(3)
+    return_of_the_link(wide)
+    before = wide.link().round
+    assert len(published(wide, 2)) == 3
+    assert wide.claim() == []
+    assert wide.link().round == before
+    first = wide.accept("richmond").id
+    assert wide.row(first).round == before
+
+
 def test_no_epoch_is_passed_over_when_the_earliest_cannot_go(wide: StoreNode) -> None:
     """The master refuses the credentials for an event, of which some wait since each of many outages."""
     for number in range(EPOCHS_AT_ONCE + 2):
