@@ -54,6 +54,25 @@ def test_what_was_refused_goes_at_once_when_the_tokens_file_changes(server: Othe
             relay.wait_until_published(6, SOON_S)
 
 
+def test_the_other_workers_are_rung_for_when_another_token_is_taken_up(
+    server: OtherMaster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, rung = tmp_path / "token", list[str | None]()
+    file.write_text("old-token\n")
+    with (
+        Relay(f"sqlite:///{tmp_path / 'store.db'}", server) as relay,
+        relay.worker(MASTER_TOKEN_FILE=str(file)) as worker,
+    ):
+        relay.wait_for_link("up")
+        monkeypatch.setattr(worker.bell, "ring", lambda: rung.append(credentials(relay)))
+        before = credentials(relay)
+        time.sleep(1.5)  # for a look at the file, which is the same
+        assert rung == []
+        file.write_text("new-token\n")
+        wait_until(lambda: rung, SOON_S, "a ring")
+    assert before not in rung, "they find the new credentials"
+
+
 def test_nothing_is_refused_when_the_file_was_changed_before_anything_was_sent(
     server: OtherMaster, tmp_path: Path
 ) -> None:
