@@ -7,6 +7,7 @@ from types import ModuleType
 
 import pytest
 
+from tests.mutation.__main__ import _WORDS, NOT_ASKED
 from tests.mutation.live import Swap, functions
 from tests.mutation.mutants import changed, mutants
 from tests.mutation.reasons import REASONS, key_of, line_of, path_of
@@ -88,3 +89,11 @@ def test_each_change_that_nobody_could_see_is_one_of_the_code_as_it_is() -> None
     there = [one for module, _ in asked for one in mutants(module, path_of(module).read_text())]
     found = {key_of(one) for one in there if (one.module, line_of(one)) in asked}
     assert found >= REASONS.keys()
+
+
+def test_only_files_that_read_the_tree_are_not_asked() -> None:
+    ignored = [one.removeprefix("--ignore-glob=") for one in _WORDS if one.startswith("--ignore-glob=")]
+    files = [one for one in Path(__file__).parents[1].rglob("test_*.py") if any(one.match(glob) for glob in ignored)]
+    assert {one.parent for one in files} == {Path(__file__).parent}
+    assert len(files) == len(ignored) == len(NOT_ASKED)
+    assert _WORDS[_WORDS.index("-k") + 1] == "not postgres", "tests of other files may be called as these are"

@@ -18,3 +18,8 @@ def test_many_count_as_many_when_they_took_as_long() -> None:
 def test_nothing_was_delayed_when_nothing_was_sent_or_a_clock_was_set_back() -> None:
     assert Delays().percentile_s(0.95) == 0.0
     assert Delays.of({-3600: 1, 0: 1}) == Delays(((0, 2),))
+
+
+def test_delays_of_several_parts_count_together() -> None:
+    parts = [Delays.of({1: 2, 60: 1}), Delays(), Delays.of({1: 3})]
+    assert Delays.together(parts) == Delays(((1, 5), (60, 1)))

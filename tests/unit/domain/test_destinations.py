@@ -36,7 +36,8 @@ def test_a_masters_address_has_the_usual_port_where_none_is_named(url: str, addr
 
 
 @pytest.mark.parametrize(
-    "url", ["ftp://master.example", "https://", "https://host?x=1", "https://host#x", "https://me@h"]
+    "url",
+    ["ftp://master.example", "https://", "https://host?x=1", "https://host#x", "https://me@h", "https://host:port"],
 )
 def test_what_is_more_or_less_than_an_address_is_refused(url: str) -> None:
     with pytest.raises(SettingsError, match="The master's URL is"):
@@ -123,7 +124,7 @@ def test_people_open_an_address_with_a_host_over_http() -> None:
             check_public(url)
 
 
-def test_the_nodes_database_is_sqlite_or_postgresql() -> None:
+def test_the_nodes_database_is_of_a_kind_that_is_known() -> None:
     check_database("SQLite:///file")
     check_database("postgresql+psycopg://host/name")
     for url in ("mysql://host/name", "sqlite"):

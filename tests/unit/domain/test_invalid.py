@@ -64,6 +64,15 @@ def test_a_fault_is_said_with_its_bounds(name: str, value: object, said: str) ->
     assert invalid.in_words(invalid.first(refused.value)) == said
 
 
+@pytest.mark.parametrize(
+    ("body", "no_json"), [(b"{", True), (b"", True), (b"[]", False), (b"{}", False), (b'{"event":"a"}', False)]
+)
+def test_what_is_no_json_is_told_from_what_is_no_body(body: bytes, no_json: bool) -> None:
+    with pytest.raises(ValidationError) as refused:
+        Body.model_validate_json(body)
+    assert invalid.is_no_json(refused.value) is no_json
+
+
 def test_a_thousand_faults_are_listed_and_more_are_one() -> None:
     whole = invalid.listed(refusal_of({"event": "bushy", "rows": [{}] * 1_000}))
     assert len(whole) == 1_000

@@ -5,7 +5,21 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from pydantic import ValidationError
 
-from resultsq.domain.outcome import Head, Receipt, Redirected, plain, summary
+from resultsq.domain.outcome import (
+    Accepted,
+    Cause,
+    Conflict,
+    Deferred,
+    Head,
+    Outcome,
+    Receipt,
+    Redirected,
+    Rejected,
+    Scope,
+    Unauthorised,
+    plain,
+    summary,
+)
 
 AT = datetime(2013, 12, 7, 12, 0, tzinfo=UTC)
 
@@ -37,6 +51,21 @@ def test_foreign_text_loses_what_no_database_takes() -> None:
     assert plain("a\0b\ud800ä") == "a\N{REPLACEMENT CHARACTER}b?ä"
 
 
-def test_a_submission_that_goes_elsewhere_is_summed_up_by_why() -> None:
-    found = summary(Redirected("mail", "No such call."))
-    assert (found.outcome, found.cause, found.detail) == ("redirected", "no-such-call", "No such call.")
+@pytest.mark.parametrize(
+    ("outcome", "words"),
+    [
+        (Accepted(Receipt(submission="id", digest="d", received_at=AT)), ("accepted", None, None)),
+        (Deferred(Cause.BUSY, "Later.", in_doubt=False), ("deferred", "busy", "Later.")),
+        (Unauthorised(Scope.DESTINATION, "No."), ("unauthorised", "unauthorised", "No.")),
+        (Unauthorised(Scope.EVENT, "No."), ("unauthorised", "forbidden", "No.")),
+        (Rejected("invalid-sheet", "No."), ("rejected", "invalid-sheet", "No.")),
+        (Redirected("mail", "No such call."), ("redirected", "no-such-call", "No such call.")),
+        (Conflict(None, None), ("conflict", "conflict", None)),
+        (Conflict(None, None, code="taken", detail="It is."), ("conflict", "taken", "It is.")),
+    ],
+)
+def test_an_attempt_keeps_of_an_outcome_what_and_why(
+    outcome: Outcome, words: tuple[str, str | None, str | None]
+) -> None:
+    found = summary(outcome)
+    assert (found.outcome, found.cause, found.detail) == words

@@ -19,6 +19,7 @@ from resultsq.domain.sheet import (
     digest,
     finishers_digest,
     parse,
+    parse_rows,
     rows_digest,
     rows_of,
     sheet_bytes,
@@ -101,6 +102,11 @@ def test_the_finishers_alone_are_known_by_their_digest_when_they_are_ten_and_say
     assert found != rows_of(timed, VOLUNTEERS).digest_of_finishers is not None
     assert rows_of(ten[:9], VOLUNTEERS).digest_of_finishers is None
     assert rows_of(nobody, VOLUNTEERS).digest_of_finishers is None
+
+
+def test_rows_say_what_they_were_made_of_in_the_order_of_positions() -> None:
+    rows = parse_rows(rows_of(FINISHERS[::-1], VOLUNTEERS))
+    assert (rows.finishers, rows.volunteers) == (FINISHERS, VOLUNTEERS)
 
 
 def test_texts_of_people_have_up_to_a_hundred_characters() -> None:
