@@ -6,9 +6,55 @@ from tests.mutation.mutants import Mutant, mutants
 
 ROOT = Path(__file__).parents[2]
 
-_RESULTS = "resultsq.kinds.results"
+_DOMAIN, _RESULTS = "resultsq.domain", "resultsq.kinds.results"
 
 REASONS: dict[tuple[str, str, str], str] = {
+    (f"{_DOMAIN}.backoff", "return min(cap_s, base_s * 2.0 ** min(failures - 1, 60))", "60 → 61"): (
+        "either is longer than any cap"
+    ),
+    (
+        f"{_DOMAIN}.clock_trust",
+        "behind_s = 0.0 if newest_at is None else (newest_at - now).total_seconds()",
+        "0.0 → 1.0",
+    ): "either is within the slack",
+    (f"{_DOMAIN}.code128", "QUIET = 10", "10 → 11"): "a wider margin is as good",
+    (
+        f"{_DOMAIN}.collation",
+        "_FIRST_GREEK = 0x370",
+        "880 → 881",
+    ): "that letter is a capital, and its small one follows",
+    (f"{_DOMAIN}.collation", "_BEHIND_ALL_MARKS = 0x400", "1024 → 1025"): "it only has to be higher than each mark",
+    (f"{_DOMAIN}.collation", "case: int = 0", "0 → 1"): "each part that has a letter is given its case",
+    (f"{_DOMAIN}.collation", "nth, level = nth + 1, 0", "1 → 2"): "only the order of these numbers is used",
+    (f"{_DOMAIN}.delays", "return self.percentile_s(1.0)", "1.0 → 2.0"): "no more than all are counted",
+    (f"{_DOMAIN}.destinations", "close = difflib.get_close_matches(scheme, schemes, n=1)", "1 → 2"): (
+        "the best comes first, and only that one is used"
+    ),
+    (
+        f"{_DOMAIN}.invalid",
+        "for one in error.errors(include_url=False, include_input=False)",
+        "False → True",
+    ): "neither is read: it only costs time",
+    (
+        f"{_DOMAIN}.invalid",
+        "for one in error.errors(include_url=False, include_input=False)",
+        "False → True, number 2 there",
+    ): "neither is read: it only costs time",
+    (
+        f"{_DOMAIN}.invalid",
+        "for start in range(0, max(1, *map(len, lists.values()), 0), _PIECE):",
+        "1 → 2",
+    ): "one piece is looked at in either case",
+    (
+        f"{_DOMAIN}.invalid",
+        "for start in range(0, max(1, *map(len, lists.values()), 0), _PIECE):",
+        "0 → 1, number 2 there",
+    ): "it is the lesser of two, so that there are two",
+    (f"{_DOMAIN}.invalid", "_PIECE = 50", "50 → 51"): "the same faults are found by pieces of any size",
+    (f"{_DOMAIN}.link_health", "UNLIMITED = 1_000_000", "1000000 → 1000001"): "no worker has so many senders",
+    (f"{_DOMAIN}.relay", "return min(ASK_LATEST_S, ASK_FIRST_S * 1.5 ** min(asked, 10))", "10 → 11"): (
+        "the longest wait is reached before"
+    ),
     (f"{_RESULTS}.merge", "seen[time] += 1", "1 → 2"): (
         "equal times only have to stay apart, and the same way in both watches"
     ),

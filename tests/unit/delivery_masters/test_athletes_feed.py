@@ -75,6 +75,13 @@ def test_what_is_no_page_is_taken_for_a_strangers(content: object) -> None:
     assert found.cause is Cause.NOT_OUR_MASTER
 
 
+def test_names_and_clubs_have_up_to_two_hundred_characters() -> None:
+    for field in ("name", "club"):
+        found = athletes_feed.read(answer(page({**JANE, field: "x" * 200})), ListQuestion(), NOW)
+        assert isinstance(found, ListPage)
+        assert isinstance(athletes_feed.read(answer(page({**JANE, field: "x" * 201})), ListQuestion(), NOW), Deferred)
+
+
 def test_unchanged_voided_and_missing_are_told_apart_from_strangers() -> None:
     void = {"title": "Conflict", "status": 409, "code": "must-refetch"}
     none = {"title": "Not Found", "status": 404}

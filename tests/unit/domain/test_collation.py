@@ -39,13 +39,17 @@ def ordered(code: str, names: list[str]) -> list[str]:
         ("pt_BR", "Água|Aguas|Sala|São Paulo|Sapo"),
         ("it", "Citta|Città|Civita"),
         ("nl", "Coevorden|Één|IJmuiden|Ijs"),
-        ("ja", "Tokyo|ア|あい|カー|かあ|かい|きゃ|きや|さくら|ざくろ|はな|ばな|ぱな|大阪|東京"),
+        ("ja", "Tokyo|ア|あい|カー|かあ|かい|きゃ|きや|さくら|ざくろ|はな|ばな|ぱな|ファン|ふう|亜|一|大阪|東京"),
         ("ar", "آدم|آمنة|إبراهيم|أحمد|اسماء|باب|تاج|زيد|على|علي|هند|ولد|يوسف|Paris"),
     ],
 )
 def test_names_are_in_the_order_of_a_language(code: str, names: str) -> None:
     expected = names.split("|")
     assert ordered(code, expected) == expected
+
+
+def test_hiragana_stands_before_katakana_where_all_else_is_equal() -> None:
+    assert ordered("ja", ["サクラ", "さくら", "ファン", "ふぁん"]) == ["さくら", "サクラ", "ふぁん", "ファン"]
 
 
 def test_every_language_has_its_order_tried() -> None:

@@ -70,3 +70,8 @@ def test_so_many_are_claimed(
     senders: Senders, queue: Queue, health: dict[str, Any], ends: list[Settlement], plan: DispatchPlan
 ) -> None:
     assert plan_claims(NOW, senders, queue, replace(WELL, **health), ends) == plan
+
+
+def test_a_queue_of_which_no_more_is_known_may_have_any_to_claim() -> None:
+    queue = Queue(0)
+    assert (queue.fresh, queue.again, queue.held) == (True, True, False)
