@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,13 +10,15 @@ import pytest
 from pydantic import SecretStr
 
 from resultsq.delivery import office_notices
-from resultsq.domain.outcome import Cause
+from resultsq.domain.notices import NoNotices, NoticeList
+from resultsq.domain.outcome import Cause, Deferred, Outcome, Scope, Unauthorised
 from resultsq.master.ledger import Ledger
 from resultsq.settings import Settings
 from resultsq.store.admin import notices
 from resultsq.store.engine.session import Database
 from tests.integration.masters.far import TOKENS, served
 from tests.support.athletes import master_list
+from tests.support.log_lines import log_lines
 from tests.support.manual_clock import ManualClock
 from tests.support.nodes import NOW, StoreNode
 from tests.support.processes import OtherMaster
@@ -142,3 +145,74 @@ def test_an_answer_that_is_not_the_masters_takes_nothing_away(office: Office) ->
     office.ask()
     assert office.read() == [TITLE]
     assert "it carries no notices" in (office.feed.error or "")
+
+
+class Answering:
+    """A master that gives these answers in turn, and notes the tags that it was asked with."""
+
+    def __init__(self, *answers: NoticeList | NoNotices | Outcome) -> None:
+        self.answers = list(answers)
+        self.tags: list[str] = []
+
+    def notices(self, etag: str) -> NoticeList | NoNotices | Outcome:
+        self.tags.append(etag)
+        return self.answers.pop(0)
+
+    def close(self) -> None:
+        """Each question closes what it has opened."""
+
+
+LATER = Deferred(Cause.BUSY, "Busy.", in_doubt=False)
+
+
+@pytest.mark.parametrize(
+    ("answer", "wait_s", "error"),
+    [
+        (NoticeList([], '"t"'), 60.0, None),
+        (NoticeList(None, '"t"'), 60.0, None),
+        (NoNotices(), 3600.0, office_notices.NO_CALL),
+        (LATER, 60.0, "Busy."),
+        (replace(LATER, retry_after_s=7.0), 60.0, "Busy."),
+        (replace(LATER, retry_after_s=90.0), 90.0, "Busy."),
+        (replace(LATER, retry_after_s=86_400.0), 3600.0, "Busy."),
+        (Unauthorised(Scope.DESTINATION, "Who?"), 60.0, "Who?"),
+    ],
+)
+def test_how_long_the_master_is_left_alone_after_each_answer(
+    sqlite_store: Database,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: NoticeList | NoNotices | Outcome,
+    wait_s: float,
+    error: str | None,
+) -> None:
+    master = Answering(answer, answer)
+    monkeypatch.setattr(office_notices, "open_configured", lambda *_: master)
+    office = Office(sqlite_store, None, Settings(data_dir=tmp_path, master_url=SecretStr("http://master.test")))
+
+    def logged() -> list[str]:
+        with log_lines() as lines:
+            office.task.do()
+        return [line["why"] for line in lines if line["event"] == "notices.not_listed"]
+
+    assert logged() == ([] if error is None else [error])
+    assert office.feed.error == error
+    office.clock.advance(wait_s - 1.0)
+    assert not office.task.due()
+    office.task.do()
+    assert len(master.tags) == 1, "another worker did it meanwhile"
+    office.clock.advance(1.0)
+    assert office.task.due()
+    assert logged() == [], "it is logged once"
+
+
+def test_the_tag_of_the_last_list_is_sent_until_the_master_has_no_notices(
+    sqlite_store: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = NoticeList([], '"t"')
+    master = Answering(listed, NoticeList(None, '"t"'), LATER, NoNotices(), listed)
+    monkeypatch.setattr(office_notices, "open_configured", lambda *_: master)
+    office = Office(sqlite_store, None, Settings(data_dir=tmp_path, master_url=SecretStr("http://master.test")))
+    for _ in range(5):
+        assert office.ask(3600.0)
+    assert master.tags == ["", '"t"', '"t"', '"t"', ""]
