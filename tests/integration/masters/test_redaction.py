@@ -54,6 +54,20 @@ def echo(make: Callable[[str], bytes]) -> Talk:
     return talk
 
 
+@pytest.mark.parametrize("spell", SPELLINGS.values())
+def test_an_echo_is_found_in_an_answer_that_holds_every_mark(spell: Callable[[str], str]) -> None:
+    around = "100 % of A & B, C:\\D"
+    found = Redactor(TOKEN).text(f"{around} {spell(TOKEN)} {around}")
+    assert found == f"{around} {HIDDEN} {around}"
+
+
+@pytest.mark.parametrize(("secret", "hidden"), [("abcd", True), ("abc", False), ("", False)])
+def test_what_is_too_short_for_a_secret_is_left_as_it_is(secret: str, hidden: bool) -> None:
+    text = f"of {secret} %"
+    assert Redactor(secret).text(text) == (f"of {HIDDEN} %" if hidden else text)
+    assert Redactor(secret).data(text.encode()) == (f"of {HIDDEN} %" if hidden else text).encode()
+
+
 def outcome_of(make: Callable[[str], bytes]) -> Outcome:
     with far_side(echo(make)) as port:
         master = HttpMaster(f"http://{HOST}:{port}", TOKEN, clock=SystemClock())
