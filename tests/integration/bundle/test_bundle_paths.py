@@ -19,10 +19,11 @@ from resultsq.domain.errors import HeadMoved, InputRefused, SettingsError
 from resultsq.domain.submission import State
 from resultsq.readers import MAX_ROWS
 from resultsq.settings import Settings
+from resultsq.store import outbox
 from resultsq.wakeup import Bell
 from tests.integration.bundle.conftest import Far, deliver_all, export, take_in
 from tests.support.manual_clock import ManualClock
-from tests.support.nodes import DATE, NOW, StoreNode, finishers, lost
+from tests.support.nodes import DATE, NOW, StoreNode, finishers, lost, moved
 
 
 def test_it_is_there_once_when_the_bundle_and_then_the_network_bring_it(
@@ -129,6 +130,37 @@ def test_what_a_full_bundle_does_not_take_is_left_as_it_is(
     assert here.count(event_id=here.events["richmond"], in_doubt=False, attempts=0) == 9
     monkeypatch.undo()
     assert not bundle.export(here.database, here.now, locks, [State.QUEUED]).is_full
+
+
+def test_some_are_taken_at_a_time_in_their_order_and_no_more_than_was_asked_for(here: StoreNode) -> None:
+    ids = [here.accept(event).id for event in here.events]
+    here.try_one(moved("elsewhere", 3))
+    here.publish_one()
+
+    def taken(after: int, most: int, *states: State, **more: Any) -> tuple[list[str], int]:
+        found, last = here.database.write(
+            lambda conn: outbox.export(conn, here.now, states, "usb", after, most, **more)
+        )
+        return [one.id for one in found], last
+
+    def waits(after: int, *states: State, **more: Any) -> bool:
+        with here.database.read() as conn:
+            return outbox.waits_behind(conn, states, after, **more)
+
+    conflict, _, queued = (here.row(one).seq for one in ids)
+    both = (State.CONFLICT, State.QUEUED)
+    assert taken(0, 1, *both) == (ids[:1], conflict)
+    assert taken(conflict, 1, *both) == (ids[2:], queued)
+    assert taken(queued, 1, *both) == ([], queued)
+    assert taken(0, 9, State.QUEUED, State.PUBLISHED) == (ids[2:], queued), "the master has the other"
+    assert taken(0, 9, *both, kinds=["messages"]) == ([], 0)
+    assert taken(0, 9, *both, kinds=["results"])[0] == [ids[0], ids[2]]
+    assert [waits(seq, *both) for seq in (0, conflict, queued)] == [True, True, False]
+    assert not waits(0, State.PUBLISHED)
+    assert (waits(0, *both, kinds=["messages"]), waits(0, *both, kinds=["results"])) == (False, True)
+    assert [one.number for one in here.attempts(ids[2])] == [1, 2, 3]
+    assert (here.row(ids[2]).attempts, here.row(ids[1]).attempts) == (3, 1)
+    assert [(one.worker, one.duration_s, one.ended_at) for one in here.attempts(ids[2])] == [("usb", 0, here.now)] * 3
 
 
 def test_another_sheet_under_a_known_id_is_refused_and_the_others_are_taken(

@@ -96,6 +96,7 @@ def test_what_a_relay_has_goes_to_no_other_destination_until_the_relay_has_answe
     node.settle(node.claim_one(), Redirected(MAIL, "The master has no call for this."))
     row = node.row(sent)
     assert (row.destination, row.state, row.in_doubt) == (MAIL, State.QUEUED, False)
+    assert (row.failures, row.wait_s, row.next_attempt_at) == (0, 0, None), "there it begins anew"
     assert _begun(node) == [], "a relay has no call for it either"
 
 

@@ -30,7 +30,7 @@ from resultsq.delivery import sender
 from resultsq.delivery.dispatch import Dispatcher
 from resultsq.delivery.masters import open_master
 from resultsq.domain.errors import HeadMoved
-from resultsq.domain.outcome import Outcome
+from resultsq.domain.outcome import Cause, Deferred, Outcome
 from resultsq.domain.settlement import Settlement
 from resultsq.domain.submission import State
 from resultsq.settings import Settings
@@ -238,6 +238,45 @@ def test_a_waiting_row_without_its_sheet_is_put_aside_and_told_and_can_be_withdr
     node.withdraw(bad)
     again = node.accept("bushy").id
     assert [lease.submission for lease in node.claim()] == [again]
+    with node.database.read() as conn:
+        assert outbox.count_aside(conn) == 0
+
+
+def test_one_that_is_put_aside_begins_anew_and_no_other_is_touched(node: StoreNode) -> None:
+    published = node.accept("bushy").id
+    node.publish_one()
+    beside = node.accept("richmond").id
+    node.claim_one()
+    put_off = node.accept("bushy", date="2013-12-14").id
+    node.try_one(Deferred(Cause.SILENT, "No answer.", in_doubt=False))
+    fresh = node.accept("wimbledon").id
+    held = [node.row(one) for one in (published, beside)]
+    before = node.row(put_off)
+    assert (before.failures, before.silences) == (1, 1)
+    seqs = [node.row(one).seq for one in (published, put_off, fresh)]
+    node.database.write(lambda conn: outbox.put_aside(conn, node.now, seqs, NO_SHEET))
+    assert [node.row(one) for one in (published, beside)] == held
+    with node.database.read() as conn:
+        assert outbox.count_aside(conn) == 2
+    for one in (put_off, fresh):
+        row = node.row(one)
+        assert (row.state, row.detail, held_aside(node, one)) == (State.QUEUED, NO_SHEET, NO_SHEET)
+        assert (row.failures, row.silences, row.wait_s, row.next_attempt_at) == (0, 0, 0.0, None)
+        assert (row.lease, row.lease_owner, row.lease_until, row.lease_s) == (None, None, None, 0.0)
+    assert not node.row(fresh).in_doubt, "it was never sent"
+    assert [one.outcome for one in node.attempts(beside)] == [None], "it is under way as before"
+
+
+def test_one_that_a_worker_has_in_hand_is_in_doubt_when_it_is_put_aside(node: StoreNode) -> None:
+    made, beside = node.accept("bushy").id, node.accept("richmond").id
+    node.claim()
+    node.database.write(lambda conn: outbox.put_aside(conn, node.now, [node.row(made).seq], NO_SHEET))
+    assert (node.state(made), node.row(made).in_doubt) == (State.QUEUED, True)
+    assert [one.outcome for name in (made, beside) for one in node.attempts(name)] == ["unknown", None]
+    node.act("hold", beside)
+    with node.database.read() as conn:
+        assert outbox.count_aside(conn) == 1, "what a person holds is not aside"
+    node.act("release", made)
     with node.database.read() as conn:
         assert outbox.count_aside(conn) == 0
 

@@ -13,6 +13,7 @@ from resultsq.domain.ports import Parcel
 from resultsq.domain.submission import WAITING, State
 from resultsq.settings import Settings
 from resultsq.store import outbox
+from resultsq.store.admin import actions
 from resultsq.store.engine import migrate
 from resultsq.store.engine.session import Database
 from resultsq.store.engine.tables import Action, Attempt, Audit, AuditSubmission, Event, Hold, Payload, Submission
@@ -21,7 +22,7 @@ from resultsq.store.outbox.aside import NO_SHEET
 from resultsq.watch import messenger
 from tests.integration.bundle.conftest import Far, deliver_all
 from tests.support.manual_clock import ManualClock
-from tests.support.nodes import StoreNode, lost, moved
+from tests.support.nodes import StoreNode, lost, moved, rejected
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "damaged_by_0_1_0.json"
 """What 0.1.0 left after a withdrawn predecessor on each of three roads (the 7th), a sheet of a bundle beside one that
@@ -192,6 +193,26 @@ def test_nothing_is_found_when_all_is_as_it_must_be(store: Database) -> None:
     assert mend(node) == {}
 
 
+def test_nothing_is_found_of_what_ended_in_any_way_or_is_kept_waiting_on_purpose(store: Database) -> None:
+    node = StoreNode(store)
+    node.probe()
+    first = node.accept(rows=1).id
+    node.try_one(moved("another", 1, node.entry(rows=1, by="another node").body))  # published, by the other id
+    second = node.accept(rows=2, corrects=first).id
+    node.publish_one(2)
+    node.accept(rows=3, corrects=second)
+    gone = node.accept("richmond").id
+    node.withdraw(gone)
+    replaced = node.accept("richmond", rows=4).id
+    node.act("hold", node.accept("richmond", rows=5, corrects=replaced).id)
+    for day, outcome in (("2013-12-14", moved("theirs", 3)), ("2013-12-21", rejected()), ("2013-12-28", lost())):
+        made = node.accept("wimbledon", date=day).id
+        lease = next(one for one in node.claim() if one.submission == made)
+        node.settle(lease, outcome)
+    node.accept("wimbledon", rows=6, date="2013-12-28", corrects=made)
+    assert counts(node) == mend(node) == {}
+
+
 def test_what_a_released_hold_still_holds_is_found_and_goes_on(store: Database) -> None:
     node = StoreNode(store)
     node.probe()
@@ -206,6 +227,18 @@ def test_what_a_released_hold_still_holds_is_found_and_goes_on(store: Database) 
     assert [repair.name for repair, _ in repairs.mend(node.database, ManualClock(node.now), "op")] == ["held"]
     assert [lease.submission for lease in node.claim()] == [made]
     assert node.row(kept).hold_id is not None
+
+
+def test_what_a_released_hold_holds_goes_on_while_another_action_is_carried_out(store: Database) -> None:
+    node = StoreNode(store)
+    node.probe()
+    made, other = node.accept().id, node.accept("richmond").id
+    node.act("hold", made)
+    released = {"released_at": node.now, "released_by": "op"}
+    node.database.write(lambda conn: conn.execute(update(Hold).values(**released)))
+    actions.start(node.database, node.now, "op", "retry", [other], "a test")
+    assert mend(node) == {"held": 1}
+    assert node.row(made).hold_id is None
 
 
 @pytest.mark.parametrize("error", [None, "KeyError"])
@@ -305,7 +338,8 @@ def test_what_was_to_be_published_below_its_published_successor_is_corrected_as_
     assert node.publish_one(3).submission == third
 
 
-def test_a_conflict_with_its_own_published_correction_is_superseded(store: Database) -> None:
+@pytest.mark.parametrize("by", ["base", "corrects", "both"])
+def test_a_conflict_with_its_own_published_correction_is_superseded(store: Database, by: str) -> None:
     node = StoreNode(store)
     node.probe()
     first = node.accept(rows=1).id
@@ -313,6 +347,10 @@ def test_a_conflict_with_its_own_published_correction_is_superseded(store: Datab
     second = node.accept(rows=2, corrects=first).id
     sent = {"state": State.PUBLISHED, "blocked": False, "published_as": second, "published_at": node.now, "revision": 2}
     damage(node, second, received_at=node.now, **sent)
+    if by != "both":
+        damage(node, second, **{"corrects" if by == "base" else "base": None})
+    damage(node, first, in_doubt=True, next_attempt_at=None, conflict_head=second, **IN_CONFLICT)
+    assert counts(node) == {}, "the master is asked first whether it has it"
     damage(node, first, in_doubt=False, next_attempt_at=None, conflict_head=second, **IN_CONFLICT)
     assert counts(node) == mend(node) == {"overtaken": 1}
     assert counts(node) == {}
@@ -330,11 +368,14 @@ def test_what_the_master_had_above_its_successor_is_not_put_below_it(store: Data
     assert (node.row(first).revision, node.state(second)) == (9, State.PUBLISHED)
 
 
-def test_a_conflict_with_a_published_version_that_does_not_correct_it_is_left_to_people(store: Database) -> None:
+@pytest.mark.parametrize("base", [None, "another"])
+def test_a_conflict_with_a_published_version_that_does_not_correct_it_is_left_to_people(
+    store: Database, base: str | None
+) -> None:
     node = StoreNode(store)
     node.probe()
     first, second = published(node, 1, 2)
-    damage(node, second, base=None, corrects=None)  # as one from another node's bundle
+    damage(node, second, base=base, corrects=base)  # as one from another node's bundle
     never = {"published_as": None, "published_at": None, "received_at": None, "revision": None}
     damage(node, first, conflict_head=second, **IN_CONFLICT, **never)
     assert counts(node) == mend(node) == {}
