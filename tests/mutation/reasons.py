@@ -25,6 +25,11 @@ REASONS: dict[tuple[str, str, str], str] = {
     ): "that letter is a capital, and its small one follows",
     (f"{_DOMAIN}.collation", "_BEHIND_ALL_MARKS = 0x400", "1024 → 1025"): "it only has to be higher than each mark",
     (f"{_DOMAIN}.collation", "case: int = 0", "0 → 1"): "each part that has a letter is given its case",
+    (
+        f"{_DOMAIN}.collation",
+        '(_KANA_RANK if code == "ja" else _OTHERS, ord(large)), case=2 * (large == hiragana) + (hiragana != one)',
+        "2 → 3",
+    ): "only the order of these numbers is used",
     (f"{_DOMAIN}.collation", "nth, level = nth + 1, 0", "1 → 2"): "only the order of these numbers is used",
     (f"{_DOMAIN}.delays", "return self.percentile_s(1.0)", "1.0 → 2.0"): "no more than all are counted",
     (f"{_DOMAIN}.destinations", "close = difflib.get_close_matches(scheme, schemes, n=1)", "1 → 2"): (
