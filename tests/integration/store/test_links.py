@@ -161,6 +161,7 @@ def test_one_dropped_connection_is_no_outage(up: StoreNode) -> None:
 )
 def test_the_next_probe_is_due_at_the_pace_of_the_state(up: StoreNode, cause: Cause | None, waits: float) -> None:
     up.probe(cause)
+    assert look(up).probe_in_s == pytest.approx(waits, abs=0.02)
     up.pass_time(waits - 0.1)
     assert not look(up).probe_due
     up.pass_time(0.2)
@@ -334,6 +335,9 @@ def test_a_page_may_ask_for_a_probe_where_a_worker_probes_and_none_was_started_j
     assert look(up).probe_due
     assert askable(up) == (True, False), "it is due"
     assert not ask(up)
+    up.pass_time(HEARD_S)
+    take_prober(up, "w1")
+    assert askable(up) == (True, False), "and stays so until it is started"
     up.probe()
     assert askable(up) == (True, False), "it was just heard"
     assert not ask(up)
@@ -350,7 +354,9 @@ def test_no_page_asks_for_a_probe_of_a_link_that_is_not_up(up: StoreNode) -> Non
     up.database.write(lambda conn: links.ensure(conn, up.now, CEILING, MAIL))
     up.probe(Cause.MASTER_DOWN)
     take_prober(up, "w1")
-    up.pass_time(0.5)
+    up.pass_time(HEARD_S + 1)
+    take_prober(up, "w1")
+    assert not look(up).probe_due
     assert askable(up) == (True, False)
     assert not ask(up), "it is probed often enough, and as the master asked"
 
