@@ -82,6 +82,50 @@ def test_names_and_clubs_have_up_to_two_hundred_characters() -> None:
         assert isinstance(athletes_feed.read(answer(page({**JANE, field: "x" * 201})), ListQuestion(), NOW), Deferred)
 
 
+@pytest.mark.parametrize(
+    ("content", "is_page"),
+    [
+        (page(handle="h" * 1000), True),
+        (page(handle="h" * 1001), False),
+        (page(next="7" * 1000), True),
+        (page(next="7" * 1001), False),
+        (page({**JANE, "name": "x" * 200, "club": "x" * 200, "home_event": "x" * 63}), True),
+        (page({**JANE, "club": "x" * 201}), False),
+        (page({**JANE, "club": "Club\u0007"}), False),
+        (page({**JANE, "home_event": "x" * 64}), False),
+        (page({**JANE, "runs": 0}), True),
+        (page({**JANE, "runs": 2**31 - 1}), True),
+        (page({**JANE, "runs": 2**31}), False),
+        (page({**JANE, "mail": base64.b64encode(bytes(16)).decode()}), True),
+        (page({**JANE, "mail": base64.b64encode(bytes(17)).decode()}), False),
+        (page({**JANE, "mail": "A" * 65}), False),
+        (page({"athlete": "A7", "name": "", "gone": True}), True),
+    ],
+)
+def test_what_a_copy_can_hold_has_its_limits(content: object, is_page: bool) -> None:
+    found = athletes_feed.read(answer(content), ListQuestion(), NOW)
+    assert isinstance(found, ListPage if is_page else Deferred)
+
+
+def test_runs_that_are_not_said_are_none() -> None:
+    found = athletes_feed.read(answer(page({"athlete": "A7", "name": "Jane"})), ListQuestion(), NOW)
+    assert isinstance(found, ListPage)
+    assert [(one.runs, one.mail) for one in found.athletes] == [(0, None)]
+
+
+@pytest.mark.parametrize("status", [404, 405, 410, 501])
+def test_a_master_of_an_earlier_contract_has_no_list(status: int) -> None:
+    said = {"title": "No", "status": status}
+    assert isinstance(athletes_feed.read(answer(said, status, PROBLEM), GOING_ON, NOW), NoList)
+
+
+@pytest.mark.parametrize(("tag", "kept"), [('W/"t"', True), ('"' + "x" * 201 + '"', False), ("t", False)])
+def test_a_tag_is_kept_if_it_is_one(tag: str, kept: bool) -> None:
+    found = athletes_feed.read(answer(page(), etag=tag), ListQuestion(), NOW)
+    assert isinstance(found, ListPage)
+    assert found.etag == (tag if kept else "")
+
+
 def test_unchanged_voided_and_missing_are_told_apart_from_strangers() -> None:
     void = {"title": "Conflict", "status": 409, "code": "must-refetch"}
     none = {"title": "Not Found", "status": 404}
