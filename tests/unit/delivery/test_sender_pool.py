@@ -115,6 +115,15 @@ def test_what_lay_longest_goes_first_when_there_is_room_for_more(master: Master)
     assert (master.senders.out, master.senders.prefetched) == (2, 1)
 
 
+def test_spares_are_there_when_more_than_half_of_the_senders_have_one(master: Master) -> None:
+    assert not master.senders.has_spares
+    master.senders.send([lease(1), lease(2), lease(3)], 2)
+    assert {master.receive(), master.receive()} == {1, 2}
+    assert not master.senders.has_spares, "one for two"
+    master.senders.send([lease(4)], 0)
+    assert master.senders.has_spares
+
+
 @pytest.fixture
 def no_threads() -> Iterator[None]:
     """No thread can be started: the system has no room for so large a stack."""

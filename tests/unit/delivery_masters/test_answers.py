@@ -354,6 +354,10 @@ def test_the_proxys_limit_is_named_when_it_refuses_a_size(status: int, words: st
         ("/finishers/" + "9" * 5000, False),
         ("/finishers/" + "9" * 20, False),
         ("/" + "x" * 300, False),
+        ("/" + "x" * 199, True),
+        ("/" + "x" * 200, False),
+        ("/finishers/" + "9" * 9, True),
+        ("/finishers/" + "9" * 10, False),
     ],
 )
 def test_a_reason_keeps_its_sentence_when_it_points_nowhere(pointer: str, kept: bool) -> None:
@@ -513,6 +517,9 @@ def test_a_deep_answer_is_nothing_when_a_portal_plays_tricks() -> None:
     [
         ({"received_at": "2013-12-07T12:00:00Z", "count": 7}, 7),
         ({"received_at": None, "count": 0}, 0),
+        ({"count": 2**53 - 1}, 2**53 - 1),
+        ({"count": 2**53}, None),
+        ({"count": 7.0}, None),
         ({"received_at": "2013-12-07T12:00:00", "count": 7}, None),
         ({"received_at": "yesterday", "count": 7}, None),
         ({"count": -1}, None),
@@ -525,3 +532,26 @@ def test_the_newest_receipt_is_read_from_the_probe_or_nothing_is(said: object, c
     answer = Answer(200, {"content-type": "application/json"}, json.dumps({"service": "x", "latest": said}).encode())
     found = answers.latest(answer)
     assert (None if found is None else found.count) == count
+    if found is not None and isinstance(said, dict):
+        at = said.get("received_at")
+        assert found.received_at == (None if at is None else datetime.fromisoformat(at))
+
+
+@pytest.mark.parametrize(
+    ("kinds", "taken"), [(["results", "messages"], True), (["results"], False), ("messages", False), (None, False)]
+)
+def test_a_probe_names_the_kinds_that_the_master_takes(kinds: object, taken: bool) -> None:
+    assert answers.takes(said(200, {"service": "results-master", "kinds": kinds}), "messages") is taken
+
+
+@pytest.mark.parametrize(("sent_bytes", "shown"), [(0, "0.1 MB"), (100_000, "0.1 MB"), (1_260_000, "1.3 MB")])
+def test_a_size_that_a_proxy_refuses_is_shown_as_people_set_it(sent_bytes: int, shown: str) -> None:
+    outcome = put(replace(said(413, PORTAL, "text/html"), sent_bytes=sent_bytes))
+    assert isinstance(outcome, Deferred)
+    assert shown in outcome.detail
+
+
+@pytest.mark.parametrize("problem", [{"title": ""}, {"title": 7, "detail": None}, {}])
+def test_a_refusal_without_words_says_so(problem: dict[str, Any]) -> None:
+    outcome = put(said(422, problem))
+    assert outcome == Rejected("invalid-sheet", "The master gave no reason in words.")
