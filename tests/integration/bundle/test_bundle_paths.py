@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from cryptography.fernet import MultiFernet
+from sqlalchemy import delete
 
 from resultsq.app import intake
 from resultsq.app.context import AppContext
@@ -20,6 +21,7 @@ from resultsq.domain.submission import State
 from resultsq.readers import MAX_ROWS
 from resultsq.settings import Settings
 from resultsq.store import outbox
+from resultsq.store.engine.tables import Payload
 from resultsq.wakeup import Bell
 from tests.integration.bundle.conftest import Far, deliver_all, export, take_in
 from tests.support.manual_clock import ManualClock
@@ -158,6 +160,11 @@ def test_some_are_taken_at_a_time_in_their_order_and_no_more_than_was_asked_for(
     assert [waits(seq, *both) for seq in (0, conflict, queued)] == [True, True, False]
     assert not waits(0, State.PUBLISHED)
     assert (waits(0, *both, kinds=["messages"]), waits(0, *both, kinds=["results"])) == (False, True)
+    sheetless = here.accept(date="2013-12-14").id
+    assert waits(queued, *both)
+    here.database.write(lambda conn: conn.execute(delete(Payload).where(Payload.seq == here.row(sheetless).seq)))
+    assert not waits(queued, *both), "there is nothing to carry"
+    assert taken(queued, 9, *both) == ([], queued)
     assert [one.number for one in here.attempts(ids[2])] == [1, 2, 3]
     assert (here.row(ids[2]).attempts, here.row(ids[1]).attempts) == (3, 1)
     assert [(one.worker, one.duration_s, one.ended_at) for one in here.attempts(ids[2])] == [("usb", 0, here.now)] * 3

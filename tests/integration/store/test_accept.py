@@ -6,8 +6,10 @@ from sqlalchemy import func, select
 from resultsq.domain.errors import HeadMoved, KeyReused, NotThere
 from resultsq.domain.submission import State
 from resultsq.store import outbox
+from resultsq.store.admin import quotas
 from resultsq.store.engine.tables import Base, Original, Payload
 from resultsq.store.outbox import File
+from resultsq.store.outbox.day_counts import Used
 from tests.support.nodes import DATE, StoreNode, accepted, rejected
 
 
@@ -25,6 +27,8 @@ def test_the_very_bytes_are_kept_when_a_version_is_accepted(node: StoreNode) -> 
     assert (row.version, row.base, row.blocked, row.next_attempt_at) == (1, None, False, None)
     assert (row.date, row.size, row.finishers, row.request_id) == (DATE, len(entry.body), 3, "request")
     assert (row.accepted_at, row.state_at) == (node.now, node.now)
+    assert (row.attempts, row.failures, row.silences, row.wait_s, row.lease_s) == (0, 0, 0, 0, 0), "it was never tried"
+    assert (row.in_doubt, row.personal) == (False, False)
     with node.database.read() as conn:
         assert conn.execute(select(Payload.body)).scalar_one() == entry.body
         kept = conn.execute(select(Original.name, Original.kind, Original.content).order_by(Original.id)).all()
@@ -122,6 +126,17 @@ def test_a_key_stands_for_nothing_any_more_when_it_was_forgotten(node: StoreNode
     node.pass_time(3600)
     node.database.write(lambda conn: outbox.forget_client_keys(conn, node.now))
     assert node.accept(rows=2, corrects=first.id, client_key="k").created
+
+
+def test_what_an_event_has_handed_in_is_counted_anew_each_day(node: StoreNode) -> None:
+    def used(event: str, size: int) -> Used:
+        return node.database.write(lambda conn: quotas.use(conn, node.now, node.events[event], size))
+
+    assert [used("bushy", 100), used("bushy", 20)] == [Used(1, 100), Used(2, 120)]
+    assert used("richmond", 5) == Used(1, 5)
+    assert used("bushy", 3) == Used(3, 123)
+    node.pass_time(86_400)
+    assert [used("bushy", 7), used("bushy", 1)] == [Used(1, 7), Used(2, 8)]
 
 
 def test_a_refusal_leaves_no_key_behind(node: StoreNode) -> None:

@@ -77,6 +77,7 @@ def test_a_chain_that_comes_one_by_one_goes_in_its_order(up: StoreNode) -> None:
     second = bundled(up, rows=4, base=first.id)
     assert take(up, first)
     assert take(up, second)
+    assert [up.row(one.id).round for one in (first, second)] == [0, 1], "its event takes turns"
     assert up.publish_one(1).submission == first.id
     lease = up.publish_one(2)
     assert (lease.submission, lease.base) == (second.id, first.id)

@@ -82,6 +82,9 @@ def test_what_belongs_to_no_event_is_claimed_settled_and_in_no_list_of_events(wi
 def test_the_same_id_is_the_same_submission_and_never_another(wide: StoreNode) -> None:
     id_ = str(uuid.uuid4())
     assert send(wide, "bushy", "once", id_) == send(wide, "bushy", "once", id_) == id_
+    same = note(wide.events["bushy"], "once", id_)
+    told = wide.database.write(lambda conn: outbox.accept(conn, wide.now, same))
+    assert told == outbox.Acknowledgement(id_, State.QUEUED, same.digest, created=False)
     assert wide.count() == 1
     for event, words in (("bushy", "other words"), ("richmond", "once"), (None, "once")):
         with pytest.raises(KeyReused):

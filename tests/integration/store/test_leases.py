@@ -6,11 +6,11 @@ import pytest
 from resultsq.delivery import sender
 from resultsq.delivery.masters import database
 from resultsq.delivery.masters.timeouts import CallTimeouts
-from resultsq.domain.outcome import Cause, Outcome
+from resultsq.domain.outcome import Cause, Deferred, Exchange, Outcome
 from resultsq.domain.submission import State
 from resultsq.store import outbox
 from resultsq.store.outbox import lease_s
-from tests.support.nodes import CEILING, StoreNode, accepted, lost, moved, rejected
+from tests.support.nodes import CEILING, StoreNode, accepted, lost, moved, rejected, unsent
 
 
 def test_the_lease_and_the_attempt_are_written_before_anything_is_sent(up: StoreNode) -> None:
@@ -32,6 +32,23 @@ def test_the_attempt_is_closed_with_what_was_seen_when_it_is_settled(up: StoreNo
     (attempt,) = up.attempts(first.id)
     assert (attempt.outcome, attempt.cause, attempt.status) == ("rejected", "invalid-sheet", 422)
     assert (attempt.ended_at, attempt.duration_s) == (up.now, 0.1)
+    assert (attempt.fingerprint, up.row(first.id).fingerprint) == ("invalid-sheet 422", "rejected invalid-sheet")
+
+
+def test_what_put_it_off_is_told_with_its_status_and_grouped_by_both(up: StoreNode) -> None:
+    first, second = up.accept().id, up.accept("richmond").id
+    up.pass_time(7)
+    busy = Deferred(Cause.BUSY, "Not now.", in_doubt=False, retry_after_s=60, exchange=Exchange(status=429))
+    done = up.settle(up.claim_one(), busy)
+    assert [(one.submission, one.waited_s, one.repeat) for one in done.settled] == [(first, 7, False)]
+    up.settle(up.claim_one(), unsent())
+    told = [up.row(first), up.row(second)]
+    assert [(row.cause, row.status, row.detail) for row in told] == [
+        (Cause.BUSY, 429, "Not now."),
+        (Cause.REFUSED, None, "Nothing listens there."),
+    ]
+    assert [row.fingerprint for row in told] == [f"{Cause.BUSY} 429", Cause.REFUSED], "no status, no number"
+    assert [up.attempts(row.id)[0].fingerprint for row in told] == [row.fingerprint for row in told]
 
 
 @pytest.mark.parametrize("size", [0, 12_000, 8 * 1024 * 1024])
@@ -66,7 +83,7 @@ def test_a_settle_changes_nothing_when_its_lease_was_taken_over(up: StoreNode, l
     }  # fmt: skip
     before, link = up.row(first.id), up.link()
     (told,) = up.settle(old, outcomes[late]).settled
-    assert told.state is None
+    assert (told.submission, told.state, told.waited_s, told.repeat) == ("", None, 0, False)
     assert up.row(first.id) == before
     assert (up.link().window, up.link().suspect) == (link.window, link.suspect)
     assert [one.outcome for one in up.attempts(first.id)] == ["unknown", None]
