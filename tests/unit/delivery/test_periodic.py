@@ -76,3 +76,24 @@ def test_the_timer_goes_on_when_it_cannot_be_looked_whether_there_is_anything_to
     looked(broker, PeriodicTask("one", 1, nothing, due), PeriodicTask("other", 1, nothing), seconds=2)
     assert [name for name in broker.asked if name == "one"] == asked
     assert broker.asked.count("other") == 2
+
+
+def test_a_task_that_arrives_each_time_is_left_to_the_broker() -> None:
+    done: list[str] = []
+    clock, broker = ManualClock(NOW), Broker()
+    timer = Timer([PeriodicTask("one", 5.0, lambda: done.append("one"))], clock, broker.ask)
+    for _ in range(3 * UNHEARD):
+        clock.advance(5.0)
+        timer.look()
+        timer.heard("one")
+    assert (done, len(broker.asked)) == ([], 3 * UNHEARD)
+    for _ in range(UNHEARD):
+        clock.advance(5.0)
+        timer.look()
+    assert done == []
+    clock.advance(4.9)
+    timer.look()
+    assert done == [], "its time has not come"
+    clock.advance(0.1)
+    timer.look()
+    assert done == ["one"]
