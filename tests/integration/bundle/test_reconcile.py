@@ -357,6 +357,21 @@ def test_it_says_what_it_did_not_compare_and_why(here: StoreNode, far: Far) -> N
     assert found.skipped == {"published before the time that was asked for": 1}
 
 
+@pytest.mark.parametrize(("most", "lost"), [(1, 1), (2, 2), (3, 2)])
+def test_so_many_are_asked_for_at_once_and_the_rest_by_the_next_comparison(
+    here: StoreNode, far: Far, most: int, lost: int
+) -> None:
+    for one in (here.accept().id, here.accept("richmond").id):
+        deliver_all(here, far)
+        far.loses(one)
+    here.pass_time(120)
+    found = reconcile.reconcile(here.database, far.master, here.now, SINCE, most)
+    left = {"left for the next comparison": 2 - lost} if lost < 2 else {}
+    assert found == Reconciled(0, lost, 0, 0, left)
+    found = reconcile.reconcile(here.database, far.master, here.now, SINCE, most)
+    assert found == Reconciled(0, 2 - lost, 0)
+
+
 class Endless(DatabaseMaster):
     """A master that repeats its cursor for ever."""
 
