@@ -33,7 +33,7 @@ BRIEF, PARTS = 1000, 8
 """Short mornings in CI, and in how many tests of equal cost."""
 
 
-FAILED_ONCE = (Plan(11), Plan(45, teams=4, until_s=60.0, hasty=True), *map(Plan.of, (20, 164, 180, 10716)))
+FAILED_ONCE = (Plan(11), Plan(45, teams=4, until_s=60.0, hasty=True), *map(Plan.of, (20, 164, 180, 10716, 7676)))
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,8 @@ be made the same way on both sides. It looks at each event once. The events:
     {"kind": "info", "op": 7}                  its end is not known: it may have happened, or may yet
     {"kind": "commit", "id": "…", "chain": "…", "base": null, "revision": 1, "digest": "…"}     at the master;
                                                "other": true: another node's, which promised nothing here;
-                                               "copy": true: a request that the network kept, and delivered before
+                                               "copy": true: a request that the network kept, and whose
+                                               like the master has answered meanwhile
     {"kind": "restore", "commits": 12}         the master came back from a backup: it knows its first twelve commits
     {"kind": "receipt", "id": "…", "revision": 1, "digest": "…"}                                the node shows it
     {"kind": "state", "id": "…", "state": "published"}      how the node has it at the end, for each that it knows;

@@ -69,9 +69,9 @@ _PORTALS = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Kept:
-    """A request that the network keeps for a while. `copy`: it was delivered before."""
+    """A request that the network keeps for a while. `copy`: the master has answered the same one meanwhile."""
 
     request: requests.PreparedRequest
     copy: bool
@@ -153,6 +153,8 @@ class Network:
 
     def _note(self, request: requests.PreparedRequest, status: int, late: bool) -> None:
         if request.method == "PUT":
+            for kept in self._late[_name_of(request)]:
+                kept.copy = True
             if 400 <= status < 500 and status != 412:
                 self.refused.add(_name_of(request))
             self.sometimes("a late request is committed", late and status == 201)

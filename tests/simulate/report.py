@@ -80,6 +80,11 @@ LEARNED = (
         "was sent again, and then a copy of the refused request arrived and was taken. No node can prevent it; a whole "
         "comparison publishes such a version, and the morning ended before that.",
     ),
+    (
+        "7676 --teams 3 --until 60 --hasty --restores",
+        "As seed 10716, with a request that the network kept from the start: its repeat was refused because a restored "
+        "master lacked the version below. The judge knew only of copies.",
+    ),
 )
 """What failing seeds taught, the last one at the end."""
 
