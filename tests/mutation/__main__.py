@@ -33,7 +33,7 @@ from tests.mutation.session import Session, Told, end_of, name_of, silently
 
 PARTS = ROOT / "tests" / "simulate" / "parts"
 TESTS = {
-    "domain": ("tests/unit", "tests/integration/store"),
+    "domain": ("tests/unit",),
     "kinds": ("tests/unit",),
     "store/outbox": ("tests/integration/store", "tests/integration/bundle"),
     "delivery": (
