@@ -41,7 +41,8 @@ class Mutant:
 
 
 class _Changes(ast.NodeTransformer):
-    """Lists the changes, or makes one. Annotations and the code that only types read are left alone."""
+    """Lists the changes, or makes one. Annotations, decorators, the words of a class beside
+    its bases, and the code that only types read are left alone."""
 
     def __init__(self, module: str, wanted: int | None = None) -> None:
         self.module = module
@@ -59,6 +60,10 @@ class _Changes(ast.NodeTransformer):
         return node
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        node.body = [self.visit(one) for one in node.body]
+        return node
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
         node.body = [self.visit(one) for one in node.body]
         return node
 

@@ -79,20 +79,6 @@ REASONS: dict[tuple[str, str, str], str] = {
         "0 → 1",
     ): "each scan of a file has a line, and the first one is 1",
     (f"{_RESULTS}.join_state", "apart: bool = False", "False → True"): "each pair that is compared says it",
-    (
-        f"{_RESULTS}.quick",
-        "class _Finisher(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):",
-        "False → True",
-    ): "the collector of garbage would look at each finisher, which only costs time",
-    (
-        f"{_RESULTS}.quick",
-        "class _Finisher(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):",
-        "True → False",
-    ): "nobody writes a finisher's fields",
-    (f"{_RESULTS}.plausible", "@dataclass(frozen=True, slots=True)", "True → False"): "nobody writes its fields",
-    (f"{_RESULTS}.plausible", "@dataclass(frozen=True, slots=True)", "True → False, number 2 there"): (
-        "its fields may lie in a dictionary: it only takes more memory"
-    ),
 }
 """By `key_of` a change."""
 

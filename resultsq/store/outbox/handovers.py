@@ -190,11 +190,6 @@ def _calls(conn: Connection, seqs: Sequence[int]) -> list[RelayCall]:
     ]
 
 
-def _parcel(conn: Connection, row: Any) -> Parcel:
-    body = opened(conn, row.body, row.id)
-    return Parcel(row.kind, row.id, row.slug, row.date, body, row.digest, row.base, in_doubt=True)
-
-
 def ask_all(conn: Connection, now: datetime) -> None:
     """Whatever a relay keeps is asked about now: this node was switched off for a while."""
     waits = and_(Handover.due_at.is_not(None), Handover.kept_at.is_not(None))
