@@ -98,7 +98,7 @@ def test_the_answers_of_others_are_not_waited_for() -> None:
 
 
 def test_the_trouble_of_an_address_that_hangs_is_that_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(several, "_LONGEST_PROBE_S", 0.2)
+    monkeypatch.setattr(several, "_LONGEST_PROBE_S", 5.0)  # in which the other surely answers
     one, two = AnAddress(), AnAddress(BAD)
     one.go.clear()
     assert opened(one, two).probe() is two.answer
