@@ -1,11 +1,12 @@
 """The dispatcher, one step at a time: when it rests, what it does now and then, and what it makes of a silence."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import pytest
 import structlog
-from sqlalchemy import Connection
+from sqlalchemy import Connection, update
 
 from resultsq.delivery import dispatch, sender
 from resultsq.delivery.dispatch import Dispatcher
@@ -14,8 +15,8 @@ from resultsq.domain.errors import StoreUnavailable
 from resultsq.domain.outcome import Cause, Outcome
 from resultsq.domain.ports import Parcel
 from resultsq.domain.submission import State
-from resultsq.store import outbox
 from resultsq.store.engine.session import Database
+from resultsq.store.engine.tables import Submission
 from resultsq.store.outbox import workers
 from tests.support.manual_clock import ManualClock
 from tests.support.nodes import CEILING, StoreNode, accepted
@@ -148,20 +149,23 @@ def test_old_connections_are_let_go_once_for_each_return_of_the_link(here: Here)
 # a commit whose answer is lost
 
 
-def test_what_a_cycle_may_have_claimed_is_released_when_its_commit_had_no_answer(
-    here: Here, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    one = here.node.accept().id
+def cycle_without_an_answer(here: Here, free: int = 0) -> None:
+    """Its transaction is committed, and the answer to that is lost."""
     write = here.node.database.write
 
     def lose_the_answer(work: Callable[[Connection], T], what: Any = "other") -> T:
         write(work, what)
         raise StoreUnavailable("The answer was lost.")
 
-    monkeypatch.setattr(here.node.database, "write", lose_the_answer)
-    with pytest.raises(StoreUnavailable):
-        here.cycle(free=1)
-    monkeypatch.undo()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(here.node.database, "write", lose_the_answer)
+        with pytest.raises(StoreUnavailable):
+            here.cycle(free)
+
+
+def test_what_a_cycle_may_have_claimed_is_released_when_its_commit_had_no_answer(here: Here) -> None:
+    one = here.node.accept().id
+    cycle_without_an_answer(here, free=1)
     assert here.node.state(one) is State.SENDING
     assert not here.dispatcher._may_rest()
     here.cycle()
@@ -169,23 +173,18 @@ def test_what_a_cycle_may_have_claimed_is_released_when_its_commit_had_no_answer
     assert here.node.row(one).attempts == 0, "nothing was sent"
 
 
-def test_only_a_cycle_without_an_answer_looks_for_leases_that_it_does_not_know(
-    here: Here, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    looked: list[set[str]] = []
-
-    def unknown_leases(_conn: Connection, _worker: str, known: set[str], _destination: str) -> list[str]:
-        looked.append(known)
-        return []
-
-    monkeypatch.setattr(outbox, "unknown_leases", unknown_leases)
+def test_only_a_cycle_after_one_without_an_answer_looks_for_leases_that_it_does_not_know(here: Here) -> None:
+    one = here.node.accept().id
+    here.node.claim("w1")
     here.cycle()
     here.cycle()
-    assert looked == []
-    here.dispatcher._unsure = True
+    assert here.node.state(one) is State.SENDING
+    cycle_without_an_answer(here)
     here.cycle()
+    assert here.node.state(one) is State.QUEUED
+    here.node.claim("w1")
     here.cycle()
-    assert len(looked) == 1
+    assert here.node.state(one) is State.SENDING, "once"
 
 
 # now and then
@@ -210,41 +209,35 @@ def test_it_says_every_five_seconds_that_it_lives(here: Here) -> None:
 def test_a_fault_in_what_it_does_now_and_then_is_logged_and_a_store_that_is_away_is_told(
     here: Here, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(error: Exception) -> None:
-        def alive(*_: object) -> None:
+    def fails(error: Exception) -> None:
+        def now() -> None:
             raise error
 
         here.pass_time(dispatch.HOUSEKEEPING_S)
-        monkeypatch.setattr(workers, "alive", alive)
+        monkeypatch.setattr(here.clock, "now", now)
+        here.dispatcher._try_housekeeping()
 
-    fail(KeyError("a fault of ours"))
     with structlog.testing.capture_logs() as lines:
-        here.dispatcher._try_housekeeping()
+        fails(KeyError("a fault of ours"))
     assert [line["event"] for line in lines] == ["dispatch.housekeeping_failed"]
-    fail(StoreUnavailable("It does not answer."))
+    monkeypatch.undo()
     with pytest.raises(StoreUnavailable):
-        here.dispatcher._try_housekeeping()
+        fails(StoreUnavailable("It does not answer."))
 
 
-def test_waits_are_mended_each_minute_and_at_once_after_the_clock_was_set_back(
-    here: Here, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    mended: list[float] = []
-
-    def mend(_conn: Connection, _now: object, _destination: str) -> int:
-        mended.append(here.clock.monotonic())
-        return 3
-
-    monkeypatch.setattr(outbox, "mend_stepped_clock", mend)
+def test_waits_are_mended_each_minute_and_at_once_after_the_clock_was_set_back(here: Here) -> None:
+    made = here.node.accept().id
 
     def looks(after_s: float, step_s: float = 0.0) -> bool:
+        """Whether a wait that ends further ahead than it is long is ended."""
         here.pass_time(after_s)
         here.clock.step(step_s)
-        before = len(mended)
+        ahead = {"next_attempt_at": here.clock.now() + timedelta(hours=1), "wait_s": 1.0}
+        here.node.database.write(lambda conn: conn.execute(update(Submission).values(**ahead)))
         with structlog.testing.capture_logs() as lines:
             here.dispatcher._housekeeping()
-        did = len(mended) > before
-        assert [line["waits_ended"] for line in lines if line["event"] == "clock.stepped"] == [3] * did
+        did = here.node.row(made).next_attempt_at is None
+        assert [line["waits_ended"] for line in lines if line["event"] == "clock.stepped"] == [1] * did
         return did
 
     assert looks(0.0), "the first time"

@@ -11,13 +11,14 @@ from pydantic import SecretStr
 from resultsq.delivery import app
 from resultsq.delivery.app import Delivery, RetryingConsumer
 from resultsq.delivery.periodic import PeriodicTask
+from resultsq.domain.outcome import Cause
+from resultsq.domain.ports import ReceiptPage
 from resultsq.settings import Settings
-from resultsq.store import outbox
 from resultsq.store.engine.session import Database
 from resultsq.wakeup import WAKE
 from tests.support.log_lines import log_lines
 from tests.support.manual_clock import ManualClock
-from tests.support.nodes import NOW
+from tests.support.nodes import NOW, StoreNode
 
 
 @pytest.fixture(autouse=True)
@@ -118,37 +119,50 @@ def test_other_credentials_are_told_from_these_and_are_not_shown() -> None:
     assert "secret-word" not in these
 
 
-def test_keys_of_clients_are_forgotten_after_ninety_days(
-    sqlite_store: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before: list[object] = []
-    monkeypatch.setattr(outbox, "forget_client_keys", lambda _conn, moment: before.append(moment))
-    app._clean_up(sqlite_store, ManualClock(NOW)).do()
-    assert before == [NOW - timedelta(days=90)]
+def test_keys_of_clients_are_forgotten_after_ninety_days(sqlite_store: Database) -> None:
+    node, clock = StoreNode(sqlite_store), ManualClock(NOW)
+    task, first = app._clean_up(sqlite_store, clock), node.accept(client_key="k")
+    clock.advance(timedelta(days=90).total_seconds())
+    task.do()
+    assert not node.accept(client_key="k").created
+    clock.advance(1.0)
+    task.do()
+    assert node.accept(rows=2, corrects=first.id, client_key="k").created
+
+
+class Master:
+    """It has nothing, and notes what is made of it."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def receipts(self, since: str | None, until: str | None, cursor: str | None) -> ReceiptPage:
+        self.calls.append("receipts")
+        return ReceiptPage((), None)
+
+    def close(self) -> None:
+        self.calls.append("close")
 
 
 def test_a_comparison_that_another_worker_made_meanwhile_is_not_made_again(
     sqlite_store: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened: list[int] = []
-    due: list[bool] = [False, True]
+    node, clock, master, opened = StoreNode(sqlite_store), ManualClock(NOW), Master(), list[Master]()
 
-    class Closed:
-        def close(self) -> None:
-            opened.append(-1)
+    def open_configured(*_: object) -> Master:
+        opened.append(master)
+        return master
 
-    def open_configured(*_: object) -> Closed:
-        opened.append(1)
-        return Closed()
-
-    monkeypatch.setattr(app.comparisons, "is_due", lambda _conn, _now: due[0])  # type: ignore[attr-defined]
     monkeypatch.setattr(app, "open_configured", open_configured)
-    monkeypatch.setattr(app.reconcile, "by_itself", lambda *_: None)  # type: ignore[attr-defined]
-    task = app._compare(Settings(data_dir=tmp_path), sqlite_store, ManualClock(NOW))
+    task = app._compare(Settings(data_dir=tmp_path), sqlite_store, clock)
+    node.probe(Cause.REFUSED)
     assert not task.due()
     task.do()
     assert opened == []
-    due.pop(0)
+    node.probe()
+    clock.advance(1.0)
     assert task.due()
     task.do()
-    assert opened == [1, -1]
+    assert (len(opened), master.calls) == (1, ["receipts", "close"])
+    task.do()
+    assert len(opened) == 1
