@@ -84,15 +84,8 @@ class Prober:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            pause = LOOK_S
             try:
-                if self._outage is not None:
-                    pause = self._go_on()
-                elif (seen := self._look()) is not None:
-                    if seen.probe_due:
-                        self._start_probe()
-                        self._outage = _outage(seen)
-                    pause = _pause_s(seen)
+                pause = self._turn()
             except StoreUnavailable:  # the store has logged why
                 self._outage, pause = None, STORE_REST_S
             except Exception:  # noqa: BLE001 - see the next line
@@ -106,6 +99,17 @@ class Prober:
                 self._database.write(lambda conn: links.drop_prober(conn, self._worker, self._destination))
             except StoreUnavailable:
                 _log.info("prober.lease_left", ends_in_s=links.PROBER_LEASE_S)
+
+    def _turn(self) -> float:
+        """Do what is due. How long to wait for the next turn."""
+        if self._outage is not None:
+            return self._go_on()
+        if (seen := self._look()) is None:
+            return LOOK_S
+        if seen.probe_due:
+            self._start_probe()
+            self._outage = _outage(seen)
+        return _pause_s(seen)
 
     def _go_on(self) -> float:
         """The next turn in an outage. How long to wait for the one after it."""

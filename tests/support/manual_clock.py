@@ -26,3 +26,15 @@ class ManualClock:
     def step(self, seconds: float) -> None:
         """Set the wall clock `seconds` on (or back, if negative); no time passes."""
         self._now += timedelta(seconds=seconds)
+
+
+class SlowClock(ManualClock):
+    """Each look at the time that passes takes `look_s`."""
+
+    def __init__(self, now: datetime, look_s: float, monotonic: float = 0.0) -> None:
+        super().__init__(now, monotonic)
+        self._look_s = look_s
+
+    def monotonic(self) -> float:
+        self.advance(self._look_s)
+        return super().monotonic()

@@ -23,7 +23,7 @@ from resultsq.store.engine.tables import Action, Audit, Submission
 from resultsq.store.views import queries
 from tests.integration.actions.conftest import Operator
 from tests.integration.store.test_plans import fill, heard
-from tests.support.manual_clock import ManualClock
+from tests.support.manual_clock import SlowClock
 from tests.support.nodes import StoreNode, accepted, moved, rejected, unsent
 
 QUEUED = Filter(states=(State.QUEUED,))
@@ -453,24 +453,12 @@ def test_no_accept_waits_100_ms_when_thousands_are_acted_on(op_of_thousands: Ope
     assert slow(beside) - slow(alone) < 0.1, f"worst {max(beside):.3f} s, alone {max(alone):.3f} s"
 
 
-class Slow(ManualClock):
-    """So long every look at it takes."""
-
-    def __init__(self, node: StoreNode, look_s: float) -> None:
-        super().__init__(node.now)
-        self._look_s = look_s
-
-    def monotonic(self) -> float:
-        self.advance(self._look_s)
-        return super().monotonic()
-
-
 @pytest.mark.parametrize(("piece_s", "pieces"), [(0.0001, 2), (0.5, 21)])
 def test_pieces_are_as_large_as_their_time_allows(op: Operator, piece_s: float, pieces: int) -> None:
     op.node.accept_many(30)
     action = op.start("hold", QUEUED)
     with heard(op.node.database, "actions") as statements:
-        assert action_runner.run(op.node.database, Slow(op.node, piece_s), action)
+        assert action_runner.run(op.node.database, SlowClock(op.node.now, piece_s), action)
     assert op.progress(action).done == 30
     assert sum(one[0].startswith("UPDATE") for one in statements) == pieces, "ten first, then as many as it took well"
 

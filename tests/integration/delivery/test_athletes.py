@@ -20,7 +20,7 @@ from resultsq.store.athletes import copies, lookup
 from resultsq.store.engine.session import Database
 from tests.integration.masters.far import TOKENS, served
 from tests.support.athletes import FIRST, athletes, master_list, put
-from tests.support.manual_clock import ManualClock
+from tests.support.manual_clock import ManualClock, SlowClock
 from tests.support.nodes import NOW, StoreNode
 from tests.support.proxy import Proxy
 
@@ -98,20 +98,12 @@ def test_the_list_comes_whole_and_then_by_changes(
         assert here.state.current.as_of == here.clock.now()
 
 
-class _TickingClock(ManualClock):
-    """Each look at it takes a second."""
-
-    def monotonic(self) -> float:
-        self.advance(1.0)
-        return super().monotonic()
-
-
 def test_a_list_that_takes_longer_than_one_run_goes_on_where_the_last_run_ended(
     here: KeptList, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pages_ahead, "AHEAD", 1)
     put(here.ledger, athletes(2500))
-    keeper = ListKeeper(here.settings, here.node.database, _TickingClock(NOW + timedelta(seconds=61)))
+    keeper = ListKeeper(here.settings, here.node.database, SlowClock(NOW + timedelta(seconds=61), 1.0))
     after: list[int | None] = []
     generations: set[int] = set()
     while here.state.current is None:

@@ -17,7 +17,7 @@ from resultsq.store.admin import events
 from resultsq.store.athletes import copies, rows
 from resultsq.store.engine.session import Database
 from tests.support.athletes import athletes
-from tests.support.manual_clock import ManualClock
+from tests.support.manual_clock import ManualClock, SlowClock
 from tests.support.nodes import NOW, StoreNode
 
 Answer = ListPage | MustRefetch | NoList | Outcome | Exception
@@ -147,18 +147,14 @@ def test_a_fault_of_ours_is_told_and_tried_again_in_a_minute(office: Office) -> 
     assert office.is_due(1.0)
 
 
-def test_a_run_that_has_no_time_left_for_a_question_goes_on_at_once(
-    office: Office, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def take_long(_conn: object) -> bool:
-        office.clock.advance(athletes_list.AT_ONCE_S)
-        return True
-
-    monkeypatch.setattr(rows, "delete_some", take_long)
-    assert office.pull(END) == 0
-    monkeypatch.undo()
+def test_a_run_that_has_no_time_left_for_a_question_goes_on_at_once(office: Office) -> None:
+    slow = SlowClock(NOW, athletes_list.AT_ONCE_S)
+    ListKeeper(office.settings, office.node.database, slow).work()
+    assert office.asked == []
     assert office.state.error is None
+    office.clock.advance((slow.now() - NOW).total_seconds())
     assert office.is_due()
+    assert office.pull(END) == 1
 
 
 def test_another_worker_that_loads_is_left_alone_until_its_lease_has_run_out(office: Office) -> None:

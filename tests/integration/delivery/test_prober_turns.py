@@ -75,18 +75,10 @@ class Here:
         return self.answer
 
     def turn(self, after_s: float = 0.0) -> float:
-        """As the prober's own loop does it; how long it then waits."""
+        """How long it then waits."""
         self.clock.advance(after_s)
         self.node.now = self.clock.now()
-        if self.prober._outage is not None:
-            return self.prober._go_on()
-        seen = self.prober._look()
-        if seen is None:
-            return prober_module.LOOK_S
-        if seen.probe_due:
-            self.prober._start_probe()
-            self.prober._outage = prober_module._outage(seen)
-        return prober_module._pause_s(seen)
+        return self.prober._turn()
 
     def fall(self) -> None:
         """An outage has begun, and is known to the prober."""

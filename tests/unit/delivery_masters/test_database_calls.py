@@ -21,19 +21,11 @@ from resultsq.domain.notices import NoticeList
 from resultsq.domain.outcome import Accepted, Cause, Conflict, Deferred, Rejected
 from resultsq.domain.ports import Parcel
 from resultsq.domain.sheet import Finisher, Sheet, canonical_bytes, digest
-from tests.support.manual_clock import ManualClock
+from tests.support.manual_clock import ManualClock, SlowClock
 
 NOW = datetime(2013, 12, 7, 12, 0, tzinfo=UTC)
 ID = "7f2c3f4e-0d7b-4c58-9a3b-2f6f1f6f0c1{}"
 Open = Callable[[str], DatabaseMaster]
-
-
-class SlowClock(ManualClock):
-    """Each look at it takes an eighth of a second."""
-
-    def monotonic(self) -> float:
-        self.advance(0.125)
-        return super().monotonic()
 
 
 @pytest.fixture
@@ -109,7 +101,7 @@ def test_a_question_that_makes_no_sense_is_put_off(master: DatabaseMaster, since
 
 def test_a_probe_says_how_long_it_took(opened: Callable[..., DatabaseMaster], tmp_path: Path) -> None:
     for folder, cause in (("", None), ("nowhere/", Cause.DATABASE)):
-        found = opened(f"sqlite:///{tmp_path}/{folder}master.db", clock=SlowClock(NOW, 1000.0)).probe()
+        found = opened(f"sqlite:///{tmp_path}/{folder}master.db", clock=SlowClock(NOW, 0.125, 1000.0)).probe()
         assert found.cause is cause
         assert 0.0 < found.duration_s < 10.0
 

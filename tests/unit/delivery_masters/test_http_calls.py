@@ -16,24 +16,12 @@ from resultsq.domain.athlete_blocks import LeasedBlock
 from resultsq.domain.athletes import ListPage, ListQuestion
 from resultsq.domain.notices import MOST, NoNotices, NoticeList
 from resultsq.domain.outcome import Accepted, Cause, Conflict, Deferred, Outcome, Receipt
-from resultsq.domain.ports import Parcel, ReceiptPage
-from resultsq.domain.sheet import Sheet, canonical_bytes, digest
+from resultsq.domain.ports import ReceiptPage
+from resultsq.domain.sheet import digest
 from tests.support.answering_lines import AnsweringLines, away, problem, said
-from tests.support.manual_clock import ManualClock
+from tests.support.manual_clock import ManualClock, SlowClock
+from tests.support.one_sheet import ID, NOW, OTHER, PARCEL, RECEIPT, SHEET
 
-NOW = datetime(2026, 3, 14, 10, 0, tzinfo=UTC)
-ID = "7f2c3f4e-0d7b-4c58-9a3b-2f6f1f6f0c11"
-OTHER = "c0ffee00-0d7b-4c58-9a3b-2f6f1f6f0c11"
-SHEET = canonical_bytes(Sheet(event="bushy", date=NOW.date(), submitted_by="x", submitted_at=NOW, finishers=()))
-PARCEL = Parcel("results", ID, "bushy", "2026-03-14", SHEET, digest(SHEET), None)
-RECEIPT: dict[str, Any] = {
-    "submission": ID,
-    "event": "bushy",
-    "date": "2026-03-14",
-    "revision": 1,
-    "digest": digest(SHEET),
-    "received_at": "2026-03-14T10:00:00Z",
-}
 LIMITS = CallTimeouts(probe_s=1.0, receipt_s=2.0, page_s=3.0, send_s=4.0, slowest_bytes_per_s=1.0)
 NOT_FOUND = problem(404)
 LARGE = 1_000_000
@@ -87,14 +75,7 @@ def test_a_probe_goes_without_token_on_a_connection_that_is_new_and_is_not_kept(
 def test_a_probe_says_what_is_wrong_and_how_long_it_took(
     opened: Open, answer: Answer | Failed, cause: Cause, retry_after_s: float | None
 ) -> None:
-    class Slow(ManualClock):
-        """Each look takes an eighth of a second."""
-
-        def monotonic(self) -> float:
-            self.advance(0.125)
-            return super().monotonic()
-
-    master, _ = opened(answer, clock=Slow(NOW, 1000.0))
+    master, _ = opened(answer, clock=SlowClock(NOW, 0.125, 1000.0))
     found = master.probe()
     assert (found.cause, found.retry_after_s) == (cause, retry_after_s)
     assert 0.0 < found.duration_s < 10.0

@@ -2,8 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
@@ -12,24 +10,12 @@ from resultsq.delivery.masters.relay import HttpRelay
 from resultsq.delivery.masters.timeouts import CallTimeouts
 from resultsq.delivery.masters.watch import Failed
 from resultsq.domain.outcome import Accepted, Conflict, Rejected
-from resultsq.domain.ports import Parcel
 from resultsq.domain.relay import InCustody, Known, NoAnswer, NotKnown, RefusedThere, RelayAnswer
-from resultsq.domain.sheet import Sheet, canonical_bytes, digest
+from resultsq.domain.sheet import digest
 from tests.support.answering_lines import AnsweringLines, away, problem, said
 from tests.support.manual_clock import ManualClock
+from tests.support.one_sheet import ID, NOW, PARCEL, RECEIPT, SHEET
 
-NOW = datetime(2026, 3, 14, 10, 0, tzinfo=UTC)
-ID = "7f2c3f4e-0d7b-4c58-9a3b-2f6f1f6f0c11"
-SHEET = canonical_bytes(Sheet(event="bushy", date=NOW.date(), submitted_by="x", submitted_at=NOW, finishers=()))
-PARCEL = Parcel("results", ID, "bushy", "2026-03-14", SHEET, digest(SHEET), None)
-RECEIPT: dict[str, Any] = {
-    "submission": ID,
-    "event": "bushy",
-    "date": "2026-03-14",
-    "revision": 1,
-    "digest": digest(SHEET),
-    "received_at": "2026-03-14T10:00:00Z",
-}
 CUSTODY = {"custody": "c-1", "submission": ID, "digest": digest(SHEET)}
 LIMITS = CallTimeouts(receipt_s=2.0, send_s=4.0, slowest_bytes_per_s=1.0)
 PAGE = b"<html>"
