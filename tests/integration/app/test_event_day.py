@@ -39,10 +39,22 @@ class Team:
             return [one.code for one in event_day.problems(conn, self.event, day.isoformat(), NOW, confirmed)]
 
 
-@pytest.mark.parametrize("off_s", [0.0, 3 * DAY_S, 500 * DAY_S, -500 * DAY_S])
-def test_a_day_is_judged_alike(sqlite_store: Database, off_s: float) -> None:
+@pytest.mark.parametrize(
+    ("off_s", "long_ago", "to_come"),
+    [
+        (0.0, 2, "refused"),
+        (3 * DAY_S, 2, "date-to-come"),
+        (500 * DAY_S, 2, "date-to-come"),
+        (-100 * DAY_S, 1, "refused"),  # a clock that runs ahead makes no day older
+        (-500 * DAY_S, 0, "refused"),
+    ],
+)
+def test_a_day_is_judged_alike(sqlite_store: Database, off_s: float, long_ago: int, to_come: str) -> None:
+    """`long_ago`: how many of the first days are."""
     team, days = Team(sqlite_store, off_s), [TODAY + timedelta(days=days) for days in DAYS]
-    assert [team.judged_for_draft(day) for day in days] == [team.judged_for_program(day) for day in days]
+    expected = [["day-long-ago"]] * long_ago + [[]] * (5 - long_ago) + [[to_come]] * 2
+    assert [team.judged_for_program(day) for day in days] == expected
+    assert [team.judged_for_draft(day) for day in days] == expected
 
 
 def test_tomorrow_is_allowed_to_a_program_alone(sqlite_store: Database) -> None:
