@@ -284,7 +284,7 @@ def worker_app(broker_url: str, delivery: Delivery, periodic_tasks: Sequence[Per
 
         terminate = stop
 
-    @app.task(name=WAKE)  # type: ignore[untyped-decorator]
+    @app.task(name=WAKE, shared=False)  # type: ignore[untyped-decorator]
     def wake() -> None:
         delivery.wake()
 
@@ -295,7 +295,7 @@ def worker_app(broker_url: str, delivery: Delivery, periodic_tasks: Sequence[Per
 
 
 def _register(app: Celery, task: PeriodicTask, heard: Callable[[str], None]) -> None:
-    @app.task(name=task.name)  # type: ignore[untyped-decorator]
+    @app.task(name=task.name, shared=False)  # type: ignore[untyped-decorator]
     def do() -> None:
         heard(task.name)
         carry_out(task)

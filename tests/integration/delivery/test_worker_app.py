@@ -4,7 +4,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
-import celery
 import pytest
 from pydantic import SecretStr
 
@@ -19,12 +18,6 @@ from resultsq.wakeup import WAKE
 from tests.support.log_lines import log_lines
 from tests.support.manual_clock import ManualClock
 from tests.support.nodes import NOW, StoreNode
-
-
-@pytest.fixture(autouse=True)
-def _no_other_app(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An app has the tasks of those that were made before it in its process; a worker makes one."""
-    monkeypatch.setattr(celery._state, "_on_app_finalizers", set())
 
 
 class Woken:
