@@ -31,6 +31,17 @@ REASONS: dict[tuple[str, str, str], str] = {
         "2 → 3",
     ): "only the order of these numbers is used",
     (f"{_DOMAIN}.collation", "nth, level = nth + 1, 0", "1 → 2"): "only the order of these numbers is used",
+    (f"{_DOMAIN}.collation", "nth = level = 0", "0 → 1"): "only the order of these numbers is used",
+    (
+        f"{_DOMAIN}.collation",
+        "marks = (0, level + behind * _BEHIND_ALL_MARKS) if level > 0 else (level,)",
+        "0 → 1",
+    ): "only the order of these numbers is used",
+    (
+        f"{_DOMAIN}.collation",
+        "return (_SIGN, _SIGNS.find(one) if one in _SIGNS else ord(one) + len(_SIGNS))",
+        "ord(one) + len(_SIGNS) → ord(one) - len(_SIGNS)",
+    ): "the number of any other sign is higher than their count either way",
     (f"{_DOMAIN}.delays", "return self.percentile_s(1.0)", "1.0 → 2.0"): "no more than all are counted",
     (f"{_DOMAIN}.destinations", "close = difflib.get_close_matches(scheme, schemes, n=1)", "1 → 2"): (
         "the best comes first, and only that one is used"
@@ -57,6 +68,8 @@ REASONS: dict[tuple[str, str, str], str] = {
     ): "it is the lesser of two, so that there are two",
     (f"{_DOMAIN}.invalid", "_PIECE = 50", "50 → 51"): "the same faults are found by pieces of any size",
     (f"{_DOMAIN}.link_health", "UNLIMITED = 1_000_000", "1000000 → 1000001"): "no worker has so many senders",
+    (f"{_DOMAIN}.link", "PROBES_AT_ONCE = 5", "5 → 6"): "how many is a choice; what happens beyond it is tested",
+    (f"{_DOMAIN}.relay", "MOST_UNANSWERED = 3", "3 → 4"): "how many is a choice; what happens then is tested",
     (f"{_DOMAIN}.relay", "return min(ASK_LATEST_S, ASK_FIRST_S * 1.5 ** min(asked, 10))", "10 → 11"): (
         "the longest wait is reached before"
     ),
@@ -78,6 +91,15 @@ REASONS: dict[tuple[str, str, str], str] = {
         "board.scans += sorted([*kept, *new], key=lambda one: one.line or 0)",
         "0 → 1",
     ): "each scan of a file has a line, and the first one is 1",
+    (
+        f"{_RESULTS}.plausible",
+        "while first > plausible.longest and start > 0 and first - start <= plausible.first_most:",
+        "start > 0 → start >= 0",
+    ): "from 0 on it would be the time itself, which is longer than any",
+    (f"{_RESULTS}.plausible", "start: int = 0", "0 → 1"): "only the third way has a start, and it is always given",
+    (f"{_RESULTS}.checks", "and max(map(len, athletes), default=0) <= LONGEST_NORMAL", "0 → 1"): (
+        "either is shorter than the longest barcode"
+    ),
     (f"{_RESULTS}.join_state", "apart: bool = False", "False → True"): "each pair that is compared says it",
 }
 """By `key_of` a change."""

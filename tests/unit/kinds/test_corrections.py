@@ -447,6 +447,20 @@ def test_a_line_is_dropped_when_a_position_is_there_twice() -> None:
     assert times(corrected(of, "edit-time", position=2, time="19:09"))[2] == "00:19:09"
 
 
+def test_files_are_not_joined_again_over_a_line_that_was_dropped_by_hand() -> None:
+    of = work(b"position,time,athlete\n1,18:11,A1\n1,18:12,A9\n2,19:08,A2\n")
+    of = apply(of, correction_of("drop-line", {"file": file(of, 1), "line": 3}), by="bushy")
+
+    assert "edited times by hand" in refusal(of, "drop-file", file=file(of, 1))
+
+
+def test_a_double_tap_is_put_back_into_a_stopwatch_that_had_one_alone() -> None:
+    of = work(watch(TIMES), TABLE)
+
+    assert "no double tap" in refusal(of, "keep-double-tap", file=file(of, 1))
+    assert "no double tap" in refusal(of, "keep-double-tap", file=file(of, 2))
+
+
 @pytest.mark.parametrize(
     ("action", "arguments"),
     [

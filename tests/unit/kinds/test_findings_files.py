@@ -53,6 +53,8 @@ def test_a_column_may_be_left_when_it_alone_is_in_doubt_or_another_is_used(
     problem = next(one for one in checked(table).problems if one.code == code)
 
     assert [fix.label for fix in problem.fixes] == labels
+    one, several = "Until you say so it is not used", "Say which one it is"
+    assert (one in problem.message, several in problem.message) == (b",Blink\n" in table, b",Blink\n" not in table)
 
 
 # times that a spreadsheet has changed

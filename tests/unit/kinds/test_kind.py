@@ -59,6 +59,13 @@ def test_the_bytes_are_the_sheet_in_the_order_of_positions() -> None:
     assert parse(prepared.body).event == "bushy"
 
 
+def test_a_submission_has_the_id_that_it_came_with_or_one_of_its_own() -> None:
+    known = RESULTS.prepare(payload(), submission=ID, submitted_by="bushy", submitted_at=NOW)
+    new = [RESULTS.prepare(payload(), submission="", submitted_by="bushy", submitted_at=NOW).id for _ in range(2)]
+    assert known.id == ID
+    assert len({*new, ""}) == 3
+
+
 def test_results_are_put_on_top_of_the_version_that_they_correct() -> None:
     entry = RESULTS.prepare(payload(), submission=ID, submitted_by="bushy", submitted_at=NOW)
     first = RESULTS.request(Parcel("results", ID, "bushy", entry.date, entry.body, entry.digest, None))

@@ -149,3 +149,7 @@ def test_the_master_says_what_is_wrong_and_quotes_nothing() -> None:
     assert isinstance(found, Invalid)
     assert {reason.pointer for reason in found.reasons} >= {"/born", "/email", "/family_name"}
     assert "secret" not in str(found)
+
+
+def test_a_list_does_not_say_whose_registration_it_is() -> None:
+    assert REGISTRATIONS.summary(1) == "Registration"
