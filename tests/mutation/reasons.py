@@ -100,6 +100,21 @@ REASONS: dict[tuple[str, str, str], str] = {
     (f"{_RESULTS}.checks", "and max(map(len, athletes), default=0) <= LONGEST_NORMAL", "0 → 1"): (
         "either is shorter than the longest barcode"
     ),
+    (
+        f"{_RESULTS}.checks",
+        "and max(map(len, athletes), default=0) <= LONGEST_NORMAL",
+        "max(map(len, athletes), default=0) <= LONGEST_NORMAL → max(map(len, athletes), default=0) < LONGEST_NORMAL",
+    ): "it is a short cut: the rules say the same",
+    (
+        f"{_RESULTS}.plausible",
+        "while first > plausible.longest and start > 0 and first - start <= plausible.first_most:",
+        "0 → 1",
+    ): "a start is a multiple of half an hour",
+    (
+        f"{_RESULTS}.corrections_scans",
+        "board.renumber(dict(zip(tokens, reversed(tokens), strict=True)))",
+        "True → False",
+    ): ("both are equally long"),
     (f"{_RESULTS}.join_state", "apart: bool = False", "False → True"): "each pair that is compared says it",
 }
 """By `key_of` a change."""

@@ -3,9 +3,22 @@
 import pytest
 
 from resultsq.domain.problem import Problem
+from resultsq.kinds.results.corrections import correction_of
 from resultsq.kinds.results.findings_files import already_here
-from resultsq.kinds.results.join import Work, evaluate
-from tests.unit.kinds.builders import athletes, checked, codes, corrected, file, pairs, scans, times, watch, work
+from resultsq.kinds.results.join import Work, apply, evaluate
+from tests.unit.kinds.builders import (
+    athletes,
+    checked,
+    codes,
+    corrected,
+    file,
+    pairs,
+    refusal,
+    scans,
+    times,
+    watch,
+    work,
+)
 
 
 def only(*contents: bytes) -> Problem:
@@ -182,6 +195,9 @@ def test_a_day_that_was_left_out_comes_no_more_and_the_last_one_stays() -> None:
     [day] = {scan.athlete for scan in corrected(of, "leave-out-day", file=file(of, 2), day="2026-03-07").scans}
 
     assert day == "A1"
+    assert "no scans of that day" in refusal(of, "leave-out-day", file=file(of, 2), day="2026-03-08")
+    left = apply(of, correction_of("leave-out-day", {"file": file(of, 2), "day": "2026-03-07"}), by="bushy")
+    assert "no scans of that day" in refusal(left, "leave-out-day", file=file(of, 2), day="2026-03-07")
     assert codes_of(of, "2026-03-07") == codes_of(of, "2026-03-14") == []
 
 

@@ -211,6 +211,8 @@ def test_a_table_has_no_column_beyond_its_last() -> None:
     of = work(TABLE)
 
     assert athletes_of(of, "use-column", file=file(of, 1), column=3, use="athlete") == ["A1", "A2"]
+    left = apply(of, correction_of("use-column", {"file": file(of, 1), "column": 3, "use": ""}), by="bushy")
+    assert left.changes[-1].said == "The column Blink of file1 is not used."
     assert "no such column" in refusal(of, "use-column", file=file(of, 1), column=4, use="athlete")
     assert "Blink cannot be that." in refusal(of, "use-column", file=file(of, 1), column=3, use="time")
     assert "Time cannot be that." in refusal(of, "use-column", file=file(of, 1), column=2, use="")
