@@ -1,5 +1,6 @@
 """Changes to the code that no test can notice, and why: nobody could see them, or they only cost time."""
 
+from functools import cache
 from pathlib import Path
 
 from tests.mutation.mutants import Mutant, mutants
@@ -129,11 +130,17 @@ def key_of(mutant: Mutant) -> tuple[str, str, str]:
     """Its module, its line and its change, which stay when lines above come and go."""
     like_it = [
         one.number
-        for one in mutants(mutant.module, path_of(mutant.module).read_text())
+        for one in mutants_of(mutant.module)
         if (one.line, one.was, one.now) == (mutant.line, mutant.was, mutant.now)
     ]
     place = like_it.index(mutant.number)
     return mutant.module, line_of(mutant), f"{mutant.was} → {mutant.now}{f', number {place + 1} there' * (place > 0)}"
+
+
+@cache
+def mutants_of(module: str) -> tuple[Mutant, ...]:
+    """Those of the code as it is."""
+    return tuple(mutants(module, path_of(module).read_text()))
 
 
 def line_of(mutant: Mutant) -> str:

@@ -10,7 +10,7 @@ import pytest
 from tests.mutation.__main__ import _WORDS, NOT_ASKED
 from tests.mutation.live import Swap, functions
 from tests.mutation.mutants import changed, mutants
-from tests.mutation.reasons import REASONS, key_of, line_of, path_of
+from tests.mutation.reasons import REASONS, key_of, line_of, mutants_of
 
 SOURCE = '''
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def test_what_is_done_once_as_a_module_is_loaded_needs_a_process_of_its_own(toy:
 
 def test_each_change_that_nobody_could_see_is_one_of_the_code_as_it_is() -> None:
     asked = {(module, line) for module, line, _ in REASONS}
-    there = [one for module, _ in asked for one in mutants(module, path_of(module).read_text())]
+    there = [one for module in {module for module, _ in asked} for one in mutants_of(module)]
     found = {key_of(one) for one in there if (one.module, line_of(one)) in asked}
     assert found >= REASONS.keys()
 

@@ -147,11 +147,11 @@ def test_notices_that_are_the_same_are_not_listed_again(master: DatabaseMaster) 
 
 
 class Driver:
-    """Notes how it is called."""
+    """PostgreSQL's driver, which notes how it is called."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.options: dict[str, Any] = {}
-        monkeypatch.setattr(database._WatchedConnection, "connect", self._connect)
+        monkeypatch.setattr(psycopg.Connection, "connect", self._connect)
 
     def _connect(self, **options: Any) -> str:
         self.options = options
