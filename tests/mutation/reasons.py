@@ -7,7 +7,16 @@ from tests.mutation.mutants import Mutant, mutants
 
 ROOT = Path(__file__).parents[2]
 
-_DOMAIN, _RESULTS = "resultsq.domain", "resultsq.kinds.results"
+_DOMAIN, _RESULTS, _OUTBOX = "resultsq.domain", "resultsq.kinds.results", "resultsq.store.outbox"
+
+_WHOLE = (
+    "whole = select(stored.c.seq, 1 / case((over, 0), else_=1)).select_from(stored.join(used, true())).add_cte(kept)"
+)
+_FIRST_ROW = "only the first row is read: it only costs time"
+_SUBQUERY = "SQLite reads the first row of a subquery; PostgreSQL, which takes no second one, fails in each test"
+_SKIPS = "SQLite has one writer at a time, and locks no rows"
+_SAME_WORDS = "either dialect's INSERT is written in the words of the connection's own"
+_LOCKS_NOTHING = "SQLite has one writer at a time: more is read there, and nothing is locked"
 
 REASONS: dict[tuple[str, str, str], str] = {
     (f"{_DOMAIN}.backoff", "return min(cap_s, base_s * 2.0 ** min(failures - 1, 60))", "60 → 61"): (
@@ -117,6 +126,101 @@ REASONS: dict[tuple[str, str, str], str] = {
         "True → False",
     ): ("both are equally long"),
     (f"{_RESULTS}.join_state", "apart: bool = False", "False → True"): "each pair that is compared says it",
+    (
+        f"{_OUTBOX}.at_once",
+        _WHOLE,
+        "1 → 2",
+    ): "the quotient is not read: only a division by zero counts",
+    (
+        f"{_OUTBOX}.at_once",
+        _WHOLE,
+        "1 → 2, number 2 there",
+    ): "the quotient is not read: only a division by zero counts",
+    (
+        f"{_OUTBOX}.at_once",
+        "statement = _statement(entry.weight - 1, entry.patience, entry.client_key is not None, tuple(row))",
+        "entry.weight - 1 → entry.weight + 1",
+    ): "it is used on PostgreSQL only, whose test notices it",
+    (
+        f"{_OUTBOX}.acceptance",
+        "head = by_id(conn, chain.head, lock=True) if chain.head is not None and not is_first else None",
+        "chain.head is not None and (not is_first) → chain.head is not None or not is_first",
+    ): "no row has the new id yet, and none has the id None",
+    (
+        f"{_OUTBOX}.decisions",
+        "Submission.chain_id == chain_id, Submission.version < row.version, Submission.state.in_(WAITING)",
+        "Submission.version < row.version → Submission.version <= row.version",
+    ): "it is withdrawn itself, so it does not wait",
+    (
+        f"{_OUTBOX}.decisions",
+        "return ChainPlace(place.base, place.blocked or conn.execute(older.limit(1)).first() is not None)",
+        "1 → 2",
+    ): _FIRST_ROW,
+    (f"{_OUTBOX}.chains", ".limit(1)", "1 → 2"): _FIRST_ROW,
+    (
+        f"{_OUTBOX}.chains",
+        'return conn.execute(_WAITING.limit(1), {"chain": chain_id}).first() is not None',
+        "1 → 2",
+    ): _FIRST_ROW,
+    (
+        f"{_OUTBOX}.bundles",
+        "behind = select(Submission.seq).join(Payload, Payload.seq == Submission.seq).order_by(Submission.seq).limit(1)",
+        "1 → 2",
+    ): _FIRST_ROW,
+    (
+        f"{_OUTBOX}.slips",
+        "_OWES = select(SlipRow.seq).where(SlipRow.mail_owed, SlipRow.number.is_not(None)).limit(1)",
+        "1 → 2",
+    ): _FIRST_ROW,
+    (
+        f"{_OUTBOX}.candidates",
+        "one = select(Submission.seq).where(_WAITS, *where).correlate(None).order_by(*_IN_ORDER).limit(1)",
+        "1 → 2",
+    ): _SUBQUERY,
+    (f"{_OUTBOX}.candidates", "ordered = select(Submission.epoch).order_by(*_IN_ORDER).limit(1)", "1 → 2"): _SUBQUERY,
+    (
+        f"{_OUTBOX}.candidates",
+        'return conn.execute(_THESE, {**_asked(now, len(seqs), 0, destination), "seqs": list(seqs)}).all()',
+        "0 → 1",
+    ): "this query reads no epoch",
+    (
+        f"{_OUTBOX}.candidates",
+        "return found.with_for_update(skip_locked=True, of=Submission) if locked else found",
+        "True → False",
+    ): _SKIPS,
+    (f"{_OUTBOX}.handovers", ".with_for_update(of=Submission, skip_locked=True)", "True → False"): _SKIPS,
+    (f"{_OUTBOX}.handovers", ".with_for_update(of=Handover, skip_locked=True)", "True → False"): _SKIPS,
+    (f"{_OUTBOX}.links", "return False", "return False → return None"): "it is only asked whether it is so",
+    (
+        f"{_OUTBOX}.links",
+        'make = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert',
+        "conn.dialect.name == 'postgresql' → conn.dialect.name != 'postgresql'",
+    ): _SAME_WORDS,
+    (
+        f"{_OUTBOX}.refusals",
+        'insert = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert',
+        "conn.dialect.name == 'postgresql' → conn.dialect.name != 'postgresql'",
+    ): _SAME_WORDS,
+    (
+        f"{_OUTBOX}.no_event",
+        'insert_ = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert',
+        "conn.dialect.name == 'postgresql' → conn.dialect.name != 'postgresql'",
+    ): _SAME_WORDS,
+    (
+        f"{_OUTBOX}.custody",
+        'insert_ = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert',
+        "conn.dialect.name == 'postgresql' → conn.dialect.name != 'postgresql'",
+    ): _SAME_WORDS,
+    (
+        f"{_OUTBOX}.settlement",
+        'if conn.dialect.name == "postgresql":  # SQLite\'s writers take turns anyway',
+        "conn.dialect.name == 'postgresql' → conn.dialect.name != 'postgresql'",
+    ): _LOCKS_NOTHING,
+    (
+        f"{_OUTBOX}.states",
+        'if conn.dialect.name == "postgresql":  # SQLite\'s writers take turns anyway',
+        "conn.dialect.name == 'postgresql' → conn.dialect.name != 'postgresql'",
+    ): _LOCKS_NOTHING,
 }
 """By `key_of` a change."""
 

@@ -128,6 +128,13 @@ def test_a_key_stands_for_nothing_any_more_when_it_was_forgotten(node: StoreNode
     assert node.accept(rows=2, corrects=first.id, client_key="k").created
 
 
+def test_a_key_is_kept_as_long_as_it_is_no_older_than_asked_for(node: StoreNode) -> None:
+    first = node.accept(rows=1, client_key="k")
+    node.database.write(lambda conn: outbox.forget_client_keys(conn, node.now))
+    with pytest.raises(KeyReused):
+        node.accept(rows=2, corrects=first.id, client_key="k")
+
+
 def test_what_an_event_has_handed_in_is_counted_anew_each_day(node: StoreNode) -> None:
     def used(event: str, size: int) -> Used:
         return node.database.write(lambda conn: quotas.use(conn, node.now, node.events[event], size))

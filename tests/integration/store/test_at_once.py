@@ -86,6 +86,15 @@ def test_it_stores_what_the_usual_path_stores(node: StoreNode) -> None:
     assert (day["submissions"], day["bytes"]) == (2, sum(len(row["body"]) for row in rows["payloads"]))
 
 
+def test_each_goes_in_the_round_of_the_usual_path(node: StoreNode) -> None:
+    for day in ("2013-11-23", "2013-11-30", "2013-12-07"):
+        assert first(node, node.entry("bushy", date=day))
+        node.accept("richmond", date=day)
+    rows = stored(node)["submissions"]
+    rounds = {name: [row["round"] for row in rows if row["event_id"] == number] for name, number in node.events.items()}
+    assert rounds["bushy"] == rounds["richmond"] == [0, 1, 2]
+
+
 def test_what_is_unusual_is_left_to_the_usual_path_and_leaves_nothing_behind(node: StoreNode) -> None:
     here = node.entry("bushy", client_key="used")
     assert first(node, here)

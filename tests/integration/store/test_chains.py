@@ -2,6 +2,7 @@
 
 The rows are those of the upload contract's section "Corrections"; `base` is what a PUT will name in If-Match."""
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -252,7 +253,8 @@ def test_an_undo_puts_a_version_back_where_it_was(up: StoreNode) -> None:
     second = version(up, 2, first)
     up.withdraw(second)
     assert up.undo_withdrawal(second).state is QUEUED
-    assert up.undo_withdrawal(second).state is QUEUED, "twice is as once"
+    again = up.undo_withdrawal(second)
+    assert (again.state, again.created) == (QUEUED, False), "twice is as once"
     assert up.publish_one(2).base == first
 
 
@@ -437,6 +439,27 @@ def test_equal_rows_of_another_node_are_ours_under_its_id(up: StoreNode) -> None
     second = version(up, 2, first)
     assert up.publish_one(2).base == FOREIGN
     assert states(up, first, second) == (CORRECTED, PUBLISHED)
+
+
+def test_equal_rows_are_of_the_first_revision_when_a_412_names_none(up: StoreNode) -> None:
+    first = version(up, 1)
+    up.settle(up.claim_one(), moved(FOREIGN, None, up.entry(rows=1, by="another node").body))
+    row = up.row(first)
+    assert (row.state, row.published_as, row.revision) == (PUBLISHED, FOREIGN, 1)
+
+
+def test_the_head_is_the_newest_version_that_lives_and_a_chain_without_one_has_none(up: StoreNode) -> None:
+    first = version(up, 1)
+    up.publish_one()
+    second = version(up, 2, first)
+    chain = up.row(first).chain_id
+    set_head = partial(outbox.set_head, chain_id=chain)
+    assert up.database.write(set_head) == second
+    up.withdraw(second)
+    assert up.database.write(set_head) == first
+    alone = up.accept("richmond").id
+    up.withdraw(alone)
+    assert up.database.write(lambda conn: outbox.set_head(conn, up.row(alone).chain_id)) is None
 
 
 def test_equal_rows_of_another_node_unblock_a_waiting_correction_on_top_of_its_id(up: StoreNode) -> None:

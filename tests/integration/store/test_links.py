@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 
 from resultsq.delivery.masters import answers
 from resultsq.delivery.masters.answers import Answer
@@ -32,6 +32,12 @@ def test_a_probe_is_due_at_once_when_the_node_is_new(node: StoreNode) -> None:
     node.database.write(lambda conn: links.ensure(conn, node.now, 3))
     assert node.link().window == 2, "a worker that starts later changes nothing"
     assert links.window(node.link()) == opening(CEILING), "a window at its opening, of which nothing was answered"
+
+
+def test_a_probe_is_due_at_once_when_the_row_names_no_time(up: StoreNode) -> None:
+    up.database.write(lambda conn: conn.execute(update(Link).values(next_probe_at=None)))
+    seen = look(up)
+    assert (seen.probe_due, seen.probe_in_s) == (True, 0)
 
 
 def test_the_first_good_probe_clears_the_way_and_is_no_outage(node: StoreNode) -> None:

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import Connection, insert, select, update
 
-from resultsq.domain.outcome import Cause
+from resultsq.domain.outcome import Cause, Deferred
 from resultsq.store.engine.tables import Link, Refusal, Submission
-from resultsq.store.outbox import Lease
-from resultsq.store.outbox.candidates import EPOCHS_AT_ONCE
+from resultsq.store.outbox import Lease, candidates
+from resultsq.store.outbox.candidates import EPOCHS_AT_ONCE, Candidates
 from tests.support.nodes import CEILING, StoreNode, accepted
 
 
@@ -18,6 +18,21 @@ def wide(up: StoreNode) -> StoreNode:
     """A node whose link is up, and whose window is wide open."""
     up.database.write(lambda conn: conn.execute(update(Link).values(window=CEILING, opened_at=up.now)))
     return up
+
+
+def in_view(node: StoreNode, room: int, trial: bool = False) -> Candidates:
+    """What a claim would choose from."""
+    epoch = node.link().epoch
+
+    def look(conn: Connection) -> Candidates:
+        return candidates.of(conn, node.now, room, epoch, 0, candidates.look(conn, node.now, epoch), trial)
+
+    return node.database.write(look)
+
+
+def every_id(node: StoreNode) -> list[str]:
+    with node.database.read() as conn:
+        return list(conn.execute(select(Submission.id).order_by(Submission.seq)).scalars())
 
 
 def published(node: StoreNode, cycles: int, room: int = CEILING) -> list[str]:
@@ -124,6 +139,25 @@ def test_no_epoch_is_passed_over_when_the_earliest_cannot_go(wide: StoreNode) ->
     refused = {"kind": "results", "event_id": wide.events["bushy"], "refused_at": wide.now, "next_at": later}
     wide.database.write(lambda conn: conn.execute(insert(Refusal).values(**refused)))
     assert published(wide, 1) == ["richmond"]
+
+
+def test_no_more_are_taken_into_view_than_there_is_room_for_when_many_epochs_wait(wide: StoreNode) -> None:
+    wide.accept("richmond")
+    for number in range(EPOCHS_AT_ONCE):
+        wide.accept("bushy", date=f"2013-11-{number + 1:02}")
+        return_of_the_link(wide)
+    for room in (1, EPOCHS_AT_ONCE, EPOCHS_AT_ONCE + 1):
+        assert len(in_view(wide, room).old) == room
+
+
+def test_a_trial_looks_at_one_of_those_that_were_put_off(wide: StoreNode) -> None:
+    wide.accept_many(3)
+    for _ in range(2):
+        wide.try_one(Deferred(Cause.BUSY, "429", in_doubt=True))
+    wide.withdraw(every_id(wide)[2])
+    assert not in_view(wide, CEILING).again
+    (tried,) = in_view(wide, CEILING, trial=True).again
+    assert tried.id == every_id(wide)[0]
 
 
 def test_in_one_event_the_order_is_that_of_acceptance(wide: StoreNode) -> None:
