@@ -164,7 +164,8 @@ REASONS: dict[tuple[str, str, str], str] = {
     ): _FIRST_ROW,
     (
         f"{_OUTBOX}.bundles",
-        "behind = select(Submission.seq).join(Payload, Payload.seq == Submission.seq).order_by(Submission.seq).limit(1)",
+        "behind = select(Submission.seq).join(Payload, Payload.seq == Submission.seq)"
+        ".order_by(Submission.seq).limit(1)",
         "1 → 2",
     ): _FIRST_ROW,
     (
@@ -201,6 +202,7 @@ REASONS: dict[tuple[str, str, str], str] = {
         'insert = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert',
         "conn.dialect.name == 'postgresql' → conn.dialect.name != 'postgresql'",
     ): _SAME_WORDS,
+    (f"{_OUTBOX}.repairs", "MOST = 1_000", "1000 → 1001"): "each search and each transaction may as well have one more",
     (
         f"{_OUTBOX}.no_event",
         'insert_ = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert',

@@ -359,14 +359,15 @@ def test_a_conflict_with_its_own_published_correction_is_superseded(store: Datab
 
 
 @pytest.mark.parametrize("left", ["waits", "in conflict"])
-def test_what_the_master_had_above_its_successor_is_not_put_below_it(store: Database, left: str) -> None:
+@pytest.mark.parametrize("revision", [2, 9])
+def test_what_the_master_had_above_its_successor_is_not_put_below_it(store: Database, left: str, revision: int) -> None:
     node = StoreNode(store)
     node.probe()
     first, second = published(node, 1, 2)
-    damage(node, first, revision=9)
+    damage(node, first, revision=revision)
     damage(node, first, **(IN_CONFLICT | {"conflict_head": "another"} if left == "in conflict" else LOST_AND_QUEUED))
     assert counts(node) == ({"receipted": 1} if left == "waits" else {})
-    assert (node.row(first).revision, node.state(second)) == (9, State.PUBLISHED)
+    assert (node.row(first).revision, node.state(second)) == (revision, State.PUBLISHED)
 
 
 @pytest.mark.parametrize("base", [None, "another"])
