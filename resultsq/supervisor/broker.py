@@ -14,8 +14,8 @@ SOCKET_PATH_MAX = 107
 """Bytes that the path of a unix socket may have on Linux."""
 _SHORT = "/tmp"  # noqa: S108 - the folder in it is made anew, for us alone
 _PREFIX = "resultsq-"
-_RANDOM = 16
-"""As many letters as tempfile may add to a name, and more: it adds eight."""
+_RANDOM_LETTERS = 16
+"""Room for what tempfile adds to the prefix: eight letters today."""
 
 
 def broker_binary() -> Path | None:
@@ -53,7 +53,7 @@ def socket_folder(folder: Path) -> Iterator[Path]:
         yield folder
         return
     parent = tempfile.gettempdir()
-    if not _fits(Path(parent, _PREFIX + "x" * _RANDOM)):  # TMPDIR's path may be as long
+    if not _fits(Path(parent, _PREFIX + "x" * _RANDOM_LETTERS)):  # TMPDIR's path may be as long
         parent = _SHORT
     with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=parent) as short:
         yield Path(short)

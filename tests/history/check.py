@@ -103,7 +103,7 @@ class Judge:
         self._live: dict[str, Commit] = {}
         self._ever: dict[str, Commit] = {}
         self._chains: dict[str, Chain] = {}
-        self._others: dict[str, int] = {}  # another node's, and the how-manieth commit it was
+        self._others: dict[str, int] = {}  # another node's commits, and the number of each
         self._given: set[tuple[str, str]] = set()  # results that teams submitted here, acknowledged or not
         self._states: dict[str, str] = {}
         self._names: dict[str, str] = {}

@@ -41,8 +41,8 @@ class Mutant:
 
 
 class _Changes(ast.NodeTransformer):
-    """Lists the changes, or makes one. Annotations, decorators, the words of a class beside
-    its bases, and the code that only types read are left alone."""
+    """Lists the changes, or makes one. Annotations, decorators, the keywords of a class,
+    and the code that only types read are left alone."""
 
     def __init__(self, module: str, wanted: int | None = None) -> None:
         self.module = module
