@@ -241,9 +241,9 @@ def test_only_the_held_submission_waits(wide: StoreNode) -> None:
 def test_a_hold_ends_by_itself_when_its_time_has_come(wide: StoreNode, event: str | None) -> None:
     wide.accept()
     wide.hold(event, release_at=wide.now + timedelta(minutes=5))
-    wide.pass_time(299)
+    wide.pass_time(299.999)
     assert not wide.claim()
-    wide.pass_time(2)
+    wide.pass_time(0.001)
     assert len(wide.claim()) == 1
 
 
@@ -322,6 +322,16 @@ def test_one_of_a_refused_event_is_tried_a_minute_and_the_others_go_on(wide: Sto
             wide.settle(lease, FORBIDDEN if lease.event == "bushy" else accepted(lease))
     assert sum(tried) in (2, 3)
     assert max(tried) == 1
+
+
+@pytest.mark.parametrize("refusal", [UNAUTHORISED, FORBIDDEN])
+def test_a_minute_after_a_refusal_is_neither_early_nor_late(wide: StoreNode, refusal: Unauthorised) -> None:
+    wide.accept_many(3)
+    wide.try_one(refusal)
+    wide.pass_time(REFUSED_WAIT_S - 0.001)
+    assert not wide.claim()
+    wide.pass_time(0.001)
+    assert len(wide.claim()) == 1
 
 
 @pytest.mark.parametrize("welcome", ["accepted", "rejected", "conflict"])

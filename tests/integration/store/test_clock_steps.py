@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
+from resultsq.domain.clock_steps import SLACK_S
 from resultsq.domain.outcome import Cause, Deferred, Exchange, Scope, Unauthorised
 from resultsq.domain.submission import State
 from resultsq.store import outbox
@@ -187,6 +188,27 @@ def test_the_masters_retry_after_is_kept_when_another_clock_is_a_little_behind(u
     up.try_one(Deferred(Cause.BUSY, "Later.", True, retry_after_s=600))
     up.pass_time(-1)
     assert periodic_tasks(up) == 0
+
+
+def test_a_wait_is_over_as_soon_as_another_clock_is_further_behind_than_clocks_may_lie_apart(up: StoreNode) -> None:
+    up.accept()
+    up.try_one(Deferred(Cause.BUSY, "Later.", True, retry_after_s=600))
+    up.pass_time(-SLACK_S)
+    assert periodic_tasks(up) == 0
+    up.pass_time(-0.001)
+    assert periodic_tasks(up) == 1
+
+
+@pytest.mark.parametrize("scope", list(Scope))
+def test_refused_credentials_are_tried_as_soon_as_another_clock_is_further_behind_than_clocks_may_lie_apart(
+    up: StoreNode, scope: Scope
+) -> None:
+    up.accept_many(5)
+    up.try_one(Unauthorised(scope, "No.", Exchange(status=401)))
+    up.pass_time(-SLACK_S)
+    assert not up.claim("w2")
+    up.pass_time(-0.001)
+    assert len(up.claim("w2")) == 1
 
 
 @pytest.mark.parametrize("scope", list(Scope))
