@@ -100,6 +100,8 @@ def test_a_silent_call_that_was_given_up_stops_nobody_for_a_newer_connection_wor
     wide.accept_many(3)
     given_up = wide.try_one(lost(Cause.SILENT))
     assert not wide.link().suspect
+    row = wide.row(given_up.submission)
+    assert (row.next_attempt_at, row.wait_s) == (None, 0)
     assert given_up.submission in {lease.submission for lease in wide.claim()}, "it is repeated at once"
 
 

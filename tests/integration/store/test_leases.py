@@ -35,6 +35,21 @@ def test_the_attempt_is_closed_with_what_was_seen_when_it_is_settled(up: StoreNo
     assert (attempt.fingerprint, up.row(first.id).fingerprint) == ("invalid-sheet 422", "rejected invalid-sheet")
 
 
+def test_the_doubt_of_a_departure_is_noted_with_its_own_lease_alone(up: StoreNode) -> None:
+    made, other = up.accept().id, up.accept("richmond").id
+    lease, beside = up.claim()
+
+    def note(with_lease: str) -> bool:
+        return up.database.write(lambda conn: outbox.note_departure(conn, made, with_lease))
+
+    assert note(beside.lease) is False
+    assert not up.row(made).in_doubt
+    assert note(lease.lease) is True
+    assert (up.row(made).in_doubt, up.row(other).in_doubt) == (True, False)
+    up.settle(lease, unsent())
+    assert note(lease.lease) is False, "the lease is over"
+
+
 def test_what_put_it_off_is_told_with_its_status_and_grouped_by_both(up: StoreNode) -> None:
     first, second = up.accept().id, up.accept("richmond").id
     up.pass_time(7)

@@ -150,6 +150,17 @@ def test_no_more_are_taken_into_view_than_there_is_room_for_when_many_epochs_wai
         assert len(in_view(wide, room).old) == room
 
 
+def test_the_earliest_epochs_are_looked_at_and_no_more_at_once(wide: StoreNode) -> None:
+    epochs = []
+    for number in range(EPOCHS_AT_ONCE + 2):
+        epochs.append(wide.link().epoch)
+        wide.accept("bushy", date=f"2013-11-{number + 1:02}")
+        return_of_the_link(wide)
+    with wide.database.read() as conn:
+        found = candidates.look(conn, wide.now, wide.link().epoch)
+    assert found.old == epochs[:EPOCHS_AT_ONCE]
+
+
 def test_a_trial_looks_at_one_of_those_that_were_put_off(wide: StoreNode) -> None:
     wide.accept_many(3)
     for _ in range(2):
