@@ -209,6 +209,26 @@ REASONS: dict[tuple[str, str, str], str] = {
         "return same and still and heard.number > row.ok_probe and answer.retry_after_s is None",
         "heard.number > row.ok_probe → heard.number >= row.ok_probe",
     ): _ONE_ANSWER,
+    (
+        f"{_OUTBOX}.chains",
+        "select(_Later.seq).where(_Later.chain_id == Submission.chain_id, _Later.version > Submission.version)"
+        ".exists(),",
+        "_Later.version > Submission.version → _Later.version >= Submission.version",
+    ): "each version is then looked for others beside it: it only costs time",
+    (
+        f"{_OUTBOX}.decisions",
+        "above = (Submission.chain_id == chain_id, Submission.version > version, Submission.state.not_in(GONE))",
+        "Submission.version > version → Submission.version >= version",
+    ): "it is withdrawn itself, or a person decides about it, so it is none of those that are looked for",
+    (
+        f"{_OUTBOX}.handovers",
+        ".values(state=State.SENDING, state_at=now, lease=lease, lease_owner=call.relay, lease_until=now, lease_s=0.0)",
+        "0.0 → 1.0",
+    ): "the lease ends in the same transaction",
+    (f"{_OUTBOX}.chains", "Submission.version > 1,", "Submission.version > 1 → Submission.version >= 1"): (
+        "each version is then looked for others beside it: it only costs time"
+    ),
+    (f"{_OUTBOX}.chains", "return conn.execute(standing.with_for_update(read=True)).scalar()", "True → False"): _SKIPS,
     (f"{_OUTBOX}.repairs", "MOST = 1_000", "1000 → 1001"): "each search and each transaction may as well have one more",
     (
         f"{_OUTBOX}.no_event",

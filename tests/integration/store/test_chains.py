@@ -441,6 +441,27 @@ def test_equal_rows_of_another_node_are_ours_under_its_id(up: StoreNode) -> None
     assert states(up, first, second) == (CORRECTED, PUBLISHED)
 
 
+def test_of_two_versions_that_answer_to_a_name_the_one_that_the_master_has_counts(up: StoreNode) -> None:
+    first = version(up, 1)
+    second = version(up, 2, first)
+    lease = up.claim_one()
+    up.settle(lease, Accepted(receipt_for(lease, 1, first)))
+    assert states(up, first, second) == (SUPERSEDED, PUBLISHED)
+    third = version(up, 3, second)
+    assert place(up, third) == (first, False)
+
+
+def test_what_a_person_puts_back_is_as_one_that_never_failed(up: StoreNode) -> None:
+    made = up.accept().id
+    up.try_one(Deferred(Cause.BUSY, "429", in_doubt=False))
+    up.pass_time(60)
+    up.try_one(rejected())
+    assert up.row(made).failures == 1
+    up.publish_over(made)
+    row = up.row(made)
+    assert (row.state, row.failures, row.next_attempt_at) == (QUEUED, 0, None)
+
+
 def test_equal_rows_are_of_the_first_revision_when_a_412_names_none(up: StoreNode) -> None:
     first = version(up, 1)
     up.settle(up.claim_one(), moved(FOREIGN, None, up.entry(rows=1, by="another node").body))
