@@ -10,10 +10,11 @@ from sqlalchemy import insert, select, update
 from resultsq.domain.errors import KnownOtherwise
 from resultsq.domain.outcome import Exchange, Reason, Receipt, Rejected
 from resultsq.domain.role import Role
-from resultsq.domain.submission import State
+from resultsq.domain.submission import WAITING, State
 from resultsq.store.admin import tokens
 from resultsq.store.engine.tables import Custody, SlipRow, Submission
 from resultsq.store.outbox import BundledVersion, custody, handovers
+from resultsq.store.outbox.bundles import bundled_size, export
 from resultsq.store.outbox.custody import HeldHere, Holder
 from tests.support.nodes import DATE, NOW, StoreNode, moved
 
@@ -82,6 +83,27 @@ def test_a_chain_that_comes_one_by_one_goes_in_its_order(up: StoreNode) -> None:
     lease = up.publish_one(2)
     assert (lease.submission, lease.base) == (second.id, first.id)
     assert [held(up, one.id).state for one in (first, second)] == [State.CORRECTED, State.PUBLISHED]
+
+
+def test_a_version_of_another_node_waits_while_one_of_here_is_being_sent(up: StoreNode) -> None:
+    up.accept()
+    up.claim_one()
+    version = bundled(up, rows=4)
+    take(up, version)
+    assert (up.row(version.id).base, up.row(version.id).blocked) == (None, True)
+    assert up.claim() == []
+
+
+def test_a_sheet_goes_into_a_bundle_that_it_fills_to_the_last_byte(up: StoreNode) -> None:
+    made = up.accept().id
+    size = bundled_size(up.row(made).size)
+
+    def exported(room: int) -> list[str]:
+        found = up.database.write(lambda conn: export(conn, up.now, WAITING, "a bundle", room=room))[0]
+        return [one.id for one in found]
+
+    assert exported(size - 1) == []
+    assert exported(size) == [made]
 
 
 @pytest.mark.parametrize("state", [State.PUBLISHED, State.CORRECTED])
