@@ -101,7 +101,7 @@ class Prober:
                 _log.info("prober.lease_left", ends_in_s=links.PROBER_LEASE_S)
 
     def _turn(self) -> float:
-        """Do what is due. How long to wait for the next turn."""
+        """Take a turn. Returns the seconds until the next one."""
         if self._outage is not None:
             return self._go_on()
         if (seen := self._look()) is None:
@@ -112,7 +112,7 @@ class Prober:
         return _pause_s(seen)
 
     def _go_on(self) -> float:
-        """The next turn in an outage. How long to wait for the one after it."""
+        """Take a turn in an outage. Returns the seconds until the next one."""
         heard, self._heard = self._heard, None
         may_start, number = self._running.acquire(blocking=False), None
         try:

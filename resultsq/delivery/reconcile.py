@@ -73,7 +73,7 @@ def _brought_in_line(
 
 
 def by_itself(database: Database, master: Master, clock: Clock) -> Reconciled | None:
-    """Compare if it is due. As a rule it looks only at what is new since the last comparison, here and at the master.
+    """Compare with the master if that is due: as a rule only submissions and receipts since the last comparison.
 
     It goes back a whole month if something new is gone or there is too much of it, if the master has less than it had,
     or if something waits for a comparison. It goes back to the time that a person named who asked for one.

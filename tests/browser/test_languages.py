@@ -242,7 +242,7 @@ def ask_to_hold(page: Page) -> None:
 
 
 def publish(page: Page, slug: str) -> str:
-    """Mend what is on the form, submit it, and wait until it is published. Returns the submission's id."""
+    """Mend the problems on the form, submit it, and wait for its publication. Returns the submission's id."""
     page.goto(f"/submit/{slug}")
     fix(page, "choose-token")
     fix(page, "drop-tokens-beyond")

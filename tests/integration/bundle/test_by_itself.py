@@ -81,7 +81,7 @@ def test_it_is_compared_each_hour_and_after_each_outage_and_cheaply_first(here: 
     assert by_itself(here, far) is None
     found = last(here)
     assert found is not None
-    assert not found.whole, "only what is new is compared"
+    assert not found.whole, "older submissions are not compared"
     here.pass_time(3601)
     far.loses(made)  # by a master that says nothing of its newest receipt
     assert by_itself(here, far) == Reconciled(0, 1, 0)
@@ -105,7 +105,7 @@ def test_what_the_network_brought_late_is_published_here_though_it_was_withdrawn
     assert by_itself(here, far) == Reconciled(settled=1, lost=0, different=0)
     found = last(here)
     assert found is not None
-    assert not found.whole, "only what is new is compared"
+    assert not found.whole, "older submissions are not compared"
     assert here.state(made) is State.PUBLISHED
 
 

@@ -47,7 +47,7 @@ def test_only_what_the_master_lost_is_sent_again(here: StoreNode, far: Far) -> N
     far.loses(gone)
     assert compare(here, far) == Reconciled(settled=0, lost=1, different=0)
     assert (here.state(kept), here.state(gone)) == (State.PUBLISHED, State.QUEUED)
-    assert here.row(gone).in_doubt, "what was there once may be there again"
+    assert here.row(gone).in_doubt, "the master had it once, and may have it again"
     deliver_all(here, far)
     assert far.has() == {kept: 1, gone: 1}
     assert compare(here, far) == Reconciled(0, 0, 0)
@@ -325,8 +325,8 @@ def send_lost_again(node: StoreNode, submission: str) -> outbox.Acknowledgement:
 
 def test_a_person_has_sent_again_what_the_master_lost_and_then_what_corrects_it(here: StoreNode, far: Far) -> None:
     first, second, third = conflict_with_nothing(here, far)
-    told = send_lost_again(here, third)
-    assert told == outbox.Acknowledgement(third, State.QUEUED, here.row(third).digest, created=False)
+    answer = send_lost_again(here, third)
+    assert answer == outbox.Acknowledgement(third, State.QUEUED, here.row(third).digest, created=False)
     assert [here.state(one) for one in (first, second, third)] == [State.QUEUED] * 3
     here.pass_time(120)
     deliver_all(here, far)
