@@ -8,6 +8,7 @@ from playwright.sync_api import FilePayload, Page, Route, expect
 from tests.browser.conftest import PASSWORD, PHONE, NewPage, RunningNode
 from tests.browser.test_network import TABLE
 from tests.browser.test_saturday import LogIn, add_files, set_day
+from tests.support.days import weeks_before
 
 pytestmark = pytest.mark.long
 
@@ -99,6 +100,58 @@ def test_a_file_is_sent_after_the_login_when_the_session_had_ended(
     expect(dialog).to_be_hidden()
     expect(page).to_have_url(re.compile("/submit/expired(#state)?$"))
     expect(page.get_by_role("button", name="Submit 2 finishers")).to_be_enabled()
+
+
+def test_the_name_and_password_stay_when_the_page_is_tapped_before_the_login_comes(
+    running_node: RunningNode, new_page: NewPage, log_in: LogIn, expected_complaints: list[str]
+) -> None:
+    expected_complaints.append("Response Status Error Code 401")
+    page = log_in(new_page(size=PHONE), running_node.team("tapped"))
+    set_day(page)
+    page.context.clear_cookies()
+    sent: list[str] = []
+    page.on("request", lambda one: sent.append(one.url.rsplit("/", 1)[-1]) if one.method == "POST" else None)
+    routes = stopped(page, "**/login?next=**")
+    with page.expect_request("**/login?next=**"):
+        page.locator("#files").set_input_files([TABLE])
+    page.get_by_label("Day of the event").fill(weeks_before(1))
+    page.wait_for_timeout(300)
+    assert len(sent) == len(routes) == 1, "what is tapped meanwhile waits for the login"
+    routes[0].continue_()
+    _log_in_again(page, "tapped")
+    expect(page.get_by_label("Day of the event")).to_have_value(weeks_before(1))
+    expect(page.get_by_role("button", name="Submit 2 finishers")).to_be_enabled()
+
+
+def test_the_login_comes_again_when_the_network_failed_at_it(
+    running_node: RunningNode, new_page: NewPage, log_in: LogIn, expected_complaints: list[str]
+) -> None:
+    expected_complaints.append("Response Status Error Code 401")
+    page = log_in(new_page(size=PHONE), running_node.team("failed"))
+    set_day(page)
+    page.context.clear_cookies()
+    page.route("**/login?next=**", lambda route: route.abort(), times=1)
+    page.locator("#files").set_input_files([TABLE])
+    expect(page.get_by_role("alert").filter(has_text="The login did not work just now")).to_be_visible()
+    dialog = page.get_by_role("dialog", name="You were logged out")
+    expect(dialog).to_be_visible()
+    page.route("**/login", lambda route: route.abort(), times=1)
+    dialog.get_by_label("Name").fill("failed")
+    dialog.get_by_label("Password").fill(PASSWORD)
+    dialog.get_by_role("button", name="Log in").click()
+    expect(dialog.get_by_role("alert")).to_have_text("The login did not work just now. Try again in a moment.")
+    expect(dialog.get_by_label("Name")).to_have_value("failed")
+    dialog.get_by_role("button", name="Log in").click()
+    expect(dialog).to_be_hidden()
+    expect(page.get_by_role("button", name="Submit 2 finishers")).to_be_enabled()
+
+
+def _log_in_again(page: Page, name: str) -> None:
+    dialog = page.get_by_role("dialog", name="You were logged out")
+    dialog.get_by_label("Name").fill(name)
+    dialog.get_by_label("Password").fill(PASSWORD)
+    dialog.get_by_role("button", name="Log in").click()
+    expect(dialog).to_be_hidden()
 
 
 def test_the_large_file_is_named_when_files_are_too_large_together(

@@ -23,6 +23,7 @@ from resultsq.store.outbox import workers
 from resultsq.supervisor.broker import SOCKET_PATH_MAX
 from resultsq.supervisor.demo import DEMO_EVENTS, DEMO_OUTAGE_S
 from tests.support.days import DAY
+from tests.support.freezing import freeze
 from tests.support.processes import Process
 from tests.support.waiting import wait_until
 
@@ -232,7 +233,7 @@ def test_no_child_is_left_and_the_folder_is_free_when_it_is_killed(up: Up) -> No
 def test_the_next_one_waits_when_children_of_a_killed_one_are_still_ending(up: Up) -> None:
     node = up()
     pids = _whole(node)
-    os.kill(pids["worker"], signal.SIGSTOP)  # it ends only when its watch kills it
+    freeze(pids["worker"])  # it ends only when its watch kills it
     node.popen.kill()
     node.wait()
     after = up()

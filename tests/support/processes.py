@@ -14,6 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import IO, Any, Self
 
+from tests.support.freezing import freeze
 from tests.support.nursery import MASTER, PRODUCT, Nursery
 from tests.support.services import HOST, Running, Server
 from tests.support.waiting import wait_until as wait_until
@@ -146,7 +147,7 @@ class Process:
         return self.wait(timeout_s)
 
     def freeze(self) -> None:
-        self.send(signal.SIGSTOP)
+        freeze(self.pid)
 
     def thaw(self) -> None:
         self.send(signal.SIGCONT)

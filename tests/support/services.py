@@ -25,6 +25,7 @@ import redis
 from psycopg import sql
 
 from resultsq.drill import postgres
+from tests.support.freezing import freeze
 from tests.support.nursery import Nursling
 from tests.support.waiting import wait_until
 
@@ -207,8 +208,8 @@ class Valkey(Server):
         return self._ask("PING") is True
 
     def freeze(self) -> None:
-        """SIGSTOP: connections are still taken by the kernel, nothing is answered."""
-        os.kill(self.pid, signal.SIGSTOP)
+        """Connections are still taken by the kernel, nothing is answered."""
+        freeze(self.pid)
 
     def thaw(self) -> None:
         os.kill(self.pid, signal.SIGCONT)

@@ -10,6 +10,7 @@
   const waiting = [];
   let running = null;
   let replaying = false;
+  let loggingIn = false; // from the answer that the session has ended until the dialog is closed
   let timer = 0;
 
   const tell = (text) => {
@@ -60,7 +61,7 @@
 
   const next = () => {
     clearTimeout(timer);
-    if (running || !waiting.length || !navigator.onLine || dialog.open) return;
+    if (running || !waiting.length || !navigator.onLine || loggingIn) return;
     const tap = waiting.shift();
     const one = [...work().querySelectorAll("form, a[hx-select]")].find((other) => signature(other) === tap.sign);
     if (!one || one.querySelector("#send")?.disabled) {
@@ -106,30 +107,44 @@
     working.textContent = "";
     one.classList.remove("waits");
     const status = event.detail.xhr.status;
-    if (!status || status === 401) keep(one, true);
+    if ((!status || status === 401) && one.id !== "work") keep(one, true);
     if (status === 401) logInAgain();
     else timer = setTimeout(next, status ? 50 : 3000);
   });
   addEventListener("online", next);
 
   // the session has ended: log in here, so that a chosen file and typed text stay
-  const showLogin = (page) => {
-    const found = new DOMParser().parseFromString(page, "text/html").querySelectorAll("#refusal, main form");
-    const place = document.getElementById("again-form");
-    if (found.length) place.replaceChildren(...found);
-    else tell(words.busy);
-  };
+  const place = document.getElementById("again-form");
+  const busy = document.getElementById("again-busy");
+  const ask = (address, options) => fetch(address, options).catch(() => new Response("")); // no network, no form
+  const loginIn = (page) => new DOMParser().parseFromString(page, "text/html").querySelectorAll("#refusal, main form");
   const logInAgain = async () => {
-    showLogin(await (await fetch(`${words.login}?next=${encodeURIComponent(location.pathname)}`)).text());
-    dialog.showModal();
+    loggingIn = true;
+    const login = loginIn(await (await ask(`${words.login}?next=${encodeURIComponent(location.pathname)}`)).text());
+    if (login.length) {
+      place.replaceChildren(...login);
+      busy.textContent = "";
+      dialog.showModal();
+    } else {
+      loggingIn = false;
+      tell(words.busy);
+      timer = setTimeout(next, 3000);
+    }
   };
+  dialog.addEventListener("close", () => {
+    loggingIn = false;
+  });
   dialog.addEventListener("submit", async (event) => {
     event.preventDefault();
-    const answer = await fetch(event.target.action, { method: "POST", body: new URLSearchParams(new FormData(event.target)) });
-    if (!answer.redirected || new URL(answer.url).pathname === new URL(event.target.action).pathname) {
-      showLogin(await answer.text());
+    const { target } = event;
+    const answer = await ask(target.action, { method: "POST", body: new URLSearchParams(new FormData(target)) });
+    if (!answer.redirected || new URL(answer.url).pathname === new URL(target.action).pathname) {
+      const login = loginIn(await answer.text());
+      if (login.length) place.replaceChildren(...login);
+      busy.textContent = login.length ? "" : words.busy;
       return;
     }
+    loggingIn = false;
     dialog.close();
     document.getElementById("told").replaceChildren();
     await htmx.ajax("GET", location.pathname, { target: "#work", swap: "outerHTML" });
