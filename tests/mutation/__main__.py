@@ -3,7 +3,8 @@ or `--changed main` for the lines that differ from a commit. The exit status is 
 
 The tests of a package run once on the code as it is. A mutant of a function is then judged by the tests that enter that
 function; one of what a module does as it is loaded, by those that enter any function of the module, and by the unit
-tests of its package: a value's fields are read, and no function is entered."""
+tests of its package: a value's fields are read, and no function is entered. All judge a function that is called as
+modules are loaded."""
 
 import argparse
 import importlib.abc
@@ -184,6 +185,7 @@ def _messages(pipe: Connection) -> Iterator[Told]:
 def _run_session(package: str, chosen: Sequence[Mutant], pipe: Connection, at_once: int, words: list[str]) -> int:
     paths = {one.module: path_of(one.module) for one in chosen}
     session = Session(ROOT / "resultsq" / package, [(paths[one.module], one) for one in chosen], pipe.send, at_once)
+    session.note_loading()
     return int(pytest.main(words, plugins=[session]))
 
 

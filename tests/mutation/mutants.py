@@ -105,7 +105,8 @@ class _Changes(ast.NodeTransformer):
 
     def visit_Return(self, node: ast.Return) -> ast.AST:
         self.generic_visit(node)
-        if node.value is None or (isinstance(node.value, ast.Constant) and node.value.value is None):
+        value = node.value.value if isinstance(node.value, ast.Constant) else node.value
+        if value is None or value is False:  # where yes or no is asked for; and the type checker refuses None
             return node
         return self._offer(node, ast.Return(ast.Constant(None)))
 

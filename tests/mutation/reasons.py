@@ -7,12 +7,14 @@ from tests.mutation.mutants import Mutant, mutants
 
 ROOT = Path(__file__).parents[2]
 
-_DOMAIN, _RESULTS, _OUTBOX = "resultsq.domain", "resultsq.kinds.results", "resultsq.store.outbox"
+_DOMAIN, _RESULTS = "resultsq.domain", "resultsq.kinds.results"
+_OUTBOX, _DELIVERY = "resultsq.store.outbox", "resultsq.delivery"
 
 _WHOLE = (
     "whole = select(stored.c.seq, 1 / case((over, 0), else_=1)).select_from(stored.join(used, true())).add_cte(kept)"
 )
 _ONE_ANSWER = "a probe has one answer, so none that failed has the number of one that was good"
+_ANY_PIECES = "the same is done in pieces of any size"
 _FIRST_ROW = "only the first row is read: it only costs time"
 _SUBQUERY = "SQLite reads the first row of a subquery; PostgreSQL, which takes no second one, fails in each test"
 _SKIPS = "SQLite has one writer at a time, and locks no rows"
@@ -127,6 +129,24 @@ REASONS: dict[tuple[str, str, str], str] = {
         "True → False",
     ): ("both are equally long"),
     (f"{_RESULTS}.join_state", "apart: bool = False", "False → True"): "each pair that is compared says it",
+    (f"{_OUTBOX}.leases", "if free_slots <= 0:", "free_slots <= 0 → free_slots < 0"): "of none, none is chosen",
+    (f"{_OUTBOX}.comparison", "_AT_ONCE = 500", "500 → 501"): _ANY_PIECES,
+    (f"{_OUTBOX}.digests", "AT_ONCE = 200", "200 → 201"): _ANY_PIECES,
+    (f"{_DELIVERY}.app", "worker_prefetch_multiplier=64,", "64 → 65"): "how many wait in the worker is a choice",
+    (
+        f"{_DELIVERY}.dispatch",
+        "news = self._news.get(timeout=limit_s) if limit_s > 0 else self._news.get_nowait()",
+        ("limit_s > 0 → limit_s >= 0"),
+    ): "to wait for no time is not to wait",
+    (f"{_DELIVERY}.handing_on", "until = began + CALL_S", "began + CALL_S → began - CALL_S"): (
+        "each call is renewed, needed or not"
+    ),
+    (f"{_DELIVERY}.masters.connection", "self.reused = False", "False → True"): "each request says it anew",
+    (
+        f"{_DELIVERY}.masters.dial",
+        ('threading.Thread(target=self._run, args=(pending,), name="master-name", daemon=True).start()'),
+        "True → False",
+    ): "only the end of a process would wait for the nameserver",
     (
         f"{_OUTBOX}.at_once",
         _WHOLE,
@@ -192,7 +212,6 @@ REASONS: dict[tuple[str, str, str], str] = {
     ): _SKIPS,
     (f"{_OUTBOX}.handovers", ".with_for_update(of=Submission, skip_locked=True)", "True → False"): _SKIPS,
     (f"{_OUTBOX}.handovers", ".with_for_update(of=Handover, skip_locked=True)", "True → False"): _SKIPS,
-    (f"{_OUTBOX}.links", "return False", "return False → return None"): "it is only asked whether it is so",
     (
         f"{_OUTBOX}.links",
         'make = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert',

@@ -53,6 +53,11 @@ class Session:
     tell: Callable[[Told], None]
     at_once: int = 1
     _noted: list[str] = field(default_factory=list)
+    _at_load: set[Place] = field(default_factory=set)
+
+    def note_loading(self) -> None:
+        """Note the functions that are entered from now until the first test: what they made is kept by modules."""
+        sys.settrace(partial(self._note, self._at_load))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed:
@@ -60,6 +65,7 @@ class Session:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        sys.settrace(None)
         gc.unfreeze()
         base = self._baseline(session.items)
         if base.failed:
@@ -93,12 +99,8 @@ class Session:
 
     def _run_noting(self, items: Sequence[pytest.Item]) -> Baseline:
         entered: defaultdict[Place, dict[int, float]] = defaultdict(dict)
-        prefix, now_there = str(self.package), set[Place]()
-
-        def note(frame: FrameType, event: str, _argument: Any) -> None:
-            if frame.f_code.co_filename.startswith(prefix):
-                now_there.add(place_of(frame.f_code))
-
+        now_there = set[Place]()
+        note = partial(self._note, now_there)
         for number, item in enumerate(items):
             following = items[number + 1] if number + 1 < len(items) else None
             now_there.clear()
@@ -111,10 +113,17 @@ class Session:
                 entered[place][number] = time.monotonic() - began
         return Baseline(self._noted, dict(entered))
 
+    def _note(self, there: set[Place], frame: FrameType, event: str, _argument: Any) -> None:
+        if frame.f_code.co_filename.startswith(str(self.package)):
+            there.add(place_of(frame.f_code))
+
     def _judge_all(self, items: Sequence[pytest.Item], base: Baseline) -> None:
         live, running = functions(), dict[int, tuple[Mutant, str]]()
         for path, mutant in self.chosen:
             swap = Swap(path, mutant)
+            if swap.place in self._at_load:
+                self.tell(("elsewhere", name_of(mutant), set()))  # by all: any may use what it made
+                continue
             tests = base.entered.get(swap.place, {}) if swap.place else {}
             if not tests:
                 near = {number for place, those in base.entered.items() if place[0] == str(path) for number in those}

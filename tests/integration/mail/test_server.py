@@ -170,6 +170,7 @@ def bars(png: bytes) -> str:
         content = png[at + 8 : at + 8 + size]
         assert int.from_bytes(png[at + 8 + size : at + 12 + size]) == zlib.crc32(name + content)
         chunks[name], at = content, at + 12 + size
+    assert chunks[b"IHDR"][8:] == bytes((1, 0, 0, 0, 0)), "one bit a pixel, in shades of grey"
     wide, high = (int.from_bytes(chunks[b"IHDR"][n : n + 4]) for n in (0, 4))
     rows, each = zlib.decompress(chunks[b"IDAT"]), 1 + -(-wide // 8)
     lines = {rows[n * each : (n + 1) * each] for n in range(high)}

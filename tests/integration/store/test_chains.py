@@ -252,7 +252,8 @@ def test_an_undo_puts_a_version_back_where_it_was(up: StoreNode) -> None:
     up.publish_one()
     second = version(up, 2, first)
     up.withdraw(second)
-    assert up.undo_withdrawal(second).state is QUEUED
+    undone = up.undo_withdrawal(second)
+    assert (undone.state, undone.created) == (QUEUED, False)
     again = up.undo_withdrawal(second)
     assert (again.state, again.created) == (QUEUED, False), "twice is as once"
     assert up.publish_one(2).base == first

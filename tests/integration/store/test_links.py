@@ -254,6 +254,7 @@ def test_what_waits_for_the_link_or_its_back_off_goes_at_its_return_and_the_mast
     taken = {lease.submission for lease in up.claim()}
     assert taken == {by_link.submission, by_trouble.submission}
     assert up.row(by_word.submission).next_attempt_at is not None
+    assert up.row(by_trouble.submission).failures == 0, "the next back-off begins anew"
 
 
 def test_a_return_opens_the_window_at_two_again(up: StoreNode) -> None:
@@ -423,6 +424,7 @@ def test_a_second_sign_of_trouble_changes_nothing(up: StoreNode) -> None:
     assert suspect() == up.link().probes
     before = up.link()
     assert (before.suspect, before.suspect_at) == (True, up.now)
+    assert look(up).probe_due, "at once"
     up.pass_time(1)
     suspect()
     assert up.link() == before

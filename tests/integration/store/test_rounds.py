@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from resultsq.domain.outcome import Cause, Deferred
 from resultsq.store.engine.tables import Link, Refusal, Submission
@@ -198,3 +198,8 @@ def test_the_next_round_of_an_event_is_not_that_of_what_it_had_long_ago(wide: St
     wide.withdraw(second)
     third = wide.accept("bushy", date="2013-12-14").id
     assert wide.row(third).round == wide.row(first).round
+
+
+def test_the_first_round_is_the_lowest_when_the_link_has_no_row_yet(node: StoreNode) -> None:
+    node.database.write(lambda conn: conn.execute(delete(Link)))
+    assert (node.row(node.accept().id).epoch, node.row(node.accept("richmond").id).round) == (0, 0)

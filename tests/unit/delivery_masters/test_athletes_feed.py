@@ -65,6 +65,7 @@ def test_a_number_that_no_copy_holds_is_left_out_and_counted() -> None:
         page({**JANE, "name": "x" * 201}),
         page({**JANE, "runs": -1}),
         page({**JANE, "mail": "no base64!"}),
+        page({**JANE, "mail": base64.b64encode(bytes(16)).decode() + "!"}),
         page({**JANE, "mail": base64.b64encode(b"short").decode()}),
         page("A1234567"),
     ],
