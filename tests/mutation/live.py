@@ -5,9 +5,10 @@ What a module or a class does once, as it is loaded, cannot be replaced: such a 
 import functools
 import gc
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import CodeType, FunctionType
+from typing import Any
 
 from tests.mutation.mutants import Mutant, changed
 
@@ -37,9 +38,8 @@ class Swap:
         for old, new in self._pairs:
             for function in live.get(_identity(old), ()):
                 function.__code__ = new
-        for one in gc.get_objects():
-            if isinstance(one, functools._lru_cache_wrapper):
-                one.cache_clear()
+        for one in answers_kept():
+            one.cache_clear()
 
 
 def _pairs(was: CodeType, now: CodeType) -> Iterator[tuple[CodeType, CodeType]]:
@@ -54,6 +54,11 @@ def _identity(code: CodeType) -> object:
     """Codes are the same that have these: what the interpreter has learned of one that ran makes no difference."""
     constants = [one for one in code.co_consts if not isinstance(one, CodeType)]
     return place_of(code), code.co_code, repr(constants), code.co_names
+
+
+def answers_kept() -> "Sequence[functools._lru_cache_wrapper[Any]]":
+    """What remembers the answers of functions."""
+    return [one for one in gc.get_objects() if isinstance(one, functools._lru_cache_wrapper)]
 
 
 def functions() -> Mapping[object, list[FunctionType]]:
