@@ -29,7 +29,7 @@ from types import ModuleType
 import pytest
 
 from tests.mutation.mutants import Mutant, changed, mutants
-from tests.mutation.reasons import ROOT, path_of, reason_of
+from tests.mutation.reasons import ROOT, can_be_seen, path_of, reason_of
 from tests.mutation.session import Session, Told, end_of, name_of, silently
 
 PARTS = ROOT / "tests" / "simulate" / "parts"
@@ -67,6 +67,11 @@ class Tally:
     @property
     def tried(self) -> int:
         return self.ends.total()
+
+    @property
+    def unseen(self) -> int:
+        """How many survived that nobody could notice: no score counts them."""
+        return len(self.survived) - sum(map(can_be_seen, self.survived))
 
     def add(self, mutant: Mutant, end: str) -> None:
         self.ends[end] += 1
@@ -119,7 +124,8 @@ def main() -> int:
             words = " ".join(["--of", package, *_without_packages(sys.argv[1:])])
             PARTS.mkdir(exist_ok=True)
             (PARTS / f"mutation-{package.replace('/', '-')}.md").write_text(page(words, package, tally))
-    tried, survived = sum(one.tried for one in tallies.values()), sum(len(one.survived) for one in tallies.values())
+    tried = sum(one.tried - one.unseen for one in tallies.values())
+    survived = sum(len(one.survived) - one.unseen for one in tallies.values())
     return 1 if tried and survived / tried > asked.most else 0
 
 
@@ -229,7 +235,11 @@ def _run(mutant: Mutant, words: Sequence[str], tests: set[str]) -> int:
 def page(asked: str, package: str, tally: Tally) -> str:
     """The part of tests/simulate/RESULTS.md."""
     found = tally.tried - len(tally.survived)
-    score = f", which is {100 * found / tally.tried:.0f} %" if tally.tried >= ENOUGH else "; too few for a score"
+    score = "Too few for a score."
+    if (seen := tally.tried - tally.unseen) >= ENOUGH:
+        score = (
+            f"Nobody could notice {tally.unseen} of these: the score is {found} of {seen}, {100 * found / seen:.0f} %."
+        )
     return "\n".join(
         [
             f"## Mutants of {package}",
@@ -237,7 +247,7 @@ def page(asked: str, package: str, tally: Tally) -> str:
             f"Written by `python -m tests.mutation {asked}`.",
             "",
             f"{tally.tried:,} of {tally.every:,} small changes to the code were tried: the tests found "
-            f"{found:,}{score}. {len(tally.survived) or 'None'} survived.",
+            f"{found:,}, and {len(tally.survived) or 'none'} survived. {score}",
             "",
             *(f"- `{one}`: {reason_of(one) or 'a test is missing'}" for one in tally.survived),
             "",
