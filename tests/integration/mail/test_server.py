@@ -180,6 +180,7 @@ def bars(png: bytes) -> str:
     pixels = "".join(f"{one:08b}" for one in line[1:])[:wide]
     quiet = 10 * 3
     assert pixels[:quiet] == pixels[-quiet:] == "1" * quiet
+    assert pixels[quiet] == pixels[-quiet - 1] == "0", "the first bar and the last are dark"
     return "".join(str(len(run.group()) // 3) for run in re.finditer("0+|1+", pixels[quiet:-quiet]))
 
 

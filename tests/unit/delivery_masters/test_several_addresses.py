@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import pytest
+from structlog.testing import capture_logs
 
 from resultsq.delivery.masters import several
 from resultsq.delivery.masters.several import SeveralAddresses
@@ -59,7 +60,9 @@ def opened(*addresses: AnAddress) -> SeveralAddresses:
 def test_the_first_that_answers_well_is_used_and_is_kept(answers: Sequence[ProbeAnswer], in_use: int) -> None:
     addresses = [AnAddress(answer) for answer in answers]
     master = opened(*addresses)
-    assert master.probe().cause is None
+    with capture_logs() as lines:
+        assert master.probe().cause is None
+    assert [line["number"] for line in lines] == [in_use + 1] * (in_use > 0), "as a person counts"
     for address in addresses:
         address.answer = GOOD
     assert master.probe().cause is None
