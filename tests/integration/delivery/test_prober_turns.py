@@ -1,6 +1,6 @@
 """The prober, one step at a time: how long it waits, what it keeps for its next turn, and whom it tells."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any, cast
 
 import pytest
@@ -65,6 +65,7 @@ class Here:
         self.clock = ManualClock(NOW, monotonic=1000.0)
         self.answer = GOOD
         self.told: list[bool] = []
+        self.log: list[MutableMapping[str, Any]] = []
         self.threads = Threads()
         self.prober = Prober(
             database, cast(Destination, self), self.clock, "w1", CEILING, self.told.append, "master", self.threads,
@@ -93,7 +94,7 @@ class Here:
 @pytest.fixture
 def here(sqlite_store: Database) -> Iterator[Here]:
     made = Here(sqlite_store)
-    with structlog.testing.capture_logs():
+    with structlog.testing.capture_logs() as made.log:
         yield made
 
 
@@ -209,6 +210,8 @@ def test_the_links_return_is_told_as_one_and_a_good_probe_after_it_is_not(here: 
     here.turn(60.0)
     here.threads.run()
     assert here.told == [True, False]
+    said = [line["event"] for line in here.log if line["event"].startswith("link.")]
+    assert said == ["link.down", "link.up"], "once each"
 
 
 def test_an_answer_that_came_as_the_outage_ended_is_written_down(here: Here) -> None:

@@ -116,6 +116,15 @@ def test_every_status_means_what_the_table_says_when_it_carries(body: str) -> No
     assert not wrong
 
 
+@pytest.mark.parametrize(("status", "meaning"), [(409, Conflict), (422, Rejected), (400, Rejected)])
+def test_a_registration_that_the_office_has_already_is_for_a_person(status: int, meaning: type[Outcome]) -> None:
+    problem = {"title": "Registered", "code": answers.REGISTERED_ALREADY, "detail": "A777 has this address."}
+    outcome = put(said(status, problem))
+    assert isinstance(outcome, meaning)
+    if isinstance(outcome, Conflict):
+        assert (outcome.code, outcome.detail) == (answers.REGISTERED_ALREADY, "A777 has this address.")
+
+
 @pytest.mark.parametrize(
     ("member", "other"),
     [
