@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support import masters
+from tests.support.leasing_masters import ForgetsKeys, LeasesNumbers, LeasesTwice, TakesNodesForOne
 from tests.support.masters import Answer, Commit, Conversation, Ledger, Refused, as_json, digest, problem
 from tests.support.registering_masters import GivesAnew, Registers, TakesAnyNumber
 from tests.support.reminding_masters import Reminds, RemindsTwice, SendsAddresses, TakesWhatIsLate
@@ -285,25 +286,6 @@ class _NoticesChange(Fault):
         return _with(answer, notices=[self._change(one) for one in _sent(answer)["notices"]])
 
 
-class _LeasesNumbers(Ledger):
-    leases_numbers = True
-
-
-class _ForgetsKeys(_LeasesNumbers):
-    def lease(self, node: str, key: str, size: int) -> dict[str, Any]:
-        return super().lease(node, f"{key}{len(self.blocks)}", size)
-
-
-class _LeasesTwice(_LeasesNumbers):
-    def lease(self, node: str, key: str, size: int) -> dict[str, Any]:
-        return {**super().lease(node, key, size), "first": 5001, "last": 5000 + size}
-
-
-class _TakesNodesForOne(_LeasesNumbers):
-    def lease(self, node: str, key: str, size: int) -> dict[str, Any]:
-        return super().lease("", key, size)
-
-
 class _Leases(Fault):
     """Leases athlete numbers as this ledger does, and takes none back if `keeps`."""
 
@@ -393,10 +375,10 @@ FAULTS: dict[str, tuple[Fault, frozenset[str]]] = {
     "sends addresses": (_Leases(SendsAddresses), frozenset({"hashes of addresses"})),
     "repeats the end of its list": (_FeedChanges(_always_the_last_line), frozenset({"unchanged list"})),
     "has a notice without an end": (_NoticesChange(lambda one: {**one, "until": None}), frozenset({"notices"})),
-    "leases another block for a known key": (_Leases(_ForgetsKeys), frozenset({"athlete block"})),
-    "leases its numbers again": (_Leases(_LeasesTwice), frozenset({"two blocks", "blocks of two nodes"})),
-    "takes two nodes for one": (_Leases(_TakesNodesForOne), frozenset({"blocks of two nodes"})),
-    "takes no block back": (_Leases(_LeasesNumbers, keeps=True), frozenset({"athlete block", "two blocks"})),
+    "leases another block for a known key": (_Leases(ForgetsKeys), frozenset({"athlete block"})),
+    "leases its numbers again": (_Leases(LeasesTwice), frozenset({"two blocks", "blocks of two nodes"})),
+    "takes two nodes for one": (_Leases(TakesNodesForOne), frozenset({"blocks of two nodes"})),
+    "takes no block back": (_Leases(LeasesNumbers, keeps=True), frozenset({"athlete block", "two blocks"})),
     "takes a number of no block": (_Leases(TakesAnyNumber), frozenset({"number outside its block"})),
     "gives a number at each repeat": (_Leases(GivesAnew), frozenset({"registration", "number to give"})),
     "takes a late reminder": (_Leases(TakesWhatIsLate), frozenset({"late reminder"})),
