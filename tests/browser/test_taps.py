@@ -95,9 +95,7 @@ def test_a_file_is_sent_after_the_login_when_the_session_had_ended(
     dialog.get_by_label("Password").fill("dry hands")
     dialog.get_by_role("button", name="Log in").click()
     expect(dialog.get_by_role("alert")).to_be_visible()
-    dialog.get_by_label("Password").fill(PASSWORD)
-    dialog.get_by_role("button", name="Log in").click()
-    expect(dialog).to_be_hidden()
+    _log_in_again(page, "expired")
     expect(page).to_have_url(re.compile("/submit/expired(#state)?$"))
     expect(page.get_by_role("button", name="Submit 2 finishers")).to_be_enabled()
 
@@ -116,7 +114,7 @@ def test_the_name_and_password_stay_when_the_page_is_tapped_before_the_login_com
         page.locator("#files").set_input_files([TABLE])
     page.get_by_label("Day of the event").fill(weeks_before(1))
     page.wait_for_timeout(300)
-    assert len(sent) == len(routes) == 1, "what is tapped meanwhile waits for the login"
+    assert len(sent) == len(routes) == 1, "the tap waits for the login"
     routes[0].continue_()
     _log_in_again(page, "tapped")
     expect(page.get_by_label("Day of the event")).to_have_value(weeks_before(1))
@@ -141,8 +139,7 @@ def test_the_login_comes_again_when_the_network_failed_at_it(
     dialog.get_by_role("button", name="Log in").click()
     expect(dialog.get_by_role("alert")).to_have_text("The login did not work just now. Try again in a moment.")
     expect(dialog.get_by_label("Name")).to_have_value("failed")
-    dialog.get_by_role("button", name="Log in").click()
-    expect(dialog).to_be_hidden()
+    _log_in_again(page, "failed")
     expect(page.get_by_role("button", name="Submit 2 finishers")).to_be_enabled()
 
 

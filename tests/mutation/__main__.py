@@ -70,7 +70,7 @@ class Tally:
 
     @property
     def unseen(self) -> int:
-        """How many survived that nobody could notice: no score counts them."""
+        """How many survivors no test could notice. The score leaves them out."""
         return len(self.survived) - sum(map(can_be_seen, self.survived))
 
     def add(self, mutant: Mutant, end: str) -> None:
@@ -238,7 +238,8 @@ def page(asked: str, package: str, tally: Tally) -> str:
     score = "Too few for a score."
     if (seen := tally.tried - tally.unseen) >= ENOUGH:
         score = (
-            f"Nobody could notice {tally.unseen} of these: the score is {found} of {seen}, {100 * found / seen:.0f} %."
+            f"No test could notice {tally.unseen} of these, "
+            f"so the score is {found} of {seen}, {100 * found / seen:.0f} %."
         )
     return "\n".join(
         [

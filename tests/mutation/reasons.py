@@ -278,7 +278,7 @@ REASONS: dict[tuple[str, str, str], str] = {
         "conn.dialect.name == 'postgresql' → conn.dialect.name != 'postgresql'",
     ): _LOCKS_NOTHING,
 }
-"""Changes that no test can notice: nobody could see them, or they only cost time."""
+"""Changes that no test can notice: they do nothing, or only cost time."""
 
 CHOICES: dict[tuple[str, str, str], str] = {
     (f"{_DELIVERY}.app", "CLEAN_UP_S = 3600.0", "3600.0 → 3601.0"): _HOW_LONG,
@@ -289,7 +289,7 @@ CHOICES: dict[tuple[str, str, str], str] = {
     (f"{_DELIVERY}.athletes_list", "AT_ONCE_S = 10.0", "10.0 → 11.0"): _HOW_LONG,
     (f"{_DELIVERY}.masters.database", "_STATEMENT_S = 4.0", "4.0 → 5.0"): _HOW_LONG,
 }
-"""Changes that somebody could see, and that are as good."""
+"""Figures of which another would be as good. A test could notice them, so they count."""
 """By `key_of` a change."""
 
 
