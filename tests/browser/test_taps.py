@@ -143,6 +143,68 @@ def test_the_login_comes_again_when_the_network_failed_at_it(
     expect(page.get_by_role("button", name="Submit 2 finishers")).to_be_enabled()
 
 
+@pytest.mark.parametrize("fails", ["network", "node"])
+def test_the_page_is_renewed_before_a_file_is_sent_when_that_failed_after_the_login(
+    running_node: RunningNode, new_page: NewPage, log_in: LogIn, expected_complaints: list[str], fails: str
+) -> None:
+    expected_complaints.append("Response Status Error Code")
+    team = f"renewed-{fails}"
+    page = log_in(new_page(size=PHONE), running_node.team(team))
+    set_day(page)
+    page.context.clear_cookies()
+    page.locator("#files").set_input_files([TABLE])
+    expect(page.get_by_role("dialog", name="You were logged out")).to_be_visible()
+    failed: list[Route] = []
+
+    def fail(route: Route) -> None:
+        failed.append(route)
+        if fails == "network":
+            route.abort()
+        else:
+            route.fulfill(status=503, body="")
+
+    page.route(f"**/submit/{team}", fail, times=1)
+    _log_in_again(page, team)
+    expect(page.get_by_role("button", name="Submit 2 finishers")).to_be_enabled()
+    assert len(failed) == 1, "that one request failed"
+
+
+def test_a_tap_asks_for_the_login_again_when_its_dialog_was_closed(
+    running_node: RunningNode, new_page: NewPage, log_in: LogIn, expected_complaints: list[str]
+) -> None:
+    expected_complaints.append("Response Status Error Code 401")
+    page = log_in(new_page(size=PHONE), running_node.team("closed"))
+    set_day(page)
+    page.context.clear_cookies()
+    page.locator("#files").set_input_files([TABLE])
+    dialog = page.get_by_role("dialog", name="You were logged out")
+    expect(dialog).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    page.get_by_label("Day of the event").fill(weeks_before(1))
+    _log_in_again(page, "closed")
+    expect(page.get_by_label("Day of the event")).to_have_value(weeks_before(1))
+    expect(page.get_by_role("button", name="Submit 2 finishers")).to_be_enabled()
+
+
+def test_what_waits_stays_when_a_tapped_link_leads_to_the_login(
+    running_node: RunningNode, new_page: NewPage, log_in: LogIn, expected_complaints: list[str]
+) -> None:
+    page = log_in(new_page(), running_node.team("linked"))
+    set_day(page)
+    add_files(page)
+    expect(page.get_by_role("heading", name="2 things to mend")).to_be_visible()
+    page.context.clear_cookies()
+    routes = stopped(page, "**/submit/linked?edit=*")
+    page.get_by_role("link", name="Edit position 5").click()
+    page.get_by_label("Day of the event").fill(weeks_before(1))
+    routes[0].continue_()
+    _log_in_again(page, "linked")
+    expect(page.get_by_label("Day of the event")).to_have_value(weeks_before(1))
+    expect(page.locator("[data-editing]")).to_be_visible()
+    expect(page.get_by_role("alert").filter(has_text="The page changed before your last tap")).to_have_count(0)
+
+
 def _log_in_again(page: Page, name: str) -> None:
     dialog = page.get_by_role("dialog", name="You were logged out")
     dialog.get_by_label("Name").fill(name)

@@ -11,6 +11,7 @@
   let running = null;
   let replaying = false;
   let loggingIn = false; // from the answer that the session has ended until the dialog is closed
+  let stale = false; // the page is of an ended session, whose forms are refused: it is renewed before anything is sent
   let timer = 0;
 
   const tell = (text) => {
@@ -61,7 +62,13 @@
 
   const next = () => {
     clearTimeout(timer);
-    if (running || !waiting.length || !navigator.onLine || loggingIn) return;
+    if (running || !navigator.onLine || loggingIn) return;
+    if (stale) {
+      // what goes wrong is seen in afterRequest, as with every other request
+      htmx.ajax("GET", location.pathname, { source: "#work", target: "#work", swap: "outerHTML" }).catch(() => {});
+      return;
+    }
+    if (!waiting.length) return;
     const tap = waiting.shift();
     const one = [...work().querySelectorAll("form, a[hx-select]")].find((other) => signature(other) === tap.sign);
     if (!one || one.querySelector("#send")?.disabled) {
@@ -81,7 +88,7 @@
 
   const hold = (event) => {
     const one = event.target.closest?.(event.type === "submit" ? "#work form" : "#work a[hx-select]");
-    if (!one || replaying || (!running && !waiting.length && navigator.onLine)) return;
+    if (!one || replaying || (!running && !waiting.length && !stale && navigator.onLine)) return;
     event.preventDefault();
     event.stopImmediatePropagation();
     keep(one);
@@ -91,6 +98,11 @@
   document.addEventListener("submit", hold, true);
   document.addEventListener("click", hold, true);
 
+  // a part that is asked for after the session ended sends the page to the login: what waits here would be gone with it
+  const leadsAway = (event) => event.detail.xhr.getResponseHeader("HX-Redirect") !== null;
+  document.addEventListener("htmx:beforeOnLoad", (event) => {
+    if (event.detail.xhr === running?.xhr && leadsAway(event)) event.preventDefault();
+  });
   document.addEventListener("htmx:beforeRequest", (event) => {
     if (!event.target.closest("#work")) return;
     const one = event.target;
@@ -107,9 +119,12 @@
     working.textContent = "";
     one.classList.remove("waits");
     const status = event.detail.xhr.status;
-    if ((!status || status === 401) && one.id !== "work") keep(one, true);
-    if (status === 401) logInAgain();
-    else timer = setTimeout(next, status ? 50 : 3000);
+    const renewal = one.id === "work";
+    if (renewal && status === 200) stale = false;
+    const ended = status === 401 || leadsAway(event);
+    if ((!status || ended) && !renewal) keep(one, true);
+    if (ended) logInAgain();
+    else timer = setTimeout(next, status && !stale ? 50 : 3000);
   });
   addEventListener("online", next);
 
@@ -119,7 +134,7 @@
   const ask = (address, options) => fetch(address, options).catch(() => new Response("")); // no network, no form
   const loginIn = (page) => new DOMParser().parseFromString(page, "text/html").querySelectorAll("#refusal, main form");
   const logInAgain = async () => {
-    loggingIn = true;
+    loggingIn = stale = true;
     const login = loginIn(await (await ask(`${words.login}?next=${encodeURIComponent(location.pathname)}`)).text());
     if (login.length) {
       place.replaceChildren(...login);
@@ -147,7 +162,6 @@
     loggingIn = false;
     dialog.close();
     document.getElementById("told").replaceChildren();
-    await htmx.ajax("GET", location.pathname, { target: "#work", swap: "outerHTML" });
     next();
   });
 
