@@ -35,6 +35,9 @@ def worker(overrides: Overrides, name: str | None) -> None:
     def evaluate_alerts() -> None:
         messenger.evaluate_alerts(settings.renewed(), database, clock)
 
+    def alerts_have_changed() -> bool:
+        return messenger.have_changed(settings.renewed(), database, clock)
+
     def send_alerts() -> None:
         messenger.send_waiting(settings.renewed(), database, clock)
 
@@ -55,7 +58,7 @@ def worker(overrides: Overrides, name: str | None) -> None:
 
     periodic_tasks = [
         PeriodicTask("resultsq.advance_actions", ADVANCE_S, advance, due=lambda: action_runner.is_due(database, clock)),
-        PeriodicTask("resultsq.evaluate_alerts", EVALUATE_ALERTS_S, evaluate_alerts),
+        PeriodicTask("resultsq.evaluate_alerts", EVALUATE_ALERTS_S, evaluate_alerts, due=alerts_have_changed),
         PeriodicTask(
             "resultsq.send_alerts", SEND_ALERTS_S, send_alerts, due=lambda: messenger.any_is_due(database, clock)
         ),

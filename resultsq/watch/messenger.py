@@ -2,7 +2,8 @@
 queued with the submissions."""
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -45,9 +46,37 @@ def alert_channels(settings: Settings) -> dict[str, Callable[[Message], None]]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class _Present:
+    """What the facts say now: the rules that hold, each with its text; the outages that ended and are not told of; and
+    whether any of it is news."""
+
+    holding: Mapping[str, str]
+    drained: Sequence[Drained]
+    news: bool
+
+
+def have_changed(settings: Settings, database: Database, clock: Clock) -> bool:
+    """Whether `evaluate_alerts` has anything to do. A look costs a fourth of what a message and a commit do, and most
+    often nothing has changed."""
+    found = _look(settings, database, clock.now())
+    return found is not None and found.news
+
+
 def evaluate_alerts(settings: Settings, database: Database, clock: Clock) -> None:
     """Bring the alerts up to date with the present facts."""
     now = clock.now()
+    found = _look(settings, database, now)
+    if found is None or not found.news:
+        return
+    tell = teller(settings)
+    database.write(lambda conn: alerts.bring_up_to_date(conn, now, found.holding, tell))
+    for one in found.drained:
+        _tell_recovery(database, now, one, tell)
+
+
+def _look(settings: Settings, database: Database, now: datetime) -> _Present | None:
+    """None: no worker has ever run here."""
     limits = AlertThresholds(
         timedelta(minutes=settings.alert_oldest_waiting_min),
         timedelta(minutes=settings.alert_link_down_min),
@@ -59,8 +88,10 @@ def evaluate_alerts(settings: Settings, database: Database, clock: Clock) -> Non
         worker_seen_at, web_seen_at = workers.last_seen_at(conn), web_processes.last_seen_at(conn)
         drained, over_quota = alerts.drained_outages(conn, now), tuple(quotas.refused(conn, now))
         on_devices, mail = devices.held(conn, now), mail_link.look(conn)
+        untold = [one for one in drained if not alerts.is_told(conn, now, AlertRule.RECOVERED, _about(one))]
+        before = alerts.holding(conn)
     if link is None:
-        return  # no worker has ever run here
+        return None
     facts = AlertFacts(
         link=link.state,
         link_since=link.since,
@@ -86,10 +117,7 @@ def evaluate_alerts(settings: Settings, database: Database, clock: Clock) -> Non
         mails_waiting=0 if mail is None else mail.waiting,
     )
     holding = rules.raised(facts, limits, now)
-    tell = teller(settings)
-    database.write(lambda conn: alerts.bring_up_to_date(conn, now, holding, tell))
-    for one in drained:
-        _tell_recovery(database, now, one, tell)
+    return _Present(holding, untold, bool(untold) or holding != before)
 
 
 def _disk(folder: Path) -> tuple[int | None, str | None]:
@@ -102,8 +130,12 @@ def _disk(folder: Path) -> tuple[int | None, str | None]:
 
 
 def _tell_recovery(database: Database, now: datetime, drained: Drained, tell: Tell) -> None:
-    text, about = rules.recovered(drained.published, drained.seconds), f"outage {drained.outage}"
+    text, about = rules.recovered(drained.published, drained.seconds), _about(drained)
     database.write(lambda conn: alerts.tell_once(conn, now, AlertRule.RECOVERED, about, text, tell))
+
+
+def _about(drained: Drained) -> str:
+    return f"outage {drained.outage}"
 
 
 def any_is_due(database: Database, clock: Clock) -> bool:

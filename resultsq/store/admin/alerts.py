@@ -2,17 +2,17 @@
 
 A message waits here, as results do, when the same outage swallows it."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, func, insert, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, func, insert, select, update
 
 from resultsq.domain.backoff import wait_s
 from resultsq.domain.submission import WAITING, State
 from resultsq.store import outbox
 from resultsq.store.admin import actions, comparisons
+from resultsq.store.engine.prepared import PreparedStatement
 from resultsq.store.engine.tables import MASTER, Alert, AlertMessage, Outage, Submission
 from resultsq.store.outbox import links, refusals, repairs
 from resultsq.store.views import queries
@@ -60,7 +60,7 @@ def counts(conn: Connection, now: datetime) -> Counts:
     """The figures that rules are asked with; each from an index."""
     # their kind is in no index, and those that wait for a person are few
     stuck: dict[str, dict[str, int]] = {State.REJECTED: {}, State.CONFLICT: {}}
-    for state, kind, count in conn.execute(_for_the_master(stuck, Submission.state, Submission.kind)):
+    for state, kind, count in conn.execute(_STUCK):
         stuck[state][kind] = count
     return Counts(
         queries.oldest_waiting_at(conn),
@@ -77,27 +77,36 @@ def counts(conn: Connection, now: datetime) -> Counts:
 
 def _some_waiting(conn: Connection, state: str) -> int:
     """How many in this state the master is to have, of which no more than needed are read."""
-    # between, not equal, as in queries.py: else PostgreSQL looks for them from the first submission ever on
-    waits = (
-        Submission.published_at.is_(None),
-        Submission.destination == MASTER,
-        Submission.state.between(state, state),
-    )
-    some = select(Submission.seq).where(*waits).with_hint(Submission, "INDEXED BY ix_submissions_destination", "sqlite")
-    some = some.order_by(Submission.state, Submission.seq).limit(COUNTED + 1)
-    return conn.execute(select(func.count()).select_from(some.subquery())).scalar_one()
+    return int(_SOME_WAITING.one(conn, {"state": state})[0])
 
 
-def _for_the_master(states: Collection[str], *groups: Any) -> Select[Any]:
-    """How many in these states, in each group."""
-    return (
-        select(*groups, func.count())
-        .where(
-            Submission.published_at.is_(None), Submission.destination == MASTER, Submission.state.in_(sorted(states))
-        )
+_FOR_THE_MASTER = (Submission.published_at.is_(None), Submission.destination == MASTER)
+_STATE: BindParameter[str] = bindparam("state")
+_SOME_WAITING = PreparedStatement(
+    select(func.count()).select_from(
+        select(Submission.seq)
+        # between, not equal, as in queries.py: else PostgreSQL looks for them from the first submission ever on
+        .where(*_FOR_THE_MASTER, Submission.state.between(_STATE, _STATE))
         .with_hint(Submission, "INDEXED BY ix_submissions_destination", "sqlite")
-        .group_by(*groups)
+        .order_by(Submission.state, Submission.seq)
+        .limit(COUNTED + 1)
+        .subquery()
     )
+)
+_STUCK = (
+    select(Submission.state, Submission.kind, func.count())
+    .where(*_FOR_THE_MASTER, Submission.state.in_(sorted((State.REJECTED, State.CONFLICT))))
+    .with_hint(Submission, "INDEXED BY ix_submissions_destination", "sqlite")
+    .group_by(Submission.state, Submission.kind)
+)
+
+
+def holding(conn: Connection) -> dict[str, str]:
+    """Rule → text of each alert that stands."""
+    return {row.rule: row.text for row in _HOLDING.all(conn, {})}
+
+
+_HOLDING = PreparedStatement(select(Alert.rule, Alert.text).where(Alert.ended_at.is_(None)))
 
 
 def bring_up_to_date(conn: Connection, now: datetime, holding: Mapping[str, str], tell: Tell) -> None:
@@ -120,11 +129,18 @@ def bring_up_to_date(conn: Connection, now: datetime, holding: Mapping[str, str]
 def tell_once(conn: Connection, now: datetime, rule: str, about: str, text: str, tell: Tell) -> bool:
     """Raise an alert about a single event, once for each `about`; False: it was raised before."""
     links.lock(conn)
-    if conn.execute(select(Alert.id).where(Alert.rule == rule, Alert.about == about)).first() is not None:
+    if is_told(conn, now, rule, about):
         return False
     conn.execute(insert(Alert), {"rule": rule, "about": about, "text": text, "raised_at": now, "ended_at": now})
     tell(conn, now, f"resultsq: {rule}", text)
     return True
+
+
+def is_told(conn: Connection, now: datetime, rule: str, about: str) -> bool:
+    """Whether an alert was raised about this single event of the last day."""
+    # the rule is compared here: by its index each alert that it ever raised would be read
+    raised = conn.execute(select(Alert.rule).where(Alert.raised_at > now - 2 * _LONG_AGO, Alert.about == about))
+    return rule in raised.scalars()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +154,11 @@ class Drained:
 
 def drained_outages(conn: Connection, now: datetime) -> list[Drained]:
     """Outages that ended lately with submissions waiting, of which none waits any more."""
+    ended = conn.execute(_ENDED_LATELY, {"since": now - _LONG_AGO}).all()
+    if not ended:
+        return []
     found, first = [], queries.oldest_waiting_seq(conn)
-    for row in conn.execute(
-        select(Outage.id, Outage.ended_at, Outage.last_seq).where(
-            Outage.ended_at > now - _LONG_AGO, Outage.delayed > 0, Outage.link == MASTER
-        )
-    ):
+    for row in ended:
         if first is not None and first <= row.last_seq:
             continue
         count, last = conn.execute(
@@ -156,6 +171,11 @@ def drained_outages(conn: Connection, now: datetime) -> list[Drained]:
         if count and row.ended_at is not None:
             found.append(Drained(row.id, count, (last - row.ended_at).total_seconds()))
     return found
+
+
+_ENDED_LATELY = select(Outage.id, Outage.ended_at, Outage.last_seq).where(
+    Outage.ended_at > bindparam("since"), Outage.delayed > 0, Outage.link == MASTER
+)
 
 
 def standing(conn: Connection, most: int = 50) -> list[AlertView]:

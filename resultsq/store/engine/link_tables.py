@@ -127,7 +127,7 @@ class Outage(Base):
     id: Mapped[int] = mapped_column(_Seq, primary_key=True)
     link: Mapped[str] = mapped_column(String(32))
     began_at: Mapped[datetime] = mapped_column(index=True)
-    ended_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None] = mapped_column(index=True)
     cause: Mapped[str] = mapped_column(String(32))
     detail: Mapped[str | None] = mapped_column(Text)
     probes: Mapped[int] = mapped_column(default=0)

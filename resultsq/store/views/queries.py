@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, func, or_, select
+from sqlalchemy import BindParameter, ColumnElement, Connection, and_, bindparam, case, func, or_, select
 
 from resultsq.domain import clock_trust
 from resultsq.domain.link import HEARD_S, LinkState
@@ -281,15 +281,23 @@ def oldest_waiting_seq(conn: Connection) -> int | None:
 
 def _first_waiting(conn: Connection) -> list[tuple[int, datetime]]:
     """Of each state that waits the first submission: its seq, and when it was accepted."""
-    found = []
-    for state in sorted(WAITING):
+    found = [_FIRST_WAITING.first(conn, {"state": state}) for state in sorted(WAITING)]
+    return [(row.seq, row.accepted_at) for row in found if row is not None]
+
+
+_STATE: BindParameter[str] = bindparam("state")
+_FIRST_WAITING = PreparedStatement(
+    select(Submission.seq, Submission.accepted_at)
+    .where(
+        Submission.published_at.is_(None),
+        Submission.destination == MASTER,
         # between, not equal: else PostgreSQL looks for it from the first submission ever, in order of seq
-        waits = and_(Submission.published_at.is_(None), Submission.destination == MASTER)
-        query = select(Submission.seq, Submission.accepted_at).where(waits, Submission.state.between(state, state))
-        query = query.with_hint(Submission, "INDEXED BY ix_submissions_destination", "sqlite")
-        if (row := conn.execute(query.order_by(Submission.state, Submission.seq).limit(1)).first()) is not None:
-            found.append((row.seq, row.accepted_at))
-    return found
+        Submission.state.between(_STATE, _STATE),
+    )
+    .with_hint(Submission, "INDEXED BY ix_submissions_destination", "sqlite")
+    .order_by(Submission.state, Submission.seq)
+    .limit(1)
+)
 
 
 def link(conn: Connection) -> LinkView | None:

@@ -3,9 +3,11 @@ reads what it shows by an index, however much there is."""
 
 import json
 import re
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +21,7 @@ from resultsq.domain.outcome import Cause
 from resultsq.domain.role import Role
 from resultsq.domain.sheet import digest
 from resultsq.domain.submission import State
+from resultsq.settings import Settings
 from resultsq.store import outbox
 from resultsq.store.admin import accounts, action_runner, actions, alerts, drafts, holding, quotas
 from resultsq.store.engine.session import Database
@@ -41,6 +44,7 @@ from resultsq.store.views import (
 )
 from resultsq.store.views.chart_points import Span
 from resultsq.store.views.listing import Order
+from resultsq.watch import messenger
 from tests.bench import dashboard
 from tests.support.manual_clock import ManualClock
 from tests.support.nodes import CEILING, DATE, NOW, StoreNode, accepted, migrated
@@ -340,7 +344,7 @@ _PAST = (
     "client_keys (event_id, key, content, submission, created_at)"
     " SELECT {event}, 'key-' || i, 'c', 'id-' || i, :now FROM n",
     "outages (id, link, began_at, ended_at, cause, probes, delayed)"
-    " SELECT i, 'master', :then, :then, 'refused', 1, 1 FROM n",
+    " SELECT i, 'master', :before, :before, 'refused', 1, 1 FROM n",
 )
 
 
@@ -362,6 +366,12 @@ ON_A_TIMER: dict[str, tuple[str, Callable[[StoreNode], object]]] = {
         "alerts|alert_messages",
         lambda node: node.database.write(
             lambda conn: alerts.bring_up_to_date(conn, node.now, {"disk": "t"}, by_webhook)
+        ),
+    ),
+    "look whether alerts have changed": (
+        "alerts|alert_messages|outages|holds|actions",
+        lambda node: messenger.have_changed(
+            Settings(data_dir=Path(tempfile.gettempdir())), node.database, ManualClock(node.now)
         ),
     ),
     "take a message": (
@@ -400,7 +410,7 @@ def with_a_past(up: StoreNode) -> StoreNode:
     def work(conn: Connection) -> None:
         for table in _PAST:
             asked = text((_NUMBERS + table).format(first=1, last=10_000, event=up.events["bushy"]))
-            moments = {"then": NOW - timedelta(hours=1), "now": NOW}
+            moments = {"before": NOW - timedelta(days=3), "then": NOW - timedelta(hours=1), "now": NOW}
             if up.database.is_sqlite:
                 conn.execute(asked, {name: f"{at:%Y-%m-%d %H:%M:%S.%f}" for name, at in moments.items()})
             else:

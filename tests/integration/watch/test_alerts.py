@@ -38,6 +38,9 @@ class Watched:
     def look(self) -> None:
         messenger.evaluate_alerts(self.settings, self.node.database, self.clock)
 
+    def has_changed(self) -> bool:
+        return messenger.have_changed(self.settings, self.node.database, self.clock)
+
     def send(self) -> None:
         messenger.send_waiting(self.settings, self.node.database, self.clock)
 
@@ -111,6 +114,30 @@ def test_the_second_of_two_workers_waits_and_then_raises_nothing(watched: Make) 
     first.join()
     with node.database.read() as conn:
         assert len(alerts.standing(conn)) == 1
+
+
+def test_there_is_something_to_do_only_when_what_the_alerts_say_has_changed(watched: Make) -> None:
+    one = watched(alert_webhook_url="http://127.0.0.1:9/")
+    one.node.accept()
+    one.down(minutes=6)
+    assert one.has_changed(), "one is to be raised"
+    one.look()
+    assert not one.has_changed()
+    one.node.accept("richmond")
+    assert one.has_changed(), "another number waits"
+    one.look()
+    assert "2 submissions wait" in one.told()[0].text
+    assert not one.has_changed()
+    one.node.probe()
+    assert one.has_changed(), "one is over"
+    one.look()
+    assert not one.has_changed()
+    one.node.publish_one()
+    one.node.publish_one()
+    assert one.has_changed(), "the end of an outage is to be told of"
+    one.look()
+    assert not one.has_changed()
+    assert [alert.rule for alert in one.told()] == ["recovered", "link-down"]
 
 
 def test_those_that_wait_are_counted_no_further_than_a_sentence_needs(
