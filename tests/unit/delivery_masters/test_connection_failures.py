@@ -83,6 +83,8 @@ def test_what_has_no_cause_is_passed_over_and_what_has_none_at_all_is_unreachabl
     found = connection._failure(OSError(errno.EMFILE, "of secret-word"), call(), HIDE)
     assert found.cause is Cause.UNREACHABLE
     assert found.detail.endswith("([Errno 24] of (hidden))")
+    long = connection._failure(OSError("x" * 500), call(), HIDE)
+    assert long.detail == f"{found.detail.partition(' (')[0]} ({'x' * 200})"
 
 
 def test_exceptions_that_name_each_other_have_an_end() -> None:
