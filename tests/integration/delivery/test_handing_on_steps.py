@@ -17,6 +17,7 @@ from resultsq.domain.relay import MOST_UNANSWERED, InCustody, Known, NoAnswer, N
 from resultsq.domain.submission import State
 from resultsq.store.engine.session import Database
 from resultsq.store.engine.tables import Handover
+from resultsq.store.outbox import handovers
 from resultsq.store.outbox.handovers import CALL_S
 from tests.support.manual_clock import ManualClock
 from tests.support.nodes import NOW, StoreNode
@@ -106,6 +107,15 @@ def laptop(sqlite_store: Database) -> Iterator[Laptop]:
 
 
 # when it begins
+
+
+def test_each_look_goes_on_behind_those_that_were_handed_over(laptop: Laptop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handovers, "_WINDOW", 2)
+    monkeypatch.setattr(handing_on, "AT_ONCE", 2)
+    ids = laptop.accept(7)
+    for _ in range(4):  # one to see whether the relay takes anything, then two at a time
+        laptop.look()
+    assert laptop.first.handed == ids
 
 
 def test_nothing_is_handed_on_before_the_master_has_been_away_for_so_long(sqlite_store: Database) -> None:
