@@ -48,26 +48,23 @@ def alert_channels(settings: Settings) -> dict[str, Callable[[Message], None]]:
 
 @dataclass(frozen=True, slots=True)
 class _Present:
-    """What the facts say now: the rules that hold, each with its text; the outages that ended and are not told of; and
-    whether any of it is news."""
+    """The rules that hold now, each with its text, and the outages whose end is still to be told."""
 
     holding: Mapping[str, str]
     drained: Sequence[Drained]
-    news: bool
 
 
 def have_changed(settings: Settings, database: Database, clock: Clock) -> bool:
     """Whether `evaluate_alerts` has anything to do. A look costs a fourth of what a message and a commit do, and most
     often nothing has changed."""
-    found = _look(settings, database, clock.now())
-    return found is not None and found.news
+    return _look(settings, database, clock.now()) is not None
 
 
 def evaluate_alerts(settings: Settings, database: Database, clock: Clock) -> None:
     """Bring the alerts up to date with the present facts."""
     now = clock.now()
     found = _look(settings, database, now)
-    if found is None or not found.news:
+    if found is None:
         return
     tell = teller(settings)
     database.write(lambda conn: alerts.bring_up_to_date(conn, now, found.holding, tell))
@@ -76,7 +73,7 @@ def evaluate_alerts(settings: Settings, database: Database, clock: Clock) -> Non
 
 
 def _look(settings: Settings, database: Database, now: datetime) -> _Present | None:
-    """None: no worker has ever run here."""
+    """None: the alerts say it already, or no worker has ever run here."""
     limits = AlertThresholds(
         timedelta(minutes=settings.alert_oldest_waiting_min),
         timedelta(minutes=settings.alert_link_down_min),
@@ -86,9 +83,8 @@ def _look(settings: Settings, database: Database, now: datetime) -> _Present | N
     with database.read() as conn:
         link, seen = links.facts(conn), alerts.counts(conn, now)
         worker_seen_at, web_seen_at = workers.last_seen_at(conn), web_processes.last_seen_at(conn)
-        drained, over_quota = alerts.drained_outages(conn, now), tuple(quotas.refused(conn, now))
+        drained, over_quota = alerts.drained_outages(conn, now, AlertRule.RECOVERED), tuple(quotas.refused(conn, now))
         on_devices, mail = devices.held(conn, now), mail_link.look(conn)
-        untold = [one for one in drained if not alerts.is_told(conn, now, AlertRule.RECOVERED, _about(one))]
         before = alerts.holding(conn)
     if link is None:
         return None
@@ -117,7 +113,7 @@ def _look(settings: Settings, database: Database, now: datetime) -> _Present | N
         mails_waiting=0 if mail is None else mail.waiting,
     )
     holding = rules.raised(facts, limits, now)
-    return _Present(holding, untold, bool(untold) or holding != before)
+    return _Present(holding, drained) if drained or holding != before else None
 
 
 def _disk(folder: Path) -> tuple[int | None, str | None]:
@@ -130,12 +126,8 @@ def _disk(folder: Path) -> tuple[int | None, str | None]:
 
 
 def _tell_recovery(database: Database, now: datetime, drained: Drained, tell: Tell) -> None:
-    text, about = rules.recovered(drained.published, drained.seconds), _about(drained)
-    database.write(lambda conn: alerts.tell_once(conn, now, AlertRule.RECOVERED, about, text, tell))
-
-
-def _about(drained: Drained) -> str:
-    return f"outage {drained.outage}"
+    text = rules.recovered(drained.published, drained.seconds)
+    database.write(lambda conn: alerts.tell_once(conn, now, AlertRule.RECOVERED, drained.about, text, tell))
 
 
 def any_is_due(database: Database, clock: Clock) -> bool:

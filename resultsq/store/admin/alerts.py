@@ -2,7 +2,7 @@
 
 A message waits here, as results do, when the same outage swallows it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -129,18 +129,18 @@ def bring_up_to_date(conn: Connection, now: datetime, holding: Mapping[str, str]
 def tell_once(conn: Connection, now: datetime, rule: str, about: str, text: str, tell: Tell) -> bool:
     """Raise an alert about a single event, once for each `about`; False: it was raised before."""
     links.lock(conn)
-    if is_told(conn, now, rule, about):
+    if _told(conn, now, rule, [about]):
         return False
     conn.execute(insert(Alert), {"rule": rule, "about": about, "text": text, "raised_at": now, "ended_at": now})
     tell(conn, now, f"resultsq: {rule}", text)
     return True
 
 
-def is_told(conn: Connection, now: datetime, rule: str, about: str) -> bool:
-    """Whether an alert was raised about this single event of the last day."""
+def _told(conn: Connection, now: datetime, rule: str, abouts: Sequence[str]) -> set[str]:
+    """About which of these events of the last day this rule raised an alert."""
+    raised = (Alert.raised_at > now - 2 * _LONG_AGO, Alert.about.in_(abouts))
     # the rule is compared here: by its index each alert that it ever raised would be read
-    raised = conn.execute(select(Alert.rule).where(Alert.raised_at > now - 2 * _LONG_AGO, Alert.about == about))
-    return rule in raised.scalars()
+    return {row.about for row in conn.execute(select(Alert.rule, Alert.about).where(*raised)) if row.rule == rule}
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,15 +151,26 @@ class Drained:
     published: int
     seconds: float
 
+    @property
+    def about(self) -> str:
+        """What an alert about it is about."""
+        return _about(self.outage)
 
-def drained_outages(conn: Connection, now: datetime) -> list[Drained]:
-    """Outages that ended lately with submissions waiting, of which none waits any more."""
+
+def _about(outage: int) -> str:
+    return f"outage {outage}"
+
+
+def drained_outages(conn: Connection, now: datetime, rule: str) -> list[Drained]:
+    """Outages that ended lately with submissions waiting, of which none waits any more, and about which this rule has
+    raised no alert."""
     ended = conn.execute(_ENDED_LATELY, {"since": now - _LONG_AGO}).all()
     if not ended:
         return []
+    told = _told(conn, now, rule, [_about(row.id) for row in ended])
     found, first = [], queries.oldest_waiting_seq(conn)
     for row in ended:
-        if first is not None and first <= row.last_seq:
+        if _about(row.id) in told or (first is not None and first <= row.last_seq):
             continue
         count, last = conn.execute(
             select(func.count(), func.max(Submission.published_at)).where(

@@ -333,7 +333,7 @@ def test_an_ended_session_is_found_by_its_index_among_10_000(up: StoreNode, name
 
 _PAST = (
     # what has ended: so many of each
-    "alerts (id, rule, about, text, raised_at, ended_at) SELECT i, 'link', '', 't', :then, :then FROM n",
+    "alerts (id, rule, about, text, raised_at, ended_at) SELECT i, 'link', 'x' || i, 't', :before, :before FROM n",
     "alert_messages (id, road, subject, text, created_at, next_attempt_at, attempts, sent_at)"
     " SELECT i, 'mail', 's', 't', :then, :then, 1, :then FROM n",
     "holds (id, scope, reason, placed_by, placed_at, release_at, released_at)"
@@ -372,6 +372,12 @@ ON_A_TIMER: dict[str, tuple[str, Callable[[StoreNode], object]]] = {
         "alerts|alert_messages|outages|holds|actions",
         lambda node: messenger.have_changed(
             Settings(data_dir=Path(tempfile.gettempdir())), node.database, ManualClock(node.now)
+        ),
+    ),
+    "tell of an event once": (
+        "alerts|alert_messages",
+        lambda node: node.database.write(
+            lambda conn: alerts.tell_once(conn, node.now, "link", "outage 1", "t", by_webhook)
         ),
     ),
     "take a message": (
@@ -555,7 +561,7 @@ LOOKS: dict[str, tuple[Callable[[Connection], object], set[str]]] = {
         {"ix_submissions_destination", "ix_submissions_state_seq", "ix_submissions_due", "ix_submissions_held"},
     ),
     "the outages that are over": (
-        lambda conn: alerts.drained_outages(conn, NOW + timedelta(hours=1)),
+        lambda conn: alerts.drained_outages(conn, NOW + timedelta(hours=1), "recovered"),
         {"ix_submissions_destination", "ix_submissions_published_at"},
     ),
     "what waits of each kind": (queries.waiting_by_kind, {"ix_submissions_open"}),

@@ -134,7 +134,7 @@ def test_there_is_something_to_do_only_when_what_the_alerts_say_has_changed(watc
     assert not one.has_changed()
     one.node.publish_one()
     one.node.publish_one()
-    assert one.has_changed(), "the end of an outage is to be told of"
+    assert one.has_changed(), "the outage's end is still to be told"
     one.look()
     assert not one.has_changed()
     assert [alert.rule for alert in one.told()] == ["recovered", "link-down"]
