@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import FilePayload, Page, Route, expect
+from playwright.sync_api import FilePayload, Locator, Page, Route, expect
 
 from tests.browser.conftest import PASSWORD, PHONE, NewPage, RunningNode
 from tests.browser.test_network import TABLE
@@ -87,10 +87,7 @@ def test_a_file_is_sent_after_the_login_when_the_session_had_ended(
     expected_complaints.append("Response Status Error Code 401")
     page = log_in(new_page(size=PHONE), running_node.team("expired"))
     set_day(page)
-    page.context.clear_cookies()
-    page.locator("#files").set_input_files([TABLE])
-    dialog = page.get_by_role("dialog", name="You were logged out")
-    expect(dialog).to_be_visible()
+    dialog = _login_after_a_file(page)
     dialog.get_by_label("Name").fill("expired")
     dialog.get_by_label("Password").fill("dry hands")
     dialog.get_by_role("button", name="Log in").click()
@@ -151,9 +148,7 @@ def test_the_page_is_renewed_before_a_file_is_sent_when_that_failed_after_the_lo
     team = f"renewed-{fails}"
     page = log_in(new_page(size=PHONE), running_node.team(team))
     set_day(page)
-    page.context.clear_cookies()
-    page.locator("#files").set_input_files([TABLE])
-    expect(page.get_by_role("dialog", name="You were logged out")).to_be_visible()
+    _login_after_a_file(page)
     failed: list[Route] = []
 
     def fail(route: Route) -> None:
@@ -175,10 +170,7 @@ def test_a_tap_asks_for_the_login_again_when_its_dialog_was_closed(
     expected_complaints.append("Response Status Error Code 401")
     page = log_in(new_page(size=PHONE), running_node.team("closed"))
     set_day(page)
-    page.context.clear_cookies()
-    page.locator("#files").set_input_files([TABLE])
-    dialog = page.get_by_role("dialog", name="You were logged out")
-    expect(dialog).to_be_visible()
+    dialog = _login_after_a_file(page)
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
     page.get_by_label("Day of the event").fill(weeks_before(1))
@@ -203,6 +195,15 @@ def test_what_waits_stays_when_a_tapped_link_leads_to_the_login(
         _log_in_again(page, "linked")
     expect(page.get_by_label("Day of the event")).to_have_value(weeks_before(1))
     expect(page.get_by_role("alert").filter(has_text="The page changed before your last tap")).to_have_count(0)
+
+
+def _login_after_a_file(page: Page) -> Locator:
+    """The dialog that asks for the login when a file is chosen after the session has ended."""
+    page.context.clear_cookies()
+    page.locator("#files").set_input_files([TABLE])
+    dialog = page.get_by_role("dialog", name="You were logged out")
+    expect(dialog).to_be_visible()
+    return dialog
 
 
 def _log_in_again(page: Page, name: str) -> None:
