@@ -35,6 +35,8 @@ from resultsq.store.engine.tables import (
     Event,
     Link,
     NumberBlock,
+    StateChange,
+    StateCount,
     Submission,
     Worker,
 )
@@ -43,10 +45,21 @@ from resultsq.store.outbox.states import MAY_HAVE_LEFT
 ROWS_AT_ONCE = 500
 _LEFT_OUT = {
     table.__tablename__
-    for table in (AthleteCopy, AthleteHome, AthleteMail, AthleteName, AthleteRow, AthletesState, NumberBlock)
+    for table in (
+        AthleteCopy,
+        AthleteHome,
+        AthleteMail,
+        AthleteName,
+        AthleteRow,
+        AthletesState,
+        NumberBlock,
+        StateChange,
+        StateCount,
+    )
 }
 """The list of athletes is the master's, and comes anew from there: fewer copies of people's names lie about. Blocks of
-athlete numbers are leased anew, for since the backup some of their numbers were given."""
+athlete numbers are leased anew, for since the backup some of their numbers were given. The figures of the states are
+counted by the database itself, as the submissions come in."""
 
 
 def backup(database: Database, out: Path) -> int:

@@ -41,7 +41,7 @@ from resultsq.settings import Settings
 from resultsq.store import outbox
 from resultsq.store.admin import comparisons
 from resultsq.store.engine.session import Database
-from resultsq.store.outbox import links
+from resultsq.store.outbox import links, state_sums
 from resultsq.store.outbox.digests import DigestFiller
 from resultsq.wakeup import WAKE, Bell, celery_app
 
@@ -51,6 +51,9 @@ COMPARE_S = 5.0
 """How often a worker looks whether a comparison with the master is due."""
 
 FILL_DIGESTS_S = 5.0
+
+ADD_UP_S = 5.0
+"""A page adds up by itself what has changed since."""
 
 CLIENT_KEYS_KEPT = timedelta(days=90)
 
@@ -152,7 +155,12 @@ def run_worker(
     :raises SettingsError: there is no master to deliver to"""
     name, held = worker_name(settings)
     _names.append(held)
-    own_tasks = [_clean_up(database, clock), _compare(settings, database, clock), _fill_digests(database)]
+    own_tasks = [
+        _clean_up(database, clock),
+        _compare(settings, database, clock),
+        _fill_digests(database),
+        *_add_up(database),
+    ]
     from_others = (athlete_numbers, athletes_list, office_notices, people_sync)
     fetching = [module.periodic_task(settings, database, clock) for module in from_others]
     periodic_tasks = [*own_tasks, *fetching, *periodic_tasks]
@@ -325,3 +333,18 @@ def _compare(settings: Settings, database: Database, clock: Clock) -> PeriodicTa
 def _fill_digests(database: Database) -> PeriodicTask:
     filler = DigestFiller(database)
     return PeriodicTask("resultsq.fill_digests", FILL_DIGESTS_S, filler.fill_some, filler.has_work)
+
+
+def _add_up(database: Database) -> list[PeriodicTask]:
+    """None on SQLite, whose figures are always added up."""
+    if database.is_sqlite:
+        return []
+
+    def due() -> bool:
+        with database.read() as conn:
+            return state_sums.any_left(conn)
+
+    def add_up() -> None:
+        database.write(state_sums.add_up)
+
+    return [PeriodicTask("resultsq.add_up_states", ADD_UP_S, add_up, due)]

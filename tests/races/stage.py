@@ -56,6 +56,7 @@ class Stage:
         if self.is_sqlite:
             kept = self.rows("SELECT name FROM sqlite_master WHERE type = 'trigger' AND name LIKE '%_kept_%'")
             self._run(*(f"DROP TRIGGER {name}" for (name,) in kept), *(f"DELETE FROM {name}" for name in TABLES))
+            self._run("DELETE FROM state_counts")  # what was removed has changed it
         else:
             empty(self.databases[0])
         return StoreNode(self.databases[0])

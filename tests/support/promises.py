@@ -31,6 +31,13 @@ _BROKEN = {
         SELECT id FROM submissions WHERE (lease IS NOT NULL) <> (state = 'sending')""",
     "what is settled is held": """
         SELECT id FROM submissions WHERE hold_id IS NOT NULL AND state NOT IN ('queued', 'sending')""",
+    "the figure of a state is not that of the rows": """
+        SELECT f.event_id FROM (
+            SELECT event_id, destination, kind, state, number FROM state_counts
+            UNION ALL SELECT event_id, destination, kind, state, number FROM state_changes
+            UNION ALL SELECT event_id, destination, kind, CASE state WHEN 'sending' THEN 'queued' ELSE state END, -1
+            FROM submissions) f
+        GROUP BY f.event_id, f.destination, f.kind, f.state HAVING sum(f.number) <> 0""",
 }
 _AT_REST = {
     "what holds it was released": """

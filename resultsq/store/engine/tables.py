@@ -31,6 +31,8 @@ from resultsq.store.engine.columns import Base as Base
 from resultsq.store.engine.columns import Id as _Id
 from resultsq.store.engine.columns import Seq as _Seq
 from resultsq.store.engine.columns import UtcDateTime as UtcDateTime
+from resultsq.store.engine.count_tables import StateChange as StateChange
+from resultsq.store.engine.count_tables import StateCount as StateCount
 from resultsq.store.engine.link_tables import Comparison as Comparison
 from resultsq.store.engine.link_tables import Event as Event
 from resultsq.store.engine.link_tables import EventDay as EventDay

@@ -31,6 +31,7 @@ when the one on its way is settled, withdrawn or stepped over (upload contract, 
     rounds.py       the order between events and kinds: they take turns
     chains.py       the order within a chain, the precondition, the head
     states.py       the one place where a state changes, and the chain's lock
+    state_sums.py   adds up what the database notes of changes of state
     workers.py      which workers live
 
 Who writes a submission's row. Locks are taken in the order given, several of a kind in the order of their key; `link`

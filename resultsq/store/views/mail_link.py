@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from resultsq.domain.link import LinkState
-from resultsq.domain.submission import WAITING
-from resultsq.store.engine.tables import MAIL, Link, Submission
+from resultsq.store.engine.tables import MAIL, Link
+from resultsq.store.views import state_counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,5 @@ def look(conn: Connection) -> MailLink | None:
     row = conn.execute(select(Link.state, Link.since, Link.detail, Link.refused_at).where(Link.name == MAIL)).first()
     if row is None:
         return None
-    waits = (Submission.destination == MAIL, Submission.state.in_(sorted(WAITING)), Submission.published_at.is_(None))
-    count = select(func.count()).select_from(Submission).where(*waits)
-    waiting = conn.execute(count.with_hint(Submission, "INDEXED BY ix_submissions_destination", "sqlite")).scalar_one()
+    waiting = state_counts.look(conn).waiting_for(MAIL)
     return MailLink(LinkState(row.state), row.since, row.detail, row.refused_at, waiting)

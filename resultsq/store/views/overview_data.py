@@ -15,7 +15,7 @@ from resultsq.domain.submission import NEEDS_A_PERSON, WAITING, State
 from resultsq.store.engine import sql_time
 from resultsq.store.engine.tables import MASTER, Attempt, Event, Outage, Submission
 from resultsq.store.outbox import refusals, workers
-from resultsq.store.views import mail_link, queries, relays
+from resultsq.store.views import mail_link, queries, relays, state_counts
 from resultsq.store.views.mail_link import MailLink
 from resultsq.store.views.queries import HoldView, LinkView
 
@@ -135,10 +135,11 @@ def live_status(conn: Connection, now: datetime) -> LiveStatus:
     """What the banner and the figures beside it say."""
     link = queries.link(conn)
     seen = workers.every(conn)
+    found = state_counts.look(conn)
     return LiveStatus(
         at=now,
-        counts=queries.counts(conn),
-        waiting_by_kind=queries.waiting_by_kind(conn),
+        counts=found.in_each_state(of_the_master=True),
+        waiting_by_kind=found.waiting_by_kind(),
         held=queries.held(conn, now),
         oldest_waiting_at=queries.oldest_waiting_at(conn),
         link=link,
@@ -193,33 +194,38 @@ def delays(conn: Connection, since: datetime, until: datetime | None = None) -> 
 def waiting_by_age(conn: Connection, now: datetime) -> WaitingByAge:
     """Waiting submissions by age and event."""
     edges = [now - timedelta(minutes=minutes) for minutes in AGE_BANDS_MIN]
-    found = {event_id: counts for event_id, *counts in conn.execute(_by_age(edges)) if any(counts)}
+    found = {row.event_id: _bands(row) for row in conn.execute(_by_age(edges))}
     most = sorted(found, key=lambda event_id: (-sum(found[event_id]), event_id))[:EVENTS_SHOWN]
     slugs = {row.id: row.slug for row in conn.execute(select(Event.id, Event.slug).where(Event.id.in_(most)))}
     total = tuple(sum(column) for column in zip(*found.values(), strict=True)) or (0,) * (len(edges) + 1)
     return WaitingByAge(
         AgeRow("", total),
-        [AgeRow(slugs[event_id], tuple(found[event_id])) for event_id in most],
+        [AgeRow(slugs[event_id], found[event_id]) for event_id in most],
         len(found) - len(most),
     )
 
 
+def _bands(row: Any) -> tuple[int, ...]:
+    """Of a row of `_by_age`; what is in none of its bands is older."""
+    _, waiting, *bands = row
+    return (*bands, int(waiting) - sum(bands))
+
+
 def _by_age(edges: Sequence[datetime]) -> Select[Any]:
-    """For each event of which some are open, how many wait in each band. Each is a range of ix_submissions_open: to
-    sort all that wait into groups takes ten times as long."""
-    is_open = Submission.published_at.is_(None)
-    first = select(func.min(Submission.event_id)).where(is_open).scalar_subquery()
-    found = select(first.label("event_id")).cte("found", recursive=True)
-    after = select(func.min(Submission.event_id)).where(is_open, Submission.event_id > found.c.event_id)
-    found = found.union_all(select(after.correlate(found).scalar_subquery()).where(found.c.event_id.is_not(None)))
-    waits = and_(is_open, Submission.event_id == found.c.event_id, Submission.state.in_(sorted(WAITING)))
+    """Of each event of which some wait, how many, and how many of them in each band. Each is a range of
+    ix_submissions_open; what waits longer than all bands is never read."""
+    each = state_counts.waiting_of_each_event().subquery()
+    waits = and_(
+        Submission.published_at.is_(None),
+        Submission.event_id == each.c.event_id,
+        Submission.state.in_(sorted(WAITING)),
+    )
     bands = []
-    for after_, until in zip([*edges, None], [None, *edges], strict=True):
-        within = [] if after_ is None else [Submission.accepted_at > after_]
-        within += [] if until is None else [Submission.accepted_at <= until]
-        band = select(func.count()).where(waits, *within).correlate(found)
+    for after, until in zip(edges, [None, *edges[:-1]], strict=True):
+        within = [Submission.accepted_at > after] + ([] if until is None else [Submission.accepted_at <= until])
+        band = select(func.count()).where(waits, *within).correlate(each)
         bands.append(band.with_hint(Submission, "INDEXED BY ix_submissions_open", "sqlite").scalar_subquery())
-    return select(found.c.event_id, *bands).where(found.c.event_id.is_not(None))
+    return select(each.c.event_id, each.c.waiting, *bands)
 
 
 def _rate(conn: Connection, now: datetime, link: LinkView | None) -> float:
@@ -251,9 +257,7 @@ def _last_outage(conn: Connection, link: LinkView | None) -> OutageView | None:
     if row is None or row.ended_at is None or link is None:
         return None if row is None else _outage(row)
     before = and_(Submission.seq <= row.last_seq, Submission.destination == MASTER)
-    remaining = conn.execute(
-        select(func.count()).where(Submission.state.in_(sorted(WAITING)), before)
-    ).scalar_one()  # fmt: skip
+    remaining = _remaining(conn, row.last_seq)
     caught_up_at = None
     if not remaining and row.delayed:
         # backwards from the newest: passes over those accepted since
@@ -266,3 +270,20 @@ def _last_outage(conn: Connection, link: LinkView | None) -> OutageView | None:
     return OutageView(
         row.id, row.began_at, row.ended_at, row.cause, row.detail, row.probes, row.delayed, remaining, caught_up_at
     )  # fmt: skip
+
+
+def _remaining(conn: Connection, last_seq: int) -> int:
+    """How many wait for the master up to that one: all that wait, without those that came later. In one statement:
+    what is accepted meanwhile is in both figures or in neither."""
+    later = (
+        select(func.count())
+        .where(
+            Submission.published_at.is_(None),
+            Submission.destination == MASTER,
+            Submission.state.in_(sorted(WAITING)),
+            Submission.seq > last_seq,
+        )
+        .with_hint(Submission, "INDEXED BY ix_submissions_destination", "sqlite")
+    )
+    waiting = state_counts.waiting_for_master()
+    return int(conn.execute(select(waiting.scalar_subquery() - later.scalar_subquery())).scalar_one())

@@ -1,19 +1,18 @@
 """What pages, the API and the metrics ask of the queue. Read only; each question is answered from an index."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Connection, and_, bindparam, case, func, or_, select
+from sqlalchemy import BindParameter, ColumnElement, Connection, and_, bindparam, func, or_, select
 
 from resultsq.domain import clock_trust
 from resultsq.domain.link import HEARD_S, LinkState
 from resultsq.domain.outcome import Cause
 from resultsq.domain.submission import WAITING, State
 from resultsq.store.engine.prepared import PreparedStatement
-from resultsq.store.engine.tables import MASTER, Chain, Event, Hold, Link, Original, Outage, Payload, Submission
+from resultsq.store.engine.tables import MASTER, Event, Hold, Link, Original, Outage, Payload, Submission
 from resultsq.store.engine.whole import demand_whole, demand_whole_file
 from resultsq.store.views import state_counts
 
@@ -209,60 +208,15 @@ def files(conn: Connection, seq: int) -> list[FileView]:
 
 def status(conn: Connection, now: datetime, event_id: int | None = None) -> NodeStatus:
     """The queue of this node, or of one event of it."""
+    found = state_counts.look(conn, None if event_id is None else [event_id])
     return NodeStatus(
-        counts=counts(conn, event_id),
-        waiting_by_kind=waiting_by_kind(conn, event_id),
+        counts=found.in_each_state(of_the_master=event_id is None),
+        waiting_by_kind=found.waiting_by_kind(),
         held=held(conn, now, event_id),
         oldest_waiting_at=oldest_waiting_at(conn, event_id),
         link=link(conn),
         holds=holds(conn, now, event_id),
     )
-
-
-def counts(conn: Connection, event_id: int | None = None) -> dict[State, int]:
-    """How many submissions there are in each state; an unpublished one counts only if the master is to have it."""
-    if event_id is None:
-        found = state_counts.in_each_state(conn)
-        found.subtract(_not_for_master(conn))
-    else:
-        query = select(Submission.state, func.count()).where(Submission.event_id == event_id)
-        found = Counter({State(state): number for state, number in conn.execute(query.group_by(Submission.state))})
-    return {state: found[state] for state in State}
-
-
-def _not_for_master(conn: Connection) -> dict[State, int]:
-    """How many are open whose destination is another, in each state: from an index that has no published ones."""
-    found: Counter[State] = Counter()
-    for elsewhere in (Submission.destination < MASTER, Submission.destination > MASTER):  # "or" would read them all
-        query = select(Submission.state, func.count()).where(Submission.published_at.is_(None), elsewhere)
-        query = query.with_hint(Submission, "INDEXED BY ix_submissions_destination", "sqlite")
-        found += Counter({State(state): number for state, number in conn.execute(query.group_by(Submission.state))})
-    return found
-
-
-def waiting_by_kind(conn: Connection, event_id: int | None = None) -> dict[str, int]:
-    """How many wait of each kind that waits: from an index that has no published ones."""
-    waits = and_(Submission.published_at.is_(None), Submission.state.in_(sorted(WAITING)))
-    if event_id is not None:
-        waits = and_(waits, Submission.event_id == event_id)
-    kinds = _kinds(conn)
-    if not kinds:
-        return {}
-    # a sum for each: groups would be sorted, for the kind is the last column of the index
-    each = [func.sum(case((Submission.kind == kind, 1), else_=0)) for kind in kinds]
-    query = select(*each).where(waits).with_hint(Submission, "INDEXED BY ix_submissions_open", "sqlite")
-    return {kind: int(number) for kind, number in zip(kinds, conn.execute(query).one(), strict=True) if number}
-
-
-def _kinds(conn: Connection) -> list[str]:
-    """What has ever been queued here: a step in the index of chains for each."""
-    found: list[str] = []
-    while (kind := conn.execute(_NEXT_KIND, {"after": found[-1] if found else ""}).scalar_one()) is not None:
-        found.append(kind)
-    return found
-
-
-_NEXT_KIND = select(func.min(Chain.kind)).where(Chain.kind > bindparam("after"))
 
 
 def oldest_waiting_at(conn: Connection, event_id: int | None = None) -> datetime | None:
@@ -337,37 +291,35 @@ def any_is_held_alone(conn: Connection) -> bool:
 
 def held(conn: Connection, now: datetime, event_id: int | None = None) -> int:
     """How many queued submissions a hold in force keeps, each counted once: of one event, or of all. Its cost grows
-    with the held ones alone."""
+    with those alone that are held one by one."""
     everything, events = held_scopes(conn, now)
-    queued = [Submission.state == State.QUEUED]
-    if event_id is not None:
-        queued.append(Submission.event_id == event_id)
     if everything:
-        return conn.execute(select(func.count()).where(*queued)).scalar_one()
-    alone = and_(Submission.hold_id.is_not(None), Submission.event_id.not_in(events))
-    found = _count(conn, "ix_submissions_held", alone, *queued)
-    if events:
-        whole = and_(Submission.published_at.is_(None), Submission.event_id.in_(events))
-        found += _count(conn, "ix_submissions_open", whole, *queued)
-    return found
+        return _queued(conn, None if event_id is None else [event_id])
+    alone = [Submission.hold_id.is_not(None), Submission.event_id.not_in(events), Submission.state == State.QUEUED]
+    if event_id is not None:
+        alone.append(Submission.event_id == event_id)
+        events &= {event_id}
+    return _count_held(conn, *alone) + (_queued(conn, events) if events else 0)
 
 
 def held_by(conn: Connection, hold: HoldView) -> int:
-    """How many queued submissions this hold keeps. Its cost grows with them alone."""
-    queued = Submission.state == State.QUEUED
+    """How many queued submissions this hold keeps. Its cost is the same however many, but for single ones."""
     match hold.scope:
         case "destination":
-            return conn.execute(select(func.count()).where(queued)).scalar_one()
+            return _queued(conn)
         case "event":
-            its = Submission.event_id == select(Event.id).where(Event.slug == hold.event).scalar_subquery()
-            return _count(conn, "ix_submissions_open", queued, its, Submission.published_at.is_(None))
+            return _queued(conn, conn.execute(select(Event.id).where(Event.slug == hold.event)).scalars().all())
         case _:
-            return _count(conn, "ix_submissions_held", queued, Submission.hold_id == hold.id)
+            return _count_held(conn, Submission.state == State.QUEUED, Submission.hold_id == hold.id)
 
 
-def _count(conn: Connection, index: str, *where: ColumnElement[bool]) -> int:
+def _queued(conn: Connection, events: Collection[int] | None = None) -> int:
+    return state_counts.look(conn, events).in_each_state()[State.QUEUED]
+
+
+def _count_held(conn: Connection, *where: ColumnElement[bool]) -> int:
     """How many there are, by an index that SQLite would not take by itself: it knows no figures of what there is."""
-    query = select(func.count()).where(*where).with_hint(Submission, f"INDEXED BY {index}", "sqlite")
+    query = select(func.count()).where(*where).with_hint(Submission, "INDEXED BY ix_submissions_held", "sqlite")
     return conn.execute(query).scalar_one()
 
 

@@ -17,7 +17,7 @@ from resultsq.store import outbox
 from resultsq.store.admin import alerts, comparisons
 from resultsq.store.engine.tables import MAIL, MASTER, Link, Submission
 from resultsq.store.outbox import Entry, Lease, cycle, links, no_event
-from resultsq.store.views import overview_data, queries
+from resultsq.store.views import overview_data, queries, state_counts
 from tests.integration.store.test_plans import explain, heard
 from tests.support.nodes import CEILING, DATE, NOW, StoreNode, rejected
 
@@ -196,7 +196,7 @@ def test_no_figure_of_results_counts_a_mail(post: Post) -> None:
     with post.node.database.read() as conn:
         assert queries.oldest_waiting_at(conn) is None
         assert queries.oldest_waiting_seq(conn) is None
-        counted = queries.counts(conn)
+        counted = state_counts.look(conn).in_each_state(of_the_master=True)
         seen = alerts.counts(conn, post.node.now)
         assert overview_data.needs_person(conn) == []
     assert not any(counted.values()), counted
@@ -205,7 +205,7 @@ def test_no_figure_of_results_counts_a_mail(post: Post) -> None:
     post.node.accept()
     with post.node.database.read() as conn:
         assert queries.oldest_waiting_at(conn) == accepted_at
-        assert queries.counts(conn)[State.QUEUED] == 1
+        assert state_counts.look(conn).in_each_state(of_the_master=True)[State.QUEUED] == 1
 
 
 def many(node: StoreNode, count: int) -> None:

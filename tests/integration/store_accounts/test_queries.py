@@ -1,17 +1,16 @@
 """What is asked of the queue, on both databases."""
 
-from collections import Counter
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from resultsq.domain.link import LinkState
 from resultsq.domain.outcome import Cause
 from resultsq.domain.submission import State
 from resultsq.store.engine.session import Database
 from resultsq.store.engine.tables import Submission
-from resultsq.store.views import queries, state_counts, versions
+from resultsq.store.views import queries, versions
 from tests.support.nodes import NOW, StoreNode, rejected
 
 
@@ -95,42 +94,8 @@ def test_the_counts_keep_a_submission_when_it_is_withdrawn(database: Database) -
     node.accept("richmond")
     node.withdraw(first.id)
     with database.read() as conn:
-        counts = queries.counts(conn)
+        counts = queries.status(conn, NOW).counts
     assert (counts[State.WITHDRAWN], counts[State.QUEUED], sum(counts.values())) == (1, 1, 2)
-
-
-def test_what_is_over_is_counted_once_and_the_figures_are_true_whatever_becomes_of_it(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(state_counts, "MARGIN", 3)
-    node, running = StoreNode(database), state_counts.RunningCounts()
-    node.probe()
-
-    def looks() -> None:
-        with database.read() as conn:
-            told = conn.execute(select(Submission.state, func.count()).group_by(Submission.state))
-            assert running.count(conn) == Counter({State(state): number for state, number in told})
-
-    looks()
-    made = [node.accept("bushy", date=f"2013-11-{day:02}") for day in range(1, 21)]
-    looks()
-    for _ in range(12):
-        node.publish_one()
-        looks()
-    for day, first in enumerate(made[:2], 1):  # far behind the newest by now
-        node.accept("bushy", rows=9, corrects=first.id, date=f"2013-11-{day:02}")
-    node.withdraw(made[-1].id)
-    looks()
-    node.accept_many(9, "richmond")
-    looks()
-    node.try_one(rejected())
-    looks()
-    while node.count(state=State.QUEUED):
-        node.publish_one()
-        looks()
-    with database.read() as conn:
-        counts = running.count(conn)
-    assert (counts[State.CORRECTED], counts[State.PUBLISHED], counts[State.REJECTED]) == (2, 27, 1)
 
 
 def test_those_ahead_are_counted_no_further_than_anyone_reads(
