@@ -35,6 +35,7 @@ from resultsq.store.engine.session import Database
 from resultsq.store.engine.tables import Attempt, Audit, Chain, Event, Link, Outage, Payload, Submission, Worker
 from resultsq.wakeup import Bell
 from resultsq.web.factory import create_app
+from tests.bench.filled import add_up
 from tests.support.passwords import hashed
 from tests.support.stores import migrated
 
@@ -96,6 +97,7 @@ def seed(database: Database, now: datetime, submissions: int, attempts_each: int
                 conn.execute(
                     text(f"SELECT setval(pg_get_serial_sequence('{table}', '{column}'), max({column})) FROM {table}")
                 )
+        add_up(database)
         with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
             conn.execute(text("VACUUM ANALYZE"))
 

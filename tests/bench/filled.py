@@ -13,6 +13,7 @@ from sqlalchemy import insert, text, update
 from resultsq.domain.sheet import digest
 from resultsq.store.engine.session import Database
 from resultsq.store.engine.tables import Event, Link
+from resultsq.store.outbox import state_sums
 from tests.support.nodes import CEILING
 
 OVER, WAITING = "over", "waiting"
@@ -94,7 +95,17 @@ def fill(database: Database, now: datetime, which: str, first: int, last: int) -
                 conn.execute(text(f"SELECT setval(pg_get_serial_sequence('{of}'), {LAST_SEQ})"))
         opened = {"window": CEILING, "opened_at": now - timedelta(hours=1), "returned_at": now - timedelta(hours=1)}
         conn.execute(update(Link).values(**opened, return_seq=LAST_SEQ, turns=0, round=0))
+    add_up(database)
     analyse(database)
+
+
+def add_up(database: Database) -> None:
+    """As a worker does it every few seconds."""
+    while not database.is_sqlite:
+        with database.read() as conn:
+            if not state_sums.any_left(conn):
+                return
+        database.write(state_sums.add_up)
 
 
 def _insert(numbers: str, table: str) -> str:

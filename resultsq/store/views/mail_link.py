@@ -8,6 +8,7 @@ from sqlalchemy import Connection, select
 from resultsq.domain.link import LinkState
 from resultsq.store.engine.tables import MAIL, Link
 from resultsq.store.views import state_counts
+from resultsq.store.views.state_counts import StateCounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +28,10 @@ class MailLink:
         return self.refused_at if self.state is LinkState.UP else self.since
 
 
-def look(conn: Connection) -> MailLink | None:
-    """The mail server's link as it is; None where no worker has had a mail server."""
+def look(conn: Connection, counts: StateCounts | None = None) -> MailLink | None:
+    """The mail server's link as it is; None where no worker has had a mail server. `counts`: as the caller has them."""
     row = conn.execute(select(Link.state, Link.since, Link.detail, Link.refused_at).where(Link.name == MAIL)).first()
     if row is None:
         return None
-    waiting = state_counts.look(conn).waiting_for(MAIL)
-    return MailLink(LinkState(row.state), row.since, row.detail, row.refused_at, waiting)
+    counts = counts or state_counts.look(conn)
+    return MailLink(LinkState(row.state), row.since, row.detail, row.refused_at, counts.waiting_for(MAIL))

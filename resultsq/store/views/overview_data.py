@@ -150,7 +150,7 @@ def live_status(conn: Connection, now: datetime) -> LiveStatus:
         usual_rate=_usual_rate(conn, link),
         last=_last_outage(conn, link),
         groups=needs_person(conn),
-        mail=mail_link.look(conn),
+        mail=mail_link.look(conn, found),
         at_relays=relays.count_safe(conn),
     )
 
