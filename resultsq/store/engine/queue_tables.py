@@ -11,14 +11,19 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    literal_column,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
 from resultsq.domain.destinations import MASTER
+from resultsq.domain.submission import GONE, NEEDS_A_PERSON
 from resultsq.store.engine.columns import Base
 from resultsq.store.engine.columns import Id as _Id
 from resultsq.store.engine.columns import Seq as _Seq
+
+_CEASED = "state IN ('conflict', 'rejected', 'superseded', 'withdrawn')"
+_FAILED_STATUS = "status NOT BETWEEN 200 AND 299"
 
 
 class Chain(Base):
@@ -88,6 +93,22 @@ class Submission(Base):
             postgresql_where=text("published_at IS NULL"),
         ),
         Index("ix_submissions_fingerprint_seq", "fingerprint", "seq"),
+        # few of all that there ever was are in these three
+        Index("ix_submissions_ceased", "state", "state_at", sqlite_where=text(_CEASED), postgresql_where=text(_CEASED)),
+        Index(
+            "ix_submissions_cause",
+            "cause",
+            "seq",
+            sqlite_where=text("cause IS NOT NULL"),
+            postgresql_where=text("cause IS NOT NULL"),
+        ),
+        Index(
+            "ix_submissions_failed_status",
+            "status",
+            "seq",
+            sqlite_where=text(_FAILED_STATUS),
+            postgresql_where=text(_FAILED_STATUS),
+        ),
         # how many failed in which way, counted from the index alone; only failed ones are in it
         Index(
             "ix_submissions_failed",
@@ -176,6 +197,13 @@ class Submission(Base):
     # the sheet that stands in the way of a conflict
     conflict_head: Mapped[str | None] = mapped_column(_Id)
     conflict_revision: Mapped[int | None]
+
+
+CEASED = Submission.state.in_([literal_column(f"'{state}'") for state in sorted(GONE | NEEDS_A_PERSON)])
+"""It waits no more, and was not published. Without parameters, for a partial index is found by its own words alone."""
+
+FAILED_STATUS = ~Submission.status.between(literal_column("200"), literal_column("299"))
+"""The last answer was no success. Likewise."""
 
 
 class Payload(Base):

@@ -1,15 +1,18 @@
 """The points of the chart: how many submissions came, were published and waited, step by step. Read only."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, and_, case, func, literal, literal_column, or_, select
+from sqlalchemy import BigInteger, Connection, and_, case, func, literal, literal_column, select
 
-from resultsq.domain.submission import GONE, NEEDS_A_PERSON, WAITING
+from resultsq.domain.submission import WAITING
 from resultsq.store.engine import sql_time
+from resultsq.store.engine.queue_tables import CEASED
 from resultsq.store.engine.tables import Submission
+from resultsq.store.views import state_counts
 
 
 class Span(Enum):
@@ -34,13 +37,35 @@ class Point:
     waiting: int
 
 
-def series(conn: Connection, until: datetime, span: Span, waiting: int) -> list[Point]:
-    """The points of the chart up to `until`, oldest first; the last step may not be over yet. How many waited is
-    reckoned backwards from `waiting`, how many did at the end, by those that came and went since."""
-    last = _floor(until, span.step)
-    start = last - span.length + span.step
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """How many were accepted and published in each step, by its beginning; one in which none were is left out."""
+
+    accepted: Mapping[datetime, int]
+    published: Mapping[datetime, int]
+
+
+def first_step(until: datetime, span: Span) -> datetime:
+    """When the first step of a chart up to `until` begins."""
+    return _floor(until, span.step) - span.length + span.step
+
+
+def flow(conn: Connection, start: datetime, until: datetime, span: Span) -> Flow:
+    """What came and what was published from `start` on, where a step begins, up to `until` and at it."""
     accepted = _in_steps(conn, Submission.accepted_at, start, until, span)
-    published = _in_steps(conn, Submission.published_at, start, until, span)
+    return Flow(accepted, _in_steps(conn, Submission.published_at, start, until, span))
+
+
+def series(
+    conn: Connection, until: datetime, span: Span, waiting: int, flows: Sequence[Flow] | None = None
+) -> list[Point]:
+    """The points of the chart up to `until`, oldest first; the last step may not be over yet. How many waited is
+    reckoned backwards from `waiting`, how many did at the end, by those that came and went since. `flows`: of the
+    whole time, one after the other, where the caller has them."""
+    last, start = _floor(until, span.step), first_step(until, span)
+    flows = [flow(conn, start, until, span)] if flows is None else flows
+    accepted = {at: number for one in flows for at, number in one.accepted.items()}
+    published = {at: number for one in flows for at, number in one.published.items()}
     left = _gone_in_steps(conn, start, until, span)
     points: list[Point] = []
     at = last
@@ -66,14 +91,17 @@ def accepted_between(conn: Connection, start: datetime, end: datetime) -> int:
 
 def waiting_at(conn: Connection, at: datetime) -> int:
     """How many waited then."""
-    later = select(func.count()).where(Submission.published_at > at, Submission.accepted_at <= at)
-    left_later = and_(Submission.state.in_(sorted(GONE | NEEDS_A_PERSON)), Submission.state_at > at)
-    not_yet = select(func.count()).where(
-        Submission.published_at.is_(None),
-        Submission.accepted_at <= at,
-        or_(Submission.state.in_(sorted(WAITING)), left_later),
+    came = Submission.accepted_at <= at
+    each = state_counts.waiting_of_each_event().subquery()
+    of_one = and_(Submission.published_at.is_(None), Submission.event_id == each.c.event_id)
+    still = select(func.count()).where(of_one, came, Submission.state.in_(sorted(WAITING))).correlate(each)
+    still = still.with_hint(Submission, "INDEXED BY ix_submissions_open", "sqlite")
+    counts = (
+        select(func.count()).where(Submission.published_at > at, came),
+        select(func.count()).where(CEASED, Submission.state_at > at, came),
+        select(func.coalesce(func.sum(still.scalar_subquery()), 0)).select_from(each),
     )
-    return conn.execute(later).scalar_one() + conn.execute(not_yet).scalar_one()
+    return sum(int(conn.execute(one).scalar_one()) for one in counts)
 
 
 def _floor(moment: datetime, step: timedelta) -> datetime:
@@ -101,7 +129,6 @@ def _gone_in_steps(conn: Connection, start: datetime, until: datetime, span: Spa
     """How many ceased to wait in each step without being published."""
     length = int(span.step.total_seconds())
     step = (sql_time.since_1970(conn, Submission.state_at) // length).label("step")
-    gone = Submission.state.in_(sorted(GONE | NEEDS_A_PERSON))
-    query = select(step, func.count()).where(gone, Submission.state_at >= start, Submission.state_at <= until)
+    query = select(step, func.count()).where(CEASED, Submission.state_at >= start, Submission.state_at <= until)
     found = conn.execute(query.group_by(literal_column("step")))
     return {datetime.fromtimestamp(int(n) * length, UTC): count for n, count in found}

@@ -1,21 +1,23 @@
 """Submissions by filter: the one WHERE that is shown, counted and acted on, and its pages by key."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Annotated, Any, get_type_hints
 
 from pydantic import Field, WithJsonSchema
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, literal, or_, select, tuple_, union_all
 
 from resultsq.domain import cldr
 from resultsq.domain.errors import InputRefused
 from resultsq.domain.filter import Filter
 from resultsq.domain.i18n import gettext
 from resultsq.domain.submission import WAITING, State
+from resultsq.store.engine.queue_tables import FAILED_STATUS
 from resultsq.store.engine.tables import Event, Submission
+from resultsq.store.views import state_counts
 
 COUNTED = 10_000
 """A page says "more than" beyond this; what an action is about is counted whole."""
@@ -122,10 +124,8 @@ def page(
     backwards = before is not None
     key = before if backwards else after
     descending = order.descending != backwards
-    found = _seqs(filter_, order, descending).limit(size + 1)
-    if key is not None:
-        found = found.where(_beyond(order, filter_, key, descending))
-    seqs = list(conn.execute(found).scalars())
+    beyond = [] if key is None else [_beyond(order, filter_, key, descending)]
+    seqs = list(conn.execute(_seqs(filter_, order, descending, size + 1, beyond)).scalars())
     by_seq = {row.seq: _line(row) for row in conn.execute(_LINES, {"seqs": seqs})}
     rows = [by_seq[seq] for seq in seqs if seq in by_seq]
     more, rows = len(rows) > size, rows[:size]
@@ -155,19 +155,58 @@ def every(
 
 def count(conn: Connection, filter_: Filter) -> tuple[int, bool]:
     """How many there are, and whether there are more than the COUNTED that are counted."""
+    if filter_.model_copy(update=_NOTHING_ELSE).is_everything:
+        return _from_figures(conn, filter_)
     some = select(Submission.seq).where(*where(filter_)).limit(COUNTED + 1).subquery()
     found = conn.execute(select(func.count()).select_from(some)).scalar_one()
     return min(found, COUNTED), found > COUNTED
 
 
-def _seqs(filter_: Filter, order: Order, descending: bool) -> Select[int]:
+_NOTHING_ELSE: dict[str, Any] = {"events": (), "kinds": (), "states": (), "waiting_only": False}
+
+
+def _from_figures(conn: Connection, filter_: Filter) -> tuple[int, bool]:
+    """As `count`, of a filter that asks only for what the figures of the states are kept by."""
+    events = None
+    if filter_.events:
+        events = conn.execute(select(Event.id).where(Event.slug.in_(filter_.events))).scalars().all()
+    states = _states(filter_) if filter_.states or filter_.waiting_only else set(State)
+    numbers = state_counts.look(conn, events).numbers.items()
+    found = sum(n for (_, kind, state), n in numbers if state in states and kind in (filter_.kinds or (kind,)))
+    return min(found, COUNTED), found > COUNTED
+
+
+def _seqs(
+    filter_: Filter, order: Order, descending: bool, most: int, beyond: Sequence[ColumnElement[bool]]
+) -> Select[int]:
     """Which, in order. What else a line shows is looked up for the few that are shown."""
+    states = _states(filter_)
+    only_states = filter_.model_copy(update={"states": (), "waiting_only": False}).is_everything
+    if order.sort is Sort.ACCEPTED and states and only_states and State.PUBLISHED not in states:
+        return _seqs_of_states(states, descending, most, beyond)
     keys = [Submission.seq] if order.sort is Sort.ACCEPTED else [_ordered_by(order, filter_), Submission.seq]
     query = select(Submission.seq).where(*where(filter_))
     query = query.order_by(*(key.desc() if descending else key.asc() for key in keys))
     if _is_of_published(order, filter_):  # by the state SQLite would find them all, and sort them
         query = query.with_hint(Submission, "INDEXED BY ix_submissions_published_at", "sqlite")
-    return query.where(Submission.published_at.is_not(None)) if order.sort is Sort.PUBLISHED else query
+    if order.sort is Sort.PUBLISHED:
+        query = query.where(Submission.published_at.is_not(None))
+    return query.where(*beyond).limit(most)
+
+
+def _seqs_of_states(
+    states: Iterable[State], descending: bool, most: int, beyond: Sequence[ColumnElement[bool]]
+) -> Select[int]:
+    """The first of each state, and of them the first: in the order of acceptance alone PostgreSQL would pass over all
+    that were published before."""
+    each = []
+    for state in sorted(states):
+        here = Submission.state.between(state, state)  # as it is not equal, its index is the one in this order
+        keys = [key.desc() if descending else key.asc() for key in (Submission.state, Submission.seq)]
+        first = select(Submission.seq).where(here, *beyond).order_by(*keys).limit(most)
+        each.append(select(first.subquery().c.seq))
+    found = union_all(*each).subquery()
+    return select(found.c.seq).order_by(found.c.seq.desc() if descending else found.c.seq).limit(most)
 
 
 _LINES = (
@@ -244,17 +283,16 @@ def where(filter_: Filter) -> list[ColumnElement[bool]]:
         found.append(Submission.event_id.in_(select(Event.id).where(Event.slug.in_(filter_.events))))
     if filter_.kinds:
         found.append(Submission.kind.in_(filter_.kinds))
-    states = set(filter_.states)
-    if filter_.waiting_only:
-        states = states & WAITING if states else set(WAITING)
     if filter_.states or filter_.waiting_only:
-        found.append(Submission.state.in_(sorted(states)))
+        found.append(Submission.state.in_(sorted(_states(filter_))))
     if filter_.cause is not None:
-        found.append(Submission.cause == filter_.cause)
+        found += [Submission.cause == filter_.cause, Submission.cause.is_not(None)]  # by the index of what failed
     if filter_.fingerprint is not None:
         found.append(Submission.fingerprint == filter_.fingerprint)
     if filter_.status is not None:
         found.append(Submission.status == filter_.status)
+        if not 200 <= filter_.status <= 299:
+            found.append(FAILED_STATUS)
     if filter_.attempts_min is not None:
         found.append(Submission.attempts >= filter_.attempts_min)
     if filter_.attempts_max is not None:
@@ -266,14 +304,26 @@ def where(filter_: Filter) -> list[ColumnElement[bool]]:
     return found
 
 
+def _states(filter_: Filter) -> set[State]:
+    """In which of these a submission is; none where the filter does not ask, or leaves nothing."""
+    states = set(filter_.states)
+    if filter_.waiting_only:
+        return states & WAITING if states else set(WAITING)
+    return states
+
+
 def _text(text: str) -> ColumnElement[bool]:
     """By what the text looks like: an id, a date, or a part of a name. Fewer questions of each row."""
     text = text.lower()
     slug, name = Event.slug, func.lower(Event.name)
     named = select(Event.id).where(or_(slug.contains(text, autoescape=True), name.contains(text, autoescape=True)))
     if _ID.fullmatch(text):
-        other: Any = and_(Submission.id >= text, Submission.id < f"{text}g")  # no digit of an id comes after f
-    elif _DATE.fullmatch(text):
+        begins = select(Submission.seq).where(Submission.id >= text, Submission.id < f"{text}g")  # no digit is after f
+        # not "or": each of the two has an index of its own
+        of_event = select(Submission.seq).where(Submission.event_id.in_(named))
+        return Submission.seq.in_(union_all(begins, of_event))
+    other: Any
+    if _DATE.fullmatch(text):
         other = and_(Submission.date >= text, Submission.date < f"{text}:")  # the character after 9
     else:
         other = func.lower(Submission.submitted_by).contains(text, autoescape=True)

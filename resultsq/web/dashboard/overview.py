@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -20,7 +20,7 @@ from resultsq.domain.role import Role
 from resultsq.store.admin import alerts, comparisons, devices
 from resultsq.store.admin.alerts import AlertView, UnsentAlerts
 from resultsq.store.views import chart_points, overview_data
-from resultsq.store.views.chart_points import Point, Span
+from resultsq.store.views.chart_points import Flow, Point, Span
 from resultsq.store.views.overview_data import LiveStatus, OutageView, WaitingByAge
 from resultsq.store.views.totals import SETTLED
 from resultsq.web.auth import rule
@@ -157,13 +157,30 @@ def _timeless(pulse: LiveStatus) -> LiveStatus:
     return replace(pulse, at=datetime.min.replace(tzinfo=UTC), rate=round(pulse.rate, 1))
 
 
-def _delays(conn: Connection, points: Sequence[Point], at: datetime, span: Span) -> Delays:
-    """Of all that was published in the chart's time. Of a month, each day that is long over is counted once."""
-    starts = [point.at for point in points[:: len(points) // DAYS]] if span is Span.MONTH else []
-    days = [(start, end) for start, end in pairwise(starts) if at - end > SETTLED]
+def _days_over(start: datetime, at: datetime, span: Span) -> list[tuple[datetime, datetime]]:
+    """Of a month from `start` on, the days (UTC) that are long over, the first one from `start` on: what is asked of
+    each is counted once."""
+    midnight = start.replace(hour=0)
+    nights = [midnight + timedelta(days=n) for n in range(1, DAYS + 1)] if span is Span.MONTH else []
+    return list(pairwise([start, *(night for night in nights if start < night < at - SETTLED)]))
+
+
+def _delays(conn: Connection, start: datetime, at: datetime, span: Span) -> Delays:
+    """Of all that was published since `start`."""
+    days = _days_over(start, at, span)
     kept = [shared().get(("delays", *day), math.inf, partial(overview_data.delays, conn, *day))[0] for day in days]
-    rest = overview_data.delays(conn, days[-1][1] if days else points[0].at)
-    return Delays.together([*kept, rest])
+    return Delays.together([*kept, overview_data.delays(conn, days[-1][1] if days else start)])
+
+
+def _flows(conn: Connection, start: datetime, at: datetime, span: Span) -> list[Flow]:
+    """What came and what was published in each step since `start`."""
+    days = _days_over(start, at, span)
+    kept = [shared().get(("flow", *day), math.inf, partial(_flow_of_day, conn, *day))[0] for day in days]
+    return [*kept, chart_points.flow(conn, days[-1][1] if days else start, at, span)]
+
+
+def _flow_of_day(conn: Connection, start: datetime, end: datetime) -> Flow:
+    return chart_points.flow(conn, start, end - timedelta(microseconds=1), Span.MONTH)
 
 
 def _a_week_before(conn: Connection, at: datetime, span: Span) -> int:
@@ -181,9 +198,10 @@ def _facts(pulse: LiveStatus, span: Span) -> OverviewFacts:
     def history() -> tuple[list[Point], list[OutageView], Delays]:
         at = now()
         with database.read() as conn:
-            points = chart_points.series(conn, at, span, pulse.waiting)
-            bands = [_newest(pulse, one) for one in overview_data.outages(conn, points[0].at)]
-            return points, bands, _delays(conn, points, at, span)
+            start = chart_points.first_step(at, span)
+            points = chart_points.series(conn, at, span, pulse.waiting, _flows(conn, start, at, span))
+            bands = [_newest(pulse, one) for one in overview_data.outages(conn, start)]
+            return points, bands, _delays(conn, start, at, span)
 
     def latest() -> list[OutageView]:
         with database.read() as conn:

@@ -18,7 +18,9 @@ from resultsq.domain.role import Role
 from resultsq.sealed import PersonalKeys
 from resultsq.store.admin import devices, holding, notices, tokens
 from resultsq.store.engine.session import Database
-from resultsq.store.views import overview_data
+from resultsq.store.views import chart_points, overview_data
+from resultsq.store.views.chart_points import Span
+from resultsq.web.dashboard import overview
 from tests.integration.dashboard.conftest import LogIn, Person
 from tests.integration.form.test_access import routes
 from tests.integration.store.test_spoiled import spoil
@@ -329,6 +331,24 @@ def test_a_months_delays_are_those_of_all_its_days_when_old_days_are_counted_onc
     assert counted() == "6"
     node.now = NOW + timedelta(days=33)
     assert counted() == "3", "the first three are no part of the last month"
+
+
+def test_a_months_chart_is_the_same_when_old_days_are_counted_once(sqlite_node: StoreNode, log_in: LogIn) -> None:
+    node, day = sqlite_node, timedelta(days=1)
+    midnight = NOW.replace(hour=0, minute=0, second=0, microsecond=0)
+    instant = timedelta(microseconds=1)
+    for n, at in enumerate((midnight, midnight + day - instant, midnight + day, midnight + 3 * day + 7 * day / 24)):
+        node.now = at
+        node.accept("bushy", date=f"1913-01-{n + 1:02}")
+        node.publish_one()
+    app = log_in(Role.VIEWER).client.application
+    for days in (3.4, 3.4, 4.9, 29.99, 30.0, 30.01, 31.3):
+        at = midnight + day * days
+        start = chart_points.first_step(at, Span.MONTH)
+        with app.app_context(), node.database.read() as conn:
+            flows = overview._flows(conn, start, at, Span.MONTH)
+            assert chart_points.series(conn, at, Span.MONTH, 9, flows) == chart_points.series(conn, at, Span.MONTH, 9)
+    assert len(flows) == 31, "each day over has been counted by itself"
 
 
 def test_done_promises_no_time_while_no_worker_runs(sqlite_node: StoreNode, viewer: Person) -> None:

@@ -547,12 +547,16 @@ def a_page(sort: str = "", **filter_: Any) -> Callable[[Connection], object]:
     return lambda conn: listing.page(conn, Filter(**filter_), Order.parse(sort), 50)
 
 
+def a_page_of_the_last_id(conn: Connection) -> object:
+    line = listing.page(conn, Filter(), Order(), 1).lines[0]
+    return listing.page(conn, Filter(text=line.id[:8]), Order(), 50)
+
+
 def the_last_detail(conn: Connection) -> object:
     line = listing.page(conn, Filter(), Order(), 1).lines[0]
     return submission_detail.load_detail(conn, NOW, line.id)
 
 
-BY_STATE = ("ix_submissions_state_seq", "ix_submissions_due")
 LOOKS: dict[str, tuple[Callable[[Connection], object], set[str]]] = {
     # a look, and the indexes of which each of its statements takes one; none: whichever
     "the oldest": (queries.oldest_waiting_at, {"ix_submissions_destination"}),
@@ -581,11 +585,11 @@ LOOKS: dict[str, tuple[Callable[[Connection], object], set[str]]] = {
     "the pulse": (lambda conn: overview_data.live_status(conn, NOW), set()),
     "an hour": (
         lambda conn: chart_points.series(conn, NOW, Span.HOUR, 9),
-        {"ix_submissions_accepted_at", "ix_submissions_published_at", *BY_STATE},
+        {"ix_submissions_accepted_at", "ix_submissions_published_at", "ix_submissions_ceased"},
     ),
     "a month": (
         lambda conn: chart_points.series(conn, NOW, Span.MONTH, 9),
-        {"ix_submissions_accepted_at", "ix_submissions_published_at", *BY_STATE},
+        {"ix_submissions_accepted_at", "ix_submissions_published_at", "ix_submissions_ceased"},
     ),
     "a day a week before": (
         lambda conn: chart_points.accepted_between(conn, NOW - timedelta(days=8), NOW - timedelta(days=7)) or True,
@@ -608,6 +612,19 @@ LOOKS: dict[str, tuple[Callable[[Connection], object], set[str]]] = {
     "whether a full bundle leaves some": (
         lambda conn: outbox.waits_behind(conn, [State.QUEUED], 10_000),
         {"ix_submissions_destination"},
+    ),
+    "a page of what waits": (a_page("accepted", waiting_only=True), {"ix_submissions_state_seq"}),
+    "a page of what waits, and waits least": (a_page("-accepted", waiting_only=True), {"ix_submissions_state_seq"}),
+    "a page of one cause": (a_page(cause="timeout"), {"ix_submissions_cause"}),
+    "a page of one answer": (a_page(status=503), {"ix_submissions_failed_status"}),
+    "a page of an id": (a_page_of_the_last_id, {"uq_submissions_id", "sqlite_autoindex_submissions"}),
+    "how many of an event were published": (
+        lambda conn: [listing.count(conn, Filter(events=("event-0042",), states=(State.PUBLISHED,)))],
+        {"ix_submissions_state_seq"},
+    ),
+    "how many waited when": (
+        lambda conn: [chart_points.waiting_at(conn, NOW - timedelta(days=3))],
+        {"ix_submissions_open", "ix_submissions_ceased", "ix_submissions_published_at"},
     ),
     "a page of one state": (a_page(states=(State.CONFLICT,)), {"ix_submissions_state_seq"}),
     "a page by attempts": (a_page("-attempts"), {"ix_submissions_attempts_seq"}),
