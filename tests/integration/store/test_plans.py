@@ -547,8 +547,8 @@ def a_page(sort: str = "", **filter_: Any) -> Callable[[Connection], object]:
     return lambda conn: listing.page(conn, Filter(**filter_), Order.parse(sort), 50)
 
 
-def a_page_of_the_last_id(conn: Connection) -> object:
-    line = listing.page(conn, Filter(), Order(), 1).lines[0]
+def a_page_of_an_id(conn: Connection) -> object:
+    line = listing.page(conn, Filter(states=(State.CONFLICT,)), Order(), 1).lines[0]
     return listing.page(conn, Filter(text=line.id[:8]), Order(), 50)
 
 
@@ -617,7 +617,10 @@ LOOKS: dict[str, tuple[Callable[[Connection], object], set[str]]] = {
     "a page of what waits, and waits least": (a_page("-accepted", waiting_only=True), {"ix_submissions_state_seq"}),
     "a page of one cause": (a_page(cause="timeout"), {"ix_submissions_cause"}),
     "a page of one answer": (a_page(status=503), {"ix_submissions_failed_status"}),
-    "a page of an id": (a_page_of_the_last_id, {"uq_submissions_id", "sqlite_autoindex_submissions"}),
+    "a page of an id": (
+        a_page_of_an_id,
+        {"uq_submissions_id", "sqlite_autoindex_submissions", "ix_submissions_state_seq"},
+    ),
     "how many of an event were published": (
         lambda conn: [listing.count(conn, Filter(events=("event-0042",), states=(State.PUBLISHED,)))],
         {"ix_submissions_state_seq"},
