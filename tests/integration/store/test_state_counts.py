@@ -1,4 +1,4 @@
-"""The figures of the states are those of the rows, whatever becomes of a submission, and whoever looks meanwhile."""
+"""The figures of the states are those of the rows, whatever becomes of a submission, and while others look."""
 
 import threading
 from collections.abc import Callable
