@@ -38,6 +38,7 @@ from resultsq.store.engine.tables import (
     StateChange,
     StateCount,
     Submission,
+    Submitter,
     Worker,
 )
 from resultsq.store.outbox.states import MAY_HAVE_LEFT
@@ -55,11 +56,12 @@ _LEFT_OUT = {
         NumberBlock,
         StateChange,
         StateCount,
+        Submitter,
     )
 }
 """The list of athletes is the master's, and comes anew from there: fewer copies of people's names lie about. Blocks of
-athlete numbers are leased anew, for since the backup some of their numbers were given. The figures of the states are
-counted by the database itself, as the submissions come in."""
+athlete numbers are leased anew, for since the backup some of their numbers were given. What triggers
+write comes with the submissions."""
 
 
 def backup(database: Database, out: Path) -> int:

@@ -1,9 +1,8 @@
 """Which submissions: one value that the list, the actions, the API and the command line share.
 
 An empty filter is every submission. Its parts are joined by "and", the values of one part by "or". What a filter
-means in the store is resultsq/store/views/listing.py, `where`: the same condition for the rows that are shown, counted
-and
-acted on.
+means in the store is resultsq/store/views/conditions.py, `where`: the same condition for the rows that are shown,
+counted and acted on.
 """
 
 from collections.abc import Iterable

@@ -53,7 +53,7 @@ def other_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 COUNTED = {"state_counts", "state_changes"}
-"""Each database counts for itself."""
+"""Each database counts for itself, and adds up when it likes."""
 
 
 def _busy_node(database: Database) -> tuple[StoreNode, dict[str, str]]:

@@ -31,6 +31,8 @@ _BROKEN = {
         SELECT id FROM submissions WHERE (lease IS NOT NULL) <> (state = 'sending')""",
     "what is settled is held": """
         SELECT id FROM submissions WHERE hold_id IS NOT NULL AND state NOT IN ('queued', 'sending')""",
+    "who submitted is not known by name": """
+        SELECT id FROM submissions WHERE submitted_by NOT IN (SELECT name FROM submitters)""",
     "the figure of a state is not that of the rows": """
         SELECT f.event_id FROM (
             SELECT event_id, destination, kind, state, number FROM state_counts

@@ -24,7 +24,7 @@ from resultsq.store import outbox
 from resultsq.store.engine import audit
 from resultsq.store.engine.session import Database
 from resultsq.store.engine.tables import Action, Hold, Submission
-from resultsq.store.views import listing
+from resultsq.store.views import conditions
 
 PIECE = 500
 """Most submissions in one transaction."""
@@ -221,7 +221,7 @@ def _written(target: Target) -> dict[str, Any]:
 def _named(target: dict[str, Any]) -> list[ColumnElement[bool]]:
     match target:
         case {"filter": fields}:
-            return listing.where(Filter.model_validate(fields))
+            return conditions.where(Filter.model_validate(fields))
         case {"ids": ids}:
             return [Submission.id.in_(ids)]
         case {"action": action}:

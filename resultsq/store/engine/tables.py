@@ -31,8 +31,6 @@ from resultsq.store.engine.columns import Base as Base
 from resultsq.store.engine.columns import Id as _Id
 from resultsq.store.engine.columns import Seq as _Seq
 from resultsq.store.engine.columns import UtcDateTime as UtcDateTime
-from resultsq.store.engine.count_tables import StateChange as StateChange
-from resultsq.store.engine.count_tables import StateCount as StateCount
 from resultsq.store.engine.link_tables import Comparison as Comparison
 from resultsq.store.engine.link_tables import Event as Event
 from resultsq.store.engine.link_tables import EventDay as EventDay
@@ -57,6 +55,9 @@ from resultsq.store.engine.relay_tables import NodeIdentity as NodeIdentity
 from resultsq.store.engine.relay_tables import PeopleCopy as PeopleCopy
 from resultsq.store.engine.reminder_tables import ProfileLink as ProfileLink
 from resultsq.store.engine.reminder_tables import ReminderRequest as ReminderRequest
+from resultsq.store.engine.trigger_tables import StateChange as StateChange
+from resultsq.store.engine.trigger_tables import StateCount as StateCount
+from resultsq.store.engine.trigger_tables import Submitter as Submitter
 
 
 class Account(Base):

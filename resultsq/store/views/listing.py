@@ -1,6 +1,5 @@
-"""Submissions by filter: the one WHERE that is shown, counted and acted on, and its pages by key."""
+"""Submissions by filter: how many, and their pages by key."""
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,22 +7,29 @@ from enum import Enum
 from typing import Annotated, Any, get_type_hints
 
 from pydantic import Field, WithJsonSchema
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, literal, or_, select, tuple_, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    bindparam,
+    func,
+    literal,
+    select,
+    tuple_,
+    union_all,
+)
 
 from resultsq.domain import cldr
 from resultsq.domain.errors import InputRefused
 from resultsq.domain.filter import Filter
 from resultsq.domain.i18n import gettext
-from resultsq.domain.submission import WAITING, State
-from resultsq.store.engine.queue_tables import FAILED_STATUS
+from resultsq.domain.submission import State
 from resultsq.store.engine.tables import Event, Submission
 from resultsq.store.views import state_counts
+from resultsq.store.views.conditions import Named, named_by, states_of, where
 
 COUNTED = 10_000
 """A page says "more than" beyond this; what an action is about is counted whole."""
-
-_ID = re.compile(r"[0-9a-f]{8}[0-9a-f-]{0,28}")
-_DATE = re.compile(r"[0-9]{4}(-[0-9]{2}){1,2}")
 
 
 class Sort(Enum):
@@ -125,7 +131,8 @@ def page(
     key = before if backwards else after
     descending = order.descending != backwards
     beyond = [] if key is None else [_beyond(order, filter_, key, descending)]
-    seqs = list(conn.execute(_seqs(filter_, order, descending, size + 1, beyond)).scalars())
+    named = named_by(conn, filter_.text)
+    seqs = list(conn.execute(_seqs(filter_, order, descending, size + 1, beyond, named)).scalars())
     by_seq = {row.seq: _line(row) for row in conn.execute(_LINES, {"seqs": seqs})}
     rows = [by_seq[seq] for seq in seqs if seq in by_seq]
     more, rows = len(rows) > size, rows[:size]
@@ -157,7 +164,7 @@ def count(conn: Connection, filter_: Filter) -> tuple[int, bool]:
     """How many there are, and whether there are more than the COUNTED that are counted."""
     if filter_.model_copy(update=_NOTHING_ELSE).is_everything:
         return _from_figures(conn, filter_)
-    some = select(Submission.seq).where(*where(filter_)).limit(COUNTED + 1).subquery()
+    some = select(Submission.seq).where(*where(filter_, named_by(conn, filter_.text))).limit(COUNTED + 1).subquery()
     found = conn.execute(select(func.count()).select_from(some)).scalar_one()
     return min(found, COUNTED), found > COUNTED
 
@@ -170,22 +177,27 @@ def _from_figures(conn: Connection, filter_: Filter) -> tuple[int, bool]:
     events = None
     if filter_.events:
         events = conn.execute(select(Event.id).where(Event.slug.in_(filter_.events))).scalars().all()
-    states = _states(filter_) if filter_.states or filter_.waiting_only else set(State)
+    states = states_of(filter_) if filter_.states or filter_.waiting_only else set(State)
     numbers = state_counts.look(conn, events).numbers.items()
     found = sum(n for (_, kind, state), n in numbers if state in states and kind in (filter_.kinds or (kind,)))
     return min(found, COUNTED), found > COUNTED
 
 
 def _seqs(
-    filter_: Filter, order: Order, descending: bool, most: int, beyond: Sequence[ColumnElement[bool]]
+    filter_: Filter,
+    order: Order,
+    descending: bool,
+    most: int,
+    beyond: Sequence[ColumnElement[bool]],
+    named: Named | None,
 ) -> Select[int]:
     """Which, in order. What else a line shows is looked up for the few that are shown."""
-    states = _states(filter_)
+    states = states_of(filter_)
     only_states = filter_.model_copy(update={"states": (), "waiting_only": False}).is_everything
     if order.sort is Sort.ACCEPTED and states and only_states and State.PUBLISHED not in states:
         return _seqs_of_states(states, descending, most, beyond)
     keys = [Submission.seq] if order.sort is Sort.ACCEPTED else [_ordered_by(order, filter_), Submission.seq]
-    query = select(Submission.seq).where(*where(filter_))
+    query = select(Submission.seq).where(*where(filter_, named))
     query = query.order_by(*(key.desc() if descending else key.asc() for key in keys))
     if _is_of_published(order, filter_):  # by the state SQLite would find them all, and sort them
         query = query.with_hint(Submission, "INDEXED BY ix_submissions_published_at", "sqlite")
@@ -272,59 +284,3 @@ def _beyond(order: Order, filter_: Filter, key: str, descending: bool) -> Column
         *(literal(one, kind) for one, kind in zip(here, (order.sort.column.type, Submission.seq.type), strict=True))
     )
     return mine < there if descending else mine > there
-
-
-def where(filter_: Filter) -> list[ColumnElement[bool]]:
-    """The filter as conditions on `submissions` alone, to be joined by "and"; of use in a SELECT and in an UPDATE."""
-    found: list[ColumnElement[bool]] = []
-    if filter_.text:
-        found.append(_text(filter_.text))
-    if filter_.events:
-        found.append(Submission.event_id.in_(select(Event.id).where(Event.slug.in_(filter_.events))))
-    if filter_.kinds:
-        found.append(Submission.kind.in_(filter_.kinds))
-    if filter_.states or filter_.waiting_only:
-        found.append(Submission.state.in_(sorted(_states(filter_))))
-    if filter_.cause is not None:
-        found += [Submission.cause == filter_.cause, Submission.cause.is_not(None)]  # by the index of what failed
-    if filter_.fingerprint is not None:
-        found.append(Submission.fingerprint == filter_.fingerprint)
-    if filter_.status is not None:
-        found.append(Submission.status == filter_.status)
-        if not 200 <= filter_.status <= 299:
-            found.append(FAILED_STATUS)
-    if filter_.attempts_min is not None:
-        found.append(Submission.attempts >= filter_.attempts_min)
-    if filter_.attempts_max is not None:
-        found.append(Submission.attempts <= filter_.attempts_max)
-    if filter_.accepted_from is not None:
-        found.append(Submission.accepted_at >= filter_.accepted_from)
-    if filter_.accepted_to is not None:
-        found.append(Submission.accepted_at < filter_.accepted_to)
-    return found
-
-
-def _states(filter_: Filter) -> set[State]:
-    """In which of these a submission is; none where the filter does not ask, or leaves nothing."""
-    states = set(filter_.states)
-    if filter_.waiting_only:
-        return states & WAITING if states else set(WAITING)
-    return states
-
-
-def _text(text: str) -> ColumnElement[bool]:
-    """By what the text looks like: an id, a date, or a part of a name. Fewer questions of each row."""
-    text = text.lower()
-    slug, name = Event.slug, func.lower(Event.name)
-    named = select(Event.id).where(or_(slug.contains(text, autoescape=True), name.contains(text, autoescape=True)))
-    if _ID.fullmatch(text):
-        begins = select(Submission.seq).where(Submission.id >= text, Submission.id < f"{text}g")  # no digit is after f
-        # not "or": each of the two has an index of its own
-        of_event = select(Submission.seq).where(Submission.event_id.in_(named))
-        return Submission.seq.in_(union_all(begins, of_event))
-    other: Any
-    if _DATE.fullmatch(text):
-        other = and_(Submission.date >= text, Submission.date < f"{text}:")  # the character after 9
-    else:
-        other = func.lower(Submission.submitted_by).contains(text, autoescape=True)
-    return or_(Submission.event_id.in_(named), other)

@@ -11,8 +11,8 @@ from resultsq.domain.errors import InputRefused
 from resultsq.domain.filter import Filter
 from resultsq.domain.outcome import Cause, Outcome
 from resultsq.store.admin import actions
-from resultsq.store.engine.tables import Event, Submission
-from resultsq.store.views import listing
+from resultsq.store.engine.tables import Event, Submission, Submitter
+from resultsq.store.views import conditions, listing
 from resultsq.store.views.listing import Order, Sort
 from tests.support.nodes import NOW, StoreNode, lost, moved, rejected, unsent
 
@@ -78,6 +78,28 @@ def test_list_count_and_action_mean_the_same_when_they_are_given_a_filter(busy: 
             assert listing.count(conn, filter_) == (len(expected), False)
             assert actions.count(conn, filter_) == len(expected)
         assert len({len([row for row in rows if fits(row)]) for _, fits in FILTERS}) > 5
+
+
+def test_a_part_of_a_name_finds_the_same_whether_few_have_it_or_many(
+    busy: StoreNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for most in (0, 1, 100):
+        monkeypatch.setattr(conditions, "MOST_NAMED", most)
+        with busy.database.read() as conn:
+            rows = conn.execute(select(Submission, Event.slug).join(Event, Event.id == Submission.event_id)).all()
+            for filter_, fits in FILTERS:
+                if filter_.text:
+                    expected = {row.id for row in rows if fits(row)}
+                    assert {one.id for one in listing.page(conn, filter_, Order(), 100).lines} == expected, filter_
+                    assert listing.count(conn, filter_) == (len(expected), False)
+
+
+def test_each_who_submitted_is_known_by_name_once(busy: StoreNode) -> None:
+    with busy.database.read() as conn:
+        told = set(conn.execute(select(Submission.submitted_by)).scalars())
+        known = list(conn.execute(select(Submitter.name)).scalars())
+    assert (set(known), len(known)) == (told, len(told))
+    assert len(told) > 3
 
 
 def test_an_id_is_found_when_its_beginning_is_searched_for(busy: StoreNode) -> None:

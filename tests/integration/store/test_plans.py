@@ -617,6 +617,11 @@ LOOKS: dict[str, tuple[Callable[[Connection], object], set[str]]] = {
     "a page of what waits, and waits least": (a_page("-accepted", waiting_only=True), {"ix_submissions_state_seq"}),
     "a page of one cause": (a_page(cause="timeout"), {"ix_submissions_cause"}),
     "a page of one answer": (a_page(status=503), {"ix_submissions_failed_status"}),
+    "a page of an event's name": (a_page(text="event-0042"), {"ix_submissions_event_seq"}),
+    "how many are of an event's name": (
+        lambda conn: [listing.count(conn, Filter(text="event-0042"))],
+        {"ix_submissions_event_seq", "ix_submissions_open"},
+    ),
     "a page of an id": (
         a_page_of_an_id,
         {"uq_submissions_id", "sqlite_autoindex_submissions", "ix_submissions_state_seq"},

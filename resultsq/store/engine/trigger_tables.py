@@ -1,5 +1,5 @@
-"""How many submissions are in each state. The database's own triggers write these tables (migration 0037), so no caller
-can forget to; all others only read them."""
+"""What the database's own triggers write (migrations 0037 and 0039), so that no writer of a submission can forget to:
+how many are in each state, and who submitted. All others only read it."""
 
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
@@ -33,3 +33,12 @@ class StateChange(Base):
     kind: Mapped[str] = mapped_column(String(32))
     state: Mapped[str] = mapped_column(String(12))
     number: Mapped[int]
+
+
+class Submitter(Base):
+    """A name that stands in `submissions.submitted_by`."""
+
+    __tablename__ = "submitters"
+    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012 - SQLAlchemy reads it from the class
+
+    name: Mapped[str] = mapped_column(String(100), primary_key=True)
