@@ -35,12 +35,10 @@ from resultsq.store.engine.tables import (
     Event,
     Link,
     NumberBlock,
-    StateChange,
-    StateCount,
     Submission,
-    Submitter,
     Worker,
 )
+from resultsq.store.engine.trigger_tables import WRITTEN_BY_TRIGGERS
 from resultsq.store.outbox.states import MAY_HAVE_LEFT
 
 ROWS_AT_ONCE = 500
@@ -54,14 +52,12 @@ _LEFT_OUT = {
         AthleteRow,
         AthletesState,
         NumberBlock,
-        StateChange,
-        StateCount,
-        Submitter,
+        *WRITTEN_BY_TRIGGERS,
     )
 }
 """The list of athletes is the master's, and comes anew from there: fewer copies of people's names lie about. Blocks of
-athlete numbers are leased anew, for since the backup some of their numbers were given. What triggers
-write comes with the submissions."""
+athlete numbers are leased anew, for since the backup some of their numbers were given. Triggers write
+their own tables as the submissions come in."""
 
 
 def backup(database: Database, out: Path) -> int:

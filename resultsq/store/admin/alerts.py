@@ -129,14 +129,14 @@ def bring_up_to_date(conn: Connection, now: datetime, holding: Mapping[str, str]
 def tell_once(conn: Connection, now: datetime, rule: str, about: str, text: str, tell: Tell) -> bool:
     """Raise an alert about a single event, once for each `about`; False: it was raised before."""
     links.lock(conn)
-    if _told(conn, now, rule, [about]):
+    if _alerted(conn, now, rule, [about]):
         return False
     conn.execute(insert(Alert), {"rule": rule, "about": about, "text": text, "raised_at": now, "ended_at": now})
     tell(conn, now, f"resultsq: {rule}", text)
     return True
 
 
-def _told(conn: Connection, now: datetime, rule: str, abouts: Sequence[str]) -> set[str]:
+def _alerted(conn: Connection, now: datetime, rule: str, abouts: Sequence[str]) -> set[str]:
     """About which of these events of the last day this rule raised an alert."""
     raised = (Alert.raised_at > now - 2 * _LONG_AGO, Alert.about.in_(abouts))
     # the rule is compared here: by its index each alert that it ever raised would be read
@@ -167,10 +167,10 @@ def drained_outages(conn: Connection, now: datetime, rule: str) -> list[Drained]
     ended = conn.execute(_ENDED_LATELY, {"since": now - _LONG_AGO}).all()
     if not ended:
         return []
-    told = _told(conn, now, rule, [_about(row.id) for row in ended])
+    alerted = _alerted(conn, now, rule, [_about(row.id) for row in ended])
     found, first = [], queries.oldest_waiting_seq(conn)
     for row in ended:
-        if _about(row.id) in told or (first is not None and first <= row.last_seq):
+        if _about(row.id) in alerted or (first is not None and first <= row.last_seq):
             continue
         count, last = conn.execute(
             select(func.count(), func.max(Submission.published_at)).where(

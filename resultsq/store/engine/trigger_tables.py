@@ -42,3 +42,6 @@ class Submitter(Base):
     __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012 - SQLAlchemy reads it from the class
 
     name: Mapped[str] = mapped_column(String(100), primary_key=True)
+
+
+WRITTEN_BY_TRIGGERS = (StateChange, StateCount, Submitter)

@@ -1,4 +1,4 @@
-"""The database itself keeps how many submissions are in each state, so that no page counts what waits or is over.
+"""The database keeps a count of submissions for each state, so that no page has to count them.
 
 Triggers keep the figures, so they are true whichever version writes. SQLite's writers take turns: there a change is
 added to its figure at once. On PostgreSQL writers would wait for each other at it, so each change is a row of its own,
