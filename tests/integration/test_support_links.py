@@ -1,12 +1,15 @@
 """A link with a switch really breaks in the way that each of its positions says."""
 
+import gc
 import json
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -286,3 +289,24 @@ def test_nothing_leads_outside_when_two_machines_are_joined(cable: Cable) -> Non
         routes = subprocess.run([*side, "ip", "route"], capture_output=True, text=True, check=True).stdout
         assert routes.startswith("10.231.7.0/30 ")
         assert len(routes.splitlines()) == 1
+
+
+def test_a_connection_that_comes_when_the_link_is_switched_is_closed(other_master: OtherMaster) -> None:
+    ended = threading.Event()
+
+    def come(port: int) -> None:
+        while not ended.is_set():
+            with suppress(OSError), socket.create_connection((HOST, port), timeout=5) as connection:
+                connection.recv(1)
+
+    with Proxy(other_master.port) as link, ThreadPoolExecutor(4) as clients:
+        for _ in range(4):
+            clients.submit(come, link.port)
+        try:
+            for _ in range(1000):
+                link.refuse()
+                link.restore()
+        finally:
+            ended.set()
+            link.refuse()  # or the last of them would wait for what the master says
+    gc.collect()  # warns of each that is left open

@@ -1,6 +1,7 @@
 """A mail server of its own: aiosmtpd in a thread, with certificates, refusals and cut connections as a test asks."""
 
 import asyncio
+import socket
 import ssl
 import threading
 from collections import deque
@@ -12,6 +13,7 @@ from typing import Any
 
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
+from tests.support.listening import Listening, end_all_else
 from tests.support.services import HOST
 
 
@@ -100,21 +102,21 @@ def office(
             loop=loop,
         )
 
-    async def begin() -> asyncio.Server:
-        secure = _context(tls) if tls else None
-        return await loop.create_server(server_of_one, HOST, port, ssl=secure)
+    secure = _context(tls) if tls else None
+
+    async def serve(client: socket.socket) -> None:
+        await loop.connect_accepted_socket(server_of_one, client, ssl=secure)
+
+    async def begin() -> Listening:
+        return Listening(HOST, port, serve)
 
     async def end() -> None:
-        server.close()
-        rest = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in rest:
-            task.cancel()
-        await asyncio.gather(*rest, return_exceptions=True)
-        await asyncio.sleep(0.05)  # lets the transports close their sockets
+        listening.close()
+        await end_all_else()
 
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
-    server = asyncio.run_coroutine_threadsafe(begin(), loop).result(10)
+    listening = asyncio.run_coroutine_threadsafe(begin(), loop).result(10)
     try:
         yield made
     finally:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, NoReturn, Self, TypeVar
 
+from tests.support.listening import Listening, end_all_else
 from tests.support.services import HOST, free_port
 
 T = TypeVar("T")
@@ -87,7 +88,7 @@ class Proxy:
         self._target = (target_host, target_port)
         self._mode = _Mode(_Kind.PASS)
         self._open: dict[asyncio.Task[None], _Connection] = {}
-        self._server: asyncio.Server | None = None
+        self._listening: Listening | None = None
         self._through = asyncio.Event()
         self._line = {up: asyncio.Lock() for up in (True, False)}
         self._loop = asyncio.new_event_loop()
@@ -190,33 +191,27 @@ class Proxy:
                     connection.reset()
             if mode.kind is _Kind.REFUSE:
                 self._stop_listening()
-            elif self._server is None:
-                self._server = await asyncio.start_server(
-                    self._serve, HOST, self.port, backlog=512, reuse_address=True, limit=_CHUNK
-                )
+            elif self._listening is None:
+                self._listening = Listening(HOST, self.port, self._serve)
 
         self._in_loop(act())
 
     def _stop_listening(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        if self._listening is not None:
+            self._listening.close()
+            self._listening = None
 
     async def _shut(self) -> None:
         self._stop_listening()
         for connection in self._open.values():
             connection.reset()
-        while tasks := asyncio.all_tasks() - {asyncio.current_task()}:
-            await asyncio.sleep(0)  # one that was just accepted begins, or nothing would close it
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
-        await asyncio.sleep(0.01)  # lets the transports close their sockets
+        await end_all_else()
 
     # one connection
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._server is None:  # it came just before nothing listened here any more
+    async def _serve(self, client: socket.socket) -> None:
+        reader, writer = await asyncio.open_connection(sock=client, limit=_CHUNK)
+        if self._listening is None:  # it came just before nothing listened here any more
             writer.transport.abort()
             return
         task = asyncio.current_task()
