@@ -15,7 +15,7 @@ from resultsq.domain.i18n import gettext, gettext_noop, ngettext, retold
 from resultsq.domain.link import LinkState
 from resultsq.domain.submission import State
 from resultsq.kinds import registry
-from resultsq.store.views import mail_link, queries, relays
+from resultsq.store.views import mail_link, queries, relays, state_counts
 from resultsq.store.views.mail_link import MailLink
 from resultsq.store.views.queries import LinkView, NodeStatus
 
@@ -44,7 +44,9 @@ def _print(node: CliContext, as_json: bool) -> None:
     heard.listen(node.database, node.clock)
     now = node.clock.now()
     with node.database.read() as conn:
-        found, mail, at_relays = queries.status(conn, now), mail_link.look(conn), relays.count_safe(conn)
+        counts = state_counts.look(conn)
+        found, mail = queries.status(conn, now, counts=counts), mail_link.look(conn, counts)
+        at_relays = relays.count_safe(conn)
     link = found.link
     if as_json:
         show_json(

@@ -26,6 +26,7 @@ from resultsq.domain.current_language import current, in_language
 from resultsq.domain.i18n import gettext, gettext_noop
 from resultsq.web.language import of_head
 from resultsq.web.limits import network
+from resultsq.web.spare_memory import SpareMemory
 
 CONNECTIONS: Final = 900
 """Open connections at once, below the usual limit of 1,024 files: each stalled upload holds one."""
@@ -262,9 +263,14 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
     channel_class = Connection
     per_address = 0
 
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._spare = SpareMemory()
+
     def maintenance(self, now: float) -> None:
         super().maintenance(now)
         at = time.monotonic()
+        self._spare.look(at)
         for one in self.active_channels.values():
             if one.is_overdue(at):
                 one.will_close = True

@@ -20,7 +20,7 @@ from resultsq.kinds.registry import KINDS
 from resultsq.store.admin import alerts
 from resultsq.store.engine import write_metrics
 from resultsq.store.outbox import workers
-from resultsq.store.views import mail_link, queries, relays
+from resultsq.store.views import mail_link, queries, relays, state_counts
 from resultsq.store.views.queries import LinkView
 from resultsq.store.views.totals import RunningTotals
 from resultsq.web.single_flight import PART_OF_A_CORE
@@ -61,7 +61,9 @@ class NodeCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         now = self._ctx.clock.now()
         with self._ctx.database.read() as conn:
-            status, mail, at_relays = queries.status(conn, now), mail_link.look(conn), relays.count_safe(conn)
+            counts = state_counts.look(conn)
+            status, mail = queries.status(conn, now, counts=counts), mail_link.look(conn, counts)
+            at_relays = relays.count_safe(conn)
             grown = self._growing.count(conn, now)
             standing = sum(alert.ended_at is None for alert in alerts.standing(conn))
             alive = [(now - seen_at).total_seconds() for _, _, seen_at in workers.every(conn)]

@@ -22,13 +22,14 @@ from tests.integration.deploy import site as sites
 from tests.integration.deploy.site import NOW, Site
 from tests.support.days import DAY
 from tests.support.spreadsheets import ods, xlsx
+from tests.support.waiting import wait_until
 
 BODY = 8 * 1024 * 1024
 MOST_MEMORY = 300 * 1024 * 1024
 MOST_WORK = 150
-"""In pieces of a known work, which this machine does at the same time. The dearest takes 50 of them."""
-KEPT = 400 * 1024 * 1024
-"""What eight threads' heaps may keep after all of this: twice what was seen."""
+"""In pieces of a known work, which this machine does at the same time. The dearest took 40 of them."""
+KEPT = 300 * 1024 * 1024
+"""What it may hold in the end, above what it held at rest: half of it was seen. It was 1,000 for one request alone."""
 JSON, URLENCODED = "application/json", "application/x-www-form-urlencoded"
 
 
@@ -41,7 +42,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         requests.post(f"{raised.url}/api/v1/check", files=files, headers=_bearer(raised), timeout=20)
         at_rest = _kernel(raised.web.pid, "VmRSS")
         yield raised
-        assert _kernel(raised.web.pid, "VmRSS") - at_rest <= KEPT, "of all that it took, the process gave nothing back"
+        _demand_given_back(raised, at_rest)
+
+
+def _demand_given_back(site: Site, at_rest: int) -> None:
+    wait_until(lambda: _kernel(site.web.pid, "VmRSS") - at_rest <= KEPT, 60, what="the process to give its memory back")
 
 
 @dataclass(frozen=True)
@@ -219,6 +224,14 @@ def test_a_request_costs_little_when_its_json_is_the_dearest(site: Site, name: s
         assert 400 <= answer.status_code < 500
 
     _held(site, call)
+
+
+def test_a_process_gives_back_what_the_dearest_took_when_it_comes_again_and_again(site: Site) -> None:
+    body, headers = BODIES["as many empty finishers as may be"](), {**_bearer(site), "Content-Type": JSON}
+    before = _kernel(site.web.pid, "VmRSS")
+    for _ in range(24):
+        requests.post(f"{site.url}/api/v1/submissions", data=body, headers=headers, timeout=120)
+    _demand_given_back(site, before)
 
 
 @pytest.mark.parametrize("name", BODIES)

@@ -15,6 +15,7 @@ from resultsq.store.engine.prepared import PreparedStatement
 from resultsq.store.engine.tables import MASTER, Event, Hold, Link, Original, Outage, Payload, Submission
 from resultsq.store.engine.whole import demand_whole, demand_whole_file
 from resultsq.store.views import state_counts
+from resultsq.store.views.state_counts import StateCounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,9 +207,11 @@ def files(conn: Connection, seq: int) -> list[FileView]:
     return found
 
 
-def status(conn: Connection, now: datetime, event_id: int | None = None) -> NodeStatus:
-    """The queue of this node, or of one event of it."""
-    found = state_counts.look(conn, None if event_id is None else [event_id])
+def status(
+    conn: Connection, now: datetime, event_id: int | None = None, counts: StateCounts | None = None
+) -> NodeStatus:
+    """The queue of this node, or of one event of it. `counts`: its figures, where the caller has them."""
+    found = counts or state_counts.look(conn, None if event_id is None else [event_id])
     return NodeStatus(
         counts=found.in_each_state(of_the_master=event_id is None),
         waiting_by_kind=found.waiting_by_kind(),
