@@ -106,8 +106,14 @@ def test_an_outage_is_told_from_its_start_to_its_recovery_when_nobody_touches_th
 
 
 def test_it_says_stale_when_the_node_answers_no_more(
-    quiet: RunningNode, people: dict[Role, str], new_page: NewPage, log_in: LogIn, shoot: Shoot
+    quiet: RunningNode,
+    people: dict[Role, str],
+    new_page: NewPage,
+    log_in: LogIn,
+    shoot: Shoot,
+    find_nothing: FindNothing,
 ) -> None:
+    send(quiet, "stale", FEW)
     page = log_in(new_page(), people[Role.VIEWER], "/admin")
     mark = page.locator("#stale")
     page.wait_for_timeout(3000)
@@ -115,7 +121,11 @@ def test_it_says_stale_when_the_node_answers_no_more(
     page.context.set_offline(True)
     expect(mark).to_be_visible(timeout=9000)
     expect(mark).to_contain_text(re.compile(r"stale: [5-9] s"))
-    shoot(page, "admin-stale")
+    for (width, height), scheme in LOOKS:
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(color_scheme=scheme)
+        find_nothing(page)
+        shoot(page, f"admin-stale-{scheme}-{width}")
     page.context.set_offline(False)
     expect(mark).to_be_hidden(timeout=9000)
 

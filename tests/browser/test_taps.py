@@ -7,7 +7,8 @@ from playwright.sync_api import FilePayload, Locator, Page, Route, expect
 
 from tests.browser.conftest import PASSWORD, PHONE, NewPage, RunningNode
 from tests.browser.test_network import TABLE
-from tests.browser.test_saturday import LogIn, add_files, set_day
+from tests.browser.test_pages import SCHEMES, FindNothing
+from tests.browser.test_saturday import LogIn, Shoot, add_files, set_day
 from tests.support.days import weeks_before
 
 pytestmark = pytest.mark.long
@@ -23,7 +24,7 @@ def stopped(page: Page, what: str) -> list[Route]:
 
 
 def test_a_tap_is_done_after_the_running_one_when_it_comes_meanwhile(
-    running_node: RunningNode, new_page: NewPage, log_in: LogIn
+    running_node: RunningNode, new_page: NewPage, log_in: LogIn, shoot: Shoot, find_nothing: FindNothing
 ) -> None:
     page = log_in(new_page(size=PHONE), running_node.team("quick"))
     set_day(page)
@@ -34,6 +35,11 @@ def test_a_tap_is_done_after_the_running_one_when_it_comes_meanwhile(
     page.get_by_role("button", name=SECOND).first.click()
     expect(page.get_by_text("Working…")).to_be_visible()
     assert len(routes) == 1, "one request at a time"
+    expect(page.locator(".waits")).to_have_count(2)
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme)
+        find_nothing(page)
+        shoot(page, f"taps-wait-{scheme}")
     routes[0].continue_()
     expect(page.get_by_role("heading", name=re.compile("thing.*worth a look|nothing is wrong", re.I))).to_be_visible()
     expect(page.get_by_text("Changed by hand")).to_be_visible()
