@@ -463,6 +463,32 @@ def test_pieces_are_as_large_as_their_time_allows(op: Operator, piece_s: float, 
     assert sum(one[0].startswith("UPDATE") for one in statements) == pieces, "ten first, then as many as it took well"
 
 
+def test_pieces_stay_large_when_they_wait_for_the_lock(op_on_sqlite: Operator) -> None:
+    op = op_on_sqlite
+    fill(op.node, 300)
+    action = op.start("hold", QUEUED)
+    over = threading.Event()
+
+    def write_all_the_time() -> None:
+        with closing(sqlite.driver.connect(op.node.database.url.database, timeout=30, isolation_level=None)) as other:
+            while not over.is_set():
+                other.execute("BEGIN IMMEDIATE")
+                time.sleep(0.1)
+                other.execute("ROLLBACK")
+                time.sleep(0.02)
+
+    writer = threading.Thread(target=write_all_the_time)
+    with heard(op.node.database, "actions") as statements:
+        writer.start()
+        try:
+            assert action_runner.run(op.node.database, SystemClock(), action)
+        finally:
+            over.set()
+            writer.join()
+    assert op.progress(action).done == 300
+    assert sum(one[0].startswith("UPDATE") for one in statements) < 30, "it kept nobody from writing while it waited"
+
+
 def test_nobody_waits_for_the_lock_when_an_action_is_counted(op_on_sqlite: Operator) -> None:
     op = op_on_sqlite  # on PostgreSQL a write locks rows, and a count locks none
     op.node.accept_many(3)
