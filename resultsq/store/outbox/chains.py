@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Row, and_, bindparam, case, func, or_, select
 from sqlalchemy.orm import aliased
 
 from resultsq.domain.submission import GONE, NEEDS_A_PERSON, WAITING, State
+from resultsq.store.engine.prepared import PreparedStatement
 from resultsq.store.engine.tables import Chain, Hold, Submission
 from resultsq.store.outbox.aside import BY_ITSELF
 from resultsq.store.outbox.states import move
@@ -152,15 +153,19 @@ def give_way(conn: Connection, chain_id: int, row: Any) -> Sequence[str]:
 
 def set_head(conn: Connection, chain_id: int) -> str | None:
     """Make the newest living version the head, and say which that is."""
-    living = (
-        select(Submission.id)
-        .where(Submission.chain_id == chain_id, Submission.state.not_in(GONE))
-        .order_by(Submission.version.desc())
-        .limit(1)
-    )
-    head = conn.execute(living).scalar()
-    conn.execute(update(Chain).where(Chain.id == chain_id).values(head=head))
+    found = _NEWEST_LIVING.first(conn, {"chain": chain_id})
+    head = None if found is None else found.id
+    _SET_HEAD.run(conn, {"chain": chain_id, "head": head})
     return head
+
+
+_NEWEST_LIVING = PreparedStatement(
+    select(Submission.id)
+    .where(_OF_CHAIN, *(Submission.state != gone for gone in sorted(GONE)))
+    .order_by(Submission.version.desc())
+    .limit(1)
+)
+_SET_HEAD = PreparedStatement(update(Chain).where(Chain.id == bindparam("chain")).values(head=bindparam("head")))
 
 
 def is_ancestor(conn: Connection, row: Row[Any], name: str) -> bool:
