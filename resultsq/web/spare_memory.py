@@ -33,7 +33,8 @@ def _trim() -> Callable[[int], int] | None:
 
 
 class SpareMemory:
-    """`look` is for one thread, every second or so. It holds no other thread for longer than one of its allocations."""
+    """`look` is for one thread, every second or so. Another that asks for memory meanwhile waits until its heap is
+    trimmed."""
 
     def __init__(self) -> None:
         self._trim = _trim()

@@ -260,7 +260,7 @@ def test_the_thread_ends_when_it_is_closed_and_the_last_call_has_ended() -> None
     thread.join(10)
     assert not thread.is_alive()
     wire = KnownWire()
-    with watch.call(0.1) as call:
+    with watch.call(1.0) as call:
         call.attach(wire)
         wait_until(lambda: wire.cuts == 1, 10, "the end of a call that began after it was closed")
     thread = watch._thread
