@@ -17,8 +17,8 @@ from resultsq.store.engine.session import Database
 from resultsq.store.engine.tables import Action, Hold
 
 PIECE_S = {"sqlite": 0.02, "postgresql": 0.06}
-"""How long a piece should take: `run` makes the next one smaller where the last took longer. On SQLite nobody else
-writes meanwhile; on PostgreSQL a writer waits only where it wants one of the same submissions."""
+"""How long a piece should take, by database. After one that took longer, `run` makes the next one smaller. On SQLite
+each writer waits for a piece; on PostgreSQL only a writer of the same submissions does."""
 
 PAUSE_S = 0.01
 """Between two pieces, so that others can write."""
@@ -34,7 +34,7 @@ def run(database: Database, clock: Clock, action: str, for_s: float = float("inf
 
     def advance(conn: Connection) -> bool:
         nonlocal at
-        at = clock.monotonic()  # while it waited to write, it kept nobody from writing
+        at = clock.monotonic()  # a piece that waits for its turn holds up nobody
         return actions.advance(conn, clock.now(), action, most)
 
     while database.write(advance):
