@@ -213,6 +213,7 @@ WORK: dict[str, Callable[[StoreNode], Callable[[Connection], object]]] = {
     "questions to a relay": lambda node: lambda conn: handovers.due(conn, node.now + timedelta(days=1), 10, True),
     "a renewed call to a relay": lambda node: lambda conn: handovers.renew(conn, node.now, [5, 6], 200.0),
     "an answer of a relay": lambda node: lambda conn: handovers.take_back(conn, node.now, 5),
+    "a withdrawal": lambda node: lambda conn: outbox.withdraw(conn, node.now, "id-40001"),
 }
 
 
